@@ -1,0 +1,80 @@
+"""The whole error tree on one screen.
+
+HookflashError
+├── ProtocolError          the peer sent what the protocol forbids; never our bug
+│   ├── SipError           a SIP message that cannot be read (carries the answer it deserves)
+│   ├── SdpError           a session description that cannot be read or agreed on
+│   └── RtpError           a media packet that cannot be read
+├── ApiError               a request at our API that is refused (Twirp code and text)
+├── ConfigError            a setting that is wrong (key, value, what is allowed)
+└── StoreError             the database cannot be opened, read or trusted
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class HookflashError(Exception):
+    """Root of everything that Hookflash raises on purpose."""
+
+
+class ProtocolError(HookflashError):
+    """A peer broke a protocol. Adapters answer or drop it, and count it."""
+
+
+class SipError(ProtocolError):
+    """A SIP message, header or URI that cannot be accepted.
+
+    `status` and `reason` are the answer that a request with this fault deserves (RFC 3261 §21.4;
+    RFC 4475). `message` is what could still be read of the message, for building that answer:
+    a `hookflash.sip.message.Request`, or None where nothing is left to answer with (a response,
+    or a request without the headers that an answer copies).
+    """
+
+    def __init__(self, text: str, *, status: int = 400, message: object | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+        self.message = message
+
+
+class SdpError(ProtocolError):
+    """A session description that cannot be read (400) or agreed on (488).
+
+    `warning` is the Warning code of RFC 3261 §20.43 where one fits (304, 305), else None.
+    """
+
+    def __init__(self, text: str, *, status: int = 400, warning: int | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+        self.warning = warning
+
+
+class RtpError(ProtocolError):
+    """An RTP, RTCP or telephone-event packet that cannot be read."""
+
+
+class ApiError(HookflashError):
+    """A refused API request: Twirp `code`, `msg` exactly as sent, and `meta` (facts §1.3)."""
+
+    def __init__(self, code: str, msg: str, meta: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"{code}: {msg}")
+        self.code = code
+        self.msg = msg
+        self.meta = dict(meta or {})
+
+
+class ConfigError(HookflashError):
+    """A wrong setting. `key` is dotted (`sip.rtp_port`); the text says what is allowed."""
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        super().__init__(f"{key}: {value!r} is not allowed; allowed: {allowed}")
+        self.key = key
+        self.value = value
+        self.allowed = allowed
+
+
+class StoreError(HookflashError):
+    """The database cannot be opened, read, written or trusted."""

@@ -1,0 +1,1 @@
+"""Call legs, transfers, trunks and dispatch: pure machines above the SIP core."""

@@ -1,0 +1,247 @@
+"""What a leg asks of its surroundings, and what it tells them. Frozen data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ..base.errors import ApiError
+    from ..sdp.plan import MediaPlan
+    from ..sip.flow import Flow
+    from ..sip.message import Request, Response
+    from ..sip.uri import Uri
+    from .records import DialogRecord, Side, TransferRecord
+
+
+# --- towards the SIP endpoint -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """Where an in-dialog request goes (RFC 3261 §12.2.1.1, transfer.md §3, calls.md §5)."""
+
+    uri: Uri
+    """Top Route, or the remote target."""
+    flow: Flow | None = None
+    """Where the peer's last request of this dialog came from."""
+    routed: bool = False
+    """`uri` comes from a Route: `flow` is only used if its far end is that next hop."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """Start a client transaction. The answer comes back to the leg with `token`."""
+
+    token: int
+    request: Request
+    """Complete but for the Via, and for the Contact host (see `Switchboard`)."""
+    hop: Hop
+
+
+@dataclass(frozen=True, slots=True)
+class SendAck:
+    """The ACK of a 2xx: no transaction, no answer."""
+
+    request: Request
+    hop: Hop
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """CANCEL our pending INVITE `token` (RFC 3261 §9.1: sent once a 1xx has come)."""
+
+    token: int
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer the server transaction `key`."""
+
+    key: str
+    response: Response
+
+
+# --- towards the media engine -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMedia:
+    """Take a port; comes back as `media_opened` or `media_refused`."""
+
+    remote_ip: str
+    """The peer's address, for choosing our own (family, local_net)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyMedia:
+    """Send and receive by this plan from now on."""
+
+    plan: MediaPlan
+
+
+@dataclass(frozen=True, slots=True)
+class CheckMedia:
+    """Tell the leg at once, by `media_checked(now, last_packet_at)`, when RTP last came."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayTone:
+    """The caller hears this instead of the room (transfer.md §6); the room goes on hearing it."""
+
+    tone: Literal["ringing", "busy", "beep"]
+    country: str = "ETSI"
+
+
+@dataclass(frozen=True, slots=True)
+class StopTone:
+    """The caller hears the room again, exactly as before."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMedia:
+    """Free the ports; the last thing that a leg asks for its media."""
+
+
+# --- towards the store --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTransfer:
+    """Keep this state of a transfer. With `then_send`, the leg waits for
+    `transfer_stored(now, transfer_id)` before the REFER goes out."""
+
+    record: TransferRecord
+    then_send: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDialog:
+    """Keep what a restart needs (at confirmation, and when target or route change)."""
+
+    record: DialogRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetDialog:
+    """The call is over: nothing to hang up after a restart."""
+
+
+# --- towards the owner of the leg (room, API) ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LegRinging:
+    """180 is out (inbound) or came (outbound)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswered:
+    """2xx is out or came; media may flow."""
+
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LegConfirmed:
+    """The ACK of our 200 came, or we sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegActive:
+    """First RTP packet, or 1 s after the ACK: callStatus `active`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegHeld:
+    """The peer put us on hold (`held`) or took us back."""
+
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegDtmf:
+    """A digit by SIP INFO (RTP digits come from the media engine). `0`-`9 * # a`-`d`."""
+
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegLeft:
+    """The caller is to leave the room now (transfer done or call over); sent once, before or
+    together with `LegEnded`."""
+
+    reason: Literal["hangup", "transfer", "canceled", "rejected", "unavailable", "dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """The INVITE usage is over. The leg may live on to answer NOTIFYs and repeated BYEs."""
+
+    by: Side
+    reason: str
+    """In words, for the call history: `bye`, `cancel`, `no answer`, `media timeout`, …"""
+    status: int | None = None
+    """Final status of the INVITE where it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegFinished:
+    """Nothing more will come of this leg: forget it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferChanged:
+    """A new stage, a verdict or a late success. Goes out as a webhook (transfer.md §7)."""
+
+    record: TransferRecord
+    kind: Literal["started", "updated", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAnswered:
+    """The verdict for the waiting API request `ticket`: `error` None means success."""
+
+    ticket: int
+    record: TransferRecord | None
+    """None where the request failed before a transfer existed."""
+    error: ApiError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A log line with the leg's ids; `event` is a fixed snake_case name."""
+
+    event: str
+    fields: tuple[tuple[str, object], ...] = ()
+
+
+LegEffect = (
+    SendRequest
+    | SendAck
+    | CancelRequest
+    | Respond
+    | OpenMedia
+    | ApplyMedia
+    | CheckMedia
+    | PlayTone
+    | StopTone
+    | CloseMedia
+    | StoreTransfer
+    | StoreDialog
+    | ForgetDialog
+    | LegRinging
+    | LegAnswered
+    | LegConfirmed
+    | LegActive
+    | LegHeld
+    | LegDtmf
+    | LegLeft
+    | LegEnded
+    | LegFinished
+    | TransferChanged
+    | TransferAnswered
+    | Note
+)

@@ -1,0 +1,125 @@
+"""What is kept of transfers, calls and dialogs; the store and the API read these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..sip.flow import Address, Transport
+
+CallDirection = Literal["inbound", "outbound"]
+Side = Literal["local", "remote"]
+
+Stage = Literal["requested", "sent", "challenged", "waiting", "accepted", "trying", "ringing"]
+Verdict = Literal[
+    "succeeded",
+    "refused",
+    "rejected",
+    "timed out",
+    "call ended",
+    "subscription ended",
+    "canceled",
+    "unreachable",
+    "interrupted",
+]
+TransferReason = Literal[
+    "STR_UNSPECIFIED",
+    "STR_COMPLETED",
+    "STR_CALL_ENDED",
+    "STR_REJECTED",
+    "STR_RINGING_TIMEOUT",
+    "STR_SUBSCRIPTION_TERMINATED",
+    "STR_CANCELED",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StageEntry:
+    """One stage and when it was reached (seconds since the epoch)."""
+
+    stage: Stage
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRecord:
+    """A transfer as it is stored (transfer.md §1). Replaced as a whole at every change."""
+
+    transfer_id: str
+    call_id: str
+    """SCL_ id of the leg."""
+    room: str
+    identity: str
+    target: str
+    """As asked."""
+    refer_to: str
+    """As sent, with its angle brackets."""
+    api_key: str
+    request_id: str
+    created_at: float
+    """Seconds since the epoch."""
+    mode: Literal["refer", "bridge", "attended"] = "refer"
+    stages: tuple[StageEntry, ...] = ()
+    verdict: Verdict | None = None
+    ended_at: float | None = None
+    sip_status: int | None = None
+    """Last SIP status that came for it, in an answer to REFER or in a sipfrag."""
+    sip_reason: str = ""
+    error: str = ""
+    """The text of the API error without the `twirp error unknown: ` prefix; "" on success."""
+    notes: tuple[str, ...] = ()
+    late_success: bool = False
+    participant_sid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DialogRecord:
+    """What a restarted process needs to hang up a call that it no longer knows (calls.md §5)."""
+
+    call_id: str
+    """SCL_ id."""
+    sip_call_id: str
+    local: str
+    """Our From header in requests of ours, with tag."""
+    remote: str
+    """Our To header, with the peer's tag."""
+    local_cseq: int
+    route_set: tuple[str, ...]
+    remote_target: str
+    transport: Transport
+    local_address: Address
+    next_hop: Address
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStats:
+    """Counters of one leg's RTP at its end."""
+
+    packets_sent: int = 0
+    packets_received: int = 0
+    packets_lost: int = 0
+    jitter_ms: float = 0.0
+    codec: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One line of the call history (calls.md §6)."""
+
+    call_id: str
+    sip_call_id: str
+    direction: CallDirection
+    room: str = ""
+    identity: str = ""
+    trunk_id: str = ""
+    rule_id: str = ""
+    caller: str = ""
+    called: str = ""
+    created_at: float = 0.0
+    answered_at: float | None = None
+    ended_at: float | None = None
+    answer_status: int | None = None
+    """Final status of the INVITE."""
+    end_reason: str = ""
+    ended_by: Side | None = None
+    stats: MediaStats = field(default_factory=MediaStats)
