@@ -1,0 +1,67 @@
+# Two commands matter: `make demo` and `make test`. Both set up what they need.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+CORES := "src/hookflash/sip/*,src/hookflash/calls/*,src/hookflash/rooms/*"
+
+.PHONY: help setup peers demo test test-all check lint types layers unit interop long bench format docs clean
+
+help:
+	@echo "make demo      a whole call with a transfer, on this machine, no phone needed"
+	@echo "make test      all checks and tests but the long ones"
+	@echo "make test-all  the long fuzz and the 20,000 simulated transfers"
+	@echo "make bench     the figures of docs/performance.md"
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh $(VENV)
+	@touch $(READY)
+
+peers:
+	@sh scripts/peers.sh
+
+demo: setup
+	@$(VENV)/bin/hookflash demo
+
+test: setup peers check unit interop
+
+test-all: setup peers long
+
+check: lint types layers
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: setup
+	$(VENV)/bin/mypy src tests bench examples
+
+layers: setup
+	$(VENV)/bin/lint-imports
+
+# Coverage is measured on the protocol cores, branches included.
+unit: setup
+	rm -f .coverage .coverage.*
+	$(PY) -m pytest -n 2 -m "not interop and not long" --cov=hookflash --cov-branch --cov-report=
+	$(VENV)/bin/coverage report --include=$(CORES) --fail-under=95
+
+interop: setup peers
+	$(PY) -m pytest -m "interop and not long" --timeout=300
+
+long: setup
+	$(PY) -m pytest -n 2 -m long --timeout=1800
+
+bench: setup peers
+	$(PY) -m bench
+
+format: setup
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+docs: setup
+	$(PY) scripts/make_docs.py
+
+clean:
+	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

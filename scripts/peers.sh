@@ -1,0 +1,24 @@
+#!/bin/sh
+# Installs the programs that the interoperability tests talk to, where they are missing.
+set -eu
+
+missing=""
+need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
+
+need sipp sip-tester
+need baresip baresip-core
+need kamailio kamailio
+need tshark tshark
+need ip iproute2
+need openssl openssl
+ls /usr/lib/*/kamailio/modules/tls.so >/dev/null 2>&1 || missing="$missing kamailio-tls-modules"
+
+[ -z "$missing" ] && exit 0
+echo "peers: installing$missing (apt)" >&2
+if [ "$(id -u)" = 0 ]; then sudo=""; else sudo="sudo"; fi
+$sudo apt-get update -qq
+# shellcheck disable=SC2086
+DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+for program in sipp baresip kamailio tshark ip openssl; do
+    command -v "$program" >/dev/null 2>&1 || { echo "peers: $program is missing" >&2; exit 1; }
+done

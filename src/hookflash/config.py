@@ -1,0 +1,424 @@
+"""Every setting in one place: LiveKit's key names where LiveKit has one.
+
+Precedence: command-line flag over environment variable (`HOOKFLASH_` + path in capitals joined by
+`__`) over file over default. `docs/configuration.md` is generated from these fields; a test fails
+when it is out of date.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from .base.errors import ConfigError
+
+MIN_SECRET = 32
+"""Characters of an API secret: HS256 wants a key of at least 256 bits (RFC 7518 §3.2)."""
+
+DEV_KEY = "devkey"
+DEV_SECRET = "secret"
+
+
+def _port_range(value: object) -> object:
+    """`10000-20000` as LiveKit writes it, or `{start, end}`."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", value)
+        if match is None:
+            raise ValueError("a range of ports such as 10000-20000")
+        value = (int(match[1]), int(match[2]))
+    if isinstance(value, Mapping):
+        value = (value.get("start"), value.get("end"))
+    return value
+
+
+def _check_range(value: tuple[int, int]) -> tuple[int, int]:
+    low, high = value
+    if not 1024 <= low < high <= 65535:
+        raise ValueError("a range of ports such as 10000-20000, within 1024-65535")
+    return value
+
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _duration(value: object) -> object:
+    """`30s`, `5m`, `24h`, `30d`, or a number of seconds."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*", value)
+        if match is None:
+            raise ValueError("a duration such as 30s, 5m, 24h or 30d")
+        return float(match[1]) * _UNITS[match[2] or "s"]
+    return value
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _ip(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("an IP address such as 192.0.2.1") from None
+
+
+def _ip_or_empty(value: str) -> str:
+    return _ip(value) if value else value
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value, strict=False))
+    except ValueError:
+        raise ValueError("a network such as 10.0.0.0/8") from None
+
+
+PortRange = Annotated[tuple[int, int], BeforeValidator(_port_range), AfterValidator(_check_range)]
+Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+IpAddress = Annotated[str, AfterValidator(_ip)]
+IpAddressOrEmpty = Annotated[str, AfterValidator(_ip_or_empty)]
+Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_one_or_many)]
+
+
+class Section(BaseModel):
+    """A group of settings; unknown keys are errors, so that a typing slip is found."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class WebhookSettings(Section):
+    api_key: str = Field("", description="Key that signs webhooks; must be one of `keys`.")
+    urls: list[str] = Field([], description="Where events are posted.")
+    include_events: list[str] = Field([], description="Only these events, if any are named.")
+    exclude_events: list[str] = Field([], description="Never these; `include_events` wins.")
+
+
+class RoomSettings(Section):
+    auto_create: bool = Field(True, description="Joining a room that does not exist creates it.")
+    empty_timeout: int = Field(300, ge=0, description="Seconds that a room nobody joined lives.")
+    departure_timeout: int = Field(20, ge=0, description="Seconds that a room outlives the last.")
+    max_participants: int = Field(0, ge=0, description="Most participants of a room; 0: no limit.")
+    enable_remote_unmute: bool = Field(False, description="Whether the API may unmute.")
+
+
+class Certificate(Section):
+    cert_file: str = Field(description="PEM file of the certificate chain.")
+    key_file: str = Field(description="PEM file of the private key.")
+
+
+class TlsSettings(Section):
+    port: Port = Field(5061, description="Port of SIP over TLS; used when `certs` are given.")
+    certs: list[Certificate] = Field([], description="`[{cert_file, key_file}]`; none: no TLS.")
+    verify: bool = Field(True, description="Whether certificates of peers that we call must hold.")
+    ca_file: str = Field("", description="PEM file of further authorities to trust.")
+
+
+class SipSettings(Section):
+    listen_ip: IpAddress = Field("0.0.0.0", description="Address for SIP and RTP.")
+    sip_port: Port = Field(5060, description="Port of SIP over UDP and TCP.")
+    rtp_port: PortRange = Field((10000, 20000), description="Ports of RTP and RTCP.")
+    answer: Literal["subscribed", "immediately"] = Field(
+        "subscribed",
+        description="When a caller is answered: as soon as somebody in the room takes the audio, "
+        "or at once.",
+    )
+    nat_1_to_1_ip: IpAddressOrEmpty = Field(
+        "", description="Public address that peers outside `local_net` are told."
+    )
+    use_external_ip: bool = Field(
+        False, description="Ask a STUN server for the public address at the start."
+    )
+    stun_servers: list[str] = Field(
+        ["stun.l.google.com:19302"], description="Asked in turn by `use_external_ip`."
+    )
+    local_net: Networks = Field(
+        [], description="Networks of peers that are told our own address, not the public one."
+    )
+    sip_hostname: str = Field("", description="Host name in Contact and Via over TLS.")
+    tls: TlsSettings = Field(TlsSettings(), description="SIP over TLS.")
+    symmetric_rtp: Literal["auto", "always", "never"] = Field(
+        "auto", description="Whether RTP goes to where RTP comes from."
+    )
+    codecs: list[Literal["PCMU", "PCMA", "G722", "opus"]] = Field(
+        ["PCMU", "PCMA", "G722"], min_length=1, description="Codecs of calls, best first."
+    )
+    auth_algorithms: list[Literal["MD5", "SHA-256"]] = Field(
+        ["MD5"], min_length=1, description="Digest algorithms offered to callers."
+    )
+    accept_unmatched: bool = Field(
+        False, description="Accept calls that match no trunk, as LiveKit does. Unsafe."
+    )
+    hide_passwords: bool = Field(False, description="Blank trunk passwords in API answers.")
+    follow_redirects: bool = Field(False, description="Follow 3xx answers to outbound calls.")
+    max_calls: int = Field(0, ge=0, description="Most calls at once; 0: no limit.")
+    max_calls_per_trunk: int = Field(0, ge=0, description="Most calls of one trunk; 0: no limit.")
+    max_invites_per_second_per_source: int | None = Field(
+        None,
+        description="INVITEs per second from one address; 0: no limit. Unset: 50, and no limit "
+        "for loopback and for addresses that a trunk names.",
+    )
+    shield: bool = Field(True, description="Ignore scanners for ten minutes.")
+    prompts_dir: str = Field("", description="Folder of PIN prompts (8 kHz WAV) of your own.")
+
+
+class StoreSettings(Section):
+    sync: Literal["normal", "full"] = Field(
+        "normal", description="`normal` survives a kill, `full` also a power cut."
+    )
+
+
+class KeepSettings(Section):
+    keep: Duration = Field(30 * 86400.0, description="How long records are kept.")
+
+
+class MetricsSettings(Section):
+    bind: str = Field("127.0.0.1:6789", description="Where /metrics listens; empty: nowhere.")
+
+
+class LogSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level.")
+    format: Literal["auto", "json", "text"] = Field(
+        "auto", description="`auto`: text on a terminal, JSON elsewhere."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of `hookflash serve`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HOOKFLASH_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        validate_default=True,
+        env_ignore_empty=True,
+    )
+
+    port: Port = Field(7880, description="Port of the HTTP API.")
+    bind_addresses: list[IpAddress] = Field(
+        ["0.0.0.0"], min_length=1, description="Addresses of the HTTP API."
+    )
+    keys: dict[str, SecretStr] = Field(
+        {}, description="API keys and their secrets of at least 32 characters."
+    )
+    webhook: WebhookSettings = Field(WebhookSettings(), description="Webhooks.")
+    room: RoomSettings = Field(RoomSettings(), description="Rooms.")
+    data_dir: str = Field("./data", description="Folder of the database.")
+    store: StoreSettings = Field(StoreSettings(), description="The database.")
+    sip: SipSettings = Field(SipSettings(), description="SIP and RTP.")
+    transfers: KeepSettings = Field(KeepSettings(), description="Stored transfers.")
+    calls: KeepSettings = Field(KeepSettings(), description="Call history.")
+    metrics: MetricsSettings = Field(MetricsSettings(), description="Prometheus metrics.")
+    log: LogSettings = Field(LogSettings(), description="Logs.")
+    drain: Duration = Field(
+        30.0, description="How long SIGTERM waits for calls to end by themselves."
+    )
+    dev: bool = Field(
+        False,
+        description="Development mode: key `devkey`, secret `secret`, loopback only, nothing "
+        "stored, callers answered at once, and a soft tone for a phone alone in a room.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # Files and flags are merged by `load`, so that precedence holds for single keys of a
+        # section too; the environment is read by the library.
+        return (env_settings, init_settings)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingLine:
+    """One row of the table of settings."""
+
+    key: str
+    kind: str
+    default: object
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable of this setting."""
+        return "HOOKFLASH_" + self.key.upper().replace(".", "__")
+
+    @property
+    def flag(self) -> str | None:
+        """The command-line flag; None for secrets, which other users of the machine would see."""
+        return None if self.key == "keys" else "--" + self.key.replace("_", "-")
+
+
+def setting_lines(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[SettingLine]:
+    """Every leaf setting, in the order of the file."""
+    for name, field in model.model_fields.items():
+        annotation = field.annotation
+        if field.exclude:
+            continue
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from setting_lines(annotation, f"{prefix}{name}.")
+            continue
+        yield SettingLine(
+            f"{prefix}{name}", _kind(annotation), field.default, field.description or ""
+        )
+
+
+def _kind(annotation: Any) -> str:
+    """The type of a setting in words for the table."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _kind(get_args(annotation)[0])
+    if origin is Literal:
+        return " or ".join(f"`{arg}`" for arg in get_args(annotation))
+    if origin is list:
+        inner = _kind(get_args(annotation)[0])
+        return f"list of {inner}"
+    if origin is dict:
+        return "map of key to secret"
+    if origin is tuple:
+        return "range of ports"
+    if origin is not None:
+        return _kind(next(arg for arg in get_args(annotation) if arg is not type(None)))
+    names = {str: "text", int: "number", float: "duration", bool: "yes or no"}
+    return names.get(annotation, getattr(annotation, "__name__", str(annotation)).lower())
+
+
+def load(
+    file: Path | None = None, flags: Mapping[str, Any] | None = None, *, dev: bool = False
+) -> Settings:
+    """Read file, environment and flags (dotted keys); raise ConfigError for what is wrong."""
+    values = _read_file(file) if file is not None else {}
+    overrides: dict[str, Any] = {}
+    for key, value in (flags or {}).items():
+        _put(overrides, key, value)
+    if dev:
+        values = _merge(_dev_values(), values)
+    try:
+        from_environment = Settings(**values)
+        if overrides:
+            merged = _merge(from_environment.model_dump(), overrides)
+            merged["keys"] = from_environment.keys
+            settings = _without_environment(merged)
+        else:
+            settings = from_environment
+    except ValidationError as error:
+        raise _explain(error) from None
+    if dev:
+        settings.dev = True
+    _check(settings)
+    return settings
+
+
+def _without_environment(values: dict[str, Any]) -> Settings:
+    """Validate values in which the environment already has its place."""
+    saved = {
+        name: os.environ.pop(name) for name in list(os.environ) if name.startswith("HOOKFLASH_")
+    }
+    try:
+        return Settings(**values)
+    finally:
+        os.environ.update(saved)
+
+
+def _dev_values() -> dict[str, Any]:
+    return {
+        "bind_addresses": ["127.0.0.1"],
+        "keys": {DEV_KEY: DEV_SECRET},
+        "webhook": {"api_key": DEV_KEY},
+        "sip": {"listen_ip": "127.0.0.1", "answer": "immediately"},
+    }
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            "--config", str(file), f"a readable YAML file ({error.strerror})"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        first = str(error).splitlines()[0]
+        raise ConfigError("--config", str(file), f"YAML ({first})") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError("--config", str(file), "a YAML mapping of settings")
+    return values
+
+
+def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
+    *path, last = dotted.split(".")
+    for part in path:
+        tree = tree.setdefault(part, {})
+    tree[last] = value
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping) and key != "keys":
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _explain(error: ValidationError) -> ConfigError:
+    """Turn the first of the library's complaints into key, value and what is allowed."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    allowed = first["msg"].removeprefix("Value error, ")
+    value: object = first["input"]
+    if first["type"] == "extra_forbidden":
+        allowed = "a known setting (see docs/configuration.md); this one is unknown"
+    if key.startswith("keys"):
+        value = "***"
+    return ConfigError(key, value, allowed)
+
+
+def _check(settings: Settings) -> None:
+    """What no single field can know."""
+    if not settings.keys:
+        raise ConfigError("keys", {}, "at least one API key with its secret (or --dev)")
+    for key, secret in settings.keys.items():
+        length = len(secret.get_secret_value())
+        if length < MIN_SECRET and not settings.dev:
+            raise ConfigError(
+                f"keys.{key}",
+                f"{length} characters",
+                f"a secret of at least {MIN_SECRET} characters (any secret with --dev)",
+            )
+    webhook = settings.webhook
+    if webhook.urls and webhook.api_key not in settings.keys:
+        raise ConfigError("webhook.api_key", webhook.api_key, "one of the keys of `keys`")
+    for url in webhook.urls:
+        if not re.match(r"https?://[^/\s]+", url):
+            raise ConfigError("webhook.urls", url, "URLs that start with http:// or https://")
+    for certificate in settings.sip.tls.certs:
+        for file in (certificate.cert_file, certificate.key_file):
+            if not Path(file).is_file():
+                raise ConfigError("sip.tls.certs", file, "files that exist")
+    bind = settings.metrics.bind
+    if bind and not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", bind):
+        raise ConfigError("metrics.bind", bind, "address:port, or empty for none")

@@ -1,0 +1,60 @@
+"""The rules of the house that no other tool checks."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "hookflash"
+MODULES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
+MAX_FILE = 500
+MAX_FUNCTION = 60
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(SOURCE))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_each_module_has_its_test_module(path: Path) -> None:
+    relative = path.relative_to(SOURCE)
+    expected = ROOT / "tests" / relative.parent / f"test_{relative.stem}.py"
+    assert expected.exists(), f"{expected.relative_to(ROOT)} is missing"
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=_name)
+def test_files_and_functions_are_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= MAX_FILE, f"{path.name} has more than {MAX_FILE} lines"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= MAX_FUNCTION, f"{path.name}: {node.name} has {length} lines"
+
+
+def test_no_mutable_module_state() -> None:
+    """Module-level lists, dicts and sets must be constants by name (upper case)."""
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.Assign | ast.AnnAssign):
+                continue
+            value = node.value
+            if not isinstance(value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp):
+                continue
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                if isinstance(target, ast.Name) and not target.id.startswith("__"):
+                    assert target.id.isupper(), f"{_name(path)}: {target.id} is mutable state"
+
+
+def test_tests_do_not_sleep() -> None:
+    """Tests wait for the thing, never for the clock."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                owner = node.func.value
+                if node.func.attr == "sleep" and isinstance(owner, ast.Name):
+                    assert owner.id not in {"asyncio", "time"}, f"{path.name}:{node.lineno} sleeps"
