@@ -1,0 +1,287 @@
+"""The sockets of SIP: one UDP socket, a TCP and a TLS listener, and the connections we open.
+
+Everything that comes is parsed here and handed on as a message with the `Flow` it came by; nothing
+here knows what a transaction is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import structlog
+
+from ..base.errors import SipError
+from ..sip.codec import KeepAlive, StreamDecoder, parse
+from ..sip.flow import Address, Flow, Transport
+from ..sip.message import Request, Response
+
+_log = structlog.get_logger("sip")
+
+CONNECT_TIMEOUT = 4.0
+"""Seconds for a TCP or TLS connection of ours (as long as calls.md §4 waits for an answer)."""
+_KEEPALIVE_ANSWER = b"\r\n"
+_MAX_PENDING = 256 * 1024
+"""Bytes that may wait in a connection that the peer does not read before it is given up."""
+
+
+class SipReceiver(Protocol):
+    """Who takes what comes in (the runtime's SIP stack)."""
+
+    def message_received(self, message: Request | Response, flow: Flow) -> None: ...
+
+    def bad_message(self, error: SipError, flow: Flow) -> None: ...
+
+    def flow_failed(self, flow: Flow) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files of our certificate; `ca_file` adds trusted authorities ("" for none)."""
+
+    cert_file: str
+    key_file: str
+    ca_file: str = ""
+    verify: bool = True
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    """The UDP socket. A datagram is a message, a keep-alive, or noise."""
+
+    def __init__(self, receiver: SipReceiver, local: Address) -> None:
+        self._receiver = receiver
+        self.local = local
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if not data.strip(b"\r\n\x00 "):
+            return  # keep-alives of NATed peers
+        flow = Flow("udp", self.local, (addr[0], addr[1]))
+        try:
+            message = parse(data)
+        except SipError as error:
+            self._receiver.bad_message(error, flow)
+            return
+        self._receiver.message_received(message, flow)
+
+    def error_received(self, exc: Exception) -> None:
+        # An ICMP answer to one datagram; the transaction's timer decides what becomes of it.
+        _log.debug("sip_udp_error", error=str(exc))
+
+
+class _Connection(asyncio.Protocol):
+    """One TCP or TLS connection in either direction."""
+
+    def __init__(self, owner: SipSockets, transport: Transport) -> None:
+        self._owner = owner
+        self._kind: Transport = transport
+        self._decoder = StreamDecoder()
+        self._wire: asyncio.Transport | None = None
+        self.flow: Flow | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._wire = cast(asyncio.Transport, transport)
+        self.flow = self._owner.adopt(self, self._kind, self._wire)
+
+    def data_received(self, data: bytes) -> None:
+        flow, wire = self.flow, self._wire
+        if flow is None or wire is None:
+            return
+        for item in self._decoder.feed(data):
+            if isinstance(item, KeepAlive):
+                if item.ping:
+                    wire.write(_KEEPALIVE_ANSWER)
+            elif isinstance(item, SipError):
+                self._owner.receiver.bad_message(item, flow)
+            else:
+                self._owner.receiver.message_received(item, flow)
+        if self._decoder.broken:
+            wire.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.flow is not None:
+            self._owner.release(self.flow)
+        self._wire = None
+
+    def send(self, data: bytes) -> bool:
+        """Write; False where the connection is gone or the peer does not read."""
+        wire = self._wire
+        if wire is None or wire.is_closing():
+            return False
+        if wire.get_write_buffer_size() > _MAX_PENDING:
+            wire.abort()
+            return False
+        wire.write(data)
+        return True
+
+    def close(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+
+
+class SipSockets:
+    """All SIP sockets of the process."""
+
+    def __init__(self, receiver: SipReceiver) -> None:
+        self.receiver = receiver
+        self._udp: asyncio.DatagramTransport | None = None
+        self._servers: list[asyncio.Server] = []
+        self._connections: dict[int, _Connection] = {}
+        self._by_remote: dict[tuple[Transport, Address], int] = {}
+        self._opening: dict[tuple[Transport, Address], asyncio.Task[Flow]] = {}
+        self._next = 0
+        self._client_tls: ssl.SSLContext | None = None
+        self.local: dict[Transport, Address] = {}
+        """Where we listen, by transport; ports are the real ones."""
+
+    async def start(
+        self, listen_ip: str, port: int, *, tls: TlsFiles | None = None, tls_port: int = 5061
+    ) -> None:
+        """Bind UDP and TCP on `port` (0: any free one, the same for both), TLS on `tls_port`."""
+        loop = asyncio.get_running_loop()
+        protocol = _Datagrams(self.receiver, (listen_ip, port))
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: protocol, local_addr=(listen_ip, port)
+        )
+        self._udp = transport
+        _enlarge(transport)
+        name = transport.get_extra_info("sockname")
+        self.local["udp"] = protocol.local = (listen_ip, name[1])
+        self._servers.append(
+            await loop.create_server(lambda: _Connection(self, "tcp"), listen_ip, name[1])
+        )
+        self.local["tcp"] = (listen_ip, name[1])
+        self._client_tls = _client_context(tls)
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+            server = await loop.create_server(
+                lambda: _Connection(self, "tls"), listen_ip, tls_port, ssl=context
+            )
+            self._servers.append(server)
+            self.local["tls"] = (listen_ip, server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Close everything; what waits to be written is still written."""
+        for task in self._opening.values():
+            task.cancel()
+        if self._opening:
+            await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        for server in self._servers:
+            server.close()
+        for connection in list(self._connections.values()):
+            connection.close()
+        if self._udp is not None:
+            self._udp.close()
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Put bytes on the wire. A dead connection is reported by `flow_failed`."""
+        if flow.transport == "udp":
+            if self._udp is not None:
+                self._udp.sendto(data, flow.remote)
+            return
+        number = flow.connection or self._by_remote.get((flow.transport, flow.remote), 0)
+        connection = self._connections.get(number)
+        if connection is None and flow.connection == 0:
+            self._send_when_open(data, flow)
+        elif connection is None or not connection.send(data):
+            asyncio.get_running_loop().call_soon(self.receiver.flow_failed, flow)
+
+    def connection_to(self, transport: Transport, remote: Address) -> Flow | None:
+        """The open connection to this far end, if there is one."""
+        number = self._by_remote.get((transport, remote))
+        connection = self._connections.get(number) if number is not None else None
+        return connection.flow if connection is not None else None
+
+    def is_open(self, flow: Flow) -> bool:
+        """Whether bytes can still go this way (always for UDP)."""
+        return flow.transport == "udp" or flow.connection in self._connections
+
+    async def connect(self, transport: Transport, remote: Address, *, name: str = "") -> Flow:
+        """An open connection to `remote`, new or old. Raises OSError or TimeoutError.
+
+        `name` is the host name that the certificate must hold (TLS).
+        """
+        known = self.connection_to(transport, remote)
+        if known is not None:
+            return known
+        key = (transport, remote)
+        task = self._opening.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._open(transport, remote, name))
+            self._opening[key] = task
+            task.add_done_callback(lambda _: self._opening.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _open(self, transport: Transport, remote: Address, name: str) -> Flow:
+        loop = asyncio.get_running_loop()
+        context = self._client_tls if transport == "tls" else None
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            _, connection = await loop.create_connection(
+                lambda: _Connection(self, transport),
+                remote[0],
+                remote[1],
+                ssl=context,
+                server_hostname=(name or remote[0]) if context is not None else None,
+            )
+        if connection.flow is None:
+            raise ConnectionError("the connection closed at once")
+        return connection.flow
+
+    def adopt(self, connection: _Connection, kind: Transport, wire: asyncio.Transport) -> Flow:
+        """Number a new connection."""
+        self._next += 1
+        local, remote = wire.get_extra_info("sockname"), wire.get_extra_info("peername")
+        flow = Flow(kind, (local[0], local[1]), (remote[0], remote[1]), self._next)
+        self._connections[self._next] = connection
+        self._by_remote[kind, flow.remote] = self._next
+        return flow
+
+    def release(self, flow: Flow) -> None:
+        """A connection has died: only what needs it hears of it (calls.md §5)."""
+        self._connections.pop(flow.connection, None)
+        if self._by_remote.get((flow.transport, flow.remote)) == flow.connection:
+            del self._by_remote[flow.transport, flow.remote]
+        self.receiver.flow_failed(flow)
+
+    def _send_when_open(self, data: bytes, flow: Flow) -> None:
+        """A response whose connection has gone opens a new one (RFC 3261 §18.2.2)."""
+        loop = asyncio.get_running_loop()
+        key = (flow.transport, flow.remote)
+        task = self._opening.get(key)
+        if task is None:
+            task = loop.create_task(self._open(flow.transport, flow.remote, ""))
+            self._opening[key] = task
+
+        def opened(done: asyncio.Task[Flow]) -> None:
+            self._opening.pop(key, None)
+            if done.cancelled() or done.exception() is not None:
+                self.receiver.flow_failed(flow)
+            else:
+                self.send(data, done.result())
+
+        task.add_done_callback(opened)
+
+
+def _client_context(tls: TlsFiles | None) -> ssl.SSLContext:
+    """For TLS connections of ours: our certificate is shown where asked for."""
+    context = ssl.create_default_context()
+    if tls is None:
+        return context
+    if tls.ca_file:
+        context.load_verify_locations(tls.ca_file)
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
+
+
+def _enlarge(transport: asyncio.DatagramTransport) -> None:
+    """Room for a burst of INVITEs while the loop is busy."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)
