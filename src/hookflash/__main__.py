@@ -1,0 +1,5 @@
+"""`python -m hookflash`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,114 @@
+"""Commands and their arguments; what they do is in the modules beside this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..base.errors import ConfigError, HookflashError
+from ..version import hookflash_version
+from .flags import parse_flags
+
+app = typer.Typer(
+    name="hookflash",
+    help="A telephone exchange for voice agents: calls meet agents in rooms, and one API call "
+    "transfers them.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_FAILED = 1
+EXIT_CONFIG = 2
+
+
+def fail(text: str, code: int = EXIT_FAILED) -> typer.Exit:
+    """One clear line on stderr, and the exit to raise."""
+    typer.echo(f"hookflash: {text}", err=True)
+    return typer.Exit(code)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Every setting is also a flag: --sip.sip-port 5070, --webhook.urls http://… "
+    "`hookflash settings` lists them.",
+)
+def serve(
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
+    dev: Annotated[
+        bool, typer.Option("--dev", help="Key devkey, secret `secret`, loopback, nothing stored.")
+    ] = False,
+) -> None:
+    """Run the exchange: API, SIP and media in one process."""
+    from ..config import load
+    from .serve import run
+
+    try:
+        settings = load(config, parse_flags(context.args), dev=dev)
+    except ConfigError as error:
+        raise fail(str(error), EXIT_CONFIG) from None
+    try:
+        run(settings)
+    except HookflashError as error:
+        raise fail(str(error)) from None
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Seed of the simulated carrier.")] = 1,
+) -> None:
+    """A whole call with a transfer on this machine: no phone, no provider."""
+    from .demo import run
+
+    raise typer.Exit(run(seed))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"hookflash {hookflash_version()}")
+
+
+@app.command()
+def settings() -> None:
+    """List every setting with its variable, flag and default."""
+    from .settings import print_settings
+
+    print_settings()
+
+
+@app.command()
+def transfers(
+    room: Annotated[str, typer.Option(help="Only those of this room.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    url: Annotated[str, typer.Option(envvar="LIVEKIT_URL", help="Of the server.")] = (
+        "http://127.0.0.1:7880"
+    ),
+    api_key: Annotated[str, typer.Option(envvar="LIVEKIT_API_KEY")] = "devkey",
+    api_secret: Annotated[str, typer.Option(envvar="LIVEKIT_API_SECRET")] = "secret",
+) -> None:
+    """Show stored transfers with their stages and verdicts."""
+    from .transfers import show
+
+    try:
+        show(url, api_key, api_secret, room=room, limit=limit, as_json=as_json)
+    except HookflashError as error:
+        raise fail(str(error)) from None
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where the copy goes.")],
+    data_dir: Annotated[Path, typer.Option(help="Folder of the database.")] = Path("./data"),
+) -> None:
+    """Copy the database of a running server (SQLite's online backup)."""
+    from ..adapters.store import backup_database
+
+    try:
+        backup_database(data_dir, file)
+    except HookflashError as error:
+        raise fail(str(error)) from None

@@ -1,0 +1,53 @@
+"""`hookflash settings`: the table of settings, on a terminal or as Markdown for the docs."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from ..config import SettingLine, setting_lines
+
+
+def print_settings() -> None:
+    """Print the table."""
+    table = Table("key", "variable", "flag", "kind", "default", "what", box=None)
+    for line in setting_lines():
+        table.add_row(
+            line.key,
+            line.variable,
+            line.flag or "-",
+            line.kind.replace("`", ""),
+            default_text(line),
+            line.help.replace("`", ""),
+        )
+    Console(soft_wrap=True).print(table)
+
+
+def default_text(line: SettingLine) -> str:
+    """The default as one would write it in the file."""
+    value = line.default
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return "-".join(str(part) for part in value)
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value) or "none"
+    if isinstance(value, dict):
+        return "none"
+    if line.kind == "duration" and isinstance(value, float):
+        return f"{value / 86400:g}d" if value >= 86400 else f"{value:g}s"
+    return str(value) or "empty"
+
+
+def markdown_table() -> str:
+    """The same table for docs/configuration.md."""
+    rows = ["| setting | variable | kind | default | what |", "|---|---|---|---|---|"]
+    for line in setting_lines():
+        secret = "" if line.flag else " (no flag: it is secret)"
+        rows.append(
+            f"| `{line.key}` | `{line.variable}` | {line.kind} | {default_text(line)} "
+            f"| {line.help}{secret} |"
+        )
+    return "\n".join(rows) + "\n"
