@@ -1,0 +1,321 @@
+"""Joins the transaction layer and the legs: which message is whose, and where a request goes.
+
+Pure: the runtime feeds it messages and performs what it returns; the simulation drives the very
+same object in virtual time. It builds no message but the answers to requests that belong to
+nobody.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ..sip.effects import (
+    CancelReceived,
+    RequestFailed,
+    RequestReceived,
+    ResponseReceived,
+    SendBytes,
+    ServerFailed,
+    SipEffect,
+)
+from .effects import (
+    CancelRequest,
+    Hop,
+    LegEffect,
+    LegFinished,
+    Respond,
+    SendAck,
+    SendRequest,
+)
+from .stray import answer_stray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ..base.errors import SipError
+    from ..sip.effects import FailureReason
+    from ..sip.endpoint import Endpoint
+    from ..sip.flow import Flow
+    from ..sip.message import Request, Response
+
+Route = Callable[["Request", Hop], "Flow | None"]
+"""Chooses the way of a request at once, or None: a name must be looked up, or a connection
+opened, first (`Resolve`)."""
+
+
+class BoardLeg(Protocol):
+    """What the switchboard needs of a leg (`calls.leg.Leg`, `calls.ghost.Ghost`)."""
+
+    call_id: str
+    """SCL_ id, also our tag."""
+
+    def request_received(
+        self, now: float, key: str, request: Request, flow: Flow
+    ) -> list[LegEffect]: ...
+
+    def cancel_received(self, now: float, key: str, request: Request) -> list[LegEffect]: ...
+
+    def response_received(
+        self, now: float, token: int, response: Response, flow: Flow
+    ) -> list[LegEffect]: ...
+
+    def request_failed(self, now: float, token: int, reason: FailureReason) -> list[LegEffect]: ...
+
+    def next_deadline(self) -> float | None: ...
+
+    def handle_deadline(self, now: float) -> list[LegEffect]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An INVITE that starts a call: admit it (`add`) or answer it (`respond`)."""
+
+    key: str
+    request: Request
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Find the way of this request, then call `resolved` or `unresolved` with `ref`."""
+
+    ref: int
+    request: Request
+    hop: Hop
+
+
+@dataclass(frozen=True, slots=True)
+class ForOwner:
+    """An effect of a leg that is not about SIP: media, store, room, API."""
+
+    leg: BoardLeg
+    effect: LegEffect
+
+
+@dataclass(frozen=True, slots=True)
+class LegGone:
+    """The leg finished; nothing refers to it any more."""
+
+    leg: BoardLeg
+
+
+BoardEffect = SendBytes | Incoming | Resolve | ForOwner | LegGone
+
+
+class Switchboard:
+    """All legs of the process and the endpoint below them."""
+
+    def __init__(self, endpoint: Endpoint, route: Route) -> None:
+        self.endpoint = endpoint
+        self._route = route
+        self.stopping = False
+        """503 to OPTIONS outside of dialogs: the process is full or stopping."""
+        self._legs: dict[str, BoardLeg] = {}
+        self._waiting: dict[str, tuple[BoardLeg, int]] = {}
+        self._keys: dict[tuple[str, int], str] = {}
+        self._invites: dict[str, BoardLeg] = {}
+        self._resolving: dict[int, tuple[BoardLeg, SendRequest | SendAck]] = {}
+        self._refs = 0
+        self._deadlines: list[tuple[float, int, BoardLeg]] = []
+        self._due: dict[str, float] = {}
+        self._order = 0
+
+    # --- legs -----------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._legs)
+
+    def legs(self) -> Iterator[BoardLeg]:
+        """Every leg that has not finished."""
+        return iter(list(self._legs.values()))
+
+    def leg(self, call_id: str) -> BoardLeg | None:
+        """The leg with this SCL_ id."""
+        return self._legs.get(call_id)
+
+    def add(self, leg: BoardLeg, invite_key: str = "") -> None:
+        """A new leg; `invite_key` is the transaction of the INVITE that made it."""
+        self._legs[leg.call_id] = leg
+        if invite_key:
+            self._invites[invite_key] = leg
+
+    def drive(self, now: float, leg: BoardLeg, effects: Iterable[LegEffect]) -> list[BoardEffect]:
+        """Perform what an input of `leg` returned, as far as it is SIP; the rest comes back."""
+        out: list[BoardEffect] = []
+        finished = False
+        for effect in effects:
+            if isinstance(effect, Respond):
+                out += self._sip(now, self.endpoint.respond(now, effect.key, effect.response))
+            elif isinstance(effect, SendRequest | SendAck):
+                out += self._send(now, leg, effect)
+            elif isinstance(effect, CancelRequest):
+                key = self._keys.get((leg.call_id, effect.token))
+                if key is not None:
+                    out += self._sip(now, self.endpoint.cancel(now, key, effect.headers))
+            elif isinstance(effect, LegFinished):
+                finished = True
+            else:
+                out.append(ForOwner(leg, effect))
+        if finished:
+            self._remove(leg)
+            out.append(LegGone(leg))
+        else:
+            self._watch(leg)
+        return out
+
+    def respond(self, now: float, key: str, response: Response) -> list[BoardEffect]:
+        """Answer an `Incoming` that becomes no leg."""
+        return self._sip(now, self.endpoint.respond(now, key, response))
+
+    # --- the wire -------------------------------------------------------------------------------
+
+    def message_received(
+        self, now: float, message: Request | Response, flow: Flow
+    ) -> list[BoardEffect]:
+        """A message came in by `flow`."""
+        return self._sip(now, self.endpoint.message_received(now, message, flow))
+
+    def bad_message(self, now: float, error: SipError, flow: Flow) -> list[BoardEffect]:
+        """Something came in that is no acceptable message."""
+        return self._sip(now, self.endpoint.bad_message(now, error, flow))
+
+    def flow_failed(self, now: float, flow: Flow) -> list[BoardEffect]:
+        """A connection died or could not be opened."""
+        return self._sip(now, self.endpoint.flow_failed(now, flow))
+
+    def resolved(self, now: float, ref: int, flow: Flow) -> list[BoardEffect]:
+        """The way of a `Resolve` was found."""
+        leg, effect = self._resolving.pop(ref)
+        if leg.call_id not in self._legs:
+            return []
+        return self._send_by(now, leg, effect, flow)
+
+    def unresolved(self, now: float, ref: int, reason: FailureReason) -> list[BoardEffect]:
+        """The way of a `Resolve` was not found."""
+        leg, effect = self._resolving.pop(ref)
+        if leg.call_id not in self._legs or isinstance(effect, SendAck):
+            return []
+        return self.drive(now, leg, leg.request_failed(now, effect.token, reason))
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` is to be called next."""
+        heap = self._deadlines
+        while heap and self._due.get(heap[0][2].call_id) != heap[0][0]:
+            heapq.heappop(heap)
+        times = [heap[0][0]] if heap else []
+        endpoint = self.endpoint.next_deadline()
+        if endpoint is not None:
+            times.append(endpoint)
+        return min(times, default=None)
+
+    def handle_deadline(self, now: float) -> list[BoardEffect]:
+        """Everything that is due at `now`."""
+        out: list[BoardEffect] = []
+        deadline = self.endpoint.next_deadline()
+        if deadline is not None and deadline <= now:
+            out += self._sip(now, self.endpoint.handle_deadline(now))
+        heap = self._deadlines
+        while heap and heap[0][0] <= now:
+            due, _, leg = heapq.heappop(heap)
+            if self._due.get(leg.call_id) == due and self._legs.get(leg.call_id) is leg:
+                del self._due[leg.call_id]
+                out += self.drive(now, leg, leg.handle_deadline(now))
+        return out
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _watch(self, leg: BoardLeg) -> None:
+        deadline = leg.next_deadline()
+        if deadline is None:
+            self._due.pop(leg.call_id, None)
+        elif self._due.get(leg.call_id) != deadline:
+            self._due[leg.call_id] = deadline
+            self._order += 1
+            heapq.heappush(self._deadlines, (deadline, self._order, leg))
+
+    def _remove(self, leg: BoardLeg) -> None:
+        self._legs.pop(leg.call_id, None)
+        self._due.pop(leg.call_id, None)
+        for key in [key for key, owner in self._invites.items() if owner is leg]:
+            del self._invites[key]
+        for key in [key for key, (owner, _) in self._waiting.items() if owner is leg]:
+            _, token = self._waiting.pop(key)
+            self._keys.pop((leg.call_id, token), None)
+
+    def _send(self, now: float, leg: BoardLeg, effect: SendRequest | SendAck) -> list[BoardEffect]:
+        flow = self._route(effect.request, effect.hop)
+        if flow is not None:
+            return self._send_by(now, leg, effect, flow)
+        self._refs += 1
+        self._resolving[self._refs] = (leg, effect)
+        return [Resolve(self._refs, effect.request, effect.hop)]
+
+    def _send_by(
+        self, now: float, leg: BoardLeg, effect: SendRequest | SendAck, flow: Flow
+    ) -> list[BoardEffect]:
+        if isinstance(effect, SendAck):
+            return self._sip(now, self.endpoint.send_ack(now, effect.request, flow))
+        key, effects = self.endpoint.send_request(now, effect.request, flow)
+        self._waiting[key] = (leg, effect.token)
+        self._keys[leg.call_id, effect.token] = key
+        return self._sip(now, effects)
+
+    def _sip(self, now: float, effects: Iterable[SipEffect]) -> list[BoardEffect]:
+        out: list[BoardEffect] = []
+        for effect in effects:
+            if isinstance(effect, SendBytes):
+                out.append(effect)
+            elif isinstance(effect, RequestReceived):
+                out += self._request(now, effect)
+            elif isinstance(effect, ResponseReceived):
+                out += self._response(now, effect)
+            elif isinstance(effect, CancelReceived):
+                leg = self._invites.get(effect.key)
+                if leg is not None:
+                    out += self.drive(
+                        now, leg, leg.cancel_received(now, effect.key, effect.request)
+                    )
+            elif isinstance(effect, RequestFailed):
+                waiting = self._forget(effect.key)
+                if waiting is not None:
+                    leg, token = waiting
+                    out += self.drive(now, leg, leg.request_failed(now, token, effect.reason))
+            elif isinstance(effect, ServerFailed):
+                self._invites.pop(effect.key, None)
+        return out
+
+    def _forget(self, key: str) -> tuple[BoardLeg, int] | None:
+        waiting = self._waiting.pop(key, None)
+        if waiting is not None:
+            leg, token = waiting
+            self._keys.pop((leg.call_id, token), None)
+        return waiting
+
+    def _request(self, now: float, effect: RequestReceived) -> list[BoardEffect]:
+        request = effect.request
+        tag = request.to.tag
+        if tag is None and request.method == "INVITE":
+            return [Incoming(effect.key, request, effect.flow)]
+        leg = self._legs.get(tag) if tag is not None else None
+        if leg is not None:
+            return self.drive(now, leg, leg.request_received(now, effect.key, request, effect.flow))
+        if not effect.key:
+            return []  # an ACK is never answered
+        answer = answer_stray(request, stopping=self.stopping)
+        return self._sip(now, self.endpoint.respond(now, effect.key, answer))
+
+    def _response(self, now: float, effect: ResponseReceived) -> list[BoardEffect]:
+        response = effect.response
+        waiting = self._waiting.get(effect.key)
+        if waiting is None:
+            return []
+        leg, token = waiting
+        # A 2xx to INVITE may come again, and needs its ACK again: its entry stays with the leg.
+        if response.status >= 300 or (response.status >= 200 and response.cseq.method != "INVITE"):
+            self._forget(effect.key)
+        return self.drive(now, leg, leg.response_received(now, token, response, effect.flow))
