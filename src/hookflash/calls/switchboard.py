@@ -117,6 +117,7 @@ class Switchboard:
         self._waiting: dict[str, tuple[BoardLeg, int]] = {}
         self._keys: dict[tuple[str, int], str] = {}
         self._invites: dict[str, BoardLeg] = {}
+        self._owned: dict[str, set[str]] = {}
         self._resolving: dict[int, tuple[BoardLeg, SendRequest | SendAck]] = {}
         self._refs = 0
         self._deadlines: list[tuple[float, int, BoardLeg]] = []
@@ -139,6 +140,7 @@ class Switchboard:
     def add(self, leg: BoardLeg, invite_key: str = "") -> None:
         """A new leg; `invite_key` is the transaction of the INVITE that made it."""
         self._legs[leg.call_id] = leg
+        self._owned[leg.call_id] = {invite_key}
         if invite_key:
             self._invites[invite_key] = leg
 
@@ -241,11 +243,9 @@ class Switchboard:
     def _remove(self, leg: BoardLeg) -> None:
         self._legs.pop(leg.call_id, None)
         self._due.pop(leg.call_id, None)
-        for key in [key for key, owner in self._invites.items() if owner is leg]:
-            del self._invites[key]
-        for key in [key for key, (owner, _) in self._waiting.items() if owner is leg]:
-            _, token = self._waiting.pop(key)
-            self._keys.pop((leg.call_id, token), None)
+        for key in self._owned.pop(leg.call_id, ()):
+            self._invites.pop(key, None)
+            self._forget(key)
 
     def _send(self, now: float, leg: BoardLeg, effect: SendRequest | SendAck) -> list[BoardEffect]:
         flow = self._route(effect.request, effect.hop)
@@ -263,6 +263,7 @@ class Switchboard:
         key, effects = self.endpoint.send_request(now, effect.request, flow)
         self._waiting[key] = (leg, effect.token)
         self._keys[leg.call_id, effect.token] = key
+        self._owned[leg.call_id].add(key)
         return self._sip(now, effects)
 
     def _sip(self, now: float, effects: Iterable[SipEffect]) -> list[BoardEffect]:
@@ -294,6 +295,9 @@ class Switchboard:
         if waiting is not None:
             leg, token = waiting
             self._keys.pop((leg.call_id, token), None)
+            owned = self._owned.get(leg.call_id)
+            if owned is not None:
+                owned.discard(key)
         return waiting
 
     def _request(self, now: float, effect: RequestReceived) -> list[BoardEffect]:
