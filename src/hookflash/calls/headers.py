@@ -11,18 +11,23 @@ from collections.abc import Iterable, Mapping
 
 from ..base.errors import ApiError
 
-_LIVEKIT_RESERVED = frozenset(
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LIVEKIT_RESERVED = _names(
     "accept accept-encoding accept-language allow allow-events call-id contact content-encoding "
     "content-length content-type cseq event expires from max-forwards record-route refer-to "
-    "reply-to k l m o r t u v".split()
+    "reply-to k l m o r t u v"
 )
-TRUNK_RESERVED = _LIVEKIT_RESERVED | frozenset("to via i f c e".split())
+TRUNK_RESERVED = _LIVEKIT_RESERVED | _names("to via i f c e")
 """LiveKit's list, the two that it only warns of, and their compact forms."""
-REQUEST_RESERVED = TRUNK_RESERVED | frozenset(
+REQUEST_RESERVED = TRUNK_RESERVED | _names(
     "route require proxy-require authorization proxy-authorization refer-sub target-dialog "
-    "session-expires x identity y".split()
+    "session-expires x identity y"
 )
-"""What no REFER of ours takes from a user (transfer.md §2); `content-*` besides."""
+"""What no REFER of ours takes from a user; `content-*` besides."""
 
 _MAX_NAME = 255
 _MAX_VALUE = 1024
