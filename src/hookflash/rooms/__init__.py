@@ -1,0 +1,1 @@
+"""Rooms and their participants. Nothing here knows how a participant is connected."""
