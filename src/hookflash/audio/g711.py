@@ -1,0 +1,93 @@
+"""G.711 by table: µ-law and A-law, whole batches at a time (ITU-T G.711, tables 1 and 2).
+
+Both laws share one decoding and one encoding table, so that a batch whose rows speak different
+laws is one lookup: add `LAW_OFFSET[law]` to the index.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Law = Literal["PCMU", "PCMA"]
+Pcm = NDArray[np.int16]
+Octets = NDArray[np.uint8]
+
+SILENCE: Final[dict[Law, int]] = {"PCMU": 0xFF, "PCMA": 0xD5}
+"""The octet of each law that stands for (nearly) no sound."""
+
+DECODE_OFFSET: Final[dict[Law, int]] = {"PCMU": 0, "PCMA": 256}
+ENCODE_OFFSET: Final[dict[Law, int]] = {"PCMU": 0, "PCMA": 65536}
+
+
+def _ulaw_values() -> Pcm:
+    code = ~np.arange(256, dtype=np.int32) & 0xFF
+    exponent = (code >> 4) & 7
+    magnitude = ((((code & 15) << 3) + 0x84) << exponent) - 0x84
+    return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
+
+
+def _alaw_values() -> Pcm:
+    code = np.arange(256, dtype=np.int32) ^ 0x55
+    exponent = (code >> 4) & 7
+    mantissa = ((code & 15) << 4) + 8
+    magnitude = np.where(exponent > 0, (mantissa + 0x100) << np.maximum(exponent - 1, 0), mantissa)
+    return np.where(code & 0x80, magnitude, -magnitude).astype(np.int16)
+
+
+def _nearest(values: Pcm) -> Octets:
+    """The octet nearest to each of the 65,536 samples, indexed by the sample's uint16 view."""
+    order = np.argsort(values, kind="stable")
+    levels = values[order].astype(np.int32)
+    borders = (levels[1:] + levels[:-1]) / 2.0
+    samples = np.arange(65536, dtype=np.uint16).view(np.int16).astype(np.float64)
+    return order[np.searchsorted(borders, samples, side="right")].astype(np.uint8)
+
+
+def _decoding_table() -> Pcm:
+    table = np.concatenate([_ulaw_values(), _alaw_values()])
+    table.setflags(write=False)
+    return table
+
+
+def _encoding_table() -> Octets:
+    ulaw = _nearest(_ulaw_values())
+    ulaw[0] = SILENCE["PCMU"]  # µ-law has two zeros; 0xFF is the one that peers send
+    table = np.concatenate([ulaw, _nearest(_alaw_values())])
+    table.setflags(write=False)
+    return table
+
+
+DECODE: Final = _decoding_table()
+"""int16[512]: µ-law at 0, A-law at 256."""
+ENCODE: Final = _encoding_table()
+"""uint8[131072]: µ-law at 0, A-law at 65536, indexed by the sample as uint16."""
+
+
+def decode(law: Law, octets: bytes | Octets) -> Pcm:
+    """Samples of `octets` (any shape; 8 kHz), full scale ±32124 (µ-law) or ±32256 (A-law)."""
+    data = np.frombuffer(octets, np.uint8) if isinstance(octets, bytes) else octets
+    start = DECODE_OFFSET[law]
+    result: Pcm = DECODE[start : start + 256].take(data)
+    return result
+
+
+def encode(law: Law, samples: Pcm) -> Octets:
+    """Octets of int16 `samples`, same shape."""
+    start = ENCODE_OFFSET[law]
+    result: Octets = ENCODE[start : start + 65536].take(samples.view(np.uint16))
+    return result
+
+
+def decode_rows(octets: NDArray[np.uint8], offsets: NDArray[np.uint16]) -> Pcm:
+    """Decode a (legs, samples) batch; `offsets` (legs, 1) holds each row's `DECODE_OFFSET`."""
+    result: Pcm = DECODE.take(octets + offsets)
+    return result
+
+
+def encode_rows(samples: Pcm, offsets: NDArray[np.uint32]) -> Octets:
+    """Encode a (legs, samples) batch; `offsets` (legs, 1) holds each row's `ENCODE_OFFSET`."""
+    result: Octets = ENCODE.take(samples.view(np.uint16) + offsets)
+    return result

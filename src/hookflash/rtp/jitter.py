@@ -1,0 +1,306 @@
+"""The jitter buffer: packets in as they come, one frame out at every tick of the clock.
+
+The delay is steered by one figure, the margin: how long before its turn a packet came. Over a
+few seconds the smallest margin is to be `GUARD_MS`. Too small (or packets late): the line is
+played a little slower until the delay has grown; too large: a little faster. The same rule
+follows jitter and a sender whose crystal differs from ours, without ever leaving a gap: a frame
+is then made of a few samples more or fewer than usual, and the consumer stretches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+FRAME_MS: Final = 20
+MIN_DELAY_MS: Final = 20.0
+MAX_DELAY_MS: Final = 120.0
+START_DELAY_MS: Final = 30.0
+GUARD_MS: Final = 8.0
+"""The smallest margin wanted: what the clock itself may be late."""
+
+_STEP_MS: Final = 0.5
+"""Largest change of one frame's length: 2.5 %, not heard as a change of pitch."""
+_WINDOW: Final = 200
+"""Frames (4 s) over which margins are gathered before the delay is judged."""
+_SLACK_MS: Final = 1.0
+_OVERFLOW_MS: Final = 200.0
+_JUMP_MS: Final = 2000.0
+_IDLE_FRAMES: Final = 5
+
+
+class JitterBuffer:
+    """One leg's packets between network and mixer.
+
+    `clock`: RTP ticks per second. `decode`: turns a payload into `octets_per_ms` octets for each
+    millisecond, in the order of play (for codecs with state); None where the payload itself is
+    that line (G.711: 8 octets a millisecond). `unit`: octets of one sample of that line.
+    """
+
+    __slots__ = (
+        "_count",
+        "_decode",
+        "_empty",
+        "_first_at",
+        "_frame_octets",
+        "_frame_ticks",
+        "_held",
+        "_low",
+        "_next",
+        "_octets_per_ms",
+        "_owed",
+        "_packets",
+        "_pulled",
+        "_pulls",
+        "_rest",
+        "_running",
+        "_suspect",
+        "_ticks_per_ms",
+        "_total",
+        "_unit",
+        "concealed",
+        "duplicates",
+        "late",
+        "skipped",
+    )
+
+    def __init__(
+        self,
+        clock: int = 8000,
+        octets_per_ms: int = 8,
+        unit: int = 1,
+        decode: Callable[[bytes], bytes] | None = None,
+    ) -> None:
+        self._ticks_per_ms = clock // 1000
+        self._octets_per_ms = octets_per_ms
+        self._unit = unit
+        self._decode = decode
+        self._frame_ticks = FRAME_MS * self._ticks_per_ms
+        self._frame_octets = FRAME_MS * octets_per_ms
+        self.late = 0
+        self.duplicates = 0
+        self.concealed = 0
+        """Frames for which nothing was there."""
+        self.skipped = 0
+        """Times that too much had piled up and was thrown away."""
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the stream: another SSRC, another source, another codec."""
+        self._packets: dict[int, bytes] = {}
+        self._rest = b""
+        self._next = 0
+        self._running = False
+        self._first_at = -1.0
+        self._pulled = 0.0
+        self._held = 0
+        self._empty = 0
+        self._suspect = -1
+        self._begin_window(0.0)
+
+    def _begin_window(self, owed: float) -> None:
+        self._owed = owed
+        self._low = 1e9
+        self._total = 0.0
+        self._count = 0
+        self._pulls = 0
+
+    @property
+    def depth_ms(self) -> float:
+        """Milliseconds of sound that wait, from the next one played to the last that came."""
+        rest = len(self._rest) / self._octets_per_ms
+        if not self._packets:
+            return rest
+        return rest + FRAME_MS + (max(self._packets) - self._next) / self._ticks_per_ms
+
+    @property
+    def idle(self) -> bool:
+        """True before the first packet and when the sender has paused."""
+        return not self._running
+
+    # --- in -------------------------------------------------------------------------------------
+
+    def put(self, timestamp: int, payload: bytes, now: float) -> None:
+        """A packet came at `now`; duplicates and packets whose turn is over are dropped."""
+        if self._first_at < 0:
+            self._next = timestamp
+            self._first_at = now
+            self._packets[timestamp] = payload
+            return
+        near = self._next
+        key = near + ((timestamp - near + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        ahead = (key - near) / self._ticks_per_ms
+        if not -_JUMP_MS < ahead < _JUMP_MS:
+            self._jumped(timestamp, payload, now)
+            return
+        self._suspect = -1
+        if not self._running:
+            if key in self._packets:
+                self.duplicates += 1
+                return
+            self._packets[key] = payload
+            if key < near:
+                self._next = key
+            return
+        margin = (self._pulled - now) * 1000 + FRAME_MS + ahead
+        margin += len(self._rest) / self._octets_per_ms - self._held / self._ticks_per_ms
+        if ahead < 0:
+            self._note_late(key, margin)
+            return
+        if key in self._packets:
+            self.duplicates += 1
+            return
+        self._packets[key] = payload
+        self._low = min(self._low, margin)
+        self._total += margin
+        self._count += 1
+        if ahead > _OVERFLOW_MS:
+            self._overflow(key)
+
+    def _jumped(self, timestamp: int, payload: bytes, now: float) -> None:
+        """A timestamp far away: believed when a second packet agrees, or when nothing runs."""
+        suspect = self._suspect
+        apart = (timestamp - suspect + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+        if self._running and (suspect < 0 or abs(apart) > 1000 * self._ticks_per_ms):
+            self._suspect = timestamp
+            return
+        self.restart()
+        self.put(timestamp, payload, now)
+
+    def _note_late(self, key: int, margin: float) -> None:
+        """Too late to be played; counts for the delay unless it was played already."""
+        self.late += 1
+        if margin > -_OVERFLOW_MS and key not in self._packets:
+            self._low = min(self._low, margin)
+
+    def _overflow(self, newest: int) -> None:
+        """A burst after a pause of the network: keep the newest 60 ms."""
+        self.skipped += 1
+        self._next = newest - 2 * self._frame_ticks
+        self._rest = b""
+        self._held = 0
+        for key in [key for key in self._packets if key < self._next]:
+            del self._packets[key]
+        self._begin_window(0.0)
+
+    # --- out ------------------------------------------------------------------------------------
+
+    def pull(self, now: float) -> bytes | None:
+        """The next 20 ms of the line, None where there is nothing (fade out, then silence).
+
+        The frame may be a few samples longer or shorter than 20 ms: stretch it.
+        """
+        if not self._running and not self._start(now):
+            return None
+        self._pulled = now
+        self._pulls += 1
+        if self._pulls >= _WINDOW:
+            self._judge()
+        need = self._frame_octets
+        if self._owed:
+            need -= self._step()
+        elif not self._rest and self._decode is None:
+            payload = self._packets.get(self._next)
+            if payload is not None and len(payload) == need:
+                del self._packets[self._next]
+                self._next += self._frame_ticks
+                self._held = self._empty = 0
+                return payload
+        return self._collect(need)
+
+    def _start(self, now: float) -> bool:
+        """Begin to play once the first packet has waited `START_DELAY_MS`."""
+        if self._first_at < 0 or (now - self._first_at) * 1000 < START_DELAY_MS:
+            return False
+        self._running = True
+        self._begin_window(0.0)
+        return True
+
+    def _judge(self) -> None:
+        """Once in a window: how much later (+) or earlier (-) in ms everything should play."""
+        if not self._count:
+            self._begin_window(0.0)
+            return
+        average = self._total / self._count
+        shift = GUARD_MS - self._low
+        shift = min(max(shift, MIN_DELAY_MS - average), MAX_DELAY_MS - average)
+        self._begin_window(shift if abs(shift) > _SLACK_MS else 0.0)
+
+    def _step(self) -> int:
+        """Octets by which this frame is shorter (later play) or longer (earlier play)."""
+        part = min(max(self._owed, -_STEP_MS), _STEP_MS)
+        octets = int(part * self._octets_per_ms / self._unit) * self._unit
+        if octets == 0:
+            self._begin_window(0.0)
+            return 0
+        self._owed -= octets / self._octets_per_ms
+        self._low, self._total, self._count, self._pulls = 1e9, 0.0, 0, 0
+        return octets
+
+    def _collect(self, need: int) -> bytes | None:
+        """`need` octets from what was left of the last packet and those that follow."""
+        line = self._rest
+        while len(line) < need:
+            payload = self._packets.pop(self._next, None)
+            if payload is not None:
+                line += self._take(payload)
+                continue
+            missing = self._missing(need - len(line))
+            if missing < 0:
+                continue
+            self.concealed += 1
+            if not line:
+                return None
+            line += _repeat(line, need - len(line), self._unit)
+            break
+        self._rest = line[need:]
+        return line[:need]
+
+    def _take(self, payload: bytes) -> bytes:
+        line = payload if self._decode is None else self._decode(payload)
+        self._next += len(line) * self._ticks_per_ms // self._octets_per_ms
+        if not line:  # unreadable: as if it had been lost
+            self._next += 1
+        self._held = self._empty = 0
+        return line
+
+    def _missing(self, octets: int) -> int:
+        """Nothing stands at `_next`. Negative: moved on, look again; else: conceal.
+
+        With later packets in the buffer this one is lost, and its time passes. With none it may
+        only be late: time is held, so that the delay grows by what it is late, and if it turns
+        out to be lost after all, the held time is taken back.
+        """
+        ticks = octets * self._ticks_per_ms // self._octets_per_ms
+        if not self._packets:
+            self._held += ticks
+            self._empty += 1
+            if self._empty > _IDLE_FRAMES:
+                self._pause()
+            return 0
+        first = min(self._packets)
+        if first < self._next:
+            del self._packets[first]
+            return -1
+        gap = first - self._next
+        if self._held:
+            back = min(self._held, gap)
+            self._next += back
+            self._held = 0
+            return -1
+        self._next += min(gap, ticks)
+        return 0
+
+    def _pause(self) -> None:
+        """The sender is silent: the next packet starts afresh."""
+        self._running = False
+        self._first_at = -1.0
+        self._held = self._empty = 0
+        self._rest = b""
+
+
+def _repeat(line: bytes, octets: int, unit: int) -> bytes:
+    """The end of `line` once more, for a hole inside a frame."""
+    octets -= octets % unit
+    tail = line[-octets:] if octets else b""
+    return (tail * (octets // max(1, len(tail)) + 1))[:octets]
