@@ -28,7 +28,7 @@ class CryptoKey:
     """One SDES line (RFC 4568): `suite` as written there, `key` = master key + salt (bytes)."""
 
     suite: str
-    key: bytes
+    key: bytes = field(repr=False)
     tag: int = 1
 
 
@@ -67,7 +67,10 @@ class MediaPlan:
     """telephone-event payload type in the peer's SDP, None where the peer has none."""
     dtmf_receive: frozenset[int] = frozenset()
     """telephone-event payload types in our own SDP."""
+    dtmf_clock: int = 8000
+    """The clock rate of telephone-event in Hz; not always the codec's (Opus with 8000)."""
     comfort_noise: frozenset[int] = frozenset()
+    """Payload types that are silence (RFC 3389), and count as media."""
     send: bool = True
     """False on hold: no RTP goes out, RTCP goes on."""
     receive_audio: bool = True

@@ -1,0 +1,119 @@
+"""What an offer has for us: its first audio line that our settings can take (RFC 3264 §6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..base.errors import SdpError
+from ..sip.flow import Address
+from . import crypto
+from .codecs import Format, find_event, read_codecs, read_formats
+from .plan import Codec, CryptoKey, MediaSettings
+from .session import (
+    Connection,
+    Media,
+    SessionDescription,
+    ip_family,
+    is_multicast,
+    is_unspecified,
+    whole_number,
+)
+
+PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
+SECURE = frozenset({"RTP/SAVP", "RTP/SAVPF"})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The line of an offer that we take, and what we take of it."""
+
+    index: int
+    media: Media
+    connection: Connection
+    codec: Codec
+    event: Format | None
+    key: CryptoKey | None
+    """The peer's key, where the line is to be encrypted."""
+
+
+def check_offer(offer: bytes, settings: MediaSettings) -> str:
+    """The IP address at which the peer wants its audio, for choosing ours before media is open.
+
+    "" where the offer says 0.0.0.0 or `::`. Raises `SdpError` just as `SdpNegotiator.answer`.
+    """
+    choice = choose(SessionDescription.parse(offer), settings)
+    return "" if choice.connection.unspecified else choice.connection.address
+
+
+def choose(description: SessionDescription, settings: MediaSettings) -> Choice:
+    """The first audio line of an offer that we can take (RFC 3264 §6); raises `SdpError`."""
+    first: SdpError | None = None
+    for index, media in enumerate(description.media):
+        if media.kind != "audio" or media.port == 0:
+            continue
+        try:
+            return _fit(index, media, description, settings)
+        except SdpError as error:
+            first = first or error
+    raise first or SdpError("no usable audio in the offer", status=488, warning=304)
+
+
+def _fit(
+    index: int, media: Media, description: SessionDescription, settings: MediaSettings
+) -> Choice:
+    """What we take of this line, or the `SdpError` that says why nothing."""
+    protocol = media.protocol.upper()
+    secure = protocol in SECURE
+    if not secure and protocol not in PLAIN:
+        raise SdpError(f"profile {media.protocol[:40]!r}", status=488, warning=304)
+    connection = usable_connection(description, media)
+    key = None
+    if settings.encryption == "disable":
+        if secure:
+            raise SdpError("encryption is off here", status=488, warning=304)
+    else:
+        keys = crypto.read_keys(media)
+        key = keys[0] if keys else None
+        if key is None and secure:
+            raise SdpError("no common SRTP suite", status=488)
+        if key is None and settings.encryption == "require":
+            raise SdpError("encryption is required here", status=488)
+    formats = read_formats(media)
+    codecs = read_codecs(formats, settings.codecs)
+    if not codecs:
+        raise SdpError("no common codec", status=488, warning=305)
+    codec = codecs[0]
+    return Choice(index, media, connection, codec, find_event(formats, codec.clock), key)
+
+
+def usable_connection(description: SessionDescription, media: Media) -> Connection:
+    """The c= of a media line, as an IP literal that is one host; raises `SdpError`."""
+    connection = description.connection_of(media)
+    if connection is None:
+        raise SdpError("audio without a c= line")
+    family = ip_family(connection.address)
+    if connection.network != "IN" or family is None:
+        raise SdpError("media address that is no IP literal", status=488, warning=301)
+    if is_multicast(connection.address):
+        raise SdpError("multicast media address", status=488, warning=330)
+    return connection
+
+
+def rtcp_address(media: Media, rtp: Address) -> Address:
+    """a=rtcp (RFC 3605) where it can be used, else the next port of the same host."""
+    host, port = rtp
+    parts = (media.attribute("rtcp") or "").split()
+    named = whole_number(parts[0], 65535) if parts else None
+    if not named:
+        return host, port + 1 if port < 65535 else port
+    if len(parts) >= 4:
+        other = parts[3]
+        same_family = ip_family(other) == ip_family(host)
+        if same_family and not is_unspecified(other) and not is_multicast(other):
+            host = other
+    return host, named
+
+
+def refuse(media: Media) -> Media:
+    """The same line with port 0 (RFC 3264 §6)."""
+    return Media(media.kind, 0, media.protocol, media.formats)
