@@ -8,25 +8,12 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from ..base.errors import ApiError
     from ..sdp.plan import MediaPlan
-    from ..sip.flow import Flow
     from ..sip.message import Request, Response
-    from ..sip.uri import Uri
+    from ..sip.routing import Hop
     from .records import DialogRecord, Side, TransferRecord
 
 
 # --- towards the SIP endpoint -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """Where an in-dialog request goes (RFC 3261 §12.2.1.1, transfer.md §3, calls.md §5)."""
-
-    uri: Uri
-    """Top Route, or the remote target."""
-    flow: Flow | None = None
-    """Where the peer's last request of this dialog came from."""
-    routed: bool = False
-    """`uri` comes from a Route: `flow` is only used if its far end is that next hop."""
 
 
 @dataclass(frozen=True, slots=True)

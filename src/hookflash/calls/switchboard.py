@@ -23,7 +23,6 @@ from ..sip.effects import (
 )
 from .effects import (
     CancelRequest,
-    Hop,
     LegEffect,
     LegFinished,
     Respond,
@@ -40,8 +39,9 @@ if TYPE_CHECKING:
     from ..sip.endpoint import Endpoint
     from ..sip.flow import Flow
     from ..sip.message import Request, Response
+    from ..sip.routing import Hop
 
-Route = Callable[["Request", Hop], "Flow | None"]
+Route = Callable[["Request", "Hop"], "Flow | None"]
 """Chooses the way of a request at once, or None: a name must be looked up, or a connection
 opened, first (`Resolve`)."""
 

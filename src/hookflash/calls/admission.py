@@ -1,0 +1,243 @@
+"""Whether an INVITE becomes a call, and which one: limits, trunk, digest, dispatch (calls.md §1).
+
+Pure. The order is calls.md's: what LiveKit would let in unauthenticated is refused here.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from livekit.protocol.sip import SIPInboundTrunkInfo
+
+from ..base.errors import SipError
+from ..sip.digest import Accepted, Challenged, DigestServer
+from ..sip.message import Request, Response
+from ..sip.uri import Uri
+from .dispatch import CallParties, Dispatch, dispatch, no_rule_text
+from .limits import InviteRate, Shield
+from .trunks import TrunkBook
+
+if TYPE_CHECKING:
+    from ..base.ids import Ids
+    from ..sip.flow import Flow
+
+TRIES = 3
+"""Wrong credentials in a row before 403."""
+TRY_MEMORY = 60.0
+"""Seconds for which a refused INVITE is remembered, so that its next try is the same leg."""
+MAX_TRIES_KEPT = 5000
+RETRY_AFTER = "30"
+REALM = "LiveKit"
+"""Realm of a trunk that names none (facts §4.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionSettings:
+    """Of the `sip` section."""
+
+    accept_unmatched: bool = False
+    max_calls: int = 0
+    max_calls_per_trunk: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """An admitted call. `caller` is "" for an anonymous one."""
+
+    call_id: str
+    """SCL_ id, also our tag."""
+    trunk: SIPInboundTrunkInfo | None
+    parties: CallParties
+    caller_host: str
+    dispatch: Dispatch
+    authenticated: bool
+    """The caller met our digest challenge with the trunk's credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Answer with this, and write this log line. `counts`: towards the shield."""
+
+    response: Response
+    event: str
+    text: str = ""
+    counts: bool = True
+
+
+@dataclass(slots=True)
+class _Try:
+    call_id: str
+    failures: int = 0
+    challenged: bool = False
+    expires: float = 0.0
+
+
+@dataclass(slots=True)
+class Load:
+    """How many calls there are; the owner of the calls keeps it up to date."""
+
+    calls: int = 0
+    per_trunk: dict[str, int] = field(default_factory=dict)
+    stopping: bool = False
+
+
+class Admission:
+    """Decides about each INVITE that starts a call."""
+
+    def __init__(
+        self,
+        book: TrunkBook,
+        ids: Ids,
+        digest: DigestServer,
+        settings: AdmissionSettings,
+        *,
+        shield: Shield,
+        rate: InviteRate,
+    ) -> None:
+        self._book = book
+        self._ids = ids
+        self._digest = digest
+        self._settings = settings
+        self.shield = shield
+        self._rate = rate
+        self.load = Load()
+        self._tries: OrderedDict[tuple[str, str], _Try] = OrderedDict()
+
+    def consider(self, now: float, request: Request, flow: Flow) -> CallPlan | Refusal:
+        """The plan of the call, or its refusal."""
+        attempt = self._attempt(now, request)
+        outcome = self._decide(now, request, flow, attempt)
+        if isinstance(outcome, CallPlan):
+            self._tries.pop((request.call_id, request.from_.tag or ""), None)
+            if attempt.challenged:
+                self.shield.met(flow.remote[0])
+        else:
+            attempt.expires = now + TRY_MEMORY
+            if outcome.counts:
+                self.shield.refused(now, flow.remote[0])
+        return outcome
+
+    def _decide(
+        self, now: float, request: Request, flow: Flow, attempt: _Try
+    ) -> CallPlan | Refusal:
+        tag = attempt.call_id
+        source = flow.remote[0]
+        full = self._over_limit(now, request, source, tag)
+        if full is not None:
+            return full
+        caller, host = caller_of(request)
+        called = self._book.called_number(
+            request.to.uri.number, request.uri.number if request.uri.is_sip else ""
+        )
+        match = self._book.match(caller, called, source, host)
+        trunk = match.trunk
+        if match.outcome == "several":
+            return _refuse(request, 500, tag, "trunk_ambiguous", match.text)
+        if trunk is None and not self._settings.accept_unmatched:
+            return _refuse(request, 403, tag, "trunk_unmatched", match.text)
+        limit = self._settings.max_calls_per_trunk
+        if trunk is not None and 0 < limit <= self.load.per_trunk.get(trunk.sip_trunk_id, 0):
+            return _refuse(request, 486, tag, "trunk_full", trunk.sip_trunk_id, counts=False)
+        authenticated = False
+        if trunk is not None and trunk.auth_username and trunk.auth_password:
+            refusal = self._authenticate(now, request, trunk, attempt)
+            if refusal is not None:
+                return refusal
+            authenticated = True
+        if not caller and trunk is not None and (authenticated or trunk.allowed_addresses):
+            caller = asserted_identity(request)
+        trunk_id = trunk.sip_trunk_id if trunk is not None else ""
+        parties = CallParties(trunk_id, caller, called)
+        place = dispatch(self._book, self._ids, parties)
+        if place is None:
+            return _refuse(request, 404, tag, "rule_unmatched", no_rule_text(self._book, parties))
+        return CallPlan(tag, trunk, parties, host, place, authenticated)
+
+    def _over_limit(self, now: float, request: Request, source: str, tag: str) -> Refusal | None:
+        later = (("Retry-After", RETRY_AFTER),)
+        most = self._settings.max_calls
+        if self.load.stopping or (most and self.load.calls >= most):
+            response = Response.reply(request, 503, to_tag=tag, headers=later)
+            return Refusal(response, "call_refused_busy", counts=False)
+        if self._rate.exceeded(now, source):
+            response = Response.reply(request, 480, to_tag=tag, headers=(("Retry-After", "1"),))
+            return Refusal(response, "call_refused_rate", source, counts=False)
+        return None
+
+    def _attempt(self, now: float, request: Request) -> _Try:
+        """The memory of this leg: Call-ID and From tag (calls.md §1)."""
+        tries = self._tries
+        while tries and next(iter(tries.values())).expires < now:
+            tries.popitem(last=False)
+        key = (request.call_id, request.from_.tag or "")
+        attempt = tries.get(key)
+        if attempt is None:
+            attempt = tries[key] = _Try(self._ids.new("SCL_"), expires=now + TRY_MEMORY)
+            if len(tries) > MAX_TRIES_KEPT:
+                tries.popitem(last=False)
+        else:
+            attempt.expires = now + TRY_MEMORY
+            tries.move_to_end(key)
+        return attempt
+
+    def _authenticate(
+        self, now: float, request: Request, trunk: SIPInboundTrunkInfo, attempt: _Try
+    ) -> Refusal | None:
+        realm = trunk.auth_realm or REALM
+        outcome = self._digest.check(
+            now, request, "INVITE", trunk.auth_username, trunk.auth_password, realm
+        )
+        if isinstance(outcome, Accepted):
+            return None
+        tag = attempt.call_id
+        if not isinstance(outcome, Challenged):
+            attempt.failures += 1
+            if attempt.failures >= TRIES:
+                return _refuse(request, 403, tag, "auth_failed", trunk.sip_trunk_id)
+        challenges = self._digest.challenge(
+            now, realm, stale=isinstance(outcome, Challenged) and outcome.stale
+        )
+        response = Response.reply(
+            request,
+            407,
+            to_tag=tag,
+            headers=[("Proxy-Authenticate", str(challenge)) for challenge in challenges],
+        )
+        first, attempt.challenged = not attempt.challenged, True
+        return Refusal(response, "auth_challenged", trunk.sip_trunk_id, counts=first)
+
+
+def caller_of(request: Request) -> tuple[str, str]:
+    """(user of From, "" for an anonymous caller; host of From)."""
+    uri = request.from_.uri
+    user = uri.number
+    if user.lower() in {"", "anonymous", "unavailable", "restricted"}:
+        user = ""
+    if (uri.host or "").lower() == "anonymous.invalid":
+        user = ""
+    return user, uri.host or ""
+
+
+def asserted_identity(request: Request) -> str:
+    """The user of P-Asserted-Identity (RFC 3325), unless the caller asked for privacy."""
+    privacy = (request.header("Privacy") or "").lower().replace(";", ",")
+    if "id" in {token.strip() for token in privacy.split(",")}:
+        return ""
+    for value in request.headers.split("P-Asserted-Identity"):
+        text = value.strip()
+        start, end = text.find("<"), text.rfind(">")
+        try:
+            uri = Uri.parse(text[start + 1 : end] if 0 <= start < end else text)
+        except SipError:
+            continue
+        if uri.number:
+            return uri.number
+    return ""
+
+
+def _refuse(
+    request: Request, status: int, tag: str, event: str, text: str, *, counts: bool = True
+) -> Refusal:
+    return Refusal(Response.reply(request, status, to_tag=tag), event, text, counts)

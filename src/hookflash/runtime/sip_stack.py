@@ -1,0 +1,236 @@
+"""The SIP side of the runtime: sockets, names and the one timer below the switchboard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from ..sip.effects import SendBytes
+from ..sip.flow import Address, Flow, Transport
+from ..sip.location import Target
+from ..sip.routing import Hop, LargeRequests, direct_flow, estimated_size, located_flow
+from ..sip.uri import Uri
+
+if TYPE_CHECKING:
+    from ..adapters.addresses import Addresses
+    from ..adapters.dns import Resolver
+    from ..adapters.sip_sockets import SipSockets
+    from ..base.errors import SipError
+    from ..calls.switchboard import BoardEffect, Resolve, Switchboard
+    from ..ports import Clock
+    from ..sip.effects import FailureReason
+    from ..sip.message import Request, Response
+
+_log = structlog.get_logger("sip")
+
+LARGE_CONNECT = 1.0
+"""Seconds that a large request waits for TCP before it goes by UDP (calls.md §5)."""
+Filter = Callable[["Request", Flow], bool]
+
+
+class SipStack:
+    """Feeds the switchboard from the sockets, and finds the way of each request.
+
+    `perform` takes the effects of every input; `drops` says which requests a shield swallows
+    before anything answers them.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        sockets: SipSockets,
+        resolver: Resolver,
+        addresses: Addresses,
+        hostname: str = "",
+    ) -> None:
+        self._clock = clock
+        self._sockets = sockets
+        self._resolver = resolver
+        self._addresses = addresses
+        self._hostname = hostname
+        self._large = LargeRequests()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._board: Switchboard | None = None
+        self._perform: Callable[[list[BoardEffect]], None] | None = None
+        self._drops: Filter | None = None
+        self.received = 0
+        self.malformed = 0
+
+    def attach(
+        self,
+        board: Switchboard,
+        perform: Callable[[list[BoardEffect]], None],
+        drops: Filter,
+    ) -> None:
+        """The switchboard above; called once before the sockets open."""
+        self._board, self._perform, self._drops = board, perform, drops
+
+    async def stop(self) -> None:
+        """End look-ups and the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- what peers are told --------------------------------------------------------------------
+
+    def via(self, flow: Flow) -> tuple[str, int]:
+        """sent-by for a message on this flow."""
+        return self._host(flow), self._port(flow.transport)
+
+    def contact(self, flow: Flow) -> Uri:
+        """Our Contact for a dialog whose peer is at the end of `flow`."""
+        port = self._port(flow.transport)
+        default = 5061 if flow.transport == "tls" else 5060
+        return Uri.sip(
+            None,
+            self._host(flow),
+            None if port == default else port,
+            (("transport", flow.transport),),
+        )
+
+    def _host(self, flow: Flow) -> str:
+        if flow.transport == "tls" and self._hostname:
+            return self._hostname
+        host = self._addresses.advertised(flow.remote[0])
+        return f"[{host}]" if ":" in host else host
+
+    def _port(self, transport: Transport) -> int:
+        return self._sockets.local[transport][1]
+
+    def local(self, transport: Transport, _remote_ip: str) -> Address:
+        """Where requests to a peer leave from: always the listening socket (calls.md §5)."""
+        return self._sockets.local.get(transport) or self._sockets.local["udp"]
+
+    # --- ways -----------------------------------------------------------------------------------
+
+    def route(self, request: Request, hop: Hop) -> Flow | None:
+        """The way of a request if it is known at once; else `resolve` finds it."""
+        flow = direct_flow(hop, local=self.local, is_open=self._sockets.is_open)
+        if flow is None:
+            return None
+        return self._ready(self._sized(request, flow))
+
+    def _sized(self, request: Request, flow: Flow) -> Flow:
+        """Large requests go by TCP where the peer takes it (RFC 3261 §18.1.1)."""
+        if flow.reliable:
+            return flow
+        return self._large.by_tcp(self._clock.now(), estimated_size(request), flow) or flow
+
+    def _ready(self, flow: Flow) -> Flow | None:
+        if not flow.reliable or flow.connection:
+            return flow
+        return self._sockets.connection_to(flow.transport, flow.remote)
+
+    def resolve(self, effect: Resolve) -> None:
+        """Find the way of a request in a task of its own."""
+        task = self._loop.create_task(self._resolve(effect))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _resolve(self, effect: Resolve) -> None:
+        board = self._attached()
+        reason: FailureReason = "unresolved"
+        try:
+            flow = await self._find(effect.request, effect.hop)
+        except (OSError, TimeoutError) as error:
+            flow, reason = None, "transport"
+            _log.info("sip_connect_failed", to=effect.hop.uri.host, error=str(error))
+        now = self._clock.now()
+        if flow is None:
+            self.perform(board.unresolved(now, effect.ref, reason))
+        else:
+            self.perform(board.resolved(now, effect.ref, flow))
+
+    async def _find(self, request: Request, hop: Hop) -> Flow | None:
+        is_open = self._sockets.is_open
+        flow = direct_flow(hop, local=self.local, is_open=is_open)
+        if flow is not None:
+            return await self._connected(request, flow, "")
+        targets = await self._resolver.locate(hop.uri, self._transports())
+        failure: OSError | TimeoutError | None = None
+        for number in range(max(1, len(targets))):
+            flow = located_flow(hop, targets[number:], local=self.local, is_open=is_open)
+            if flow is None:
+                return None
+            try:
+                return await self._connected(request, flow, hop.uri.host or "")
+            except (OSError, TimeoutError) as error:
+                failure = error
+        raise failure or OSError("no target")
+
+    async def _connected(self, request: Request, flow: Flow, name: str) -> Flow:
+        large = self._sized(request, flow)
+        if large is not flow:
+            try:
+                async with asyncio.timeout(LARGE_CONNECT):
+                    return await self._sockets.connect("tcp", large.remote)
+            except (OSError, TimeoutError):
+                self._large.refused(self._clock.now(), flow.remote)
+                return flow
+        if flow.reliable and not flow.connection:
+            return await self._sockets.connect(flow.transport, flow.remote, name=name)
+        return flow
+
+    def _transports(self) -> tuple[Transport, ...]:
+        return ("udp", "tcp", "tls")
+
+    async def targets(self, uri: Uri) -> list[Target]:
+        """Places to try for a new call, best first (RFC 3263)."""
+        return await self._resolver.locate(uri, self._transports())
+
+    # --- messages and time ----------------------------------------------------------------------
+
+    def message_received(self, message: Request | Response, flow: Flow) -> None:
+        """From the sockets."""
+        self.received += 1
+        if self._drops is not None and message.is_request and self._drops(message, flow):
+            return
+        self.perform(self._attached().message_received(self._clock.now(), message, flow))
+
+    def bad_message(self, error: SipError, flow: Flow) -> None:
+        """From the sockets."""
+        self.malformed += 1
+        _log.info("sip_malformed", source=flow.remote[0], why=error.text, answer=error.status)
+        self.perform(self._attached().bad_message(self._clock.now(), error, flow))
+
+    def flow_failed(self, flow: Flow) -> None:
+        """From the sockets."""
+        self.perform(self._attached().flow_failed(self._clock.now(), flow))
+
+    def send(self, effect: SendBytes) -> None:
+        """Put a message on the wire."""
+        self._sockets.send(effect.data, effect.flow)
+
+    def perform(self, effects: list[BoardEffect]) -> None:
+        """Hand effects on, and see to the timer."""
+        if effects and self._perform is not None:
+            self._perform(effects)
+        self.arm()
+
+    def arm(self) -> None:
+        """Set the timer to the next deadline, if that is sooner than what it is set to."""
+        deadline = self._attached().next_deadline()
+        if deadline is None or (self._timer is not None and self._armed <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = deadline
+        self._timer = self._loop.call_later(max(0.0, deadline - self._clock.now()), self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self.perform(self._attached().handle_deadline(self._clock.now()))
+
+    def _attached(self) -> Switchboard:
+        if self._board is None:
+            raise RuntimeError("attach() comes first")
+        return self._board
