@@ -1,0 +1,76 @@
+"""What a NOTIFY of a refer subscription says, read as leniently as the field needs (RFC 3515,
+RFC 6665 §4.1.3, RFC 3420).
+
+Reading only: nothing here raises, and nothing decides what follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .refer import Fragment, parse_fragment
+
+if TYPE_CHECKING:
+    from .message import Request
+
+EXPIRED_REASONS = frozenset({"timeout", "deactivated", "probation", "giveup"})
+"""Reasons of `terminated` after which a new SUBSCRIBE may still learn the outcome
+(RFC 6665 §4.1.3); the other ones say that there is none to learn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """One NOTIFY, read."""
+
+    package: str
+    """Event package in lower case, "" where there is no Event header."""
+    event_id: str | None
+    """`id` of the Event header: the CSeq of the REFER (RFC 3515 §2.4.6)."""
+    cseq: int
+    terminated: bool
+    """Subscription-State is `terminated`; missing, `pending` or unknown reads as `active`."""
+    reason: str
+    """`reason` of Subscription-State in lower case, "" where there is none."""
+    fragment: Fragment | None
+    """The status line of the body; None where there is none, or none that can be read."""
+    unreadable: bool
+    """There is a body, and it is no sipfrag."""
+
+    @property
+    def expired(self) -> bool:
+        """The subscription ended for a reason that a new SUBSCRIBE may cure."""
+        return self.terminated and self.reason in EXPIRED_REASONS
+
+
+def read_notify(request: Request) -> Notify:
+    """Read a NOTIFY whose header fields every request needs were checked before."""
+    package, parameters = _split(request.header("Event") or "")
+    state, state_parameters = _split(request.header("Subscription-State") or "")
+    fragment = parse_fragment(request.body)
+    return Notify(
+        package=package,
+        event_id=_number(parameters.get("id")),
+        cseq=request.cseq.number,
+        terminated=state == "terminated",
+        reason=state_parameters.get("reason", "").lower(),
+        fragment=fragment,
+        unreadable=fragment is None and bool(request.body.strip()),
+    )
+
+
+def _split(value: str) -> tuple[str, dict[str, str]]:
+    """`refer ; id=2 ;x=y` → ("refer", {"id": "2", "x": "y"}); the first of a repeated one wins."""
+    first, *rest = value.split(";")
+    parameters: dict[str, str] = {}
+    for item in rest:
+        name, _, text = item.partition("=")
+        parameters.setdefault(name.strip().lower(), text.strip().strip('"'))
+    return first.strip().lower(), parameters
+
+
+def _number(text: str | None) -> str | None:
+    """An id without leading zeros, so that it compares with a CSeq; other texts as they are."""
+    if text is None:
+        return None
+    return (text.lstrip("0") or "0") if text.isascii() and text.isdigit() else text
