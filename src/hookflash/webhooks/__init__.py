@@ -1,0 +1,1 @@
+"""Webhooks: bodies, what is signed, and the order in which they go out. Nothing is sent here."""

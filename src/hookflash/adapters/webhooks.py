@@ -1,0 +1,243 @@
+"""Sends webhooks: one kept-alive HTTP session, driven by the queues of `webhooks.queue`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+from collections.abc import Iterable, Sequence
+
+import aiohttp
+import structlog
+
+from ..base.ids import Ids
+from ..calls.records import CallRecord, TransferRecord
+from ..ports import Clock
+from ..rooms.events import RoomEvent
+from ..rooms.room import Room
+from ..webhooks.payload import (
+    CALL_ENDED,
+    EventFilter,
+    TransferKind,
+    call_body,
+    event_name,
+    room_event_body,
+    transfer_body,
+    transfer_event_name,
+)
+from ..webhooks.queue import Counters, DeliveryQueues, Post, Schedule
+from ..webhooks.signing import signing_input, token
+
+_log = structlog.get_logger("webhooks")
+
+ATTEMPT_TIMEOUT = 10.0
+"""Seconds for one attempt, from connecting to the status line."""
+_LARGEST_ANSWER = 4096
+"""Octets of an answer's body that are read away to keep the connection; more: it is closed."""
+
+
+class WebhookSender:
+    """`ports.EventSink` over HTTP. Without URLs it builds and signs nothing.
+
+    `start` and `stop` belong to the loop that runs everything else; the inputs are called from
+    that loop and return at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        ids: Ids,
+        urls: Sequence[str],
+        api_key: str,
+        secret: str,
+        version: str,
+        wanted: EventFilter | None = None,
+        schedule: Schedule | None = None,
+        timeout: float = ATTEMPT_TIMEOUT,
+    ) -> None:
+        self.enabled = bool(urls)
+        self._clock = clock
+        self._ids = ids
+        self._queues = DeliveryQueues(urls, schedule)
+        self._api_key = api_key
+        self._secret = secret.encode("utf-8")
+        self._wanted = wanted or EventFilter()
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._headers = {
+            "User-Agent": f"Hookflash/{version}",
+            "Content-Type": "application/webhook+json",
+        }
+        self._session: aiohttp.ClientSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._probing: set[str] = set()
+        """URLs of which the log says that they refuse everything."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the session; before the first event."""
+        if not self.enabled or self._session is not None:
+            return
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=self._timeout,
+            headers=self._headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
+        self._set_timer()
+
+    async def stop(self, drain: float = 5.0) -> None:
+        """Give what is queued `drain` seconds to get out, then drop the rest and close."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), drain)
+        except TimeoutError:
+            _log.warning("webhooks_dropped", deliveries=self._queues.pending)
+        self._cancel_timer()
+        session, self._session = self._session, None
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if session is not None:
+            await session.close()
+
+    @property
+    def pending(self) -> int:
+        """Deliveries that are still to be made."""
+        return self._queues.pending
+
+    def counters(self) -> dict[str, Counters]:
+        """By URL; for metrics."""
+        return {url: queue.counters for url, queue in self._queues.urls.items()}
+
+    # --- what happened ------------------------------------------------------------------------
+
+    def room_events(self, events: Iterable[RoomEvent]) -> None:
+        """`ports.EventSink`: those that have a webhook go out."""
+        if not self.enabled:
+            return
+        for event in events:
+            name = event_name(event)
+            if name is not None and self._wanted.accepts(name):
+                body = room_event_body(event, self._ids.new("EV_"))
+                self._push(event.room.name, name, body)
+
+    def transfer_changed(
+        self, record: TransferRecord, kind: TransferKind, room: Room | None
+    ) -> None:
+        """`ports.EventSink`."""
+        name = transfer_event_name(kind)
+        if not self.enabled or not self._wanted.accepts(name):
+            return
+        body = transfer_body(record, kind, room, self._ids.new("EV_"), self._clock.now())
+        self._push(record.room, name, body)
+
+    def call_ended(self, record: CallRecord, room: Room | None, participant_sid: str) -> None:
+        """`ports.EventSink`."""
+        if not self.enabled or not self._wanted.accepts(CALL_ENDED):
+            return
+        now = self._clock.now()
+        body = call_body(record, room, participant_sid, self._ids.new("EV_"), now)
+        self._push(record.room, CALL_ENDED, body)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _push(self, room: str, name: str, body: bytes) -> None:
+        self._idle.clear()
+        self._perform(self._queues.push(self._clock.now(), room, name, body))
+
+    def _perform(self, posts: list[Post]) -> None:
+        for post in posts:
+            task = asyncio.create_task(self._deliver(post))
+            self._tasks.add(task)
+            task.add_done_callback(self._finished)
+        self._set_timer()
+        if not self._queues.pending:
+            self._idle.set()
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            task.get_loop().call_exception_handler(
+                {"message": "webhook delivery failed", "exception": error, "task": task}
+            )
+
+    async def _deliver(self, post: Post) -> None:
+        status = await self._post(post)
+        now = self._clock.now()
+        if status is None:
+            self._perform(self._queues.failed(now, post))
+        else:
+            self._perform(self._queues.answered(now, post, status))
+        self._note_probing(post.url)
+
+    async def _post(self, post: Post) -> int | None:
+        """The status; None where there was no answer."""
+        session = self._session
+        if session is None:
+            return None
+        signed = signing_input(self._api_key, post.body, self._clock.now())
+        signature = hmac.digest(self._secret, signed, "sha256")
+        headers = {"Authorization": token(signed, signature)}
+        try:
+            async with session.post(
+                post.url, data=post.body, headers=headers, allow_redirects=False
+            ) as response:
+                status = response.status
+                if (response.content_length or 0) <= _LARGEST_ANSWER:
+                    with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+                        await response.content.read(_LARGEST_ANSWER)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._note(post, error=str(error) or type(error).__name__)
+            return None
+        if not 200 <= status <= 299:
+            self._note(post, status=status)
+        return status
+
+    def _note(self, post: Post, **what: object) -> None:
+        _log.debug(
+            "webhook_not_taken",
+            url=post.url,
+            webhook=post.name,
+            room=post.room,
+            attempt=post.attempt,
+            **what,
+        )
+
+    def _note_probing(self, url: str) -> None:
+        """Not a line per attempt: a dead receiver would fill the log."""
+        queue = self._queues.urls[url]
+        if queue.probing == (url in self._probing):
+            return
+        if queue.probing:
+            self._probing.add(url)
+            _log.warning("webhook_url_refuses", url=url, waiting=queue.pending)
+        else:
+            self._probing.discard(url)
+            _log.info("webhook_url_takes_again", url=url, waiting=queue.pending)
+
+    def _set_timer(self) -> None:
+        at = self._queues.next_deadline() if self._session is not None else None
+        if at == self._timer_at:
+            return
+        self._cancel_timer()
+        if at is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, at - self._clock.now()), self._due)
+            self._timer_at = at
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._timer_at = None
+
+    def _due(self) -> None:
+        self._timer = self._timer_at = None
+        self._perform(self._queues.handle_deadline(self._clock.now()))

@@ -1,0 +1,28 @@
+"""Who fits which port; mypy is the judge, this makes it look."""
+
+from __future__ import annotations
+
+import random
+
+from hookflash.adapters.clock import SystemClock
+from hookflash.adapters.webhooks import WebhookSender
+from hookflash.base.ids import Ids
+from hookflash.ports import Clock, EventSink
+from hookflash.testing.clock import ManualClock
+
+
+def test_clocks() -> None:
+    clocks: list[Clock] = [SystemClock(), ManualClock()]
+    assert all(clock.now() <= clock.now() for clock in clocks)
+
+
+def test_event_sinks() -> None:
+    sink: EventSink = WebhookSender(
+        clock=ManualClock(),
+        ids=Ids(random.Random(1)),
+        urls=(),
+        api_key="",
+        secret="",
+        version="0",
+    )
+    sink.room_events([])
