@@ -16,6 +16,8 @@ _EVENT: Final = Struct("!BBH")
 _END: Final = 0x80
 _LONGEST: Final = 0xFFFF
 _TICK_MS: Final = 20
+_SHORTEST_MS: Final = 100
+_SHORTEST_PAUSE_MS: Final = 50
 _VOLUME: Final = 10
 QUEUE_LENGTH: Final = 64
 END_PACKETS: Final = 3
@@ -104,9 +106,10 @@ class EventReceiver:
         self._start = self._finished = None
 
     def _continues(self, timestamp: int) -> bool:
-        """A long event goes on in a new segment (RFC 4733 §2.5.1.3)."""
+        """A long event goes on in a new segment (RFC 4733 §2.5.1.3), which begins just where the
+        first one had to end, whether or not its last packets came."""
         start = self._start or 0
-        return self._duration == _LONGEST and (timestamp - start) & 0xFFFFFFFF == _LONGEST
+        return (timestamp - start) & 0xFFFFFFFF == _LONGEST
 
     def _is_old(self, timestamp: int) -> bool:
         finished = self._finished or 0
@@ -172,13 +175,17 @@ class EventSender:
     def add(self, digits: str, on_ms: int = 250, off_ms: int = 250) -> None:
         """Queue digits; `w` is a pause of 500 ms. Over 64 waiting: the oldest is dropped.
 
-        Characters that are none of `DIGITS`, in either case, are ignored.
+        A digit is at least 100 ms long with 50 ms after it, and at most what its duration field
+        holds (8 s at 8000 Hz). Characters that are none of `DIGITS`, in either case, are ignored.
         """
+        on_ms = min(on_ms, _LONGEST * 1000 // self._clock)
         for digit in digits.lower():
             if digit == "w":
                 self._queue(_Order("", 0, 500))
             elif digit in DIGITS:
-                self._queue(_Order(digit, max(on_ms, 100), max(off_ms, 50)))
+                self._queue(
+                    _Order(digit, max(on_ms, _SHORTEST_MS), max(off_ms, _SHORTEST_PAUSE_MS))
+                )
 
     def _queue(self, order: _Order) -> None:
         if len(self._waiting) >= QUEUE_LENGTH:
@@ -213,11 +220,13 @@ class EventSender:
         first = self._passed == 0
         self._passed += _TICK_MS
         over = self._passed >= order.on_ms
-        event = EventPayload(DIGITS.index(order.digit), over, self._passed * self._clock // 1000)
+        length = min(self._passed, order.on_ms)
+        event = EventPayload(DIGITS.index(order.digit), over, length * self._clock // 1000)
         step = EventStep(event.encode(), first, self._passed, over)
         if over:
             self._current = None
-            self._pause = order.off_ms
+            # The end is heard at a tick, so the pause pays back what that came too late.
+            self._pause = max(order.on_ms + order.off_ms - self._passed, _SHORTEST_PAUSE_MS)
             self._ends = END_PACKETS - 1
             self._last = step
         return step

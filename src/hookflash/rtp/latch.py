@@ -10,6 +10,7 @@ from ..sip.flow import Address
 Symmetric = Literal["auto", "always", "never"]
 
 PACKETS_TO_LATCH: Final = 5
+MOST_CANDIDATES: Final = 16
 SILENCE_TO_RELEASE: Final = 2.0
 SILENCE_TO_REDIRECT: Final = 1.0
 
@@ -18,11 +19,10 @@ class Latch:
     """One leg's view of its peer's media address."""
 
     __slots__ = (
-        "_candidate",
-        "_count",
         "_described",
         "_described_at",
         "_described_private",
+        "_heard",
         "_symmetric",
         "source",
     )
@@ -32,8 +32,8 @@ class Latch:
         self._described: Address | None = None
         self._described_private = False
         self._described_at = 0.0
-        self._candidate: tuple[Address, int] | None = None
-        self._count = 0
+        self._heard: dict[tuple[Address, int], int] = {}
+        """Packets of each source and SSRC while none is latched."""
         self.source: Address | None = None
         """The latched source, None while any may speak."""
 
@@ -50,8 +50,7 @@ class Latch:
     def release(self) -> None:
         """Any source may speak again."""
         self.source = None
-        self._candidate = None
-        self._count = 0
+        self._heard.clear()
 
     def packet_received(self, now: float, source: Address, ssrc: int, last_at: float) -> bool:
         """A packet with a negotiated payload type came: True if it is to be used.
@@ -66,12 +65,15 @@ class Latch:
             if now - last_at < SILENCE_TO_RELEASE:
                 return False
             self.release()
-        if self._candidate != (source, ssrc):
-            self._candidate = (source, ssrc)
-            self._count = 0
-        self._count += 1
-        if self._count >= PACKETS_TO_LATCH:
+        candidate = (source, ssrc)
+        count = self._heard.get(candidate, 0) + 1
+        if count >= PACKETS_TO_LATCH:
             self.source = source
+            self._heard.clear()
+            return True
+        if count == 1 and len(self._heard) >= MOST_CANDIDATES:
+            self._heard.clear()  # somebody sprays us
+        self._heard[candidate] = count
         return True
 
     def target(self, now: float) -> Address | None:
@@ -87,7 +89,8 @@ class Latch:
 
 
 def _is_private(ip: str) -> bool:
+    """True for every address that does not lead here over the Internet (RFC 6598 included)."""
     try:
-        return ipaddress.ip_address(ip).is_private
+        return not ipaddress.ip_address(ip).is_global
     except ValueError:
         return False

@@ -1,0 +1,75 @@
+"""SRTP with keys from SDP (RFC 4568), by libsrtp."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import pylibsrtp
+
+    from ..sdp.plan import CryptoKey
+
+_PROFILES: Final = {
+    "AES_CM_128_HMAC_SHA1_80": "SRTP_PROFILE_AES128_CM_SHA1_80",
+    "AES_CM_128_HMAC_SHA1_32": "SRTP_PROFILE_AES128_CM_SHA1_32",
+    "AEAD_AES_128_GCM": "SRTP_PROFILE_AEAD_AES_128_GCM",
+    "AEAD_AES_256_GCM": "SRTP_PROFILE_AEAD_AES_256_GCM",
+}
+
+SUITES: Final = tuple(_PROFILES)
+"""Suites that can be agreed on, by their names in SDP."""
+
+
+class SrtpSession:
+    """One leg's encryption, out by `send`, in by `receive`."""
+
+    __slots__ = ("_in", "_out", "failed")
+
+    def __init__(self, send: CryptoKey, receive: CryptoKey) -> None:
+        """Raises KeyError for a suite that is none of `SUITES`."""
+        import pylibsrtp
+
+        policy = pylibsrtp.Policy
+        self._out = _session(send, policy.SSRC_ANY_OUTBOUND)
+        self._in = _session(receive, policy.SSRC_ANY_INBOUND)
+        self.failed = 0
+
+    def protect(self, packet: bytes) -> bytes:
+        """The RTP packet, encrypted."""
+        return self._out.protect(packet)
+
+    def unprotect(self, packet: bytes) -> bytes | None:
+        """The plain RTP packet; None for one that is not the peer's or was seen before."""
+        import pylibsrtp
+
+        try:
+            return self._in.unprotect(packet)
+        except (pylibsrtp.Error, TypeError):
+            self.failed += 1
+            return None
+
+    def protect_rtcp(self, packet: bytes) -> bytes:
+        """The compound packet, encrypted."""
+        return self._out.protect_rtcp(packet)
+
+    def unprotect_rtcp(self, packet: bytes) -> bytes | None:
+        """The plain compound packet, None as with `unprotect`."""
+        import pylibsrtp
+
+        try:
+            return self._in.unprotect_rtcp(packet)
+        except (pylibsrtp.Error, TypeError):
+            self.failed += 1
+            return None
+
+
+def _session(key: CryptoKey, direction: int) -> pylibsrtp.Session:
+    import pylibsrtp
+
+    policy = pylibsrtp.Policy(
+        key=key.key,
+        ssrc_type=direction,
+        srtp_profile=getattr(pylibsrtp.Policy, _PROFILES[key.suite]),
+    )
+    policy.allow_repeat_tx = False
+    return pylibsrtp.Session(policy)

@@ -1,0 +1,97 @@
+"""RTCP of one leg (RFC 3550 §6.4): what we say every 5 s, what the peer says of our stream."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from ...base.errors import RtpError
+from ...rtp.rtcp import Report, ReportBlock, SenderInfo, encode_report, ntp_time, parse_compound
+
+if TYPE_CHECKING:
+    from ...sip.flow import Address
+    from .receiver import Receiver
+    from .sender import Sender, SendTo
+
+
+class Reporter:
+    """Makes and reads the reports of one leg."""
+
+    __slots__ = (
+        "_cname",
+        "_last_expected",
+        "_last_lost",
+        "_last_ntp",
+        "_last_packets",
+        "_peer_at",
+        "_receiver",
+        "_sender",
+        "peer_view",
+        "round_trip",
+    )
+
+    def __init__(self, sender: Sender, receiver: Receiver, cname: str) -> None:
+        self._sender = sender
+        self._receiver = receiver
+        self._cname = cname
+        self._last_expected = self._last_lost = 0
+        self._last_ntp = 0
+        self._last_packets = 0
+        self._peer_at = 0.0
+        self.peer_view: ReportBlock | None = None
+        """How the peer last said to receive us."""
+        self.round_trip: float | None = None
+        """Seconds, from the peer's last report."""
+
+    def report(self, now: float) -> bytes:
+        """SR when something was sent since the last report, else RR."""
+        sender = self._sender
+        info = None
+        if sender.packets != self._last_packets:
+            self._last_packets = sender.packets
+            passed = round((now - sender.sent_at) * sender.clock)
+            info = SenderInfo(
+                ntp_time(now), sender.timestamp + passed, sender.packets, sender.octets
+            )
+        blocks = () if self._receiver.ssrc is None else (self._block(self._receiver.ssrc, now),)
+        return encode_report(Report(sender.ssrc, blocks, info), self._cname)
+
+    def _block(self, ssrc: int, now: float) -> ReportBlock:
+        receiver = self._receiver
+        expected, lost = receiver.expected_packets, receiver.lost_of_ssrc
+        new_expected = expected - self._last_expected
+        new_lost = lost - self._last_lost
+        self._last_expected, self._last_lost = expected, lost
+        fraction = 0
+        if new_expected > 0 and new_lost > 0:
+            fraction = min(255, new_lost * 256 // new_expected)
+        delay = int((now - self._peer_at) * 65536) if self._last_ntp else 0
+        middle = self._last_ntp >> 16 & 0xFFFFFFFF
+        jitter = int(receiver.jitter_ticks)
+        return ReportBlock(ssrc, fraction, lost, receiver.highest, jitter, middle, delay)
+
+    def received(self, data: bytes, now: float) -> None:
+        """Read a compound packet; what cannot be read is passed over."""
+        with contextlib.suppress(RtpError):
+            for item in parse_compound(data):
+                if isinstance(item, Report):
+                    self._read(item, now)
+
+    def _read(self, report: Report, now: float) -> None:
+        if report.sender is not None:
+            self._last_ntp = report.sender.ntp
+            self._peer_at = now
+        for block in report.blocks:
+            if block.ssrc == self._sender.ssrc:
+                self.peer_view = block
+                if block.last_sr:
+                    middle = ntp_time(now) >> 16 & 0xFFFFFFFF
+                    trip = (middle - block.last_sr - block.delay) & 0xFFFFFFFF
+                    if trip < 0x80000000:
+                        self.round_trip = trip / 65536
+
+    @staticmethod
+    def send(send_to: SendTo, data: bytes, address: Address) -> None:
+        """On the RTP port, where both share it (RFC 5761)."""
+        with contextlib.suppress(OSError):
+            send_to(data, address)

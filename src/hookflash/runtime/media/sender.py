@@ -1,0 +1,207 @@
+"""What goes out of one leg: our SSRC, sequence and timestamps, whoever the sound comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ...base.ids import Ids
+from ...rtp.dtmf import EventStep
+from ...rtp.packet import HEADER, HEADER_SIZE, MARKER, VERSION_2, Buffer
+from ...sip.flow import Address
+
+SendTo = Callable[[Buffer, Any], int]
+
+_pack_into = HEADER.pack_into
+_MASK: Final = 0xFFFFFFFF
+
+
+class Sender:
+    """The outgoing RTP stream of a leg.
+
+    `sequence` and `timestamp` are those of the packet sent last. The stream goes on without a
+    seam whether packets are relayed (`forward`) or made by the clock (`send`).
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_event_timestamp",
+        "_line",
+        "_line_octets",
+        "_send_to",
+        "_view",
+        "clock",
+        "event_type",
+        "failed",
+        "filling",
+        "head",
+        "mark",
+        "octets",
+        "packets",
+        "protect",
+        "remote",
+        "sent_at",
+        "sequence",
+        "ssrc",
+        "ticks",
+        "timestamp",
+    )
+
+    def __init__(self, send_to: SendTo, buffer: bytearray, ids: Ids) -> None:
+        """`buffer`: scratch space, may be shared by all senders of a thread."""
+        self._send_to = send_to
+        self._buffer = buffer
+        self._view = memoryview(buffer)
+        self.ssrc = ids.number(32)
+        self.sequence = ids.number(15)
+        self.timestamp = ids.number(31)
+        self.remote: Address | None = None
+        self.head = VERSION_2
+        self.event_type: int | None = None
+        self.clock = 8000
+        self.ticks = 160
+        self.protect: Callable[[bytes], bytes] | None = None
+        self.sent_at = 0.0
+        self.packets = 0
+        self.octets = 0
+        self.failed = 0
+        self.mark = True
+        """The next packet begins a talkspurt."""
+        self.filling = False
+        """Silence is sent because the relayed phone says nothing."""
+        self._event_timestamp = 0
+        self._line = b""
+        self._line_octets = 0
+
+    def configure(self, payload_type: int, clock: int, frame_octets: int, ptime: int) -> None:
+        """Speak this payload type from now on. `frame_octets`: octets of 20 ms, 0 where a frame
+        cannot be cut (Opus)."""
+        self.head = VERSION_2 | payload_type
+        self.clock = clock
+        self.ticks = clock // 50
+        self._line_octets = 0 if ptime == 20 else frame_octets * ptime // 20
+        self._line = b""
+        self.mark = True
+
+    def resume(self, now: float) -> None:
+        """The clock takes over: let the timestamp pass the time in which nothing was sent."""
+        self.timestamp = (self.next_timestamp(now) - self.ticks) & _MASK
+        self.mark = True
+        self._line = b""
+
+    def next_timestamp(self, now: float) -> int:
+        """That of a packet sent now: one frame after the last, or by the time that has passed."""
+        passed = (now - self.sent_at) * self.clock if self.sent_at else 0.0
+        frames = max(1, round(passed / self.ticks))
+        return (self.timestamp + frames * self.ticks) & _MASK
+
+    def forward(
+        self, view: memoryview, size: int, sequence: int, timestamp: int, now: float
+    ) -> None:
+        """Relay a packet: `view` holds it, with room for our header in its first 12 octets."""
+        remote = self.remote
+        if remote is None:
+            return
+        _pack_into(view, 0, self.head, sequence, timestamp, self.ssrc)
+        self.sequence = sequence
+        self.timestamp = timestamp
+        self.sent_at = now
+        self.packets += 1
+        self.octets += size - HEADER_SIZE
+        try:
+            if self.protect is None:
+                self._send_to(view[:size], remote)
+            else:
+                self._send_to(self.protect(bytes(view[:size])), remote)
+        except OSError:
+            self.failed += 1
+
+    def forward_odd(
+        self, head: int, sequence: int, timestamp: int, payload: bytes, now: float, late: bool
+    ) -> None:
+        """Relay a packet that is no plain next one: another type, a marker, or out of turn."""
+        last = (self.sequence, self.timestamp)
+        self._emit(head, sequence, timestamp, payload, now)
+        if late:
+            self.sequence, self.timestamp = last
+
+    def send(self, payload: Buffer, now: float) -> None:
+        """20 ms made by the clock."""
+        if self._line_octets:
+            self._send_cut(payload, now)
+            return
+        self._next(payload, self.ticks, now)
+
+    def send_row(
+        self, buffer: bytearray, view: memoryview, start: int, end: int, now: float
+    ) -> None:
+        """20 ms of the mixer's matrix: at `start` room for the header, then the payload."""
+        remote = self.remote
+        if self.mark or self._line_octets or self.protect is not None or remote is None:
+            self.send(view[start + HEADER_SIZE : end], now)
+            return
+        sequence = self.sequence = (self.sequence + 1) & 0xFFFF
+        timestamp = self.timestamp = (self.timestamp + self.ticks) & _MASK
+        _pack_into(buffer, start, self.head, sequence, timestamp, self.ssrc)
+        self.sent_at = now
+        self.packets += 1
+        self.octets += end - start - HEADER_SIZE
+        try:
+            self._send_to(view[start:end], remote)
+        except OSError:
+            self.failed += 1
+
+    def _send_cut(self, payload: Buffer, now: float) -> None:
+        """The peer asked for packets of another length: gather or cut."""
+        size = self._line_octets
+        line = self._line + bytes(payload)
+        ticks = size * self.ticks // max(1, len(payload))
+        while len(line) >= size:
+            self._next(line[:size], ticks, now)
+            line = line[size:]
+        self._line = line
+
+    def _next(self, payload: Buffer, ticks: int, now: float) -> None:
+        head = self.head
+        if self.mark:
+            head |= MARKER
+            self.mark = False
+        sequence = (self.sequence + 1) & 0xFFFF
+        self._emit(head, sequence, (self.timestamp + ticks) & _MASK, payload, now)
+
+    def send_event(self, step: EventStep, now: float) -> None:
+        """20 ms of a telephone-event instead of sound; the sound's time goes on beneath it."""
+        if self.event_type is None:
+            return
+        head = VERSION_2 | self.event_type
+        sounding = (self.timestamp + self.ticks) & _MASK
+        if step.first:
+            head |= MARKER
+            self._event_timestamp = sounding
+        self._emit(head, (self.sequence + 1) & 0xFFFF, self._event_timestamp, step.payload, now)
+        self.timestamp = sounding
+        self.mark = step.over
+
+    def pass_time(self) -> None:
+        """A frame was due that is not sent."""
+        self.timestamp = (self.timestamp + self.ticks) & _MASK
+
+    def _emit(self, head: int, sequence: int, timestamp: int, payload: Buffer, now: float) -> None:
+        self.sequence = sequence
+        self.timestamp = timestamp
+        remote = self.remote
+        if remote is None:
+            return
+        size = HEADER_SIZE + len(payload)
+        _pack_into(self._buffer, 0, head, sequence, timestamp, self.ssrc)
+        self._buffer[HEADER_SIZE:size] = payload
+        self.sent_at = now
+        self.packets += 1
+        self.octets += len(payload)
+        try:
+            if self.protect is None:
+                self._send_to(self._view[:size], remote)
+            else:
+                self._send_to(self.protect(bytes(self._view[:size])), remote)
+        except OSError:
+            self.failed += 1

@@ -1,0 +1,136 @@
+"""The sound of one leg: own sounds (tones, prompts), concealment, and its codec for rooms in
+which not everybody speaks G.711."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...audio import g711
+from ...audio.codecs import AudioCodec, make_codec
+from ...audio.resample import Resampler, resample_whole, stretch
+from ...rtp.jitter import JitterBuffer
+from ...sdp.plan import Codec
+
+Pcm = NDArray[np.int16]
+
+WIDE_RATE: Final = 16000
+WIDE_FRAME: Final = 320
+_FADE: Final = 3
+"""Frames in which a lost sound fades to silence."""
+
+
+class Concealer:
+    """Fills lost frames: the last good one again, fading out over 60 ms."""
+
+    __slots__ = ("_good", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        """Frames lost in a row; the owner sets 0 when a good one comes."""
+        self._good: Pcm | None = None
+
+    def fill(self, previous: Pcm) -> Pcm:
+        """A frame for one that is missing; `previous`: what was played before it."""
+        if self.count >= _FADE:
+            return np.zeros_like(previous)
+        if self.count == 0 or self._good is None:
+            self._good = previous.copy()
+        start = 1 - self.count / _FADE
+        self.count += 1
+        gain = np.linspace(start, start - 1 / _FADE, len(previous), dtype=np.float32)
+        return (self._good * gain).astype(np.int16)
+
+
+class Prompt:
+    """A recording on its way to one leg."""
+
+    __slots__ = ("_at", "_lines", "_rate", "_samples", "on_done")
+
+    def __init__(self, samples: Pcm, rate: int, on_done: Callable[[], None] | None) -> None:
+        self._samples = samples
+        self._rate = rate
+        self._at = 0.0
+        self._lines: dict[int, Pcm] = {rate: samples}
+        self.on_done = on_done
+
+    @property
+    def over(self) -> bool:
+        """True when all has been played."""
+        return self._at * self._rate >= len(self._samples)
+
+    def frame(self, rate: int) -> Pcm:
+        """The next 20 ms at `rate` Hz, silence after the end."""
+        line = self._lines.get(rate)
+        if line is None:
+            line = self._lines[rate] = resample_whole(self._samples, self._rate, rate)
+        start = round(self._at * rate)
+        size = rate // 50
+        self._at += 0.02
+        part = line[start : start + size]
+        return part if len(part) == size else np.pad(part, (0, size - len(part)))
+
+
+def make_jitter(codec: Codec) -> JitterBuffer:
+    """The jitter buffer for what the peer speaks. G.711 stays octets until it is decoded with all
+    others; a codec with memory is decoded in the order of play, to 16 kHz."""
+    if codec.name in {"PCMU", "PCMA"}:
+        return JitterBuffer(codec.clock)
+    decoder = make_codec(codec.name)
+    return JitterBuffer(
+        codec.clock,
+        octets_per_ms=WIDE_RATE // 1000 * 2,
+        unit=2,
+        decode=lambda payload: decoder.decode(payload).tobytes(),
+    )
+
+
+def silence_payload(name: str) -> bytes:
+    """20 ms of silence in that codec."""
+    if name in g711.SILENCE:
+        return bytes([g711.SILENCE[name]]) * 160
+    codec = make_codec(name)
+    payload = b""
+    for _ in range(3):  # the encoders need a moment to come to rest
+        payload = codec.encode(np.zeros(codec.rate // 50, np.int16)) or payload
+    return payload
+
+
+class WideVoice:
+    """One leg in a room that is mixed at 16 kHz."""
+
+    __slots__ = ("_conceal", "_down", "_encoder", "_incoming", "_last", "_outgoing", "_up")
+
+    def __init__(self, incoming: Codec, outgoing: Codec) -> None:
+        self._incoming = incoming.name
+        self._outgoing = outgoing.name
+        self._encoder: AudioCodec = make_codec(outgoing.name)
+        self._up = Resampler(8000, WIDE_RATE)
+        self._down = Resampler(WIDE_RATE, self._encoder.rate)
+        self._conceal = Concealer()
+        self._last: Pcm = np.zeros(WIDE_FRAME, np.int16)
+
+    def fits(self, incoming: Codec, outgoing: Codec) -> bool:
+        """True while the leg speaks the codecs that this was made for."""
+        return (self._incoming, self._outgoing) == (incoming.name, outgoing.name)
+
+    def decode(self, line: bytes | None) -> Pcm:
+        """320 samples of what `JitterBuffer.pull` gave."""
+        if line is None:
+            frame = self._conceal.fill(self._last)
+        else:
+            self._conceal.count = 0
+            if self._incoming in g711.SILENCE:
+                samples = g711.decode(self._incoming, line)
+                frame = self._up.process(stretch(samples, 160))
+            else:
+                frame = stretch(np.frombuffer(line, np.int16), WIDE_FRAME)
+        self._last = frame
+        return frame
+
+    def encode(self, frame: Pcm) -> bytes:
+        """One payload of 320 samples; may be empty while an encoder fills up."""
+        return self._encoder.encode(self._down.process(frame))
