@@ -58,10 +58,10 @@ class Referral:
         "accepted",
         "aliases",
         "attempts",
-        "dialog_gone",
         "end_reason",
         "final",
         "handed_over_at",
+        "hopeless",
         "last_cseq",
         "last_status",
         "notified",
@@ -91,8 +91,8 @@ class Referral:
         """Number of 1xx answers."""
         self.accepted = False
         self.refused = False
-        self.dialog_gone = False
-        """Answered 481."""
+        self.hopeless = False
+        """Answered 481, or in a way that nothing can follow: closed with the verdict."""
         self.unreported = False
         """`Refer-Sub: false`: there is no subscription."""
         self.retry_at = 0.0
@@ -144,7 +144,7 @@ class Referral:
 
     def watch_end(self) -> float:
         """Until when NOTIFYs are awaited: 3 minutes after the last verdict, for ever while there
-        is none, `-inf` once it is closed. After an interruption nothing is awaited."""
+        is none, `-inf` once it is closed."""
         if self.state is ReferralState.CLOSED:
             return -inf
         return max(watch_end(rider) for rider in self.riders)
@@ -152,9 +152,7 @@ class Referral:
 
 def watch_end(rider: Transfer) -> float:
     """Until when a late outcome counts for this transfer."""
-    if rider.ended_at is None:
-        return inf
-    return rider.ended_at + (0.0 if rider.verdict == "interrupted" else WATCH)
+    return inf if rider.ended_at is None else rider.ended_at + WATCH
 
 
 def select(referrals: Sequence[Referral], notify: Notify) -> Referral | None:

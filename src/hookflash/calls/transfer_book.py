@@ -35,7 +35,7 @@ OVERTAKEN = "an earlier transfer of this call succeeded late"
 LATE_SUCCESS = "late success"
 
 _ANY_CSEQ = 1 << 62
-_RECORDED_LATE: frozenset[Verdict] = frozenset({"succeeded", "interrupted", "subscription ended"})
+_RECORDED_LATE: frozenset[Verdict] = frozenset({"interrupted", "subscription ended"})
 """Verdicts after which a first final status is worth a remark, and no more."""
 
 
@@ -91,6 +91,8 @@ class TransferBook:
         else:
             transfer.note(f"takes its outcome from {referral.transfer_id}")
             referral.riders.append(transfer)
+            if referral.accepted:
+                transfer.enter(now, "accepted")
         self.current = transfer
         self.referral = referral
         record = transfer.record()
@@ -120,6 +122,21 @@ class TransferBook:
         stored = StoreTransfer(record)
         return [stored] if kind is None else [stored, TransferChanged(record, kind)]
 
+    def find(self, transfer_id: str) -> Referral | None:
+        """The REFER that this transfer sends; None for one that rides on another's."""
+        for referral in self.referrals:
+            if referral.transfer_id == transfer_id:
+                return referral
+        return None
+
+    def accept(self, now: float, referral: Referral) -> Effects:
+        """A 2xx to the REFER, or its first NOTIFY."""
+        if referral.accepted:
+            return []
+        referral.accepted = True
+        referral.become(ReferralState.OPEN)
+        return self.advance(now, referral, "accepted")
+
     def advance(self, now: float, referral: Referral, stage: Stage) -> Effects:
         """The pending transfer on this REFER reaches a stage, where that is a step."""
         transfer = self.rider(referral)
@@ -135,6 +152,8 @@ class TransferBook:
         self.current = self.referral = self.grace_until = None
         transfer.decide(now, verdict, error)
         self._release(referral)
+        if verdict == "interrupted":
+            referral.become(ReferralState.CLOSED)
         effects = self.changed(transfer, "ended")
         record = transfer.record()
         refusal = answers.failure(record)
@@ -149,7 +168,7 @@ class TransferBook:
     @staticmethod
     def _release(referral: Referral) -> None:
         """Nobody is pending on it: is there anything left to be told?"""
-        if referral.state is ReferralState.BACKOFF or referral.dialog_gone:
+        if referral.state is ReferralState.BACKOFF or referral.hopeless:
             referral.refused = True
         ended = referral.terminated_at is not None and referral.subscribe_deadline is None
         if not referral.may_report or referral.refused or referral.unreported or ended:
@@ -175,11 +194,18 @@ class TransferBook:
                 effects += self._late(rider, status, reason)
                 transferred = transferred or status < 300
             elif rider.verdict in _RECORDED_LATE:
-                rider.note(f"NOTIFY after the verdict: {status} {reason}".rstrip())
-                effects += self.changed(rider)
+                effects += self._remark(rider, status, reason)
         if transferred:
             effects += self._transferred(now, bye_at_once=not referral.unreported)
         return effects
+
+    def remark(self, referral: Referral, status: int, reason: str) -> Effects:
+        """A NOTIFY that changes nothing any more is kept with every transfer on this REFER."""
+        return [each for rider in referral.riders for each in self._remark(rider, status, reason)]
+
+    def _remark(self, rider: Transfer, status: int, reason: str) -> Effects:
+        rider.note(f"NOTIFY after the verdict: {status} {reason}".rstrip())
+        return self.changed(rider)
 
     def _late(self, rider: Transfer, status: int, reason: str) -> Effects:
         if status >= 300:
@@ -220,9 +246,6 @@ class TransferBook:
         self.ended_by = by
         self.bye_at = None
         transfer, referral = self.current, self.referral
-        for each in self.referrals:
-            if each.unreported:
-                each.become(ReferralState.CLOSED)
         if transfer is None or referral is None:
             return []
         if not referral.may_report:

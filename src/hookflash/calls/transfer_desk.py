@@ -7,7 +7,7 @@ The inputs and who performs which effect are described in `transfer_effects`.
 Where the rules are:
     other target, joiners, repeated requests    `request`
     REFER waits, goes out, is answered          `_send_refer`, `refer_*`
-    NOTIFY before 202, after BYE, out of order  `notify_received`, `_news`
+    NOTIFY before 202, after BYE, out of order  `refer_notify.NotifyReader`
     the end of the call and its second of grace `call_ended`, `TransferBook.end_call`
     late outcomes                               `TransferBook.settle`
 """
@@ -19,21 +19,20 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import ApiError
 from ..sip.refer import parse_target
-from ..sip.subscription import Notify, read_notify
 from . import transfer_answers as answers
-from .effects import Note, TransferAnswered
+from .effects import TransferAnswered
 from .liveness import LivenessCheck
-from .referral import Referral, ReferralState, select
+from .refer_notify import NotifyReader
+from .referral import Referral, ReferralState
 from .transfer import Transfer
 from .transfer_book import (
     KEEP_REQUEST_IDS,
     NOT_SENT,
-    TERMINATED_WAIT,
     UNANSWERED,
     Effects,
     TransferBook,
 )
-from .transfer_effects import SendRefer, SendSubscribe, TransferOrder
+from .transfer_effects import SendRefer, TransferOrder
 
 if TYPE_CHECKING:
     from ..base.ids import Ids
@@ -42,13 +41,24 @@ if TYPE_CHECKING:
     from ..sip.timers import Timers
     from .records import Side
 
+_AGAIN = frozenset({401, 407, 491})
+"""Answers after which the REFER would have gone out again, had the call not ended."""
+
 __all__ = ["TransferDesk", "TransferOrder"]
 
 
 class TransferDesk:
     """See the module. Every input returns what is to be done, in order."""
 
-    __slots__ = ("_book", "_gate", "_ids", "_liveness", "_owns_call_id", "_referred_by", "_timers")
+    __slots__ = (
+        "_book",
+        "_gate",
+        "_ids",
+        "_liveness",
+        "_notifies",
+        "_owns_call_id",
+        "_referred_by",
+    )
 
     def __init__(
         self, call_id: str, ids: Ids, timers: Timers, local_uri: str, *, owns_call_id: bool = False
@@ -57,11 +67,11 @@ class TransferDesk:
         Call-ID (an outbound leg), which gives us the longer wait after 491."""
         self._book = TransferBook(call_id)
         self._ids = ids
-        self._timers = timers
         self._referred_by = f"<{local_uri}>"
         self._owns_call_id = owns_call_id
         self._gate = False
         self._liveness = LivenessCheck()
+        self._notifies = NotifyReader(self._book, timers)
 
     @property
     def pending(self) -> bool:
@@ -142,12 +152,12 @@ class TransferDesk:
 
     def stored(self, now: float, transfer_id: str) -> Effects:
         """The record of a new transfer is safe: its REFER may go out."""
-        referral = self._find(transfer_id)
+        referral = self._book.find(transfer_id)
         if referral is not None:
             referral.stored = True
         return self._send_refer(now)
 
-    def gate(self, now: float, open: bool) -> Effects:  # noqa: A002
+    def gate(self, now: float, open: bool) -> Effects:
         """The leg says whether a REFER may go out now."""
         self._gate = open
         return self._send_refer(now)
@@ -172,7 +182,7 @@ class TransferDesk:
 
     def refer_sent(self, now: float, transfer_id: str, cseq: int) -> Effects:
         """A REFER went out, for the first time or again."""
-        referral = self._find(transfer_id)
+        referral = self._book.find(transfer_id)
         if referral is None:
             return []
         referral.attempts.append(str(cseq))
@@ -181,12 +191,12 @@ class TransferDesk:
 
     def wants_refer(self, transfer_id: str) -> bool:
         """Is a challenged REFER to be sent again? Not when nobody waits, or the call is over."""
-        referral = self._find(transfer_id)
+        referral = self._book.find(transfer_id)
         return referral is not None and referral is self._book.referral and not self._book.over
 
     def refer_challenged(self, now: float, transfer_id: str, status: int) -> Effects:
         """401 or 407; the leg sends it again with credentials."""
-        referral = self._find(transfer_id)
+        referral = self._book.find(transfer_id)
         if referral is None:
             return []
         transfer = self._book.rider(referral)
@@ -198,7 +208,7 @@ class TransferDesk:
         self, now: float, transfer_id: str, response: Response, explain: str = ""
     ) -> Effects:
         """An answer to REFER that the leg cannot deal with itself."""
-        referral = self._find(transfer_id)
+        referral = self._book.find(transfer_id)
         if referral is None or not referral.unanswered:
             return []
         status, reason = response.status, response.reason
@@ -216,8 +226,8 @@ class TransferDesk:
             referral.become(ReferralState.BACKOFF)
             referral.retry_at = now + self._retry_interval()
             return self._book.advance(now, referral, "waiting")
-        if status == 481:
-            referral.dialog_gone = True
+        if status == 481 or (self._book.over and status in _AGAIN):
+            referral.hopeless = True
             effects = self._book.changed(transfer)
             if not self._book.over:
                 effects += self._book.hang_up(now, "REFER answered 481", transfer=False)
@@ -236,20 +246,14 @@ class TransferDesk:
         transfer = self._book.rider(referral)
         if transfer is not None:
             transfer.saw(response.status, response.reason)
-        effects = self._accept(now, referral)
+        effects = self._book.accept(now, referral)
         unreported = (response.header("Refer-Sub") or "").partition(";")[0].strip().lower()
         if unreported == "false" and referral.final is None:
             referral.unreported = True
             referral.final = response.status
             effects += self._book.settle(now, referral, response.status, response.reason)
+            referral.become(ReferralState.CLOSED)
         return effects
-
-    def _accept(self, now: float, referral: Referral) -> Effects:
-        if referral.accepted:
-            return []
-        referral.accepted = True
-        referral.become(ReferralState.OPEN)
-        return self._book.advance(now, referral, "accepted")
 
     def _refused_late(self, referral: Referral, status: int, reason: str) -> Effects:
         """An error answer after every verdict changes none of them."""
@@ -269,7 +273,7 @@ class TransferDesk:
 
     def refer_failed(self, now: float, transfer_id: str, reason: FailureReason) -> Effects:
         """No answer to REFER. Where a NOTIFY came, it was accepted all the same."""
-        referral = self._find(transfer_id)
+        referral = self._book.find(transfer_id)
         if referral is None or not referral.unanswered:
             return []
         referral.unanswered = False
@@ -302,114 +306,12 @@ class TransferDesk:
 
     def notify_received(self, now: float, request: Request) -> tuple[int, Effects]:
         """Any NOTIFY in the dialog: the status to answer it with at once, and what follows."""
-        notify = read_notify(request)
-        book = self._book
-        sent = any(referral.attempts for referral in book.referrals)
-        if notify.package != "refer" and not (
-            sent and not notify.package and notify.fragment is not None
-        ):
-            return 489, []
-        if not sent:
-            return 481, []
-        referral = select(book.referrals, notify)
-        if referral is None:
-            return 200, [Note("notify_ignored", (("event_id", notify.event_id),))]
-        late = notify.cseq < referral.notify_cseq
-        late = late or (book.bye_cseq is not None and notify.cseq < book.bye_cseq)
-        referral.notify_cseq = max(referral.notify_cseq, notify.cseq)
-        return 200, self._news(now, referral, notify, late=late)
-
-    def _news(self, now: float, referral: Referral, notify: Notify, *, late: bool) -> Effects:
-        """What a NOTIFY means for its REFER; `late`: a later one, or the BYE, overtook it."""
-        effects: Effects = []
-        if notify.unreadable:
-            effects.append(Note("notify_unreadable", (("event_id", notify.event_id),)))
-        if referral.final is not None and not referral.unreported:
-            if notify.terminated:
-                referral.become(ReferralState.CLOSED)
-            return effects
-        effects += self._accept(now, referral)
-        referral.notified = True
-        fragment = notify.fragment
-        if fragment is not None:
-            mirrored = fragment.status == 202 and not notify.terminated
-            if fragment.status >= 200 and not mirrored:
-                referral.final = fragment.status
-                if notify.terminated:
-                    referral.terminated_at = now
-                effects += self._book.settle(now, referral, fragment.status, fragment.reason)
-                if notify.terminated:
-                    referral.become(ReferralState.CLOSED)
-                return effects
-            if not late:
-                referral.last_status = fragment.status
-                if not notify.terminated:
-                    referral.handed_over_at = None
-                effects += self._progress(now, referral, fragment.status, fragment.reason)
-        if notify.terminated and not referral.unreported:
-            effects += self._terminated(now, referral, notify)
-        return effects
-
-    def _progress(self, now: float, referral: Referral, status: int, reason: str) -> Effects:
-        """A status that decides nothing: a stage, or at least the last word."""
-        transfer = self._book.rider(referral)
-        if transfer is None:
-            return []
-        changed = (transfer.sip_status, transfer.sip_reason) != (status, reason)
-        transfer.saw(status, reason)
-        if status < 200:
-            stage = self._book.advance(now, referral, "trying" if status == 100 else "ringing")
-            if stage:
-                return stage
-        return self._book.changed(transfer) if changed else []
-
-    def _terminated(self, now: float, referral: Referral, notify: Notify) -> Effects:
-        """The subscription ended without an outcome; wait for the BYE, or ask once."""
-        if referral.terminated_at is not None:
-            return []
-        book = self._book
-        referral.terminated_at = now
-        referral.end_reason = notify.reason
-        if notify.fragment is not None and notify.fragment.status == 100:
-            referral.handed_over_at = now
-        if book.rider(referral) is None:
-            referral.become(ReferralState.CLOSED)
-            return []
-        if book.over:
-            return book.infer(now) if book.handed_over(now, referral) else []
-        if not notify.expired or referral.subscribed:
-            return []
-        referral.subscribed = True
-        referral.subscribe_deadline = now + self._timers.transaction
-        return [SendSubscribe(referral.transfer_id, referral.last_cseq)]
+        return self._notifies.notify_received(now, request)
 
     def subscribe_answered(self, now: float, transfer_id: str, status: int | None) -> Effects:
-        """A 2xx brings the subscription back; anything else leaves it ended."""
-        referral = self._find(transfer_id)
-        if referral is None or referral.subscribe_deadline is None:
-            return []
-        referral.subscribe_deadline = None
-        if status is not None and 200 <= status < 300:
-            referral.terminated_at = None
-            return []
-        if self._book.rider(referral) is None:
-            referral.become(ReferralState.CLOSED)
-            return []
-        return self._lose_subscription(now, referral)
-
-    def _lose_subscription(self, now: float, referral: Referral) -> Effects:
-        """Ended, the 2 s for the BYE are over, and the SUBSCRIBE did not help."""
-        if now < self._subscription_deadline(referral):
-            return []
-        text = answers.subscription_ended_text(referral.end_reason, referral.last_status)
-        return self._book.decide(now, "subscription ended", text)
-
-    def _subscription_deadline(self, referral: Referral) -> float:
-        if referral.terminated_at is None or self._book.over:
-            return inf
-        if referral.subscribe_deadline is not None:
-            return inf
-        return referral.terminated_at + TERMINATED_WAIT
+        """The final answer to our SUBSCRIBE."""
+        referral = self._book.find(transfer_id)
+        return [] if referral is None else self._notifies.subscribe_answered(now, referral, status)
 
     # --- the end of the call, and time --------------------------------------------------------
 
@@ -426,13 +328,12 @@ class TransferDesk:
         book = self._book
         times = [referral.watch_end() for referral in book.referrals]
         times = [time for time in times if time > -inf]
-        times += [t for t in (book.grace_until, book.bye_at, self._liveness.deadline) if t]
+        single = (book.grace_until, book.bye_at, self._liveness.deadline)
+        times += [time for time in single if time is not None]
         transfer, referral = book.current, book.referral
         if transfer is not None and referral is not None:
             times.append(transfer.next_deadline())
-            times.append(self._subscription_deadline(referral))
-            if referral.subscribe_deadline is not None:
-                times.append(referral.subscribe_deadline)
+            times.append(self._notifies.deadline(referral))
             if referral.state is ReferralState.BACKOFF and self._gate:
                 times.append(referral.retry_at)
         first = min(times, default=inf)
@@ -458,10 +359,8 @@ class TransferDesk:
         transfer, referral = book.current, book.referral
         assert transfer is not None
         assert referral is not None
-        if referral.subscribe_deadline is not None and now >= referral.subscribe_deadline:
-            referral.subscribe_deadline = None
-        if now >= self._subscription_deadline(referral):
-            return self._lose_subscription(now, referral)
+        if lost := self._notifies.handle_deadline(now, referral):
+            return lost
         if book.grace_until is not None and now >= book.grace_until:
             return book.lose_call(now)
         if now >= transfer.deadline:
@@ -485,9 +384,3 @@ class TransferDesk:
         referral = self._book.referral
         if referral is not None and not referral.attempts:
             transfer.note(NOT_SENT)
-
-    def _find(self, transfer_id: str) -> Referral | None:
-        for referral in self._book.referrals:
-            if referral.transfer_id == transfer_id:
-                return referral
-        return None
