@@ -2,12 +2,7 @@ from __future__ import annotations
 
 from livekit.protocol.sip import SIPHeaderOptions
 
-from hookflash.calls.attributes import (
-    SipIdentity,
-    attribute_headers,
-    header_attributes,
-    sip_attributes,
-)
+from hookflash.calls.attributes import SipIdentity, header_attributes, sip_attributes
 
 WHO = SipIdentity("SCL_a", "ST_a", "SDR_a", "+1", "pbx.example", "+2", "call-id", "tag")
 HEADERS = [
@@ -71,11 +66,3 @@ def test_mapped_headers_are_found_in_any_case() -> None:
 def test_bytes_that_are_no_text_do_not_break_an_attribute() -> None:
     odd = b"a\xff".decode("utf-8", "surrogateescape")
     assert header_attributes([("X-A", odd)], mapping={"x-a": "a"}) == {"a": "a\ufffd"}
-
-
-def test_headers_from_attributes() -> None:
-    mapping = {"b": "X-B", "a": "X-A", "none": "X-N"}
-    assert attribute_headers({"a": "1", "b": "2", "c": "3"}, mapping) == (
-        ("X-A", "1"),
-        ("X-B", "2"),
-    )

@@ -1,4 +1,4 @@
-"""Attributes of a SIP participant, and headers made from them (facts §4.6).
+"""Attributes of a SIP participant (facts §4.6); headers made of them: `hookflash.calls.headers`.
 
 Headers come as (name, value) pairs in the order of the message.
 """
@@ -106,19 +106,6 @@ def header_attributes(
         if found is not None:
             attributes[attribute] = _text(found)
     return attributes
-
-
-def attribute_headers(
-    attributes: Mapping[str, str], mapping: Mapping[str, str]
-) -> tuple[tuple[str, str], ...]:
-    """attributes_to_headers: a header for each mapped attribute that the participant has now,
-    sorted by header name. Not yet checked: see `hookflash.calls.headers`."""
-    found = [
-        (header, attributes[attribute])
-        for attribute, header in mapping.items()
-        if attribute in attributes
-    ]
-    return tuple(sorted(found))
 
 
 def _text(value: str) -> str:

@@ -1,0 +1,248 @@
+"""The store: SQLite behind one writer thread with group commit.
+
+The event loop never waits for the disk: `write` is awaited only where something must be safe
+before the next step, `write_soon` everywhere else. Whatever waits in the queue while a commit
+runs goes into the next one together. Reads go through the same queue, so they see every write
+that was asked for before them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
+
+from ..base.errors import StoreError
+from ..calls.records import CallRecord, DialogRecord, TransferRecord
+from .store_file import Sync, copy_database, open_database
+from .store_ops import StoreOp
+from .store_records import call_from, dialog_from, transfer_from
+from .store_sql import Page, calls_page, statements, transfers_page
+
+Result = TypeVar("Result")
+
+LARGEST_GROUP = 256
+"""Jobs of one commit at most."""
+
+_log = logging.getLogger("hookflash.store")
+
+
+@dataclass(slots=True)
+class Stored:
+    """Everything that a start needs."""
+
+    inbound: list[SIPInboundTrunkInfo] = field(default_factory=list)
+    outbound: list[SIPOutboundTrunkInfo] = field(default_factory=list)
+    rules: list[SIPDispatchRuleInfo] = field(default_factory=list)
+    transfers: list[TransferRecord] = field(default_factory=list)
+    """Transfers without a verdict: a crash cut them off."""
+    dialogs: list[DialogRecord] = field(default_factory=list)
+    """Calls that were up."""
+
+
+@dataclass(slots=True)
+class _Job:
+    """Writes (`ops`) or a question (`ask`), and who waits for the answer."""
+
+    ops: tuple[StoreOp, ...] = ()
+    ask: Callable[[sqlite3.Connection], Any] | None = None
+    future: asyncio.Future[Any] | None = None
+    loop: asyncio.AbstractEventLoop | None = None
+    result: Any = None
+    error: Exception | None = None
+
+
+class Store:
+    """`data_dir` None: in memory, for --dev and tests."""
+
+    def __init__(self, data_dir: Path | None = None, sync: Sync = "normal") -> None:
+        self._connection = open_database(data_dir, sync)
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="hookflash-store", daemon=True)
+        self._closed = False
+        self.failed_writes = 0
+        """Writes that nobody waited for and that could not be made; each is in the log."""
+
+    # --- life -------------------------------------------------------------------------------
+
+    def load(self) -> Stored:
+        """Read what a start needs; before `start`. Raises StoreError."""
+        stored = Stored()
+        ask = self._connection.execute
+        try:
+            for kind, data in ask("SELECT kind, data FROM trunks ORDER BY id"):
+                if kind == "inbound":
+                    stored.inbound.append(SIPInboundTrunkInfo.FromString(data))
+                else:
+                    stored.outbound.append(SIPOutboundTrunkInfo.FromString(data))
+            rules = ask("SELECT data FROM rules ORDER BY id")
+            stored.rules = [SIPDispatchRuleInfo.FromString(data) for (data,) in rules]
+            transfers = ask("SELECT data FROM transfers WHERE open ORDER BY created_at, id")
+            stored.transfers = [transfer_from(data) for (data,) in transfers]
+            stored.dialogs = [dialog_from(data) for (data,) in ask("SELECT data FROM dialogs")]
+        except sqlite3.Error as error:
+            raise StoreError(f"the database cannot be read: {error}") from None
+        return stored
+
+    def start(self) -> None:
+        """Start the writer thread; what was queued before is written now."""
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Write what is queued and close the database."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        if self._thread.ident is None:
+            self._run()
+        else:
+            await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+
+    # --- writes -----------------------------------------------------------------------------
+
+    async def write(self, *ops: StoreOp) -> None:
+        """Resolves when all of `ops` are committed, together or not at all; StoreError if not."""
+        await self._submit(_Job(ops=ops))
+
+    def write_soon(self, *ops: StoreOp) -> None:
+        """Committed soon and in order, together or not at all; a failure is logged and counted."""
+        self._queue.put(_Job(ops=ops))
+
+    # --- reads ------------------------------------------------------------------------------
+
+    async def transfer(self, transfer_id: str) -> TransferRecord | None:
+        """The stored transfer with this id."""
+        row = await self._ask(
+            lambda c: c.execute(
+                "SELECT data FROM transfers WHERE id = ?", (transfer_id,)
+            ).fetchone()
+        )
+        return transfer_from(row[0]) if row is not None else None
+
+    async def transfers(self, page: Page) -> list[TransferRecord]:
+        """Newest first."""
+        rows = await self._ask(lambda c: transfers_page(c, page))
+        return [transfer_from(text) for text in rows]
+
+    async def calls(self, page: Page) -> list[CallRecord]:
+        """Newest first."""
+        rows = await self._ask(lambda c: calls_page(c, page))
+        return [call_from(text) for text in rows]
+
+    async def audit(self, limit: int = 100) -> list[tuple[float, str, str, str, str]]:
+        """(at, api_key, action, subject, detail), newest first."""
+        rows: list[tuple[float, str, str, str, str]] = await self._ask(
+            lambda c: c.execute(
+                "SELECT at, api_key, action, subject, detail FROM audit ORDER BY id DESC LIMIT ?",
+                (limit,),
+            ).fetchall()
+        )
+        return rows
+
+    async def backup(self, target: Path) -> None:
+        """Copy the whole database to `target`, mode 0600; StoreError if that fails."""
+        await self._ask(lambda c: copy_database(c, target))
+
+    # --- the queue --------------------------------------------------------------------------
+
+    async def _ask(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
+        answer: Result = await self._submit(_Job(ask=question))
+        return answer
+
+    def _submit(self, job: _Job) -> asyncio.Future[Any]:
+        if self._closed:
+            raise StoreError("the store is closed")
+        job.loop = asyncio.get_running_loop()
+        job.future = job.loop.create_future()
+        self._queue.put(job)
+        return job.future
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            group: list[_Job] = []
+            job = self._queue.get()
+            while job is not None:
+                group.append(job)
+                if len(group) == LARGEST_GROUP:
+                    break
+                try:
+                    job = self._queue.get_nowait()
+                except Empty:
+                    break
+            open_ = job is not None
+            self._perform(group)
+        self._connection.close()
+
+    def _perform(self, group: list[_Job]) -> None:
+        writes = [job for job in group if job.ask is None]
+        if writes:
+            try:
+                self._commit(writes)
+            except Exception:  # noqa: BLE001  # tried again one by one, so the guilty one is found
+                for job in writes:
+                    try:
+                        self._commit([job])
+                    except Exception as error:  # noqa: BLE001  # goes to who waits, or to the log
+                        job.error = error
+        for job in group:
+            if job.ask is not None:
+                try:
+                    job.result = job.ask(self._connection)
+                except Exception as error:  # noqa: BLE001  # goes to who waits
+                    job.error = error
+        self._report(group)
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        """All statements in one transaction; a single one is a transaction by itself, and saves
+        the thread two turns at the interpreter lock."""
+        execute = self._connection.execute
+        todo = [pair for job in jobs for op in job.ops for pair in statements(op)]
+        if len(todo) == 1:
+            execute(*todo[0])
+            return
+        execute("BEGIN IMMEDIATE")
+        try:
+            for sql, values in todo:
+                execute(sql, values)
+            execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                execute("ROLLBACK")
+            raise
+
+    def _report(self, group: list[_Job]) -> None:
+        loops: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        for job in group:
+            if job.loop is not None:
+                loops.setdefault(job.loop, []).append(job)
+            elif job.error is not None:
+                self.failed_writes += 1
+                names = ", ".join(type(op).__name__ for op in job.ops)
+                _log.error("a write failed (%s): %s", names, job.error)
+        for loop, jobs in loops.items():
+            with suppress(RuntimeError):  # that loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_resolve, jobs)
+
+
+def _resolve(jobs: list[_Job]) -> None:
+    for job in jobs:
+        future = job.future
+        if future is None or future.done():
+            continue
+        if job.error is None:
+            future.set_result(job.result)
+        elif isinstance(job.error, (sqlite3.Error, OSError)):
+            future.set_exception(StoreError(f"the database refused: {job.error}"))
+        else:
+            future.set_exception(job.error)

@@ -1,0 +1,103 @@
+"""The database file: who may read it, how it is opened, how it is copied."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+from typing import Literal
+
+from ..base.errors import StoreError
+from .store_schema import migrate
+
+DATABASE = "hookflash.db"
+BUSY_SECONDS = 5.0
+"""How long a write waits for another process that holds the database (a backup)."""
+
+Sync = Literal["normal", "full"]
+
+
+def open_database(data_dir: Path | None, sync: Sync = "normal") -> sqlite3.Connection:
+    """Open or make `data_dir`/hookflash.db and bring it to the newest schema; None: in memory.
+
+    The folder is 0700 and the file 0600, for both hold passwords. WAL: `normal` survives a kill,
+    `full` also a power cut.
+
+    Raises:
+        StoreError: others can read it, or it cannot be opened, or is no database of ours.
+    """
+    try:
+        where = ":memory:" if data_dir is None else str(_secure(data_dir))
+        connection = sqlite3.connect(
+            where, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"cannot open the database in {data_dir}: {error}") from None
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {sync.upper()}")
+        migrate(connection)
+    except (StoreError, sqlite3.Error) as error:
+        connection.close()
+        raise StoreError(f"{data_dir}: {error}") from None
+    return connection
+
+
+def backup_database(data_dir: Path, target: Path) -> None:
+    """Copy the database of a running or stopped server (SQLite's online backup).
+
+    The copy is 0600 and appears under its name only when it is whole.
+
+    Raises:
+        StoreError: there is no database, or the copy cannot be written.
+    """
+    source = data_dir / DATABASE
+    if not source.is_file():
+        raise StoreError(f"there is no database in {data_dir}")
+    try:
+        connection = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            copy_database(connection, target)
+        finally:
+            connection.close()
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"cannot back up {source} to {target}: {error}") from None
+
+
+def copy_database(connection: sqlite3.Connection, target: Path) -> None:
+    """Raises OSError or sqlite3.Error; the target is untouched then."""
+    partial = target.with_name(target.name + ".part")
+    partial.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        copy = sqlite3.connect(partial)
+        try:
+            connection.backup(copy)
+        finally:
+            copy.close()
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _secure(data_dir: Path) -> Path:
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _refuse_readable(data_dir, "700")
+    path = data_dir / DATABASE
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        for part in (path, path.with_name(DATABASE + "-wal"), path.with_name(DATABASE + "-shm")):
+            if part.exists():
+                _refuse_readable(part, "600")
+    return path
+
+
+def _refuse_readable(path: Path, wanted: str) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise StoreError(
+            f"{path} may be read by others (mode {mode:o}), and it holds passwords: "
+            f"chmod {wanted} {path}"
+        )

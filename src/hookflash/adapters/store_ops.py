@@ -1,0 +1,104 @@
+"""What can be written to the store: frozen data, each one change of one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..calls.records import CallRecord, DialogRecord, TransferRecord
+
+TrunkKind = Literal["inbound", "outbound"]
+
+
+@dataclass(frozen=True, slots=True)
+class PutTrunk:
+    """Add or replace a trunk; `data` is its protobuf message."""
+
+    trunk_id: str
+    kind: TrunkKind
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTrunk:
+    """Forget a trunk of either kind."""
+
+    trunk_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutRule:
+    """Add or replace a dispatch rule; `data` is its protobuf message."""
+
+    rule_id: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRule:
+    """Forget a dispatch rule."""
+
+    rule_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutTransfer:
+    """A transfer as it is now."""
+
+    record: TransferRecord
+
+
+@dataclass(frozen=True, slots=True)
+class PutCall:
+    """A line of the call history."""
+
+    record: CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class PutDialog:
+    """A confirmed dialog, to be hung up after a crash."""
+
+    record: DialogRecord
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteDialog:
+    """Its call is over."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddAudit:
+    """Who changed what. `at` is seconds since the epoch."""
+
+    at: float
+    api_key: str
+    action: str
+    """`create inbound trunk`, `update rule`, `transfer` …"""
+    subject: str
+    """Id of what was changed."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Forget transfers and calls created before these times (seconds since the epoch)."""
+
+    transfers_before: float
+    calls_before: float
+
+
+StoreOp = (
+    PutTrunk
+    | DeleteTrunk
+    | PutRule
+    | DeleteRule
+    | PutTransfer
+    | PutCall
+    | PutDialog
+    | DeleteDialog
+    | AddAudit
+    | Prune
+)

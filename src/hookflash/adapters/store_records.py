@@ -1,0 +1,99 @@
+"""Records as JSON and back. What a later version adds is ignored, what it left out has its
+default, so that a database can be read by both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from ..base.errors import StoreError
+from ..calls.records import CallRecord, DialogRecord, MediaStats, StageEntry, TransferRecord
+
+Record = TypeVar("Record", TransferRecord, CallRecord, DialogRecord, MediaStats, StageEntry)
+
+
+_TRANSFER = tuple(field.name for field in fields(TransferRecord))
+_CALL = tuple(field.name for field in fields(CallRecord))
+_STATS = tuple(field.name for field in fields(MediaStats))
+_DIALOG = tuple(field.name for field in fields(DialogRecord))
+
+
+def transfer_dict(record: TransferRecord) -> dict[str, Any]:
+    """As GET /hookflash/transfers shows it."""
+    values = {name: getattr(record, name) for name in _TRANSFER}
+    values["stages"] = [{"stage": entry.stage, "at": entry.at} for entry in record.stages]
+    values["notes"] = list(record.notes)
+    return values
+
+
+def call_dict(record: CallRecord) -> dict[str, Any]:
+    """As GET /hookflash/calls shows it."""
+    values = {name: getattr(record, name) for name in _CALL}
+    values["stats"] = {name: getattr(record.stats, name) for name in _STATS}
+    return values
+
+
+def transfer_json(record: TransferRecord) -> str:
+    """For the table."""
+    return _dump(transfer_dict(record))
+
+
+def call_json(record: CallRecord) -> str:
+    """For the table."""
+    return _dump(call_dict(record))
+
+
+def dialog_json(record: DialogRecord) -> str:
+    """For the table."""
+    return _dump({name: getattr(record, name) for name in _DIALOG})
+
+
+def transfer_from(text: str) -> TransferRecord:
+    """Raises StoreError for what is no transfer."""
+    values = _load(text)
+    stages = tuple(_build(StageEntry, entry) for entry in _list(values, "stages"))
+    values["stages"], values["notes"] = stages, tuple(_list(values, "notes"))
+    return _build(TransferRecord, values)
+
+
+def call_from(text: str) -> CallRecord:
+    """Raises StoreError for what is no call."""
+    values = _load(text)
+    values["stats"] = _build(MediaStats, values.get("stats") or {})
+    return _build(CallRecord, values)
+
+
+def dialog_from(text: str) -> DialogRecord:
+    """Raises StoreError for what is no dialog."""
+    values = _load(text)
+    for name in ("route_set", "local_address", "next_hop"):
+        values[name] = tuple(_list(values, name))
+    return _build(DialogRecord, values)
+
+
+def _dump(values: dict[str, Any]) -> str:
+    return json.dumps(values, separators=(",", ":"))
+
+
+def _load(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise StoreError(f"a stored record cannot be read: {error}") from None
+    if not isinstance(values, dict):
+        raise StoreError("a stored record is no JSON object")
+    return values
+
+
+def _list(values: Mapping[str, Any], name: str) -> list[Any]:
+    found = values.get(name)
+    return found if isinstance(found, list) else []
+
+
+def _build(kind: type[Record], values: Mapping[str, Any]) -> Record:
+    try:
+        return kind(**{f.name: values[f.name] for f in fields(kind) if f.name in values})
+    except (TypeError, AttributeError) as error:
+        raise StoreError(f"a stored record is not whole: {error}") from None

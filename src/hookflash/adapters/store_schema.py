@@ -1,0 +1,55 @@
+"""The tables, version by version. A new version is a new entry at the end; entries never change."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ..base.errors import StoreError
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE trunks (id TEXT PRIMARY KEY, kind TEXT NOT NULL, data BLOB NOT NULL)"
+        " WITHOUT ROWID",
+        "CREATE TABLE rules (id TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE transfers (id TEXT PRIMARY KEY, room TEXT NOT NULL, call_id TEXT NOT NULL,"
+        " created_at REAL NOT NULL, open INTEGER NOT NULL, data TEXT NOT NULL)",
+        "CREATE INDEX transfers_by_time ON transfers (created_at, id)",
+        "CREATE INDEX transfers_by_room ON transfers (room, created_at, id)",
+        "CREATE INDEX transfers_open ON transfers (id) WHERE open",
+        "CREATE TABLE calls (id TEXT PRIMARY KEY, room TEXT NOT NULL, created_at REAL NOT NULL,"
+        " data TEXT NOT NULL)",
+        "CREATE INDEX calls_by_time ON calls (created_at, id)",
+        "CREATE INDEX calls_by_room ON calls (room, created_at, id)",
+        "CREATE TABLE dialogs (id TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE audit (id INTEGER PRIMARY KEY, at REAL NOT NULL, api_key TEXT NOT NULL,"
+        " action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL)",
+        "CREATE INDEX audit_by_subject ON audit (subject)",
+    ),
+)
+
+
+def migrate(
+    connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
+) -> None:
+    """Bring the database to the newest version, each step in a transaction of its own.
+
+    Raises:
+        StoreError: it was written by a newer Hookflash.
+        sqlite3.Error: a step failed; the database is as it was before that step.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(migrations):
+        raise StoreError(
+            f"the database has schema version {version}, this Hookflash knows {len(migrations)}; "
+            "use the newer Hookflash that wrote it"
+        )
+    for number in range(version, len(migrations)):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in migrations[number]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            connection.execute("ROLLBACK")
+            raise

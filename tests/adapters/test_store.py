@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
+
+from hookflash.adapters.store import Store
+from hookflash.adapters.store_file import DATABASE
+from hookflash.adapters.store_ops import (
+    AddAudit,
+    DeleteDialog,
+    DeleteRule,
+    DeleteTrunk,
+    Prune,
+    PutCall,
+    PutDialog,
+    PutRule,
+    PutTransfer,
+    PutTrunk,
+)
+from hookflash.adapters.store_sql import Page
+from hookflash.base.errors import StoreError
+from hookflash.calls.records import CallRecord, DialogRecord, StageEntry, TransferRecord
+
+
+def transfer(ident: str, at: float = 1.0, room: str = "lobby") -> TransferRecord:
+    return TransferRecord(
+        ident, "SCL_a", room, "sip_+1", "tel:+2", "<tel:+2>", "devkey", "", created_at=at
+    )
+
+
+DIALOG = DialogRecord(
+    "SCL_a", "id", "<sip:a>;tag=1", "<sip:b>;tag=2", 7, ("<sip:p;lr>",), "sip:b@h", "udp",
+    ("127.0.0.1", 5060), ("127.0.0.2", 5060),
+)  # fmt: skip
+
+
+@asynccontextmanager
+async def opened(data_dir: Path | None = None) -> AsyncIterator[Store]:
+    store = Store(data_dir)
+    store.start()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def run(body: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await body()
+
+    asyncio.run(main())
+
+
+def test_a_restart_finds_everything(tmp_path: Path) -> None:
+    inbound = SIPInboundTrunkInfo(sip_trunk_id="ST_a", numbers=["+1"])
+    outbound = SIPOutboundTrunkInfo(sip_trunk_id="ST_b", address="h")
+    rule = SIPDispatchRuleInfo(sip_dispatch_rule_id="SDR_a", name="r")
+    done = replace(transfer("STR_b"), verdict="succeeded")
+    pending = replace(transfer("STR_a"), stages=(StageEntry("sent", 2.0),), notes=("n",))
+
+    async def body() -> None:
+        async with opened(tmp_path / "data") as store:
+            await store.write(
+                PutTrunk("ST_a", "inbound", inbound.SerializeToString()),
+                PutTrunk("ST_b", "outbound", outbound.SerializeToString()),
+                PutTrunk("ST_c", "inbound", b""),
+                PutRule("SDR_a", rule.SerializeToString()),
+                PutRule("SDR_b", b""),
+                PutTransfer(done),
+                PutTransfer(pending),
+                PutDialog(DIALOG),
+                PutDialog(replace(DIALOG, call_id="SCL_b")),
+            )
+            await store.write(DeleteTrunk("ST_c"), DeleteRule("SDR_b"), DeleteDialog("SCL_b"))
+        again = Store(tmp_path / "data")
+        stored = again.load()
+        await again.close()
+        assert stored.inbound == [inbound]
+        assert stored.outbound == [outbound]
+        assert stored.rules == [rule]
+        assert stored.transfers == [pending]
+        assert stored.dialogs == [DIALOG]
+
+    run(body)
+
+
+def test_what_was_queued_before_the_start_is_written(tmp_path: Path) -> None:
+    async def body() -> None:
+        store = Store(tmp_path / "data")
+        store.write_soon(PutTransfer(transfer("STR_a")))
+        await store.close()
+        await store.close()
+        again = Store(tmp_path / "data")
+        assert len(again.load().transfers) == 1
+        await again.close()
+
+    run(body)
+
+
+def test_reads_see_the_writes_before_them() -> None:
+    async def body() -> None:
+        async with opened() as store:
+            store.write_soon(PutTransfer(transfer("STR_a")))
+            store.write_soon(PutTransfer(replace(transfer("STR_a"), verdict="refused")))
+            found = await store.transfer("STR_a")
+            assert found is not None
+            assert found.verdict == "refused"
+            assert await store.transfer("STR_x") is None
+
+    run(body)
+
+
+def test_pages_of_transfers_and_calls() -> None:
+    async def body() -> None:
+        async with opened() as store:
+            for n in range(5):
+                room = "lobby" if n != 2 else "other"
+                store.write_soon(
+                    PutTransfer(transfer(f"STR_{n}", at=float(n), room=room)),
+                    PutCall(CallRecord(f"SCL_{n}", "id", "inbound", room, created_at=float(n))),
+                )
+
+            async def ids(page: Page) -> list[str]:
+                found = [t.transfer_id[4:] for t in await store.transfers(page)]
+                assert found == [c.call_id[4:] for c in await store.calls(_calls(page))]
+                return found
+
+            assert await ids(Page()) == ["4", "3", "2", "1", "0"]
+            assert await ids(Page(room="lobby", limit=2)) == ["4", "3"]
+            assert await ids(Page(room="lobby", before="STR_3")) == ["1", "0"]
+            assert await ids(Page(before="2")) == ["1", "0"]
+            assert await ids(Page(before="STR_unknown")) == []
+            assert await ids(Page(limit=-1)) == ["4"]
+
+    run(body)
+
+
+def _calls(page: Page) -> Page:
+    return replace(page, before=page.before.replace("STR", "SCL"))
+
+
+def test_old_records_are_pruned_but_not_open_transfers() -> None:
+    async def body() -> None:
+        async with opened() as store:
+            await store.write(
+                PutTransfer(transfer("STR_open")),
+                PutTransfer(replace(transfer("STR_old"), verdict="refused")),
+                PutTransfer(replace(transfer("STR_new", at=9.0), verdict="refused")),
+                PutCall(CallRecord("SCL_old", "id", "inbound", created_at=1.0)),
+                PutCall(CallRecord("SCL_new", "id", "inbound", created_at=9.0)),
+            )
+            await store.write(Prune(transfers_before=5.0, calls_before=5.0))
+            left = {t.transfer_id for t in await store.transfers(Page())}
+            assert left == {"STR_open", "STR_new"}
+            assert [c.call_id for c in await store.calls(Page())] == ["SCL_new"]
+
+    run(body)
+
+
+def test_audit() -> None:
+    async def body() -> None:
+        async with opened() as store:
+            await store.write(AddAudit(1.0, "k", "create rule", "SDR_a", "d"))
+            await store.write(AddAudit(2.0, "k", "delete rule", "SDR_a"))
+            assert await store.audit() == [
+                (2.0, "k", "delete rule", "SDR_a", ""),
+                (1.0, "k", "create rule", "SDR_a", "d"),
+            ]
+            assert len(await store.audit(limit=1)) == 1
+
+    run(body)
+
+
+BAD = PutTrunk("ST_bad", "inbound", None)  # type: ignore[arg-type]
+
+
+def test_a_failed_write_fails_alone_and_whole() -> None:
+    async def body() -> None:
+        async with opened() as store:
+            results = await asyncio.gather(
+                store.write(PutTransfer(transfer("STR_a"))),
+                store.write(PutTransfer(transfer("STR_b")), BAD),
+                store.write(PutTransfer(transfer("STR_c"))),
+                return_exceptions=True,
+            )
+            assert isinstance(results[1], StoreError)
+            assert results[0] is results[2] is None
+            assert {t.transfer_id for t in await store.transfers(Page())} == {"STR_a", "STR_c"}
+
+    run(body)
+
+
+def test_a_failed_write_that_nobody_waits_for_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def body() -> None:
+        async with opened() as store:
+            with caplog.at_level(logging.ERROR):
+                store.write_soon(BAD)
+                await store.write(DeleteTrunk("ST_x"))
+            assert store.failed_writes == 1
+
+    run(body)
+    assert "PutTrunk" in caplog.text
+
+
+def test_waiting_for_a_closed_store_is_refused() -> None:
+    async def body() -> None:
+        async with opened() as store:
+            pass
+        with pytest.raises(StoreError):
+            await store.write(DeleteTrunk("ST_x"))
+
+    run(body)
+
+
+def test_a_question_that_fails_reaches_who_asked(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened() as store:
+            with pytest.raises(StoreError):
+                await store.backup(tmp_path / "no" / "such" / "folder" / "copy.db")
+
+    run(body)
+
+
+def test_a_waiter_that_gave_up_does_no_harm() -> None:
+    async def body() -> None:
+        async with opened() as store:
+            waiting = asyncio.ensure_future(store.write(DeleteTrunk("ST_x")))
+            gone = asyncio.ensure_future(store.write(DeleteTrunk("ST_y")))
+            await asyncio.wait([gone], timeout=0)
+            gone.cancel()
+            await waiting
+            await store.write(DeleteTrunk("ST_z"))
+
+    run(body)
+
+
+def test_many_waiters_share_commits() -> None:
+    async def body() -> None:
+        async with opened() as store:
+            await asyncio.gather(
+                *(store.write(PutTransfer(transfer(f"STR_{n:04}"))) for n in range(700))
+            )
+            assert len(await store.transfers(Page(limit=1000))) == 700
+
+    run(body)
+
+
+def test_backup_of_a_running_store(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened() as store:
+            await store.write(PutTransfer(transfer("STR_a")))
+            await store.backup(tmp_path / "copy.db")
+
+    run(body)
+    connection = sqlite3.connect(tmp_path / "copy.db")
+    assert connection.execute("SELECT id FROM transfers").fetchall() == [("STR_a",)]
+    connection.close()
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_database_that_cannot_be_read_at_the_start(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with opened(tmp_path / "data") as store:
+            await store.write(PutDialog(DIALOG))
+        connection = sqlite3.connect(tmp_path / "data" / DATABASE)
+        connection.execute("DROP TABLE rules")
+        connection.execute("COMMIT") if connection.in_transaction else None
+        connection.close()
+        again = Store(tmp_path / "data")
+        with pytest.raises(StoreError, match="cannot be read"):
+            again.load()
+        await again.close()
+
+    run(body)

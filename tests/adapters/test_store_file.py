@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from hookflash.adapters.store_file import DATABASE, backup_database, open_database
+from hookflash.base.errors import StoreError
+
+
+def test_folder_and_file_are_for_their_owner_only(tmp_path: Path) -> None:
+    data = tmp_path / "a" / "data"
+    connection = open_database(data)
+    connection.execute("INSERT INTO rules VALUES ('SDR_a', x'')")
+    assert data.stat().st_mode & 0o777 == 0o700
+    for part in data.iterdir():
+        assert part.stat().st_mode & 0o777 == 0o600, part
+    connection.close()
+    open_database(data, "full").close()
+
+
+@pytest.mark.parametrize(("part", "mode"), [("", 0o755), (DATABASE, 0o640), (DATABASE, 0o604)])
+def test_what_others_can_read_is_refused(tmp_path: Path, part: str, mode: int) -> None:
+    data = tmp_path / "data"
+    open_database(data).close()
+    (data / part).chmod(mode)
+    with pytest.raises(StoreError, match="chmod"):
+        open_database(data)
+
+
+def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    file = data / DATABASE
+    file.write_bytes(b"no database at all" * 100)
+    file.chmod(0o600)
+    with pytest.raises(StoreError, match="data"):
+        open_database(data)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="cannot open"):
+        open_database(tmp_path / "file" / "data")
+
+
+def test_backup_beside_a_running_server(tmp_path: Path) -> None:
+    running = open_database(tmp_path / "data")
+    running.execute("INSERT INTO rules VALUES ('SDR_a', x'01')")
+    target = tmp_path / "copy.db"
+    backup_database(tmp_path / "data", target)
+    backup_database(tmp_path / "data", target)
+    running.close()
+    copy = sqlite3.connect(target)
+    assert copy.execute("SELECT id FROM rules").fetchall() == [("SDR_a",)]
+    copy.close()
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["copy.db", "data"]
+
+
+def test_backup_that_cannot_be_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no database"):
+        backup_database(tmp_path, tmp_path / "copy.db")
+    open_database(tmp_path / "data").close()
+    with pytest.raises(StoreError, match="cannot back up"):
+        backup_database(tmp_path / "data", tmp_path / "none" / "copy.db")

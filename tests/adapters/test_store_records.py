@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hookflash.adapters.store_records import (
+    call_dict,
+    call_from,
+    call_json,
+    dialog_from,
+    dialog_json,
+    transfer_dict,
+    transfer_from,
+    transfer_json,
+)
+from hookflash.base.errors import StoreError
+from hookflash.calls.records import (
+    CallRecord,
+    DialogRecord,
+    MediaStats,
+    StageEntry,
+    TransferRecord,
+)
+
+TRANSFER = TransferRecord(
+    "STR_a",
+    "SCL_a",
+    "lobby",
+    "sip_+1",
+    "tel:+2",
+    "<tel:+2>",
+    "devkey",
+    "uuid",
+    1.5,
+    stages=(StageEntry("requested", 1.5), StageEntry("sent", 1.6)),
+    verdict="rejected",
+    ended_at=2.0,
+    sip_status=486,
+    sip_reason="Busy \udcff",
+    notes=("a", "b"),
+)
+CALL = CallRecord("SCL_a", "id", "inbound", "lobby", stats=MediaStats(1, 2, 3, 4.5, "PCMU"))
+DIALOG = DialogRecord(
+    "SCL_a", "id", "l", "r", 7, ("<sip:p;lr>",), "sip:b", "tls", ("::1", 5061), ("::1", 5062)
+)
+
+
+def test_there_and_back() -> None:
+    assert transfer_from(transfer_json(TRANSFER)) == TRANSFER
+    assert call_from(call_json(CALL)) == CALL
+    assert dialog_from(dialog_json(DIALOG)) == DIALOG
+
+
+def test_what_the_api_shows() -> None:
+    shown = transfer_dict(TRANSFER)
+    assert shown["stages"] == [{"stage": "requested", "at": 1.5}, {"stage": "sent", "at": 1.6}]
+    assert shown["notes"] == ["a", "b"]
+    assert shown["verdict"] == "rejected"
+    assert call_dict(CALL)["stats"]["codec"] == "PCMU"
+
+
+def test_other_versions_can_be_read() -> None:
+    values = transfer_dict(TRANSFER)
+    values["of_a_later_version"] = 1
+    del values["late_success"]
+    assert transfer_from(json.dumps(values)) == TRANSFER
+    shorter = call_dict(CALL)
+    del shorter["stats"]
+    assert call_from(json.dumps(shorter)).stats == MediaStats()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "no json", '{"stages": [1]}'])
+def test_what_is_no_record(text: str) -> None:
+    for reader in (transfer_from, call_from, dialog_from):
+        with pytest.raises(StoreError):
+            reader(text)

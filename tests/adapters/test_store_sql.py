@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import sqlite3
+from typing import get_args
+
+from hookflash.adapters.store_ops import (
+    AddAudit,
+    DeleteDialog,
+    DeleteRule,
+    DeleteTrunk,
+    Prune,
+    PutCall,
+    PutDialog,
+    PutRule,
+    PutTransfer,
+    PutTrunk,
+    StoreOp,
+)
+from hookflash.adapters.store_schema import migrate
+from hookflash.adapters.store_sql import statements
+from hookflash.calls.records import CallRecord, DialogRecord, TransferRecord
+
+OPS: list[StoreOp] = [
+    PutTrunk("ST_a", "inbound", b""),
+    DeleteTrunk("ST_a"),
+    PutRule("SDR_a", b""),
+    DeleteRule("SDR_a"),
+    PutTransfer(TransferRecord("STR_a", "SCL_a", "r", "i", "t", "t", "k", "", 1.0)),
+    PutCall(CallRecord("SCL_a", "id", "inbound")),
+    PutDialog(DialogRecord("SCL_a", "i", "l", "r", 1, (), "t", "udp", ("a", 1), ("b", 2))),
+    DeleteDialog("SCL_a"),
+    AddAudit(1.0, "k", "a", "s"),
+    Prune(1.0, 1.0),
+]
+
+
+def test_every_operation_is_sql_that_works_twice() -> None:
+    assert {type(op) for op in OPS} == set(get_args(StoreOp))
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection)
+    for op in (*OPS, *OPS):
+        for statement in statements(op):
+            connection.execute(*statement)
+    connection.close()
+
+
+def test_the_questions_use_an_index() -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection)
+    for table in ("transfers", "calls"):
+        plan = connection.execute(
+            f"EXPLAIN QUERY PLAN SELECT data FROM {table} WHERE 1 AND room = 'r'"
+            " AND (created_at, id) < (1, '') ORDER BY created_at DESC, id DESC LIMIT 5"
+        ).fetchall()
+        text = " ".join(str(row[3]) for row in plan)
+        assert f"{table}_by_room" in text
+        assert "TEMP B-TREE" not in text
+    connection.close()
