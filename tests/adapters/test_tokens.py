@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hookflash.adapters import tokens
+from hookflash.adapters.tokens import LONGEST, TokenVerifier
+from hookflash.base.errors import ApiError
+
+SECRET = "secret"
+NOW = 1_000_000.0
+
+
+def sign(payload: object, secret: str = SECRET, header: object = None) -> str:
+    def part(data: bytes) -> bytes:
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    head = part(json.dumps(header or {"alg": "HS256", "typ": "JWT"}).encode())
+    body = part(json.dumps(payload).encode())
+    digest = hmac.new(secret.encode(), head + b"." + body, hashlib.sha256).digest()
+    return (head + b"." + body + b"." + part(digest)).decode()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def verifier(clock: Clock | None = None) -> TokenVerifier:
+    return TokenVerifier({"key": SECRET, "other": "x" * 32}, clock or Clock())
+
+
+def payload(**claims: Any) -> dict[str, Any]:
+    return {"iss": "key", "exp": NOW + 600, "sip": {"admin": True}, **claims}
+
+
+def refusal(token: str, clock: Clock | None = None) -> str:
+    with pytest.raises(ApiError) as caught:
+        verifier(clock).verify(token)
+    assert caught.value.code == "unauthenticated"
+    assert token not in caught.value.msg or not token
+    return caught.value.msg
+
+
+def test_a_good_token() -> None:
+    checker = verifier()
+    claims = checker.verify(sign(payload()))
+    assert claims.sip_admin
+    assert claims.api_key == "key"
+    assert checker.verify(sign(payload())) is claims
+
+
+@pytest.mark.parametrize(
+    ("token", "text"),
+    [
+        ("abc", "invalid authorization token"),
+        ("a.b.c", "invalid authorization token"),
+        ("", "invalid authorization token"),
+        ("x" * (LONGEST + 1), "invalid authorization token"),
+        (sign([1]), "invalid authorization token"),
+        (sign("x"), "invalid authorization token"),
+        (sign(payload(), header=[1]), "invalid authorization token"),
+        (sign(payload(iss="nobody")), "invalid API key"),
+        (sign(payload(iss=["key"])), "invalid API key"),
+        (
+            sign(payload(), secret="wrong"),
+            "invalid authorization token: token signature is invalid: signature is invalid",
+        ),
+        (
+            sign(payload(iss="other")),
+            "invalid authorization token: token signature is invalid: signature is invalid",
+        ),
+        (
+            sign(payload(), header={"alg": "none"}),
+            "invalid authorization token: token signature is invalid: signing method is not HS256",
+        ),
+        (
+            sign(payload(), header={"alg": "HS512"}),
+            "invalid authorization token: token signature is invalid: signing method is not HS256",
+        ),
+        (
+            sign({"iss": "key"}),
+            "invalid authorization token: token has invalid claims: token is missing required "
+            "claim: exp claim is required",
+        ),
+        (
+            sign(payload(exp="soon")),
+            "invalid authorization token: token has invalid claims: exp is invalid",
+        ),
+        (
+            sign(payload(exp=True)),
+            "invalid authorization token: token has invalid claims: exp is invalid",
+        ),
+        (
+            sign(payload(exp=10**400)),
+            "invalid authorization token: token has invalid claims: exp is invalid",
+        ),
+        (
+            sign(payload(exp=float("nan"))),
+            "invalid authorization token: token has invalid claims: exp is invalid",
+        ),
+        (
+            sign(payload(nbf=[])),
+            "invalid authorization token: token has invalid claims: nbf is invalid",
+        ),
+        (
+            sign(payload(exp=NOW - 61)),
+            "invalid authorization token: token has invalid claims: token is expired",
+        ),
+        (
+            sign(payload(nbf=NOW + 61)),
+            "invalid authorization token: token has invalid claims: token is not valid yet",
+        ),
+    ],
+)
+def test_refusals(token: str, text: str) -> None:
+    assert refusal(token) == text
+
+
+def test_a_minute_of_leeway() -> None:
+    verifier().verify(sign(payload(exp=NOW - 59)))
+    verifier().verify(sign(payload(nbf=NOW + 59)))
+    verifier().verify(sign(payload(iat=NOW + 10_000)))
+
+
+def test_a_remembered_token_expires_too() -> None:
+    clock = Clock()
+    checker = verifier(clock)
+    token = sign(payload(exp=NOW + 10, nbf=NOW))
+    checker.verify(token)
+    clock.now = NOW + 71
+    with pytest.raises(ApiError, match="expired"):
+        checker.verify(token)
+    clock.now = NOW - 61
+    with pytest.raises(ApiError, match="not valid yet"):
+        checker.verify(token)
+    clock.now = NOW
+    checker.verify(token)
+
+
+def test_a_token_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    checker = verifier()
+    token = sign(payload())
+    claims = checker.verify(token)
+    monkeypatch.setattr(checker, "_jws", None)
+    assert checker.verify(token) is claims
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "REMEMBERED", 2)
+    checker = verifier()
+    first, second, third = (sign(payload(jti=str(n))) for n in range(3))
+    kept = checker.verify(first)
+    forgotten = checker.verify(second)
+    checker.verify(first)
+    checker.verify(third)
+    assert checker.verify(first) is kept
+    assert checker.verify(second) is not forgotten
+
+
+@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))
+def test_random_tokens_are_refused(token: str) -> None:
+    refusal(token + "!")
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists, max_leaves=5))
+def test_random_claims_never_break_it(value: object) -> None:
+    for name in ("exp", "nbf", "iss", "video", "sip", "sub", "attributes"):
+        try:
+            verifier().verify(sign(payload(**{name: value})))
+        except ApiError:
+            continue
