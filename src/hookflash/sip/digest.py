@@ -1,0 +1,367 @@
+"""Digest authentication for SIP (RFC 3261 §22, RFC 7616, RFC 8760): client and server.
+
+MD5 and SHA-256, qop `auth` or none; `auth-int` is refused. No password, and nothing that is made
+of one, stands in an exception, a repr or a log field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ..base.errors import SipError
+from .fields import Challenge, Credentials
+
+if TYPE_CHECKING:
+    from ..base.ids import Ids
+    from .message import Request, Response
+
+Algorithm = Literal["MD5", "SHA-256"]
+
+MAX_CHALLENGES = 5
+NONCE_LIFETIME = 300.0
+"""Seconds for which a nonce of ours is good."""
+_MAX_NONCES = 100_000
+
+
+def digest_response(
+    algorithm: Algorithm,
+    *,
+    username: str,
+    realm: str,
+    password: str,
+    method: str,
+    uri: str,
+    nonce: str,
+    qop: str | None = None,
+    nc: str = "",
+    cnonce: str = "",
+) -> str:
+    """The `response` value of RFC 7616 §3.4.1; without qop that of RFC 2069."""
+    secret = _hash(algorithm, f"{username}:{realm}:{password}")
+    target = _hash(algorithm, f"{method}:{uri}")
+    if qop is None:
+        return _hash(algorithm, f"{secret}:{nonce}:{target}")
+    return _hash(algorithm, f"{secret}:{nonce}:{nc}:{cnonce}:{qop}:{target}")
+
+
+def _hash(algorithm: Algorithm, text: str) -> str:
+    data = text.encode("utf-8", "surrogateescape")
+    if algorithm == "MD5":
+        return hashlib.md5(data, usedforsecurity=False).hexdigest()
+    return hashlib.sha256(data).hexdigest()
+
+
+def _quote(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _known_algorithm(text: str | None) -> Algorithm | None:
+    """None for an algorithm that we do not have; no algorithm means MD5."""
+    name = (text or "MD5").upper()
+    if name == "MD5":
+        return "MD5"
+    return "SHA-256" if name == "SHA-256" else None
+
+
+# --- client -------------------------------------------------------------------------------------
+
+
+class _Realm:
+    """The last challenge of one protection space, and how often its nonce was used."""
+
+    __slots__ = ("algorithm", "cnonce", "count", "nonce", "opaque", "qop", "realm")
+
+    def __init__(self, challenge: Challenge, algorithm: Algorithm, cnonce: str) -> None:
+        self.algorithm = algorithm
+        self.realm = challenge.param("realm") or ""
+        self.nonce = challenge.param("nonce") or ""
+        self.opaque = challenge.param("opaque")
+        self.qop = "auth" if challenge.param("qop") else None
+        self.cnonce = cnonce
+        self.count = 0
+
+
+_HEADERS = (("WWW-Authenticate", "Authorization"), ("Proxy-Authenticate", "Proxy-Authorization"))
+
+
+class DigestClient:
+    """Answers the challenges to one request of ours and its retries (transfer.md §3).
+
+    The first challenge of a realm whose algorithm we know counts; all realms of one answer are
+    answered together, with those of earlier answers; a realm is tried again only if its new
+    challenge says stale; after five challenged answers it is over.
+    """
+
+    __slots__ = ("_challenges", "_ids", "_password", "_realms", "_username", "refusal")
+
+    def __init__(self, username: str, password: str, ids: Ids) -> None:
+        self._username = username
+        self._password = password
+        self._ids = ids
+        self._realms: dict[tuple[str, str], _Realm] = {}
+        self._challenges = 0
+        self.refusal = ""
+        """Why the last `answer` was None, for the log: never a secret."""
+
+    def __repr__(self) -> str:
+        return f"DigestClient(challenges={self._challenges})"
+
+    def answer(self, request: Request, response: Response) -> list[tuple[str, str]] | None:
+        """The credentials headers for the retry of `request`, or None: give up.
+
+        The digest is made for the Request-URI of `request`, which the retry must keep.
+        """
+        self._challenges += 1
+        if self._challenges > MAX_CHALLENGES:
+            return self._refuse("too many challenges")
+        fresh = False
+        for offered, wanted in _HEADERS:
+            for realm, challenges in _by_realm(response, offered).items():
+                chosen, self.refusal = _choose(challenges)
+                if chosen is None:
+                    return None
+                challenge, algorithm = chosen
+                stale = (challenge.param("stale") or "").lower() == "true"
+                if (wanted, realm) in self._realms and not stale:
+                    return self._refuse("the credentials were not accepted")
+                self._realms[wanted, realm] = _Realm(challenge, algorithm, self._ids.token(16))
+                fresh = True
+        if not fresh:
+            return self._refuse("no digest challenge")
+        return [
+            (wanted, self._credentials(state, request))
+            for (wanted, _), state in self._realms.items()
+        ]
+
+    def _refuse(self, why: str) -> None:
+        self.refusal = why
+
+    def _credentials(self, state: _Realm, request: Request) -> str:
+        state.count += 1
+        nc = f"{state.count:08x}"
+        response = digest_response(
+            state.algorithm,
+            username=self._username,
+            realm=state.realm,
+            password=self._password,
+            method=request.method,
+            uri=request.uri_text,
+            nonce=state.nonce,
+            qop=state.qop,
+            nc=nc,
+            cnonce=state.cnonce,
+        )
+        parts = [
+            f"username={_quote(self._username)}",
+            f"realm={_quote(state.realm)}",
+            f"nonce={_quote(state.nonce)}",
+            f"uri={_quote(request.uri_text)}",
+            f'response="{response}"',
+            f"algorithm={state.algorithm}",
+        ]
+        if state.opaque is not None:
+            parts.append(f"opaque={_quote(state.opaque)}")
+        if state.qop is not None:
+            parts += [f"qop={state.qop}", f"nc={nc}", f'cnonce="{state.cnonce}"']
+        return "Digest " + ", ".join(parts)
+
+
+def _by_realm(response: Response, header: str) -> dict[str, list[Challenge]]:
+    """The digest challenges of one header, in order; what cannot be read is passed over."""
+    realms: dict[str, list[Challenge]] = {}
+    for value in response.headers.get_all(header):
+        try:
+            challenge = Challenge.parse(value)
+        except SipError:
+            continue
+        if challenge.is_digest and challenge.param("nonce") is not None:
+            realms.setdefault(challenge.param("realm") or "", []).append(challenge)
+    return realms
+
+
+def _choose(challenges: Sequence[Challenge]) -> tuple[tuple[Challenge, Algorithm] | None, str]:
+    """The first challenge that we can answer; else None and why."""
+    why = "no known digest algorithm"
+    for challenge in challenges:
+        algorithm = _known_algorithm(challenge.param("algorithm"))
+        if algorithm is None:
+            continue
+        qop = challenge.param("qop")
+        if qop and "auth" not in {option.strip().lower() for option in qop.split(",")}:
+            why = "qop auth-int is not supported"
+            continue
+        return (challenge, algorithm), ""
+    return None, why
+
+
+# --- server -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The credentials are right."""
+
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """A (new) challenge is needed; this is no failed try."""
+
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Wrong credentials: a failed try. `reason` is for the log."""
+
+    reason: str
+
+
+class DigestServer:
+    """Checks credentials against nonces of its own (calls.md §1).
+
+    A nonce carries its time and an HMAC with `key`, so none is stored; what is stored, for the
+    lifetime of a nonce, is the highest nonce count that was accepted with it. `algorithms` are
+    offered in the order given (RFC 8760: the preferred one first).
+    """
+
+    def __init__(
+        self,
+        key: bytes,
+        ids: Ids,
+        *,
+        algorithms: Sequence[Algorithm] = ("MD5",),
+        lifetime: float = NONCE_LIFETIME,
+    ) -> None:
+        self._key = key
+        self._ids = ids
+        self._algorithms = tuple(algorithms)
+        self._lifetime = lifetime
+        self._counts: dict[str, tuple[int, float]] = {}
+
+    def challenge(self, now: float, realm: str, *, stale: bool = False) -> list[str]:
+        """The values of WWW-Authenticate or Proxy-Authenticate, one for each algorithm."""
+        nonce = self._nonce(now)
+        opaque = self._sign("opaque", realm)[:16]
+        tail = ", stale=true" if stale else ""
+        return [
+            f'Digest realm={_quote(realm)}, nonce="{nonce}", opaque="{opaque}", '
+            f'algorithm={algorithm}, qop="auth"{tail}'
+            for algorithm in self._algorithms
+        ]
+
+    def check(
+        self, now: float, request: Request, method: str, username: str, password: str, realm: str
+    ) -> Accepted | Challenged | Denied:
+        """Judge `Authorization` and `Proxy-Authorization` of a request for `realm`.
+
+        Credentials for other realms are passed over. An old nonce, one that is not ours, or a
+        nonce count that is not higher than before asks for a new challenge with stale=true if
+        the password is right.
+        """
+        given = _credentials_of(request, realm)
+        result: Challenged | Denied = Challenged()
+        for credentials in given:
+            why = self._wrong(credentials, method, username, password, realm)
+            if why:
+                result = Denied(why)
+            elif self._fresh(now, credentials):
+                return Accepted(username)
+            else:
+                return Challenged(stale=True)
+        return result
+
+    def _wrong(
+        self, given: Credentials, method: str, username: str, password: str, realm: str
+    ) -> str:
+        """Why these credentials are wrong whatever their nonce; "" if they are right."""
+        algorithm = _known_algorithm(given.param("algorithm"))
+        if algorithm is None or algorithm not in self._algorithms:
+            return "an algorithm that was not offered"
+        qop = (given.param("qop") or "").lower() or None
+        if qop not in {None, "auth"}:
+            return "a qop that was not offered"
+        nc = given.param("nc") or ""
+        if qop is not None and (_count(nc) is None or not given.param("cnonce")):
+            return "no nonce count or cnonce"
+        if given.param("username") != username:
+            return "another username"
+        expected = digest_response(
+            algorithm,
+            username=username,
+            realm=realm,
+            password=password,
+            method=method,
+            uri=given.param("uri") or "",
+            nonce=given.param("nonce") or "",
+            qop=qop,
+            nc=nc,
+            cnonce=given.param("cnonce") or "",
+        )
+        actual = (given.param("response") or "").lower()
+        same = hmac.compare_digest(expected.encode(), actual.encode("utf-8", "surrogateescape"))
+        return "" if same else "a wrong password"
+
+    def _fresh(self, now: float, given: Credentials) -> bool:
+        """The nonce is ours, young, and its count is higher than any before; then noted."""
+        nonce = given.param("nonce") or ""
+        made = self._made_at(nonce)
+        if made is None or not made <= now < made + self._lifetime:
+            return False
+        # Without qop there is no count: such a nonce is good once.
+        count = _count(given.param("nc") or "") or 1
+        last, _ = self._counts.get(nonce, (0, 0.0))
+        if count <= last:
+            return False
+        self._forget_old(now)
+        self._counts[nonce] = (count, made + self._lifetime)
+        return True
+
+    def _forget_old(self, now: float) -> None:
+        """Nonces are noted about in the order of their age, so the first ones go first."""
+        while self._counts:
+            nonce = next(iter(self._counts))
+            if self._counts[nonce][1] > now and len(self._counts) < _MAX_NONCES:
+                return
+            del self._counts[nonce]
+
+    def _nonce(self, now: float) -> str:
+        head = f"{int(now * 1000):x}.{self._ids.token(8)}"
+        return f"{head}.{self._sign('nonce', head)[:32]}"
+
+    def _made_at(self, nonce: str) -> float | None:
+        """When we made this nonce; None if we did not."""
+        head, _, signature = nonce.rpartition(".")
+        expected = self._sign("nonce", head)[:32].encode()
+        if not hmac.compare_digest(expected, signature.encode("utf-8", "surrogateescape")):
+            return None
+        return int(head.partition(".")[0], 16) / 1000
+
+    def _sign(self, purpose: str, text: str) -> str:
+        data = f"{purpose}:{text}".encode("utf-8", "surrogateescape")
+        return hmac.new(self._key, data, hashlib.sha256).hexdigest()
+
+
+def _credentials_of(request: Request, realm: str) -> list[Credentials]:
+    found: list[Credentials] = []
+    for name in ("Proxy-Authorization", "Authorization"):
+        for value in request.headers.get_all(name):
+            try:
+                credentials = Credentials.parse(value)
+            except SipError:
+                continue
+            if credentials.is_digest and credentials.param("realm") == realm:
+                found.append(credentials)
+    return found
+
+
+def _count(text: str) -> int | None:
+    """A nonce count: eight hexadecimal digits (RFC 7616 §3.4); None if it is not one."""
+    if len(text) != 8 or not all(c in "0123456789abcdefABCDEF" for c in text):
+        return None
+    return int(text, 16) or None
