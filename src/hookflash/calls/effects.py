@@ -172,6 +172,8 @@ class LegEnded:
     """In words, for the call history: `bye`, `cancel`, `no answer`, `media timeout`, …"""
     status: int | None = None
     """Final status of the INVITE where it failed."""
+    cause: str = ""
+    """The Reason header (RFC 3326) of the BYE or CANCEL, as it came or as we sent it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..sip.flow import Address, Transport
+from ..sip.dialog import DialogRecord
+
+__all__ = [
+    "CallDirection",
+    "CallRecord",
+    "DialogRecord",
+    "MediaStats",
+    "Side",
+    "Stage",
+    "StageEntry",
+    "TransferReason",
+    "TransferRecord",
+    "Verdict",
+]
 
 CallDirection = Literal["inbound", "outbound"]
 Side = Literal["local", "remote"]
@@ -70,25 +83,6 @@ class TransferRecord:
     notes: tuple[str, ...] = ()
     late_success: bool = False
     participant_sid: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DialogRecord:
-    """What a restarted process needs to hang up a call that it no longer knows (calls.md §5)."""
-
-    call_id: str
-    """SCL_ id."""
-    sip_call_id: str
-    local: str
-    """Our From header in requests of ours, with tag."""
-    remote: str
-    """Our To header, with the peer's tag."""
-    local_cseq: int
-    route_set: tuple[str, ...]
-    remote_target: str
-    transport: Transport
-    local_address: Address
-    next_hop: Address
 
 
 @dataclass(frozen=True, slots=True)

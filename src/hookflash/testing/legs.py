@@ -1,0 +1,250 @@
+"""Drives one call leg in virtual time, without endpoint, media or store.
+
+The driver plays everybody around the leg: it opens media, answers checks and stores transfers at
+once, and keeps all effects with their times. A test says what the peer sends.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from ..base.ids import Ids
+from ..calls.effects import (
+    CheckMedia,
+    LegEffect,
+    OpenMedia,
+    Respond,
+    SendAck,
+    SendRequest,
+    StoreTransfer,
+)
+from ..calls.leg import Leg
+from ..calls.leg_settings import LegSettings
+from ..sdp.plan import LocalMedia
+from ..sip.flow import Flow
+from ..sip.message import Request, Response
+from ..sip.timers import Timers
+from ..sip.uri import Uri
+from .sip_messages import flow_to, request_of
+
+CALL_ID = "SCL_driven"
+LOCAL = LocalMedia("192.0.2.10", 10000, 10001)
+CONTACT = "sip:192.0.2.10:5060;transport=udp"
+HeaderList = Sequence[tuple[str, str]]
+
+_E = TypeVar("_E")
+_PEER = (("Contact", "<sip:caller@198.51.100.7:5060>"),)
+
+
+def sdp(
+    direction: str = "",
+    *,
+    port: int = 4000,
+    address: str = "198.51.100.7",
+    formats: str = "0 8",
+    extra: str = "",
+    version: int = 1,
+) -> bytes:
+    """An audio session of the peer."""
+    lines = [
+        "v=0",
+        f"o=- 42 {version} IN IP4 198.51.100.7",
+        "s=-",
+        f"c=IN IP4 {address}",
+        "t=0 0",
+        f"m=audio {port} RTP/AVP {formats}",
+    ]
+    lines += [f"a={direction}"] if direction else []
+    lines += [extra] if extra else []
+    return ("\r\n".join(lines) + "\r\n").encode()
+
+
+class LegDriver:
+    """A leg, a peer and a clock. `now` starts at 1000 s."""
+
+    def __init__(self, settings: LegSettings | None = None, *, seed: int = 1) -> None:
+        self.settings = settings or LegSettings(contact=Uri.parse(CONTACT), session_expires=0)
+        self.ids = Ids(random.Random(seed))
+        self.timers = Timers()
+        self.leg = Leg(CALL_ID, self.settings, self.ids, self.timers)
+        self.now = 1000.0
+        self.log: list[tuple[float, LegEffect]] = []
+        """Every effect with its time."""
+        self.flow: Flow = flow_to()
+        self.opens_media = True
+        """False: `OpenMedia` is left to the test."""
+        self.stores = True
+        """False: `StoreTransfer` is left to the test."""
+        self.last_packet_at: float | None = None
+        self.cseq = 1
+        """Of the peer's last request."""
+        self.invite_cseq = 1
+        self._keys = 0
+
+    @classmethod
+    def with_settings(cls, **changes: object) -> LegDriver:
+        """A driver whose settings differ from the default in `changes`."""
+        base = LegSettings(contact=Uri.parse(CONTACT), session_expires=0)
+        return cls(replace(base, **changes))  # type: ignore[arg-type]
+
+    # --- what the owner does --------------------------------------------------------------------
+
+    def do(self, effects: Iterable[LegEffect]) -> list[LegEffect]:
+        """Note what an input returned, and what the answers to it returned."""
+        done: list[LegEffect] = []
+        for effect in effects:
+            done.append(effect)
+            self.log.append((self.now, effect))
+            if isinstance(effect, OpenMedia) and self.opens_media:
+                done += self.do(self.leg.media_opened(self.now, LOCAL))
+            elif isinstance(effect, CheckMedia):
+                done += self.do(self.leg.media_checked(self.now, self.last_packet_at))
+            elif isinstance(effect, StoreTransfer) and effect.then_send and self.stores:
+                done += self.do(self.leg.transfer_stored(self.now, effect.record.transfer_id))
+        return done
+
+    def answer(self) -> list[LegEffect]:
+        """Somebody takes the call."""
+        return self.do(self.leg.answer(self.now))
+
+    def hangup(self, reason: str = "hangup", headers: HeaderList = ()) -> list[LegEffect]:
+        """The room or the API ends the call."""
+        return self.do(self.leg.hangup(self.now, reason, tuple(headers)))
+
+    # --- what the peer does ---------------------------------------------------------------------
+
+    def invite(
+        self, headers: HeaderList = (), body: bytes | None = None, content_type: str = ""
+    ) -> list[LegEffect]:
+        """The INVITE, with an offer unless `body` is b""."""
+        body = sdp() if body is None else body
+        request = request_of("INVITE", headers=_headers(headers, body, content_type), body=body)
+        return self.do(self.leg.start_inbound(self.now, "invite", request, self.flow))
+
+    def established(self, headers: HeaderList = (), body: bytes | None = None) -> LegDriver:
+        """INVITE, 180, 200 and ACK; then the log is emptied."""
+        self.invite(headers, body)
+        self.answer()
+        self.ack()
+        self.log.clear()
+        return self
+
+    def request(
+        self,
+        method: str,
+        headers: HeaderList = (),
+        body: bytes = b"",
+        *,
+        cseq: int | None = None,
+        content_type: str = "",
+        call_id: str = "call-1",
+        from_tag: str = "peer",
+    ) -> Request:
+        """An in-dialog request of the peer with the next CSeq."""
+        if cseq is None:
+            self.cseq += 1
+            cseq = self.cseq
+        return request_of(
+            method,
+            to_tag=CALL_ID,
+            from_tag=from_tag,
+            call_id=call_id,
+            cseq=cseq,
+            headers=_headers(headers, body, content_type),
+            body=body,
+        )
+
+    def receive(
+        self, method: str, headers: HeaderList = (), body: bytes = b"", **more: object
+    ) -> list[LegEffect]:
+        """The peer sends a request in the dialog; arguments as for `request`."""
+        request = self.request(method, headers, body, **more)  # type: ignore[arg-type]
+        if method == "INVITE":
+            self.invite_cseq = request.cseq.number
+        self._keys += 1
+        key = f"{method}-{self._keys}"
+        return self.do(self.leg.request_received(self.now, key, request, self.flow))
+
+    def ack(self, body: bytes = b"", *, cseq: int | None = None, **more: object) -> list[LegEffect]:
+        """The ACK of our 2xx to the last INVITE."""
+        number = self.invite_cseq if cseq is None else cseq
+        request = self.request("ACK", (), body, cseq=number, **more)  # type: ignore[arg-type]
+        return self.do(self.leg.request_received(self.now, "", request, self.flow))
+
+    def cancel(self, headers: HeaderList = ()) -> list[LegEffect]:
+        """CANCEL of the first INVITE, answered by the endpoint already."""
+        request = request_of("CANCEL", headers=headers)
+        return self.do(self.leg.cancel_received(self.now, "invite", request))
+
+    def reply(
+        self, sent: SendRequest, status: int, headers: HeaderList = (), body: bytes = b""
+    ) -> list[LegEffect]:
+        """The peer answers a request of ours."""
+        response = Response.reply(
+            sent.request, status, headers=_headers(headers, body, "", contact=False), body=body
+        )
+        return self.do(self.leg.response_received(self.now, sent.token, response, self.flow))
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> list[LegEffect]:
+        """Let time pass, deadline by deadline; returns the effects of that time."""
+        end = self.now + seconds
+        before = len(self.log)
+        for _ in range(10_000):
+            deadline = self.leg.next_deadline()
+            if deadline is None or deadline > end:
+                break
+            self.now = max(self.now, deadline)
+            self.do(self.leg.handle_deadline(self.now))
+        else:
+            raise AssertionError("the leg asks for one deadline after another")
+        self.now = end
+        return [effect for _, effect in self.log[before:]]
+
+    # --- what came of it ------------------------------------------------------------------------
+
+    def all(self, kind: type[_E]) -> list[_E]:
+        """Every effect of this kind so far."""
+        return [effect for _, effect in self.log if isinstance(effect, kind)]
+
+    def times(self, kind: type[object]) -> list[float]:
+        """When effects of this kind came, in seconds after the start at 1000."""
+        return [round(at - 1000.0, 3) for at, effect in self.log if isinstance(effect, kind)]
+
+    def last(self, kind: type[_E]) -> _E:
+        """The last effect of this kind."""
+        return self.all(kind)[-1]
+
+    def sent(self, method: str) -> list[SendRequest]:
+        """Our requests with this method."""
+        return [sent for sent in self.all(SendRequest) if sent.request.method == method]
+
+    def acks(self) -> list[SendAck]:
+        """Our ACKs."""
+        return self.all(SendAck)
+
+    @property
+    def response(self) -> Response:
+        """Our last response."""
+        return self.last(Respond).response
+
+    @property
+    def statuses(self) -> list[int]:
+        """The status of each response so far."""
+        return [answer.response.status for answer in self.all(Respond)]
+
+
+def _headers(
+    headers: HeaderList, body: bytes, content_type: str, *, contact: bool = True
+) -> list[tuple[str, str]]:
+    names = {name.lower() for name, _ in headers}
+    items = list(headers)
+    if contact and "contact" not in names:
+        items = [*_PEER, *items]
+    if body and "content-type" not in names:
+        items.append(("Content-Type", content_type or "application/sdp"))
+    return items
