@@ -1,0 +1,262 @@
+"""Bytes to messages: datagrams and streams (RFC 3261 §7, §18.3).
+
+Lines end in CRLF and nowhere else; a bare CR, a bare LF or a NUL outside a quoted-pair in the head
+is refused, so whatever was parsed can be written again. The start line has single spaces and no
+others (RFC 4475 §3.1.2.8 to §3.1.2.10 leave tolerance: refused here).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..base.errors import SipError
+from .grammar import LWS, is_safe, is_token, scalar
+from .headers import Headers
+from .message import Request, Response
+
+MAX_MESSAGE = 65_536
+"""Bytes of a whole message."""
+MAX_HEADERS = 256
+MAX_LINE = 8_192
+"""Characters of a header line, unfolded."""
+
+_HEADER = re.compile(r"^([!%'*+\-.0-9A-Z_`a-z~]++)[ \t]*+:[ \t]*+([^\r\n]*+)\r\n", re.MULTILINE)
+_FOLD = re.compile(r"\r\n[ \t]++")
+_URI_TEXT = re.compile(r"[^\x00-\x20\x7f]++")
+_VERSION = re.compile(r"[sS][iI][pP]/[0-9]{1,9}\.[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """CRLFs between the messages of a stream (RFC 5626 §3.5.1).
+
+    `ping` is a double CRLF and wants one CRLF back; a single CRLF is somebody's answer to a ping.
+    """
+
+    ping: bool
+
+
+class _Head(NamedTuple):
+    start: str
+    headers: Headers
+    fault: str
+    """What is wrong with the header lines, "" if nothing."""
+    status: int
+
+
+def parse(data: bytes) -> Request | Response:
+    """The message in one datagram.
+
+    Content-Length cuts the body; what follows is ignored (RFC 3261 §18.3). Without it the body
+    is the rest. Raises SipError: 400, 505 (version), 513 (limits); its `message` is the request
+    as far as it could be read, if an answer to it is possible.
+    """
+    if len(data) > MAX_MESSAGE:
+        raise SipError("Message too large", status=513)
+    if data[:2] == b"\r\n":
+        data = data.lstrip(b"\r\n")
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        head = _read_head(data.rstrip(b"\r\n"))
+        raise _refusal(head, "No empty line after the headers")
+    head = _read_head(data[:end])
+    body = data[end + 4 :]
+    message = _assemble(head, body)
+    length = _content_length(head)
+    if length is not None and length != len(body):
+        if length > len(body):
+            raise _refusal(head, "Content-Length is larger than the message")
+        message.body = body[:length]
+    return message
+
+
+class StreamDecoder:
+    """Finds the messages in the bytes of one TCP or TLS connection, split and joined in any way.
+
+    A message that is framed well but reads badly comes out as SipError, and the stream goes on.
+    When the framing is lost (no, bad or repeated Content-Length, a limit passed) `broken` is
+    True after one last SipError: answer it, close the connection; whatever is fed then is ignored.
+    """
+
+    __slots__ = ("_buffer", "_crlf", "_head", "_length", "_scanned", "broken")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._head: _Head | None = None
+        self._length = 0
+        self._crlf = False
+        self.broken = False
+
+    def feed(self, data: bytes) -> list[Request | Response | SipError | KeepAlive]:
+        """Take the bytes that came; what is complete now, in order."""
+        out: list[Request | Response | SipError | KeepAlive] = []
+        if self.broken:
+            return out
+        self._buffer += data
+        while not self.broken:
+            if self._head is None and not self._next_head(out):
+                break
+            if self._head is not None and not self._next_message(self._head, out):
+                break
+        return out
+
+    def _next_head(self, out: list[Request | Response | SipError | KeepAlive]) -> bool:
+        """Read the next head; True if there is one, or the stream broke."""
+        buffer = self._buffer
+        if buffer[:1] == b"\r" or self._crlf:
+            self._skip_crlf(out)
+        end = buffer.find(b"\r\n\r\n", self._scanned)
+        if end < 0:
+            self._scanned = max(0, len(buffer) - 3)
+            if len(buffer) > MAX_MESSAGE:
+                self._break(SipError("Message too large", status=513), out)
+            return False
+        head = _read_head(bytes(buffer[:end]))
+        try:
+            length = _content_length(head)
+        except SipError as error:
+            self._break(error, out)
+            return True
+        if length is None:
+            self._break(_refusal(head, "Missing Content-Length header"), out)
+        elif end + 4 + length > MAX_MESSAGE:
+            self._break(_refusal(head, "Message too large", 513), out)
+        else:
+            del buffer[: end + 4]
+            self._scanned = 0
+            self._head = head
+            self._length = length
+        return True
+
+    def _next_message(
+        self, head: _Head, out: list[Request | Response | SipError | KeepAlive]
+    ) -> bool:
+        buffer = self._buffer
+        if len(buffer) < self._length:
+            return False
+        body = bytes(buffer[: self._length])
+        del buffer[: self._length]
+        self._head = None
+        try:
+            out.append(_assemble(head, body))
+        except SipError as error:
+            out.append(error)
+            self.broken = error.status == 513
+        return True
+
+    def _skip_crlf(self, out: list[Request | Response | SipError | KeepAlive]) -> None:
+        """Take the CRLFs before a message: two are a ping, one alone a pong.
+
+        Half a ping at the end of what came is reported as a pong first; the ping follows with
+        its other half. Many pings at once are one.
+        """
+        buffer = self._buffer
+        skip = 0
+        ping = False
+        while buffer.startswith(b"\r\n", skip):
+            skip += 2
+            ping = ping or self._crlf
+            self._crlf = not self._crlf
+        del buffer[:skip]
+        if ping:
+            out.append(KeepAlive(True))
+        elif skip and not buffer:
+            out.append(KeepAlive(False))
+        if buffer and buffer != b"\r":
+            self._crlf = False
+        if skip:
+            self._scanned = 0
+
+    def _break(self, error: SipError, out: list[Request | Response | SipError | KeepAlive]) -> None:
+        self.broken = True
+        self._buffer.clear()
+        out.append(error)
+
+
+def _read_head(data: bytes) -> _Head:
+    """Everything before the empty line, without its CRLF. Faults are noted, not raised."""
+    text = data.decode("utf-8", "surrogateescape")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    start, _, rest = text.partition("\r\n")
+    if rest:
+        rest += "\r\n"
+    items: list[tuple[str, str]] = _HEADER.findall(rest)
+    fault, status = "", 400
+    if len(items) != rest.count("\n"):
+        fault = "Bad header line"
+    if " \r\n" in rest or "\t\r\n" in rest:
+        items = [(name, value.rstrip(LWS)) for name, value in items]
+    if "\0" in rest:
+        safe = [item for item in items if is_safe(item[1])]
+        if len(safe) != len(items):
+            fault = "NUL in a header"
+            items = safe
+    if len(items) > MAX_HEADERS:
+        fault, status = "Too many headers", 513
+        del items[MAX_HEADERS:]
+    if len(text) > MAX_LINE and max(map(len, text.split("\r\n"))) > MAX_LINE:
+        fault, status = "Header line too long", 513
+    return _Head(start, Headers.trusted(items), fault, status)
+
+
+def _content_length(head: _Head) -> int | None:
+    """Raises SipError if it is there twice (RFC 4475 §3.3.9) or no number."""
+    values = head.headers.index().get("content-length")
+    if values is None:
+        return None
+    if len(values) > 1:
+        raise _refusal(head, "Repeated Content-Length header")
+    try:
+        return scalar(values[0], "Content-Length", 2**31)
+    except SipError as error:
+        raise _refusal(head, error.text) from None
+
+
+def _assemble(head: _Head, body: bytes) -> Request | Response:
+    start = head.start
+    if start[:4].upper() == "SIP/":
+        return _response(head, body)
+    parts = start.split(" ")
+    if len(parts) != 3:
+        raise _refusal(head, "Bad Request-Line")
+    method, uri_text, version = parts
+    if version != "SIP/2.0" and version.upper() != "SIP/2.0":
+        if _VERSION.fullmatch(version) is not None:
+            raise _refusal(head, "SIP version not supported", 505)
+        raise _refusal(head, "Bad Request-Line")
+    if not is_token(method) or _URI_TEXT.fullmatch(uri_text) is None:
+        raise _refusal(head, "Bad Request-Line")
+    if head.fault:
+        raise _refusal(head, head.fault, head.status)
+    return Request.trusted(method, uri_text, head.headers, body)
+
+
+def _response(head: _Head, body: bytes) -> Response:
+    """The reason phrase may be missing, and its space too."""
+    version, _, rest = head.start.partition(" ")
+    code = rest[:3]
+    if (
+        version.upper() != "SIP/2.0"
+        or not (code.isascii() and code.isdigit())
+        or rest[3:4] not in {"", " "}
+        or not 100 <= int(code) <= 699
+        or not is_safe(rest)
+    ):
+        raise SipError("Bad Status-Line")
+    if head.fault:
+        raise SipError(head.fault, status=head.status)
+    return Response.trusted(int(code), rest[4:], head.headers, body)
+
+
+def _refusal(head: _Head, text: str, status: int = 400) -> SipError:
+    """The error, with the request as far as it is readable if it can be answered."""
+    parts = head.start.split(" ")
+    request = None
+    if head.start[:4].upper() != "SIP/" and is_token(parts[0]) and "via" in head.headers:
+        uri_text = parts[1] if len(parts) > 1 else ""
+        request = Request.trusted(parts[0], uri_text, head.headers, b"")
+    return SipError(text, status=status, message=request)
