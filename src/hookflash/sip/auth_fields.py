@@ -100,8 +100,7 @@ def _parse(cls: type[_A], text: str) -> _A:
     if not is_token(scheme):
         raise SipError("Bad authentication header")
     if rest and " " not in rest and "," not in rest and '"' not in rest:
-        name, _, value = rest.partition("=")
-        if not value.strip("="):
+        if not rest.partition("=")[2].strip("="):
             return cls(scheme, (), rest)
     params: list[tuple[str, str]] = []
     position = 0

@@ -12,8 +12,7 @@ from ipaddress import IPv6Address
 from typing import Literal, NamedTuple, cast
 
 from ..base.errors import SipError
-from .auth_fields import Challenge as Challenge
-from .auth_fields import Credentials as Credentials
+from .auth_fields import Challenge, Credentials
 from .grammar import (
     LWS,
     Params,
@@ -27,6 +26,21 @@ from .grammar import (
     unquote,
 )
 from .uri import Uri
+
+__all__ = [
+    "CSeq",
+    "Challenge",
+    "Credentials",
+    "EventField",
+    "MediaType",
+    "NameAddr",
+    "RAck",
+    "Reason",
+    "Replaces",
+    "SessionExpires",
+    "SubscriptionState",
+    "Via",
+]
 
 MAX_CSEQ = 2**31 - 1
 """RFC 3261 §8.1.1.5."""

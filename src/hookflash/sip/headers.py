@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..base.errors import SipError
@@ -32,33 +32,29 @@ COMPACT = {
 }
 """RFC 3261 §7.3.3 and the registry of header fields."""
 
-_SPELLINGS = (
-    "Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events "
-    "Authentication-Info Authorization Call-ID Call-Info Contact Content-Disposition "
-    "Content-Encoding Content-Language Content-Length Content-Type CSeq Date Diversion Error-Info "
-    "Event Expires From Geolocation History-Info Identity Identity-Info In-Reply-To Join "
-    "Max-Forwards MIME-Version Min-Expires Min-SE Organization P-Access-Network-Info "
-    "P-Asserted-Identity P-Called-Party-ID P-Charging-Vector P-Early-Media P-Preferred-Identity "
-    "Path Priority Privacy Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Reason "
-    "Record-Route Refer-Sub Refer-To Referred-By Reject-Contact Remote-Party-ID Replaces Reply-To "
-    "Request-Disposition Require Retry-After Route RSeq Server Service-Route Session-Expires "
-    "SIP-ETag SIP-If-Match Subject Subscription-State Supported Target-Dialog Timestamp To "
-    "Unsupported User-Agent User-to-User Via Warning WWW-Authenticate"
-).split()
-
-_BY_KEY = {spelling.lower(): spelling for spelling in _SPELLINGS}
-_KEYS: dict[str, str] = {}
-"""Usual spellings to the key of the index: canonical, lower case, compact in both cases."""
-CANONICAL: dict[str, str] = {}
-"""The same spellings to the canonical one."""
-for _key, _spelling in _BY_KEY.items():
-    for _written in (_spelling, _key):
-        _KEYS[_written] = _key
-        CANONICAL[_written] = _spelling
-for _short, _key in COMPACT.items():
-    for _written in (_short, _short.upper()):
-        _KEYS[_written] = _key
-        CANONICAL[_written] = _BY_KEY[_key]
+_SPELLINGS = """
+    Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events
+    Authentication-Info Authorization Call-ID Call-Info Contact Content-Disposition Content-
+    Encoding Content-Language Content-Length Content-Type CSeq Date Diversion Error-Info Event
+    Expires From Geolocation History-Info Identity Identity-Info In-Reply-To Join Max-Forwards
+    MIME-Version Min-Expires Min-SE Organization P-Access-Network-Info P-Asserted-Identity
+    P-Called-Party-ID P-Charging-Vector P-Early-Media P-Preferred-Identity Path Priority Privacy
+    Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Reason Record-Route Refer-Sub
+    Refer-To Referred-By Reject-Contact Remote-Party-ID Replaces Reply-To Request-Disposition
+    Require Retry-After Route RSeq Server Service-Route Session-Expires SIP-ETag SIP-If-Match
+    Subject Subscription-State Supported Target-Dialog Timestamp To Unsupported User-Agent User-
+    to-User Via Warning WWW-Authenticate
+"""
+_BY_KEY = {spelling.lower(): spelling for spelling in _SPELLINGS.split()}
+_KEYS = (
+    {spelling: key for key, spelling in _BY_KEY.items()}
+    | {key: key for key in _BY_KEY}
+    | COMPACT
+    | {short.upper(): key for short, key in COMPACT.items()}
+)
+"""The usual spellings of a header (canonical, lower case, compact) to the key of the index."""
+CANONICAL = {written: _BY_KEY[key] for written, key in _KEYS.items()}
+"""The same to the canonical spelling."""
 
 
 def header_key(name: str) -> str:
@@ -89,13 +85,10 @@ class Headers:
     __slots__ = ("_index", "_items", "views")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
-        if isinstance(items, Headers):
-            self._items = list(items._items)
-        else:
-            self._items = list(items)
-            for name, _ in self._items:
-                if name not in _KEYS:
-                    _check_name(name)
+        self._items: list[tuple[str, str]] = list(items)
+        for name, _ in self._items:
+            if name not in _KEYS:
+                _check_name(name)
         self._index: dict[str, list[str]] | None = None
         self.views: dict[str, Any] = {}
 
@@ -222,7 +215,7 @@ class Headers:
     def __len__(self) -> int:
         return len(self._items)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(list(self._items))
 
     def __eq__(self, other: object) -> bool:

@@ -10,13 +10,14 @@ from ..base.errors import SipError
 from .fields import MAX_SECONDS, CSeq, EventField, NameAddr, Via
 from .grammar import LWS, is_safe, is_token, scalar, split_list
 from .headers import CANONICAL, Headers, canonical_name
-from .phrases import reason_phrase as reason_phrase
+from .phrases import reason_phrase
 from .uri import Uri
+
+__all__ = ["Message", "Request", "Response", "reason_phrase"]
 
 _T = TypeVar("_T")
 _URI_TEXT = re.compile(r"[^\x00-\x20\x7f]+")
 _HAS_TAG = re.compile(r";[ \t]*+tag[ \t]*+=", re.IGNORECASE)
-_COPIED = frozenset({"via", "from", "to", "call-id", "cseq"})
 
 
 class Message:

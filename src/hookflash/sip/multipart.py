@@ -1,0 +1,105 @@
+"""Bodies in parts (RFC 2046 §5.1, RFC 3261 §7.4.1, RFC 5621)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..base.errors import SipError
+from .fields import MediaType
+from .grammar import LWS
+from .headers import Headers
+
+MAX_PARTS = 64
+
+_HEADER = re.compile(r"^([!%'*+\-.0-9A-Z_`a-z~]++)[ \t]*+:[ \t]*+([^\r\n]*+)\r?\n", re.MULTILINE)
+_FOLD = re.compile(r"\r?\n[ \t]++")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a body, or a whole body that has no parts."""
+
+    headers: Headers
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        """`type/subtype` in lower case; `text/plain` where the part does not say (RFC 2046)."""
+        text = self.headers.get("Content-Type")
+        return "text/plain" if text is None else MediaType.parse(text).value
+
+    @property
+    def disposition(self) -> str:
+        """Content-Disposition without parameters; by default `session` for SDP, else `render`
+        (RFC 3261 §20.11)."""
+        text = self.headers.get("Content-Disposition")
+        if text is not None:
+            return MediaType.parse(text).value
+        return "session" if self.content_type == "application/sdp" else "render"
+
+    @property
+    def required(self) -> bool:
+        """handling=required, which is the default (RFC 3261 §20.11)."""
+        text = self.headers.get("Content-Disposition")
+        if text is None:
+            return True
+        return (MediaType.parse(text).param("handling") or "required").lower() != "optional"
+
+
+def parts(body: bytes, content_type: str, disposition: str | None = None) -> list[Part]:
+    """The parts of `body`; `content_type` and `disposition` are the message's header values.
+
+    A body that is no multipart is one part with those headers. Parts within parts stay as they
+    are: call again with the part's own headers. Line ends before a delimiter belong to the
+    delimiter; LF alone is let pass there. Raises SipError (400): no boundary parameter, no
+    delimiter in the body, unreadable part headers, over 64 parts. A missing last delimiter is
+    let pass.
+    """
+    kind = MediaType.parse(content_type)
+    if not kind.value.startswith("multipart/"):
+        headers = Headers([("Content-Type", content_type)])
+        if disposition is not None:
+            headers.add("Content-Disposition", disposition)
+        return [Part(headers, body)]
+    boundary = kind.param("boundary")
+    if not boundary:
+        raise SipError("Multipart without boundary")
+    return [_part(piece) for piece in _split(body, boundary.encode("utf-8", "surrogateescape"))]
+
+
+def _split(body: bytes, boundary: bytes) -> list[bytes]:
+    delimiter = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*+(?=\r?\n|\Z)")
+    pieces: list[bytes] = []
+    start: int | None = None
+    for found in delimiter.finditer(body):
+        if start is not None:
+            pieces.append(body[start : found.start()])
+            if len(pieces) > MAX_PARTS:
+                raise SipError("Too many parts")
+        start = found.end()
+        if found[1]:
+            return pieces
+    if start is None:
+        raise SipError("Multipart without its delimiter")
+    pieces.append(body[start:])
+    return pieces
+
+
+def _part(piece: bytes) -> Part:
+    """`piece` begins with the line end of its delimiter."""
+    piece = piece[2:] if piece[:2] == b"\r\n" else piece[1:]
+    if piece[:1] == b"\n" or piece[:2] == b"\r\n":
+        return Part(Headers(), piece[1 if piece[:1] == b"\n" else 2 :])
+    crlf, lf = piece.find(b"\r\n\r\n"), piece.find(b"\n\n")
+    if crlf >= 0 and (lf < 0 or crlf < lf):
+        head, body = piece[: crlf + 2], piece[crlf + 4 :]
+    elif lf >= 0:
+        head, body = piece[: lf + 1], piece[lf + 2 :]
+    else:
+        head, body = piece + b"\r\n", b""
+    text = _FOLD.sub(" ", head.decode("utf-8", "surrogateescape"))
+    items: list[tuple[str, str]] = _HEADER.findall(text)
+    if len(items) != text.count("\n"):
+        raise SipError("Bad header line in a part")
+    return Part(Headers.trusted([(name, value.rstrip(LWS)) for name, value in items]), body)

@@ -1,0 +1,165 @@
+"""What a message must be before anybody acts on it, as far as it shows in the message alone.
+
+Duties that need a dialog, a transaction or the application's knowledge (420, 415, 481, 482, 405)
+belong to those who have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..base.errors import SipError
+from .fields import MAX_SECONDS, SessionExpires
+from .grammar import scalar
+from .message import Message, Request, Response
+
+KNOWN_METHODS = frozenset(
+    {
+        "ACK",
+        "BYE",
+        "CANCEL",
+        "INFO",
+        "INVITE",
+        "MESSAGE",
+        "NOTIFY",
+        "OPTIONS",
+        "PRACK",
+        "PUBLISH",
+        "REFER",
+        "REGISTER",
+        "SUBSCRIBE",
+        "UPDATE",
+    }
+)
+"""Every method that some RFC defines; another one is answered 501."""
+
+_MANDATORY = (
+    ("via", "Via"),
+    ("from", "From"),
+    ("to", "To"),
+    ("call-id", "Call-ID"),
+    ("cseq", "CSeq"),
+)
+_SINGLE = (
+    ("from", "From"),
+    ("to", "To"),
+    ("call-id", "Call-ID"),
+    ("cseq", "CSeq"),
+    ("max-forwards", "Max-Forwards"),
+    ("content-length", "Content-Length"),
+    ("content-type", "Content-Type"),
+    ("expires", "Expires"),
+    ("event", "Event"),
+    ("subscription-state", "Subscription-State"),
+    ("session-expires", "Session-Expires"),
+    ("rack", "RAck"),
+    ("refer-to", "Refer-To"),
+    ("referred-by", "Referred-By"),
+    ("replaces", "Replaces"),
+)
+_SCHEMES = frozenset({"sip", "sips", "tel"})
+_TARGETS = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+"""Methods whose responses make or change a dialog: their Contact and Record-Route are read."""
+
+
+def check_request(request: Request) -> None:
+    """Raise SipError with the answer that the request deserves, its `message` the request.
+
+    - 400: a mandatory header missing (Max-Forwards may be, RFC 3261 §16.3 item 3), a header twice
+      that may stand once only, an unreadable Request-URI (or one with ?headers), top Via, From,
+      To, Call-ID, CSeq, Contact, Route, Record-Route, Event, Session-Expires, Refer-To; a CSeq
+      with another method; Max-Forwards that is no number or over 255; numbers too large.
+    - 416: a Request-URI scheme other than sip, sips and tel.
+    - 501: a method that no RFC defines and whose CSeq names another (RFC 4475 §3.1.2.18); an
+      unknown method that is consistent passes, it is the user's to answer.
+
+    Tolerated: a malformed Date (RFC 4475 §3.1.2.12; we never read it), lower Vias, Max-Forwards
+    0, everything of RFC 2543 (no branch, no From tag, no Contact).
+
+    After it has passed, these views do not raise: uri, top_via, from_, to, call_id, cseq,
+    contacts, routes, record_routes, max_forwards, expires, event.
+    """
+    try:
+        _check_request(request)
+    except SipError as error:
+        index = request.headers.index()
+        raise SipError(
+            error.text, status=error.status, message=request if "via" in index else None
+        ) from None
+
+
+def _check_request(request: Request) -> None:
+    _check_common(request)
+    cseq = request.cseq
+    if cseq.method != request.method:
+        if request.method not in KNOWN_METHODS:
+            raise SipError("Unknown method", status=501)
+        raise SipError("CSeq method differs from the request's")
+    uri = request.uri
+    if uri.scheme not in _SCHEMES:
+        raise SipError("Unsupported URI scheme", status=416)
+    if uri.headers:
+        raise SipError("Headers in Request-URI")
+    _ = request.max_forwards, request.expires
+    _check_addresses(request)
+    _check_extras(request)
+
+
+def check_response(response: Response) -> None:
+    """Raise SipError if the response is to be dropped (there is no answer to a response).
+
+    A mandatory header missing, twice or unreadable; more than one Via (RFC 3261 §8.1.3.3, RFC
+    4475 §3.3.10); a number too large; in responses that make or change dialogs an unreadable
+    Contact or Record-Route.
+    """
+    _check_common(response)
+    index = response.headers.index()
+    if len(index["via"]) > 1 or len(response.headers.split("via")) > 1:
+        raise SipError("More than one Via in a response")
+    if "retry-after" in index:
+        # delta-seconds, then a comment or parameters.
+        number = index["retry-after"][0].partition(";")[0].partition("(")[0]
+        scalar(number, "Retry-After", MAX_SECONDS)
+    if response.status < 300 and response.cseq.method in _TARGETS:
+        _check_addresses(response)
+
+
+def unsupported(tags: Iterable[str], supported: frozenset[str]) -> list[str]:
+    """The option tags (of `headers.split("Require")`) that are not in `supported` (lower case).
+
+    They go into Unsupported of a 420 (RFC 3261 §8.2.2.3), as the peer wrote them.
+    """
+    return [tag for tag in tags if tag.lower() not in supported]
+
+
+def _check_common(message: Message) -> None:
+    index = message.headers.index()
+    for key, name in _MANDATORY:
+        if key not in index:
+            raise SipError(f"Missing {name} header")
+    for key, name in _SINGLE:
+        if key in index and len(index[key]) > 1:
+            raise SipError(f"Repeated {name} header")
+    _ = message.top_via, message.from_, message.to, message.call_id, message.cseq
+
+
+def _check_addresses(message: Message) -> None:
+    index = message.headers.index()
+    if "contact" in index:
+        for contact in message.contacts:
+            expires = contact.param("expires")
+            if expires and expires.isascii() and expires.isdigit():
+                # Another text counts as 3600 (RFC 3261 §10.2.1.1), a number too large does not.
+                scalar(expires, "expires of Contact", MAX_SECONDS)
+    if "record-route" in index:
+        _ = message.record_routes
+
+
+def _check_extras(request: Request) -> None:
+    index = request.headers.index()
+    if "route" in index:
+        _ = request.routes
+    if "event" in index:
+        _ = request.event
+    if "session-expires" in index:
+        SessionExpires.parse(index["session-expires"][0])
