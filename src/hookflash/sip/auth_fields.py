@@ -15,6 +15,7 @@ _ITEM = re.compile(
     r'("(?>[^"\\]*(?:\\.[^"\\]*)*)"|[^\x00-\x20\x7f",;]++)[ \t]*+(?:,|\Z)',
     re.DOTALL,
 )
+_TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]++=*+")
 _CHALLENGE_PLAIN = frozenset({"stale", "algorithm"})
 _CREDENTIALS_PLAIN = frozenset({"algorithm", "qop", "nc"})
 
@@ -99,9 +100,8 @@ def _parse(cls: type[_A], text: str) -> _A:
     rest = rest.strip(LWS)
     if not is_token(scheme):
         raise SipError("Bad authentication header")
-    if rest and " " not in rest and "," not in rest and '"' not in rest:
-        if not rest.partition("=")[2].strip("="):
-            return cls(scheme, (), rest)
+    if _TOKEN68.fullmatch(rest) is not None:
+        return cls(scheme, (), rest)
     params: list[tuple[str, str]] = []
     position = 0
     while position < len(rest):

@@ -34,16 +34,16 @@ COMPACT = {
 
 _SPELLINGS = """
     Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events
-    Authentication-Info Authorization Call-ID Call-Info Contact Content-Disposition Content-
-    Encoding Content-Language Content-Length Content-Type CSeq Date Diversion Error-Info Event
+    Authentication-Info Authorization Call-ID Call-Info Contact Content-Disposition
+    Content-Encoding Content-Language Content-Length Content-Type CSeq Date Diversion Error-Info Event
     Expires From Geolocation History-Info Identity Identity-Info In-Reply-To Join Max-Forwards
     MIME-Version Min-Expires Min-SE Organization P-Access-Network-Info P-Asserted-Identity
     P-Called-Party-ID P-Charging-Vector P-Early-Media P-Preferred-Identity Path Priority Privacy
     Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Reason Record-Route Refer-Sub
     Refer-To Referred-By Reject-Contact Remote-Party-ID Replaces Reply-To Request-Disposition
     Require Retry-After Route RSeq Server Service-Route Session-Expires SIP-ETag SIP-If-Match
-    Subject Subscription-State Supported Target-Dialog Timestamp To Unsupported User-Agent User-
-    to-User Via Warning WWW-Authenticate
+    Subject Subscription-State Supported Target-Dialog Timestamp To Unsupported User-Agent
+    User-to-User Via Warning WWW-Authenticate
 """
 _BY_KEY = {spelling.lower(): spelling for spelling in _SPELLINGS.split()}
 _KEYS = (
