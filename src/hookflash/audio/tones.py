@@ -47,11 +47,11 @@ _RINGING: Final[dict[str, Cadence]] = {
     "AU": Cadence((400, 425, 450), (0.4, 0.2, 0.4, 2.0)),
 }
 _BUSY: Final[dict[str, Cadence]] = {
-    "ETSI": Cadence((425,), (0.48, 0.48, 0.48, 0.56)),
+    "ETSI": Cadence((425,), (0.5, 0.5)),
     "US": Cadence((480, 620), (0.5, 0.5)),
-    "UK": Cadence((400,), (0.375, 0.375)),
+    "UK": Cadence((400,), (0.375,) * 4),
     "JP": Cadence((400,), (0.5, 0.5)),
-    "AU": Cadence((400, 425), (0.38, 0.38, 0.38, 0.36)),
+    "AU": Cadence((425,), (0.375,) * 8),
 }
 _BEEP: Final = Cadence((1400,), (0.2, 14.8), peak=8000)
 LONE: Final = Cadence((440,), (0.25, 4.75), peak=_SOFT)

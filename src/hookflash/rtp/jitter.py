@@ -16,8 +16,9 @@ FRAME_MS: Final = 20
 MIN_DELAY_MS: Final = 20.0
 MAX_DELAY_MS: Final = 120.0
 START_DELAY_MS: Final = 30.0
-GUARD_MS: Final = 8.0
-"""The smallest margin wanted: what the clock itself may be late."""
+GUARD_MS: Final = 28.0
+"""The smallest margin wanted: a frame is taken whole, so what comes in its middle must be there
+up to 20 ms before its turn; and the clock itself may be 8 ms late."""
 
 _STEP_MS: Final = 0.5
 """Largest change of one frame's length: 2.5 %, not heard as a change of pitch."""
@@ -214,6 +215,8 @@ class JitterBuffer:
             return False
         self._running = True
         self._begin_window(0.0)
+        if self.depth_ms > _OVERFLOW_MS:
+            self._overflow(max(self._packets))
         return True
 
     def _judge(self) -> None:

@@ -1,0 +1,44 @@
+"""Each codec carries a tone at its level, frame by frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hookflash.audio.codecs import make_codec
+from hookflash.audio.goertzel import amplitude
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "size"),
+    [("PCMU", 8000, 160), ("PCMA", 8000, 160), ("G722", 16000, 160), ("opus", 16000, None)],
+)
+def test_a_tone_comes_through(name: str, rate: int, size: int | None) -> None:
+    codec = make_codec(name)
+    assert codec.rate == rate
+    count = rate // 50
+    time = np.arange(50 * count) / rate
+    tone = (10000 * np.sin(2 * np.pi * 1000 * time)).astype(np.int16)
+    out = []
+    for start in range(0, len(tone), count):
+        payload = codec.encode(tone[start : start + count])
+        if size is not None:
+            assert len(payload) == size
+        if payload:
+            out.append(codec.decode(payload))
+            assert len(out[-1]) == count
+    heard = np.concatenate(out)
+    assert len(heard) >= 45 * count
+    assert amplitude(heard[10 * count : 40 * count], 1000, rate) == pytest.approx(10000, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["G722", "opus"])
+def test_an_unreadable_payload_raises_nothing(name: str) -> None:
+    codec = make_codec(name)
+    for payload in (b"\xff", b"\xff" * 7, bytes(range(256))):
+        assert codec.decode(payload).dtype == np.int16
+
+
+def test_an_unknown_codec() -> None:
+    with pytest.raises(ValueError, match="G729"):
+        make_codec("G729")

@@ -1,0 +1,284 @@
+"""calls.md §3, row *jitter*, in virtual time."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hookflash.rtp.jitter import JitterBuffer
+
+FRAME = 160
+
+
+def payload(number: int) -> bytes:
+    """A recognisable frame: its number in every octet."""
+    return bytes([number % 251]) * FRAME
+
+
+class Line:
+    """A sender and a puller on one time axis. Events are (time, timestamp, payload)."""
+
+    def __init__(self, arrivals: list[tuple[float, int, bytes]], buffer: JitterBuffer) -> None:
+        self.arrivals = sorted(arrivals, key=lambda item: item[0])
+        self.buffer = buffer
+
+    def play(self, frames: int, *, start: float = 0.0) -> Iterator[tuple[float, bytes | None]]:
+        position = 0
+        for tick in range(frames):
+            now = start + tick * 0.02
+            while position < len(self.arrivals) and self.arrivals[position][0] <= now:
+                at, timestamp, data = self.arrivals[position]
+                self.buffer.put(timestamp & 0xFFFFFFFF, data, at)
+                position += 1
+            yield now, self.buffer.pull(now)
+
+
+def steady(
+    count: int, *, base: int = 0, start: float = 0.001, ppm: float = 0.0
+) -> list[tuple[float, int, bytes]]:
+    period = 0.02 * (1 - ppm / 1e6)
+    return [(start + n * period, base + n * FRAME, payload(n)) for n in range(count)]
+
+
+def heard(frames: list[bytes | None]) -> list[int | None]:
+    """Frame numbers in the order played."""
+    return [None if frame is None else frame[len(frame) // 2] for frame in frames]
+
+
+def collapse(numbers: list[int | None]) -> list[int]:
+    """Without gaps and without repeats of neighbours (a stretched line crosses packets)."""
+    found: list[int] = []
+    for number in numbers:
+        if number is not None and (not found or found[-1] != number):
+            found.append(number)
+    return found
+
+
+def test_plays_everything_in_order_after_a_short_wait() -> None:
+    buffer = JitterBuffer()
+    frames = [frame for _, frame in Line(steady(50), buffer).play(54)]
+    played = collapse(heard(frames))
+    assert played[:50] == list(range(50))
+    assert heard(frames)[:2] == [None, None]
+    assert buffer.late == buffer.duplicates == 0
+
+
+def test_puts_packets_back_in_order() -> None:
+    arrivals = steady(40)
+    (t10, ts10, p10), (t11, ts11, p11) = arrivals[10], arrivals[11]
+    arrivals[10], arrivals[11] = (t11, ts10, p10), (t10, ts11, p11)
+    frames = [frame for _, frame in Line(arrivals, JitterBuffer()).play(40)]
+    played = collapse(heard(frames))
+    assert played == list(range(len(played)))
+    assert len(played) >= 37
+
+
+def test_drops_duplicates() -> None:
+    buffer = JitterBuffer()
+    arrivals = steady(40)
+    frames = [frame for _, frame in Line(arrivals + arrivals[:38], buffer).play(40)]
+    played = collapse(heard(frames))
+    assert played == list(range(len(played)))
+    assert buffer.duplicates == 38
+
+
+def test_a_lost_packet_is_concealed_once_and_costs_no_delay() -> None:
+    arrivals = steady(60)
+    del arrivals[20]
+    buffer = JitterBuffer()
+    frames = [frame for _, frame in Line(arrivals, buffer).play(60)]
+    numbers = heard(frames)
+    place = numbers.index(19)
+    assert numbers[place : place + 3] == [19, None, 21]
+    assert buffer.concealed == 1
+
+
+def test_a_late_packet_is_dropped_when_a_later_one_has_been_played() -> None:
+    arrivals = steady(60)
+    arrivals[20] = (arrivals[20][0] + 0.09, *arrivals[20][1:])
+    buffer = JitterBuffer()
+    frames = [frame for _, frame in Line(arrivals, buffer).play(60)]
+    assert 20 not in heard(frames)
+    assert buffer.late == 1
+
+
+def test_a_network_that_has_become_slower_is_followed() -> None:
+    """The network takes 50 ms longer from the 100th packet on: a pause, then everything."""
+    arrivals = steady(100) + [(at + 0.05, ts, data) for at, ts, data in steady(300)[100:]]
+    buffer = JitterBuffer()
+    frames = [frame for _, frame in Line(arrivals, buffer).play(298)]
+    numbers = heard(frames)
+    after = collapse(numbers[110:])
+    assert after == [n % 251 for n in range(after[0], after[0] + len(after))]
+    assert numbers[110:].count(None) == 0
+
+
+@pytest.mark.parametrize("ppm", [200.0, -200.0])
+def test_an_hour_of_drift_causes_no_gap_and_no_growing_delay(ppm: float) -> None:
+    buffer = JitterBuffer()
+    count = 3600 * 50
+    arrivals = steady(round(count * (1 + ppm / 1e6)) + 10, ppm=ppm)
+    gaps, deepest, lengths = 0, 0.0, set()
+    for tick, (_, frame) in enumerate(Line(arrivals, buffer).play(count)):
+        if tick > 10:
+            gaps += frame is None
+            deepest = max(deepest, buffer.depth_ms)
+            lengths.add(len(frame or b""))
+    assert gaps == 0
+    assert buffer.concealed == buffer.late == buffer.skipped == 0
+    assert deepest < 60
+    assert max(lengths) - min(lengths) <= 8
+    assert lengths != {FRAME}
+
+
+@pytest.mark.parametrize("swing", [0.01, 0.03, 0.06])
+def test_the_delay_adapts_to_jitter_within_its_bounds(swing: float) -> None:
+    noise = random.Random(3)
+    arrivals = [(at + noise.random() * swing, ts, data) for at, ts, data in steady(5000)]
+    buffer = JitterBuffer()
+    depths = []
+    missing = 0
+    for tick, (_, frame) in enumerate(Line(arrivals, buffer).play(5000)):
+        if tick > 1500:
+            missing += frame is None
+            depths.append(buffer.depth_ms)
+    assert missing <= 10
+    assert sum(depths) / len(depths) < swing * 1000 + 50
+    assert max(depths) < 160
+
+
+def test_the_delay_shrinks_again_when_jitter_is_over() -> None:
+    noise = random.Random(4)
+    rough = [(at + noise.random() * 0.08, ts, data) for at, ts, data in steady(1500)]
+    calm = [(at + 0.04, ts, data) for at, ts, data in steady(6000)[1500:]]
+    buffer = JitterBuffer()
+    depths = [buffer.depth_ms for _ in Line(rough + calm, buffer).play(5990)]
+    assert sum(depths[1000:1500]) / 500 > 45
+    assert sum(depths[-500:]) / 500 < 30
+
+
+def test_a_burst_after_a_pause_does_not_leave_a_long_delay() -> None:
+    arrivals = steady(50) + [(max(at, 1.5), ts, data) for at, ts, data in steady(300)[50:]]
+    buffer = JitterBuffer()
+    depths = [buffer.depth_ms for _ in Line(arrivals, buffer).play(290)]
+    assert buffer.skipped >= 1
+    assert depths[-1] <= 125
+
+
+def test_survives_a_restart_of_sequence_and_timestamp() -> None:
+    first = steady(50)
+    second = [(at + 1.0, ts, data) for at, ts, data in steady(50, base=0x90000000)]
+    buffer = JitterBuffer()
+    frames = [frame for _, frame in Line(first + second, buffer).play(104)]
+    played = collapse(heard(frames))
+    assert played[:50] == list(range(50))
+    assert played[50:] == list(range(played[50], 50))
+    assert played[50] <= 3
+
+
+def test_one_stray_timestamp_changes_nothing() -> None:
+    buffer = JitterBuffer()
+    arrivals = [*steady(50), (0.5, 0x70000000, payload(200))]
+    frames = [frame for _, frame in Line(arrivals, buffer).play(52)]
+    played = collapse(heard(frames))
+    assert played == list(range(50))
+
+
+def test_restart_forgets_the_stream() -> None:
+    buffer = JitterBuffer()
+    list(Line(steady(20), buffer).play(20))
+    buffer.restart()
+    assert buffer.idle
+    assert buffer.pull(0.4) is None
+    frames = [frame for _, frame in Line(steady(20, start=0.401), buffer).play(20, start=0.42)]
+    assert collapse(heard(frames))[:3] == [0, 1, 2]
+
+
+def test_the_timestamp_may_wrap() -> None:
+    buffer = JitterBuffer()
+    arrivals = steady(100, base=0xFFFFFFFF - 40 * FRAME)
+    frames = [frame for _, frame in Line(arrivals, buffer).play(100)]
+    assert None not in frames[3:]
+
+
+def test_a_pause_of_the_sender_starts_afresh_without_growth() -> None:
+    talk = steady(50)
+    more = [(at + 10, ts + 80000, data) for at, ts, data in steady(50)]
+    buffer = JitterBuffer()
+    frames = list(Line(talk + more, buffer).play(560))
+    numbers = heard([frame for _, frame in frames])
+    assert numbers[:60].count(None) <= 12
+    assert collapse(numbers[490:]) == list(range(50))
+    assert buffer.concealed <= 20
+
+
+@pytest.mark.parametrize("ptime", [10, 30, 40, 60])
+def test_packets_of_other_lengths(ptime: int) -> None:
+    octets = ptime * 8
+    arrivals = [
+        (0.001 + n * ptime / 1000, n * octets, bytes([n % 251]) * octets) for n in range(100)
+    ]
+    buffer = JitterBuffer()
+    frames = [frame for _, frame in Line(arrivals, buffer).play(100 * ptime // 20 - 10)]
+    settled = frames[8:]
+    assert None not in settled
+    line = b"".join(frame for frame in settled if frame)
+    numbers = [line[0]] + [b for a, b in itertools.pairwise(line) if a != b]
+    assert numbers == [n % 251 for n in range(numbers[0], numbers[0] + len(numbers))]
+
+
+def test_a_hole_inside_a_frame_repeats_what_was_before() -> None:
+    octets = 80
+    arrivals = [(0.001 + n * 0.01, n * octets, bytes([n]) * octets) for n in range(40)]
+    del arrivals[21]
+    frames = [frame for _, frame in Line(arrivals, JitterBuffer()).play(20)]
+    line = b"".join(frame for frame in frames if frame)
+    assert bytes([20]) * 160 in line
+    assert bytes([21]) not in line
+
+
+def test_a_codec_with_memory_is_decoded_in_the_order_of_play() -> None:
+    order: list[int] = []
+
+    def decode(data: bytes) -> bytes:
+        order.append(data[0])
+        return bytes([data[0]]) * 640
+
+    buffer = JitterBuffer(8000, 32, 2, decode)
+    arrivals = steady(30)
+    (t5, ts5, p5), (t6, ts6, p6) = arrivals[5], arrivals[6]
+    arrivals[5], arrivals[6] = (t6, ts5, p5), (t5, ts6, p6)
+    frames = [frame for _, frame in Line(arrivals, buffer).play(30)]
+    assert order == sorted(order)
+    assert {len(frame) for frame in frames[6:] if frame} <= {640, 640 - 16, 640 + 16}
+
+
+def test_an_unreadable_payload_counts_as_lost() -> None:
+    buffer = JitterBuffer(8000, 32, 2, lambda data: b"" if data[0] == 7 else data[:1] * 640)
+    frames = [frame for _, frame in Line(steady(30), buffer).play(30)]
+    numbers = heard(frames)
+    assert 7 not in numbers
+    assert numbers[numbers.index(6) + 1 : numbers.index(8)].count(None) <= 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 2),
+            st.integers(0, 0xFFFFFFFF) | st.integers(0, 40000),
+            st.binary(max_size=400),
+        ),
+        max_size=60,
+    )
+)
+def test_anything_may_come(arrivals: list[tuple[float, int, bytes]]) -> None:
+    buffer = JitterBuffer()
+    for _, frame in Line(arrivals, buffer).play(150):
+        assert frame is None or 140 <= len(frame) <= 180
+        assert buffer.idle or buffer.depth_ms <= 260
