@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 from livekit.protocol.metrics import MetricSample
-from livekit.protocol.models import ParticipantInfo, ParticipantPermission, TrackInfo
+from livekit.protocol.models import ParticipantInfo, ParticipantPermission, RTPStats, TrackInfo
 from livekit.protocol.room import ListRoomsRequest
 from livekit.protocol.rtc import SimulateScenario
 from livekit.protocol.sip import SIPCallInfo, SIPTransferInfo
@@ -56,7 +56,9 @@ def test_sip_records(message: Message) -> None:
     assert to_json(message) == MessageToDict(message)
 
 
-@pytest.mark.parametrize("message", [MetricSample(value=1.0), Duration(seconds=1)])
+@pytest.mark.parametrize(
+    "message", [MetricSample(value=1.0), Duration(seconds=1), RTPStats(gap_histogram={1: 2})]
+)
 def test_what_has_no_json_form_here_is_refused(message: Message) -> None:
     with pytest.raises(TypeError):
         to_json(message)

@@ -89,6 +89,7 @@ class WebhookSender:
             timeout=self._timeout,
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept", "Accept-Encoding"),
             auto_decompress=False,
         )
         self._set_timer()

@@ -114,6 +114,7 @@ class Rooms:
         rules.check_metadata(metadata)
         room = self.need(name)
         room.metadata = metadata
+        room.memo = None
         return room, [RoomUpdated(room, now)]
 
     def delete(self, now: float, name: str) -> list[RoomEvent]:

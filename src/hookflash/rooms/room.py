@@ -156,6 +156,7 @@ class Room:
         "keepers",
         "last_left_at",
         "max_participants",
+        "memo",
         "metadata",
         "name",
         "participants",
@@ -199,6 +200,8 @@ class Room:
         """When a participant of the first kind last left."""
         self.scheduled_at: float | None = None
         """The registry's bookkeeping: the earliest entry for this room in its heap."""
+        self.memo: str | None = None
+        """Text that a reader made of `told` and the rest of the room; None once that changes."""
         self.told_at = created_at
         self.told_counts = (0, 0)
 
@@ -228,6 +231,7 @@ class Room:
         if now - self.told_at >= COUNTS_INTERVAL:
             self.told_at = now
             self.told_counts = self.counts()
+            self.memo = None
         return self.told_counts
 
     def check_space(self, newcomer: Participant, former: Participant | None) -> None:

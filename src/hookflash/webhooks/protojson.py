@@ -7,7 +7,7 @@ kinds of fields that rooms, participants, tracks and SIP records have; others ra
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -55,10 +55,8 @@ def _plan(descriptor: Descriptor) -> _Plan:
 def _conversion(field: FieldDescriptor) -> _Convert | None:
     inner = field.message_type
     if inner is not None and inner.GetOptions().map_entry:
-        value = _scalar(inner.fields_by_name["value"])
-        return lambda entries: {
-            key: entries[key] if value is None else value(entries[key]) for key in sorted(entries)
-        }
+        texts = all(part.type == FieldDescriptor.TYPE_STRING for part in inner.fields)
+        return _text_map if texts else _refusal(field)
     scalar = _scalar(field)
     if not field.is_repeated:
         return scalar
@@ -76,7 +74,14 @@ def _scalar(field: FieldDescriptor) -> _Convert | None:
         return to_json
     if field.enum_type is not None:
         return _enum(field.enum_type)
+    return _refusal(field)
 
+
+def _text_map(entries: Mapping[str, str]) -> Json:
+    return dict(sorted(entries.items()))
+
+
+def _refusal(field: FieldDescriptor) -> _Convert:
     def refuse(_value: object) -> None:
         raise TypeError(f"no JSON form for {field.full_name}")
 

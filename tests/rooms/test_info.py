@@ -1,0 +1,144 @@
+"""Rooms as LiveKit's messages, compared with recorded answers."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from livekit.protocol.models import DisconnectReason
+
+from hookflash.base.ids import Ids
+from hookflash.rooms.participant import Join, Kind, Permission
+from hookflash.rooms.registry import Rooms
+from hookflash.rooms.room import AgentOrder, RoomOptions
+
+NOW = 1_700_000_000.123
+
+
+def answer(message: Message) -> dict[str, Any]:
+    """As the API writes it: proto names, defaults included."""
+    return MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+
+
+def test_a_room_as_create_room_answers() -> None:
+    rooms = Rooms(Ids(random.Random(1)))
+    options = RoomOptions(empty_timeout=60, max_participants=5, metadata="hello")
+    room, _ = rooms.create(NOW, "lobby", options)
+    found = answer(room.info())
+    assert found.pop("turn_password") == room.turn_password
+    mimes = ["audio/PCMU", "audio/PCMA", "audio/opus", "audio/red", "video/VP8", "video/H264"]
+    mimes += ["video/VP9", "video/AV1", "video/H265", "video/rtx"]
+    assert found == {
+        "sid": room.sid,
+        "name": "lobby",
+        "empty_timeout": 60,
+        "departure_timeout": 20,
+        "max_participants": 5,
+        "creation_time": "1700000000",
+        "creation_time_ms": "1700000000123",
+        "enabled_codecs": [{"mime": mime, "fmtp_line": ""} for mime in mimes],
+        "metadata": "hello",
+        "num_participants": 0,
+        "num_publishers": 0,
+        "active_recording": False,
+    }
+
+
+def test_two_rooms_do_not_share_a_message() -> None:
+    rooms = Rooms(Ids(random.Random(1)))
+    first, _ = rooms.create(NOW, "a")
+    second, _ = rooms.create(NOW, "b", RoomOptions(metadata="m"))
+    second.info().enabled_codecs.pop()
+    assert len(first.info().enabled_codecs) == 10
+    assert first.info().metadata == ""
+
+
+def test_counts_leave_out_agents_but_not_their_tracks() -> None:
+    rooms = Rooms(Ids(random.Random(1)))
+    for identity, kind in (("caller", Kind.SIP), ("agent", Kind.AGENT)):
+        participant, _ = rooms.join(NOW, "r", Join(identity, kind=kind))
+        rooms.activate(NOW, participant)
+        rooms.publish_audio(NOW, participant)
+    info = participant.room.info()
+    assert (info.num_participants, info.num_publishers) == (1, 2)
+
+
+def test_a_participant_and_its_track() -> None:
+    rooms = Rooms(Ids(random.Random(1)))
+    join = Join(
+        "sip_+1415",
+        name="Phone +1415",
+        kind=Kind.SIP,
+        attributes={"sip.callStatus": "active"},
+        metadata="m",
+        permission=Permission(can_update_metadata=True),
+    )
+    participant, _ = rooms.join(NOW, "r", join)
+    rooms.activate(NOW, participant)
+    rooms.publish_audio(NOW, participant)
+    (track,) = participant.tracks.values()
+    assert MessageToDict(participant.info()) == {
+        "sid": participant.sid,
+        "identity": "sip_+1415",
+        "state": "ACTIVE",
+        "tracks": [MessageToDict(track.info())],
+        "metadata": "m",
+        "joinedAt": "1700000000",
+        "joinedAtMs": "1700000000123",
+        "name": "Phone +1415",
+        "version": 4,
+        "permission": {
+            "canSubscribe": True,
+            "canPublish": True,
+            "canPublishData": True,
+            "canUpdateMetadata": True,
+        },
+        "isPublisher": True,
+        "kind": "SIP",
+        "attributes": {"sip.callStatus": "active"},
+    }
+    assert MessageToDict(track.info()) == {
+        "sid": track.sid,
+        "name": "sip_+1415",
+        "source": "MICROPHONE",
+        "mimeType": "audio/opus",
+        "mid": "0",
+        "codecs": [
+            {
+                "mimeType": "audio/opus",
+                "mid": "0",
+                "cid": "audio",
+                "videoLayerMode": "ONE_SPATIAL_LAYER_PER_STREAM",
+            }
+        ],
+        "stream": "camera",
+        "version": {"unixMicro": "1700000000123000"},
+        "backupCodecPolicy": "SIMULCAST",
+    }
+    assert track.sid.startswith("TR_AM")
+    assert participant.sid.startswith("PA_")
+    rooms.leave(NOW, participant, DisconnectReason.USER_REJECTED)
+    assert participant.info().disconnect_reason == DisconnectReason.USER_REJECTED
+
+
+def test_a_dispatch() -> None:
+    rooms = Rooms(Ids(random.Random(1)))
+    order = AgentOrder(agent_name="phone", metadata="m", attributes={"a": "b"})
+    rooms.create(1.5, "lobby")
+    dispatch, _ = rooms.create_dispatch(1.5, "lobby", order)
+    assert answer(dispatch.info()) == {
+        "id": dispatch.dispatch_id,
+        "agent_name": "phone",
+        "room": "lobby",
+        "metadata": "m",
+        "state": {"jobs": [], "created_at": "1500000000", "deleted_at": "0"},
+        "restart_policy": "JRP_ON_FAILURE",
+        "deployment": "",
+        "attributes": {"a": "b"},
+    }
+    rooms.delete_dispatch(2.5, "lobby", dispatch.dispatch_id)
+    assert dispatch.info().state.deleted_at == 2_500_000_000
