@@ -124,8 +124,8 @@ class _Connection(asyncio.Protocol):
 class SipSockets:
     """All SIP sockets of the process."""
 
-    def __init__(self, receiver: SipReceiver) -> None:
-        self.receiver = receiver
+    def __init__(self) -> None:
+        self.receiver: SipReceiver
         self._udp: asyncio.DatagramTransport | None = None
         self._servers: list[asyncio.Server] = []
         self._connections: dict[int, _Connection] = {}
@@ -135,6 +135,10 @@ class SipSockets:
         self._client_tls: ssl.SSLContext | None = None
         self.local: dict[Transport, Address] = {}
         """Where we listen, by transport; ports are the real ones."""
+
+    def attach(self, receiver: SipReceiver) -> None:
+        """Who takes what comes in; before `start`."""
+        self.receiver = receiver
 
     async def start(
         self, listen_ip: str, port: int, *, tls: TlsFiles | None = None, tls_port: int = 5061

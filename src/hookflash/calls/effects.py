@@ -200,6 +200,14 @@ class TransferAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class LateNotify:
+    """A final status for a transfer that a crash interrupted (from `calls.ghost` only)."""
+
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A log line with the leg's ids; `event` is a fixed snake_case name."""
 
@@ -232,5 +240,6 @@ LegEffect = (
     | LegFinished
     | TransferChanged
     | TransferAnswered
+    | LateNotify
     | Note
 )

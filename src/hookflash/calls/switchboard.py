@@ -49,8 +49,10 @@ opened, first (`Resolve`)."""
 class BoardLeg(Protocol):
     """What the switchboard needs of a leg (`calls.leg.Leg`, `calls.ghost.Ghost`)."""
 
-    call_id: str
-    """SCL_ id, also our tag."""
+    @property
+    def call_id(self) -> str:
+        """SCL_ id, also our tag."""
+        ...
 
     def request_received(
         self, now: float, key: str, request: Request, flow: Flow

@@ -11,6 +11,7 @@ import structlog
 from ..sip.effects import SendBytes
 from ..sip.flow import Address, Flow, Transport
 from ..sip.location import Target
+from ..sip.message import Request
 from ..sip.routing import Hop, LargeRequests, direct_flow, estimated_size, located_flow
 from ..sip.uri import Uri
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from ..calls.switchboard import BoardEffect, Resolve, Switchboard
     from ..ports import Clock
     from ..sip.effects import FailureReason
-    from ..sip.message import Request, Response
+    from ..sip.message import Response
 
 _log = structlog.get_logger("sip")
 
 LARGE_CONNECT = 1.0
 """Seconds that a large request waits for TCP before it goes by UDP (calls.md §5)."""
-Filter = Callable[["Request", Flow], bool]
+Filter = Callable[[Request, Flow], bool]
 
 
 class SipStack:
@@ -192,7 +193,7 @@ class SipStack:
     def message_received(self, message: Request | Response, flow: Flow) -> None:
         """From the sockets."""
         self.received += 1
-        if self._drops is not None and message.is_request and self._drops(message, flow):
+        if self._drops is not None and isinstance(message, Request) and self._drops(message, flow):
             return
         self.perform(self._attached().message_received(self._clock.now(), message, flow))
 

@@ -1,0 +1,110 @@
+"""HTTP servers in the process's own loop: the API on uvicorn, and /metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+import uvicorn
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+BACKLOG = 2048
+
+
+class _Quiet(uvicorn.Server):
+    """uvicorn without its signal handlers: the process has its own."""
+
+    def install_signal_handlers(self) -> None:
+        """Nothing: SIGTERM drains the calls first (`server.py`)."""
+
+
+class HttpServers:
+    """The API's and the metrics' listeners."""
+
+    def __init__(self) -> None:
+        self._servers: list[tuple[_Quiet, asyncio.Task[None]]] = []
+        self.port = 0
+        """The API's real port."""
+        self.metrics_port = 0
+
+    async def start(self, app: AsgiApp, addresses: Sequence[str], port: int) -> None:
+        """Serve `app` on each address; `port` 0 takes any free one. Raises OSError."""
+        sockets = []
+        for address in addresses:
+            sock = _listen(address, port)
+            port = sock.getsockname()[1]
+            sockets.append(sock)
+        self.port = port
+        await self._serve(app, sockets)
+
+    async def start_metrics(self, page: Callable[[], bytes], bind: str) -> None:
+        """Serve `page()` at /metrics on `bind` (`address:port`; "" for nowhere)."""
+        if not bind:
+            return
+        host, _, port = bind.rpartition(":")
+        sock = _listen(host.strip("[]"), int(port))
+        self.metrics_port = sock.getsockname()[1]
+        await self._serve(_metrics_app(page), [sock])
+
+    async def _serve(self, app: AsgiApp, sockets: list[socket.socket]) -> None:
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=2,
+        )
+        server = _Quiet(config)
+        config.load()
+        server.lifespan = config.lifespan_class(config)
+        task = asyncio.get_running_loop().create_task(server.serve(sockets=sockets))
+        self._servers.append((server, task))
+        while not server.started and not task.done():
+            await asyncio.sleep(0)
+        if task.done():
+            task.result()
+
+    async def stop(self) -> None:
+        """Finish open requests, at most two seconds."""
+        for server, _ in self._servers:
+            server.should_exit = True
+        await asyncio.gather(*(task for _, task in self._servers), return_exceptions=True)
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((address, port))
+    except OSError:
+        sock.close()
+        raise
+    sock.listen(BACKLOG)
+    sock.setblocking(False)
+    return sock
+
+
+def _metrics_app(page: Callable[[], bytes]) -> AsgiApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        found = scope["type"] == "http" and scope["path"] == "/metrics"
+        body = page() if found else b"404 page not found\n"
+        kind = b"text/plain; version=0.0.4; charset=utf-8" if found else b"text/plain"
+        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        await send(
+            {"type": "http.response.start", "status": 200 if found else 404, "headers": headers}
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    return app

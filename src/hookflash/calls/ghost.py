@@ -1,0 +1,88 @@
+"""What is left of a call after a crash: it is hung up, and its late NOTIFYs are answered.
+
+A ghost is made from a stored dialog (calls.md §5). It takes the place of a leg at the switchboard.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..sip.dialog import Dialog
+from ..sip.message import Response
+from ..sip.subscription import read_notify
+from .effects import ForgetDialog, LateNotify, LegFinished, Respond, SendRequest
+
+if TYPE_CHECKING:
+    from ..sip.effects import FailureReason
+    from ..sip.flow import Flow
+    from ..sip.message import Request
+    from .effects import LegEffect
+    from .records import DialogRecord
+
+WATCH = 180.0
+"""Seconds for which NOTIFYs of an interrupted transfer are read (transfer.md §4)."""
+_TOKEN = 1
+
+
+class Ghost:
+    """One call of an earlier run."""
+
+    __slots__ = ("_dialog", "_ends", "call_id")
+
+    def __init__(self, record: DialogRecord) -> None:
+        """Raises SipError where the record cannot be read."""
+        self.call_id = record.call_id
+        self._dialog = Dialog.revive(record)
+        self._ends: float | None = None
+
+    def start(self, now: float) -> list[LegEffect]:
+        """BYE at once, and no second try at the next restart."""
+        self._ends = now + WATCH
+        request, hop = self._dialog.make_request(
+            "BYE", (("Reason", 'SIP;cause=503;text="Server restarted"'),)
+        )
+        return [SendRequest(_TOKEN, request, hop), ForgetDialog()]
+
+    def request_received(
+        self, now: float, key: str, request: Request, flow: Flow
+    ) -> list[LegEffect]:
+        """NOTIFY and BYE get 200, everything else 481."""
+        if not key:
+            return []
+        known = (
+            request.call_id == self._dialog.call_id
+            and (request.from_.tag or "") == self._dialog.remote_tag
+        )
+        if not known or request.method not in {"NOTIFY", "BYE"}:
+            return [Respond(key, Response.reply(request, 481))]
+        out: list[LegEffect] = [Respond(key, Response.reply(request, 200))]
+        if request.method == "NOTIFY":
+            fragment = read_notify(request).fragment
+            if fragment is not None and fragment.status >= 200:
+                out.append(LateNotify(fragment.status, fragment.reason))
+        return out
+
+    def cancel_received(self, now: float, key: str, request: Request) -> list[LegEffect]:
+        """There is no INVITE to cancel."""
+        return []
+
+    def response_received(
+        self, now: float, token: int, response: Response, flow: Flow
+    ) -> list[LegEffect]:
+        """Whatever became of our BYE, the call is over."""
+        return []
+
+    def request_failed(self, now: float, token: int, reason: FailureReason) -> list[LegEffect]:
+        """Nobody answered our BYE."""
+        return []
+
+    def next_deadline(self) -> float | None:
+        """The end of the watch."""
+        return self._ends
+
+    def handle_deadline(self, now: float) -> list[LegEffect]:
+        """Nothing more will come."""
+        if self._ends is None or now < self._ends:
+            return []
+        self._ends = None
+        return [LegFinished()]

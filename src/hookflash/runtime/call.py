@@ -1,0 +1,63 @@
+"""One call of the exchange: a leg, its audio and its place in a room, side by side.
+
+The leg knows no room and the room no leg; this is where they meet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ..calls.records import CallRecord, MediaStats
+
+if TYPE_CHECKING:
+    from ..calls.admission import CallPlan
+    from ..calls.leg import Leg
+    from ..calls.pin import PinDialog
+    from ..rooms.participant import Participant
+    from ..rooms.room import Room
+    from ..sip.flow import Flow
+    from .media.stream import MediaStream
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """Everything that the exchange holds of one leg. `eq=False`: compared by identity."""
+
+    leg: Leg
+    plan: CallPlan
+    flow: Flow
+    record: CallRecord
+    attributes: dict[str, str] = field(default_factory=dict)
+    """Attributes at joining."""
+    stream: MediaStream | None = None
+    participant: Participant | None = None
+    pin: PinDialog | None = None
+    answered: bool = False
+    ended: bool = False
+    left: bool = False
+    reported: bool = False
+    codec: str = ""
+
+    @property
+    def call_id(self) -> str:
+        """SCL_ id."""
+        return self.leg.call_id
+
+    @property
+    def trunk_id(self) -> str:
+        """ST_ id, "" without a trunk."""
+        return self.plan.parties.trunk_id
+
+    @property
+    def room(self) -> Room | None:
+        """The room that the caller is or was in."""
+        return self.participant.room if self.participant is not None else None
+
+    def note(self, **changes: object) -> None:
+        """Change the call record."""
+        self.record = replace(self.record, **changes)  # type: ignore[arg-type]
+
+    def stats(self) -> MediaStats:
+        """Counters of the audio so far."""
+        return self.stream.stats() if self.stream is not None else self.record.stats

@@ -1,0 +1,428 @@
+"""The exchange: performs what legs and rooms ask for, and lets each know of the other.
+
+One queue of effects, worked off in order: whatever an input causes is done before the next input.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from livekit.protocol.models import ParticipantInfo
+
+from ..calls import effects as fx
+from ..calls.admission import Admission, CallPlan
+from ..calls.attributes import CALL_STATUS, RULE_ID
+from ..calls.dispatch import distinct_identity
+from ..calls.leg import Leg
+from ..calls.records import CallRecord
+from ..calls.switchboard import ForOwner, Incoming, LegGone, Resolve, Switchboard
+from ..rooms.participant import Join
+from ..rooms.rules import RoomRefused
+from ..sip.effects import SendBytes
+from .call import Call
+from .ghosts import Ghosts
+from .legs import leg_settings
+from .media.events import Digit, FirstPacket
+from .media.ports import NoPorts
+from .participants import attribute_headers_of, attributes_of, room_options
+from .pins import Pins
+from .room_desk import RoomDesk
+
+if TYPE_CHECKING:
+    from ..adapters.addresses import Addresses
+    from ..base.ids import Ids
+    from ..calls.switchboard import BoardEffect
+    from ..calls.trunks import TrunkBook
+    from ..ports import Clock, EventSink
+    from ..rooms.registry import Rooms
+    from ..sip.flow import Flow
+    from ..sip.message import Message
+    from ..sip.timers import Timers
+    from .journal import Journal
+    from .media.engine import MediaEngine
+    from .media.events import MediaEvent
+    from .sip_stack import SipStack
+    from .timers import Timers as DueTimers
+    from .transfers import TransferRegistry
+
+_log = structlog.get_logger("calls")
+
+CREATES_DIALOG = frozenset({"INVITE", "SUBSCRIBE"})
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the exchange is built from; wired once, in `server.py`."""
+
+    clock: Clock
+    ids: Ids
+    timers: Timers
+    board: Switchboard
+    stack: SipStack
+    engine: MediaEngine
+    addresses: Addresses
+    admission: Admission
+    book: TrunkBook
+    rooms: Rooms
+    sink: EventSink
+    machines: DueTimers
+    journal: Journal
+    transfers: TransferRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSettings:
+    """Of the `sip` section, and --dev."""
+
+    answer_immediately: bool = False
+    codecs: tuple[str, ...] = ("PCMU", "PCMA", "G722")
+    user_agent: str = "Hookflash"
+    prompts_dir: str = ""
+
+
+class Exchange:
+    """All calls of the process."""
+
+    def __init__(self, parts: Parts, settings: ExchangeSettings) -> None:
+        self.parts = parts
+        self.settings = settings
+        self.calls: dict[str, Call] = {}
+        self.timers = parts.machines
+        self.room_desk = RoomDesk(self)
+        self.pins = Pins(self, settings.prompts_dir)
+        self.ghosts = Ghosts(self)
+        for machine in (self.room_desk, self.pins):
+            self.timers.add(machine)
+        self._queue: deque[BoardEffect] = deque()
+        self._busy = False
+        self._performers: dict[type, Callable[[Call, Any], None]] = {
+            fx.OpenMedia: self._open_media,
+            fx.ApplyMedia: self._apply_media,
+            fx.CheckMedia: self._check_media,
+            fx.PlayTone: self._play_tone,
+            fx.StopTone: self._stop_tone,
+            fx.CloseMedia: self._close_media,
+            fx.StoreTransfer: self._store_transfer,
+            fx.StoreDialog: lambda call, effect: parts.journal.dialog(effect.record),
+            fx.ForgetDialog: lambda call, _: parts.journal.forget_dialog(call.call_id),
+            fx.LegRinging: self._ringing,
+            fx.LegAnswered: self._answered,
+            fx.LegConfirmed: self._confirmed,
+            fx.LegActive: self._active,
+            fx.LegHeld: lambda call, effect: self.room_desk.held(call, effect.held),
+            fx.LegDtmf: lambda call, effect: self.digit(call, effect.digit, effect.duration_ms),
+            fx.LegLeft: self._left,
+            fx.LegEnded: self._ended,
+            fx.TransferChanged: self._transfer_changed,
+            fx.TransferAnswered: lambda _, effect: parts.transfers.answered(effect),
+            fx.Note: lambda call, effect: _log.info(
+                effect.event, call_id=call.call_id, **dict(effect.fields)
+            ),
+        }
+
+    # --- the queue ------------------------------------------------------------------------------
+
+    def perform(self, effects: Iterable[BoardEffect]) -> None:
+        """Do these, and everything that they cause, in order."""
+        self._queue.extend(effects)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._queue:
+                self._one(self._queue.popleft())
+        finally:
+            self._busy = False
+        self.parts.stack.arm()
+
+    def drive(self, call: Call, effects: Iterable[fx.LegEffect]) -> None:
+        """Perform what an input of this call's leg returned."""
+        self.perform(self.parts.board.drive(self.parts.clock.now(), call.leg, effects))
+
+    def _one(self, effect: BoardEffect) -> None:
+        parts = self.parts
+        if isinstance(effect, SendBytes):
+            parts.stack.send(effect)
+        elif isinstance(effect, ForOwner):
+            call = self.calls.get(effect.leg.call_id)
+            if call is None:
+                self.ghosts.perform(effect)
+                return
+            performer = self._performers.get(type(effect.effect))
+            if performer is None:
+                raise AssertionError(f"no performer for {type(effect.effect).__name__}")
+            performer(call, effect.effect)
+        elif isinstance(effect, Incoming):
+            self._incoming(effect)
+        elif isinstance(effect, Resolve):
+            parts.stack.resolve(effect)
+        elif isinstance(effect, LegGone):
+            self.calls.pop(effect.leg.call_id, None)
+
+    def has_call_from(self, ip: str) -> bool:
+        """Whether a call from this address is live or has just ended."""
+        return any(call.flow.remote[0] == ip for call in self.calls.values())
+
+    def drops(self, message: Message, flow: Flow) -> bool:
+        """Whether the shield swallows this request (calls.md §5)."""
+        method = getattr(message, "method", "")
+        if method not in CREATES_DIALOG or message.to.tag is not None:
+            return False
+        return self.parts.admission.shield.drops(self.parts.clock.now(), flow.remote[0])
+
+    # --- a new call -----------------------------------------------------------------------------
+
+    def _incoming(self, incoming: Incoming) -> None:
+        parts, now = self.parts, self.parts.clock.now()
+        plan = parts.admission.consider(now, incoming.request, incoming.flow)
+        if not isinstance(plan, CallPlan):
+            _log.info(
+                plan.event,
+                source=incoming.flow.remote[0],
+                status=plan.response.status,
+                why=plan.text,
+            )
+            parts.journal.refused(plan.event)
+            self.perform(parts.board.respond(now, incoming.key, plan.response))
+            return
+        if plan.call_id in self.calls:  # the same leg, tried while its first try is up
+            return
+        request, flow = incoming.request, incoming.flow
+        leg = Leg(plan.call_id, leg_settings(self, plan, request, flow), parts.ids, parts.timers)
+        call = Call(leg, plan, flow, self._record(now, plan, request.call_id))
+        call.attributes = attributes_of(plan, request)
+        self.calls[plan.call_id] = call
+        self._count(call, +1)
+        parts.journal.call_started("inbound")
+        parts.board.add(leg, incoming.key)
+        _log.info(
+            "call_incoming",
+            call_id=plan.call_id,
+            trunk_id=call.trunk_id,
+            rule_id=plan.dispatch.rule_id,
+            room=plan.dispatch.room,
+            source=flow.remote[0],
+        )
+        self.drive(call, leg.start_inbound(now, incoming.key, request, flow))
+
+    def _record(self, now: float, plan: CallPlan, sip_call_id: str) -> CallRecord:
+        return CallRecord(
+            call_id=plan.call_id,
+            sip_call_id=sip_call_id,
+            direction="inbound",
+            room=plan.dispatch.room,
+            identity=plan.dispatch.identity,
+            trunk_id=plan.parties.trunk_id,
+            rule_id=plan.dispatch.rule_id,
+            caller=plan.parties.caller,
+            called=plan.parties.called,
+            created_at=now,
+        )
+
+    def _count(self, call: Call, step: int) -> None:
+        load = self.parts.admission.load
+        load.calls += step
+        left = load.per_trunk.get(call.trunk_id, 0) + step
+        if left:
+            load.per_trunk[call.trunk_id] = left
+        else:
+            load.per_trunk.pop(call.trunk_id, None)
+
+    # --- media ----------------------------------------------------------------------------------
+
+    def _open_media(self, call: Call, effect: fx.OpenMedia) -> None:
+        parts, now = self.parts, self.parts.clock.now()
+        try:
+            call.stream = parts.engine.open(
+                call.call_id,
+                parts.addresses.bind(effect.remote_ip),
+                parts.addresses.advertised(effect.remote_ip),
+                lambda event: self._media_event(call, event),
+            )
+        except NoPorts:
+            _log.warning("no_ports", call_id=call.call_id)
+            self.drive(call, call.leg.media_refused(now))
+            return
+        self.drive(call, call.leg.media_opened(now, call.stream.local))
+
+    def _apply_media(self, call: Call, effect: fx.ApplyMedia) -> None:
+        if call.stream is None:
+            return
+        call.stream.apply(effect.plan)
+        if effect.plan.codec.name != call.codec:
+            call.codec = effect.plan.codec.name
+            self.room_desk.codec_known(call)
+
+    def _check_media(self, call: Call, _: fx.CheckMedia) -> None:
+        last = call.stream.last_packet_at if call.stream is not None else None
+        self.drive(call, call.leg.media_checked(self.parts.clock.now(), last))
+
+    def _play_tone(self, call: Call, effect: fx.PlayTone) -> None:
+        if call.stream is not None:
+            call.stream.play(effect.tone, effect.country)
+
+    def _stop_tone(self, call: Call, _: fx.StopTone) -> None:
+        if call.stream is not None:
+            call.stream.stop_tone()
+
+    def _close_media(self, call: Call, _: fx.CloseMedia) -> None:
+        stream = call.stream
+        if stream is None:
+            return
+        call.stream = None
+        self.room_desk.unbridge(call, stream)
+        call.note(stats=stream.close())
+        self._report(call)
+
+    def _media_event(self, call: Call, event: MediaEvent) -> None:
+        if call.ended:
+            return
+        now = self.parts.clock.now()
+        if isinstance(event, FirstPacket):
+            self.drive(call, call.leg.first_packet(now))
+        elif isinstance(event, Digit):
+            if not event.inband:
+                self.drive(call, call.leg.dtmf_by_rtp(now))
+            self.digit(call, event.digit, event.duration_ms, relayed=event.relayed)
+        else:
+            _log.info("rtp_latched", call_id=call.call_id, address=event.address[0])
+
+    def digit(self, call: Call, digit: str, duration_ms: int = 0, *, relayed: bool = False) -> None:
+        """The caller pressed a key."""
+        if call.pin is not None:
+            self.pins.digit(call, digit)
+        else:
+            self.room_desk.digit(call, digit, duration_ms, relayed=relayed)
+
+    # --- the life of a call ---------------------------------------------------------------------
+
+    def _ringing(self, call: Call, _: fx.LegRinging) -> None:
+        if call.plan.dispatch.pin_needed:
+            self.drive(call, call.leg.answer(self.parts.clock.now()))
+            return
+        if not self.join(call):
+            return
+        if self.settings.answer_immediately:
+            self.drive(call, call.leg.answer(self.parts.clock.now()))
+        else:
+            self.room_desk.answer_those_heard(call.room)
+
+    def join(self, call: Call) -> bool:
+        """Put the caller into its room; a refusal there ends the call with 480."""
+        parts, now = self.parts, self.parts.clock.now()
+        place = call.plan.dispatch
+        room = parts.rooms.get(place.room)
+        identity = place.identity
+        if room is not None and identity in room.participants:
+            identity = distinct_identity(identity, call.call_id)
+        join = Join(
+            identity=identity,
+            name=place.name,
+            kind=ParticipantInfo.Kind.SIP,
+            attributes=call.attributes,
+            metadata=place.metadata,
+            room_options=room_options(place),
+            room_preset=place.room_preset,
+        )
+        try:
+            participant, events = parts.rooms.join(now, place.room, join)
+        except RoomRefused as error:
+            _log.warning("join_refused", call_id=call.call_id, room=place.room, why=error.msg)
+            if call.answered:
+                self.drive(call, call.leg.hangup(now, "room refused"))
+            else:
+                self.drive(call, call.leg.reject(now, 480))
+            return False
+        call.participant = participant
+        call.note(identity=identity, room=participant.room.name)
+        self.room_desk.joined(call)
+        self.room_desk.tell(events)
+        self.room_desk.tell(parts.rooms.activate(now, participant))
+        self.room_desk.tell(parts.rooms.publish_audio(now, participant))
+        return True
+
+    def _answered(self, call: Call, effect: fx.LegAnswered) -> None:
+        now = self.parts.clock.now()
+        call.answered = True
+        call.note(answered_at=now, answer_status=effect.status)
+        _log.info("call_answered", call_id=call.call_id, room=call.record.room)
+        if call.plan.dispatch.pin_needed and call.participant is None:
+            self.pins.start(call)
+        else:
+            self.room_desk.bridge(call)
+
+    def _confirmed(self, call: Call, _: fx.LegConfirmed) -> None:
+        """The dialog stands; `LegActive` follows with the first packet or after a second."""
+
+    def _active(self, call: Call, _: fx.LegActive) -> None:
+        self.room_desk.status(call, "active")
+
+    def _left(self, call: Call, effect: fx.LegLeft) -> None:
+        call.left = True
+        self.pins.stop(call)
+        self.room_desk.leave(call, effect.reason)
+
+    def _ended(self, call: Call, effect: fx.LegEnded) -> None:
+        if call.ended:
+            return
+        call.ended = True
+        self._count(call, -1)
+        changes: dict[str, Any] = {}
+        if effect.status is not None:
+            changes["answer_status"] = effect.status
+        call.note(
+            ended_at=self.parts.clock.now(), end_reason=effect.reason, ended_by=effect.by, **changes
+        )
+        _log.info(
+            "call_ended",
+            call_id=call.call_id,
+            room=call.record.room,
+            by=effect.by,
+            reason=effect.reason,
+            status=effect.status,
+        )
+        self._report(call)
+
+    def _report(self, call: Call) -> None:
+        """Tell of the end of a call once its media is closed too, so that the counters are in."""
+        if not call.ended or call.stream is not None or call.reported:
+            return
+        call.reported = True
+        sid = call.participant.sid if call.participant is not None else ""
+        self.parts.journal.call_ended(call.record)
+        self.parts.sink.call_ended(call.record, call.room, sid)
+
+    # --- transfers ------------------------------------------------------------------------------
+
+    def _store_transfer(self, call: Call, effect: fx.StoreTransfer) -> None:
+        self.parts.transfers.changed(effect.record)
+        if not effect.then_send:
+            self.parts.journal.transfer(effect.record)
+            return
+        transfer_id = effect.record.transfer_id
+        self.parts.journal.transfer_then(
+            effect.record,
+            lambda: self.drive(call, call.leg.transfer_stored(self.parts.clock.now(), transfer_id)),
+            lambda: self.drive(call, call.leg.cancel_transfer(self.parts.clock.now(), transfer_id)),
+        )
+
+    def _transfer_changed(self, call: Call, effect: fx.TransferChanged) -> None:
+        record = effect.record
+        self.parts.transfers.changed(record)
+        self.parts.journal.transfer_changed(record, effect.kind)
+        self.parts.sink.transfer_changed(record, effect.kind, call.room)
+
+    def renamed(self, call: Call) -> None:
+        """A PIN chose another rule: its attributes are the caller's."""
+        place = call.plan.dispatch
+        call.attributes |= place.attributes
+        call.attributes[RULE_ID] = place.rule_id
+        call.attributes[CALL_STATUS] = "active"
+
+    def refresh_headers(self, call: Call) -> None:
+        """attributes_to_headers, whenever the attributes changed."""
+        call.leg.set_attribute_headers(attribute_headers_of(call))

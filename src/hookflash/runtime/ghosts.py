@@ -1,0 +1,77 @@
+"""Calls of a run that crashed: each gets its BYE, and its late NOTIFYs an answer (calls.md §5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from ..base.errors import SipError
+from ..calls.effects import ForgetDialog, LateNotify
+from ..calls.ghost import Ghost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..calls.records import DialogRecord, TransferRecord
+    from ..calls.switchboard import ForOwner
+    from .exchange import Exchange
+
+_log = structlog.get_logger("calls")
+
+
+class Ghosts:
+    """What is left of calls that were up when the process died."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._parts = exchange.parts
+        self._exchange = exchange
+        self._transfers: dict[str, TransferRecord] = {}
+
+    def raise_all(
+        self, dialogs: Iterable[DialogRecord], transfers: Iterable[TransferRecord]
+    ) -> None:
+        """At the start: interrupt the open transfers, hang up the calls."""
+        parts, now = self._parts, self._parts.clock.now()
+        for record in transfers:
+            ended = replace(record, verdict="interrupted", ended_at=now)
+            self._transfers[record.call_id] = ended
+            parts.journal.transfer(ended)
+            parts.transfers.changed(ended)
+            _log.warning("transfer_interrupted", transfer_id=ended.transfer_id)
+        for dialog in dialogs:
+            try:
+                ghost = Ghost(dialog)
+            except SipError as error:
+                _log.error("stored_dialog_unreadable", call_id=dialog.call_id, why=error.text)
+                parts.journal.forget_dialog(dialog.call_id)
+                continue
+            parts.board.add(ghost)
+            _log.warning("call_hung_up_after_restart", call_id=dialog.call_id)
+            self._exchange.perform(parts.board.drive(now, ghost, ghost.start(now)))
+
+    def perform(self, effect: ForOwner) -> None:
+        """What a ghost asks for."""
+        what = effect.effect
+        if isinstance(what, ForgetDialog):
+            self._parts.journal.forget_dialog(effect.leg.call_id)
+        elif isinstance(what, LateNotify):
+            self._late(effect.leg.call_id, what)
+
+    def _late(self, call_id: str, notify: LateNotify) -> None:
+        record = self._transfers.get(call_id)
+        if record is None:
+            return
+        note = f"after the restart: {notify.status} {notify.reason}".rstrip()
+        late = 200 <= notify.status < 300
+        record = replace(
+            record,
+            notes=(*record.notes, note),
+            sip_status=notify.status,
+            sip_reason=notify.reason,
+            late_success=record.late_success or late,
+        )
+        self._transfers[call_id] = record
+        self._parts.journal.transfer(record)
+        self._parts.transfers.changed(record)

@@ -1,0 +1,113 @@
+"""What is written down: store, metrics and the log, for calls and transfers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+
+from ..adapters.store_ops import DeleteDialog, Prune, PutCall, PutDialog, PutTransfer
+from ..base.errors import StoreError
+from ..calls.transfer import REASONS
+
+if TYPE_CHECKING:
+    from ..adapters.store import Store
+    from ..calls.records import CallRecord, DialogRecord, TransferRecord
+    from .metrics import Metrics
+
+_log = structlog.get_logger("transfers")
+
+
+class Journal:
+    """Nothing here waits for the disk but what must be stored before a REFER goes out."""
+
+    def __init__(self, store: Store, metrics: Metrics) -> None:
+        self._store = store
+        self.metrics = metrics
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: set[str] = set()
+
+    async def stop(self) -> None:
+        """Wait for what is being stored."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- calls ----------------------------------------------------------------------------------
+
+    def dialog(self, record: DialogRecord) -> None:
+        """A confirmed dialog, or its new target."""
+        self._store.write_soon(PutDialog(record))
+
+    def forget_dialog(self, call_id: str) -> None:
+        """Nothing to hang up after a crash."""
+        self._store.write_soon(DeleteDialog(call_id))
+
+    def call_started(self, direction: str) -> None:
+        """A call was admitted."""
+        self.metrics.calls.labels(direction).inc()
+
+    def call_ended(self, record: CallRecord) -> None:
+        """One line of the call history."""
+        self._store.write_soon(PutCall(record))
+
+    def refused(self, reason: str) -> None:
+        """An INVITE was refused."""
+        self.metrics.refused.labels(reason).inc()
+
+    def prune(self, now: float, transfers_keep: float, calls_keep: float) -> None:
+        """Forget what is older than it is to be kept."""
+        self._store.write_soon(Prune(now - transfers_keep, now - calls_keep))
+
+    # --- transfers ------------------------------------------------------------------------------
+
+    def transfer(self, record: TransferRecord) -> None:
+        """A transfer as it is now."""
+        self._store.write_soon(PutTransfer(record))
+
+    def transfer_then(
+        self, record: TransferRecord, stored: Callable[[], None], failed: Callable[[], None]
+    ) -> None:
+        """Store it, then go on: a REFER is never sent for a transfer that a crash would lose."""
+        task = asyncio.get_running_loop().create_task(self._transfer_then(record, stored, failed))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _transfer_then(
+        self, record: TransferRecord, stored: Callable[[], None], failed: Callable[[], None]
+    ) -> None:
+        try:
+            await self._store.write(PutTransfer(record))
+        except StoreError as error:
+            _log.error("transfer_not_stored", transfer_id=record.transfer_id, why=str(error))
+            failed()
+        else:
+            stored()
+
+    def transfer_changed(
+        self, record: TransferRecord, kind: Literal["started", "updated", "ended"]
+    ) -> None:
+        """Count and log a new stage, a verdict or a late success."""
+        metrics = self.metrics
+        stage = record.stages[-1].stage if record.stages else "requested"
+        if kind == "started":
+            metrics.transfers.inc()
+            self._open.add(record.transfer_id)
+        elif kind == "ended" and record.verdict is not None:
+            self._open.discard(record.transfer_id)
+            if record.verdict == "succeeded":
+                metrics.succeeded.inc()
+            else:
+                metrics.failed.labels(REASONS[record.verdict]).inc()
+        if record.late_success:
+            metrics.late.inc()
+        metrics.active_transfers.set(len(self._open))
+        _log.info(
+            "transfer",
+            transfer_id=record.transfer_id,
+            call_id=record.call_id,
+            room=record.room,
+            stage=record.verdict or stage,
+            sip_status=record.sip_status,
+            late_success=record.late_success,
+        )

@@ -1,0 +1,72 @@
+"""The life of the process: taking no more calls, letting the running ones end, forgetting."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+    from .journal import Journal
+
+_log = structlog.get_logger("server")
+
+PRUNE_EVERY = 3600.0
+LAST_BYE = 2.0
+"""Seconds that the last BYEs get to be answered."""
+POLL = 0.05
+
+
+class Keeper:
+    """Owns the housekeeping task."""
+
+    def __init__(
+        self, exchange: Exchange, journal: Journal, transfers_keep: float, calls_keep: float
+    ) -> None:
+        self._exchange = exchange
+        self._journal = journal
+        self._keep = (transfers_keep, calls_keep)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to forget old records, once an hour."""
+        self._task = asyncio.get_running_loop().create_task(self._prune())
+
+    async def _prune(self) -> None:
+        while True:
+            self._journal.prune(self._exchange.parts.clock.now(), *self._keep)
+            await asyncio.sleep(PRUNE_EVERY)
+
+    async def drain(self, seconds: float) -> None:
+        """503 to new calls; at the end of `seconds`, or earlier when all are gone, BYE to each
+        and *interrupted* to each open transfer (calls.md §5)."""
+        exchange = self._exchange
+        parts = exchange.parts
+        parts.admission.load.stopping = True
+        parts.board.stopping = True
+        _log.info("draining", calls=len(exchange.calls), seconds=seconds)
+        await self._wait_for_calls(seconds)
+        for call in list(exchange.calls.values()):
+            exchange.drive(call, call.leg.shutdown(parts.clock.now()))
+        await self._wait_for_calls(LAST_BYE)
+
+    async def _wait_for_calls(self, seconds: float) -> None:
+        parts = self._exchange.parts
+        end = parts.clock.now() + seconds
+        while self._busy() and parts.clock.now() < end:
+            await asyncio.sleep(POLL)
+
+    def _busy(self) -> bool:
+        """Whether a call is up, or a request of ours has no answer."""
+        exchange = self._exchange
+        live = any(not call.ended for call in exchange.calls.values())
+        return live or exchange.parts.board.endpoint.counts().client > 0
+
+    async def stop(self) -> None:
+        """End the housekeeping."""
+        self._exchange.timers.stop()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)

@@ -1,0 +1,104 @@
+"""What a leg is told when it is made: from settings, trunk, rule and the INVITE's way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from livekit.protocol.sip import SIPMediaConfig, SIPMediaEncryption
+
+from ..calls.leg_settings import Credential, LegSettings
+from ..sdp.plan import CodecName, Encryption, MediaSettings
+
+if TYPE_CHECKING:
+    from ..calls.admission import CallPlan
+    from ..sip.flow import Flow
+    from ..sip.message import Request
+    from .exchange import Exchange
+
+_CODECS: dict[str, CodecName] = {"pcmu": "PCMU", "pcma": "PCMA", "g722": "G722", "opus": "opus"}
+_ENCRYPTION: dict[int, Encryption] = {
+    SIPMediaEncryption.SIP_MEDIA_ENCRYPT_DISABLE: "disable",
+    SIPMediaEncryption.SIP_MEDIA_ENCRYPT_ALLOW: "allow",
+    SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE: "require",
+}
+DEFAULT_RINGING = 180.0
+DEFAULT_MEDIA_TIMEOUT = 15.0
+MAX_DURATION = 86400.0
+
+
+def leg_settings(exchange: Exchange, plan: CallPlan, request: Request, flow: Flow) -> LegSettings:
+    """Settings of an inbound leg."""
+    trunk, rule = plan.trunk, plan.dispatch.rule
+    medias = []
+    if trunk is not None:
+        medias.append((trunk.media if trunk.HasField("media") else None, trunk.media_encryption))
+    medias.append((rule.media if rule.HasField("media") else None, rule.media_encryption))
+    ringing, duration, status = 0.0, 0.0, 0
+    if trunk is not None:
+        ringing = trunk.ringing_timeout.ToNanoseconds() / 1e9
+        duration = trunk.max_call_duration.ToNanoseconds() / 1e9
+        status = int(getattr(trunk, "ringing_timeout_status", 0) or 0)
+    return LegSettings(
+        contact=exchange.parts.stack.contact(flow),
+        direction="inbound",
+        media=media_settings(medias, exchange.settings.codecs),
+        user_agent=exchange.settings.user_agent,
+        answer_headers=tuple(sorted(trunk.headers.items())) if trunk is not None else (),
+        ringing_timeout=ringing if ringing > 0 else DEFAULT_RINGING,
+        ringing_timeout_status=status if 400 <= status <= 699 else 480,
+        max_call_duration=min(duration, MAX_DURATION) if duration > 0 else MAX_DURATION,
+        media_timeout=_media_timeout(media for media, _ in medias),
+        credentials=_credentials(exchange, plan, flow),
+    )
+
+
+def media_settings(
+    configs: Sequence[tuple[SIPMediaConfig | None, SIPMediaEncryption]],
+    codecs: Sequence[str],
+) -> MediaSettings:
+    """Merge media configurations, later ones over earlier ones (facts §2.2, §4.9).
+
+    DISABLE never overrides; an empty codec list inherits the earlier one with its
+    only_listed_codecs. A codec that we do not have is passed over.
+    """
+    encryption: int = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_DISABLE
+    listed: list[str] = []
+    only = False
+    for media, deprecated in configs:
+        wanted: int = deprecated
+        if media is not None:
+            if media.HasField("encryption"):
+                wanted = media.encryption
+            if media.codecs:
+                listed = [codec.name for codec in media.codecs]
+                only = media.only_listed_codecs
+        encryption = wanted or encryption
+    names = listed if only and listed else [*listed, *codecs]
+    chosen = dict.fromkeys(_CODECS[name.lower()] for name in names if name.lower() in _CODECS)
+    return MediaSettings(codecs=tuple(chosen), encryption=_ENCRYPTION[encryption])
+
+
+def _media_timeout(medias: Iterable[SIPMediaConfig | None]) -> float:
+    timeout = 0.0
+    for media in medias:
+        if media is not None and media.HasField("media_timeout"):
+            timeout = media.media_timeout.ToNanoseconds() / 1e9 or timeout
+    return timeout if timeout > 0 else DEFAULT_MEDIA_TIMEOUT
+
+
+def _credentials(exchange: Exchange, plan: CallPlan, flow: Flow) -> Callable[[], Credential | None]:
+    """Whose user and password answer a challenge of the peer (transfer.md §3). Looked up when
+    it comes: trunks may have changed since the call began."""
+    book = exchange.parts.book
+    called, peer, trunk = plan.parties.called, flow.remote[0], plan.trunk
+
+    def provide() -> Credential | None:
+        outbound = book.outbound_for(called, (peer, plan.caller_host))
+        if outbound is not None:
+            return Credential(outbound.auth_username, outbound.auth_password)
+        if trunk is not None and plan.authenticated:
+            return Credential(trunk.auth_username, trunk.auth_password)
+        return None
+
+    return provide

@@ -1,0 +1,36 @@
+"""Prometheus metrics, all named `hookflash_…` (transfer.md §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+
+class Metrics:
+    """One registry for one server; nothing global, so that tests may run several."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.transfers = self._counter("transfers", "Transfers asked for")
+        self.succeeded = self._counter("transfers_succeeded", "Transfers with verdict succeeded")
+        self.failed = self._counter("transfers_failed", "Transfers with another verdict", "reason")
+        self.late = self._counter("transfers_late_success", "Successes after a timeout")
+        self.active_transfers = Gauge(
+            "hookflash_transfers_active", "Transfers without a verdict", registry=self.registry
+        )
+        self.calls = self._counter("calls", "Calls admitted", "direction")
+        self.refused = self._counter("calls_refused", "INVITEs refused", "reason")
+        self.malformed = self._counter("sip_malformed", "Messages that could not be read")
+        self.webhooks_lost = self._counter("webhooks_lost", "Webhooks given up")
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """A value that is read when it is asked for."""
+        Gauge(f"hookflash_{name}", text, registry=self.registry).set_function(read)
+
+    def page(self) -> bytes:
+        """The text of /metrics."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"hookflash_{name}", text, labels, registry=self.registry)

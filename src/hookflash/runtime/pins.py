@@ -1,0 +1,118 @@
+"""PIN dialogues of answered callers: digits and prompts between leg, audio and dispatch."""
+
+from __future__ import annotations
+
+import wave
+from dataclasses import replace
+from functools import partial
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import structlog
+
+from ..calls.dispatch import dispatch
+from ..calls.pin import Choose, GiveUp, PinDialog, PinEffect, Play
+
+if TYPE_CHECKING:
+    from ..audio.mixer import Pcm
+    from .call import Call
+    from .exchange import Exchange
+
+_log = structlog.get_logger("calls")
+
+PROMPTS = ("enter_pin", "wrong_pin", "room_join")
+
+
+def load_prompts(folder: str = "") -> dict[str, tuple[Pcm, int]]:
+    """The prompts as (int16 samples, rate in Hz): our own, or those of `sip.prompts_dir`."""
+    prompts = {}
+    for name in PROMPTS:
+        own = Path(folder) / f"{name}.wav"
+        if folder and own.is_file():
+            data = own.read_bytes()
+        else:
+            data = files("hookflash.audio").joinpath(f"prompts/{name}.wav").read_bytes()
+        with wave.open(BytesIO(data)) as sound:
+            samples = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
+            prompts[name] = (samples[:: sound.getnchannels()], sound.getframerate())
+    return prompts
+
+
+class Pins:
+    """Every caller who is being asked for a PIN."""
+
+    def __init__(self, exchange: Exchange, prompts_dir: str = "") -> None:
+        self._exchange = exchange
+        self._parts = exchange.parts
+        self._folder = prompts_dir
+        self._prompts: dict[str, tuple[Pcm, int]] = {}
+        self._asking: dict[str, Call] = {}
+
+    def start(self, call: Call) -> None:
+        """The caller was answered and must give a PIN."""
+        call.pin = PinDialog()
+        self._asking[call.call_id] = call
+        self._perform(call, call.pin.start(self._parts.clock.now()))
+
+    def stop(self, call: Call) -> None:
+        """The call is over, or in its room."""
+        call.pin = None
+        self._asking.pop(call.call_id, None)
+
+    def digit(self, call: Call, digit: str) -> None:
+        """A key was pressed."""
+        if call.pin is not None:
+            self._perform(call, call.pin.digit(self._parts.clock.now(), digit))
+
+    def next_deadline(self) -> float | None:
+        """The earliest silence that counts as an attempt."""
+        times = (c.pin.next_deadline() for c in self._asking.values() if c.pin is not None)
+        return min((at for at in times if at is not None), default=None)
+
+    def handle_deadline(self, now: float) -> None:
+        """Silence."""
+        for call in list(self._asking.values()):
+            if call.pin is not None:
+                self._perform(call, call.pin.handle_deadline(now))
+
+    def _perform(self, call: Call, effects: list[PinEffect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Play):
+                self._play(call, effect, then_hang_up=GiveUp() in effects)
+            elif isinstance(effect, Choose):
+                self._choose(call, effect.pin)
+            elif isinstance(effect, GiveUp):
+                _log.info("pin_failed", call_id=call.call_id)
+                self.stop(call)
+        self._exchange.timers.arm()
+
+    def _play(self, call: Call, effect: Play, *, then_hang_up: bool) -> None:
+        if call.stream is None:
+            return
+        if not self._prompts:
+            self._prompts = load_prompts(self._folder)
+        samples, rate = self._prompts[effect.prompt]
+        call.stream.stop_pcm()
+        done = partial(self._hang_up, call) if then_hang_up else None
+        call.stream.play_pcm(samples, done, rate=rate)
+
+    def _hang_up(self, call: Call) -> None:
+        self._exchange.drive(call, call.leg.hangup(self._parts.clock.now(), "wrong PIN"))
+
+    def _choose(self, call: Call, pin: str) -> None:
+        found = dispatch(self._parts.book, self._parts.ids, call.plan.parties, pin)
+        dialog = call.pin
+        if dialog is None:
+            return
+        self._perform(call, dialog.chosen(self._parts.clock.now(), found is not None))
+        if found is None:
+            return
+        self.stop(call)
+        call.plan = replace(call.plan, dispatch=replace(found, pin_needed=False))
+        call.note(rule_id=found.rule_id, room=found.room)
+        self._exchange.renamed(call)
+        if self._exchange.join(call):
+            self._exchange.room_desk.bridge(call)

@@ -1,0 +1,58 @@
+"""One timer for several machines that say when they are due."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..ports import Clock
+
+
+class Due(Protocol):
+    """Anything with a deadline."""
+
+    def next_deadline(self) -> float | None: ...
+
+    def handle_deadline(self, now: float) -> None: ...
+
+
+class Timers:
+    """Call `arm` after each input to one of the machines."""
+
+    def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
+        self._clock = clock
+        self._loop = loop
+        self._machines: list[Due] = []
+        self._handle: asyncio.TimerHandle | None = None
+        self._at = 0.0
+
+    def add(self, machine: Due) -> None:
+        """One more machine."""
+        self._machines.append(machine)
+
+    def arm(self) -> None:
+        """Set the timer to the earliest deadline, if that is sooner than what it is set to."""
+        times = (machine.next_deadline() for machine in self._machines)
+        deadline = min((at for at in times if at is not None), default=None)
+        if deadline is None or (self._handle is not None and self._at <= deadline):
+            return
+        if self._handle is not None:
+            self._handle.cancel()
+        self._at = deadline
+        self._handle = self._loop.call_later(max(0.0, deadline - self._clock.now()), self._due)
+
+    def stop(self) -> None:
+        """No more deadlines."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _due(self) -> None:
+        self._handle = None
+        now = self._clock.now()
+        for machine in self._machines:
+            deadline = machine.next_deadline()
+            if deadline is not None and deadline <= now:
+                machine.handle_deadline(now)
+        self.arm()

@@ -1,0 +1,102 @@
+"""Waiting API requests, and the memory of earlier ones (transfer.md §2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..calls.transfer_answers import failure, other_target
+
+if TYPE_CHECKING:
+    from ..calls.effects import TransferAnswered
+    from ..calls.records import TransferRecord
+
+REMEMBERED = 24 * 3600.0
+"""Seconds for which a request id brings back its verdict."""
+MAX_REMEMBERED = 100_000
+
+RequestKey = tuple[str, str, str, str]
+"""(API key, request id, room, identity): a caller that was transferred is no longer in its room,
+so that its call could not be looked up again."""
+
+
+class TransferRegistry:
+    """Tickets of waiting requests, and the transfers of the last 24 h by their request ids."""
+
+    def __init__(self) -> None:
+        self._tickets: dict[int, asyncio.Future[TransferRecord]] = {}
+        self._next = 0
+        self._memory: OrderedDict[RequestKey, TransferRecord] = OrderedDict()
+
+    def open(self) -> tuple[int, asyncio.Future[TransferRecord]]:
+        """A ticket, and the future that its verdict comes to."""
+        self._next += 1
+        future: asyncio.Future[TransferRecord] = asyncio.get_running_loop().create_future()
+        # Nobody may be left to hear it: the transfer lives on when the HTTP request dies.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._tickets[self._next] = future
+        return self._next, future
+
+    def answered(self, effect: TransferAnswered) -> None:
+        """The desk resolved a ticket."""
+        future = self._tickets.pop(effect.ticket, None)
+        if future is None or future.done():
+            return
+        if effect.error is not None:
+            future.set_exception(effect.error)
+        elif effect.record is not None:
+            future.set_result(effect.record)
+
+    def changed(self, record: TransferRecord) -> None:
+        """A transfer was made or changed: remember it by its request id."""
+        if not record.request_id:
+            return
+        self._memory[_key(record)] = record
+        if len(self._memory) > MAX_REMEMBERED:
+            self._memory.popitem(last=False)
+
+    def load(self, records: Iterable[TransferRecord]) -> None:
+        """Transfers of an earlier run, oldest first."""
+        for record in records:
+            self.changed(record)
+
+    def recall(
+        self, now: float, api_key: str, request_id: str, room: str, identity: str, target: str
+    ) -> TransferRecord | None:
+        """The decided transfer of an earlier request with this id.
+
+        None: there is none, or it is pending (the leg's desk then joins the request to it).
+        Raises ApiError with the earlier failure, or where that request had another target.
+        """
+        if not request_id:
+            return None
+        self._expire(now)
+        record = self._memory.get((api_key, request_id, room, identity))
+        if record is None:
+            return None
+        if record.target != target:
+            raise other_target()
+        if record.verdict is None:
+            return None
+        error = failure(record)
+        if error is not None:
+            raise error
+        return record
+
+    def _expire(self, now: float) -> None:
+        while self._memory:
+            first = next(iter(self._memory.values()))
+            if first.created_at >= now - REMEMBERED:
+                return
+            self._memory.popitem(last=False)
+
+    @property
+    def waiting(self) -> int:
+        """Requests without an answer."""
+        return len(self._tickets)
+
+
+def _key(record: TransferRecord) -> RequestKey:
+    return record.api_key, record.request_id, record.room, record.identity

@@ -1,0 +1,260 @@
+"""The composition root: builds everything from settings, wires it once, starts and stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from .adapters.addresses import Addresses
+from .adapters.clock import SystemClock
+from .adapters.dns import Resolver
+from .adapters.http import HttpServers
+from .adapters.limits import raise_open_files
+from .adapters.sip_sockets import SipSockets, TlsFiles
+from .adapters.store import Store
+from .adapters.stun import external_ip
+from .adapters.webhooks import WebhookSender
+from .api.app import build_api
+from .base.ids import Ids
+from .calls.admission import Admission, AdmissionSettings
+from .calls.limits import InviteRate, Shield
+from .calls.switchboard import Switchboard
+from .calls.trunks import TrunkBook
+from .rooms.registry import Rooms
+from .rooms.room import RoomSettings
+from .runtime.exchange import Exchange, ExchangeSettings, Parts
+from .runtime.journal import Journal
+from .runtime.keeper import Keeper
+from .runtime.media.engine import MediaEngine, MediaEngineSettings
+from .runtime.metrics import Metrics
+from .runtime.sip_stack import SipStack
+from .runtime.telephony import ExchangeTelephony
+from .runtime.timers import Timers as DueTimers
+from .runtime.transfers import TransferRegistry
+from .sip.digest import DigestServer
+from .sip.endpoint import Endpoint
+from .sip.timers import Timers
+from .version import hookflash_version
+from .webhooks.payload import EventFilter
+
+if TYPE_CHECKING:
+    from .config import Settings
+
+_log = structlog.get_logger("server")
+
+
+class Server:
+    """One exchange. `start`, then `drain` and `stop`; `ports` say where it listens."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self._clock = SystemClock()
+        self._ids = Ids(random.SystemRandom())
+        self.book = TrunkBook()
+        self.rooms = Rooms(self._ids, _room_settings(settings))
+        self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
+        self.exchange: Exchange
+        self.sockets: SipSockets
+        self._http = HttpServers()
+        self._webhooks: WebhookSender
+        self._engine: MediaEngine
+        self._stack: SipStack
+        self._journal: Journal
+        self._keeper: Keeper
+
+    @property
+    def http_port(self) -> int:
+        """Port of the API."""
+        return self._http.port
+
+    async def start(self) -> None:
+        """Open everything; raises OSError where a port is taken, StoreError for the database."""
+        settings = self.settings
+        files, calls = raise_open_files()
+        stored = self.store.load()
+        self.book.load(stored.inbound, stored.outbound, stored.rules)
+        self.store.start()
+        await self._build()
+        tls = settings.sip.tls
+        certificate = tls.certs[0] if tls.certs else None
+        await self.sockets.start(
+            settings.sip.listen_ip,
+            settings.sip.sip_port,
+            tls=TlsFiles(certificate.cert_file, certificate.key_file, tls.ca_file, tls.verify)
+            if certificate is not None
+            else None,
+            tls_port=tls.port,
+        )
+        await self._engine.start()
+        await self._webhooks.start()
+        self.exchange.ghosts.raise_all(stored.dialogs, stored.transfers)
+        await self._listen()
+        self._keeper.start()
+        _log.info(
+            "ready",
+            version=hookflash_version(),
+            api=f"http://{settings.bind_addresses[0]}:{self._http.port}",
+            sip=self.sockets.local,
+            open_files=files,
+            calls_possible=calls,
+            dev=settings.dev,
+        )
+
+    async def _build(self) -> None:
+        settings, ids, clock = self.settings, self._ids, self._clock
+        sip = settings.sip
+        loop = asyncio.get_running_loop()
+        public = sip.nat_1_to_1_ip
+        if sip.use_external_ip and not public:
+            public = await external_ip(sip.stun_servers) or ""
+            _log.info("external_ip", address=public or "not found")
+        addresses = Addresses(sip.listen_ip, public_ip=public, local_nets=sip.local_net)
+        self._webhooks = _webhooks(settings, clock, ids)
+        self._engine = MediaEngine(
+            clock=clock,
+            loop=loop,
+            ids=ids,
+            settings=MediaEngineSettings(
+                rtp_port=sip.rtp_port, symmetric_rtp=sip.symmetric_rtp, lone_tone=settings.dev
+            ),
+        )
+        self.sockets = SipSockets()
+        self._stack = SipStack(
+            clock=clock,
+            sockets=self.sockets,
+            resolver=Resolver(ids),
+            addresses=addresses,
+            hostname=sip.sip_hostname,
+        )
+        timers = Timers()
+        agent = f"Hookflash/{hookflash_version()}"
+        endpoint = Endpoint(timers=timers, ids=ids, via=self._stack.via, user_agent=agent)
+        board = Switchboard(endpoint, self._stack.route)
+        self._journal = Journal(self.store, self.metrics)
+        self.exchange = Exchange(
+            Parts(
+                clock=clock,
+                ids=ids,
+                timers=timers,
+                board=board,
+                stack=self._stack,
+                engine=self._engine,
+                addresses=addresses,
+                admission=self._admission(),
+                book=self.book,
+                rooms=self.rooms,
+                sink=self._webhooks,
+                machines=DueTimers(clock, loop),
+                journal=self._journal,
+                transfers=TransferRegistry(),
+            ),
+            ExchangeSettings(
+                answer_immediately=sip.answer == "immediately",
+                codecs=tuple(sip.codecs),
+                user_agent=agent,
+                prompts_dir=sip.prompts_dir,
+            ),
+        )
+        self.sockets.attach(self._stack)
+        self._stack.attach(board, self.exchange.perform, self.exchange.drops)
+        self._keeper = Keeper(
+            self.exchange, self._journal, settings.transfers.keep, settings.calls.keep
+        )
+        self._gauges(endpoint)
+
+    def _admission(self) -> Admission:
+        sip, book = self.settings.sip, self.book
+        return Admission(
+            book,
+            self._ids,
+            DigestServer(secrets.token_bytes(32), self._ids, algorithms=sip.auth_algorithms),
+            AdmissionSettings(
+                accept_unmatched=sip.accept_unmatched,
+                max_calls=sip.max_calls,
+                max_calls_per_trunk=sip.max_calls_per_trunk,
+            ),
+            shield=Shield(self._trusted, enabled=sip.shield),
+            rate=InviteRate(sip.max_invites_per_second_per_source, book.knows_address),
+        )
+
+    def _trusted(self, ip: str) -> bool:
+        """A source that the shield never shuts out."""
+        return self.book.knows_address(ip) or self.exchange.has_call_from(ip)
+
+    async def _listen(self) -> None:
+        settings = self.settings
+        keys = {key: secret.get_secret_value() for key, secret in settings.keys.items()}
+        app = build_api(
+            keys=keys,
+            telephony=ExchangeTelephony(self.exchange),
+            book=self.book,
+            rooms=self.rooms,
+            store=self.store,
+            clock=self._clock,
+            ids=self._ids,
+            hide_passwords=settings.sip.hide_passwords,
+        )
+        await self._http.start(app, settings.bind_addresses, settings.port)
+        await self._http.start_metrics(self.metrics.page, settings.metrics.bind)
+
+    def _gauges(self, endpoint: Endpoint) -> None:
+        gauge = self.metrics.gauge
+        gauge("calls_active", "Calls that are up or ringing", lambda: len(self.exchange.calls))
+        gauge("legs", "Legs, those that only watch a transfer included", lambda: self._legs())
+        gauge("rooms", "Rooms", lambda: len(self.rooms))
+        gauge("transactions", "SIP transactions", lambda: sum(endpoint.counts()))
+        gauge("rtp_ports_free", "Free pairs of RTP ports", lambda: self._engine.free_ports)
+        gauge("sip_dropped", "Requests that the shield dropped", self._dropped)
+
+    def _legs(self) -> int:
+        return len(self.exchange.parts.board)
+
+    def _dropped(self) -> int:
+        return self.exchange.parts.admission.shield.dropped
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new calls; wait for the running ones, then hang up (calls.md §5)."""
+        await self._keeper.drain(seconds)
+
+    async def stop(self) -> None:
+        """Close everything, whatever has failed before."""
+        await self._keeper.stop()
+        await self._journal.stop()
+        await self._http.stop()
+        await self._webhooks.stop()
+        await self._engine.stop()
+        await self._stack.stop()
+        await self.sockets.stop()
+        await self.store.close()
+        _log.info("stopped")
+
+
+def _webhooks(settings: Settings, clock: SystemClock, ids: Ids) -> WebhookSender:
+    webhook = settings.webhook
+    secret = settings.keys.get(webhook.api_key)
+    return WebhookSender(
+        clock=clock,
+        ids=ids,
+        urls=webhook.urls,
+        api_key=webhook.api_key,
+        secret=secret.get_secret_value() if secret is not None else "",
+        version=hookflash_version(),
+        wanted=EventFilter(frozenset(webhook.include_events), frozenset(webhook.exclude_events)),
+    )
+
+
+def _room_settings(settings: Settings) -> RoomSettings:
+    room = settings.room
+    return RoomSettings(
+        auto_create=room.auto_create,
+        empty_timeout=room.empty_timeout,
+        departure_timeout=room.departure_timeout,
+        max_participants=room.max_participants,
+        enable_remote_unmute=room.enable_remote_unmute,
+    )
