@@ -64,15 +64,12 @@ class NotifyReader:
             return effects
         effects += book.accept(now, referral)
         referral.notified = True
-        if fragment is not None and fragment.status >= 200:
-            if fragment.status != 202 or notify.terminated:
-                referral.final = fragment.status
-                if notify.terminated:
-                    referral.terminated_at = now
-                effects += book.settle(now, referral, fragment.status, fragment.reason)
-                if notify.terminated:
-                    referral.become(ReferralState.CLOSED)
-                return effects
+        if fragment is not None and _is_outcome(fragment.status, notify):
+            referral.final = fragment.status
+            effects += book.settle(now, referral, fragment.status, fragment.reason)
+            if notify.terminated:
+                referral.become(ReferralState.CLOSED)
+            return effects
         if fragment is not None and not late:
             referral.last_status = fragment.status
             if not notify.terminated:
@@ -149,3 +146,8 @@ class NotifyReader:
             return []
         text = answers.subscription_ended_text(referral.end_reason, referral.last_status)
         return self._book.decide(now, "subscription ended", text)
+
+
+def _is_outcome(status: int, notify: Notify) -> bool:
+    """A final status; but a 202 of a subscription that goes on only mirrors the REFER's own."""
+    return status >= 200 and (status != 202 or notify.terminated)

@@ -1,9 +1,9 @@
 """One REFER in the dialog and the subscription that it makes (RFC 3515, RFC 6665 §4.4.4).
 
     idle ──▶ sent ──▶ open ──▶ closed
-              │ ▲       ▲         │
-              ▼ │       └─────────┘  a SUBSCRIBE brought it back
-            backoff (491)
+              │ ▲      ▲
+              ▼ │      │
+            backoff ───┘  (491, and a NOTIFY that came nevertheless)
 
 Every state may close. Transfers *ride* on it: the one that sent it, and later ones to the same
 target that take their verdict from it. `STEPS` is the table; only `Referral.become` changes a
@@ -46,7 +46,7 @@ STEPS: dict[ReferralState, frozenset[ReferralState]] = {
     _S.SENT: frozenset({_S.BACKOFF, _S.OPEN, _S.CLOSED}),
     _S.BACKOFF: frozenset({_S.SENT, _S.OPEN, _S.CLOSED}),
     _S.OPEN: frozenset({_S.CLOSED}),
-    _S.CLOSED: frozenset({_S.OPEN}),
+    _S.CLOSED: frozenset(),
 }
 """Every legal step."""
 

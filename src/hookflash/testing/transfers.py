@@ -1,0 +1,197 @@
+"""A transfer desk on a bench: events with times in, effects out, no leg and no wire."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TypeVar
+
+from ..base.ids import Ids
+from ..calls.effects import StoreTransfer, TransferAnswered
+from ..calls.records import TransferRecord
+from ..calls.transfer_book import Effects
+from ..calls.transfer_desk import TransferDesk
+from ..calls.transfer_effects import SendRefer, TransferOrder
+from ..sip.effects import FailureReason
+from ..sip.message import Response
+from ..sip.timers import Timers
+from .sip_messages import request_of
+
+_T = TypeVar("_T")
+
+TARGET = "sip:+15105550100@example.com"
+START = 1_700_000_000.0
+
+
+class TransferBench:
+    """Drives one desk as a leg does: what the desk stores is stored and what it sends is sent at
+    once, unless told otherwise. Times are seconds since the bench was made."""
+
+    def __init__(
+        self, *, owns_call_id: bool = False, gate: bool = True, stores: bool = True, seed: int = 1
+    ) -> None:
+        self.desk = TransferDesk(
+            "SCL_bench",
+            Ids(Random(seed)),
+            Timers(),
+            "sip:+15105550199@192.0.2.10",
+            owns_call_id=owns_call_id,
+        )
+        self.stores = stores
+        self.now = START
+        self.log: list[tuple[float, object]] = []
+        """Every effect with its time."""
+        self.cseq = 0
+        """CSeq of the last REFER; the bench starts at 1."""
+        self.peer_cseq = 0
+        self.tickets = 0
+        if gate:
+            self.run(self.desk.gate(self.now, True))
+
+    # --- inputs -----------------------------------------------------------------------------
+
+    def request(
+        self,
+        transfer_id: str = "STR_1",
+        target: str = TARGET,
+        *,
+        headers: tuple[tuple[str, str], ...] = (),
+        dialtone: bool = False,
+        ringing: float = 30.0,
+        wait: float | None = None,
+        api_key: str = "key",
+        request_id: str = "",
+        country: str = "ETSI",
+    ) -> Effects:
+        """An API request under the next ticket (1, 2, …)."""
+        self.tickets += 1
+        order = TransferOrder(
+            transfer_id=transfer_id,
+            room="lobby",
+            identity="sip_+1",
+            participant_sid="PA_1",
+            target=target,
+            headers=headers,
+            play_dialtone=dialtone,
+            ringing_timeout=ringing,
+            wait=wait,
+            api_key=api_key,
+            request_id=request_id,
+            dialtone_country=country,
+        )
+        return self.run(self.desk.request(self.now, self.tickets, order))
+
+    def answer(
+        self,
+        status: int,
+        reason: str | None = None,
+        *,
+        transfer_id: str = "STR_1",
+        headers: tuple[tuple[str, str], ...] = (),
+        explain: str = "",
+    ) -> Effects:
+        """An answer to REFER."""
+        response = Response(status, headers=headers) if reason is None else Response(status, reason)
+        return self.run(self.desk.refer_answered(self.now, transfer_id, response, explain))
+
+    def challenge(self, status: int = 407, *, transfer_id: str = "STR_1") -> Effects:
+        """401 or 407, and the REFER again with credentials, as the leg does it."""
+        effects = self.run(self.desk.refer_challenged(self.now, transfer_id, status))
+        self.cseq += 1
+        return effects + self.run(self.desk.refer_sent(self.now, transfer_id, self.cseq))
+
+    def fail(self, reason: FailureReason = "timeout", *, transfer_id: str = "STR_1") -> Effects:
+        """No answer to REFER."""
+        return self.run(self.desk.refer_failed(self.now, transfer_id, reason))
+
+    def notify(
+        self,
+        status: int | str | bytes | None,
+        state: str | None = "active",
+        *,
+        event: str | None = "refer",
+        cseq: int | None = None,
+    ) -> int:
+        """A NOTIFY; `status` is a number, a body, or None for no body. Returns our answer."""
+        if cseq is None:
+            self.peer_cseq += 1
+            cseq = self.peer_cseq
+        headers = [("Content-Type", "message/sipfrag;version=2.0")]
+        if event is not None:
+            headers.append(("Event", event))
+        if state is not None:
+            headers.append(("Subscription-State", state))
+        body = f"SIP/2.0 {status} Phrase\r\n" if isinstance(status, int) else status or b""
+        data = body.encode() if isinstance(body, str) else body
+        request = request_of("NOTIFY", cseq=cseq, to_tag="SCL_bench", headers=headers, body=data)
+        answered, effects = self.desk.notify_received(self.now, request)
+        self.run(effects)
+        return answered
+
+    def bye(self, *, cseq: int | None = None) -> Effects:
+        """The peer hangs up."""
+        if cseq is None:
+            self.peer_cseq += 1
+            cseq = self.peer_cseq
+        return self.run(self.desk.call_ended(self.now, "remote", cseq=cseq))
+
+    def hang_up(self) -> Effects:
+        """We hang up: the room, the API, a limit."""
+        return self.run(self.desk.call_ended(self.now, "local"))
+
+    def at(self, seconds: float) -> TransferBench:
+        """Let time pass, up to `seconds` after the start; deadlines are handled when due."""
+        until = START + seconds
+        while (due := self.desk.next_deadline()) is not None and due <= until:
+            self.now = max(self.now, due)
+            self.run(self.desk.handle_deadline(self.now))
+        self.now = until
+        return self
+
+    def run(self, effects: Effects) -> Effects:
+        """Perform effects as a leg does; returns them all."""
+        done: Effects = []
+        for effect in effects:
+            self.log.append((self.now - START, effect))
+            done.append(effect)
+            if isinstance(effect, SendRefer):
+                self.cseq += 1
+                done += self.run(self.desk.refer_sent(self.now, effect.transfer_id, self.cseq))
+            elif isinstance(effect, StoreTransfer) and effect.then_send and self.stores:
+                done += self.run(self.desk.stored(self.now, effect.record.transfer_id))
+        return done
+
+    # --- what came of it --------------------------------------------------------------------
+
+    def all(self, kind: type[_T]) -> list[_T]:
+        """All effects of a kind, in order."""
+        return [effect for _, effect in self.log if isinstance(effect, kind)]
+
+    def times(self, kind: type[object]) -> list[float]:
+        """When effects of a kind came, rounded to milliseconds."""
+        return [round(time, 3) for time, effect in self.log if isinstance(effect, kind)]
+
+    def record(self, transfer_id: str = "STR_1") -> TransferRecord:
+        """The record as last stored; IndexError where there is none."""
+        stored = [effect.record for effect in self.all(StoreTransfer)]
+        return [record for record in stored if record.transfer_id == transfer_id][-1]
+
+    def verdict(self, transfer_id: str = "STR_1") -> str | None:
+        """The stored verdict."""
+        return self.record(transfer_id).verdict
+
+    def stages(self, transfer_id: str = "STR_1") -> str:
+        """The stored stages in one line."""
+        return " ".join(entry.stage for entry in self.record(transfer_id).stages)
+
+    def answered(self, ticket: int = 1) -> TransferAnswered | None:
+        """What request `ticket` was told, None while it waits; it is told once."""
+        told = [effect for effect in self.all(TransferAnswered) if effect.ticket == ticket]
+        assert len(told) <= 1, told
+        return told[0] if told else None
+
+    def refused(self, ticket: int = 1) -> str:
+        """The error that request `ticket` got, as `code: text` without the prefix."""
+        told = self.answered(ticket)
+        assert told is not None
+        assert told.error is not None
+        return f"{told.error.code}: {told.error.msg.removeprefix('twirp error unknown: ')}"
