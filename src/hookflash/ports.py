@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from livekit.protocol.sip import CreateSIPParticipantRequest, SIPOutboundTrunkInfo
 
 from .calls.records import CallRecord, TransferRecord
 from .rooms.events import RoomEvent
@@ -40,3 +43,36 @@ class EventSink(Protocol):
     def call_ended(self, record: CallRecord, room: Room | None, participant_sid: str) -> None:
         """A leg is over; `participant_sid` "" where it never joined a room."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRequest:
+    """TransferSIPParticipant, checked as far as that goes without the call."""
+
+    room: str
+    identity: str
+    target: str
+    """`transfer_to` as asked; `sip.refer.parse_target` takes it."""
+    headers: tuple[tuple[str, str], ...]
+    play_dialtone: bool
+    ringing_timeout: float
+    """Seconds, resolved."""
+    wait: float | None
+    """Seconds that this request waits at most; the transfer goes on."""
+    api_key: str
+    request_id: str
+    """X-Livekit-Request-Id, "" where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialRequest:
+    """CreateSIPParticipant, checked, with its trunk: the stored one, or one made of the inline
+    one (without an id)."""
+
+    request: CreateSIPParticipantRequest
+    trunk: SIPOutboundTrunkInfo
+    number: str
+    """Our number: `sip_number` or one of the trunk's."""
+    wait: float | None
+    api_key: str
+    request_id: str

@@ -206,7 +206,7 @@ class Server:
     def _gauges(self, endpoint: Endpoint) -> None:
         gauge = self.metrics.gauge
         gauge("calls_active", "Calls that are up or ringing", lambda: len(self.exchange.calls))
-        gauge("legs", "Legs, those that only watch a transfer included", lambda: self._legs())
+        gauge("legs", "Legs, those that only watch a transfer included", self._legs)
         gauge("rooms", "Rooms", lambda: len(self.rooms))
         gauge("transactions", "SIP transactions", lambda: sum(endpoint.counts()))
         gauge("rtp_ports_free", "Free pairs of RTP ports", lambda: self._engine.free_ports)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 import uvicorn
@@ -20,8 +21,19 @@ BACKLOG = 2048
 class _Quiet(uvicorn.Server):
     """uvicorn without its signal handlers: the process has its own."""
 
-    def install_signal_handlers(self) -> None:
-        """Nothing: SIGTERM drains the calls first (`server.py`)."""
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: SIGTERM drains the calls first (`cli/serve.py`)."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say when it listens."""
+        await super().startup(sockets)
+        self.ready.set()
 
 
 class HttpServers:
@@ -66,12 +78,12 @@ class HttpServers:
             timeout_graceful_shutdown=2,
         )
         server = _Quiet(config)
-        config.load()
-        server.lifespan = config.lifespan_class(config)
-        task = asyncio.get_running_loop().create_task(server.serve(sockets=sockets))
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(server.serve(sockets=sockets))
+        ready = loop.create_task(server.ready.wait())
         self._servers.append((server, task))
-        while not server.started and not task.done():
-            await asyncio.sleep(0)
+        await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
         if task.done():
             task.result()
 

@@ -53,10 +53,18 @@ class Keeper:
         await self._wait_for_calls(LAST_BYE)
 
     async def _wait_for_calls(self, seconds: float) -> None:
-        parts = self._exchange.parts
-        end = parts.clock.now() + seconds
-        while self._busy() and parts.clock.now() < end:
-            await asyncio.sleep(POLL)
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+        end = loop.time() + seconds
+
+        def look() -> None:
+            if not self._busy() or loop.time() >= end:
+                done.set()
+            else:
+                loop.call_later(POLL, look)
+
+        look()
+        await done.wait()
 
     def _busy(self) -> bool:
         """Whether a call is up, or a request of ours has no answer."""

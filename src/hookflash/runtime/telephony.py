@@ -1,0 +1,96 @@
+"""The exchange as the API sees it (`api.backend.Telephony`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NoReturn
+
+from ..base.errors import ApiError
+from ..calls.headers import merge_headers
+from ..calls.status import PREFIX
+from ..calls.transfer_answers import hung_up
+from ..calls.transfer_effects import TransferOrder
+from .participants import attribute_headers_of
+
+if TYPE_CHECKING:
+    from livekit.protocol.sip import SIPParticipantInfo
+
+    from ..calls.records import TransferRecord
+    from ..ports import DialRequest, TransferRequest
+    from ..rooms.events import RoomEvent
+    from .call import Call
+    from .exchange import Exchange
+
+
+class ExchangeTelephony:
+    """Everything here raises ApiError for what it refuses."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._parts = exchange.parts
+
+    def tell(self, events: Iterable[RoomEvent]) -> None:
+        """Perform what an input to the rooms returned."""
+        self._exchange.room_desk.tell(events)
+
+    async def transfer(self, request: TransferRequest) -> TransferRecord:
+        """The record of a transfer that succeeded; it lives on when the request dies."""
+        parts = self._parts
+        now = parts.clock.now()
+        earlier = parts.transfers.recall(
+            now, request.api_key, request.request_id, request.room, request.identity, request.target
+        )
+        if earlier is not None:
+            return earlier
+        call = self._call(request.room, request.identity)
+        order = TransferOrder(
+            transfer_id=parts.ids.new("STR_"),
+            room=request.room,
+            identity=request.identity,
+            participant_sid=call.participant.sid if call.participant is not None else "",
+            target=request.target,
+            headers=merge_headers(dict(request.headers), attribute_headers_of(call)),
+            play_dialtone=request.play_dialtone,
+            ringing_timeout=request.ringing_timeout,
+            wait=request.wait,
+            api_key=request.api_key,
+            request_id=request.request_id,
+        )
+        ticket, verdict = parts.transfers.open()
+        self._exchange.drive(call, call.leg.transfer(now, ticket, order))
+        return await verdict
+
+    def _call(self, room: str, identity: str) -> Call:
+        """The call of a participant, found inside the server: no client can point elsewhere."""
+        participant = self._parts.rooms.find(room, identity)
+        call = self._exchange.room_desk.call_of(participant)
+        if call is None:
+            raise ApiError(
+                "invalid_argument", PREFIX + "no SIP session associated with participant"
+            )
+        if call.ended:
+            raise hung_up()
+        return call
+
+    async def dial(self, request: DialRequest) -> SIPParticipantInfo:
+        """CreateSIPParticipant."""
+        _unimplemented("CreateSIPParticipant")
+
+    async def move(self, room: str, identity: str, destination: str) -> None:
+        """MoveParticipant."""
+        _unimplemented("MoveParticipant")
+
+    async def perform_rpc(
+        self,
+        room: str,
+        identity: str,
+        method: str,
+        payload: str,
+        timeout: float,  # noqa: ASYNC109
+    ) -> str:
+        """PerformRpc."""
+        _unimplemented("PerformRpc")
+
+
+def _unimplemented(what: str) -> NoReturn:
+    raise ApiError("unimplemented", f"{what} is not implemented by Hookflash")
