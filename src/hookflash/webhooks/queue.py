@@ -108,6 +108,8 @@ class UrlQueue:
         self.schedule = schedule
         self.counters = Counters()
         self.probing = False
+        self.pending = 0
+        """Events that are neither delivered nor dropped."""
         self._rooms: dict[str, _Room] = {}
         self._ready: deque[_Room] = deque()
         """Rooms whose first event may go out, in order."""
@@ -120,11 +122,6 @@ class UrlQueue:
         self._failures = 0
         self._probe_at = 0.0
         self._number = 0
-
-    @property
-    def pending(self) -> int:
-        """Events that are neither delivered nor dropped."""
-        return sum(len(room.items) for room in self._rooms.values())
 
     @property
     def rooms(self) -> int:
@@ -142,6 +139,7 @@ class UrlQueue:
             return []
         self._number += 1
         self.counters.queued += 1
+        self.pending += 1
         item = _Item(self._number, queue, name, body, now)
         queue.items.append(item)
         self._fresh.append(item)
@@ -214,6 +212,7 @@ class UrlQueue:
         """The event is done with; its room's queue goes with its last event."""
         room = item.room
         room.items.remove(item)
+        self.pending -= 1
         if not room.items:
             del self._rooms[room.name]
 

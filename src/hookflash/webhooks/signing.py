@@ -14,6 +14,7 @@ def _segment(data: bytes) -> bytes:
     return urlsafe_b64encode(data).rstrip(b"=")
 
 
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
 _HEADER = _segment(b'{"alg":"HS256","typ":"JWT"}')
 
 
@@ -30,7 +31,7 @@ def claims(api_key: str, body: bytes, now: float) -> dict[str, str | int]:
 
 def signing_input(api_key: str, body: bytes, now: float) -> bytes:
     """Header and claims as the JWS signing input (RFC 7515 §5.1), HS256."""
-    text = json.dumps(claims(api_key, body, now), separators=(",", ":"))
+    text = _dumps(claims(api_key, body, now))
     return _HEADER + b"." + _segment(text.encode("utf-8"))
 
 
