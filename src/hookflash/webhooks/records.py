@@ -14,21 +14,9 @@ from livekit.protocol.sip import (
     SIPTransferStatus,
 )
 
-from ..calls.records import CallRecord, TransferReason, TransferRecord, Verdict
+from ..calls.records import CallRecord, TransferRecord
+from ..calls.transfer import REASONS
 from .protojson import Json, to_json
-
-REASONS: dict[Verdict, TransferReason] = {
-    "succeeded": "STR_COMPLETED",
-    "refused": "STR_REJECTED",
-    "rejected": "STR_REJECTED",
-    "timed out": "STR_RINGING_TIMEOUT",
-    "call ended": "STR_CALL_ENDED",
-    "subscription ended": "STR_SUBSCRIPTION_TERMINATED",
-    "canceled": "STR_CANCELED",
-    "unreachable": "STR_UNSPECIFIED",
-    "interrupted": "STR_UNSPECIFIED",
-}
-"""transfer.md §1: the reason that LiveKit's API has for each verdict."""
 
 
 def nanoseconds(seconds: float | None) -> int:
