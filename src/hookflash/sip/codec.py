@@ -179,16 +179,20 @@ class StreamDecoder:
 def _read_head(data: bytes) -> _Head:
     """Everything before the empty line, without its CRLF. Faults are noted, not raised."""
     text = data.decode("utf-8", "surrogateescape")
-    if "\r\n " in text or "\r\n\t" in text:
-        text = _FOLD.sub(" ", text)
     start, _, rest = text.partition("\r\n")
     if rest:
         rest += "\r\n"
     items: list[tuple[str, str]] = _HEADER.findall(rest)
     fault, status = "", 400
     if len(items) != rest.count("\n"):
-        fault = "Bad header line"
-    if " \r\n" in rest or "\t\r\n" in rest:
+        # A folded line has no name of its own.
+        text = _FOLD.sub(" ", text)
+        start, _, rest = text.partition("\r\n")
+        rest += "\r\n"
+        items = _HEADER.findall(rest)
+        if len(items) != rest.count("\n"):
+            fault = "Bad header line"
+    if " \r\n" in rest or ("\t" in rest and "\t\r\n" in rest):
         items = [(name, value.rstrip(LWS)) for name, value in items]
     if "\0" in rest:
         safe = [item for item in items if is_safe(item[1])]
@@ -205,13 +209,15 @@ def _read_head(data: bytes) -> _Head:
 
 def _content_length(head: _Head) -> int | None:
     """Raises SipError if it is there twice (RFC 4475 §3.3.9) or no number."""
-    values = head.headers.index().get("content-length")
-    if values is None:
+    headers = head.headers
+    first = headers.first()
+    value = first.get("content-length")
+    if value is None:
         return None
-    if len(values) > 1:
+    if len(first) != len(headers) and len(headers.get_all("Content-Length")) > 1:
         raise _refusal(head, "Repeated Content-Length header")
     try:
-        return scalar(values[0], "Content-Length", 2**31)
+        return scalar(value, "Content-Length", 2**31)
     except SipError as error:
         raise _refusal(head, error.text) from None
 
@@ -253,10 +259,10 @@ def _response(head: _Head, body: bytes) -> Response:
 
 
 def _refusal(head: _Head, text: str, status: int = 400) -> SipError:
-    """The error, with the request as far as it is readable if it can be answered."""
+    """The error, with the request as far as it is readable if it can be answered (never ACK)."""
     parts = head.start.split(" ")
     request = None
-    if head.start[:4].upper() != "SIP/" and is_token(parts[0]) and "via" in head.headers:
+    if parts[0] != "ACK" and is_token(parts[0]) and "via" in head.headers:
         uri_text = parts[1] if len(parts) > 1 else ""
         request = Request.trusted(parts[0], uri_text, head.headers, b"")
     return SipError(text, status=status, message=request)

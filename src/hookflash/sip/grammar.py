@@ -93,6 +93,11 @@ def parse_params(text: str) -> Params:
     """
     if _ODD_IN_PARAMS.search(text) is not None:
         return _parse_odd_params(text)
+    return split_params(text)
+
+
+def split_params(text: str) -> Params:
+    """As `parse_params`, for a text known to hold no whitespace, quotes and such (a URI)."""
     params: list[Param] = []
     for piece in text.split(";"):
         name, equals, value = piece.partition("=")

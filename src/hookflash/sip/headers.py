@@ -35,7 +35,8 @@ COMPACT = {
 _SPELLINGS = """
     Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events
     Authentication-Info Authorization Call-ID Call-Info Contact Content-Disposition
-    Content-Encoding Content-Language Content-Length Content-Type CSeq Date Diversion Error-Info Event
+    Content-Encoding Content-Language Content-Length Content-Type CSeq Date Diversion Error-Info
+    Event
     Expires From Geolocation History-Info Identity Identity-Info In-Reply-To Join Max-Forwards
     MIME-Version Min-Expires Min-SE Organization P-Access-Network-Info P-Asserted-Identity
     P-Called-Party-ID P-Charging-Vector P-Early-Media P-Preferred-Identity Path Priority Privacy
@@ -82,13 +83,14 @@ class Headers:
     by every change.
     """
 
-    __slots__ = ("_index", "_items", "views")
+    __slots__ = ("_first", "_index", "_items", "views")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._items: list[tuple[str, str]] = list(items)
         for name, _ in self._items:
             if name not in _KEYS:
                 _check_name(name)
+        self._first: dict[str, str] | None = None
         self._index: dict[str, list[str]] | None = None
         self.views: dict[str, Any] = {}
 
@@ -97,12 +99,22 @@ class Headers:
         """Headers of items whose names are known to be good; takes the list over."""
         headers = cls.__new__(cls)
         headers._items = items
-        headers._index = None
+        headers._first = headers._index = None
         headers.views = {}
         return headers
 
+    def first(self) -> dict[str, str]:
+        """The first field value of each header, by `header_key`. Not to be changed."""
+        first = self._first
+        if first is None:
+            keys = _KEYS
+            first = self._first = {
+                keys.get(name) or header_key(name): value for name, value in reversed(self._items)
+            }
+        return first
+
     def index(self) -> dict[str, list[str]]:
-        """Field values by `header_key`, in order. Not to be changed."""
+        """All field values by `header_key`, in order. Not to be changed."""
         index = self._index
         if index is None:
             index = self._index = {}
@@ -119,8 +131,7 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The value of the first field of that name, or None."""
-        values = self.index().get(_KEYS.get(name) or header_key(name))
-        return values[0] if values else None
+        return self.first().get(_KEYS.get(name) or header_key(name))
 
     def get_all(self, name: str) -> list[str]:
         """The values of all fields of that name, comma lists not split."""
@@ -128,12 +139,13 @@ class Headers:
 
     def split(self, name: str) -> list[str]:
         """The elements of a list header over all its fields; quotes and <> are respected."""
-        values = self.index().get(header_key(name))
-        if values is None:
+        key = header_key(name)
+        first = self.first()
+        if key not in first:
             return []
-        if len(values) == 1:
-            return split_list(values[0])
-        return [item for value in values for item in split_list(value)]
+        if len(first) == len(self._items):
+            return split_list(first[key])
+        return [item for value in self.index()[key] for item in split_list(value)]
 
     def add(self, name: str, value: str) -> None:
         """Append a field."""
@@ -205,12 +217,12 @@ class Headers:
         return Headers.trusted(list(self._items))
 
     def _changed(self) -> None:
-        self._index = None
+        self._first = self._index = None
         if self.views:
             self.views = {}
 
     def __contains__(self, name: str) -> bool:
-        return header_key(name) in self.index()
+        return header_key(name) in self.first()
 
     def __len__(self) -> int:
         return len(self._items)

@@ -15,6 +15,9 @@ from .uri import Uri
 
 __all__ = ["Message", "Request", "Response", "reason_phrase"]
 
+MAX_ELEMENTS = 256
+"""Addresses or Vias that one list may have, however few the header lines."""
+
 _T = TypeVar("_T")
 _URI_TEXT = re.compile(r"[^\x00-\x20\x7f]+")
 _HAS_TAG = re.compile(r";[ \t]*+tag[ \t]*+=", re.IGNORECASE)
@@ -170,18 +173,20 @@ class Message:
     # --- how the views are made ------------------------------------------------------------------
 
     def _must(self, name: str, key: str) -> str:
-        values = self.headers.index().get(key)
-        if values is None:
+        value = self.headers.first().get(key)
+        if value is None:
             raise SipError(f"Missing {name} header")
-        return values[0]
+        return value
 
     def _list(self, key: str, parse: Callable[[str], _T]) -> list[_T]:
         views = self.headers.views
         if key in views:
             view: list[_T] = views[key]
             return view
-        made = [parse(item) for item in self.headers.split(key) if item != "*"]
-        views[key] = made
+        items = self.headers.split(key)
+        if len(items) > MAX_ELEMENTS:
+            raise SipError("Too many elements in a header")
+        made = views[key] = [parse(item) for item in items if item != "*"]
         return made
 
     def _number(self, name: str, limit: int) -> int | None:
@@ -337,7 +342,7 @@ class Response(Message):
             items.append(("From", index["from"][0]))
         if "to" in index:
             to = index["to"][0]
-            if to_tag is not None and _HAS_TAG.search(to) is None:
+            if to_tag is not None and not _has_tag(request, to):
                 to = f"{to};tag={to_tag}"
             items.append(("To", to))
         if "call-id" in index:
@@ -356,3 +361,13 @@ class Response(Message):
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.reason}>"
+
+
+def _has_tag(request: Request, to: str) -> bool:
+    """Whether To has a tag; of an unreadable To, whether it looks so."""
+    if _HAS_TAG.search(to) is None:
+        return False
+    try:
+        return request.to.tag is not None
+    except SipError:
+        return True

@@ -13,9 +13,9 @@ from .grammar import (
     Params,
     find_param,
     format_params,
-    parse_params,
     remove_param,
     replace_param,
+    split_params,
 )
 
 _SIP_URI = re.compile(
@@ -94,15 +94,17 @@ class Uri(NamedTuple):
             number = int(port)
             if number > 65535:
                 raise SipError("Bad port in URI")
+        if scheme != "sip":
+            scheme = scheme.lower()
         return tuple.__new__(
             cls,
             (
-                scheme.lower(),
+                scheme,
                 user,
                 password,
                 host,
                 number,
-                parse_params(params) if params else (),
+                split_params(params) if params else (),
                 _parse_headers(headers) if headers else (),
                 "",
             ),
@@ -121,7 +123,7 @@ class Uri(NamedTuple):
         number, semicolon, params = found[2].partition(";")
         if not number:
             raise SipError("Bad tel URI")
-        return cls("tel", opaque=number, params=parse_params(params) if semicolon else ())
+        return cls("tel", opaque=number, params=split_params(params) if semicolon else ())
 
     @classmethod
     def sip(

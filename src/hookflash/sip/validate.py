@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..base.errors import SipError
-from .fields import MAX_SECONDS, SessionExpires
+from .fields import MAX_SECONDS, NameAddr, SessionExpires
 from .grammar import scalar
 from .message import Message, Request, Response
 
@@ -40,30 +40,32 @@ _MANDATORY = (
     ("call-id", "Call-ID"),
     ("cseq", "CSeq"),
 )
-_SINGLE = (
-    ("from", "From"),
-    ("to", "To"),
-    ("call-id", "Call-ID"),
-    ("cseq", "CSeq"),
-    ("max-forwards", "Max-Forwards"),
-    ("content-length", "Content-Length"),
-    ("content-type", "Content-Type"),
-    ("expires", "Expires"),
-    ("event", "Event"),
-    ("subscription-state", "Subscription-State"),
-    ("session-expires", "Session-Expires"),
-    ("rack", "RAck"),
-    ("refer-to", "Refer-To"),
-    ("referred-by", "Referred-By"),
-    ("replaces", "Replaces"),
-)
+_SINGLE = {
+    "from": "From",
+    "to": "To",
+    "call-id": "Call-ID",
+    "cseq": "CSeq",
+    "max-forwards": "Max-Forwards",
+    "content-length": "Content-Length",
+    "content-type": "Content-Type",
+    "expires": "Expires",
+    "event": "Event",
+    "subscription-state": "Subscription-State",
+    "session-expires": "Session-Expires",
+    "rack": "RAck",
+    "refer-to": "Refer-To",
+    "referred-by": "Referred-By",
+    "replaces": "Replaces",
+}
 _SCHEMES = frozenset({"sip", "sips", "tel"})
 _TARGETS = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 """Methods whose responses make or change a dialog: their Contact and Record-Route are read."""
 
 
 def check_request(request: Request) -> None:
-    """Raise SipError with the answer that the request deserves, its `message` the request.
+    """Raise SipError with the answer that the request deserves.
+
+    Its `message` is the request, or None if there can be no answer (no Via, or an ACK).
 
     - 400: a mandatory header missing (Max-Forwards may be, RFC 3261 §16.3 item 3), a header twice
       that may stand once only, an unreadable Request-URI (or one with ?headers), top Via, From,
@@ -82,10 +84,8 @@ def check_request(request: Request) -> None:
     try:
         _check_request(request)
     except SipError as error:
-        index = request.headers.index()
-        raise SipError(
-            error.text, status=error.status, message=request if "via" in index else None
-        ) from None
+        answerable = request if "via" in request.headers and request.method != "ACK" else None
+        raise SipError(error.text, status=error.status, message=answerable) from None
 
 
 def _check_request(request: Request) -> None:
@@ -113,12 +113,12 @@ def check_response(response: Response) -> None:
     Contact or Record-Route.
     """
     _check_common(response)
-    index = response.headers.index()
-    if len(index["via"]) > 1 or len(response.headers.split("via")) > 1:
+    if len(response.headers.split("via")) > 1:
         raise SipError("More than one Via in a response")
-    if "retry-after" in index:
+    retry_after = response.header("Retry-After")
+    if retry_after is not None:
         # delta-seconds, then a comment or parameters.
-        number = index["retry-after"][0].partition(";")[0].partition("(")[0]
+        number = retry_after.partition(";")[0].partition("(")[0]
         scalar(number, "Retry-After", MAX_SECONDS)
     if response.status < 300 and response.cseq.method in _TARGETS:
         _check_addresses(response)
@@ -133,33 +133,36 @@ def unsupported(tags: Iterable[str], supported: frozenset[str]) -> list[str]:
 
 
 def _check_common(message: Message) -> None:
-    index = message.headers.index()
+    first = message.headers.first()
     for key, name in _MANDATORY:
-        if key not in index:
+        if key not in first:
             raise SipError(f"Missing {name} header")
-    for key, name in _SINGLE:
-        if key in index and len(index[key]) > 1:
-            raise SipError(f"Repeated {name} header")
+    if len(first) != len(message.headers):
+        for key, values in message.headers.index().items():
+            if len(values) > 1 and key in _SINGLE:
+                raise SipError(f"Repeated {_SINGLE[key]} header")
     _ = message.top_via, message.from_, message.to, message.call_id, message.cseq
 
 
 def _check_addresses(message: Message) -> None:
-    index = message.headers.index()
-    if "contact" in index:
+    first = message.headers.first()
+    if "contact" in first:
         for contact in message.contacts:
             expires = contact.param("expires")
             if expires and expires.isascii() and expires.isdigit():
                 # Another text counts as 3600 (RFC 3261 §10.2.1.1), a number too large does not.
                 scalar(expires, "expires of Contact", MAX_SECONDS)
-    if "record-route" in index:
+    if "record-route" in first:
         _ = message.record_routes
 
 
 def _check_extras(request: Request) -> None:
-    index = request.headers.index()
-    if "route" in index:
+    first = request.headers.first()
+    if "route" in first:
         _ = request.routes
-    if "event" in index:
+    if "event" in first:
         _ = request.event
-    if "session-expires" in index:
-        SessionExpires.parse(index["session-expires"][0])
+    if "session-expires" in first:
+        SessionExpires.parse(first["session-expires"])
+    if "refer-to" in first:
+        NameAddr.parse(first["refer-to"])
