@@ -117,7 +117,8 @@ class DigestClient:
         """
         self._challenges += 1
         if self._challenges > MAX_CHALLENGES:
-            return self._refuse("too many challenges")
+            self.refusal = "too many challenges"
+            return None
         fresh = False
         for offered, wanted in _HEADERS:
             for realm, challenges in _by_realm(response, offered).items():
@@ -127,18 +128,17 @@ class DigestClient:
                 challenge, algorithm = chosen
                 stale = (challenge.param("stale") or "").lower() == "true"
                 if (wanted, realm) in self._realms and not stale:
-                    return self._refuse("the credentials were not accepted")
+                    self.refusal = "the credentials were not accepted"
+                    return None
                 self._realms[wanted, realm] = _Realm(challenge, algorithm, self._ids.token(16))
                 fresh = True
         if not fresh:
-            return self._refuse("no digest challenge")
+            self.refusal = "no digest challenge"
+            return None
         return [
             (wanted, self._credentials(state, request))
             for (wanted, _), state in self._realms.items()
         ]
-
-    def _refuse(self, why: str) -> None:
-        self.refusal = why
 
     def _credentials(self, state: _Realm, request: Request) -> str:
         state.count += 1

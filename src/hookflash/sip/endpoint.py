@@ -276,7 +276,7 @@ class Endpoint:
         self, now: float, request: Request, flow: Flow, error: SipError, out: list[SipEffect]
     ) -> None:
         """Answer a request that is wrong in itself: by a transaction if it has enough for one."""
-        if request.method == "ACK":
+        if request.method == "ACK" or "Via" not in request.headers:
             return
         reason = _phrase(error)
         try:
@@ -380,6 +380,7 @@ class Endpoint:
             self._schedule(tx, tx.due)
             return
         tx.stop()
+        tx.queued = -inf  # its entries in the heap mean nothing any more
         self._leave_stream(tx)
         if isinstance(tx, ClientTransaction):
             self._clients.pop(tx.match, None)
