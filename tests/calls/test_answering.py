@@ -138,6 +138,15 @@ def test_offer_of_another_address_family_than_the_source() -> None:
     assert driver.last(OpenMedia).remote_ip == "2001:db8::7"
 
 
+def test_port_of_another_family_than_the_offer_is_488() -> None:
+    """Where only an address of the other family could be had."""
+    driver = LegDriver()
+    driver.invite(body=sdp().replace(b"IN IP4 198.51.100.7\r\nt=", b"IN IP6 2001:db8::7\r\nt="))
+    assert driver.statuses == [488]
+    assert (driver.response.header("Warning") or "").startswith("301 ")
+    assert [type(effect) for _, effect in driver.log[-2:]] == [CloseMedia, LegFinished]
+
+
 def test_source_decides_where_the_family_is_the_same() -> None:
     """A NATed phone's private SDP address says nothing about our own."""
     driver = LegDriver()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .effects import LegDtmf, Respond
-from .leg_core import unsupported
+from .leg_core import OVER, unsupported
 from .leg_settings import ACCEPT, ACCEPT_IN_CALL, ALLOW, DTMF_TYPES, SUPPORTED
 
 if TYPE_CHECKING:
@@ -71,7 +71,15 @@ def refused(core: LegCore, request: Request) -> Response:
     return core.reply(request, status, (("Allow", ALLOW),))
 
 
-def is_refer_event(request: Request) -> bool:
+def unwanted_notify(core: LegCore, request: Request) -> Response:
+    """A NOTIFY in a dialog without any REFER: 481 for the refer package (transfer.md §4), and for
+    a call that is over; 489 for the others."""
+    if core.phase in OVER or _is_refer_event(request):
+        return core.reply(request, 481)
+    return core.reply(request, 489, (("Allow-Events", "refer"),))
+
+
+def _is_refer_event(request: Request) -> bool:
     """True for a NOTIFY of the refer package, and for one that names none but carries a sipfrag.
 
     `Event` in any case and spacing, with any parameters, or compact `o` (transfer.md §4).

@@ -32,7 +32,7 @@ from .effects import (
     Respond,
     TransferAnswered,
 )
-from .in_dialog import info_received, is_refer_event, options_received, refused
+from .in_dialog import info_received, options_received, refused, unwanted_notify
 from .leg_core import OVER, End, LegCore, Phase, SendBye
 from .offers import Offers
 from .refreshing import Refreshing, may_start
@@ -372,12 +372,9 @@ class Leg:
         return steps
 
     def _notify(self, now: float, key: str, request: Request, *, in_order: bool) -> list[Step]:
-        core = self._core
         if self._transfers is not None:
             return self._transfers.notify_received(now, key, request, in_order=in_order)
-        if core.phase in OVER or is_refer_event(request):
-            return [Respond(key, core.reply(request, 481))]
-        return [Respond(key, core.reply(request, 489, (("Allow-Events", "refer"),)))]
+        return [Respond(key, unwanted_notify(self._core, request))]
 
     def _ack(self, now: float, request: Request, flow: Flow) -> list[Step]:
         core = self._core
@@ -459,6 +456,7 @@ class Leg:
         if core.phase is Phase.ANSWERED and core.unacked is not None:
             core.enter(Phase.LEAVING)
             self._bye = bye
+            self._stop_clocks()
             steps: list[Step] = [LegLeft(bye.left)]
             if self._transfers is not None:
                 steps += self._transfers.call_ended(now, "local", None, None)
@@ -472,7 +470,7 @@ class Leg:
         core = self._core
         core.enter(Phase.ENDED)
         core.unacked = None
-        self._activity.ended()
+        self._stop_clocks()
         steps: list[Step] = [
             LegLeft(end.left),
             LegEnded(end.by, end.reason, end.status, end.cause),
@@ -482,8 +480,14 @@ class Leg:
             steps.append(CloseMedia())
         if self._transfers is not None:
             self._linger_ends = now + core.timers.transaction
-            steps += self._transfers.call_ended(now, end.by, end.status, end.cseq)
+            gone = 481 if end.left == "dropped" else None
+            steps += self._transfers.call_ended(now, end.by, gone, end.cseq)
         return self._resolve(now, steps)
+
+    def _stop_clocks(self) -> None:
+        self._activity.ended()
+        self._core.timer.stop()
+        self._refreshing.wanted = False
 
     def _finish(self, out: list[LegEffect]) -> None:
         """Forget what need not be kept any more; in the end the leg itself."""

@@ -98,11 +98,6 @@ class SessionTimer:
 
     # --- time -----------------------------------------------------------------------------------
 
-    @property
-    def running(self) -> bool:
-        """The session has an end."""
-        return self._began is not None
-
     def restart(self, now: float) -> None:
         """The session was refreshed."""
         self._began = now
