@@ -190,7 +190,7 @@ class TransferBook:
                 else:
                     text = answers.rejected_text(status, reason)
                     effects += self.decide(now, "rejected", text)
-            elif rider.verdict in WATCHED and now <= watch_end(rider):
+            elif rider.verdict in WATCHED and now < watch_end(rider):
                 effects += self._late(rider, status, reason)
                 transferred = transferred or status < 300
             elif rider.verdict in _RECORDED_LATE:

@@ -148,8 +148,9 @@ class TransferBench:
         return self
 
     def run(self, effects: Effects) -> Effects:
-        """Perform effects as a leg does; returns them all."""
+        """Perform effects as a leg does; returns them all. What is stored comes back after."""
         done: Effects = []
+        stored: list[str] = []
         for effect in effects:
             self.log.append((self.now - START, effect))
             done.append(effect)
@@ -157,7 +158,9 @@ class TransferBench:
                 self.cseq += 1
                 done += self.run(self.desk.refer_sent(self.now, effect.transfer_id, self.cseq))
             elif isinstance(effect, StoreTransfer) and effect.then_send and self.stores:
-                done += self.run(self.desk.stored(self.now, effect.record.transfer_id))
+                stored.append(effect.record.transfer_id)
+        for transfer_id in stored:
+            done += self.run(self.desk.stored(self.now, transfer_id))
         return done
 
     # --- what came of it --------------------------------------------------------------------
