@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from livekit.protocol.models import ParticipantInfo
 
 from ..calls import effects as fx
 from ..calls.admission import Admission, CallPlan
@@ -20,7 +19,7 @@ from ..calls.dispatch import distinct_identity
 from ..calls.leg import Leg
 from ..calls.records import CallRecord
 from ..calls.switchboard import ForOwner, Incoming, LegGone, Resolve, Switchboard
-from ..rooms.participant import Join
+from ..rooms.participant import Join, Kind, Permission
 from ..rooms.rules import RoomRefused
 from ..sip.effects import SendBytes
 from .call import Call
@@ -322,7 +321,8 @@ class Exchange:
         join = Join(
             identity=identity,
             name=place.name,
-            kind=ParticipantInfo.Kind.SIP,
+            kind=Kind.SIP,
+            permission=Permission(can_update_metadata=True),
             attributes=call.attributes,
             metadata=place.metadata,
             room_options=room_options(place),
