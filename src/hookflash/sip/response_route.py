@@ -8,10 +8,10 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from .fields import Via
 from .flow import Flow
 
 if TYPE_CHECKING:
-    from .fields import Via
     from .message import Request
 
 
@@ -23,19 +23,24 @@ def stamp_via(request: Request, flow: Flow) -> Via:
     """
     via = request.top_via
     source, port = flow.remote
-    asked = via.has_param("rport")
-    if not asked and via.host == source and via.received is None:
+    params: list[tuple[str, str | None]] = []
+    asked = known = False
+    for name, value in via.params:
+        lower = name.lower()
+        if lower == "rport":
+            asked = True
+            params.append((name, str(port)))
+        elif lower == "received":
+            known = True
+        else:
+            params.append((name, value))
+    if not asked and not known and via.host == source:
         return via
-    stamped = via.with_param("received", source)
-    if asked:
-        stamped = stamped.with_param("rport", str(port))
+    params.append(("received", source))
+    stamped = Via(via.transport, via.host, via.port, tuple(params), via.protocol)
     if stamped != via:
-        views = request.headers.views
-        request.headers.remove_first_value("Via")
-        request.headers.insert_first("Via", str(stamped))
-        views.pop("via", None)
-        views["top-via"] = stamped
-        request.headers.views.update(views)  # nothing else has changed
+        request.headers.replace_first_value("Via", str(stamped))
+        request.headers.views["top-via"] = stamped
     return stamped
 
 
