@@ -106,7 +106,7 @@ def backup(
     data_dir: Annotated[Path, typer.Option(help="Folder of the database.")] = Path("./data"),
 ) -> None:
     """Copy the database of a running server (SQLite's online backup)."""
-    from ..adapters.store import backup_database
+    from ..adapters.store_file import backup_database
 
     try:
         backup_database(data_dir, file)

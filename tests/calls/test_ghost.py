@@ -1,0 +1,108 @@
+"""calls.md §5: after a crash each stored dialog gets BYE, late NOTIFYs are answered and read."""
+
+from __future__ import annotations
+
+import pytest
+
+from hookflash.base.errors import SipError
+from hookflash.calls.effects import ForgetDialog, LateNotify, LegEffect, LegFinished, Respond
+from hookflash.calls.effects import SendRequest as Send
+from hookflash.calls.ghost import WATCH, Ghost
+from hookflash.calls.records import DialogRecord
+from hookflash.sip.flow import Flow
+from hookflash.sip.message import Request, Response
+
+FLOW = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.9", 5060))
+RECORD = DialogRecord(
+    call_id="SCL_one",
+    sip_call_id="call@peer",
+    local="<sip:us@192.0.2.1>;tag=SCL_one",
+    remote="<sip:them@192.0.2.9>;tag=them",
+    local_cseq=7,
+    route_set=("<sip:proxy@192.0.2.5;lr>",),
+    remote_target="sip:them@192.0.2.9:5070",
+    transport="udp",
+    local_address=("192.0.2.1", 5060),
+    next_hop=("192.0.2.5", 5060),
+)
+
+
+def incoming(method: str, body: bytes = b"", tag: str = "them") -> Request:
+    headers = [
+        ("Via", "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1"),
+        ("From", f"<sip:them@192.0.2.9>;tag={tag}"),
+        ("To", "<sip:us@192.0.2.1>;tag=SCL_one"),
+        ("Call-ID", "call@peer"),
+        ("CSeq", f"9 {method}"),
+        ("Event", "refer"),
+        ("Subscription-State", "terminated;reason=noresource"),
+    ]
+    return Request(method, "sip:us@192.0.2.1", headers, body)
+
+
+def statuses(effects: list[LegEffect]) -> list[int]:
+    return [effect.response.status for effect in effects if isinstance(effect, Respond)]
+
+
+def test_bye_goes_out_at_once_by_the_stored_route_with_a_much_higher_cseq() -> None:
+    sent, forget = Ghost(RECORD).start(100.0)
+    assert isinstance(sent, Send)
+    assert sent.request.method == "BYE"
+    assert sent.request.cseq.number == 107
+    assert [str(route) for route in sent.request.routes] == ["<sip:proxy@192.0.2.5;lr>"]
+    assert str(sent.request.uri) == "sip:them@192.0.2.9:5070"
+    assert sent.hop.uri.host == "192.0.2.5"
+    assert forget == ForgetDialog()
+
+
+def test_a_notify_is_answered_200_and_its_final_status_is_told() -> None:
+    ghost = Ghost(RECORD)
+    effects = ghost.request_received(1.0, "k", incoming("NOTIFY", b"SIP/2.0 200 OK\r\n"), FLOW)
+    assert statuses(effects) == [200]
+    assert effects[1:] == [LateNotify(200, "OK")]
+
+
+def test_progress_is_answered_but_is_no_news() -> None:
+    effects = Ghost(RECORD).request_received(
+        1.0, "k", incoming("NOTIFY", b"SIP/2.0 180 Ringing\r\n"), FLOW
+    )
+    assert statuses(effects) == [200]
+    assert len(effects) == 1
+
+
+def test_a_bye_that_crosses_ours_is_answered_200() -> None:
+    assert statuses(Ghost(RECORD).request_received(1.0, "k", incoming("BYE"), FLOW)) == [200]
+
+
+def test_anything_else_and_other_peers_get_481_and_an_ack_nothing() -> None:
+    ghost = Ghost(RECORD)
+    assert statuses(ghost.request_received(1.0, "k", incoming("INVITE"), FLOW)) == [481]
+    assert statuses(ghost.request_received(1.0, "k", incoming("BYE", tag="x"), FLOW)) == [481]
+    assert ghost.request_received(1.0, "", incoming("ACK"), FLOW) == []
+
+
+def test_it_is_gone_after_three_minutes() -> None:
+    ghost = Ghost(RECORD)
+    assert ghost.next_deadline() is None
+    ghost.start(100.0)
+    assert ghost.next_deadline() == 100.0 + WATCH
+    assert ghost.handle_deadline(100.0) == []
+    assert ghost.handle_deadline(100.0 + WATCH) == [LegFinished()]
+    assert ghost.next_deadline() is None
+
+
+def test_whatever_becomes_of_the_bye_there_is_nothing_more_to_do() -> None:
+    ghost = Ghost(RECORD)
+    assert ghost.response_received(1.0, 1, Response(481), FLOW) == []
+    assert ghost.request_failed(1.0, 1, "timeout") == []
+    assert ghost.cancel_received(1.0, "k", incoming("CANCEL")) == []
+
+
+def test_a_record_that_cannot_be_read_is_one_error() -> None:
+    broken = DialogRecord(**{**_fields(RECORD), "remote": "<<<"})
+    with pytest.raises(SipError):
+        Ghost(broken)
+
+
+def _fields(record: DialogRecord) -> dict[str, object]:
+    return {name: getattr(record, name) for name in record.__slots__}

@@ -1,0 +1,55 @@
+"""calls.md §2: requests that belong to no call."""
+
+from __future__ import annotations
+
+import pytest
+
+from hookflash.calls.leg_settings import ALLOW
+from hookflash.calls.stray import answer_stray
+from hookflash.sip.message import Request
+
+
+def request(method: str, to: str = "<sip:b@192.0.2.2>") -> Request:
+    headers = [
+        ("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"),
+        ("From", "<sip:a@192.0.2.1>;tag=a"),
+        ("To", to),
+        ("Call-ID", "c"),
+        ("CSeq", f"1 {method}"),
+    ]
+    return Request(method, "sip:b@192.0.2.2", headers)
+
+
+def test_options_says_what_we_support() -> None:
+    answer = answer_stray(request("OPTIONS"))
+    assert answer.status == 200
+    assert answer.header("Allow") == ALLOW
+    assert answer.header("Accept") == "application/sdp"
+    assert answer.supported == {"100rel", "timer"}
+
+
+def test_options_is_503_when_the_process_is_full_or_stopping() -> None:
+    answer = answer_stray(request("OPTIONS"), stopping=True)
+    assert answer.status == 503
+    assert answer.header("Retry-After") == "30"
+
+
+@pytest.mark.parametrize("method", ["REFER", "MESSAGE", "SUBSCRIBE", "PUBLISH", "REGISTER"])
+def test_what_we_do_not_carry_out_is_405_with_allow(method: str) -> None:
+    answer = answer_stray(request(method))
+    assert (answer.status, answer.header("Allow")) == (405, ALLOW)
+
+
+@pytest.mark.parametrize("method", ["BYE", "INFO", "UPDATE", "PRACK", "NOTIFY"])
+def test_what_needs_a_dialog_is_481_without_one(method: str) -> None:
+    assert answer_stray(request(method)).status == 481
+
+
+@pytest.mark.parametrize("method", ["BYE", "OPTIONS", "REFER", "INVITE"])
+def test_an_unknown_dialog_is_481(method: str) -> None:
+    assert answer_stray(request(method, "<sip:b@192.0.2.2>;tag=gone")).status == 481
+
+
+def test_an_unknown_method_is_501_with_allow() -> None:
+    answer = answer_stray(request("DANCE"))
+    assert (answer.status, answer.header("Allow")) == (501, ALLOW)

@@ -1,0 +1,321 @@
+"""The switchboard: which message is whose, where requests go, when legs are due."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from hookflash.base.errors import SipError
+from hookflash.base.ids import Ids
+from hookflash.calls.effects import (
+    CancelRequest,
+    LegEffect,
+    LegFinished,
+    LegRinging,
+    Respond,
+    SendAck,
+    SendRequest,
+)
+from hookflash.calls.switchboard import (
+    BoardEffect,
+    ForOwner,
+    Incoming,
+    LegGone,
+    Resolve,
+    Switchboard,
+)
+from hookflash.sip.codec import parse
+from hookflash.sip.effects import FailureReason, SendBytes
+from hookflash.sip.endpoint import Endpoint
+from hookflash.sip.flow import Flow
+from hookflash.sip.message import Request, Response
+from hookflash.sip.routing import Hop
+from hookflash.sip.timers import Timers
+from hookflash.sip.uri import Uri
+
+US, PEER = ("192.0.2.1", 5060), ("192.0.2.9", 5070)
+FLOW = Flow("udp", US, PEER)
+HOP = Hop(Uri.parse("sip:them@192.0.2.9:5070"))
+
+
+@dataclass
+class FakeLeg:
+    """Records its inputs, returns what it is told to."""
+
+    call_id: str = "SCL_one"
+    answers: list[LegEffect] = field(default_factory=list)
+    inputs: list[tuple[object, ...]] = field(default_factory=list)
+    due: float | None = None
+
+    def _take(self, *seen: object) -> list[LegEffect]:
+        self.inputs.append(seen)
+        answers, self.answers = self.answers, []
+        return answers
+
+    def request_received(
+        self, now: float, key: str, request: Request, flow: Flow
+    ) -> list[LegEffect]:
+        return self._take("request", request.method, key != "")
+
+    def cancel_received(self, now: float, key: str, request: Request) -> list[LegEffect]:
+        return self._take("cancel", key != "")
+
+    def response_received(
+        self, now: float, token: int, response: Response, flow: Flow
+    ) -> list[LegEffect]:
+        return self._take("response", token, response.status)
+
+    def request_failed(self, now: float, token: int, reason: FailureReason) -> list[LegEffect]:
+        return self._take("failed", token, reason)
+
+    def next_deadline(self) -> float | None:
+        return self.due
+
+    def handle_deadline(self, now: float) -> list[LegEffect]:
+        self.due = None
+        return self._take("due", now)
+
+
+class Bench:
+    """A switchboard with one route."""
+
+    def __init__(self, *, route: Flow | None = FLOW) -> None:
+        ids = Ids(random.Random(1))
+        endpoint = Endpoint(
+            timers=Timers(), ids=ids, via=lambda _flow: ("192.0.2.1", 5060), user_agent="test"
+        )
+        self.board = Switchboard(endpoint, lambda _request, _hop: route)
+
+    def receive(self, now: float, message: Request | Response) -> list[BoardEffect]:
+        return self.board.message_received(now, message, FLOW)
+
+
+def request(method: str, *, to_tag: str | None = "SCL_one", branch: str = "z9hG4bKa1") -> Request:
+    tag = f";tag={to_tag}" if to_tag is not None else ""
+    return Request(
+        method,
+        "sip:us@192.0.2.1",
+        [
+            ("Via", f"SIP/2.0/UDP 192.0.2.9:5070;branch={branch}"),
+            ("Max-Forwards", "70"),
+            ("From", "<sip:them@192.0.2.9>;tag=them"),
+            ("To", f"<sip:us@192.0.2.1>{tag}"),
+            ("Call-ID", "call@peer"),
+            ("CSeq", f"1 {method}"),
+            ("Contact", "<sip:them@192.0.2.9:5070>"),
+        ],
+    )
+
+
+def ours(method: str = "BYE") -> Request:
+    return Request(
+        method,
+        "sip:them@192.0.2.9:5070",
+        [
+            ("From", "<sip:us@192.0.2.1>;tag=SCL_one"),
+            ("To", "<sip:them@192.0.2.9>;tag=them"),
+            ("Call-ID", "call@peer"),
+            ("CSeq", f"2 {method}"),
+            ("Max-Forwards", "70"),
+        ],
+    )
+
+
+def statuses(effects: list[BoardEffect]) -> list[int]:
+    sent = [parse(effect.data) for effect in effects if isinstance(effect, SendBytes)]
+    return [message.status for message in sent if isinstance(message, Response)]
+
+
+def reply_to(effects: list[BoardEffect], status: int) -> Response:
+    (sent,) = [effect for effect in effects if isinstance(effect, SendBytes)]
+    message = parse(sent.data)
+    assert isinstance(message, Request)
+    return Response.reply(message, status)
+
+
+def test_an_invite_without_to_tag_is_a_new_call_and_gets_100_at_once() -> None:
+    effects = Bench().receive(0.0, request("INVITE", to_tag=None))
+    assert statuses(effects) == [100]
+    assert isinstance(effects[-1], Incoming)
+
+
+def test_a_request_with_a_legs_tag_is_that_legs() -> None:
+    bench, leg = Bench(), FakeLeg()
+    bench.board.add(leg)
+    bench.receive(0.0, request("BYE"))
+    bench.receive(0.0, request("ACK", branch="z9hG4bKa2"))
+    assert leg.inputs == [("request", "BYE", True), ("request", "ACK", False)]
+
+
+def test_a_request_for_no_leg_is_answered_and_an_ack_is_not() -> None:
+    bench = Bench()
+    assert statuses(bench.receive(0.0, request("BYE"))) == [481]
+    assert statuses(bench.receive(0.0, request("OPTIONS", to_tag=None, branch="z9hG4bKb"))) == [200]
+    assert bench.receive(0.0, request("ACK", branch="z9hG4bKc")) == []
+
+
+def test_options_is_503_while_the_process_stops() -> None:
+    bench = Bench()
+    bench.board.stopping = True
+    assert statuses(bench.receive(0.0, request("OPTIONS", to_tag=None))) == [503]
+
+
+def test_a_cancel_reaches_the_leg_of_its_invite() -> None:
+    bench, leg = Bench(), FakeLeg()
+    incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
+    assert isinstance(incoming, Incoming)
+    bench.board.add(leg, incoming.key)
+    assert 200 in statuses(bench.receive(0.1, request("CANCEL", to_tag=None)))
+    assert leg.inputs == [("cancel", True)]
+
+
+def test_what_a_leg_answers_goes_out_and_what_is_not_sip_comes_back() -> None:
+    bench, leg = Bench(), FakeLeg()
+    incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
+    assert isinstance(incoming, Incoming)
+    bench.board.add(leg, incoming.key)
+    ringing = Response.reply(incoming.request, 180, to_tag="SCL_one")
+    effects = bench.board.drive(0.0, leg, [Respond(incoming.key, ringing), LegRinging()])
+    assert statuses(effects) == [180]
+    assert effects[-1] == ForOwner(leg, LegRinging())
+
+
+def test_an_incoming_call_can_be_refused_without_a_leg() -> None:
+    bench = Bench()
+    incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
+    assert isinstance(incoming, Incoming)
+    refusal = Response.reply(incoming.request, 403, to_tag="x")
+    assert statuses(bench.board.respond(0.0, incoming.key, refusal)) == [403]
+
+
+def test_the_answer_to_a_request_comes_back_with_its_token() -> None:
+    bench, leg = Bench(), FakeLeg()
+    bench.board.add(leg)
+    sent = bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
+    bench.receive(0.1, reply_to(sent, 200))
+    bench.receive(0.2, reply_to(sent, 200))
+    assert leg.inputs == [("response", 5, 200)]
+
+
+def test_a_repeated_2xx_to_invite_comes_every_time() -> None:
+    bench, leg = Bench(), FakeLeg()
+    bench.board.add(leg)
+    sent = bench.board.drive(0.0, leg, [SendRequest(5, ours("INVITE"), HOP)])
+    bench.receive(0.1, reply_to(sent, 200))
+    bench.receive(0.2, reply_to(sent, 200))
+    assert leg.inputs == [("response", 5, 200), ("response", 5, 200)]
+    ack = bench.board.drive(0.3, leg, [SendAck(ours("ACK"), HOP)])
+    assert len(ack) == 1
+
+
+def test_a_request_that_nobody_answers_fails_with_its_token() -> None:
+    bench, leg = Bench(), FakeLeg()
+    bench.board.add(leg)
+    bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
+    while (deadline := bench.board.next_deadline()) is not None and not leg.inputs:
+        bench.board.handle_deadline(deadline)
+    assert leg.inputs == [("failed", 5, "timeout")]
+
+
+def test_a_dead_connection_fails_the_request_on_it() -> None:
+    flow = Flow("tcp", US, PEER, 3)
+    bench, leg = Bench(route=flow), FakeLeg()
+    bench.board.add(leg)
+    bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
+    (again,) = bench.board.flow_failed(0.1, flow)
+    assert isinstance(again, SendBytes)
+    bench.board.flow_failed(0.2, again.flow)
+    assert leg.inputs == [("failed", 5, "transport")]
+
+
+def test_a_request_without_a_known_way_waits_for_it() -> None:
+    bench, leg = Bench(route=None), FakeLeg()
+    bench.board.add(leg)
+    (resolve,) = bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
+    assert isinstance(resolve, Resolve)
+    (sent,) = bench.board.resolved(0.1, resolve.ref, FLOW)
+    assert isinstance(sent, SendBytes)
+
+
+def test_a_way_that_is_not_found_fails_the_request_but_not_an_ack() -> None:
+    bench, leg = Bench(route=None), FakeLeg()
+    bench.board.add(leg)
+    effects = bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP), SendAck(ours("ACK"), HOP)])
+    refs = [effect.ref for effect in effects if isinstance(effect, Resolve)]
+    for ref in refs:
+        bench.board.unresolved(0.1, ref, "unresolved")
+    assert leg.inputs == [("failed", 5, "unresolved")]
+
+
+def test_a_way_found_too_late_is_not_taken() -> None:
+    bench, leg = Bench(route=None), FakeLeg()
+    bench.board.add(leg)
+    effects = bench.board.drive(
+        0.0, leg, [SendRequest(5, ours(), HOP), SendRequest(6, ours(), HOP)]
+    )
+    one, two = (effect.ref for effect in effects if isinstance(effect, Resolve))
+    bench.board.drive(0.1, leg, [LegFinished()])
+    assert bench.board.resolved(0.2, one, FLOW) == []
+    assert bench.board.unresolved(0.2, two, "unresolved") == []
+
+
+def test_our_cancel_waits_for_the_first_1xx() -> None:
+    bench, leg = Bench(), FakeLeg()
+    bench.board.add(leg)
+    sent = bench.board.drive(0.0, leg, [SendRequest(5, ours("INVITE"), HOP)])
+    assert bench.board.drive(0.1, leg, [CancelRequest(5), CancelRequest(99)]) == []
+    effects = bench.receive(0.2, reply_to(sent, 180))
+    messages = [parse(effect.data) for effect in effects if isinstance(effect, SendBytes)]
+    assert [message.method for message in messages if isinstance(message, Request)] == ["CANCEL"]
+
+
+def test_a_leg_is_called_when_it_is_due_and_only_then() -> None:
+    bench, leg = Bench(), FakeLeg(due=5.0)
+    bench.board.add(leg)
+    bench.board.drive(0.0, leg, [])
+    leg.due = 3.0
+    bench.board.drive(0.0, leg, [])
+    assert bench.board.next_deadline() == 3.0
+    assert bench.board.handle_deadline(2.0) == []
+    bench.board.handle_deadline(3.0)
+    assert leg.inputs == [("due", 3.0)]
+    assert bench.board.next_deadline() is None
+    bench.board.handle_deadline(10.0)
+    assert len(leg.inputs) == 1
+
+
+def test_a_finished_leg_leaves_nothing_behind() -> None:
+    bench, leg = Bench(), FakeLeg(due=5.0)
+    incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
+    assert isinstance(incoming, Incoming)
+    bench.board.add(leg, incoming.key)
+    sent = bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
+    assert len(bench.board) == 1
+    assert list(bench.board.legs()) == [leg]
+    assert bench.board.leg("SCL_one") is leg
+    assert bench.board.drive(0.1, leg, [LegFinished()]) == [LegGone(leg)]
+    assert (len(bench.board), bench.board.leg("SCL_one")) == (0, None)
+    bench.receive(0.2, reply_to(sent, 200))
+    bench.board.handle_deadline(6.0)
+    assert leg.inputs == []
+
+
+def test_what_is_no_message_is_answered_where_that_is_possible() -> None:
+    bench = Bench()
+    error = SipError("bad", message=request("INVITE", to_tag=None))
+    assert statuses(bench.board.bad_message(0.0, error, FLOW)) == [400]
+
+
+def test_an_invite_whose_refusal_is_never_acknowledged_is_forgotten() -> None:
+    bench, leg = Bench(), FakeLeg()
+    incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
+    assert isinstance(incoming, Incoming)
+    bench.board.add(leg, incoming.key)
+    refusal = Response.reply(incoming.request, 486, to_tag="SCL_one")
+    bench.board.drive(0.0, leg, [Respond(incoming.key, refusal)])
+    for _ in range(20):
+        deadline = bench.board.next_deadline()
+        if deadline is None:
+            break
+        bench.board.handle_deadline(deadline)
+    assert sum(bench.board.endpoint.counts()) == 0
