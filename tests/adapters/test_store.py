@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
+from structlog.testing import capture_logs
 
 from hookflash.adapters.store import Store
 from hookflash.adapters.store_file import DATABASE
@@ -139,6 +139,10 @@ def test_pages_of_transfers_and_calls() -> None:
             assert await ids(Page(before="2")) == ["1", "0"]
             assert await ids(Page(before="STR_unknown")) == []
             assert await ids(Page(limit=-1)) == ["4"]
+            found = await store.call("SCL_3")
+            assert found is not None
+            assert found.created_at == 3.0
+            assert await store.call("SCL_x") is None
 
     run(body)
 
@@ -198,16 +202,18 @@ def test_a_failed_write_fails_alone_and_whole() -> None:
     run(body)
 
 
-def test_a_failed_write_that_nobody_waits_for_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_write_that_nobody_waits_for_is_logged() -> None:
     async def body() -> None:
         async with opened() as store:
-            with caplog.at_level(logging.ERROR):
+            with capture_logs() as lines:
                 store.write_soon(BAD)
                 await store.write(DeleteTrunk("ST_x"))
             assert store.failed_writes == 1
+            assert [(line["event"], line["ops"]) for line in lines] == [
+                ("write_failed", "PutTrunk")
+            ]
 
     run(body)
-    assert "PutTrunk" in caplog.text
 
 
 def test_waiting_for_a_closed_store_is_refused() -> None:

@@ -9,7 +9,6 @@ that was asked for before them.
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+import structlog
 from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
 from ..base.errors import StoreError
@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 LARGEST_GROUP = 256
 """Jobs of one commit at most."""
 
-_log = logging.getLogger("hookflash.store")
+_log = structlog.get_logger("store")
 
 
 @dataclass(slots=True)
@@ -134,6 +134,13 @@ class Store:
         rows = await self._ask(lambda c: transfers_page(c, page))
         return [transfer_from(text) for text in rows]
 
+    async def call(self, call_id: str) -> CallRecord | None:
+        """The stored call with this id."""
+        row = await self._ask(
+            lambda c: c.execute("SELECT data FROM calls WHERE id = ?", (call_id,)).fetchone()
+        )
+        return call_from(row[0]) if row is not None else None
+
     async def calls(self, page: Page) -> list[CallRecord]:
         """Newest first."""
         rows = await self._ask(lambda c: calls_page(c, page))
@@ -229,7 +236,7 @@ class Store:
             elif job.error is not None:
                 self.failed_writes += 1
                 names = ", ".join(type(op).__name__ for op in job.ops)
-                _log.error("a write failed (%s): %s", names, job.error)
+                _log.error("write_failed", ops=names, why=str(job.error))
         for loop, jobs in loops.items():
             with suppress(RuntimeError):  # that loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(_resolve, jobs)

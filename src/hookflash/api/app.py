@@ -1,0 +1,164 @@
+"""The HTTP surface as one ASGI app: tokens, CORS, Twirp, and the few plain routes.
+
+Twirp requests take a short way of their own; all else is Starlette's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ..access.grants import bearer
+from ..adapters.store import Store
+from ..adapters.tokens import TokenVerifier
+from ..base.errors import ApiError
+from ..base.ids import Ids
+from ..calls.trunks import TrunkBook
+from ..rooms.registry import Rooms
+from .asgi import TEXT, Headers, Message, Receive, Scope, Send, respond
+from .backend import Telephony
+from .context import Service
+from .dispatch_service import DispatchService
+from .room_service import RoomService
+from .sip_service import sip_service
+from .transfers import CLAIMS, Records
+from .twirp_service import NOT_FOUND, PREFIX, TwirpRoutes
+
+PREFLIGHT_AGE = b"86400"
+
+
+class ApiApp:
+    """`healthy` says whether `GET /` answers OK; `routes` are those besides Twirp."""
+
+    def __init__(
+        self,
+        twirp: TwirpRoutes,
+        verifier: TokenVerifier,
+        routes: Iterable[BaseRoute] = (),
+        healthy: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._twirp = twirp
+        self._verifier = verifier
+        self._healthy = healthy
+        self._plain = Starlette(
+            routes=[Route("/", self._root), *routes],
+            exception_handlers={HTTPException: _plain_error},
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._plain(scope, receive, send)
+            return
+        headers: Headers = dict(scope["headers"])
+        if b"origin" in headers:
+            if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+                await _preflight(headers, send)
+                return
+            send = _with_cors(send)
+        path: str = scope["path"]
+        if path.startswith("//"):
+            scope["path"] = path = path[1:]
+        try:
+            claims = None
+            token = bearer(*_credentials(scope, headers)) if path != "/" else None
+            if token is not None:
+                claims = self._verifier.verify(token)
+        except ApiError as error:
+            await respond(send, 401, TEXT, error.msg.encode())
+            return
+        if path.startswith(PREFIX):
+            await self._twirp.answer(scope["method"], path, headers, claims, receive, send)
+            return
+        scope[CLAIMS] = claims
+        await self._plain(scope, receive, send)
+
+    async def _root(self, request: Request) -> Response:
+        if self._healthy():
+            return PlainTextResponse("OK")
+        return PlainTextResponse("Not Ready", 406)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """What the API works on; wired once, in `server.py`."""
+
+    book: TrunkBook
+    store: Store
+    rooms: Rooms
+    ids: Ids
+    telephony: Telephony
+    clock: Callable[[], float]
+    """Seconds since the epoch."""
+    keys: Mapping[str, str]
+    """API key → secret."""
+
+
+def make_app(
+    parts: ApiParts,
+    *,
+    hide_passwords: bool = False,
+    healthy: Callable[[], bool] = lambda: True,
+    services: Iterable[Service] = (),
+    routes: Iterable[BaseRoute] = (),
+) -> ApiApp:
+    """The whole API, with room for further services and routes."""
+    sip = sip_service(
+        parts.book, parts.store, parts.ids, parts.telephony, hide_passwords=hide_passwords
+    )
+    rooms = RoomService(parts.rooms, parts.telephony).service()
+    dispatches = DispatchService(parts.rooms, parts.telephony).service()
+    twirp = TwirpRoutes([sip, rooms, dispatches, *services], parts.clock)
+    verifier = TokenVerifier(parts.keys, parts.clock)
+    return ApiApp(twirp, verifier, [*Records(parts.store).routes(), *routes], healthy)
+
+
+async def _plain_error(request: Request, error: Exception) -> Response:
+    """Unknown paths and methods as Go's router answers them."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 404:
+        return PlainTextResponse(NOT_FOUND, 404)
+    detail = error.detail if isinstance(error, HTTPException) else ""
+    return PlainTextResponse(f"{detail}\n", status)
+
+
+def _credentials(scope: Scope, headers: Headers) -> tuple[str | None, str | None]:
+    """The Authorization header and the access_token parameter."""
+    authorization = headers.get(b"authorization")
+    if authorization:
+        return authorization.decode("latin-1"), None
+    query: bytes = scope.get("query_string", b"")
+    if b"access_token=" not in query:
+        return None, None
+    return None, parse_qs(query.decode("latin-1")).get("access_token", [""])[0]
+
+
+def _with_cors(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            allowed = [(b"access-control-allow-origin", b"*"), (b"vary", b"Origin")]
+            message["headers"] = [*message["headers"], *allowed]
+        await send(message)
+
+    return sending
+
+
+async def _preflight(headers: Headers, send: Send) -> None:
+    asked = headers.get(b"access-control-request-headers")
+    allowed = {
+        b"access-control-allow-origin": b"*",
+        b"access-control-allow-methods": headers[b"access-control-request-method"],
+        b"access-control-max-age": PREFLIGHT_AGE,
+    }
+    if asked:
+        allowed[b"access-control-allow-headers"] = asked
+    lines = list(allowed.items())
+    await send({"type": "http.response.start", "status": 204, "headers": lines})
+    await send({"type": "http.response.body", "body": b""})

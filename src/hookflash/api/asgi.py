@@ -1,0 +1,68 @@
+"""The little of HTTP that the API needs on top of the ASGI server."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from ..base.errors import HookflashError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = dict[bytes, bytes]
+
+TEXT = b"text/plain; charset=utf-8"
+JSON = b"application/json"
+MAX_BODY = 10 * 1024 * 1024
+
+
+class TooLarge(HookflashError):  # noqa: N818  # reads as what happened
+    """The body is over `MAX_BODY`: 413."""
+
+
+class Disconnected(HookflashError):  # noqa: N818  # reads as what happened
+    """The client went away before its body was whole."""
+
+
+async def respond(
+    send: Send, status: int, content_type: bytes, body: bytes, extra: Headers | None = None
+) -> None:
+    """One whole response, with exactly this content type."""
+    headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+    if extra:
+        headers += extra.items()
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def read_body(receive: Receive, headers: Headers, limit: int = MAX_BODY) -> bytes:
+    """The whole body.
+
+    Raises:
+        TooLarge: by its Content-Length, or as it comes.
+        Disconnected: it did not come whole.
+    """
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and (len(announced) > 18 or int(announced) > limit):
+        raise TooLarge
+    message = await receive()
+    if message["type"] != "http.request":
+        raise Disconnected
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if len(body) > limit:
+            raise TooLarge
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Disconnected
+        part = message.get("body", b"")
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            raise TooLarge
+    return b"".join(parts)

@@ -1,0 +1,43 @@
+"""What a service knows of the request that it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from ..access.grants import Claims
+
+
+@dataclass(slots=True)
+class Context:
+    """One API request. Without a token `claims` is None: the method itself refuses then."""
+
+    claims: Claims | None
+    now: float
+    """Seconds since the epoch."""
+    wait: float | None = None
+    """X-Twirp-Timeout-Ms in seconds; None: no limit of the client's."""
+    request_id: str = ""
+    """X-Livekit-Request-Id."""
+
+
+Handler = Callable[[Context, Any], Awaitable[Message]]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of a service: the type of its request, and who answers."""
+
+    request_type: type[Message]
+    handler: Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A Twirp service, such as `livekit.SIP`. `methods` None: none of them is implemented."""
+
+    name: str
+    methods: Mapping[str, Method] | None

@@ -1,0 +1,123 @@
+"""Calls: the part of `livekit.SIP` that transfers and places them (facts §3.1, §5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from livekit.protocol import sip as proto
+from livekit.protocol.sip import SIPOutboundTrunkInfo
+
+from ..access.grants import need_room_admin, need_sip_call
+from ..adapters.store import Store
+from ..adapters.store_ops import AddAudit
+from ..base.errors import ApiError
+from ..base.ids import Ids
+from ..calls.dial_request import check_dial
+from ..calls.headers import check_headers
+from ..calls.media_config import seconds
+from ..calls.transfer import ringing_timeout
+from ..calls.transfer_answers import success
+from ..calls.trunks import TrunkBook
+from ..ports import DialRequest, TransferRequest
+from ..sip.refer import parse_target
+from ..twirp.errors import prefixed
+from .backend import Telephony
+from .context import Context, Method
+from .sip_trunks import trunk_missing
+
+
+class SipCalls:
+    """TransferSIPParticipant and CreateSIPParticipant."""
+
+    def __init__(self, book: TrunkBook, store: Store, ids: Ids, telephony: Telephony) -> None:
+        self._book = book
+        self._store = store
+        self._ids = ids
+        self._telephony = telephony
+
+    def methods(self) -> Mapping[str, Method]:
+        """By their Twirp names."""
+        return {
+            "TransferSIPParticipant": Method(proto.TransferSIPParticipantRequest, self.transfer),
+            "CreateSIPParticipant": Method(proto.CreateSIPParticipantRequest, self.dial),
+        }
+
+    async def transfer(
+        self, context: Context, request: proto.TransferSIPParticipantRequest
+    ) -> proto.TransferSIPParticipantResponse:
+        """TransferSIPParticipant. The order of the checks is LiveKit's (facts §3.1), room and
+        identity before the grants included."""
+        if not request.room_name:
+            raise prefixed("invalid_argument", "Missing room name")
+        if not request.participant_identity:
+            raise prefixed("invalid_argument", "Missing participant identity")
+        need_sip_call(context.claims)
+        claims = need_room_admin(context.claims, request.room_name)
+        parse_target(request.transfer_to)
+        check_headers(request.headers)
+        asked = seconds(request.ringing_timeout) if request.HasField("ringing_timeout") else None
+        order = TransferRequest(
+            room=request.room_name,
+            identity=request.participant_identity,
+            target=request.transfer_to,
+            headers=tuple(sorted(request.headers.items())),
+            play_dialtone=request.play_dialtone,
+            ringing_timeout=ringing_timeout(asked),
+            wait=context.wait,
+            api_key=claims.api_key,
+            request_id=context.request_id,
+        )
+        try:
+            record = await self._telephony.transfer(order)
+        except ApiError as error:
+            self._audit(context.now, order, error.meta.get("sip_transfer_id", ""))
+            raise
+        self._audit(context.now, order, record.transfer_id)
+        return success(record)
+
+    async def dial(
+        self, context: Context, request: proto.CreateSIPParticipantRequest
+    ) -> proto.SIPParticipantInfo:
+        """CreateSIPParticipant."""
+        claims = need_sip_call(context.claims)
+        check_dial(request)
+        trunk = self._trunk(request)
+        number = request.sip_number
+        if not number:
+            if not trunk.numbers:
+                raise prefixed("failed_precondition", "no numbers on outbound trunk")
+            number = trunk.numbers[self._ids.number(31) % len(trunk.numbers)]
+        order = DialRequest(
+            request, trunk, number, context.wait, claims.api_key, context.request_id
+        )
+        return await self._telephony.dial(order)
+
+    def _trunk(self, request: proto.CreateSIPParticipantRequest) -> SIPOutboundTrunkInfo:
+        """The stored trunk wins over the inline one, whose from_host fills a gap."""
+        inline = request.trunk
+        if not request.sip_trunk_id:
+            return SIPOutboundTrunkInfo(
+                address=inline.hostname,
+                destination_country=inline.destination_country,
+                transport=inline.transport,
+                auth_username=inline.auth_username,
+                auth_password=inline.auth_password,
+                headers_to_attributes=inline.headers_to_attributes,
+                attributes_to_headers=inline.attributes_to_headers,
+                from_host=inline.from_host,
+            )
+        stored = self._book.outbound_trunk(request.sip_trunk_id)
+        if stored is None:
+            raise trunk_missing()
+        if stored.from_host or not inline.from_host:
+            return stored
+        trunk = SIPOutboundTrunkInfo()
+        trunk.CopyFrom(stored)
+        trunk.from_host = inline.from_host
+        return trunk
+
+    def _audit(self, now: float, order: TransferRequest, transfer_id: str) -> None:
+        """A request that never became a transfer leaves no line."""
+        if transfer_id:
+            what = f"{order.room}/{order.identity} to {order.target}"
+            self._store.write_soon(AddAudit(now, order.api_key, "transfer", transfer_id, what))

@@ -1,0 +1,96 @@
+"""`GET /hookflash/transfers…` and `GET /hookflash/calls…`: what is stored of them, as JSON
+(transfer.md §7, calls.md §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..access.grants import Claims, need_room_admin, need_sip_admin, need_sip_call
+from ..adapters.store import Store
+from ..adapters.store_records import call_dict, transfer_dict
+from ..adapters.store_sql import Page
+from ..base.errors import ApiError
+from ..twirp.errors import body as error_body
+from ..twirp.errors import http_status
+
+CLAIMS = "hookflash.claims"
+"""Where the app puts the verified claims into the ASGI scope."""
+DEFAULT_LIMIT = 100
+
+Answer = Callable[[Request, Claims | None], Awaitable[Any]]
+
+
+class Records:
+    """Needs sip.call and roomAdmin of the room; without a room, sip.call and sip.admin."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def routes(self) -> list[Route]:
+        """For Starlette."""
+        return [
+            Route("/hookflash/transfers", _endpoint(self.transfers)),
+            Route("/hookflash/transfers/{transfer_id}", _endpoint(self.transfer)),
+            Route("/hookflash/calls", _endpoint(self.calls)),
+            Route("/hookflash/calls/{call_id}", _endpoint(self.call)),
+        ]
+
+    async def transfers(self, request: Request, claims: Claims | None) -> Any:
+        """Newest first: `{"transfers": […]}`."""
+        page = _page(request, claims)
+        found = await self._store.transfers(page)
+        return {"transfers": [transfer_dict(record) for record in found]}
+
+    async def transfer(self, request: Request, claims: Claims | None) -> Any:
+        """One transfer."""
+        need_sip_call(claims)
+        record = await self._store.transfer(request.path_params["transfer_id"])
+        if record is None:
+            raise ApiError("not_found", "transfer does not exist")
+        need_room_admin(claims, record.room)
+        return transfer_dict(record)
+
+    async def calls(self, request: Request, claims: Claims | None) -> Any:
+        """Newest first: `{"calls": […]}`."""
+        page = _page(request, claims)
+        return {"calls": [call_dict(record) for record in await self._store.calls(page)]}
+
+    async def call(self, request: Request, claims: Claims | None) -> Any:
+        """One call."""
+        need_sip_call(claims)
+        record = await self._store.call(request.path_params["call_id"])
+        if record is None:
+            raise ApiError("not_found", "call does not exist")
+        need_room_admin(claims, record.room)
+        return call_dict(record)
+
+
+def _page(request: Request, claims: Claims | None) -> Page:
+    query = request.query_params
+    need_sip_call(claims)
+    room = query.get("room") or None
+    if room is None:
+        need_sip_admin(claims)
+    else:
+        need_room_admin(claims, room)
+    limit = query.get("limit") or str(DEFAULT_LIMIT)
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 10 and int(limit)):
+        raise ApiError("invalid_argument", "limit must be a positive number")
+    return Page(room, int(limit), query.get("before", ""))
+
+
+def _endpoint(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return JSONResponse(await answer(request, request.scope.get(CLAIMS)))
+        except ApiError as error:
+            return Response(
+                error_body(error), http_status(error.code), media_type="application/json"
+            )
+
+    return endpoint

@@ -1,0 +1,126 @@
+"""The Twirp routes: from an HTTP request to a method of a service, and back (facts §1).
+
+This is the way of every API call, so it is one callable: a dictionary finds the method by the
+exact path, and nothing is worked out twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from ..access.grants import Claims
+from ..base.errors import ApiError
+from ..twirp.codec import PROTOBUF, JsonWriter, content_kind, decode
+from ..twirp.errors import body as error_body
+from ..twirp.errors import http_status
+from .asgi import JSON, TEXT, Disconnected, Headers, Receive, Send, TooLarge, read_body, respond
+from .backend import unimplemented
+from .context import Context, Method, Service
+
+PREFIX = "/twirp/"
+NOT_FOUND = b"404 page not found\n"
+UNIMPLEMENTED = ("Egress", "Ingress", "Connector", "AgentSimulation", "CloudAgent")
+"""Services that LiveKit has and Hookflash has not: 501, not 404."""
+
+_log = structlog.get_logger("api")
+
+
+class TwirpRoutes:
+    """All services. `clock` gives seconds since the epoch."""
+
+    def __init__(self, services: Iterable[Service], clock: Callable[[], float]) -> None:
+        known = [*services, *(Service(f"livekit.{name}", None) for name in UNIMPLEMENTED)]
+        self._services = {service.name: service for service in known}
+        self._methods = {
+            f"{PREFIX}{service.name}/{name}": method
+            for service in known
+            for name, method in (service.methods or {}).items()
+        }
+        self._clock = clock
+        self._json = JsonWriter()
+
+    async def answer(
+        self,
+        http_method: str,
+        path: str,
+        headers: Headers,
+        claims: Claims | None,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer a request whose path begins with `/twirp/` and whose token, if any, is good."""
+        try:
+            kind, reply = await self._reply(http_method, path, headers, claims, receive)
+        except ApiError as error:
+            await respond(send, http_status(error.code), JSON, error_body(error))
+        except TooLarge:
+            await respond(send, 413, TEXT, b"request body too large")
+        except _UnknownService:
+            await respond(send, 404, TEXT, NOT_FOUND)
+        except Exception:  # noqa: BLE001  # a bug of ours: logged, and told as LiveKit tells a panic
+            _log.exception("request_failed", method=http_method, path=path)
+            failure = ApiError("internal", "Internal service panic")
+            await respond(send, 500, JSON, error_body(failure))
+        else:
+            await respond(send, 200, kind, reply)
+
+    async def _reply(
+        self,
+        http_method: str,
+        path: str,
+        headers: Headers,
+        claims: Claims | None,
+        receive: Receive,
+    ) -> tuple[bytes, bytes]:
+        method = self._methods.get(path)
+        if method is None or http_method != "POST":
+            method = self._route(http_method, path)
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        kind = content_kind(content_type)
+        if not kind:
+            raise _bad_route(f'unexpected Content-Type: "{content_type}"', http_method, path)
+        try:
+            body = await read_body(receive, headers)
+        except Disconnected:
+            raise ApiError("malformed", "failed to read request body") from None
+        request = decode(kind, body, method.request_type)
+        context = Context(
+            claims,
+            self._clock(),
+            _wait(headers.get(b"x-twirp-timeout-ms", b"")),
+            headers.get(b"x-livekit-request-id", b"").decode("latin-1"),
+        )
+        answer = await method.handler(context, request)
+        if kind == PROTOBUF:
+            return b"application/protobuf", answer.SerializeToString()
+        return JSON, self._json.encode(answer)
+
+    def _route(self, http_method: str, path: str) -> Method:
+        """The rare ways: a wrong method or path, or a service that is not there."""
+        name, _, method_name = path.removeprefix(PREFIX).partition("/")
+        service = self._services.get(name)
+        if service is None:
+            raise _UnknownService
+        if http_method != "POST":
+            text = f'unsupported method "{http_method}" (only POST is allowed)'
+            raise _bad_route(text, http_method, path)
+        if service.methods is None and method_name:
+            raise unimplemented(f"{name.removeprefix('livekit.')}.{method_name}")
+        raise _bad_route(f'no handler for path "{path}"', http_method, path)
+
+
+class _UnknownService(Exception):  # noqa: N818  # never leaves this file
+    """Answered as any other unknown path."""
+
+
+def _bad_route(text: str, http_method: str, path: str) -> ApiError:
+    return ApiError("bad_route", text, {"twirp_invalid_route": f"{http_method} {path}"})
+
+
+def _wait(milliseconds: bytes) -> float | None:
+    """Seconds of X-Twirp-Timeout-Ms; None where it is absent, no number or not positive."""
+    if not milliseconds.isdigit() or len(milliseconds) > 12:
+        return None
+    return int(milliseconds) / 1000 or None

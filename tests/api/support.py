@@ -1,0 +1,214 @@
+"""The API in process: an ASGI client, and a telephone exchange that only takes notes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+from livekit.protocol.sip import SIPParticipantInfo
+
+from hookflash.adapters.store import Store
+from hookflash.api.app import ApiApp, ApiParts, make_app
+from hookflash.api.backend import TelephonyBase, no_sip_session
+from hookflash.base.ids import Ids
+from hookflash.calls.attributes import CALL_ID
+from hookflash.calls.records import TransferRecord
+from hookflash.calls.trunks import TrunkBook
+from hookflash.ports import DialRequest, TransferRequest
+from hookflash.rooms.events import RoomEvent
+from hookflash.rooms.registry import Rooms
+
+KEY, SECRET = "devkey", "secretsecretsecretsecretsecretsecret"
+GRANTS = {
+    "video": {"roomCreate": True, "roomList": True, "roomAdmin": True},
+    "sip": {"admin": True, "call": True},
+}
+
+
+class FakeTelephony(TelephonyBase):
+    """Takes notes; every transfer of a participant with a call succeeds."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self.events: list[RoomEvent] = []
+        self.transfers: list[TransferRequest] = []
+        self.dials: list[DialRequest] = []
+        self.fault: Exception | None = None
+
+    def tell(self, events: Iterable[RoomEvent]) -> None:
+        self.events += events
+
+    async def transfer(self, request: TransferRequest) -> TransferRecord:
+        participant = self._rooms.find(request.room, request.identity)
+        if CALL_ID not in participant.attributes:
+            raise no_sip_session()
+        self.transfers.append(request)
+        if self.fault is not None:
+            raise self.fault
+        return TransferRecord(
+            f"STR_{len(self.transfers)}",
+            participant.attributes[CALL_ID],
+            request.room,
+            request.identity,
+            request.target,
+            request.target,
+            request.api_key,
+            request.request_id,
+            1.0,
+            verdict="succeeded",
+        )
+
+    async def dial(self, request: DialRequest) -> SIPParticipantInfo:
+        self.dials.append(request)
+        return await super().dial(request)
+
+
+@dataclass
+class Answer:
+    """One HTTP response."""
+
+    status: int = 0
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get(b"content-type", b"").decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def sign(grants: Mapping[str, object], **claims: object) -> str:
+    """A token of the server's own key, as the SDKs make it."""
+    payload = {"iss": KEY, "sub": "", "exp": int(time.time()) + 600, **grants, **claims}
+    return jwt.encode(payload, SECRET, algorithm="HS256")
+
+
+def all_grants(room: str = "") -> dict[str, Any]:
+    """Every grant, roomAdmin for `room`."""
+    return {"video": {**GRANTS["video"], "room": room}, "sip": GRANTS["sip"]}
+
+
+class Client:
+    """Calls an ASGI app on its own event loop."""
+
+    def __init__(self, app: ApiApp, runner: asyncio.Runner, parts: ApiParts) -> None:
+        self.app = app
+        self.runner = runner
+        self.parts = parts
+        assert isinstance(parts.telephony, FakeTelephony)
+        self.telephony = parts.telephony
+
+    def http(
+        self,
+        method: str,
+        path: str,
+        body: bytes | list[bytes] = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request; a list comes as several pieces of the body."""
+        return self.runner.run(self.ahttp(method, path, body, headers))
+
+    async def ahttp(
+        self,
+        method: str,
+        path: str,
+        body: bytes | list[bytes] = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """The same inside the loop."""
+        pieces = body if isinstance(body, list) else [body]
+        path, _, query = path.partition("?")
+        lines = [(k.lower().encode(), v.encode("latin-1")) for k, v in (headers or {}).items()]
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": lines,
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 7880),
+        }
+        waiting = iter(pieces)
+        left = len(pieces)
+        answer = Answer()
+
+        async def receive() -> dict[str, Any]:
+            nonlocal left
+            left -= 1
+            piece = next(waiting, None)
+            if piece is None:
+                return {"type": "http.disconnect"}
+            return {"type": "http.request", "body": piece, "more_body": left > 0}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                answer.status = message["status"]
+                answer.headers = dict(message["headers"])
+            else:
+                answer.body += message.get("body", b"")
+
+        await self.app(scope, receive, send)
+        return answer
+
+    def call(
+        self,
+        method: str,
+        request: Mapping[str, object] | None = None,
+        *,
+        room: str = "",
+        grants: Mapping[str, object] | None = None,
+        service: str = "SIP",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """A Twirp call in JSON with all grants, or with `grants`."""
+        return self.runner.run(
+            self.acall(method, request, room=room, grants=grants, service=service, headers=headers)
+        )
+
+    async def acall(
+        self,
+        method: str,
+        request: Mapping[str, object] | None = None,
+        *,
+        room: str = "",
+        grants: Mapping[str, object] | None = None,
+        service: str = "SIP",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """The same inside the loop."""
+        token = sign(all_grants(room) if grants is None else grants)
+        lines = {
+            "content-type": "application/json",
+            "authorization": f"Bearer {token}",
+            **(headers or {}),
+        }
+        body = json.dumps(request or {}).encode()
+        return await self.ahttp("POST", f"/twirp/livekit.{service}/{method}", body, lines)
+
+
+@contextmanager
+def api(**settings: Any) -> Iterator[Client]:
+    """A whole API with an empty store in memory."""
+    ids = Ids(random.Random(7))
+    store = Store()
+    store.start()
+    rooms = Rooms(ids)
+    parts = ApiParts(TrunkBook(), store, rooms, ids, FakeTelephony(rooms), time.time, {KEY: SECRET})
+    with asyncio.Runner() as runner:
+        yield Client(make_app(parts, **settings), runner, parts)
+        runner.run(store.close())
