@@ -19,7 +19,7 @@ from .adapters.sip_sockets import SipSockets, TlsFiles
 from .adapters.store import Store
 from .adapters.stun import external_ip
 from .adapters.webhooks import WebhookSender
-from .api.app import build_api
+from .api.app import ApiParts, make_app
 from .base.ids import Ids
 from .calls.admission import Admission, AdmissionSettings
 from .calls.limits import InviteRate, Shield
@@ -190,15 +190,19 @@ class Server:
     async def _listen(self) -> None:
         settings = self.settings
         keys = {key: secret.get_secret_value() for key, secret in settings.keys.items()}
-        app = build_api(
-            keys=keys,
-            telephony=ExchangeTelephony(self.exchange),
+        parts = ApiParts(
             book=self.book,
-            rooms=self.rooms,
             store=self.store,
-            clock=self._clock,
+            rooms=self.rooms,
             ids=self._ids,
+            telephony=ExchangeTelephony(self.exchange),
+            clock=self._clock.now,
+            keys=keys,
+        )
+        app = make_app(
+            parts,
             hide_passwords=settings.sip.hide_passwords,
+            healthy=lambda: not self.exchange.parts.board.stopping,
         )
         await self._http.start(app, settings.bind_addresses, settings.port)
         await self._http.start_metrics(self.metrics.page, settings.metrics.bind)
