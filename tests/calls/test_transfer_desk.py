@@ -139,7 +139,9 @@ def test_a_second_request_for_the_same_target_joins_the_one_refer() -> None:
     assert second is not None
     assert first.record == second.record == bench.record("STR_1")
     assert first.error is not None
-    assert first.error is second.error
+    assert second.error is not None
+    assert (first.error.code, first.error.meta) == (second.error.code, second.error.meta)
+    assert first.error is not second.error, "each waiter raises an exception of its own"
     assert len(bench.all(SendRefer)) == 1
     assert bench.all(PlayTone) == []
 

@@ -156,8 +156,9 @@ class TransferBook:
             referral.become(ReferralState.CLOSED)
         effects = self.changed(transfer, "ended")
         record = transfer.record()
-        refusal = answers.failure(record)
-        effects += [TransferAnswered(ticket, record, refusal) for ticket in transfer.tickets]
+        effects += [
+            TransferAnswered(ticket, record, answers.failure(record)) for ticket in transfer.tickets
+        ]
         transfer.tickets.clear()
         if self.tone and verdict != "succeeded":
             self.tone = False
