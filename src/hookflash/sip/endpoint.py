@@ -96,13 +96,9 @@ class Endpoint:
             return out
         try:
             match = server_key(message)
-        except SipError as error:
-            self._refuse(now, message, flow, error, out)
-            return out
-        known = self._servers.get(match)
-        if known is not None and self._absorbed(now, known, message, out):
-            return out
-        try:
+            known = self._servers.get(match)
+            if known is not None and self._absorbed(now, known, message, out):
+                return out
             check_request(message)
         except SipError as error:
             self._refuse(now, message, flow, error, out)
