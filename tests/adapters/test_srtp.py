@@ -1,0 +1,55 @@
+"""calls.md §3, row *encryption*."""
+
+from __future__ import annotations
+
+import pytest
+
+from hookflash.adapters.srtp import SUITES, SrtpSession
+from hookflash.rtp.packet import RtpPacket
+from hookflash.rtp.rtcp import Report, encode_report
+from hookflash.sdp.plan import CryptoKey
+
+LENGTHS = {"AEAD_AES_128_GCM": 28, "AEAD_AES_256_GCM": 44}
+
+
+def keys(suite: str) -> tuple[CryptoKey, CryptoKey]:
+    length = LENGTHS.get(suite, 30)
+    return CryptoKey(suite, bytes(range(length))), CryptoKey(suite, bytes(range(50, 50 + length)))
+
+
+@pytest.mark.parametrize(
+    ("suite", "tag"),
+    [
+        ("AES_CM_128_HMAC_SHA1_80", 10),
+        ("AES_CM_128_HMAC_SHA1_32", 4),
+        ("AEAD_AES_128_GCM", 16),
+        ("AEAD_AES_256_GCM", 16),
+    ],
+)
+def test_there_and_back(suite: str, tag: int) -> None:
+    assert suite in SUITES
+    one, two = keys(suite)
+    ours, theirs = SrtpSession(one, two), SrtpSession(two, one)
+    plain = RtpPacket(0, 1, 160, 9, bytes(160)).encode()
+    secret = ours.protect(plain)
+    assert len(secret) == len(plain) + tag
+    assert theirs.unprotect(secret) == plain
+    assert theirs.unprotect(secret) is None, "replayed"
+    assert theirs.unprotect(plain) is None
+    assert theirs.unprotect(b"") is None
+    assert theirs.failed == 3
+    report = encode_report(Report(9), "x")
+    hidden = ours.protect_rtcp(report)
+    assert theirs.unprotect_rtcp(hidden) == report
+    assert theirs.unprotect_rtcp(report) is None
+
+
+def test_each_direction_has_its_own_key() -> None:
+    one, two = keys(SUITES[0])
+    ours = SrtpSession(one, two)
+    assert ours.unprotect(ours.protect(RtpPacket(0, 1, 160, 9, b"x").encode())) is None
+
+
+def test_another_suite() -> None:
+    with pytest.raises(KeyError):
+        SrtpSession(CryptoKey("F8_128_HMAC_SHA1_80", bytes(30)), keys(SUITES[0])[1])

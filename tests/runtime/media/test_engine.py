@@ -1,0 +1,162 @@
+"""The engine: ports, the tick, reports, and one call on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+import uvloop
+
+from hookflash.adapters.clock import SystemClock
+from hookflash.base.ids import Ids
+from hookflash.rtp.packet import RtpPacket, parse
+from hookflash.rtp.rtcp import Report, parse_compound
+from hookflash.runtime.media.engine import MediaEngine, MediaEngineSettings
+from hookflash.runtime.media.events import FirstPacket, MediaEvent
+from hookflash.runtime.media.ports import NoPorts
+from hookflash.sdp.plan import Codec, MediaPlan
+from hookflash.testing.media import Studio
+
+
+@pytest.fixture
+def studio() -> Iterator[Studio]:
+    studio = Studio(MediaEngineSettings(rtp_port=(10000, 10005)))
+    yield studio
+    studio.close()
+
+
+def test_all_ports_in_use(studio: Studio) -> None:
+    phones = [studio.phone() for _ in range(3)]
+    assert [phone.pair.port for phone in phones] == [10000, 10002, 10004]
+    with pytest.raises(NoPorts):
+        studio.phone()
+    phones[1].stream.close()
+    with pytest.raises(NoPorts):
+        studio.phone()
+    studio.clock.advance(2)
+    assert studio.engine.free_ports == 1
+    assert studio.phone().pair.port == 10002
+
+
+def test_a_port_of_another_process_is_passed_over(studio: Studio) -> None:
+    studio.busy_ports = {10000}
+    assert studio.phone().pair.port == 10002
+    studio.busy_ports = {10000, 10004}
+    with pytest.raises(NoPorts):
+        studio.phone()
+
+
+def test_reports_go_out_every_five_seconds_on_hold_too(studio: Studio) -> None:
+    ann = studio.phone()
+    ann.say()
+    ann.stream.apply(studio.plan(ann, send=False, receive_audio=False))
+    studio.tick(1000)
+    assert len(ann.pair.reports) == 4
+    (data, address) = ann.pair.reports[0]
+    assert address == (ann.address[0], ann.address[1] + 1)
+    (report,) = parse_compound(data)
+    assert isinstance(report, Report)
+    assert report.sender is None
+    assert report.blocks[0].ssrc == ann.ssrc
+
+
+def test_reports_share_the_port_if_that_was_agreed(studio: Studio) -> None:
+    ann = studio.phone(rtcp_mux=True)
+    studio.tick(250)
+    reports = [data for data, _ in ann.pair.sent if 192 <= data[1] <= 223]
+    assert len(reports) == 1
+    assert ann.pair.reports == []
+
+
+def test_reports_follow_the_media_to_a_latched_address(studio: Studio) -> None:
+    ann = studio.phone(remote=("192.168.0.9", 4000))
+    ann.address = ("9.9.9.9", 5000)
+    for _ in range(260):
+        ann.say()
+        studio.tick()
+    assert ann.pair.reports[-1][1] == ("9.9.9.9", 5001)
+
+
+def test_rtcp_that_comes_is_read(studio: Studio) -> None:
+    ann, bob = studio.phone(rtcp_mux=True), studio.phone()
+    studio.tick(250)
+    report = next(data for data, _ in ann.pair.sent if 192 <= data[1] <= 223)
+    ann.pair.deliver(report, ann.address)
+    ann.pair.deliver(report, ann.address, rtcp=True)
+    bob.stream._rtcp_readable()
+    assert ann.stream.last_packet_at is None, "RTCP is no media"
+    assert ann.events == []
+
+
+def test_many_rooms_share_one_pass(studio: Studio) -> None:
+    studio = Studio()
+    rooms = [[studio.phone(room=f"r{n}") for _ in range(3)] for n in range(5)]
+    for tick in range(12):
+        for number, room in enumerate(rooms):
+            for phone in room:
+                phone.say(bytes([0xB0 + number + tick % 2]) * 160)
+        studio.tick()
+    for number, room in enumerate(rooms):
+        for phone in room:
+            assert len(phone.heard) == 12
+            assert phone.heard[-1].payload != rooms[number - 1][0].heard[-1].payload
+    studio.close()
+
+
+class Softphone(asyncio.DatagramProtocol):
+    """A real socket that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.packets: asyncio.Queue[bytes] = asyncio.Queue()
+        self.transport: asyncio.DatagramTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.packets.put_nowait(data)
+
+
+async def _call(ip: str) -> None:
+    loop = asyncio.get_running_loop()
+    engine = MediaEngine(
+        clock=SystemClock(),
+        loop=loop,
+        settings=MediaEngineSettings(rtp_port=(31000, 31999)),
+        ids=Ids(random.Random(2)),
+    )
+    await engine.start()
+    codec = Codec("PCMU", 0, 8000)
+    phones = []
+    told: list[MediaEvent] = []
+    for number in range(2):
+        transport, phone = await loop.create_datagram_endpoint(Softphone, local_addr=(ip, 0))
+        own: tuple[str, int] = transport.get_extra_info("sockname")[:2]
+        stream = engine.open(f"leg{number}", ip, ip, told.append)
+        stream.apply(MediaPlan(own, (own[0], own[1] + 1), codec, {0: codec}))
+        engine.bridge("room").add(stream)
+        phones.append((phone, (ip, stream.local.port)))
+    (ann, to_ann), (bob, _) = phones
+    ann.transport.sendto(RtpPacket(0, 1, 1, 5, b"\x33" * 160).encode(), to_ann)
+    heard = parse(await bob.packets.get())
+    while heard.payload != b"\x33" * 160:  # silence until then
+        heard = parse(await bob.packets.get())
+    assert FirstPacket() in told
+    assert parse(await ann.packets.get()).payload == b"\xff" * 160
+    await engine.stop()
+    assert engine.streams == []
+    for phone, _ in phones:
+        phone.transport.close()
+    for port in (to_ann[1], to_ann[1] + 1):
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as again:
+            again.bind((ip, port))
+
+
+@pytest.mark.parametrize("ip", ["127.0.0.1", "::1"])
+def test_a_call_on_real_sockets(ip: str) -> None:
+    uvloop.run(_call(ip))

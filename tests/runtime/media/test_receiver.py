@@ -1,0 +1,295 @@
+"""What comes in: calls.md §3, rows *receiving*, *codecs*, *DTMF in*."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hookflash.audio.dtmf_tones import digit_tone
+from hookflash.audio.g711 import encode
+from hookflash.rtp.packet import RtpPacket
+from hookflash.runtime.media.engine import MediaEngineSettings
+from hookflash.runtime.media.events import Digit, FirstPacket, LatchedAddress
+from hookflash.testing.media import EVENT_TYPE, Studio, TablePhone
+
+STRANGER = ("203.0.113.9", 7777)
+
+
+@pytest.fixture
+def studio() -> Iterator[Studio]:
+    studio = Studio()
+    yield studio
+    studio.close()
+
+
+def talk(phone: TablePhone, count: int, studio: Studio) -> None:
+    for _ in range(count):
+        phone.say()
+        studio.tick()
+
+
+def digits(phone: TablePhone) -> list[Digit]:
+    return [item for item in phone.events if isinstance(item, Digit)]
+
+
+def test_the_first_packet_is_told_once(studio: Studio) -> None:
+    ann = studio.phone()
+    assert ann.stream.last_packet_at is None
+    talk(ann, 10, studio)
+    ann.stream.apply(studio.plan(ann, remote=("198.51.100.77", 9)))
+    talk(ann, 10, studio)
+    assert ann.events.count(FirstPacket()) == 1
+
+
+def test_last_packet_at_follows_every_packet(studio: Studio) -> None:
+    ann = studio.phone()
+    talk(ann, 10, studio)
+    ann.say()
+    assert ann.stream.last_packet_at == studio.clock.now()
+
+
+def test_payload_types_that_were_not_agreed_are_dropped(studio: Studio) -> None:
+    ann, bob = studio.phone(), studio.phone()
+    ann.speak(RtpPacket(3, 1, 1, 1, bytes(33)))
+    assert ann.events == []
+    assert bob.heard == []
+    assert ann.stream.last_packet_at is None
+    assert ann.stream.receiver.refused == 1
+
+
+def test_five_packets_latch_a_source(studio: Studio) -> None:
+    ann, bob = studio.phone(), studio.phone()
+    for number in range(4):
+        ann.speak(RtpPacket(0, number, 160 * number, 5, bytes(160)), STRANGER)
+    assert len(bob.heard) == 4, "any source at first"
+    ann.say()
+    assert len(bob.heard) == 5
+    talk(ann, 5, studio)
+    before = len(bob.heard)
+    for number in range(4, 10):
+        ann.speak(RtpPacket(0, number, 160 * number, 5, bytes(160)), STRANGER)
+    assert len(bob.heard) == before, "a stranger is dropped"
+
+
+def test_after_two_silent_seconds_another_may_latch(studio: Studio) -> None:
+    ann, bob = studio.phone(), studio.phone()
+    talk(ann, 10, studio)
+    studio.clock.advance(1.9)
+    ann.speak(RtpPacket(0, 1, 160, 5, bytes(160)), STRANGER)
+    assert len(bob.heard) == 10
+    studio.clock.advance(0.2)
+    for number in range(2, 10):
+        ann.speak(RtpPacket(0, number, 160 * number, 5, bytes(160)), STRANGER)
+    assert len(bob.heard) == 18
+    assert LatchedAddress(STRANGER) in ann.events
+    ann.say()
+    assert len(bob.heard) == 18, "now the first one is the stranger"
+
+
+def test_a_reinvite_with_a_new_address_resets_the_latch(studio: Studio) -> None:
+    ann, bob = studio.phone(), studio.phone()
+    talk(ann, 10, studio)
+    ann.stream.apply(studio.plan(ann, remote=STRANGER))
+    for number in range(10):
+        ann.speak(RtpPacket(0, number, 160 * number, 5, bytes(160)), STRANGER)
+    assert len(bob.heard) == 20
+    ann.stream.apply(studio.plan(ann, remote=STRANGER))
+    ann.say()
+    assert len(bob.heard) == 20, "the same address again changes nothing"
+
+
+def test_sends_to_the_sdp_address(studio: Studio) -> None:
+    ann = studio.phone()
+    studio.tick(3)
+    assert {address for _, address in ann.pair.sent} == {ann.address}
+
+
+def test_sends_to_the_source_when_the_sdp_address_says_nothing_for_a_second(
+    studio: Studio,
+) -> None:
+    ann = studio.phone(remote=("8.8.8.8", 4000))
+    ann.address = ("9.9.9.9", 5000)
+    talk(ann, 20, studio)
+    assert {address for _, address in ann.pair.sent} == {("8.8.8.8", 4000)}
+    talk(ann, 60, studio)
+    assert ann.pair.sent[-1][1] == ("9.9.9.9", 5000)
+
+
+def test_a_private_sdp_address_gives_way_as_soon_as_a_source_is_latched(studio: Studio) -> None:
+    ann = studio.phone(remote=("192.168.1.20", 4000))
+    ann.address = ("9.9.9.9", 5000)
+    talk(ann, 7, studio)
+    assert ann.pair.sent[-1][1] == ("9.9.9.9", 5000)
+    assert LatchedAddress(("9.9.9.9", 5000)) in ann.events
+
+
+@pytest.mark.parametrize(
+    ("symmetric", "target"), [("never", ("192.168.1.20", 4000)), ("always", ("9.9.9.9", 5000))]
+)
+def test_symmetric_rtp_never_and_always(symmetric: str, target: tuple[str, int]) -> None:
+    studio = Studio(MediaEngineSettings(symmetric_rtp=symmetric))  # type: ignore[arg-type]
+    ann = studio.phone(remote=("192.168.1.20" if symmetric == "never" else "8.8.8.8", 4000))
+    ann.address = ("9.9.9.9", 5000)
+    talk(ann, 100 if symmetric == "never" else 7, studio)
+    assert ann.pair.sent[-1][1] == target
+    studio.close()
+
+
+def test_names_in_sdp_are_never_resolved_by_the_socket(studio: Studio) -> None:
+    ann = studio.phone(remote=("pbx.example.com", 4000))
+    studio.tick(5)
+    assert ann.pair.sent == []
+
+
+def test_comfort_noise_is_silence_that_counts_as_media(studio: Studio) -> None:
+    ann, bob = studio.phone(comfort_noise=frozenset({13})), studio.phone()
+    ann.speak(RtpPacket(13, 5, 5, 5, b"\x40"))
+    assert ann.stream.last_packet_at == studio.clock.now()
+    assert bob.heard == []
+    assert FirstPacket() in ann.events
+
+
+def test_header_extensions_and_padding_do_not_reach_the_other_phone(studio: Studio) -> None:
+    ann, bob = studio.phone(), studio.phone()
+    plain = RtpPacket(0, 1, 1, 1, b"\x11" * 160).encode()
+    extended = bytes([0xB1]) + plain[1:12] + bytes(4) + b"\xbe\xde\x00\x01abcd" + plain[12:]
+    ann.pair.deliver(extended + b"\x00\x00\x03", ann.address)
+    assert bob.heard[0].payload == b"\x11" * 160
+    assert bob.pair.sent[0][0][0] == 0x80
+
+
+def test_statistics(studio: Studio) -> None:
+    ann = studio.phone()
+    for number in range(100):
+        if number % 10 != 5:
+            ann.speak(RtpPacket(0, 65500 + number & 0xFFFF, 160 * number, 5, bytes(160)))
+        studio.tick()
+    stats = ann.stream.stats()
+    assert stats.packets_received == 90
+    assert stats.packets_lost == 10
+    assert stats.codec == "PCMU"
+    assert stats.jitter_ms < 0.1
+    assert stats.packets_sent == 100
+    ann.ssrc = 6
+    ann.sequence = 9
+    talk(ann, 5, studio)
+    assert ann.stream.stats().packets_received == 95
+    assert ann.stream.stats().packets_lost == 10
+
+
+def test_jitter_is_measured(studio: Studio) -> None:
+    ann = studio.phone()
+    for number in range(300):
+        ann.say()
+        studio.clock.advance(0.01 if number % 2 else 0.03)
+    assert ann.stream.stats().jitter_ms == pytest.approx(10, rel=0.1)
+
+
+# --- digits ---------------------------------------------------------------------------------------
+
+
+def event(phone: TablePhone, digit: int, duration: int, *, end: bool = False) -> None:
+    payload = bytes([digit, 0x8A if end else 0x0A]) + duration.to_bytes(2, "big")
+    phone.speak(RtpPacket(EVENT_TYPE, phone.sequence, phone.timestamp, phone.ssrc, payload))
+    phone.sequence += 1
+
+
+def test_an_event_is_told_once_whatever_is_repeated(studio: Studio) -> None:
+    ann = studio.phone()
+    ann.say()
+    for step in range(1, 11):
+        event(ann, 10, 160 * step)
+        event(ann, 10, 160 * step)
+        studio.tick()
+    for _ in range(3):
+        event(ann, 10, 1760, end=True)
+    assert digits(ann) == [Digit("*", 220)]
+    studio.tick(20)
+    assert digits(ann) == [Digit("*", 220)]
+
+
+@pytest.mark.parametrize("kept", range(13))
+def test_an_event_of_which_one_packet_arrives(studio: Studio, kept: int) -> None:
+    ann = studio.phone()
+    ann.say()
+    for step in range(1, 14):
+        if step - 1 == kept:
+            event(ann, 3, min(160 * step, 1600), end=step > 10)
+        else:
+            ann.sequence += 1
+        studio.tick()
+    studio.tick(10)
+    assert [item.digit for item in digits(ann)] == ["3"]
+
+
+def test_letters_are_lower_case_and_flash_is_no_digit(studio: Studio) -> None:
+    ann = studio.phone()
+    ann.say()
+    for code in (12, 15, 16):
+        event(ann, code, 800, end=True)
+        ann.timestamp += 800
+    assert [item.digit for item in digits(ann)] == ["a", "d"]
+
+
+def test_a_cut_event_is_counted_and_ignored(studio: Studio) -> None:
+    ann = studio.phone()
+    ann.say()
+    ann.speak(RtpPacket(EVENT_TYPE, ann.sequence, 1, ann.ssrc, b"\x05"))
+    assert digits(ann) == []
+    assert ann.stream.receiver.unreadable == 1
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "G722"])
+def test_inband_digits_where_no_event_was_agreed(studio: Studio, codec: str) -> None:
+    ann = studio.phone(codec, dtmf_receive=frozenset())  # type: ignore[arg-type]
+    _bob = studio.phone(codec)  # type: ignore[arg-type]
+    rate = 8000 if codec == "PCMU" else 16000
+    line = np.concatenate([np.zeros(rate // 10, np.int16), digit_tone("8", 100, rate)])
+    line = np.concatenate([line, np.zeros(rate // 5, np.int16)])
+    from hookflash.audio.codecs import make_codec
+
+    voice = make_codec(codec)
+    for start in range(0, len(line), rate // 50):
+        ann.say(voice.encode(line[start : start + rate // 50]))
+        studio.tick()
+    (digit,) = digits(ann)
+    assert (digit.digit, digit.inband) == ("8", True)
+    assert digit.duration_ms == pytest.approx(100, abs=30)
+
+
+def test_no_inband_detection_beside_events(studio: Studio) -> None:
+    ann = studio.phone()
+    tone = np.concatenate([digit_tone("8", 100, 8000), np.zeros(1600, np.int16)])
+    for start in range(0, len(tone), 160):
+        ann.say(encode("PCMU", tone[start : start + 160]).tobytes())
+    assert digits(ann) == []
+
+
+def test_inband_detection_follows_a_change_of_codec(studio: Studio) -> None:
+    ann = studio.phone("PCMU", dtmf_receive=frozenset())
+    alaw = replace(ann.codec, name="PCMA", payload_type=8)
+    ann.stream.apply(studio.plan(ann, receive={0: ann.codec, 8: alaw}, dtmf_receive=frozenset()))
+    ann.codec = alaw
+    tone = np.concatenate([digit_tone("8", 100, 8000), np.zeros(1600, np.int16)])
+    for start in range(0, len(tone), 160):
+        ann.say(encode("PCMA", tone[start : start + 160]).tobytes())
+    assert [item.digit for item in digits(ann)] == ["8"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.binary(max_size=200) | st.tuples(st.integers(0, 0xFFFF), st.integers(0, 127))))
+def test_anything_may_come(items: list[bytes | tuple[int, int]]) -> None:
+    studio = Studio()
+    ann, _bob, _eve = studio.phone(rtcp_mux=True), studio.phone(), studio.phone()
+    for item in items:
+        if isinstance(item, bytes):
+            ann.pair.deliver(item, ann.address)
+        else:
+            ann.speak(RtpPacket(item[1], item[0], item[0] * 160, 3, b"\x05\x80\x01\x00"))
+        studio.tick()
+    studio.close()

@@ -1,0 +1,65 @@
+"""Concealment, prompts, jitter buffers by codec."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hookflash.audio.codecs import make_codec
+from hookflash.audio.goertzel import amplitude
+from hookflash.runtime.media.voice import (
+    Concealer,
+    Prompt,
+    WideVoice,
+    make_jitter,
+    silence_payload,
+)
+from hookflash.testing.media import CODECS
+
+
+def test_a_lost_sound_fades_within_60_ms() -> None:
+    good = np.full(160, 9000, np.int16)
+    concealer = Concealer()
+    frames = [good]
+    for _ in range(5):
+        frames.append(concealer.fill(frames[-1]))
+    line = np.concatenate(frames[1:]).astype(np.int32)
+    assert (np.diff(line) <= 0).all()
+    assert line[0] > 8900
+    assert line[3 * 160 - 1] < 100
+    assert not line[3 * 160 :].any()
+    concealer.count = 0
+    assert concealer.fill(good)[0] > 8900
+
+
+def test_a_prompt_ends_with_silence() -> None:
+    prompt = Prompt(np.ones(400, np.int16), 8000, None)
+    assert [int(prompt.frame(8000).sum()) for _ in range(3)] == [160, 160, 80]
+    assert prompt.over
+
+
+@pytest.mark.parametrize("name", ["PCMU", "PCMA", "G722", "opus"])
+def test_silence_is_silent(name: str) -> None:
+    payload = silence_payload(name)
+    assert payload
+    codec = make_codec(name)
+    heard = np.concatenate([codec.decode(payload) for _ in range(10)])
+    assert np.abs(heard).max() < 40
+
+
+@pytest.mark.parametrize("name", ["PCMU", "G722", "opus"])
+def test_through_jitter_buffer_and_voice(name: str) -> None:
+    codec = CODECS[name]  # type: ignore[index]
+    voice = WideVoice(codec, codec)
+    assert voice.fits(codec, codec)
+    assert not voice.fits(codec, CODECS["PCMA"])
+    jitter = make_jitter(codec)
+    out = []
+    for number in range(60):
+        time = (np.arange(320) + 320 * number) / 16000
+        payload = voice.encode((8000 * np.sin(2 * np.pi * 600 * time)).astype(np.int16))
+        if payload:
+            jitter.put(number * codec.clock // 50, payload, number * 0.02)
+        out.append(voice.decode(jitter.pull(number * 0.02 + 0.001)))
+    assert {len(frame) for frame in out} == {320}
+    assert amplitude(np.concatenate(out[40:]), 600, 16000) == pytest.approx(8000, rel=0.15)
