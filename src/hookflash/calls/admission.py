@@ -15,7 +15,10 @@ from ..base.errors import SipError
 from ..sip.digest import Accepted, Challenged, DigestServer
 from ..sip.message import Request, Response
 from ..sip.uri import Uri
+from .bodies import session_body
 from .dispatch import CallParties, Dispatch, dispatch, no_rule_text
+from .leg_core import unsupported
+from .leg_settings import ACCEPT
 from .limits import InviteRate, Shield
 from .trunks import TrunkBook
 
@@ -127,6 +130,9 @@ class Admission:
         full = self._over_limit(now, request, source, tag)
         if full is not None:
             return full
+        unfit = _unfit(request, tag)
+        if unfit is not None:
+            return unfit
         caller, host = caller_of(request)
         called = self._book.called_number(
             request.to.uri.number, request.uri.number if request.uri.is_sip else ""
@@ -207,6 +213,21 @@ class Admission:
         )
         first, attempt.challenged = not attempt.challenged, True
         return Refusal(response, "auth_challenged", trunk.sip_trunk_id, counts=first)
+
+
+def _unfit(request: Request, tag: str) -> Refusal | None:
+    """What no trunk could help: an extension or a body that we do not understand."""
+    lacking = unsupported(request)
+    if lacking:
+        response = Response.reply(request, 420, to_tag=tag, headers=(("Unsupported", lacking),))
+        return Refusal(response, "extension_unsupported", lacking)
+    try:
+        session_body(request)
+    except SipError as error:
+        accept = (("Accept", ACCEPT),) if error.status == 415 else ()
+        response = Response.reply(request, error.status, to_tag=tag, headers=accept)
+        return Refusal(response, "body_refused", error.text)
+    return None
 
 
 def caller_of(request: Request) -> tuple[str, str]:

@@ -1,0 +1,336 @@
+"""calls.md §1: called number, caller, trunk match, authentication, dispatch rule; §5: limits."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+from livekit.protocol.sip import (
+    SIPDispatchRule,
+    SIPDispatchRuleDirect,
+    SIPDispatchRuleIndividual,
+    SIPDispatchRuleInfo,
+    SIPInboundTrunkInfo,
+)
+
+from hookflash.base.ids import Ids
+from hookflash.calls.admission import (
+    TRY_MEMORY,
+    Admission,
+    AdmissionSettings,
+    CallPlan,
+    Refusal,
+    asserted_identity,
+    caller_of,
+)
+from hookflash.calls.limits import InviteRate, Shield
+from hookflash.calls.trunks import TrunkBook
+from hookflash.sip.digest import DigestClient, DigestServer
+from hookflash.sip.flow import Flow
+from hookflash.sip.message import Request
+
+CALLED, CALLER = "+15550000001", "+14150000001"
+SOURCE = "198.51.100.7"
+
+
+class Desk:
+    """An admission with one number and one rule, unless told otherwise."""
+
+    def __init__(
+        self,
+        *,
+        trunk: SIPInboundTrunkInfo | None = None,
+        rule: bool = True,
+        rate: int | None = 0,
+        **settings: bool | int,
+    ) -> None:
+        self.ids = Ids(random.Random(1))
+        self.book = TrunkBook()
+        self.book.put_inbound(
+            trunk or SIPInboundTrunkInfo(sip_trunk_id="ST_1", name="main", numbers=[CALLED])
+        )
+        if rule:
+            self.book.put_rule(
+                SIPDispatchRuleInfo(
+                    sip_dispatch_rule_id="SDR_1",
+                    rule=SIPDispatchRule(
+                        dispatch_rule_individual=SIPDispatchRuleIndividual(room_prefix="call-")
+                    ),
+                )
+            )
+        self.admission = Admission(
+            self.book,
+            self.ids,
+            DigestServer(b"k" * 32, self.ids),
+            AdmissionSettings(**settings),  # type: ignore[arg-type]
+            shield=Shield(lambda _ip: False),
+            rate=InviteRate(rate, lambda _ip: False),
+        )
+
+    def consider(self, request: Request | None = None, now: float = 100.0) -> CallPlan | Refusal:
+        flow = Flow("udp", ("192.0.2.1", 5060), (SOURCE, 5060))
+        return self.admission.consider(now, request or invite(), flow)
+
+    def admitted(self, request: Request | None = None, now: float = 100.0) -> CallPlan:
+        plan = self.consider(request, now)
+        assert isinstance(plan, CallPlan), plan
+        return plan
+
+    def refused(self, request: Request | None = None, now: float = 100.0) -> Refusal:
+        refusal = self.consider(request, now)
+        assert isinstance(refusal, Refusal), refusal
+        return refusal
+
+
+def invite(
+    headers: Sequence[tuple[str, str]] = (),
+    *,
+    to: str = f"<sip:{CALLED}@192.0.2.1>",
+    uri: str = f"sip:{CALLED}@192.0.2.1",
+    from_: str = f"<sip:{CALLER}@carrier.example>;tag=them",
+    cseq: int = 1,
+    call_id: str = "call@peer",
+    body: bytes = b"",
+) -> Request:
+    return Request(
+        "INVITE",
+        uri,
+        [
+            ("Via", f"SIP/2.0/UDP {SOURCE};branch=z9hG4bK{cseq}"),
+            ("From", from_),
+            ("To", to),
+            ("Call-ID", call_id),
+            ("CSeq", f"{cseq} INVITE"),
+            ("Contact", f"<sip:them@{SOURCE}>"),
+            *headers,
+        ],
+        body,
+    )
+
+
+def protected() -> SIPInboundTrunkInfo:
+    return SIPInboundTrunkInfo(
+        sip_trunk_id="ST_1", numbers=[CALLED], auth_username="bob", auth_password="zanzibar"
+    )
+
+
+def with_credentials(refusal: Refusal, password: str = "zanzibar", *, cseq: int = 2) -> Request:
+    request = invite(cseq=cseq)
+    headers = DigestClient("bob", password, Ids(random.Random(cseq))).answer(
+        request, refusal.response
+    )
+    assert headers
+    for name, value in headers:
+        request.headers.add(name, value)
+    return request
+
+
+# --- numbers and trunk ------------------------------------------------------------------------
+
+
+def test_a_call_to_a_trunks_number_is_admitted() -> None:
+    plan = Desk().admitted()
+    assert plan.trunk is not None
+    assert plan.parties.trunk_id == "ST_1"
+    assert (plan.parties.caller, plan.parties.called) == (CALLER, CALLED)
+    assert plan.dispatch.identity == f"sip_{CALLER}"
+    assert not plan.authenticated
+
+
+def test_a_call_that_no_trunk_matches_is_403_and_the_log_says_which_check_failed() -> None:
+    refusal = Desk().refused(invite(to="<sip:+19@192.0.2.1>", uri="sip:+19@192.0.2.1"))
+    assert refusal.response.status == 403
+    assert "ST_1" in refusal.text
+    assert "numbers" in refusal.text
+
+
+def test_accept_unmatched_restores_livekits_behaviour() -> None:
+    desk = Desk(accept_unmatched=True)
+    plan = desk.admitted(invite(to="<sip:+19@192.0.2.1>", uri="sip:+19@192.0.2.1"))
+    assert plan.trunk is None
+    assert plan.parties.trunk_id == ""
+
+
+def test_several_matching_trunks_are_500_and_the_log_names_both() -> None:
+    desk = Desk()
+    desk.book.put_inbound(
+        SIPInboundTrunkInfo(sip_trunk_id="ST_2", numbers=[CALLED], allowed_numbers=[CALLER])
+    )
+    refusal = desk.refused()
+    assert refusal.response.status == 500
+    assert "ST_1" in refusal.text
+    assert "ST_2" in refusal.text
+
+
+def test_the_request_uri_user_counts_when_nothing_names_the_to_user() -> None:
+    plan = Desk().admitted(invite(to="<sip:pilot@192.0.2.1>"))
+    assert plan.parties.called == CALLED
+
+
+def test_no_rule_is_404_never_silence() -> None:
+    refusal = Desk(rule=False).refused()
+    assert refusal.response.status == 404
+    assert "there is none" in refusal.text
+
+
+def test_the_rules_kind_decides_the_room() -> None:
+    desk = Desk(rule=False)
+    desk.book.put_rule(
+        SIPDispatchRuleInfo(
+            sip_dispatch_rule_id="SDR_2",
+            rule=SIPDispatchRule(dispatch_rule_direct=SIPDispatchRuleDirect(room_name="lobby")),
+        )
+    )
+    assert desk.admitted().dispatch.room == "lobby"
+
+
+# --- the caller -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "from_",
+    [
+        "<sip:anonymous@anonymous.invalid>;tag=a",
+        "<sip:Anonymous@carrier.example>;tag=a",
+        "<sip:carrier.example>;tag=a",
+        "<sip:+1@anonymous.invalid>;tag=a",
+    ],
+)
+def test_an_anonymous_caller_has_no_number(from_: str) -> None:
+    assert caller_of(invite(from_=from_))[0] == ""
+
+
+def test_an_asserted_identity_counts_only_from_a_peer_that_passed_a_check() -> None:
+    request = invite(
+        [("P-Asserted-Identity", '"A" <sip:+1999@carrier.example>')],
+        from_="<sip:anonymous@anonymous.invalid>;tag=a",
+    )
+    assert Desk().admitted(request).parties.caller == ""
+    trusted = SIPInboundTrunkInfo(sip_trunk_id="ST_1", numbers=[CALLED], allowed_addresses=[SOURCE])
+    assert Desk(trunk=trusted).admitted(request).parties.caller == "+1999"
+
+
+def test_privacy_id_hides_the_asserted_identity() -> None:
+    asserted = ("P-Asserted-Identity", "<tel:+1999>")
+    assert asserted_identity(invite([asserted])) == "+1999"
+    assert asserted_identity(invite([asserted, ("Privacy", "user; id")])) == ""
+    assert asserted_identity(invite([("P-Asserted-Identity", "nonsense")])) == ""
+
+
+def test_an_anonymous_call_is_dispatched_as_a_hidden_one() -> None:
+    plan = Desk().admitted(invite(from_="<sip:anonymous@anonymous.invalid>;tag=a"))
+    assert plan.dispatch.hidden
+    assert plan.dispatch.identity.startswith("sip_")
+
+
+# --- authentication ---------------------------------------------------------------------------
+
+
+def test_a_trunk_with_user_and_password_challenges() -> None:
+    refusal = Desk(trunk=protected()).refused()
+    assert refusal.response.status == 407
+    challenge = refusal.response.header("Proxy-Authenticate") or ""
+    assert 'qop="auth"' in challenge
+    assert 'realm="LiveKit"' in challenge
+    assert "opaque=" in challenge
+
+
+def test_the_same_leg_is_tried_again_with_credentials() -> None:
+    desk = Desk(trunk=protected())
+    first = desk.refused()
+    plan = desk.admitted(with_credentials(first), now=101.0)
+    assert plan.authenticated
+    assert first.response.to.tag == plan.call_id
+
+
+def test_wrong_credentials_are_407_again_and_403_after_three_tries() -> None:
+    desk = Desk(trunk=protected())
+    refusal = desk.refused()
+    seen = []
+    for number in range(2, 5):
+        refusal = desk.refused(with_credentials(refusal, "wrong", cseq=number), now=100.0 + number)
+        seen.append(refusal.response.status)
+        if refusal.response.status == 407:
+            assert "stale" not in (refusal.response.header("Proxy-Authenticate") or "")
+    assert seen == [407, 407, 403]
+
+
+def test_an_old_nonce_is_stale_and_no_failed_try() -> None:
+    desk = Desk(trunk=protected())
+    first = desk.refused()
+    again = desk.refused(with_credentials(first), now=100.0 + 301)
+    assert again.response.status == 407
+    assert "stale=true" in (again.response.header("Proxy-Authenticate") or "").lower()
+
+
+def test_a_refused_leg_is_forgotten_after_a_minute() -> None:
+    desk = Desk(trunk=protected())
+    first = desk.refused()
+    later = desk.refused(invite(cseq=2), now=100.0 + TRY_MEMORY + 1)
+    assert first.response.to.tag != later.response.to.tag
+
+
+# --- what no trunk could help -----------------------------------------------------------------
+
+
+def test_an_unknown_extension_is_420_with_unsupported() -> None:
+    refusal = Desk().refused(invite([("Require", "nothingSupportsThis, 100rel")]))
+    assert refusal.response.status == 420
+    assert refusal.response.header("Unsupported") == "nothingsupportsthis"
+
+
+def test_an_unknown_body_is_415_with_accept() -> None:
+    request = invite([("Content-Type", "application/unknown")], body=b"x")
+    refusal = Desk().refused(request)
+    assert refusal.response.status == 415
+    assert refusal.response.header("Accept") == "application/sdp"
+
+
+# --- limits -----------------------------------------------------------------------------------
+
+
+def test_a_full_process_is_503_with_retry_after() -> None:
+    desk = Desk(max_calls=2)
+    desk.admission.load.calls = 2
+    refusal = desk.refused()
+    assert refusal.response.status == 503
+    assert refusal.response.header("Retry-After")
+    desk.admission.load.calls = 1
+    desk.admitted()
+
+
+def test_a_stopping_process_is_503() -> None:
+    desk = Desk()
+    desk.admission.load.stopping = True
+    assert desk.refused().response.status == 503
+
+
+def test_a_full_trunk_is_486() -> None:
+    desk = Desk(max_calls_per_trunk=1)
+    desk.admission.load.per_trunk["ST_1"] = 1
+    assert desk.refused().response.status == 486
+
+
+def test_too_many_invites_of_one_source_are_480_with_retry_after() -> None:
+    desk = Desk(rate=1)
+    desk.admitted()
+    refusal = desk.refused(invite(call_id="other"))
+    assert refusal.response.status == 480
+    assert refusal.response.header("Retry-After")
+
+
+def test_refusals_count_towards_the_shield_and_a_met_challenge_does_not() -> None:
+    desk = Desk()
+    unknown = {"to": "<sip:+19@192.0.2.1>", "uri": "sip:+19@192.0.2.1"}
+    for number in range(20):
+        desk.refused(invite(call_id=f"c{number}", **unknown))
+    assert desk.admission.shield.drops(100.0, SOURCE)
+    desk = Desk(trunk=protected())
+    for number in range(40):
+        request = invite(call_id=f"c{number}")
+        refusal = desk.refused(request)
+        answer = with_credentials(refusal)
+        answer.headers.set("Call-ID", f"c{number}")
+        desk.admitted(answer)
+    assert not desk.admission.shield.drops(100.0, SOURCE)
