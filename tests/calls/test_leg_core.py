@@ -14,6 +14,7 @@ from hookflash.calls.leg_core import (
     UNANSWERED,
     LegCore,
     Phase,
+    earlier,
     unsupported,
 )
 from hookflash.calls.leg_settings import LegSettings
@@ -33,7 +34,7 @@ def core() -> LegCore:
 
 def test_table_names_every_phase() -> None:
     assert set(TRANSITIONS) == set(Phase)
-    assert set(Phase) == UNANSWERED | LIVE | OVER
+    assert set(Phase) == {*UNANSWERED, *LIVE, *OVER}
     reachable = {Phase.NEW}
     for _ in Phase:
         reachable |= {after for before in reachable for after in TRANSITIONS[before]}
@@ -76,3 +77,10 @@ def test_unsupported_option_tags() -> None:
     assert unsupported(Request("INVITE", "sip:a@b")) == ""
     assert unsupported(Request("INVITE", "sip:a@b", (("Require", "timer, 100REL"),))) == ""
     assert unsupported(Request("INVITE", "sip:a@b", (("Require", "x, timer, a"),))) == "a, x"
+
+
+def test_earlier_of_two_deadlines() -> None:
+    assert earlier(None, None) is None
+    assert earlier(1.0, None) == 1.0
+    assert earlier(None, 2.0) == 2.0
+    assert earlier(1.0, 2.0) == earlier(2.0, 1.0) == 1.0

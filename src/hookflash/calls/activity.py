@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .effects import CheckMedia, LegActive
-from .leg_core import SendBye
+from .leg_core import SendBye, earlier
 from .media_watch import DurationLimit, MediaWatch
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ class Activity:
 
     def next_deadline(self) -> float | None:
         """The next of the three."""
-        times = (self._active_at, self._watch.next_deadline(), self._duration.next_deadline())
-        return min((at for at in times if at is not None), default=None)
+        clocks = earlier(self._watch.next_deadline(), self._duration.next_deadline())
+        return earlier(self._active_at, clocks)
 
     def handle_deadline(self, now: float) -> list[Step]:
         """What is due at `now`."""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import SdpError, SipError
 from ..sdp.negotiation import check_offer
-from ..sdp.session import ip_family
+from ..sdp.session import SessionDescription, ip_family
 from ..sip.dialog import Dialog
 from ..sip.fields import RAck
 from ..sip.message import Response
 from .bodies import session_body
 from .effects import LegAnswered, LegRinging, OpenMedia, Respond
-from .leg_core import End, LegCore, Phase, Step
+from .leg_core import End, LegCore, Phase, Step, earlier
 from .offers import Offers, read_session, refusal
 from .unacked import Unacked
 
@@ -51,7 +51,7 @@ class Answering:
         """The INVITE's server transaction, while it has no final answer."""
         self._request: Request | None = None
         self._flow: Flow | None = None
-        self._offer: bytes | None = None
+        self._offer: SessionDescription | None = None
         self._ringing: Response | None = None
         self._reliable: Unacked | None = None
         self._rseq = 0
@@ -71,11 +71,11 @@ class Answering:
         remote = flow.remote[0]
         if sdp is not None:
             try:
-                remote = _peer_address(check_offer(sdp, core.settings.media), remote)
+                self._offer = SessionDescription.parse(sdp)
+                remote = _peer_address(check_offer(self._offer, core.settings.media), remote)
             except SdpError as error:
                 return self._refused(refusal(core, request, error))
-        self._offer = sdp
-        core.peer_offer = sdp is not None
+            core.peer_offer = True
         core.learn_allow(request)
         core.enter(Phase.OPENING)
         return [OpenMedia(remote)]
@@ -204,14 +204,9 @@ class Answering:
 
     def next_deadline(self) -> float | None:
         """The next 180, the end of the ringing, or the end of our patience for PRACK."""
-        if self._ring_ends is None:
-            return None
-        times = [self._ring_ends]
         if self._reliable is not None:
-            times.append(self._reliable.next_deadline())
-        elif self._ring_at is not None:
-            times.append(self._ring_at)
-        return min(times)
+            return earlier(self._ring_ends, self._reliable.next_deadline())
+        return earlier(self._ring_ends, self._ring_at)
 
     def handle_deadline(self, now: float) -> list[Step]:
         """What is due at `now`."""

@@ -33,7 +33,7 @@ from .effects import (
     TransferAnswered,
 )
 from .in_dialog import info_received, options_received, refused, unwanted_notify
-from .leg_core import OVER, End, LegCore, Phase, SendBye
+from .leg_core import OVER, End, LegCore, Phase, SendBye, earlier
 from .offers import Offers
 from .refreshing import Refreshing, may_start
 from .requester import OFFERING, Purpose, Requester
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from .transfer_effects import TransferOrder
 
 _HANGING_UP = frozenset({Purpose.BYE})
+_NOTED = frozenset({LegLeft, OpenMedia, LegRinging, LegHeld, LegAnswered})
+"""Effects of the parts that the leg itself takes note of."""
 _TRANSFER = frozenset({Purpose.REFER, Purpose.SUBSCRIBE, Purpose.PROBE})
 
 
@@ -247,22 +249,18 @@ class Leg:
 
     def transfer_stored(self, now: float, transfer_id: str) -> list[LegEffect]:
         """`StoreTransfer(then_send=True)` is done."""
-        if self._transfers is None:
-            return []
-        return self._carry_out(now, self._transfers.stored(now, transfer_id))
+        steps = [] if self._transfers is None else self._transfers.stored(now, transfer_id)
+        return self._carry_out(now, steps)
 
     def cancel_transfer(self, now: float, transfer_id: str) -> list[LegEffect]:
         """Give the transfer up; a REFER that is out cannot be taken back."""
-        if self._transfers is None:
-            return []
-        return self._carry_out(now, self._transfers.cancel(now, transfer_id))
+        steps = [] if self._transfers is None else self._transfers.cancel(now, transfer_id)
+        return self._carry_out(now, steps)
 
     def shutdown(self, now: float, headers: HeaderItems = ()) -> list[LegEffect]:
         """The process stops: open transfers are interrupted, then as `hangup`."""
-        if self._transfers is None:
-            return self.hangup(now, "shutdown", headers)
-        interrupted = self._carry_out(now, self._transfers.shutdown(now))
-        return interrupted + self.hangup(now, "shutdown", headers)
+        steps = [] if self._transfers is None else self._transfers.shutdown(now)
+        return self._carry_out(now, steps) + self.hangup(now, "shutdown", headers)
 
     # --- media ----------------------------------------------------------------------------------
 
@@ -292,18 +290,15 @@ class Leg:
         """When `handle_deadline` is to be called."""
         core = self._core
         if core.phase in OVER:
-            times = [self._linger_ends]
+            first = self._linger_ends
         else:
-            times = [
-                self._activity.next_deadline(),
-                self._answering.next_deadline(),
-                core.timer.next_deadline(),
-            ]
+            first = earlier(self._activity.next_deadline(), self._answering.next_deadline())
+            first = earlier(first, core.timer.next_deadline())
             if core.unacked is not None:
-                times.append(core.unacked.next_deadline())
+                first = earlier(first, core.unacked.next_deadline())
         if self._transfers is not None:
-            times.append(self._transfers.next_deadline())
-        return min((at for at in times if at is not None), default=None)
+            first = earlier(first, self._transfers.next_deadline())
+        return first
 
     def handle_deadline(self, now: float) -> list[LegEffect]:
         """What is due at `now`."""
@@ -362,11 +357,10 @@ class Leg:
         return [Respond(key, refused(core, request))]
 
     def _bye_received(self, key: str, request: Request) -> list[Step]:
-        core = self._core
-        steps: list[Step] = [Respond(key, core.reply(request, 200))]
+        steps: list[Step] = [Respond(key, self._core.reply(request, 200))]
         if self._answering.key:
             return steps + self._answering.cancelled(request)
-        if core.phase not in OVER:
+        if self._core.phase not in OVER:
             cause = request.header("Reason") or ""
             steps.append(End("remote", "bye", "hangup", None, cause, request.cseq.number))
         return steps
@@ -425,21 +419,26 @@ class Leg:
                 out += self._end(now, step)
             elif isinstance(step, SendBye):
                 out += self._hang_up(now, step)
-            elif isinstance(step, LegLeft):
-                if not self._left:
-                    self._left = True
-                    out.append(step)
-            else:
+            elif type(step) not in _NOTED:
                 out.append(step)
-                if isinstance(step, OpenMedia):
-                    self._media_open = True
-                elif isinstance(step, LegRinging):
-                    self._left = False
-                elif isinstance(step, LegAnswered):
-                    out += self._resolve(now, self._activity.answered(now))
-                elif isinstance(step, LegHeld):
-                    self._activity.hold(now, step.held)
+            elif not isinstance(step, LegLeft):
+                out.append(step)
+                out += self._noted(now, step)
+            elif not self._left:
+                self._left = True
+                out.append(step)
         return out
+
+    def _noted(self, now: float, step: LegEffect) -> list[LegEffect]:
+        if isinstance(step, OpenMedia):
+            self._media_open = True
+        elif isinstance(step, LegRinging):
+            self._left = False
+        elif isinstance(step, LegHeld):
+            self._activity.hold(now, step.held)
+        else:
+            return self._resolve(now, self._activity.answered(now))
+        return []
 
     def _settle_transfers(self, now: float, transfers: Transferring, out: list[LegEffect]) -> None:
         out += self._resolve(now, transfers.settle(now))

@@ -56,15 +56,17 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
 }
 """Every legal step. Only `LegCore.enter` changes a phase."""
 
-UNANSWERED = frozenset({Phase.NEW, Phase.OPENING, Phase.RINGING})
-LIVE = frozenset({Phase.ANSWERED, Phase.CONFIRMED, Phase.LEAVING})
-OVER = frozenset({Phase.ENDED, Phase.FINISHED})
+# Tuples: `in` compares by identity there, and hashes no enum.
+UNANSWERED = (Phase.NEW, Phase.OPENING, Phase.RINGING)
+LIVE = (Phase.ANSWERED, Phase.CONFIRMED, Phase.LEAVING)
+OVER = (Phase.ENDED, Phase.FINISHED)
 
 
 class LegCore:
     """Shared by the parts of one leg; holds data and builds answers, decides nothing."""
 
     __slots__ = (
+        "_capabilities",
         "attribute_headers",
         "call_id",
         "dialog",
@@ -89,6 +91,7 @@ class LegCore:
         self.phase = Phase.NEW
         self.dialog: Dialog | None = None
         self.negotiator: SdpNegotiator | None = None
+        self._capabilities: HeaderItems | None = None
         self.attribute_headers: HeaderItems = ()
         self.peer_allow: frozenset[str] = frozenset()
         """Methods of the peer's last Allow."""
@@ -156,11 +159,10 @@ class LegCore:
 
     def capabilities(self) -> HeaderItems:
         """Contact, Allow and Supported, for everything that makes or refreshes the dialog."""
-        return (
-            ("Contact", f"<{self.settings.contact}>"),
-            ("Allow", ALLOW),
-            ("Supported", SUPPORTED),
-        )
+        if self._capabilities is None:
+            contact = ("Contact", f"<{self.settings.contact}>")
+            self._capabilities = (contact, ("Allow", ALLOW), ("Supported", SUPPORTED))
+        return self._capabilities
 
 
 def unsupported(request: Request) -> str:
@@ -194,3 +196,10 @@ class SendBye:
 
 Step = LegEffect | End | SendBye
 """What parts return; the leg carries out the last two and passes the others on."""
+
+
+def earlier(one: float | None, other: float | None) -> float | None:
+    """The earlier of two deadlines, either of which may be none."""
+    if one is None or (other is not None and other < one):
+        return other
+    return one

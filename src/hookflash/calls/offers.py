@@ -19,6 +19,7 @@ from .unacked import Unacked
 
 if TYPE_CHECKING:
     from ..sdp.plan import LocalMedia, MediaPlan
+    from ..sdp.session import SessionDescription
     from ..sip.message import Request
 
 
@@ -40,7 +41,7 @@ class Offers:
         self.held = False
         """The last plan lets audio flow in one direction at most."""
 
-    def open(self, local: LocalMedia, offer: bytes | None) -> None:
+    def open(self, local: LocalMedia, offer: SessionDescription | None) -> None:
         """Media is open: answer the INVITE's offer, for the 200 to carry. Raises SdpError."""
         core = self._core
         core.negotiator = SdpNegotiator(ids=core.ids, settings=core.settings.media, local=local)

@@ -115,7 +115,9 @@ class Requester:
 
     def open(self, purposes: frozenset[Purpose]) -> bool:
         """True while a request of one of `purposes` is unanswered."""
-        return any(pending.purpose in purposes for pending in self._pending.values())
+        return bool(self._pending) and any(
+            pending.purpose in purposes for pending in self._pending.values()
+        )
 
     @property
     def idle(self) -> bool:

@@ -113,7 +113,7 @@ class SdpNegotiator:
         """True from `offer` or `refresh` until `accept` or `rollback`."""
         return self._before is not None
 
-    def answer(self, offer: bytes) -> tuple[bytes, MediaPlan]:
+    def answer(self, offer: bytes | SessionDescription) -> tuple[bytes, MediaPlan]:
         """Our answer and what is agreed from now on; the same session gets the same bytes.
 
         Raises `SdpError`: 400 unreadable, 488 nothing in it for us (warning 304, 305 or 301 of
@@ -122,7 +122,7 @@ class SdpNegotiator:
         """
         if self._before is not None:
             raise SdpError("our own offer is still unanswered", status=491)
-        description = SessionDescription.parse(offer)
+        description = SessionDescription.parse(offer) if isinstance(offer, bytes) else offer
         choice = choose(description, self._settings)
         self._check_family(choice.connection)
         offered = description.direction_of(choice.media)

@@ -36,12 +36,14 @@ class Choice:
     """The peer's key, where the line is to be encrypted."""
 
 
-def check_offer(offer: bytes, settings: MediaSettings) -> str:
+def check_offer(offer: bytes | SessionDescription, settings: MediaSettings) -> str:
     """The IP address at which the peer wants its audio, for choosing ours before media is open.
 
     "" where the offer says 0.0.0.0 or `::`. Raises `SdpError` just as `SdpNegotiator.answer`.
     """
-    choice = choose(SessionDescription.parse(offer), settings)
+    if isinstance(offer, bytes):
+        offer = SessionDescription.parse(offer)
+    choice = choose(offer, settings)
     return "" if choice.connection.unspecified else choice.connection.address
 
 
