@@ -23,6 +23,9 @@ _log = structlog.get_logger("sip")
 
 CONNECT_TIMEOUT = 4.0
 """Seconds for a TCP or TLS connection of ours (as long as calls.md §4 waits for an answer)."""
+_BURST = 64
+"""Datagrams read in one go."""
+_LARGEST_DATAGRAM = 65_536
 _KEEPALIVE_ANSWER = b"\r\n"
 _MAX_PENDING = 256 * 1024
 """Bytes that may wait in a connection that the peer does not read before it is given up."""
@@ -48,17 +51,45 @@ class TlsFiles:
     verify: bool = True
 
 
-class _Datagrams(asyncio.DatagramProtocol):
-    """The UDP socket. A datagram is a message, a keep-alive, or noise."""
+class _Datagrams:
+    """The UDP socket, read and written directly: asyncio's datagram transports cost several
+    times as much for each message. A datagram is a message, a keep-alive, or noise."""
 
-    def __init__(self, receiver: SipReceiver, local: Address) -> None:
+    def __init__(self, receiver: SipReceiver, ip: str, port: int) -> None:
         self._receiver = receiver
-        self.local = local
+        self._loop = asyncio.get_running_loop()
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            self._socket.setblocking(False)
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                # Room for a burst of INVITEs while the loop is busy.
+                self._socket.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)
+            self._socket.bind((ip, port))
+        except OSError:
+            self._socket.close()
+            raise
+        self.local: Address = (ip, self._socket.getsockname()[1])
+        self._loop.add_reader(self._socket.fileno(), self._readable)
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+    def _readable(self) -> None:
+        """Some datagrams, so that media and API have their turn in a flood."""
+        receive = self._socket.recvfrom
+        for _ in range(_BURST):
+            try:
+                data, address = receive(_LARGEST_DATAGRAM)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                # An ICMP answer to one of ours; the transaction's timer decides what it means.
+                _log.debug("sip_udp_error", error=str(error))
+                continue
+            self._received(data, address)
+
+    def _received(self, data: bytes, address: tuple[str, int]) -> None:
         if not data.strip(b"\r\n\x00 "):
             return  # keep-alives of NATed peers
-        flow = Flow("udp", self.local, (addr[0], addr[1]))
+        flow = Flow("udp", self.local, (address[0], address[1]))
         try:
             message = parse(data)
         except SipError as error:
@@ -66,9 +97,17 @@ class _Datagrams(asyncio.DatagramProtocol):
             return
         self._receiver.message_received(message, flow)
 
-    def error_received(self, exc: Exception) -> None:
-        # An ICMP answer to one datagram; the transaction's timer decides what becomes of it.
-        _log.debug("sip_udp_error", error=str(exc))
+    def send(self, data: bytes, remote: Address) -> None:
+        """What the network refuses is lost, as any datagram may be; retransmissions follow."""
+        try:
+            self._socket.sendto(data, remote)
+        except OSError as error:
+            _log.debug("sip_udp_error", to=remote[0], error=str(error))
+
+    def close(self) -> None:
+        """Free the port."""
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
 
 
 class _Connection(asyncio.Protocol):
@@ -126,7 +165,7 @@ class SipSockets:
 
     def __init__(self) -> None:
         self.receiver: SipReceiver
-        self._udp: asyncio.DatagramTransport | None = None
+        self._udp: _Datagrams | None = None
         self._servers: list[asyncio.Server] = []
         self._connections: dict[int, _Connection] = {}
         self._by_remote: dict[tuple[Transport, Address], int] = {}
@@ -145,18 +184,12 @@ class SipSockets:
     ) -> None:
         """Bind UDP and TCP on `port` (0: any free one, the same for both), TLS on `tls_port`."""
         loop = asyncio.get_running_loop()
-        protocol = _Datagrams(self.receiver, (listen_ip, port))
-        transport, _ = await loop.create_datagram_endpoint(
-            lambda: protocol, local_addr=(listen_ip, port)
-        )
-        self._udp = transport
-        _enlarge(transport)
-        name = transport.get_extra_info("sockname")
-        self.local["udp"] = protocol.local = (listen_ip, name[1])
+        self._udp = _Datagrams(self.receiver, listen_ip, port)
+        self.local["udp"] = (listen_ip, port) = self._udp.local
         self._servers.append(
-            await loop.create_server(lambda: _Connection(self, "tcp"), listen_ip, name[1])
+            await loop.create_server(lambda: _Connection(self, "tcp"), listen_ip, port)
         )
-        self.local["tcp"] = (listen_ip, name[1])
+        self.local["tcp"] = (listen_ip, port)
         self._client_tls = _client_context(tls)
         if tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -184,7 +217,7 @@ class SipSockets:
         """Put bytes on the wire. A dead connection is reported by `flow_failed`."""
         if flow.transport == "udp":
             if self._udp is not None:
-                self._udp.sendto(data, flow.remote)
+                self._udp.send(data, flow.remote)
             return
         number = flow.connection or self._by_remote.get((flow.transport, flow.remote), 0)
         connection = self._connections.get(number)
@@ -281,11 +314,3 @@ def _client_context(tls: TlsFiles | None) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     context.load_cert_chain(tls.cert_file, tls.key_file)
     return context
-
-
-def _enlarge(transport: asyncio.DatagramTransport) -> None:
-    """Room for a burst of INVITEs while the loop is busy."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            sock.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)

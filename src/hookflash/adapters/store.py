@@ -24,12 +24,14 @@ from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOu
 from ..base.errors import StoreError
 from ..calls.records import CallRecord, DialogRecord, TransferRecord
 from .store_file import Sync, copy_database, open_database
-from .store_ops import StoreOp
+from .store_ops import DeleteDialog, PutDialog, PutTransfer, StoreOp
 from .store_records import call_from, dialog_from, transfer_from
 from .store_sql import Page, calls_page, statements, transfers_page
 
 Result = TypeVar("Result")
 
+SOON = 0.02
+"""Seconds that a write nobody waits for may be put off."""
 LARGEST_GROUP = 256
 """Jobs of one commit at most."""
 
@@ -68,6 +70,7 @@ class Store:
         self._connection = open_database(data_dir, sync)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="hookflash-store", daemon=True)
+        self._soon: list[_Job] = []
         self._closed = False
         self.failed_writes = 0
         """Writes that nobody waited for and that could not be made; each is in the log."""
@@ -102,6 +105,7 @@ class Store:
         if self._closed:
             return
         self._closed = True
+        self._hand_over()
         self._queue.put(None)
         if self._thread.ident is None:
             self._run()
@@ -115,8 +119,24 @@ class Store:
         await self._submit(_Job(ops=ops))
 
     def write_soon(self, *ops: StoreOp) -> None:
-        """Committed soon and in order, together or not at all; a failure is logged and counted."""
-        self._queue.put(_Job(ops=ops))
+        """Committed within `SOON` and in order, together or not at all; a failure is logged and
+        counted. Several are handed to the thread at once: each waking of it costs the loop a turn
+        at the interpreter lock."""
+        self._soon.append(_Job(ops=ops))
+        if len(self._soon) > 1:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._hand_over()
+        else:
+            loop.call_later(SOON, self._hand_over)
+
+    def _hand_over(self) -> None:
+        """Give the thread what waits; of several states of one thing only the last is written."""
+        jobs, self._soon = self._soon, []
+        for job in superseded(jobs):
+            self._queue.put(job)
 
     # --- reads ------------------------------------------------------------------------------
 
@@ -171,6 +191,7 @@ class Store:
             raise StoreError("the store is closed")
         job.loop = asyncio.get_running_loop()
         job.future = job.loop.create_future()
+        self._hand_over()
         self._queue.put(job)
         return job.future
 
@@ -253,3 +274,28 @@ def _resolve(jobs: list[_Job]) -> None:
             future.set_exception(StoreError(f"the database refused: {job.error}"))
         else:
             future.set_exception(job.error)
+
+
+def superseded(jobs: list[_Job]) -> list[_Job]:
+    """Those of `jobs` that are not made void by a later one of a single dialog or transfer."""
+    kept: list[_Job] = []
+    later: set[tuple[str, str]] = set()
+    for job in reversed(jobs):
+        key = _subject(job.ops[0]) if len(job.ops) == 1 else None
+        if key is None or key not in later:
+            kept.append(job)
+        if key is not None:
+            later.add(key)
+    kept.reverse()
+    return kept
+
+
+def _subject(op: StoreOp) -> tuple[str, str] | None:
+    """What a write replaces as a whole."""
+    if isinstance(op, PutTransfer):
+        return "transfer", op.record.transfer_id
+    if isinstance(op, PutDialog):
+        return "dialog", op.record.call_id
+    if isinstance(op, DeleteDialog):
+        return "dialog", op.call_id
+    return None
