@@ -90,6 +90,38 @@ def test_relay_survives_another_ssrc_and_a_sequence_restart(studio: Studio) -> N
     seamless(bob)
 
 
+def test_a_straggler_does_not_begin_a_relay(studio: Studio) -> None:
+    ann, bob = studio.phone(), studio.phone()
+    for _ in range(5):
+        ann.say()
+    studio.phone().stream.close()
+    ann.speak(RtpPacket(0, ann.sequence - 2, ann.timestamp - 320, ann.ssrc, b"\x77" * 160))
+    ann.say(b"\x66" * 160)
+    assert [packet.payload[0] for packet in bob.heard[5:]] == [0x66]
+    seamless(bob)
+
+
+def test_another_ssrc_in_a_mixed_room_is_heard_at_once(studio: Studio) -> None:
+    """Its timestamps happen to lie a little before the old ones."""
+    ann, bob, _eve = studio.phone(), studio.phone(), studio.phone()
+    for _ in range(30):
+        ann.hum(400)
+        studio.tick()
+    ann.ssrc += 1
+    ann.timestamp -= 160 * 25
+    for _ in range(20):
+        ann.hum(400)
+        studio.tick()
+    assert hears(bob, 400)
+    assert amplitude(bob.sound(15), 400, 8000) > 7000
+
+
+def test_other_packet_lengths_are_not_relayed(studio: Studio) -> None:
+    ann, bob = studio.phone(), studio.phone(ptime=40)
+    assert output(ann) is Output.CLOCK
+    assert output(bob) is Output.CLOCK
+
+
 def test_payload_type_numbers_are_each_sides_own(studio: Studio) -> None:
     from dataclasses import replace
 
@@ -218,6 +250,20 @@ def test_on_hold_nothing_is_sent_and_the_room_does_not_hear(studio: Studio) -> N
     assert hears(ann, 1000)
     assert hears(bob, 700)
     seamless(bob)
+
+
+def test_after_hold_the_timestamps_have_passed_the_time(studio: Studio) -> None:
+    ann, _bob, _eve = studio.phone(), studio.phone(), studio.phone()
+    studio.tick(10)
+    before = ann.heard[-1]
+    ann.stream.apply(studio.plan(ann, send=False))
+    studio.tick(50)
+    ann.stream.apply(studio.plan(ann))
+    studio.tick()
+    after = ann.heard[-1]
+    assert after.sequence - before.sequence == 1
+    assert after.timestamp - before.timestamp == pytest.approx(51 * 160, abs=160)
+    assert after.marker
 
 
 def test_sendonly_music_of_the_peer_is_not_mixed(studio: Studio) -> None:

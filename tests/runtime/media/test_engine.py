@@ -45,6 +45,7 @@ def test_all_ports_in_use(studio: Studio) -> None:
 def test_a_port_of_another_process_is_passed_over(studio: Studio) -> None:
     studio.busy_ports = {10000}
     assert studio.phone().pair.port == 10002
+    assert studio.engine.free_ports == 2
     studio.busy_ports = {10000, 10004}
     with pytest.raises(NoPorts):
         studio.phone()

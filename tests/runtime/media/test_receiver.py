@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hookflash.audio.codecs import make_codec
 from hookflash.audio.dtmf_tones import digit_tone
 from hookflash.audio.g711 import encode
 from hookflash.rtp.packet import RtpPacket
 from hookflash.runtime.media.engine import MediaEngineSettings
 from hookflash.runtime.media.events import Digit, FirstPacket, LatchedAddress
-from hookflash.testing.media import EVENT_TYPE, Studio, TablePhone
+from hookflash.testing.media import CODECS, EVENT_TYPE, Studio, TablePhone
 
 STRANGER = ("203.0.113.9", 7777)
 
@@ -98,6 +98,8 @@ def test_a_reinvite_with_a_new_address_resets_the_latch(studio: Studio) -> None:
     for number in range(10):
         ann.speak(RtpPacket(0, number, 160 * number, 5, bytes(160)), STRANGER)
     assert len(bob.heard) == 20
+    ann.say()
+    assert len(bob.heard) == 20, "the old source is the stranger now"
     ann.stream.apply(studio.plan(ann, remote=STRANGER))
     ann.say()
     assert len(bob.heard) == 20, "the same address again changes nothing"
@@ -251,8 +253,6 @@ def test_inband_digits_where_no_event_was_agreed(studio: Studio, codec: str) -> 
     rate = 8000 if codec == "PCMU" else 16000
     line = np.concatenate([np.zeros(rate // 10, np.int16), digit_tone("8", 100, rate)])
     line = np.concatenate([line, np.zeros(rate // 5, np.int16)])
-    from hookflash.audio.codecs import make_codec
-
     voice = make_codec(codec)
     for start in range(0, len(line), rate // 50):
         ann.say(voice.encode(line[start : start + rate // 50]))
@@ -272,12 +272,14 @@ def test_no_inband_detection_beside_events(studio: Studio) -> None:
 
 def test_inband_detection_follows_a_change_of_codec(studio: Studio) -> None:
     ann = studio.phone("PCMU", dtmf_receive=frozenset())
-    alaw = replace(ann.codec, name="PCMA", payload_type=8)
-    ann.stream.apply(studio.plan(ann, receive={0: ann.codec, 8: alaw}, dtmf_receive=frozenset()))
-    ann.codec = alaw
-    tone = np.concatenate([digit_tone("8", 100, 8000), np.zeros(1600, np.int16)])
-    for start in range(0, len(tone), 160):
-        ann.say(encode("PCMA", tone[start : start + 160]).tobytes())
+    wide = CODECS["G722"]
+    ann.stream.apply(studio.plan(ann, receive={0: ann.codec, 9: wide}, dtmf_receive=frozenset()))
+    ann.say()
+    ann.codec = wide
+    voice = make_codec("G722")
+    tone = np.concatenate([digit_tone("8", 100, 16000), np.zeros(3200, np.int16)])
+    for start in range(0, len(tone), 320):
+        ann.say(voice.encode(tone[start : start + 320]))
     assert [item.digit for item in digits(ann)] == ["8"]
 
 
