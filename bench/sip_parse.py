@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import timeit
 from collections.abc import Callable
+from functools import partial
 
 from hookflash.base.errors import SipError
 from hookflash.sip.codec import parse
@@ -36,7 +37,10 @@ HEAD = (
 INVITE = HEAD.encode() + SDP
 
 _START = "OPTIONS sip:a@example.com SIP/2.0\r\n"
-_REST = "Via: SIP/2.0/UDP h\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n"
+_REST = (
+    "Via: SIP/2.0/UDP h\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: x\r\n"
+    "CSeq: 1 OPTIONS\r\n"
+)
 
 
 def best(function: Callable[[], object], loops: int, repeats: int) -> float:
@@ -126,11 +130,13 @@ def main() -> None:
         print(f"{name:50}{best(function, 100, 300) * 1e6:8.1f}")
     print(f"\n{'shape':30}{'6 kB µs':>10}{'64 kB µs':>10}{'ratio':>8}")
     for name, shape in SHAPES.items():
-        small, large = shape(6_000), shape(64_000)
-        _row(name, lambda data=small: read_all(data), lambda data=large: read_all(data))
-    small, large = multipart(6_000), multipart(64_000)
+        _row(name, partial(read_all, shape(6_000)), partial(read_all, shape(64_000)))
     kind = "multipart/mixed;boundary=b"
-    _row("multipart delimiters", lambda: parts(small, kind), lambda: parts(large, kind))
+    _row(
+        "multipart delimiters",
+        partial(parts, multipart(6_000), kind),
+        partial(parts, multipart(64_000), kind),
+    )
 
 
 def _row(name: str, small: Callable[[], object], large: Callable[[], object]) -> None:

@@ -116,6 +116,8 @@ class StreamDecoder:
             return False
         head = _read_head(bytes(buffer[:end]))
         try:
+            if head.status == 513:
+                raise _refusal(head, head.fault, 513)
             length = _content_length(head)
         except SipError as error:
             self._break(error, out)
@@ -144,7 +146,6 @@ class StreamDecoder:
             out.append(_assemble(head, body))
         except SipError as error:
             out.append(error)
-            self.broken = error.status == 513
         return True
 
     def _skip_crlf(self, out: list[Request | Response | SipError | KeepAlive]) -> None:

@@ -55,7 +55,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 class Uri(NamedTuple):
-    """One URI, immutable. All parts are as written; `user_text` and `number` are unescaped.
+    """One URI, immutable. All parts are as written; what the methods return is unescaped.
 
     For sip and sips `opaque` is ""; `host` has no brackets around an IPv6 address. For tel
     `opaque` is the number and `params` its parameters; for any other scheme `opaque` is
@@ -105,7 +105,7 @@ class Uri(NamedTuple):
                 host,
                 number,
                 split_params(params) if params else (),
-                _parse_headers(headers) if headers else (),
+                () if headers is None else _parse_headers(headers),
                 "",
             ),
         )
@@ -173,13 +173,21 @@ class Uri(NamedTuple):
         return unescape(self.opaque) if self.scheme == "tel" else self.user_text
 
     def param(self, name: str) -> str | None:
-        """The value of a parameter; "" for a flag such as `lr`, None where it is missing."""
-        found = find_param(self.params, name)
-        return None if found is None else found[1] or ""
+        """A parameter's value, unescaped; "" for a flag such as `lr`, None if it is missing."""
+        found = self._param(name)
+        return None if found is None else unescape(found[1] or "")
 
     def has_param(self, name: str) -> bool:
         """True if the parameter is there, with or without a value."""
-        return find_param(self.params, name) is not None
+        return self._param(name) is not None
+
+    def _param(self, name: str) -> Param | None:
+        """Names may be escaped: `%6C%72` is `lr` (RFC 4475 §3.1.1.3)."""
+        params = self.params
+        found = find_param(params, name) if params else None
+        if found is None and any("%" in key for key, _ in params):
+            found = find_param(tuple([(unescape(key), value) for key, value in params]), name)
+        return found
 
     def with_param(self, name: str, value: str | None = None) -> Uri:
         """This URI with one parameter set (`None`: a flag)."""
