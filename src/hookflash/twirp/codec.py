@@ -12,6 +12,7 @@ import json
 import math
 from base64 import b64encode
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 from google.protobuf import json_format
@@ -59,8 +60,9 @@ def decode(kind: str, body: bytes, message_type: type[M]) -> M:
     message = message_type()
     try:
         values = json.loads(body)
-        if not isinstance(values, dict):
-            raise ValueError("not an object")
+        if b"\\u" in body:
+            json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        _check_objects(values, message_type.DESCRIPTOR)
         json_format.ParseDict(
             values, message, ignore_unknown_fields=True, max_recursion_depth=MAX_DEPTH
         )
@@ -77,6 +79,32 @@ def decode(kind: str, body: bytes, message_type: type[M]) -> M:
         # The library lets all of these out for one or another odd value.
         raise ApiError("malformed", "the json request could not be decoded") from None
     return message
+
+
+def _check_objects(values: object, descriptor: Any) -> None:
+    """Protobuf's reader takes a text or a list for an empty message; LiveKit's does not."""
+    if not isinstance(values, dict):
+        raise ValueError("not an object")
+    fields = _object_fields(descriptor)
+    for key, value in values.items():
+        if value is None or key not in fields:
+            continue
+        is_list, nested = fields[key]
+        for item in value if is_list else (value,):
+            _check_objects(item, nested)
+
+
+@cache
+def _object_fields(descriptor: Any) -> dict[str, tuple[bool, Any]]:
+    """The fields of a message type that hold messages of LiveKit's, by both their names."""
+    fields: dict[str, tuple[bool, Any]] = {}
+    for field in descriptor.fields:
+        nested = field.message_type
+        if nested is None or nested.full_name.startswith("google.protobuf."):
+            continue
+        if not nested.GetOptions().map_entry:
+            fields[field.name] = fields[field.json_name] = (field.is_repeated, nested)
+    return fields
 
 
 class JsonWriter:

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.api.support import Answer, Client, all_grants, api, sign
+
+from hookflash.adapters.store_ops import PutCall, PutTransfer
+from hookflash.calls.records import CallRecord, StageEntry, TransferRecord
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    with api() as made:
+        for number in range(3):
+            room = "lobby" if number < 2 else "other"
+            made.parts.store.write_soon(
+                PutTransfer(
+                    TransferRecord(
+                        *(f"STR_{number}", "SCL_a", room, "sip_+1", "tel:+2", "<tel:+2>"),
+                        *("devkey", "", float(number)),
+                        stages=(StageEntry("requested", float(number)),),
+                    )
+                ),
+                PutCall(
+                    CallRecord(f"SCL_{number}", "id", "inbound", room, created_at=float(number))
+                ),
+            )
+        yield made
+
+
+def get(client: Client, path: str, grants: dict[str, object] | None = None) -> Answer:
+    token = sign(all_grants("lobby") if grants is None else grants)
+    return client.http("GET", path, headers={"authorization": f"Bearer {token}"})
+
+
+def test_one_transfer(client: Client) -> None:
+    answer = get(client, "/hookflash/transfers/STR_1")
+    assert answer.content_type == "application/json"
+    assert answer.json["transfer_id"] == "STR_1"
+    assert answer.json["stages"] == [{"stage": "requested", "at": 1.0}]
+    assert answer.json["verdict"] is None
+    assert get(client, "/hookflash/transfers/STR_x").status == 404
+    assert get(client, "/hookflash/transfers/STR_2").status == 401
+
+
+def test_one_call(client: Client) -> None:
+    assert get(client, "/hookflash/calls/SCL_1").json["call_id"] == "SCL_1"
+    assert get(client, "/hookflash/calls/SCL_x").status == 404
+    assert get(client, "/hookflash/calls/SCL_2").status == 401
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?room=lobby", ["1", "0"]),
+        ("?room=lobby&limit=1", ["1"]),
+        ("?room=lobby&before=1", ["0"]),
+        ("", ["2", "1", "0"]),
+        ("?room=&limit=2", ["2", "1"]),
+    ],
+)
+def test_pages(client: Client, query: str, found: list[str]) -> None:
+    transfers = get(client, f"/hookflash/transfers{query}").json["transfers"]
+    assert [record["transfer_id"][-1] for record in transfers] == found
+    calls = get(client, f"/hookflash/calls{query}").json["calls"]
+    assert [record["call_id"][-1] for record in calls] == found
+
+
+def test_before_an_id(client: Client) -> None:
+    found = get(client, "/hookflash/transfers?room=lobby&before=STR_1").json["transfers"]
+    assert [record["transfer_id"] for record in found] == ["STR_0"]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "x", "1e3", "9999999999", "٣"])
+def test_bad_limits(client: Client, limit: str) -> None:
+    answer = get(client, f"/hookflash/transfers?limit={limit}")
+    assert (answer.status, answer.json["code"]) == (400, "invalid_argument")
+
+
+def test_grants(client: Client) -> None:
+    sip_only: dict[str, object] = {"sip": {"call": True}}
+    admin: dict[str, object] = {"sip": {"admin": True}}
+    room: dict[str, object] = {"video": {"roomAdmin": True, "room": "lobby"}}
+    both = {**sip_only, **room}
+    for path in ("/hookflash/transfers", "/hookflash/calls"):
+        assert get(client, f"{path}?room=lobby", both).status == 200
+        for grants in (sip_only, admin, room, both):
+            assert get(client, f"{path}?room=other", grants).status == 401
+            assert get(client, path, grants).status == 401
+        assert client.http("GET", path).json["msg"] == "permissions denied"
+        assert client.http("POST", path).status == 405

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+from google.protobuf.message import Message
+from livekit.protocol.models import Room
+from livekit.protocol.room import CreateRoomRequest
+from structlog.testing import capture_logs
+from tests.api.support import api, sign
+
+from hookflash.api.context import Context, Method, Service
+from hookflash.api.twirp_service import UNIMPLEMENTED
+
+LIST = "/twirp/livekit.SIP/ListSIPInboundTrunk"
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
+def test_only_post(method: str) -> None:
+    with api() as client:
+        for path in (LIST, "/twirp/livekit.SIP/Nope", "/twirp/livekit.Egress/StartEgress"):
+            answer = client.http(method, path)
+            assert answer.status == 404
+            assert answer.json == {
+                "code": "bad_route",
+                "msg": f'unsupported method "{method}" (only POST is allowed)',
+                "meta": {"twirp_invalid_route": f"{method} {path}"},
+            }
+
+
+@pytest.mark.parametrize(
+    "path", ["/twirp/livekit.SIP/Nope", "/twirp/livekit.SIP/", "/twirp/livekit.SIP", LIST + "/"]
+)
+def test_no_such_method(path: str) -> None:
+    with api() as client:
+        answer = client.http("POST", path, b"{}", JSON)
+        assert answer.json["msg"] == f'no handler for path "{path}"'
+
+
+@pytest.mark.parametrize("name", UNIMPLEMENTED)
+def test_services_that_are_not_there_say_so(name: str) -> None:
+    with api() as client:
+        answer = client.http("POST", f"/twirp/livekit.{name}/StartIt", b"{}", JSON)
+        assert answer.status == 501
+        assert answer.json == {
+            "code": "unimplemented",
+            "msg": f"{name}.StartIt is not implemented by Hookflash",
+        }
+
+
+def test_content_types_are_exact() -> None:
+    token = {"authorization": "Bearer " + sign({"sip": {"admin": True}})}
+    with api() as client:
+        for sent, answered in (
+            ("application/json;charset=UTF-8", "application/json"),
+            ("Application/Protobuf", "application/protobuf"),
+        ):
+            body = b"" if "Proto" in sent else b"{}"
+            answer = client.http("POST", LIST, body, {"content-type": sent, **token})
+            assert (answer.status, answer.content_type) == (200, answered)
+            assert answer.headers[b"content-length"] == b"%d" % len(answer.body)
+        refused = client.http("POST", LIST, b"\xff", {"content-type": "application/protobuf"})
+        assert (refused.content_type, refused.json["code"]) == ("application/json", "malformed")
+        assert client.http("POST", LIST, b"{}").json["msg"] == 'unexpected Content-Type: ""'
+
+
+def test_bodies_too_large_and_cut_short() -> None:
+    with api() as client:
+        piece = b"x" * (6 * 1024 * 1024)
+        answer = client.http("POST", LIST, [piece, piece], JSON)
+        assert (answer.status, answer.body) == (413, b"request body too large")
+        assert answer.content_type == "text/plain; charset=utf-8"
+        cut = client.http("POST", LIST, [], JSON)
+        assert (cut.status, cut.json["msg"]) == (400, "failed to read request body")
+
+
+class Seen:
+    def __init__(self) -> None:
+        self.context: Context | None = None
+
+    async def handler(self, context: Context, request: CreateRoomRequest) -> Message:
+        self.context = context
+        if request.name == "bug":
+            raise KeyError("a bug of ours")
+        return Room(name=request.name)
+
+    def service(self) -> Service:
+        return Service("livekit.Test", {"Do": Method(CreateRoomRequest, self.handler)})
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [("2500", 2.5), ("0", None), ("-1", None), ("x", None), ("", None), ("9" * 20, None)],
+)
+def test_deadline_and_request_id(header: str, wait: float | None) -> None:
+    seen = Seen()
+    with api(services=[seen.service()]) as client:
+        headers = {**JSON, "x-twirp-timeout-ms": header, "x-livekit-request-id": "uuid"}
+        answer = client.http("POST", "/twirp/livekit.Test/Do", b'{"name":"n"}', headers)
+        assert answer.json["name"] == "n"
+        assert seen.context is not None
+        assert (seen.context.wait, seen.context.request_id) == (wait, "uuid")
+        assert seen.context.claims is None
+
+
+def test_a_bug_is_logged_and_answered() -> None:
+    with api(services=[Seen().service()]) as client, capture_logs() as lines:
+        answer = client.http("POST", "/twirp/livekit.Test/Do", b'{"name":"bug"}', JSON)
+        assert answer.status == 500
+        assert answer.json == {"code": "internal", "msg": "Internal service panic"}
+        assert [line["event"] for line in lines] == ["request_failed"]
