@@ -1,0 +1,80 @@
+"""RFC 3263 with a real name server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import cast
+
+import dns.flags
+import dns.message
+import dns.rrset
+
+from hookflash.adapters.dns import Resolver
+from hookflash.base.ids import Ids
+from hookflash.sip.location import Target
+from hookflash.sip.uri import Uri
+
+ZONE = (
+    ("carrier.test.", "NAPTR", '10 50 "s" "SIP+D2T" "" _sip._tcp.carrier.test.'),
+    ("carrier.test.", "NAPTR", '20 50 "s" "SIP+D2U" "" _sip._udp.carrier.test.'),
+    ("_sip._tcp.carrier.test.", "SRV", "10 0 5080 b.carrier.test."),
+    ("_sip._tcp.carrier.test.", "SRV", "5 0 5070 a.carrier.test."),
+    ("a.carrier.test.", "A", "192.0.2.1"),
+    ("b.carrier.test.", "A", "192.0.2.2"),
+    ("b.carrier.test.", "AAAA", "2001:db8::2"),
+)
+
+
+class NameServer(asyncio.DatagramProtocol):
+    """Answers from `ZONE`; NXDOMAIN for everything else."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        query = dns.message.from_wire(data)
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.AA
+        question = query.question[0]
+        name, kind = question.name.to_text(), dns.rdatatype.to_text(question.rdtype)
+        texts = [text for owner, rtype, text in ZONE if (owner, rtype) == (name, kind)]
+        if texts:
+            answer.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *texts))
+        elif not any(owner == name for owner, _, _ in ZONE):
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+        self.transport.sendto(answer.to_wire(), addr)
+
+
+def locate(uri: str) -> list[Target]:
+    async def main() -> list[Target]:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
+        port = transport.get_extra_info("sockname")[1]
+        try:
+            resolver = Resolver(Ids(random.Random(1)), servers=[f"127.0.0.1:{port}"])
+            return await resolver.locate(Uri.parse(uri), ("udp", "tcp", "tls"))
+        finally:
+            transport.close()
+
+    return asyncio.run(main())
+
+
+def test_naptr_srv_and_addresses_give_an_ordered_list() -> None:
+    assert locate("sip:carrier.test") == [
+        Target("tcp", "192.0.2.1", 5070),
+        Target("tcp", "192.0.2.2", 5080),
+        Target("tcp", "2001:db8::2", 5080),
+    ]
+
+
+def test_a_port_asks_for_addresses_only() -> None:
+    assert locate("sip:a.carrier.test:5099") == [Target("udp", "192.0.2.1", 5099)]
+
+
+def test_a_name_that_only_this_machine_knows() -> None:
+    assert Target("udp", "127.0.0.1", 5060) in locate("sip:localhost:5060")
+
+
+def test_a_name_that_nobody_knows_has_no_target() -> None:
+    assert locate("sip:nowhere.carrier.test") == []
