@@ -322,9 +322,8 @@ def test_too_many_invites_of_one_source_are_480_with_retry_after() -> None:
 
 def test_refusals_count_towards_the_shield_and_a_met_challenge_does_not() -> None:
     desk = Desk()
-    unknown = {"to": "<sip:+19@192.0.2.1>", "uri": "sip:+19@192.0.2.1"}
     for number in range(20):
-        desk.refused(invite(call_id=f"c{number}", **unknown))
+        desk.refused(invite(call_id=f"c{number}", to="<sip:+19@h>", uri="sip:+19@h"))
     assert desk.admission.shield.drops(100.0, SOURCE)
     desk = Desk(trunk=protected())
     for number in range(40):

@@ -1,0 +1,149 @@
+"""Settings: precedence, LiveKit's names, and errors that name key, value and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hookflash.base.errors import ConfigError
+from hookflash.config import load, setting_lines
+
+SECRET = "secretsecretsecretsecretsecretsecret"
+EXAMPLE = f"""
+port: 7880
+bind_addresses: ["127.0.0.1"]
+keys: {{devkey: {SECRET}}}
+webhook: {{api_key: devkey, urls: ["http://127.0.0.1:9099/hook"]}}
+data_dir: ./data
+sip: {{listen_ip: 127.0.0.1, sip_port: 5060, rtp_port: 10000-20000, answer: subscribed}}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "hookflash.yaml"
+    path.write_text(EXAMPLE)
+    return path
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "hookflash.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_example_of_the_readme_works_as_it_stands(file: Path) -> None:
+    settings = load(file)
+    assert settings.port == 7880
+    assert settings.keys["devkey"].get_secret_value() == SECRET
+    assert settings.webhook.urls == ["http://127.0.0.1:9099/hook"]
+    assert settings.sip.rtp_port == (10000, 20000)
+    assert settings.sip.answer == "subscribed"
+
+
+def test_flag_over_variable_over_file_over_default(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_PORT", "8001")
+    monkeypatch.setenv("HOOKFLASH_SIP__SIP_PORT", "8002")
+    settings = load(file, {"port": "9001"})
+    assert settings.port == 9001
+    assert settings.sip.sip_port == 8002
+    assert settings.sip.listen_ip == "127.0.0.1"
+    assert settings.sip.tls.port == 5061
+
+
+def test_a_variable_changes_one_key_of_a_section_only(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_WEBHOOK__API_KEY", "devkey")
+    monkeypatch.setenv("HOOKFLASH_KEYS", f'{{"other": "{SECRET}", "devkey": "{SECRET}"}}')
+    settings = load(file)
+    assert settings.webhook.urls == ["http://127.0.0.1:9099/hook"]
+    assert set(settings.keys) == {"other", "devkey"}
+
+
+def test_dev_needs_nothing() -> None:
+    settings = load(dev=True)
+    assert settings.dev
+    assert settings.keys["devkey"].get_secret_value() == "secret"
+    assert settings.bind_addresses == ["127.0.0.1"]
+    assert settings.sip.answer == "immediately"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "allowed"),
+    [
+        ("sip: {answer: later}", "sip.answer", "subscribed"),
+        ("sip: {rtp_port: many}", "sip.rtp_port", "10000-20000"),
+        ("sip: {rtp_port: 20000-10000}", "sip.rtp_port", "10000-20000"),
+        ("sip: {listen_ip: here}", "sip.listen_ip", "IP address"),
+        ("sip: {local_net: nowhere}", "sip.local_net.0", "network"),
+        ("sip: {codecs: [GSM]}", "sip.codecs.0", "PCMU"),
+        ("port: 70000", "port", "65535"),
+        ("drain: soon", "drain", "30s"),
+        ("sipp: {}", "sipp", "unknown"),
+        ("webhook: {urls: [ftp://x], api_key: k}", "webhook.urls", "http"),
+        ("webhook: {urls: ['http://x'], api_key: nobody}", "webhook.api_key", "keys"),
+        ("metrics: {bind: here}", "metrics.bind", "address:port"),
+        ("sip: {tls: {certs: [{cert_file: /no, key_file: /no}]}}", "sip.tls.certs", "exist"),
+    ],
+)
+def test_a_wrong_setting_names_key_and_what_is_allowed(
+    tmp_path: Path, text: str, key: str, allowed: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, f"keys: {{k: {SECRET}}}\n{text}\n"))
+    assert caught.value.key == key
+    assert allowed in caught.value.allowed
+
+
+def test_a_short_secret_is_refused_and_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, "keys: {k: tooshort}"))
+    assert "32" in str(caught.value)
+    assert "tooshort" not in str(caught.value)
+
+
+def test_no_key_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="at least one API key"):
+        load(write(tmp_path, "port: 1"))
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "port: 1\n\tx"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, text))
+    assert caught.value.key == "--config"
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="readable"):
+        load(tmp_path / "none.yaml")
+
+
+def test_durations_have_units(tmp_path: Path) -> None:
+    text = f"keys: {{k: {SECRET}}}\ntransfers: {{keep: 2d}}\ncalls: {{keep: 1h}}\ndrain: 500ms\n"
+    settings = load(write(tmp_path, text))
+    assert (settings.transfers.keep, settings.calls.keep, settings.drain) == (172800, 3600, 0.5)
+
+
+def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
+    assert load(write(tmp_path, ""), dev=True).port == 7880
+
+
+def test_every_setting_has_a_description_a_variable_and_a_flag() -> None:
+    lines = list(setting_lines())
+    assert len(lines) > 40
+    for line in lines:
+        assert line.help, line.key
+        assert line.variable.startswith("HOOKFLASH_")
+        assert (line.flag is None) == (line.key == "keys")
+
+
+def test_the_table_in_the_docs_is_up_to_date() -> None:
+    from hookflash.cli.settings import markdown_table
+
+    page = Path(__file__).parent.parent / "docs" / "configuration.md"
+    assert markdown_table() in page.read_text(encoding="utf-8"), "run `make docs`"
