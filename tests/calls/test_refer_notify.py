@@ -440,6 +440,7 @@ def test_an_unanswered_subscribe_ends_it() -> None:
     bench.notify(100, "terminated;reason=timeout")
     assert bench.at(31.9).verdict() is None
     assert bench.at(32).verdict() == "subscription ended"
+    assert not bench.desk.watching
 
 
 def test_a_bye_while_subscribe_is_open_still_means_success() -> None:
@@ -494,6 +495,10 @@ def test_a_subscribe_that_outlives_the_verdict() -> None:
 
 
 def test_answers_to_no_subscribe_are_ignored() -> None:
+    bench = accepted()
+    bench.notify(100, "terminated;reason=noresource")
+    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
+    assert bench.at(2).verdict() == "subscription ended"
     bench = accepted()
     assert bench.desk.subscribe_answered(bench.now, "STR_1", 200) == []
     assert bench.desk.subscribe_answered(bench.now, "STR_unknown", 200) == []

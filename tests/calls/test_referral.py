@@ -71,6 +71,17 @@ def test_an_id_of_the_peers_own_making_stays_with_the_refer_it_came_for() -> Non
     assert selected([first, referral(77)], "refer;id=77") == 1
 
 
+def test_a_refer_whose_connection_failed_counts_only_if_there_is_no_other() -> None:
+    lost = referral(2, state=SENT, accepted=False)
+    lost.undelivered = True
+    assert selected([lost], "refer") == 0
+    assert selected([lost, referral(3)], "refer") == 1
+    assert selected([lost, referral(3)], "refer;id=77") == 1
+    assert selected([lost, referral(3)], "refer;id=2") == 0
+    lost.accepted = True
+    assert selected([lost, referral(3)], "refer") == 0
+
+
 @pytest.mark.parametrize("before", ReferralState)
 @pytest.mark.parametrize("after", ReferralState)
 def test_only_steps_of_the_table_are_taken(before: ReferralState, after: ReferralState) -> None:

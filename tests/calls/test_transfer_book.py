@@ -281,6 +281,17 @@ def test_a_late_failure_is_recorded_and_nothing_else(verdict: str) -> None:
     assert not bench.desk.watching
 
 
+@pytest.mark.parametrize(("first", "late_success"), [(200, True), (486, False)])
+def test_of_late_outcomes_too_the_first_counts_and_once(first: int, late_success: bool) -> None:
+    bench = late("timed out")
+    bench.notify(first, "active")
+    before = len(bench.log)
+    assert bench.notify(200, "active") == 200
+    assert bench.notify(486, "terminated") == 200
+    assert len(bench.log) == before
+    assert bench.record().late_success is late_success
+
+
 @pytest.mark.parametrize("verdict", ["timed out", "canceled", "unreachable", "call ended"])
 def test_three_minutes_after_the_verdict_nobody_watches(verdict: str) -> None:
     bench = late(verdict)

@@ -76,6 +76,7 @@ class Referral:
         "subscribed",
         "terminated_at",
         "unanswered",
+        "undelivered",
         "unreported",
     )
 
@@ -87,6 +88,8 @@ class Referral:
         """The owner's record is safe: it may be sent."""
         self.unanswered = False
         """Its transaction is open: no INVITE or UPDATE of ours meanwhile."""
+        self.undelivered = False
+        """Its connection failed: most likely nobody has it."""
         self.provisional = 0
         """Number of 1xx answers."""
         self.accepted = False
@@ -163,15 +166,19 @@ def select(referrals: Sequence[Referral], notify: Notify) -> Referral | None:
     """
     candidates = [referral for referral in referrals if referral.selectable]
     event_id = notify.event_id
-    if len(candidates) == 1:
-        if event_id is not None and event_id not in candidates[0].attempts:
-            candidates[0].aliases.add(event_id)
-        return candidates[0]
-    if event_id is None:
-        return _first(r for r in candidates if r.may_report and r.final is None)
-    return _first(r for r in candidates if event_id in r.attempts) or _first(
-        r for r in candidates if event_id in r.aliases
-    )
+    if event_id is not None:
+        known = _first(r for r in candidates if event_id in r.attempts)
+        known = known or _first(r for r in candidates if event_id in r.aliases)
+        if known is not None:
+            return known
+    likely = [r for r in candidates if r.accepted or not r.undelivered] or candidates
+    if len(likely) == 1:
+        if event_id is not None:
+            likely[0].aliases.add(event_id)
+        return likely[0]
+    if event_id is not None:
+        return None
+    return _first(r for r in likely if r.may_report and r.final is None)
 
 
 def _first(referrals: Iterable[Referral]) -> Referral | None:

@@ -108,6 +108,7 @@ class TransferBook:
             if (
                 referral.refer_to == refer_to
                 and referral.may_report
+                and (referral.accepted or not referral.undelivered)
                 and referral.final is None
                 and any(r.verdict in WATCHED and now < watch_end(r) for r in referral.riders)
             ):

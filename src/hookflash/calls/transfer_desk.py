@@ -277,6 +277,7 @@ class TransferDesk:
         if referral is None or not referral.unanswered:
             return []
         referral.unanswered = False
+        referral.undelivered = reason != "timeout"
         if self._book.rider(referral) is None or referral.accepted or self._book.over:
             return []
         text = answers.unanswered_text(referral.provisional)
