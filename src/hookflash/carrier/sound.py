@@ -1,0 +1,331 @@
+"""The sound of the carrier's phones: each says its own tone, and names the tones that it hears.
+
+One 20 ms clock for all of them. The codecs, digits and packets are the exchange's own modules;
+there is no jitter buffer: on a loopback nothing comes out of turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ..adapters.udp import UdpPair
+from ..audio import g711
+from ..audio.goertzel import Pcm, hears
+from ..base.errors import RtpError
+from ..rtp import packet as rtp
+from ..rtp.dtmf import EventReceiver, EventSender, EventStep
+from ..runtime.media.clock import MediaClock
+from ..sdp.plan import LocalMedia
+from .agent import CarrierError
+
+if TYPE_CHECKING:
+    from ..base.ids import Ids
+    from ..sdp.plan import MediaPlan
+
+RATE: Final = 8000
+FRAME: Final = RATE // 50
+WINDOW: Final = RATE // 10
+"""Samples of 100 ms: tones that are multiples of 10 Hz do not disturb each other."""
+FRESH: Final = 0.25
+"""Seconds for which a window counts as what is heard now."""
+QUIET: Final = 0.3
+"""Seconds without a tone after which it is heard no more."""
+SHARE: Final = 0.1
+"""Part of the power that a tone must carry: some speakers at once are told apart."""
+PEAK: Final = 8000
+FIRST_PORT: Final = 22000
+LAST_PORT: Final = 31998
+_TRIES: Final = 200
+
+
+def tone_frames(law: g711.Law, frequency: float) -> list[bytes]:
+    """One second of `frequency` (Hz, whole) in packets of 20 ms; silence for 0."""
+    time = np.arange(RATE) / RATE
+    wave = (np.sin(2 * np.pi * round(frequency) * time) * PEAK).astype(np.int16)
+    octets = g711.encode(law, wave).tobytes()
+    return [octets[start : start + FRAME] for start in range(0, RATE, FRAME)]
+
+
+class Ear:
+    """Cuts what is heard into windows of 100 ms and answers what is in them."""
+
+    def __init__(self, now: float) -> None:
+        self._started = now
+        self._rest: list[Pcm] = []
+        self._size = 0
+        self._windows: deque[tuple[float, Pcm]] = deque(maxlen=10)
+
+    def feed(self, now: float, samples: Pcm) -> None:
+        """The next samples (int16, 8 kHz)."""
+        self._rest.append(samples)
+        self._size += len(samples)
+        if self._size < WINDOW:
+            return
+        line = np.concatenate(self._rest)
+        while len(line) >= WINDOW:
+            self._windows.append((now, line[:WINDOW]))
+            line = line[WINDOW:]
+        self._rest, self._size = [line], len(line)
+
+    def forget(self, now: float) -> None:
+        """Begin anew: nothing was heard before."""
+        self._started, self._rest, self._size = now, [], 0
+        self._windows.clear()
+
+    def hears(self, now: float, frequency: float) -> bool:
+        """Whether the tone is there now: in the last window, which is fresh."""
+        if not self._windows:
+            return False
+        at, window = self._windows[-1]
+        return now - at < FRESH and hears(window, frequency, RATE, share=SHARE)
+
+    def misses(self, now: float, frequency: float) -> bool:
+        """Whether the tone was not there for 0.3 s."""
+        if now - self._started < QUIET:
+            return False
+        recent = (window for at, window in self._windows if now - at < QUIET)
+        return not any(hears(window, frequency, RATE, share=SHARE) for window in recent)
+
+
+@dataclass(slots=True)
+class _Waiter:
+    ready: Callable[[], bool]
+    future: asyncio.Future[None]
+
+
+class Sound:
+    """The two directions of one call's audio. Made by `Sounds.open`; `apply` starts it."""
+
+    def __init__(
+        self, pair: UdpPair, ip: str, ids: Ids, loop: asyncio.AbstractEventLoop, tone: float
+    ) -> None:
+        self.local = LocalMedia(ip, pair.port, pair.port + 1)
+        self.tone = tone
+        self.digits = ""
+        """What the other side pressed so far."""
+        self.sent = 0
+        self.received = 0
+        self._loop = loop
+        self._pair = pair
+        self._plan: MediaPlan | None = None
+        self._ear = Ear(loop.time())
+        self._frames: list[bytes] = []
+        self._next = 0
+        self._events = EventSender()
+        self._presses = EventReceiver()
+        self._ssrc = ids.number(32)
+        self._sequence = ids.number(16)
+        self._timestamp = ids.number(32)
+        self._event_timestamp = 0
+        self._mark = True
+        self._waiters: list[_Waiter] = []
+        self._buffer = bytearray(2048)
+        self.closed = False
+        pair.watch(self._read, self._drain_reports)
+
+    @property
+    def plan(self) -> MediaPlan | None:
+        """What was agreed; None before that."""
+        return self._plan
+
+    def apply(self, plan: MediaPlan) -> None:
+        """Send and understand this from now on."""
+        if self._plan is None or self._plan.codec.name != plan.codec.name:
+            self._frames = tone_frames(_law(plan.codec.name), self.tone)
+        self._plan = plan
+        self._mark = True
+
+    def close(self) -> None:
+        """Free the ports; who waits for something to be heard hears of it."""
+        if self.closed:
+            return
+        self.closed = True
+        self._pair.close()
+        self._plan = None
+        for waiter in self._waiters:
+            if not waiter.future.done():
+                waiter.future.set_exception(CarrierError("the call is over"))
+        self._waiters.clear()
+
+    # --- what a test or a demo asks -------------------------------------------------------------
+
+    def hears_now(self, frequency: float) -> bool:
+        """Whether the tone is in what came in the last tenth of a second."""
+        return self._ear.hears(self._loop.time(), frequency)
+
+    def heard_now(self, frequencies: Iterable[float]) -> list[float]:
+        """Those of `frequencies` that can be heard."""
+        return [frequency for frequency in frequencies if self.hears_now(frequency)]
+
+    async def hears(self, frequency: float, within: float) -> float:
+        """Wait for a tone; seconds that it took. Raises CarrierError."""
+        return await self._until(
+            lambda: self.hears_now(frequency), within, f"did not hear {frequency:g} Hz"
+        )
+
+    async def misses(self, frequency: float, within: float) -> float:
+        """Wait until a tone was not there for 0.3 s from now on; raises CarrierError."""
+        self._ear.forget(self._loop.time())
+        return await self._until(
+            lambda: self._ear.misses(self._loop.time(), frequency),
+            within,
+            f"went on hearing {frequency:g} Hz",
+        )
+
+    async def press(self, digits: str, on_ms: int = 120, off_ms: int = 80) -> None:
+        """Send digits as telephone-events (RFC 4733), and wait until they are out."""
+        if self._plan is None or self._plan.dtmf_send is None:
+            raise CarrierError("no telephone-event was agreed")
+        self._events.add(digits, on_ms, off_ms)
+        within = 1.0 + len(digits) * (on_ms + off_ms + 500) / 1000
+        await self._until(lambda: not self._events.active, within, f"could not press {digits}")
+
+    async def pressed(self, digits: str, within: float) -> float:
+        """Wait until the other side has pressed `digits`, in this order; raises CarrierError."""
+        return await self._until(
+            lambda: digits in self.digits, within, f"did not get the digits {digits}"
+        )
+
+    async def _until(self, ready: Callable[[], bool], within: float, failure: str) -> float:
+        """Wait for `ready`, which the clock asks every 20 ms."""
+        if self.closed:
+            raise CarrierError(f"{failure}: the call is over")
+        started = self._loop.time()
+        waiter = _Waiter(ready, self._loop.create_future())
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(within):
+                await waiter.future
+        except TimeoutError:
+            raise CarrierError(f"{failure} within {within:g} s") from None
+        except CarrierError as error:
+            raise CarrierError(f"{failure}: {error}") from None
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+        return self._loop.time() - started
+
+    # --- the clock ------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """20 ms have passed."""
+        plan = self._plan
+        if plan is not None:
+            self._timestamp = (self._timestamp + FRAME) & 0xFFFFFFFF
+            step = self._events.tick() if self._events.active else None
+            if plan.send:
+                self._speak(plan, step)
+        for digit, _ in self._presses.expire(self._loop.time()):
+            self.digits += digit
+        for waiter in self._waiters:
+            if not waiter.future.done() and waiter.ready():
+                waiter.future.set_result(None)
+
+    def _speak(self, plan: MediaPlan, step: EventStep | None) -> None:
+        if step is not None and plan.dtmf_send is not None:
+            if step.first:
+                self._event_timestamp = self._timestamp
+            self._emit(plan, plan.dtmf_send, self._event_timestamp, step.payload, step.first)
+            self._mark = step.over
+            if not step.over:
+                return
+        self._next = (self._next + 1) % len(self._frames)
+        payload = self._frames[self._next]
+        self._emit(plan, plan.codec.payload_type, self._timestamp, payload, self._mark)
+        self._mark = False
+
+    def _emit(
+        self, plan: MediaPlan, payload_type: int, timestamp: int, payload: bytes, mark: bool
+    ) -> None:
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        packet = rtp.RtpPacket(
+            payload_type, self._sequence, timestamp, self._ssrc, payload, marker=mark
+        )
+        self.sent += 1
+        with contextlib.suppress(OSError):  # nobody listens there any more, or not yet
+            self._pair.send(packet.encode(), plan.remote)
+
+    # --- what comes in --------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Everything that waits in the socket."""
+        while not self.closed:
+            try:
+                size, _ = self._pair.receive(self._buffer)
+            except OSError:
+                return
+            with contextlib.suppress(RtpError):
+                self._packet_received(rtp.parse(memoryview(self._buffer)[:size]))
+
+    def _packet_received(self, packet: rtp.RtpPacket) -> None:
+        plan = self._plan
+        if plan is None:
+            return
+        self.received += 1
+        if packet.payload_type in plan.dtmf_receive:
+            now = self._loop.time()
+            for digit, _ in self._presses.packet_received(now, packet.timestamp, packet.payload):
+                self.digits += digit
+            return
+        codec = plan.receive.get(packet.payload_type)
+        if codec is not None:
+            self._ear.feed(self._loop.time(), g711.decode(_law(codec.name), packet.payload))
+
+    def _drain_reports(self) -> None:
+        """RTCP is read and ignored."""
+        with contextlib.suppress(OSError):
+            while not self.closed:
+                self._pair.receive_rtcp()
+
+
+class Sounds:
+    """All sound of a carrier: its RTP ports and its clock, which runs while a call is up."""
+
+    def __init__(self, ids: Ids, ip: str = "127.0.0.1") -> None:
+        self._ids = ids
+        self._ip = ip
+        self._loop = asyncio.get_running_loop()
+        self._open: list[Sound] = []
+        self._clock = MediaClock(self._loop, self._tick)
+
+    def open(self, tone: float) -> Sound:
+        """Sound for a call of a phone with this tone (Hz, 0 for silence). Raises CarrierError."""
+        sound = Sound(self._pair(), self._ip, self._ids, self._loop, tone)
+        self._open.append(sound)
+        self._clock.start()
+        return sound
+
+    def stop(self) -> None:
+        """Close everything."""
+        self._clock.stop()
+        for sound in self._open:
+            sound.close()
+        self._open.clear()
+
+    def _pair(self) -> UdpPair:
+        """Two free ports, wherever other carriers of the machine left some."""
+        size = (LAST_PORT - FIRST_PORT) // 2
+        start = self._ids.number(31)
+        for number in range(_TRIES):
+            port = FIRST_PORT + 2 * ((start + number) % size)
+            with contextlib.suppress(OSError):
+                return UdpPair(self._loop, self._ip, port)
+        raise CarrierError("no free RTP ports")
+
+    def _tick(self) -> None:
+        for sound in self._open:
+            sound.tick()
+        self._open = [sound for sound in self._open if not sound.closed]
+        if not self._open:
+            self._clock.stop()
+
+
+def _law(name: str) -> g711.Law:
+    return "PCMA" if name == "PCMA" else "PCMU"
