@@ -27,6 +27,8 @@ _BURST = 64
 """Datagrams read in one go."""
 _LARGEST_DATAGRAM = 65_536
 _KEEPALIVE_ANSWER = b"\r\n"
+_PORT_TRIES = 20
+"""A free UDP port may be somebody's TCP port: that many are tried where any will do."""
 _MAX_PENDING = 256 * 1024
 """Bytes that may wait in a connection that the peer does not read before it is given up."""
 
@@ -184,12 +186,13 @@ class SipSockets:
     ) -> None:
         """Bind UDP and TCP on `port` (0: any free one, the same for both), TLS on `tls_port`."""
         loop = asyncio.get_running_loop()
-        self._udp = _Datagrams(self.receiver, listen_ip, port)
-        self.local["udp"] = (listen_ip, port) = self._udp.local
-        self._servers.append(
-            await loop.create_server(lambda: _Connection(self, "tcp"), listen_ip, port)
-        )
-        self.local["tcp"] = (listen_ip, port)
+        for tries_left in reversed(range(1 if port else _PORT_TRIES)):
+            try:
+                await self._bind(listen_ip, port)
+                break
+            except OSError:
+                if not tries_left:
+                    raise
         self._client_tls = _client_context(tls)
         if tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -199,6 +202,21 @@ class SipSockets:
             )
             self._servers.append(server)
             self.local["tls"] = (listen_ip, server.sockets[0].getsockname()[1])
+
+    async def _bind(self, listen_ip: str, port: int) -> None:
+        """UDP, and TCP on the same port; OSError where another process has one of the two."""
+        loop = asyncio.get_running_loop()
+        udp = _Datagrams(self.receiver, listen_ip, port)
+        try:
+            server = await loop.create_server(
+                lambda: _Connection(self, "tcp"), listen_ip, udp.local[1]
+            )
+        except OSError:
+            udp.close()
+            raise
+        self._udp = udp
+        self._servers.append(server)
+        self.local["udp"] = self.local["tcp"] = udp.local
 
     async def stop(self) -> None:
         """Close everything; what waits to be written is still written."""
