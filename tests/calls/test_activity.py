@@ -54,3 +54,9 @@ def test_max_call_duration_is_bye() -> None:
     (bye,) = driver.sent("BYE")
     assert "duration" in (bye.request.header("Reason") or "")
     assert driver.last(LegEnded).reason == "max call duration"
+
+
+def test_packet_after_the_end_makes_nothing_active() -> None:
+    driver = LegDriver().established()
+    driver.hangup()
+    assert driver.do(driver.leg.first_packet(driver.now)) == []

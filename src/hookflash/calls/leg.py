@@ -486,7 +486,6 @@ class Leg:
     def _stop_clocks(self) -> None:
         self._activity.ended()
         self._core.timer.stop()
-        self._refreshing.wanted = False
 
     def _finish(self, out: list[LegEffect]) -> None:
         """Forget what need not be kept any more; in the end the leg itself."""
