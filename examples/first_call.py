@@ -1,0 +1,33 @@
+"""Make a trunk with one number and a rule that puts its callers into the room `lobby`."""
+
+import asyncio
+
+from livekit import api
+
+NUMBER = "+15550100"
+
+
+async def main() -> None:
+    async with api.LiveKitAPI() as livekit:
+        trunk = await livekit.sip.create_inbound_trunk(
+            api.CreateSIPInboundTrunkRequest(
+                trunk=api.SIPInboundTrunkInfo(name="first", numbers=[NUMBER])
+            )
+        )
+        rule = await livekit.sip.create_dispatch_rule(
+            api.CreateSIPDispatchRuleRequest(
+                dispatch_rule=api.SIPDispatchRuleInfo(
+                    name="first",
+                    trunk_ids=[trunk.sip_trunk_id],
+                    rule=api.SIPDispatchRule(
+                        dispatch_rule_direct=api.SIPDispatchRuleDirect(room_name="lobby")
+                    ),
+                )
+            )
+        )
+        print(f"trunk {trunk.sip_trunk_id}, rule {rule.sip_dispatch_rule_id}")
+        print(f"dial sip:{NUMBER}@127.0.0.1")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
