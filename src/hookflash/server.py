@@ -209,12 +209,16 @@ class Server:
 
     def _gauges(self, endpoint: Endpoint) -> None:
         gauge = self.metrics.gauge
-        gauge("calls_active", "Calls that are up or ringing", lambda: len(self.exchange.calls))
+        gauge("calls_active", "Calls that are up or ringing", self._calls)
         gauge("legs", "Legs, those that only watch a transfer included", self._legs)
         gauge("rooms", "Rooms", lambda: len(self.rooms))
         gauge("transactions", "SIP transactions", lambda: sum(endpoint.counts()))
         gauge("rtp_ports_free", "Free pairs of RTP ports", lambda: self._engine.free_ports)
         gauge("sip_dropped", "Requests that the shield dropped", self._dropped)
+
+    def _calls(self) -> int:
+        # A leg outlives its call: it answers retransmissions and watches a transfer.
+        return sum(not call.ended for call in self.exchange.calls.values())
 
     def _legs(self) -> int:
         return len(self.exchange.parts.board)
