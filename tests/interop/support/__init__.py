@@ -1,0 +1,1 @@
+"""What the tests with other people's software share: processes, networks, clients, captures."""
