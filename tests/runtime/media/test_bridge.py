@@ -90,6 +90,21 @@ def test_relay_survives_another_ssrc_and_a_sequence_restart(studio: Studio) -> N
     seamless(bob)
 
 
+def test_the_clock_goes_on_after_the_newest_packet_not_the_last(studio: Studio) -> None:
+    ann, bob = studio.phone(), studio.phone()
+    for _ in range(5):
+        ann.say()
+    for step in (3, 1):
+        ann.speak(
+            RtpPacket(0, ann.sequence + step, ann.timestamp + 160 * step, ann.ssrc, bytes(160))
+        )
+    newest = bob.heard[-2]
+    studio.phone()
+    studio.tick()
+    assert bob.heard[-1].sequence - newest.sequence == 1
+    assert bob.heard[-1].timestamp - newest.timestamp == 160
+
+
 def test_a_straggler_does_not_begin_a_relay(studio: Studio) -> None:
     ann, bob = studio.phone(), studio.phone()
     for _ in range(5):

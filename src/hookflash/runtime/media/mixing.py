@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...audio import g711
-from ...audio.mixer import mix, mix_others, mix_rooms
+from ...audio.mixer import RoomMixer, mix, mix_others
 from ...audio.resample import stretch
 from ...rtp.packet import HEADER_SIZE
 from .stream import MediaStream, Output
@@ -63,8 +63,8 @@ class NarrowMix:
                 room_of += [len(starts)] * len(members)
                 starts.append(len(self.rows))
                 self.rows += members
-        self._starts = np.array(starts, np.intp)
-        self._room_of = np.array(room_of, np.intp)
+        self._room_of = room_of
+        self._mixer = RoomMixer(np.array(starts, np.intp), np.array(room_of, np.intp), _FRAME)
         self._spans = [
             range(start, end)
             for start, end in zip(starts, [*starts[1:], len(room_of)], strict=True)
@@ -101,7 +101,7 @@ class NarrowMix:
     def tick(self, now: float) -> list[MediaStream]:
         """20 ms for every leg. Returns the streams whose prompt or digits may be over."""
         frames = self._pull(now)
-        heard = mix_rooms(frames, self._starts, self._room_of)
+        heard = self._mixer.mix(frames)
         for row, stream in self._special:
             self._hear_special(row, stream, frames, heard)
         self._payloads[:] = g711.encode_rows(heard, self._encode_offsets)
@@ -130,7 +130,8 @@ class NarrowMix:
                 concealers[row].count = 0
             else:
                 parts.append(silences[row])
-                odd.append((row, line))
+                if line is not None or not concealers[row].silent:
+                    odd.append((row, line))
         octets = np.frombuffer(b"".join(parts), np.uint8).reshape(len(parts), _FRAME)
         frames = g711.decode_rows(octets, self._decode_offsets)
         for row, line in odd:
@@ -155,7 +156,7 @@ class NarrowMix:
         elif stream.silence_to_peer:
             heard[row] = 0
         elif stream.hears is not None:
-            span = self._spans[int(self._room_of[row])]
+            span = self._spans[self._room_of[row]]
             chosen = [i for i in span if i != row and self.rows[i].leg_id in stream.hears]
             heard[row] = mix(frames[chosen])
 

@@ -33,6 +33,11 @@ class Concealer:
         """Frames lost in a row; the owner sets 0 when a good one comes."""
         self._good: Pcm | None = None
 
+    @property
+    def silent(self) -> bool:
+        """The sound has faded away."""
+        return self.count >= _FADE
+
     def fill(self, previous: Pcm) -> Pcm:
         """A frame for one that is missing; `previous`: what was played before it."""
         if self.count >= _FADE:
