@@ -34,6 +34,7 @@ AB = Uri("sip", "a", host="b")
         ("A.  B <sip:a@b>", NameAddr("A.  B", AB), "A.  B <sip:a@b>"),
         ("José <sip:a@b>", NameAddr("José", AB), '"José" <sip:a@b>'),
         ('"A, \\"B\\" <c>" <sip:a@b>', NameAddr('A, "B" <c>', AB), '"A, \\"B\\" <c>" <sip:a@b>'),
+        ('" A\t" <sip:a@b>', NameAddr(" A\t", AB), '" A\t" <sip:a@b>'),
         ('""<sip:a@b>', NameAddr("", AB), "<sip:a@b>"),
         ('<sip:a@b>;x="y;z"', NameAddr("", AB, (("x", '"y;z"'),)), '<sip:a@b>;x="y;z"'),
         ("<sip:a@b>;", NameAddr("", AB), "<sip:a@b>"),

@@ -49,7 +49,7 @@ MAX_SECONDS = 2**32 - 1
 
 _QUOTED_NAME = re.compile(r'[ \t]*+("(?>[^"\\]*(?:\\.[^"\\]*)*)")[ \t]*+<', re.DOTALL)
 _BAD_DISPLAY = re.compile(r'[,";<>\\]')
-_TOKENS = re.compile(r"[!%'*+\-.0-9A-Z_`a-z~ \t]*")
+_TOKENS = re.compile(r"[!%'*+\-.0-9A-Z_`a-z~]++(?:[ \t]++[!%'*+\-.0-9A-Z_`a-z~]++)*+")
 _VIA = re.compile(
     r"[ \t]*+([^\x00-\x20/;,]++)[ \t]*+/[ \t]*+([^\x00-\x20/;,]++)[ \t]*+/[ \t]*+"
     r"([!%'*+\-.0-9A-Z_`a-z~]++)[ \t]++"
