@@ -115,6 +115,7 @@ class UserAgent:
         self._sent: dict[str, Sent] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0.0
+        self._stopped = False
         self.address: Address = ("", 0)
         """Where it listens, once it is started."""
 
@@ -124,7 +125,10 @@ class UserAgent:
         self.address = self._sockets.local["udp"]
 
     async def stop(self) -> None:
-        """Close the sockets; whoever still waits for an answer is cancelled."""
+        """Close the sockets; whoever still waits for an answer is cancelled. Once is enough."""
+        if self._stopped:
+            return
+        self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
         for sent in self._sent.values():

@@ -57,7 +57,7 @@ class Call:
         """Called with each answer to our INVITE."""
         self.sound = phone.open_sound()
         self._agent = phone.agent
-        self._sdp = SdpNegotiator(
+        self.negotiator = SdpNegotiator(
             ids=phone.agent.ids,
             settings=MediaSettings(codecs=phone.codecs),
             local=self.sound.local,
@@ -148,7 +148,7 @@ class Call:
             self._agent.cancel(self._sent)
             self._end("phone")
         else:
-            self._answer(603)
+            self.answer(603)
 
     # --- our INVITE -----------------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ class Call:
             *headers,
             ("Content-Type", SDP),
         ]
-        request = Request("INVITE", uri, items, self._sdp.offer())
+        request = Request("INVITE", uri, items, self.negotiator.offer())
         self._sent = self._agent.send(request, flow, self._invite_answered)
 
     def _invite_answered(self, response: Response, flow: Flow) -> None:
@@ -190,7 +190,7 @@ class Call:
     def _established(self, response: Response) -> None:
         """The first 2xx; one that crossed our CANCEL, or has no use, gets a BYE."""
         try:
-            plan = self._sdp.accept(response.body)
+            plan = self.negotiator.accept(response.body)
         except SdpError:
             self._end("phone")
         if self.state is CallState.ENDED:
@@ -220,11 +220,12 @@ class Call:
             return
         if behaviour.ring:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(behaviour.ring, self._answer, behaviour.answer)
+            self._timer = loop.call_later(behaviour.ring, self.answer, behaviour.answer)
         else:
-            self._answer(behaviour.answer)
+            self.answer(behaviour.answer)
 
-    def _answer(self, status: int) -> None:
+    def answer(self, status: int = 200) -> None:
+        """Give the call that rings here its final answer."""
         if self._incoming is None or self.state is not CallState.RINGING:
             return
         key, request = self._incoming
@@ -243,10 +244,10 @@ class Call:
         offered = bool(request.body) or request.method == "UPDATE"
         try:
             if request.body:
-                body, plan = self._sdp.answer(request.body)
+                body, plan = self.negotiator.answer(request.body)
                 self.sound.apply(plan)
             else:
-                body = b"" if offered else self._sdp.offer()
+                body = b"" if offered else self.negotiator.offer()
         except SdpError as error:
             self._reply(key, request, error.status)
             return error.status
@@ -325,7 +326,7 @@ class Call:
             self._timer = None
         if unacked.offer:
             with contextlib.suppress(SdpError):  # without an answer the session stays as it was
-                self.sound.apply(self._sdp.accept(request.body))
+                self.sound.apply(self.negotiator.accept(request.body))
         if self.state is CallState.RINGING:
             self._confirmed()
             self.phone.came_up(self)
@@ -351,7 +352,7 @@ class Call:
 
     async def _offer(self, direction: Direction) -> None:
         dialog = self._in_call()
-        offer = self._sdp.offer(direction=direction)
+        offer = self.negotiator.offer(direction=direction)
         contact = dialog.contact or self._agent.contact(self.phone.number)
         headers = self._capabilities(contact, "User-Agent")
         request, hop = dialog.make_request("INVITE", headers, offer, SDP)
@@ -362,10 +363,10 @@ class Call:
 
         response = await self._agent.send(request, self._agent.flow_of(hop), answered).final
         if response.status >= 300:
-            self._sdp.rollback()
+            self.negotiator.rollback()
             raise CarrierError(f"{self}: the re-INVITE was answered {response.status}")
         dialog.refresh_target(response)
-        self.sound.apply(self._sdp.accept(response.body))
+        self.sound.apply(self.negotiator.accept(response.body))
 
     def _acknowledge(self, cseq: int) -> None:
         ack, hop = self._in_call().make_ack(cseq)

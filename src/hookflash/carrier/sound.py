@@ -295,6 +295,11 @@ class Sounds:
         self._open: list[Sound] = []
         self._clock = MediaClock(self._loop, self._tick)
 
+    @property
+    def running(self) -> bool:
+        """Whether the clock ticks."""
+        return self._clock.running
+
     def open(self, tone: float) -> Sound:
         """Sound for a call of a phone with this tone (Hz, 0 for silence). Raises CarrierError."""
         sound = Sound(self._pair(), self._ip, self._ids, self._loop, tone)

@@ -1,0 +1,192 @@
+"""Tones said and recognised, digits, and the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+import pytest
+
+from hookflash.audio import g711
+from hookflash.audio.goertzel import Pcm
+from hookflash.base.ids import Ids
+from hookflash.carrier.agent import CarrierError
+from hookflash.carrier.sound import FRAME, WINDOW, Ear, Sound, Sounds, tone_frames
+from hookflash.sdp.plan import Codec, CodecName, MediaPlan
+
+PAYLOAD_TYPES: dict[CodecName, int] = {"PCMU": 0, "PCMA": 8}
+
+
+def tone(*frequencies: float, samples: int = WINDOW) -> Pcm:
+    time = np.arange(samples) / 8000
+    wave = sum(np.sin(2 * np.pi * f * time) for f in frequencies) * 5000
+    return (np.zeros(samples) + wave).astype(np.int16)
+
+
+def plan(
+    to: Sound, codec: CodecName = "PCMU", *, send: bool = True, dtmf: bool = True
+) -> MediaPlan:
+    own = Codec(codec, PAYLOAD_TYPES[codec], 8000)
+    return MediaPlan(
+        remote=(to.local.address, to.local.port),
+        remote_rtcp=(to.local.address, to.local.rtcp_port),
+        codec=own,
+        receive={entry: Codec(name, entry, 8000) for name, entry in PAYLOAD_TYPES.items()},
+        dtmf_send=101 if dtmf else None,
+        dtmf_receive=frozenset({101}),
+        send=send,
+    )
+
+
+def run(test: Callable[[Sound, Sound], Awaitable[None]]) -> None:
+    """With two sounds that are not connected yet: 330 and 550 Hz."""
+
+    async def main() -> None:
+        sounds = Sounds(Ids(random.Random(1)))
+        try:
+            await test(sounds.open(330), sounds.open(550))
+        finally:
+            sounds.stop()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("law", ["PCMU", "PCMA"])
+def test_a_second_of_tone_repeats_without_a_click(law: g711.Law) -> None:
+    frames = tone_frames(law, 550)
+    assert {len(frame) for frame in frames} == {FRAME}
+    samples = g711.decode(law, b"".join(frames))
+    assert len(samples) == 8000
+    assert abs(int(samples[0]) - int(samples[-1])) < 4000
+
+
+def test_no_tone_is_silence() -> None:
+    assert not g711.decode("PCMU", b"".join(tone_frames("PCMU", 0))).any()
+
+
+def test_an_ear_names_the_tones_of_the_last_window() -> None:
+    ear = Ear(0.0)
+    both = tone(330, 550)
+    ear.feed(0.05, both[:300])
+    assert not ear.hears(0.05, 330)  # no whole window yet
+    ear.feed(0.1, both[300:])
+    assert ear.hears(0.1, 330)
+    assert ear.hears(0.1, 550)
+    assert not ear.hears(0.1, 660)
+    assert not ear.hears(0.5, 330)  # that is long ago
+    ear.feed(0.6, tone(660))
+    assert [f for f in (330, 550, 660) if ear.hears(0.6, f)] == [660]
+
+
+def test_an_ear_misses_a_tone_after_a_while() -> None:
+    ear = Ear(0.0)
+    assert not ear.misses(0.2, 330)  # listened too briefly
+    assert ear.misses(0.3, 330)
+    ear.feed(1.0, tone(330))
+    assert not ear.misses(1.2, 330)
+    assert ear.misses(1.3, 330)
+    ear.forget(1.4)
+    assert not ear.misses(1.6, 330)
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
+def test_both_directions(codec: CodecName) -> None:
+    async def test(one: Sound, other: Sound) -> None:
+        assert one.plan is None
+        one.apply(plan(other, codec))
+        other.apply(plan(one, codec))
+        assert await other.hears(330, within=2) > 0
+        await one.hears(550, within=2)
+        assert one.heard_now([330, 550]) == [550]
+        with pytest.raises(CarrierError, match=r"did not hear 660 Hz within 0\.1 s"):
+            await one.hears(660, within=0.1)
+        with pytest.raises(CarrierError, match="went on hearing 550 Hz"):
+            await one.misses(550, within=0.5)
+
+    run(test)
+
+
+def test_hold_is_silence() -> None:
+    async def test(one: Sound, other: Sound) -> None:
+        one.apply(plan(other))
+        other.apply(plan(one))
+        await other.hears(330, within=2)
+        one.apply(plan(other, send=False))
+        await other.misses(330, within=2)
+        sent = one.sent
+        await one.hears(550, within=2)
+        assert one.sent == sent
+
+    run(test)
+
+
+def test_digits() -> None:
+    async def test(one: Sound, other: Sound) -> None:
+        with pytest.raises(CarrierError, match="no telephone-event"):
+            await one.press("1")
+        one.apply(plan(other))
+        other.apply(plan(one))
+        await one.press("12#")
+        await other.pressed("12#", within=2)
+        assert other.digits == "12#"
+        await other.hears(330, within=2)  # the tone goes on
+        with pytest.raises(CarrierError, match="did not get the digits 9"):
+            await other.pressed("9", within=0.05)
+        one.apply(plan(other, dtmf=False))
+        with pytest.raises(CarrierError, match="no telephone-event"):
+            await one.press("1")
+
+    run(test)
+
+
+def test_who_waits_hears_of_the_end() -> None:
+    async def test(one: Sound, other: Sound) -> None:
+        waiting = asyncio.ensure_future(one.hears(550, within=5))
+        asyncio.get_running_loop().call_soon(one.close)
+        with pytest.raises(CarrierError, match="did not hear 550 Hz: the call is over"):
+            await waiting
+        one.close()
+        with pytest.raises(CarrierError, match="the call is over"):
+            await one.hears(550, within=5)
+
+    run(test)
+
+
+def test_noise_on_the_port_is_ignored() -> None:
+    async def test(one: Sound, other: Sound) -> None:
+        other.apply(plan(one))
+        loop = asyncio.get_running_loop()
+        wire, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, remote_addr=(one.local.address, one.local.port)
+        )
+        wire.sendto(b"noise")
+        reports, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, remote_addr=(one.local.address, one.local.rtcp_port)
+        )
+        reports.sendto(b"report")
+        one.apply(plan(other))
+        await one.hears(550, within=2)
+        wire.close()
+        reports.close()
+
+    run(test)
+
+
+def test_the_clock_rests_while_nobody_calls() -> None:
+    async def main() -> None:
+        sounds = Sounds(Ids(random.Random(1)))
+        assert not sounds.running
+        sound = sounds.open(0)
+        assert sounds.running
+        sound.close()
+        stopped = sounds.open(0)  # the next tick forgets the closed one only
+        with pytest.raises(CarrierError):
+            await stopped.hears(330, within=0.05)
+        assert sounds.running
+        sounds.stop()
+        assert not sounds.running
+        assert stopped.closed
+
+    asyncio.run(main())
