@@ -1,0 +1,333 @@
+"""Whole calls through the real server, with telephones on loopback (calls.md §1, §3, §6)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.support.lab import NUMBER, Lab, run
+
+from hookflash.carrier.agent import CarrierError
+from hookflash.carrier.call import CallState
+from hookflash.carrier.phone import Behaviour
+from hookflash.sip.uri import Uri
+
+CALLER, AGENT = "+14150000001", "+14160000001"
+LOW, HIGH = 330.0, 550.0
+
+
+def test_a_caller_rings_until_somebody_is_there_and_then_both_hear_each_other() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, tone=LOW)
+        agent = await lab.carrier.phone(AGENT, tone=HIGH)
+        first = caller.place(Uri("tel", opaque=NUMBER), proxy=lab.sip)
+        await lab.events.wait_for("TrackPublished")
+        (alone,) = await lab.participants()
+        assert alone.attributes["sip.callStatus"] == "ringing"
+        assert first.state is CallState.RINGING
+        second = await agent.call(NUMBER, proxy=lab.sip)
+        await first.answered()
+        await asyncio.gather(first.hears(HIGH), second.hears(LOW))
+        statuses = {p.attributes["sip.callStatus"] for p in await lab.participants()}
+        assert statuses == {"active"}
+
+    run(check)
+
+
+def test_answer_immediately_answers_a_caller_who_is_alone() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        await call.hang_up()
+        await lab.events.wait_for("call ended")
+
+    run(check, sip__answer="immediately")
+
+
+def test_the_room_sees_a_participant_as_livekit_shows_it() -> None:
+    async def check(lab: Lab) -> None:
+        trunk = await lab.trunk(headers_to_attributes={"X-Plan": "plan"})
+        rule = await lab.rule(attributes={"line": "sales"}, metadata="m")
+        caller = await lab.carrier.phone(CALLER)
+        call = await caller.call(NUMBER, proxy=lab.sip, headers=(("X-Plan", "gold"),))
+        (participant,) = await lab.participants()
+        assert participant.identity == f"sip_{CALLER}"
+        assert participant.name == f"Phone {CALLER}"
+        assert participant.metadata == "m"
+        attributes = dict(participant.attributes)
+        assert attributes["sip.trunkID"] == trunk
+        assert attributes["sip.ruleID"] == rule
+        assert attributes["sip.phoneNumber"] == CALLER
+        assert attributes["sip.trunkPhoneNumber"] == NUMBER
+        assert attributes["plan"] == "gold"
+        assert attributes["line"] == "sales"
+        assert attributes["hookflash.codec"] == "PCMU"
+        assert call.dialog is not None
+        assert attributes["sip.callID"] == call.dialog.remote_tag
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_second_call_of_the_same_number_gets_an_identity_of_its_own() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        first = await caller.call(NUMBER, proxy=lab.sip)
+        await caller.call(NUMBER, proxy=lab.sip)
+        one, two = sorted(p.identity for p in await lab.participants())
+        assert one == f"sip_{CALLER}"
+        assert two.startswith(f"sip_{CALLER}_")
+        assert len(two) == len(one) + 7
+        assert first.state is CallState.UP
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_key_reaches_the_room_and_the_other_phone_once() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, tone=LOW)
+        agent = await lab.carrier.phone(AGENT, tone=HIGH)
+        one, two = await asyncio.gather(
+            caller.call(NUMBER, proxy=lab.sip), agent.call(NUMBER, proxy=lab.sip)
+        )
+        await two.hears(LOW)
+        await one.press("1#")
+        await two.pressed("1#")
+        await lab.events.wait_for("DtmfReceived", 2)
+        assert lab.events.names.count("DtmfReceived") == 2
+
+    run(check)
+
+
+def test_hold_mutes_the_caller_and_resume_restores() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, tone=LOW)
+        agent = await lab.carrier.phone(AGENT, tone=HIGH)
+        one, two = await asyncio.gather(
+            caller.call(NUMBER, proxy=lab.sip), agent.call(NUMBER, proxy=lab.sip)
+        )
+        await two.hears(LOW)
+        await one.hold()
+        await asyncio.gather(one.misses(HIGH), two.misses(LOW))
+        await one.resume()
+        await asyncio.gather(one.hears(HIGH), two.hears(LOW))
+
+    run(check)
+
+
+def test_deleting_the_room_hangs_up_and_the_history_says_so() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        await lab.api.room.delete_room(api.DeleteRoomRequest(room="lobby"))
+        await call.ended()
+        await lab.events.wait_for("call ended")
+        (record,) = lab.events.calls
+        assert record.end_reason == "room deleted"
+        assert record.ended_by == "local"
+        assert record.answer_status == 200
+        stored = await lab.server.store.call(record.call_id)
+        assert stored == record
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_removed_participant_gets_bye() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        await lab.api.room.remove_participant(
+            api.RoomParticipantIdentity(room="lobby", identity=f"sip_{CALLER}")
+        )
+        await call.ended()
+        assert call.ended_by == "peer"
+
+    run(check, sip__answer="immediately")
+
+
+@pytest.mark.parametrize(("trunk", "rule", "status"), [(False, True, 403), (True, False, 404)])
+def test_a_call_without_a_trunk_or_rule_is_refused(trunk: bool, rule: bool, status: int) -> None:
+    async def check(lab: Lab) -> None:
+        if trunk:
+            await lab.trunk()
+        if rule:
+            await lab.rule()
+        caller = await lab.carrier.phone(CALLER)
+        with pytest.raises(CarrierError, match=str(status)):
+            await caller.call(NUMBER, proxy=lab.sip)
+
+    run(check)
+
+
+def test_a_full_room_is_480() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        other = await lab.carrier.phone(AGENT)
+        await caller.call(NUMBER, proxy=lab.sip)
+        with pytest.raises(CarrierError, match="480"):
+            await other.call(NUMBER, proxy=lab.sip)
+
+    run(check, sip__answer="immediately", room__max_participants=1)
+
+
+def test_a_caller_who_cancels_leaves_no_trace() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        call = caller.place(Uri("tel", opaque=NUMBER), proxy=lab.sip)
+        await lab.events.wait_for("TrackPublished")
+        await call.hang_up()
+        await lab.events.wait_for("call ended")
+        assert await lab.participants() == []
+        assert lab.events.calls[0].end_reason == "cancel"
+
+    run(check)
+
+
+def test_a_call_over_tcp() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, tone=LOW)
+        agent = await lab.carrier.phone(AGENT, tone=HIGH)
+        one, _ = await asyncio.gather(
+            caller.call(NUMBER, proxy=lab.sip, transport="tcp"), agent.call(NUMBER, proxy=lab.sip)
+        )
+        await one.hears(HIGH)
+
+    run(check)
+
+
+def test_different_codecs_are_mixed() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, tone=LOW, codecs=("PCMA",))
+        agent = await lab.carrier.phone(AGENT, tone=HIGH, codecs=("PCMU",))
+        one, two = await asyncio.gather(
+            caller.call(NUMBER, proxy=lab.sip), agent.call(NUMBER, proxy=lab.sip)
+        )
+        await asyncio.gather(one.hears(HIGH), two.hears(LOW))
+
+    run(check)
+
+
+# --- transfers ------------------------------------------------------------------------------
+
+
+def test_a_transferred_caller_leaves_the_room_and_talks_to_the_new_party() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, tone=LOW)
+        agent = await lab.carrier.phone(AGENT, tone=HIGH)
+        target = await lab.carrier.phone("+15105550100", tone=770.0)
+        one, two = await asyncio.gather(
+            caller.call(NUMBER, proxy=lab.sip), agent.call(NUMBER, proxy=lab.sip)
+        )
+        await two.hears(LOW)
+        await lab.transfer(f"sip_{CALLER}", "tel:+15105550100")
+        await one.ended()
+        assert [p.identity for p in await lab.participants()] == [f"sip_{AGENT}"]
+        new = await target.called()
+        await asyncio.gather(new.hears(LOW), two.misses(LOW))
+        kinds = [kind for kind, _ in lab.events.transfers]
+        assert kinds[0] == "started"
+        assert kinds[-1] == "ended"
+        assert lab.events.transfers[-1][1].verdict == "succeeded"
+        left = lab.events.names.index("ParticipantLeft")
+        assert lab.events.names.index("TrackUnpublished") < left
+
+    run(check)
+
+
+def test_a_refused_transfer_gives_the_caller_back_to_the_room() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        behaviour = Behaviour(notify=(100, 486))
+        caller = await lab.carrier.phone(CALLER, tone=LOW, behaviour=behaviour)
+        agent = await lab.carrier.phone(AGENT, tone=HIGH)
+        one, two = await asyncio.gather(
+            caller.call(NUMBER, proxy=lab.sip), agent.call(NUMBER, proxy=lab.sip)
+        )
+        await two.hears(LOW)
+        with pytest.raises(api.SipCallError) as caught:
+            await lab.transfer(f"sip_{CALLER}", "tel:+15105550100", play_dialtone=True)
+        assert caught.value.sip_status_code == 486
+        assert caught.value.metadata["sip_transfer_reason"] == "STR_REJECTED"
+        assert one.state is CallState.UP
+        await asyncio.gather(one.hears(HIGH), two.hears(LOW))
+
+    run(check)
+
+
+def test_a_dial_tone_is_heard_until_the_verdict_while_the_room_hears_the_caller() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, tone=LOW, behaviour=Behaviour(notify=()))
+        agent = await lab.carrier.phone(AGENT, tone=HIGH)
+        one, two = await asyncio.gather(
+            caller.call(NUMBER, proxy=lab.sip), agent.call(NUMBER, proxy=lab.sip)
+        )
+        await one.hears(HIGH)
+        pending = asyncio.create_task(
+            lab.transfer(f"sip_{CALLER}", "tel:+15105550100", play_dialtone=True)
+        )
+        await one.hears(425.0, within=3.0)
+        await asyncio.gather(one.misses(HIGH), two.hears(LOW))
+        await one.hang_up()
+        with pytest.raises(api.SipCallError) as caught:
+            await pending
+        assert caught.value.sip_transfer_reason == "STR_CALL_ENDED"
+        assert caught.value.status == 409
+
+    run(check)
+
+
+def test_requests_for_the_same_target_share_one_refer() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        await lab.carrier.phone("+15105550100")
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        results = await asyncio.gather(
+            *(lab.transfer(f"sip_{CALLER}", "tel:+15105550100") for _ in range(5))
+        )
+        assert len({result.transfer_id for result in results}) == 1
+        assert [request.method for request in call.requests].count("REFER") == 1
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_transfer_before_the_answer_is_refused_at_once() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        caller.place(Uri("tel", opaque=NUMBER), proxy=lab.sip)
+        await lab.events.wait_for("TrackPublished")
+        with pytest.raises(api.TwirpError) as caught:
+            await lab.transfer(f"sip_{CALLER}", "tel:+15105550100")
+        assert caught.value.code == "failed_precondition"
+
+    run(check)
+
+
+def test_attributes_become_headers_of_refer_and_bye() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.trunk(attributes_to_headers={"case": "X-Case"})
+        await lab.rule(attributes={"case": "42"})
+        caller = await lab.carrier.phone(CALLER)
+        await lab.carrier.phone("+15105550100")
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        await lab.transfer(f"sip_{CALLER}", "tel:+15105550100", headers={"X-Why": "test"})
+        refer, bye = await call.received("REFER"), await call.received("BYE")
+        assert refer.header("X-Case") == "42"
+        assert refer.header("X-Why") == "test"
+        assert refer.header("Referred-By")
+        assert bye.header("X-Case") == "42"
+
+    run(check, sip__answer="immediately")
