@@ -27,12 +27,12 @@ class Client:
         self._key = api_key
         self._secret = api_secret
 
-    def get(self, path: str, *, room: str = "", **query: str | int) -> Any:
-        """GET JSON of `path` with a token for `room`; raises ClientError."""
+    def get(self, path: str, *, grant_room: str = "", **query: str | int) -> Any:
+        """GET JSON of `path` with a token for `grant_room`; raises ClientError."""
         token = (
             AccessToken(self._key, self._secret)
             .with_ttl(timedelta(minutes=1))
-            .with_grants(VideoGrants(room_admin=True, room=room))
+            .with_grants(VideoGrants(room_admin=True, room=grant_room))
             .with_sip_grants(SIPGrants(admin=True, call=True))
             .to_jwt()
         )

@@ -17,7 +17,7 @@ def show(url: str, api_key: str, api_secret: str, *, room: str, limit: int, as_j
     query: dict[str, str | int] = {"limit": limit}
     if room:
         query["room"] = room
-    answer = Client(url, api_key, api_secret).get("/hookflash/transfers", room=room, **query)
+    answer = Client(url, api_key, api_secret).get("/hookflash/transfers", grant_room=room, **query)
     transfers: list[dict[str, Any]] = answer["transfers"]
     if as_json:
         print(json.dumps(transfers, indent=2))  # noqa: T201
