@@ -25,7 +25,7 @@ _STEP_MS: Final = 0.5
 _WINDOW: Final = 200
 """Frames (4 s) over which margins are gathered before the delay is judged."""
 _SLACK_MS: Final = 1.0
-_OVERFLOW_MS: Final = 200.0
+_OVERFLOW_MS: Final = 280.0
 _JUMP_MS: Final = 2000.0
 _IDLE_FRAMES: Final = 5
 
