@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from livekit import api
 from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.carrier.agent import CarrierError
