@@ -63,6 +63,10 @@ class Carrier:
     ) -> None:
         await self._stack.aclose()
 
+    def now(self) -> float:
+        """The time by the clock of the trace."""
+        return self._clock.now()
+
     async def phone(
         self,
         number: str,
