@@ -293,7 +293,7 @@ def test_requests_for_the_same_target_share_one_refer() -> None:
     async def check(lab: Lab) -> None:
         await lab.ready()
         caller = await lab.carrier.phone(CALLER)
-        await lab.carrier.phone("+15105550100")
+        await lab.carrier.phone("+15105550100", behaviour=Behaviour(ring=0.5))
         call = await caller.call(NUMBER, proxy=lab.sip)
         results = await asyncio.gather(
             *(lab.transfer(f"sip_{CALLER}", "tel:+15105550100") for _ in range(5))

@@ -1,0 +1,48 @@
+"""calls.md §5: SIGTERM takes no new calls, lets running ones end, then hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from livekit import api
+from tests.support.lab import NUMBER, Lab, run
+
+from hookflash.carrier.agent import CarrierError
+from hookflash.carrier.phone import Behaviour
+
+CALLER, OTHER = "+14150000001", "+14160000001"
+
+
+def test_draining_refuses_new_calls_and_waits_for_running_ones() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        other = await lab.carrier.phone(OTHER)
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        draining = asyncio.create_task(lab.server.drain(20.0))
+        await asyncio.wait([draining], timeout=0)
+        with pytest.raises(CarrierError, match="503"):
+            await other.call(NUMBER, proxy=lab.sip)
+        assert not draining.done()
+        await call.hang_up()
+        await draining
+
+    run(check, sip__answer="immediately")
+
+
+def test_at_the_end_of_the_drain_each_call_gets_bye_and_each_transfer_is_interrupted() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(notify=()))
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        pending = asyncio.create_task(lab.transfer(f"sip_{CALLER}", "tel:+15105550100"))
+        await call.received("REFER")
+        await lab.server.drain(0.0)
+        with pytest.raises(api.TwirpError) as caught:
+            await pending
+        assert caught.value.code == "unavailable"
+        await call.ended()
+        assert lab.events.transfers[-1][1].verdict == "interrupted"
+
+    run(check, sip__answer="immediately")

@@ -1,0 +1,77 @@
+"""calls.md §1: a PIN rule answers first, plays the prompt, takes digits until `#`, 3 attempts."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.support.lab import NUMBER, Lab, run
+
+from hookflash.runtime.pins import PROMPTS, load_prompts
+
+CALLER = "+14150000001"
+
+
+def test_the_right_pin_lets_the_caller_into_the_room() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.trunk()
+        await lab.rule("vault", pin="1234", attributes={"via": "pin"})
+        caller = await lab.carrier.phone(CALLER, tone=440.0)
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        assert await lab.participants("vault") == []
+        await call.press("1234#")
+        await lab.events.wait_for("TrackPublished")
+        (participant,) = await lab.participants("vault")
+        assert participant.attributes["sip.callStatus"] == "active"
+        assert participant.attributes["via"] == "pin"
+
+    run(check)
+
+
+def test_three_wrong_pins_end_the_call() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.trunk()
+        await lab.rule("vault", pin="1234")
+        caller = await lab.carrier.phone(CALLER)
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        await call.press("1#2#3#")
+        await call.ended(within=10.0)
+        await lab.events.wait_for("call ended")
+        assert lab.events.calls[0].end_reason == "wrong PIN"
+        assert lab.events.names.count("TrackPublished") == 0
+
+    run(check)
+
+
+def test_a_caller_who_hangs_up_while_asked_is_forgotten() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.trunk()
+        await lab.rule("vault", pin="1234")
+        caller = await lab.carrier.phone(CALLER)
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        await call.hang_up()
+        await lab.events.wait_for("call ended")
+        assert lab.server.exchange.pins.next_deadline() is None
+
+    run(check)
+
+
+def test_prompts_can_be_replaced_one_by_one(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "enter_pin.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(np.full(160, 7, np.int16).tobytes())
+    prompts = load_prompts(str(tmp_path))
+    assert set(prompts) == set(PROMPTS)
+    assert list(prompts["enter_pin"][0]) == [7] * 160
+    assert len(prompts["wrong_pin"][0]) > 8000
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+def test_our_own_prompts_are_8_khz(name: str) -> None:
+    samples, rate = load_prompts()[name]
+    assert rate == 8000
+    assert np.abs(samples).max() > 1000

@@ -1,0 +1,113 @@
+"""transfer.md §2: the same request id brings the earlier verdict, within 24 h."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from hookflash.base.errors import ApiError
+from hookflash.calls.effects import TransferAnswered
+from hookflash.calls.records import TransferRecord
+from hookflash.runtime.transfers import MAX_REMEMBERED, REMEMBERED, TransferRegistry
+
+RECORD = TransferRecord(
+    transfer_id="STR_1",
+    call_id="SCL_1",
+    room="lobby",
+    identity="caller",
+    target="tel:+1",
+    refer_to="<tel:+1>",
+    api_key="key",
+    request_id="r1",
+    created_at=1000.0,
+)
+DONE = replace(RECORD, verdict="succeeded", ended_at=1001.0)
+FAILED = replace(RECORD, verdict="timed out", error="request timed out")
+
+
+def recall(
+    registry: TransferRegistry,
+    now: float = 1002.0,
+    *,
+    key: str = "key",
+    request_id: str = "r1",
+    target: str = "tel:+1",
+) -> TransferRecord | None:
+    return registry.recall(now, key, request_id, "lobby", "caller", target)
+
+
+def test_a_finished_transfer_is_not_made_again() -> None:
+    registry = TransferRegistry()
+    registry.changed(RECORD)
+    assert recall(registry) is None
+    registry.changed(DONE)
+    assert recall(registry) is DONE
+
+
+def test_a_failed_one_fails_again_in_the_same_way() -> None:
+    registry = TransferRegistry()
+    registry.changed(FAILED)
+    with pytest.raises(ApiError) as caught:
+        recall(registry)
+    assert caught.value.code == "deadline_exceeded"
+    assert caught.value.meta["sip_transfer_id"] == "STR_1"
+
+
+def test_another_target_with_the_same_id_is_refused() -> None:
+    registry = TransferRegistry()
+    registry.changed(DONE)
+    with pytest.raises(ApiError) as caught:
+        recall(registry, target="tel:+2")
+    assert caught.value.code == "invalid_argument"
+
+
+def test_another_key_or_id_or_no_id_is_another_request() -> None:
+    registry = TransferRegistry()
+    registry.load([DONE, replace(DONE, request_id="")])
+    assert recall(registry, key="other") is None
+    assert recall(registry, request_id="r2") is None
+    assert recall(registry, request_id="") is None
+
+
+def test_it_is_kept_for_24_hours() -> None:
+    registry = TransferRegistry()
+    registry.changed(DONE)
+    assert recall(registry, 1000.0 + REMEMBERED) is DONE
+    assert recall(registry, 1000.1 + REMEMBERED) is None
+
+
+def test_the_memory_is_bounded() -> None:
+    registry = TransferRegistry()
+    for number in range(MAX_REMEMBERED + 1):
+        registry.changed(replace(DONE, request_id=f"r{number}"))
+    assert recall(registry, request_id="r0") is None
+    assert recall(registry, request_id="r1") is not None
+
+
+def test_a_ticket_gets_its_verdict_once() -> None:
+    async def check() -> None:
+        registry = TransferRegistry()
+        first, good = registry.open()
+        second, bad = registry.open()
+        assert registry.waiting == 2
+        registry.answered(TransferAnswered(first, DONE))
+        registry.answered(TransferAnswered(second, None, ApiError("aborted", "x")))
+        registry.answered(TransferAnswered(first, DONE))
+        assert await good is DONE
+        with pytest.raises(ApiError):
+            await bad
+        assert registry.waiting == 0
+
+    asyncio.run(check())
+
+
+def test_a_verdict_for_a_request_that_died_is_no_error() -> None:
+    async def check() -> None:
+        registry = TransferRegistry()
+        ticket, future = registry.open()
+        future.cancel()
+        registry.answered(TransferAnswered(ticket, DONE))
+
+    asyncio.run(check())
