@@ -268,14 +268,15 @@ def test_after_the_end_of_the_call_a_late_2xx_is_recorded() -> None:
     assert (bench.record().late_success, bench.all(HangUp)) == (True, [])
 
 
+@pytest.mark.parametrize("status", [300, 486])
 @pytest.mark.parametrize("verdict", ["timed out", "canceled", "unreachable", "call ended"])
-def test_a_late_failure_is_recorded_and_nothing_else(verdict: str) -> None:
+def test_a_late_failure_is_recorded_and_nothing_else(verdict: str, status: int) -> None:
     bench = late(verdict)
     told = len(bench.all(TransferChanged))
-    bench.at(100).notify(486, "terminated")
+    bench.at(100).notify(status, "terminated")
     record = bench.record()
     assert (record.verdict, record.late_success) == (verdict, False)
-    assert record.notes[-1] == "late failure: 486 Phrase"
+    assert record.notes[-1] == f"late failure: {status} Phrase"
     assert len(bench.all(TransferChanged)) == told
     assert bench.all(HangUp) == []
     assert not bench.desk.watching

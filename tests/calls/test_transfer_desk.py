@@ -306,6 +306,7 @@ def test_the_same_target_takes_its_verdict_from_the_watched_refer() -> None:
     assert bench.stages("STR_2") == "requested accepted ringing"
     bench.notify(486, "terminated")
     assert bench.verdict("STR_2") == "rejected"
+    assert bench.record("STR_2").notes == ("takes its outcome from STR_1",)
     assert bench.verdict("STR_1") == "timed out"
     assert len(bench.all(SendRefer)) == 1
     assert not any(store.then_send for store in bench.all(StoreTransfer)[1:])
@@ -349,7 +350,9 @@ def test_another_target_sends_another_refer() -> None:
     assert [refer.transfer_id for refer in bench.all(SendRefer)] == ["STR_1", "STR_2"]
 
 
-@pytest.mark.parametrize("end", ["refused", "rejected", "terminated", "forgotten", "unsent"])
+@pytest.mark.parametrize(
+    "end", ["refused", "rejected", "failed late", "terminated", "forgotten", "unsent"]
+)
 def test_what_is_not_watched_any_more_is_not_waited_for(end: str) -> None:
     bench = TransferBench(gate=end != "unsent")
     bench.request(ringing=5.0)
@@ -358,6 +361,8 @@ def test_what_is_not_watched_any_more_is_not_waited_for(end: str) -> None:
     if end == "rejected":
         bench.notify(486)
     bench.at(6)
+    if end == "failed late":
+        bench.notify(486, "active")
     if end == "terminated":
         bench.notify(None, "terminated")
     if end == "forgotten":

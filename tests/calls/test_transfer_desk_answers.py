@@ -185,6 +185,14 @@ def test_an_error_answer_after_the_verdict_changes_nothing() -> None:
     assert bench.desk.watching
 
 
+def test_a_refer_that_is_refused_after_its_verdict_takes_no_notify_from_the_next() -> None:
+    bench = started(ringing=5.0)
+    bench.at(5).answer(603)
+    bench.request("STR_2", OTHER)
+    bench.notify(200, "terminated", event="refer;id=77")
+    assert bench.verdict("STR_2") == "succeeded"
+
+
 def test_a_481_hangs_up_and_is_call_ended_a_second_later() -> None:
     bench = started()
     bench.answer(481)
