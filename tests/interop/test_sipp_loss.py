@@ -9,7 +9,16 @@ import pytest
 from tests.interop.support.client import Client, Outcome
 from tests.interop.support.exchange import Exchange
 from tests.interop.support.lab import Lab
-from tests.interop.support.sipp import ENDED, Sipp, Step, answer, notify, pause, step
+from tests.interop.support.sipp import (
+    ENDED,
+    Sipp,
+    Step,
+    answer,
+    exchange_hangs_up,
+    notify,
+    pause,
+    step,
+)
 from tests.interop.support.webhook_receiver import Hooks
 
 pytestmark = pytest.mark.interop
@@ -24,7 +33,7 @@ GROUPS: dict[str, tuple[int, tuple[Step, ...], tuple[str, int]]] = {
         100,
         (
             *(*ACCEPTED, notify(3, "SIP/2.0 200 OK", state=ENDED, last=True)),
-            step("bye_received", linger=PATIENCE),
+            *exchange_hangs_up(PATIENCE),
         ),
         ("", 0),
     ),

@@ -15,7 +15,16 @@ from livekit.protocol.sip import SIPOutboundTrunkInfo
 from tests.interop.support.client import Outcome
 from tests.interop.support.exchange import Exchange
 from tests.interop.support.lab import Lab
-from tests.interop.support.sipp import ENDED, Sipp, Step, answer, notify, pause, step
+from tests.interop.support.sipp import (
+    ENDED,
+    Sipp,
+    Step,
+    answer,
+    exchange_hangs_up,
+    notify,
+    pause,
+    step,
+)
 from tests.interop.support.webhook_receiver import Hooks
 
 pytestmark = pytest.mark.interop
@@ -23,7 +32,6 @@ pytestmark = pytest.mark.interop
 REFER = step("refer")
 ACCEPTED = answer("202 Accepted")
 TRYING = notify(2, "SIP/2.0 100 Trying")
-EXCHANGE_HANGS_UP = step("bye_received", linger=1500)
 CHALLENGE = (
     'Proxy-Authenticate: Digest realm="sipp", nonce="5f2a", algorithm=MD5, qop="auth", opaque="7"'
 )
@@ -31,7 +39,7 @@ CHALLENGE = (
 
 def succeeds(sipfrag: str = "SIP/2.0 200 OK", event: str = "refer") -> tuple[Step, ...]:
     """202, then only a final NOTIFY of this form; the exchange hangs up."""
-    return (REFER, ACCEPTED, notify(2, sipfrag, state=ENDED, event=event), EXCHANGE_HANGS_UP)
+    return (REFER, ACCEPTED, notify(2, sipfrag, state=ENDED, event=event), *exchange_hangs_up())
 
 
 def hangs_up(cseq: int, after: int = 0) -> tuple[Step, ...]:
@@ -59,7 +67,7 @@ class Row:
 ROWS = (
     Row(
         "succeeds",
-        (REFER, ACCEPTED, TRYING, notify(3, "SIP/2.0 200 OK", state=ENDED), EXCHANGE_HANGS_UP),
+        (REFER, ACCEPTED, TRYING, notify(3, "SIP/2.0 200 OK", state=ENDED), *exchange_hangs_up()),
         "succeeded",
         within=1,
     ),
@@ -101,7 +109,7 @@ ROWS = (
     ),
     Row(
         "refer_unanswered",
-        (REFER, EXCHANGE_HANGS_UP),
+        (REFER, *exchange_hangs_up()),
         "timed out",
         "deadline_exceeded",
         0,
@@ -113,7 +121,7 @@ ROWS = (
         "notify_before_202",
         (
             *(step("refer_kept"), TRYING, pause(300), step("answer_kept", status="202 Accepted")),
-            *(notify(3, "SIP/2.0 200 OK", state=ENDED), EXCHANGE_HANGS_UP),
+            *(notify(3, "SIP/2.0 200 OK", state=ENDED), *exchange_hangs_up()),
         ),
         "succeeded",
     ),
@@ -121,7 +129,7 @@ ROWS = (
         "final_notify_before_202",
         (
             *(step("refer_kept"), notify(2, "SIP/2.0 200 OK", state=ENDED)),
-            *(step("answer_kept", status="202 Accepted"), EXCHANGE_HANGS_UP),
+            *(step("answer_kept", status="202 Accepted"), *exchange_hangs_up()),
         ),
         "succeeded",
         within=1,
@@ -186,7 +194,7 @@ ROWS = (
             *(REFER, ACCEPTED),
             notify(2, "SIP/2.0 100 Trying", state="terminated;reason=timeout"),
             *(step("subscribe"), answer("200 OK", "Expires: 60")),
-            *(notify(3, "SIP/2.0 200 OK", state=ENDED), EXCHANGE_HANGS_UP),
+            *(notify(3, "SIP/2.0 200 OK", state=ENDED), *exchange_hangs_up()),
         ),
         "succeeded",
     ),
@@ -195,7 +203,7 @@ ROWS = (
         (
             *(REFER, answer("407 Proxy Authentication Required", CHALLENGE)),
             *(step("refer_authorized"), ACCEPTED),
-            *(notify(2, "SIP/2.0 200 OK", state=ENDED), EXCHANGE_HANGS_UP),
+            *(notify(2, "SIP/2.0 200 OK", state=ENDED), *exchange_hangs_up()),
         ),
         "succeeded",
         credentials=True,
@@ -212,13 +220,13 @@ ROWS = (
         "pending_491_then_202",
         (
             *(REFER, answer("491 Request Pending"), REFER, ACCEPTED),
-            *(notify(2, "SIP/2.0 200 OK", state=ENDED), EXCHANGE_HANGS_UP),
+            *(notify(2, "SIP/2.0 200 OK", state=ENDED), *exchange_hangs_up()),
         ),
         "succeeded",
     ),
     Row(
         "refer_481",
-        (REFER, answer("481 Call/Transaction Does Not Exist"), EXCHANGE_HANGS_UP),
+        (REFER, answer("481 Call/Transaction Does Not Exist"), *exchange_hangs_up()),
         "call ended",
         "aborted",
         481,
@@ -234,7 +242,7 @@ ROWS = (
         "late_success",
         (
             *(REFER, ACCEPTED, TRYING, pause(3000)),
-            *(notify(3, "SIP/2.0 200 OK", state=ENDED), EXCHANGE_HANGS_UP),
+            *(notify(3, "SIP/2.0 200 OK", state=ENDED), *exchange_hangs_up()),
         ),
         "timed out",
         "deadline_exceeded",

@@ -88,6 +88,21 @@ class Process:
 
         return await wait_until(look, f"{pattern!r} in the output of {self.name}", within)
 
+    async def listening(self, port: int, host: str = "127.0.0.1", within: float = 10) -> None:
+        """Wait until it accepts TCP connections; a process that ends first fails at once."""
+
+        async def accepts() -> bool:
+            assert self.code is None, f"{self.name} ended with {self.code}"
+            try:
+                _, writer = await asyncio.open_connection(host, port)
+            except OSError:
+                return False
+            writer.close()
+            await writer.wait_closed()
+            return True
+
+        await wait_until(accepts, f"{self.name} listens on {host}:{port}", within)
+
     async def wait(self, within: float) -> int:
         """Wait for the end; the exit code."""
         try:

@@ -68,6 +68,11 @@ def notify(
     return step(fragment, cseq=cseq, state=state, event=event, body=sipfrag)
 
 
+def exchange_hangs_up(linger: int = 1500) -> tuple[Step, ...]:
+    """The BYE comes; retransmissions of it are answered for `linger` milliseconds."""
+    return (step("bye_received"), step("linger", milliseconds=linger))
+
+
 def scenario(name: str, steps: Sequence[Step]) -> str:
     """The XML of a whole scenario."""
     parts = [f'<?xml version="1.0" encoding="UTF-8" ?>\n<scenario name="{name}">\n']
