@@ -275,3 +275,29 @@ def test_a_peer_that_does_not_read_is_given_up() -> None:
         await closed(writer)
 
     run(check)
+
+
+def test_any_port_is_one_that_is_free_for_tcp_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        create_server, tried = loop.create_server, []
+
+        async def taken_twice(make: Callable[[], asyncio.Protocol], ip: str, port: int) -> object:
+            tried.append(port)
+            if len(tried) <= 2:
+                raise OSError("somebody has it")
+            return await create_server(make, ip, port)
+
+        monkeypatch.setattr(loop, "create_server", taken_twice)
+        sockets = SipSockets()
+        sockets.attach(Receiver())
+        await sockets.start("127.0.0.1", 0)
+        assert len(tried) == 3
+        assert sockets.local["udp"] == sockets.local["tcp"] == ("127.0.0.1", tried[-1])
+        await sockets.stop()
+        tried.clear()
+        with pytest.raises(OSError, match="somebody has it"):
+            await sockets.start("127.0.0.1", sockets.local["udp"][1])
+        assert len(tried) == 1  # a port that was asked for is not replaced
+
+    asyncio.run(main())

@@ -99,6 +99,30 @@ def test_a_refer_that_says_nothing() -> None:
     run(test)
 
 
+def test_a_refer_to_nobody() -> None:
+    async def test(carrier: Carrier, anna: Call, bert: Call) -> None:
+        assert bert.dialog is not None
+        request, hop = bert.dialog.make_request("REFER")
+        agent = bert.phone.agent
+        assert (await agent.send(request, agent.flow_of(hop)).final).status == 400
+        assert anna.referrals[0].refer_to == ""
+
+    run(test)
+
+
+def test_the_target_learns_who_sent_the_caller() -> None:
+    async def test(carrier: Carrier, anna: Call, bert: Call) -> None:
+        assert bert.dialog is not None
+        headers = [("Refer-To", f"<tel:{CARL}>"), ("Referred-By", f"<sip:{BERT}@127.0.0.1>")]
+        request, hop = bert.dialog.make_request("REFER", headers)
+        agent = bert.phone.agent
+        assert (await agent.send(request, agent.flow_of(hop)).final).status == 202
+        invite = (await carrier.seen("INVITE", count=2)).message
+        assert invite.header("Referred-By") == f"<sip:{BERT}@127.0.0.1>"
+
+    run(test)
+
+
 def test_silence() -> None:
     async def test(carrier: Carrier, anna: Call, bert: Call) -> None:
         asking = asyncio.ensure_future(bert.refer(f"tel:{CARL}"))
