@@ -35,7 +35,7 @@ from .runtime.metrics import Metrics
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
 from .runtime.timers import Timers as DueTimers
-from .runtime.transfers import TransferRegistry
+from .runtime.transfers import REMEMBERED, TransferRegistry
 from .sip.digest import DigestServer
 from .sip.endpoint import Endpoint
 from .sip.timers import Timers
@@ -93,6 +93,8 @@ class Server:
         )
         await self._engine.start()
         await self._webhooks.start()
+        recent = await self.store.requested_since(self._clock.now() - REMEMBERED)
+        self.exchange.parts.transfers.load(recent)
         self.exchange.ghosts.raise_all(stored.dialogs, stored.transfers)
         await self._listen()
         self._keeper.start()
@@ -107,66 +109,56 @@ class Server:
         )
 
     async def _build(self) -> None:
+        """Make the parts, from the wire upwards, and join them."""
         settings, ids, clock = self.settings, self._ids, self._clock
-        sip = settings.sip
         loop = asyncio.get_running_loop()
-        public = sip.nat_1_to_1_ip
-        if sip.use_external_ip and not public:
-            public = await external_ip(sip.stun_servers) or ""
-            _log.info("external_ip", address=public or "not found")
-        addresses = Addresses(sip.listen_ip, public_ip=public, local_nets=sip.local_net)
+        addresses = await self._addresses()
         self._webhooks = _webhooks(settings, clock, ids)
-        self._engine = MediaEngine(
-            clock=clock,
-            loop=loop,
-            ids=ids,
-            settings=MediaEngineSettings(
-                rtp_port=sip.rtp_port, symmetric_rtp=sip.symmetric_rtp, lone_tone=settings.dev
-            ),
-        )
+        self._engine = _engine(settings, clock, ids)
         self.sockets = SipSockets()
         self._stack = SipStack(
             clock=clock,
             sockets=self.sockets,
             resolver=Resolver(ids),
             addresses=addresses,
-            hostname=sip.sip_hostname,
+            hostname=settings.sip.sip_hostname,
         )
         timers = Timers()
         agent = f"Hookflash/{hookflash_version()}"
         endpoint = Endpoint(timers=timers, ids=ids, via=self._stack.via, user_agent=agent)
         board = Switchboard(endpoint, self._stack.route)
         self._journal = Journal(self.store, self.metrics)
-        self.exchange = Exchange(
-            Parts(
-                clock=clock,
-                ids=ids,
-                timers=timers,
-                board=board,
-                stack=self._stack,
-                engine=self._engine,
-                addresses=addresses,
-                admission=self._admission(),
-                book=self.book,
-                rooms=self.rooms,
-                sink=self._webhooks,
-                machines=DueTimers(clock, loop),
-                journal=self._journal,
-                transfers=TransferRegistry(),
-            ),
-            ExchangeSettings(
-                answer_immediately=sip.answer == "immediately",
-                codecs=tuple(sip.codecs),
-                user_agent=agent,
-                prompts_dir=sip.prompts_dir,
-            ),
+        parts = Parts(
+            clock=clock,
+            ids=ids,
+            timers=timers,
+            board=board,
+            stack=self._stack,
+            engine=self._engine,
+            addresses=addresses,
+            admission=self._admission(),
+            book=self.book,
+            rooms=self.rooms,
+            sink=self._webhooks,
+            machines=DueTimers(clock, loop),
+            journal=self._journal,
+            transfers=TransferRegistry(),
         )
+        self.exchange = Exchange(parts, _exchange_settings(settings, agent))
         self.sockets.attach(self._stack)
         self._stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._keeper = Keeper(
             self.exchange, self._journal, settings.transfers.keep, settings.calls.keep
         )
         self._gauges(endpoint)
+
+    async def _addresses(self) -> Addresses:
+        sip = self.settings.sip
+        public = sip.nat_1_to_1_ip
+        if sip.use_external_ip and not public:
+            public = await external_ip(sip.stun_servers) or ""
+            _log.info("external_ip", address=public or "not found")
+        return Addresses(sip.listen_ip, public_ip=public, local_nets=sip.local_net)
 
     def _admission(self) -> Admission:
         sip, book = self.settings.sip, self.book
@@ -215,6 +207,10 @@ class Server:
         gauge("transactions", "SIP transactions", lambda: sum(endpoint.counts()))
         gauge("rtp_ports_free", "Free pairs of RTP ports", lambda: self._engine.free_ports)
         gauge("sip_dropped", "Requests that the shield dropped", self._dropped)
+        gauge("sip_received", "SIP messages read", lambda: self._stack.received)
+        gauge("sip_malformed", "SIP messages that could not be read", lambda: self._stack.malformed)
+        gauge("webhooks_pending", "Webhooks still to be delivered", lambda: self._webhooks.pending)
+        gauge("webhooks_lost", "Webhooks given up or dropped", self._webhooks_lost)
 
     def _calls(self) -> int:
         # A leg outlives its call: it answers retransmissions and watches a transfer.
@@ -222,6 +218,10 @@ class Server:
 
     def _legs(self) -> int:
         return len(self.exchange.parts.board)
+
+    def _webhooks_lost(self) -> int:
+        counted = self._webhooks.counters().values()
+        return sum(c.given_up + c.expired + c.overflowed for c in counted)
 
     def _dropped(self) -> int:
         return self.exchange.parts.admission.shield.dropped
@@ -241,6 +241,28 @@ class Server:
         await self.sockets.stop()
         await self.store.close()
         _log.info("stopped")
+
+
+def _engine(settings: Settings, clock: SystemClock, ids: Ids) -> MediaEngine:
+    sip = settings.sip
+    return MediaEngine(
+        clock=clock,
+        loop=asyncio.get_running_loop(),
+        ids=ids,
+        settings=MediaEngineSettings(
+            rtp_port=sip.rtp_port, symmetric_rtp=sip.symmetric_rtp, lone_tone=settings.dev
+        ),
+    )
+
+
+def _exchange_settings(settings: Settings, agent: str) -> ExchangeSettings:
+    sip = settings.sip
+    return ExchangeSettings(
+        answer_immediately=sip.answer == "immediately",
+        codecs=tuple(sip.codecs),
+        user_agent=agent,
+        prompts_dir=sip.prompts_dir,
+    )
 
 
 def _webhooks(settings: Settings, clock: SystemClock, ids: Ids) -> WebhookSender:

@@ -154,6 +154,18 @@ class Store:
         rows = await self._ask(lambda c: transfers_page(c, page))
         return [transfer_from(text) for text in rows]
 
+    async def requested_since(self, since: float) -> list[TransferRecord]:
+        """Transfers created since then (seconds since the epoch) that have a request id, oldest
+        first: a repeated request gets its verdict after a restart too."""
+        rows = await self._ask(
+            lambda c: c.execute(
+                "SELECT data FROM transfers WHERE created_at >= ? "
+                "AND json_extract(data, '$.request_id') != '' ORDER BY created_at, id",
+                (since,),
+            ).fetchall()
+        )
+        return [transfer_from(text) for (text,) in rows]
+
     async def call(self, call_id: str) -> CallRecord | None:
         """The stored call with this id."""
         row = await self._ask(

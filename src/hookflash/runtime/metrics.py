@@ -21,8 +21,6 @@ class Metrics:
         )
         self.calls = self._counter("calls", "Calls admitted", "direction")
         self.refused = self._counter("calls_refused", "INVITEs refused", "reason")
-        self.malformed = self._counter("sip_malformed", "Messages that could not be read")
-        self.webhooks_lost = self._counter("webhooks_lost", "Webhooks given up")
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A value that is read when it is asked for."""

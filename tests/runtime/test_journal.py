@@ -1,0 +1,99 @@
+"""What is written down of a transfer: store, metrics, one log line per stage."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from structlog.testing import capture_logs
+
+from hookflash.adapters.store import Store
+from hookflash.adapters.store_sql import Page
+from hookflash.base.errors import StoreError
+from hookflash.calls.records import StageEntry, TransferRecord
+from hookflash.runtime.journal import Journal
+from hookflash.runtime.metrics import Metrics
+
+RECORD = TransferRecord(
+    transfer_id="STR_1",
+    call_id="SCL_1",
+    room="lobby",
+    identity="caller",
+    target="tel:+1",
+    refer_to="<tel:+1>",
+    api_key="key",
+    request_id="",
+    created_at=1000.0,
+    stages=(StageEntry("requested", 1000.0),),
+)
+
+
+def journal() -> tuple[Journal, Store, Metrics]:
+    store, metrics = Store(), Metrics()
+    store.start()
+    return Journal(store, metrics), store, metrics
+
+
+def test_a_transfer_is_stored_before_it_goes_on() -> None:
+    async def check() -> None:
+        book, store, _ = journal()
+        stored = asyncio.Event()
+        book.transfer_then(RECORD, stored.set, lambda: None)
+        assert not stored.is_set()
+        await stored.wait()
+        assert await store.transfer("STR_1") == RECORD
+        await book.stop()
+        await store.close()
+
+    asyncio.run(check())
+
+
+def test_a_transfer_that_cannot_be_stored_does_not_go_on() -> None:
+    class Broken:
+        async def write(self, *_ops: object) -> None:
+            raise StoreError("disk full")
+
+    async def check() -> None:
+        book = Journal(Broken(), Metrics())  # type: ignore[arg-type]
+        failed = asyncio.Event()
+        with capture_logs() as logs:
+            book.transfer_then(RECORD, lambda: None, failed.set)
+            await failed.wait()
+        assert logs[0]["event"] == "transfer_not_stored"
+
+    asyncio.run(check())
+
+
+def test_stages_and_verdicts_are_counted_and_logged() -> None:
+    async def check() -> None:
+        book, store, metrics = journal()
+        sent = replace(RECORD, stages=(*RECORD.stages, StageEntry("sent", 1000.1)))
+        with capture_logs() as logs:
+            book.transfer_changed(RECORD, "started")
+            assert "hookflash_transfers_active 1.0" in metrics.page().decode()
+            book.transfer_changed(sent, "updated")
+            book.transfer_changed(replace(sent, verdict="rejected"), "ended")
+            book.transfer_changed(replace(sent, verdict="timed out", late_success=True), "updated")
+        assert [line["stage"] for line in logs] == ["requested", "sent", "rejected", "timed out"]
+        assert {line["transfer_id"] for line in logs} == {"STR_1"}
+        page = metrics.page().decode()
+        assert "hookflash_transfers_active 0.0" in page
+        assert 'hookflash_transfers_failed_total{reason="STR_REJECTED"} 1.0' in page
+        assert "hookflash_transfers_late_success_total 1.0" in page
+        book.transfer_changed(RECORD, "started")
+        book.transfer_changed(replace(RECORD, verdict="succeeded"), "ended")
+        assert "hookflash_transfers_succeeded_total 1.0" in metrics.page().decode()
+        await store.close()
+
+    asyncio.run(check())
+
+
+def test_old_records_are_forgotten() -> None:
+    async def check() -> None:
+        book, store, _ = journal()
+        book.transfer(replace(RECORD, verdict="rejected"))
+        book.prune(1000.0 + 100, 50.0, 50.0)
+        assert await store.transfers(Page()) == []
+        await store.close()
+
+    asyncio.run(check())

@@ -1,0 +1,24 @@
+"""Prometheus names as transfer.md §7 has them."""
+
+from __future__ import annotations
+
+from hookflash.runtime.metrics import Metrics
+
+
+def test_the_page_has_our_names() -> None:
+    metrics = Metrics()
+    metrics.transfers.inc()
+    metrics.failed.labels("STR_REJECTED").inc()
+    metrics.gauge("calls_active", "Calls", lambda: 3)
+    page = metrics.page().decode()
+    assert "hookflash_transfers_total 1.0" in page
+    assert 'hookflash_transfers_failed_total{reason="STR_REJECTED"} 1.0' in page
+    assert "hookflash_transfers_succeeded_total 0.0" in page
+    assert "hookflash_transfers_active 0.0" in page
+    assert "hookflash_calls_active 3.0" in page
+
+
+def test_two_servers_in_one_process_do_not_share_numbers() -> None:
+    one, two = Metrics(), Metrics()
+    one.transfers.inc()
+    assert "hookflash_transfers_total 0.0" in two.page().decode()

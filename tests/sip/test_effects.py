@@ -1,0 +1,17 @@
+"""Effects are frozen data: nobody can change one on its way."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+
+import pytest
+
+from hookflash.sip import effects
+
+
+@pytest.mark.parametrize("kind", typing.get_args(effects.SipEffect))
+def test_effects_are_frozen(kind: type) -> None:
+    assert dataclasses.is_dataclass(kind)
+    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert "__slots__" in vars(kind)
