@@ -1,0 +1,123 @@
+"""The exchange as the API sees it: whose call is transferred, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+from livekit import api
+from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
+
+from hookflash.carrier.phone import Behaviour
+from hookflash.rooms.participant import Join
+
+CALLER = "+14150000001"
+TARGET = "tel:+15105550100"
+
+
+def test_an_unknown_participant_is_not_found() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        with pytest.raises(api.TwirpError) as caught:
+            await lab.transfer("nobody", TARGET)
+        assert (caught.value.code, caught.value.status) == ("not_found", 404)
+
+    run(check)
+
+
+def test_a_participant_that_is_no_phone_cannot_point_to_somebody_elses_call() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        await caller.call(NUMBER, proxy=lab.sip)
+        (victim,) = await lab.participants()
+        forged = Join(identity="web", attributes={"sip.callID": victim.attributes["sip.callID"]})
+        participant, _ = lab.server.rooms.join(0.0, "lobby", forged)
+        lab.server.rooms.activate(0.0, participant)
+        with pytest.raises(api.TwirpError) as caught:
+            await lab.transfer("web", TARGET)
+        assert caught.value.code == "invalid_argument"
+        assert "no SIP session" in caught.value.message
+
+    run(check, sip__answer="immediately")
+
+
+async def post(lab: Lab, *, request_id: str = "", timeout_ms: int = 0, target: str = TARGET) -> int:
+    """One transfer by plain HTTP with LiveKit's own headers; its status."""
+    grants = api.VideoGrants(room_admin=True, room="lobby")
+    token = api.AccessToken(KEY, SECRET).with_grants(grants)
+    token = token.with_sip_grants(api.SIPGrants(call=True))
+    headers = {"Authorization": f"Bearer {token.to_jwt()}", "X-Livekit-Request-Id": request_id}
+    if timeout_ms:
+        headers["X-Twirp-Timeout-Ms"] = str(timeout_ms)
+    url = f"http://127.0.0.1:{lab.server.http_port}/twirp/livekit.SIP/TransferSIPParticipant"
+    body = {
+        "room_name": "lobby",
+        "participant_identity": f"sip_{CALLER}",
+        "transfer_to": target,
+        "ringing_timeout": "20s",
+    }
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, json=body, headers=headers) as response,
+    ):
+        await response.read()
+        return response.status
+
+
+def test_a_repeated_request_id_brings_the_same_verdict_and_no_second_refer() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        behaviour = Behaviour(notify=(100, 486))
+        caller = await lab.carrier.phone(CALLER, behaviour=behaviour)
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        first = await post(lab, request_id="one")
+        again = await post(lab, request_id="one")
+        other = await post(lab, request_id="one", target="tel:+19")
+        assert (first, again, other) == (429, 429, 400)
+        assert [request.method for request in call.requests].count("REFER") == 1
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_retry_after_success_finds_it_though_the_caller_has_left() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        await lab.carrier.phone("+15105550100")
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        assert await post(lab, request_id="two") == 200
+        await call.ended()
+        assert await post(lab, request_id="two") == 200
+
+    run(check, sip__answer="immediately")
+
+
+def test_the_clients_own_deadline_ends_its_wait_and_not_the_transfer() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        target = await lab.carrier.phone("+15105550100", behaviour=Behaviour(ring=1.0))
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        assert await post(lab, timeout_ms=200) == 408
+        await target.called()
+        await call.ended()
+        assert lab.events.transfers[-1][1].verdict == "succeeded"
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_client_that_goes_away_does_not_end_the_transfer() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        await lab.carrier.phone("+15105550100", behaviour=Behaviour(ring=0.5))
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        pending = asyncio.create_task(lab.transfer(f"sip_{CALLER}", TARGET))
+        await call.received("REFER")
+        pending.cancel()
+        await call.ended()
+        assert lab.events.transfers[-1][1].verdict == "succeeded"
+
+    run(check, sip__answer="immediately")
