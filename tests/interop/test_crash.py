@@ -54,7 +54,7 @@ async def crash(exchange: Exchange, requests: list[asyncio.Task[None]]) -> list[
 
 async def both_are_trying(exchange: Exchange) -> bool:
     records = await exchange.client.records(ROOM)
-    return sum(record["stages"][-1]["stage"] == "trying" for record in records) == 2
+    return [record["stages"][-1]["stage"] for record in records] == ["trying", "trying"]
 
 
 async def scenario(folder: Path) -> None:

@@ -36,7 +36,7 @@ async def transfer_through(
         name="proxied",
         number=NUMBER,
         prefix="+1444",
-        transport=sipp,
+        transport=kind,
     )
     room = f"proxied_{caller.caller()}"
     await client.wait_active(room, caller.identity())

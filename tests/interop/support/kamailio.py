@@ -119,9 +119,9 @@ class Kamailio:
             next_hop=next_hop,
         )
         (folder / "kamailio.cfg").write_text(text, "utf-8")
-        command = [need("kamailio"), "-DD", "-E", "-m", "32", "-M", "8"]
-        options = ["-f", folder / "kamailio.cfg", "-Y", folder, "-w", folder]
-        process = await lab.start(f"kamailio {name}", [*command, *options], cwd=folder)
+        command = [need("kamailio"), "-DD", "-E", "-m", "32", "-M", "8", "-f", "kamailio.cfg"]
+        command += ["-Y", str(folder), "-w", str(folder)]
+        process = await lab.start(f"kamailio {name}", command, cwd=folder)
         kamailio = cls(process, name, port, tls_port)
         await process.listening(port)
         return kamailio

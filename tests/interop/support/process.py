@@ -121,7 +121,7 @@ class Process:
     async def stop(self, within: float = 5) -> None:
         """End it: politely, then not."""
         if self.code is None:
-            self.signal(signal.SIGTERM)
+            self._child.terminate()  # its children are its own to end
             try:
                 async with asyncio.timeout(within):
                     await self._child.wait()
