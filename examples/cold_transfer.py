@@ -1,4 +1,7 @@
-"""Transfer a caller: `cold_transfer.py ROOM IDENTITY TARGET`."""
+"""Transfer a caller: `cold_transfer.py ROOM TARGET [IDENTITY]`.
+
+TARGET is a `tel:` or `sip:` address. Without IDENTITY it takes the only phone in the room.
+"""
 
 import asyncio
 import sys
@@ -6,25 +9,40 @@ import sys
 from livekit import api
 
 
-async def transfer(room: str, identity: str, target: str) -> int:
+async def only_phone(livekit: api.LiveKitAPI, room: str) -> str:
+    """The identity of the one phone in the room."""
+    answer = await livekit.room.list_participants(api.ListParticipantsRequest(room=room))
+    phones = [p.identity for p in answer.participants if p.kind == api.ParticipantInfo.Kind.SIP]
+    if len(phones) != 1:
+        sys.exit(f"phones in {room}: {', '.join(phones) or 'none'}; say which one to transfer")
+    return phones[0]
+
+
+async def transfer(room: str, target: str, identity: str = "") -> int:
     async with api.LiveKitAPI() as livekit:
+        caller = identity or await only_phone(livekit, room)
+        print(f"transferring {caller} to {target} ...")
         try:
             await livekit.sip.transfer_sip_participant(
                 api.TransferSIPParticipantRequest(
                     room_name=room,
-                    participant_identity=identity,
+                    participant_identity=caller,
                     transfer_to=target,
                     play_dialtone=True,
                 )
             )
-        except api.SipCallError as error:
-            print(f"not transferred: {error.sip_status_code} {error.sip_status} ({error.message})")
+        except api.SipCallError as error:  # somebody on the telephone side said no, or nothing
+            why = f"{error.sip_status_code} {error.sip_status}" if error.sip_status_code else ""
+            print(f"not transferred: {why or error.sip_transfer_reason} ({error.message})")
             return 1
-    print(f"{identity} now talks to {target}")
+        except api.TwirpError as error:  # the request itself was wrong
+            print(f"not transferred: {error.message}")
+            return 1
+    print(f"{caller} now talks to {target}")
     return 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
+    if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
     sys.exit(asyncio.run(transfer(*sys.argv[1:])))

@@ -1,19 +1,24 @@
 """Make a trunk with one number and a rule that puts its callers into the room `lobby`."""
 
 import asyncio
+import sys
 
 from livekit import api
 
 NUMBER = "+15550100"
 
 
-async def main() -> None:
+async def main() -> int:
     async with api.LiveKitAPI() as livekit:
-        trunk = await livekit.sip.create_inbound_trunk(
-            api.CreateSIPInboundTrunkRequest(
-                trunk=api.SIPInboundTrunkInfo(name="first", numbers=[NUMBER])
+        try:
+            trunk = await livekit.sip.create_inbound_trunk(
+                api.CreateSIPInboundTrunkRequest(
+                    trunk=api.SIPInboundTrunkInfo(name="first", numbers=[NUMBER])
+                )
             )
-        )
+        except api.TwirpError as error:  # run twice, it meets its own trunk
+            print(f"no trunk made: {error.message}")
+            return 1
         rule = await livekit.sip.create_dispatch_rule(
             api.CreateSIPDispatchRuleRequest(
                 dispatch_rule=api.SIPDispatchRuleInfo(
@@ -25,9 +30,10 @@ async def main() -> None:
                 )
             )
         )
-        print(f"trunk {trunk.sip_trunk_id}, rule {rule.sip_dispatch_rule_id}")
-        print(f"dial sip:{NUMBER}@127.0.0.1")
+    print(f"trunk {trunk.sip_trunk_id}, rule {rule.sip_dispatch_rule_id}")
+    print(f"dial sip:{NUMBER}@127.0.0.1")
+    return 0
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(asyncio.run(main()))
