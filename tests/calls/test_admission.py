@@ -168,6 +168,11 @@ def test_the_request_uri_user_counts_when_nothing_names_the_to_user() -> None:
     assert plan.parties.called == CALLED
 
 
+def test_a_tel_request_uri_counts_when_nothing_names_the_to_user() -> None:
+    plan = Desk().admitted(invite(to="<sip:pilot@192.0.2.1>", uri=f"tel:{CALLED}"))
+    assert plan.parties.called == CALLED
+
+
 def test_no_rule_is_404_never_silence() -> None:
     refusal = Desk(rule=False).refused()
     assert refusal.response.status == 404

@@ -11,6 +11,8 @@ from tests.support.lab import NUMBER, Lab, run
 from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.call import CallState
 from hookflash.carrier.phone import Behaviour
+from hookflash.sip.flow import Flow
+from hookflash.sip.message import Request
 from hookflash.sip.uri import Uri
 
 CALLER, AGENT = "+14150000001", "+14160000001"
@@ -332,3 +334,11 @@ def test_attributes_become_headers_of_refer_and_bye() -> None:
         assert bye.header("X-Case") == "42"
 
     run(check, sip__answer="immediately")
+
+
+def test_an_invite_without_a_to_is_no_surprise_to_the_shield() -> None:
+    async def check(lab: Lab) -> None:
+        flow = Flow("udp", lab.sip, ("192.0.2.9", 5060))
+        assert not lab.server.exchange.drops(Request("INVITE", "sip:x@192.0.2.1"), flow)
+
+    run(check)

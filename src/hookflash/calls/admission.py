@@ -134,9 +134,7 @@ class Admission:
         if unfit is not None:
             return unfit
         caller, host = caller_of(request)
-        called = self._book.called_number(
-            request.to.uri.number, request.uri.number if request.uri.is_sip else ""
-        )
+        called = self._book.called_number(request.to.uri.number, request.uri.number)
         match = self._book.match(caller, called, source, host)
         trunk = match.trunk
         if match.outcome == "several":

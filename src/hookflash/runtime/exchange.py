@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from ..base.errors import SipError
 from ..calls import effects as fx
 from ..calls.admission import Admission, CallPlan
 from ..calls.attributes import CALL_STATUS, RULE_ID
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("calls")
 
 CREATES_DIALOG = frozenset({"INVITE", "SUBSCRIBE"})
+CONFIGURED_WRONG = frozenset({"trunk_ambiguous"})
+"""Refusals that are our operator's fault: errors in the log (calls.md §1)."""
 
 
 @dataclass(slots=True)
@@ -169,7 +172,7 @@ class Exchange:
     def drops(self, message: Message, flow: Flow) -> bool:
         """Whether the shield swallows this request (calls.md §5)."""
         method = getattr(message, "method", "")
-        if method not in CREATES_DIALOG or message.to.tag is not None:
+        if method not in CREATES_DIALOG or _in_dialog(message):
             return False
         return self.parts.admission.shield.drops(self.parts.clock.now(), flow.remote[0])
 
@@ -179,7 +182,8 @@ class Exchange:
         parts, now = self.parts, self.parts.clock.now()
         plan = parts.admission.consider(now, incoming.request, incoming.flow)
         if not isinstance(plan, CallPlan):
-            _log.info(
+            tell = _log.error if plan.event in CONFIGURED_WRONG else _log.info
+            tell(
                 plan.event,
                 source=incoming.flow.remote[0],
                 status=plan.response.status,
@@ -426,3 +430,11 @@ class Exchange:
     def refresh_headers(self, call: Call) -> None:
         """attributes_to_headers, whenever the attributes changed."""
         call.leg.set_attribute_headers(attribute_headers_of(call))
+
+
+def _in_dialog(message: Message) -> bool:
+    """A To tag. Nobody has validated the message yet: one that cannot be read has none."""
+    try:
+        return message.to.tag is not None
+    except SipError:
+        return False

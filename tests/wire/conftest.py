@@ -1,0 +1,40 @@
+"""One exchange for each module of wire tests; a module may name other settings in `SIP`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.wire.kit.hooks import Hooks
+from tests.wire.kit.phone import Phone
+from tests.wire.kit.server import Exchange
+
+
+@pytest.fixture(scope="module")
+def hooks() -> Iterator[Hooks]:
+    """Receives the webhooks of the module's exchange."""
+    receiver = Hooks()
+    yield receiver
+    receiver.close()
+    assert not receiver.faults
+
+
+@pytest.fixture(scope="module")
+def exchange(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, hooks: Hooks
+) -> Iterator[Exchange]:
+    """The process under test; it may not log a mistake of its own."""
+    sip = getattr(request.module, "SIP", {})
+    made = Exchange.configured(tmp_path_factory.mktemp("exchange"), hooks=hooks.url, **sip)
+    made.start()
+    yield made
+    made.close()
+    assert not made.logged("Traceback"), made.log.read_text("utf-8")[-4000:]
+
+
+@pytest.fixture()
+def phone(exchange: Exchange) -> Iterator[Phone]:
+    """A telephone over UDP; its calls end with the test."""
+    made = exchange.phone()
+    yield made
+    made.close()

@@ -1,0 +1,341 @@
+"""The exchange as a process of its own, and its API by plain HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jwt
+import yaml
+
+from .call import Call
+from .hooks import KEY, SECRET
+from .message import token
+from .phone import Phone
+
+Json = dict[str, Any]
+Found = TypeVar("Found")
+RTP_PORTS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the API."""
+
+    status: int
+    body: Json
+    seconds: float = 0.0
+
+    @property
+    def meta(self) -> Json:
+        """Twirp's meta."""
+        return dict(self.body.get("meta", {}))
+
+    @property
+    def text(self) -> str:
+        """The message without LiveKit's prefix."""
+        return str(self.body.get("msg", "")).removeprefix("twirp error unknown: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A number with its trunk, rule and room."""
+
+    number: str
+    room: str
+    trunk_id: str
+    rule_id: str
+
+
+def until(look: Callable[[], Found], what: str, within: float = 8) -> Found:
+    """Ask again and again until the answer is true."""
+    end = time.monotonic() + within
+    pause = threading.Event()
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {within:g} s: {what}; last: {found!r}")
+        pause.wait(0.02)
+
+
+def free_port(ip: str = "127.0.0.1") -> int:
+    """A port that is free for TCP and UDP."""
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    for _ in range(50):
+        with socket.socket(family) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+            tcp.bind((ip, 0))
+            port: int = tcp.getsockname()[1]
+            with contextlib.suppress(OSError):
+                udp.bind((ip, port))
+                return port
+    raise AssertionError("no free port")
+
+
+@dataclass(slots=True)
+class Exchange:
+    """`start` it; `line` makes a number; `phone` a telephone."""
+
+    folder: Path
+    settings: Json
+    ip: str = "127.0.0.1"
+    phones: list[Phone] = field(default_factory=list)
+    process: subprocess.Popen[bytes] | None = None
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    @classmethod
+    def configured(
+        cls, folder: Path, *, ip: str = "127.0.0.1", hooks: str = "", top: Json | None = None,
+        **sip: Any,
+    ) -> Exchange:  # fmt: skip
+        """One with free ports; `sip` and `top` are further settings."""
+        first = 2 * random.SystemRandom().randint(5100, 15000)
+        settings: Json = {
+            "port": free_port(),
+            "bind_addresses": ["127.0.0.1"],
+            "keys": {KEY: SECRET},
+            "data_dir": str(folder / "data"),
+            "metrics": {"bind": f"127.0.0.1:{free_port()}"},
+            "log": {"format": "json"},
+            "sip": {
+                "listen_ip": ip,
+                "sip_port": free_port(ip),
+                "rtp_port": f"{first}-{first + RTP_PORTS - 1}",
+                "answer": "immediately",
+                **sip,
+            },
+            **(top or {}),
+        }
+        if hooks:
+            settings["webhook"] = {"api_key": KEY, "urls": [hooks]}
+        return cls(folder, settings, ip)
+
+    # --- the process ----------------------------------------------------------------------------
+
+    def start(self) -> Exchange:
+        """Run it and wait for its API."""
+        file = self.folder / "hookflash.yaml"
+        file.write_text(yaml.safe_dump(self.settings), "utf-8")
+        command = [sys.executable, "-m", "hookflash", "serve", "--config", str(file)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        until(self._answers, "the API answers", 15)
+        return self
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text("utf-8")[-3000:]
+        try:
+            return self.get("/", raw=True).status == 200
+        except OSError:
+            return False
+
+    @property
+    def log(self) -> Path:
+        """What the process wrote."""
+        return self.folder / "log"
+
+    def logged(self, text: str) -> bool:
+        """Whether a line of the log has this."""
+        return text in self.log.read_text("utf-8", "replace")
+
+    def stop(self, number: signal.Signals = signal.SIGKILL, within: float = 10) -> int:
+        """Signal it and wait for its end."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(within)
+
+    def close(self) -> None:
+        """The end of a module: everything goes."""
+        for phone in self.phones:
+            if phone.socket.fileno() >= 0:
+                phone.close()
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+
+    @property
+    def sip(self) -> tuple[str, int]:
+        """Where SIP listens."""
+        return self.ip, int(self.settings["sip"]["sip_port"])
+
+    def phone(self, kind: type[Phone] = Phone, ip: str = "") -> Phone:
+        """A telephone."""
+        phone = kind(self.sip, ip or self.ip)
+        self.phones.append(phone)
+        return phone
+
+    # --- the API --------------------------------------------------------------------------------
+
+    def token(self, room: str = "", **video: Any) -> str:
+        """Every grant; roomAdmin for that room."""
+        grants = {"roomCreate": True, "roomList": True, "roomAdmin": True, "room": room, **video}
+        claims = {
+            "iss": KEY,
+            "exp": int(time.time()) + 600,
+            "video": grants,
+            "sip": {"admin": True, "call": True},
+        }
+        return jwt.encode(claims, SECRET, "HS256")
+
+    def rpc(
+        self, path: str, body: Json, room: str = "", headers: Json | None = None, within: float = 60
+    ) -> Answer:
+        """POST /twirp/livekit.<path> as JSON."""
+        started = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", self.settings["port"], timeout=within)
+        try:
+            connection.request(
+                "POST",
+                f"/twirp/livekit.{path}",
+                json.dumps(body),
+                {
+                    "Content-Type": "application/json",
+                    "Authorization": f"Bearer {self.token(room)}",
+                    **(headers or {}),
+                },
+            )
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        return Answer(answer.status, json.loads(text or b"{}"), time.monotonic() - started)
+
+    def get(self, path: str, room: str = "", *, raw: bool = False) -> Answer:
+        """GET of the API."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.settings["port"], timeout=10)
+        headers = {} if raw else {"Authorization": f"Bearer {self.token(room)}"}
+        try:
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        return Answer(answer.status, {} if raw else json.loads(text))
+
+    def ok(self, path: str, body: Json, room: str = "") -> Json:
+        """The same; anything but 200 fails."""
+        answer = self.rpc(path, body, room)
+        assert answer.status == 200, answer
+        return answer.body
+
+    def metrics(self) -> dict[str, float]:
+        """/metrics: name with labels to value."""
+        host, port = self.settings["metrics"]["bind"].rsplit(":", 1)
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        try:
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        finally:
+            connection.close()
+        lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, value in lines}
+
+    def trunk(self, **fields: Any) -> str:
+        """An inbound trunk; its id."""
+        answer = self.ok("SIP/CreateSIPInboundTrunk", {"trunk": {"name": "wire", **fields}})
+        return str(answer["sip_trunk_id"])
+
+    def rule(self, trunks: list[str], room: str, pin: str = "", **fields: Any) -> str:
+        """A direct dispatch rule; its id."""
+        direct = {"room_name": room, "pin": pin}
+        rule = {"trunk_ids": trunks, "rule": {"dispatch_rule_direct": direct}, **fields}
+        answer = self.ok("SIP/CreateSIPDispatchRule", {"dispatch_rule": rule})
+        return str(answer["sip_dispatch_rule_id"])
+
+    def number(self) -> str:
+        """A number that no other test uses."""
+        return f"+1555{next(self._numbers):07d}"
+
+    def line(
+        self, *, pin: str = "", rule: Json | None = None, room: str = "", **trunk: Any
+    ) -> Line:
+        """A new number with its own trunk, rule and room."""
+        number = self.number()
+        room = room or token("room-")
+        trunk_id = self.trunk(**{"numbers": [number], **trunk})
+        return Line(number, room, trunk_id, self.rule([trunk_id], room, pin, **(rule or {})))
+
+    def call(self, line: Line, phone: Phone | None = None, **fields: Any) -> Call:
+        """A call that is up."""
+        call = Call(phone or self.phone(), line.number, **fields)
+        call.connect()
+        return call
+
+    def participants(self, room: str) -> list[Json]:
+        """Those in the room."""
+        found = self.ok("RoomService/ListParticipants", {"room": room}, room)["participants"]
+        return list(found)
+
+    def participant(self, room: str, index: int = 0) -> Json:
+        """One who is there, or comes soon."""
+        return until(lambda: self.participants(room)[index : index + 1], f"somebody in {room}")[0]
+
+    def attribute(self, room: str, name: str, index: int = 0) -> str:
+        """An attribute of a participant."""
+        return str(self.participant(room, index)["attributes"].get(name, ""))
+
+    def gone(self, room: str, within: float = 8) -> None:
+        """Wait until the room is empty."""
+        until(lambda: not self.participants(room), f"{room} is empty", within)
+
+    def transfer(
+        self,
+        line: Line,
+        target: str = "sip:bob@example.com",
+        *,
+        headers: Json | None = None,
+        identity: str = "",
+        **fields: Any,
+    ) -> Future[Answer]:
+        """TransferSIPParticipant of the caller in a thread."""
+        body = {
+            "room_name": line.room,
+            "participant_identity": identity or self.participant(line.room)["identity"],
+            "transfer_to": target,
+            **fields,
+        }
+        return background(lambda: self.rpc("SIP/TransferSIPParticipant", body, line.room, headers))
+
+    def record(self, room: str, transfer_id: str) -> Json:
+        """The stored transfer."""
+        return self.get(f"/hookflash/transfers/{transfer_id}", room).body
+
+
+def background(work: Callable[[], Found]) -> Future[Found]:
+    """Do it in a thread; its result or error comes by the future."""
+    future: Future[Found] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001  # whatever it is, the test gets it
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+def environment_ip() -> str:
+    """An address of this machine that is not loopback, "" if there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return os.environ.get("WIRE_IP", "")
+        return str(probe.getsockname()[0])
