@@ -52,6 +52,7 @@ def test_the_transfer_is_stored_before_its_refer_goes_out() -> None:
     bench.request()
     assert bench.all(SendRefer) == []
     assert bench.all(StoreTransfer)[0].then_send
+    assert bench.run(bench.desk.gate(bench.now, True)) == []
     effects = bench.run(bench.desk.stored(bench.now, "STR_1"))
     assert isinstance(effects[0], SendRefer)
 

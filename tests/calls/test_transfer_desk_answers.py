@@ -46,6 +46,7 @@ def test_a_challenge_is_not_answered_when_nobody_waits_any_more() -> None:
     assert not bench.desk.wants_refer("STR_unknown")
     bench.at(5)
     assert not bench.desk.wants_refer("STR_1")
+    assert not bench.desk.wants_refer("STR_unknown")
     bench = started()
     bench.bye()
     assert not bench.desk.wants_refer("STR_1")
