@@ -10,6 +10,7 @@ from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.phone import Behaviour
+from hookflash.runtime.keeper import LAST_BYE
 
 CALLER, OTHER = "+14150000001", "+14160000001"
 
@@ -44,5 +45,21 @@ def test_at_the_end_of_the_drain_each_call_gets_bye_and_each_transfer_is_interru
         assert caught.value.code == "unavailable"
         await call.ended()
         assert lab.events.transfers[-1][1].verdict == "interrupted"
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_drain_ends_with_the_answers_to_the_last_byes() -> None:
+    """Not with their transactions, which UDP keeps for five seconds more (timer K)."""
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await lab.server.drain(0.0)
+        await call.ended()
+        assert loop.time() - started < LAST_BYE / 2
 
     run(check, sip__answer="immediately")

@@ -12,7 +12,7 @@ from hookflash.sip.effects import (
 )
 from hookflash.sip.endpoint import Endpoint
 from hookflash.sip.flow import Flow
-from hookflash.sip.message import Request
+from hookflash.sip.message import Request, Response
 from hookflash.testing.endpoints import drain, new_endpoint, sent
 from hookflash.testing.sip_messages import (
     OUR_ADDRESS,
@@ -238,3 +238,15 @@ def test_the_heap_does_not_keep_what_is_over() -> None:
     assert len(target._heap) <= 1025
     assert target.next_deadline() is None
     assert target.handle_deadline(1000.0) == []
+
+
+def test_answered_requests_are_not_unanswered_though_they_linger() -> None:
+    target = new_endpoint()
+    start(target, "OPTIONS")
+    assert target.unanswered() == 1
+    _, data = start(target, "BYE")
+    assert target.unanswered() == 2
+    bye = parse(data)
+    assert isinstance(bye, Request)
+    target.message_received(0.1, Response.reply(bye, 200, to_tag="t"), UDP)
+    assert (target.unanswered(), target.counts().client) == (1, 2)

@@ -70,7 +70,7 @@ class Keeper:
         """Whether a call is up, or a request of ours has no answer."""
         exchange = self._exchange
         live = any(not call.ended for call in exchange.calls.values())
-        return live or exchange.parts.board.endpoint.counts().client > 0
+        return live or exchange.parts.board.endpoint.unanswered() > 0
 
     async def stop(self) -> None:
         """End the housekeeping."""

@@ -41,6 +41,7 @@ INVITE_PATIENCE = 3600.0
 """Seconds that our INVITE waits for a final answer after its last 1xx when its user gives no
 earlier CANCEL. A safety net: the user's own ringing timeout is shorter."""
 _SPARE_ENTRIES = 1024
+_WAITING = frozenset({State.CALLING, State.TRYING, State.PROCEEDING})
 
 
 class Counts(NamedTuple):
@@ -83,6 +84,10 @@ class Endpoint:
     def counts(self) -> Counts:
         """How many transactions live (for metrics and leak tests)."""
         return Counts(len(self._clients), len(self._servers))
+
+    def unanswered(self) -> int:
+        """How many requests of ours still wait for their final answer."""
+        return sum(1 for tx in self._clients.values() if tx.state in _WAITING)
 
     # --- what comes in ---------------------------------------------------------------------------
 
