@@ -29,12 +29,6 @@ def run(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     server = Server(settings)
-    try:
-        await server.start()
-    except OSError as error:
-        raise StartError(f"cannot start: {error}") from None
-    gc.collect()
-    gc.freeze()  # what the start built stays: no use in looking through it again and again
     loop = asyncio.get_running_loop()
     asked, again = asyncio.Event(), asyncio.Event()
 
@@ -43,6 +37,12 @@ async def _serve(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    try:
+        await server.start()
+    except OSError as error:
+        raise StartError(f"cannot start: {error}") from None
+    gc.collect()
+    gc.freeze()  # what the start built stays: no use in looking through it again and again
     await asked.wait()
     draining = loop.create_task(server.drain(0.0 if settings.dev else settings.drain))
     impatient = loop.create_task(again.wait())

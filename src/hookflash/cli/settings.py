@@ -10,17 +10,19 @@ from ..config import SettingLine, setting_lines
 
 def print_settings() -> None:
     """Print the table."""
-    table = Table("key", "variable", "flag", "kind", "default", "what", box=None)
+    console = Console()
+    console.print(
+        "As a variable: HOOKFLASH_SIP__SIP_PORT. As a flag: --sip.sip-port. Secrets have no flag.\n"
+    )
+    table = Table(box=None)
+    table.add_column("setting", no_wrap=True)
+    for name in ("kind", "default", "what"):
+        table.add_column(name, overflow="fold")
     for line in setting_lines():
         table.add_row(
-            line.key,
-            line.variable,
-            line.flag or "-",
-            line.kind.replace("`", ""),
-            default_text(line),
-            line.help.replace("`", ""),
+            line.key, line.kind.replace("`", ""), default_text(line), line.help.replace("`", "")
         )
-    Console(soft_wrap=True).print(table)
+    console.print(table)
 
 
 def default_text(line: SettingLine) -> str:

@@ -1,0 +1,40 @@
+"""The command line's frame: commands, help, exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hookflash.cli.app import EXIT_CONFIG, EXIT_FAILED, app
+from hookflash.version import hookflash_version
+
+
+def invoke(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, list(arguments))
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "demo", "version", "transfers", "settings", "backup"])
+def test_each_command_has_help(command: str) -> None:
+    code, text, _ = invoke(command, "--help")
+    assert code == 0
+    assert "Usage" in text
+
+
+def test_version_and_settings() -> None:
+    assert invoke("version")[1] == f"hookflash {hookflash_version()}\n"
+    assert "sip.rtp_port" in invoke("settings")[1]
+
+
+def test_a_wrong_setting_exits_with_2() -> None:
+    code, _, error = invoke("serve", "--port", "nine")
+    assert code == EXIT_CONFIG
+    assert error.startswith("hookflash: port")
+
+
+def test_a_backup_of_nothing_fails_with_one_line(tmp_path: Path) -> None:
+    code, _, error = invoke("backup", str(tmp_path / "copy"), "--data-dir", str(tmp_path))
+    assert code == EXIT_FAILED
+    assert error.count("\n") == 1

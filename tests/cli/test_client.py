@@ -1,0 +1,77 @@
+"""The commands' HTTP client: what it says when something is wrong."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from hookflash.cli.client import Client, ClientError
+
+KEY, SECRET = "key", "secret-of-more-than-thirty-two-characters"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        answers = {
+            "/ok": (200, b'{"a": 1}'),
+            "/twirp": (401, b'{"code": "unauthenticated", "msg": "permissions denied"}'),
+            "/text": (500, b"broken"),
+            "/garbage": (200, b"<html>"),
+        }
+        status, body = answers[self.path.partition("?")[0]]
+        self.server.seen.append((self.path, self.headers["Authorization"]))  # type: ignore[attr-defined]
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[HTTPServer]:
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.seen = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def client(server: HTTPServer, scheme: str = "http") -> Client:
+    return Client(f"{scheme}://127.0.0.1:{server.server_port}/", KEY, SECRET)
+
+
+@pytest.mark.parametrize("scheme", ["http", "ws"])
+def test_json_comes_back(server: HTTPServer, scheme: str) -> None:
+    assert client(server, scheme).get("/ok", room="lobby", limit=3) == {"a": 1}
+    path, authorization = server.seen[0]  # type: ignore[attr-defined]
+    assert path == "/ok?room=lobby&limit=3"
+    assert authorization.startswith("Bearer ")
+
+
+def test_a_refusal_says_what_to_check(server: HTTPServer) -> None:
+    with pytest.raises(ClientError, match=r"permissions denied.*LIVEKIT_API_KEY"):
+        client(server).get("/twirp")
+
+
+def test_other_answers_are_shown(server: HTTPServer) -> None:
+    with pytest.raises(ClientError, match="500: broken"):
+        client(server).get("/text")
+    with pytest.raises(ClientError):
+        client(server).get("/garbage")
+
+
+def test_no_server_says_so() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(ClientError, match="hookflash serve"):
+        Client(f"http://127.0.0.1:{port}", KEY, SECRET).get("/ok")

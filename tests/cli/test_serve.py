@@ -1,0 +1,62 @@
+"""`hookflash serve` as a process: it says when it is ready, and ends cleanly."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from tests.support.process import Serving
+
+
+def test_it_serves_and_sigterm_ends_it_with_0(tmp_path: Path) -> None:
+    with Serving(tmp_path) as server:
+        with urllib.request.urlopen(f"{server.url}/") as response:
+            assert response.read() == b"OK"
+        assert server.ready["calls_possible"] > 0
+        assert server.terminate() == 0
+        assert "stopped" in "".join(server.log)
+
+
+def test_sigint_ends_it_too(tmp_path: Path) -> None:
+    with Serving(tmp_path) as server:
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(30) == 0
+
+
+def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+    with Serving(tmp_path / "one") as server:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "hookflash", "serve", "--dev", "--port", "0"),
+                *("--metrics.bind", "", "--sip.sip-port", str(server.sip[1])),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("hookflash: cannot start")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    with Serving(tmp_path) as server:
+        server.terminate()
+    (tmp_path / "hookflash.db").chmod(0o644)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "hookflash", "serve", "--port", "0", "--metrics.bind", ""),
+            *("--sip.sip-port", "0", "--data-dir", str(tmp_path)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"HOOKFLASH_KEYS": '{"k": "secretsecretsecretsecretsecretsecret"}', "PATH": "/usr/bin"},
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,72 @@
+"""`hookflash transfers` against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from livekit import api
+from tests.support.process import SECRET, Serving
+
+from hookflash.carrier.network import Carrier
+from hookflash.carrier.phone import Behaviour
+
+NUMBER, CALLER = "+15550000001", "+14150000001"
+
+
+async def one_transfer(server: Serving) -> None:
+    """A call that is transferred, and refused with 486."""
+    async with Carrier(seed=1) as carrier, api.LiveKitAPI(server.url, "devkey", SECRET) as livekit:
+        trunk = api.SIPInboundTrunkInfo(name="t", numbers=[NUMBER])
+        await livekit.sip.create_inbound_trunk(api.CreateSIPInboundTrunkRequest(trunk=trunk))
+        direct = api.SIPDispatchRuleDirect(room_name="lobby")
+        rule = api.SIPDispatchRuleInfo(rule=api.SIPDispatchRule(dispatch_rule_direct=direct))
+        await livekit.sip.create_dispatch_rule(api.CreateSIPDispatchRuleRequest(dispatch_rule=rule))
+        caller = await carrier.phone(CALLER, behaviour=Behaviour(notify=(100, 486)))
+        await caller.call(NUMBER, proxy=server.sip)
+        request = api.TransferSIPParticipantRequest(
+            room_name="lobby",
+            participant_identity=f"sip_{CALLER}",
+            transfer_to="tel:+15105550100",
+        )
+        with pytest.raises(api.SipCallError) as caught:
+            await livekit.sip.transfer_sip_participant(request)
+        assert caught.value.sip_status_code == 486
+
+
+def command(server: Serving, *arguments: str, secret: str = SECRET) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "hookflash", "transfers", "--url", server.url),
+            *("--api-key", "devkey", "--api-secret", secret, *arguments),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"COLUMNS": "250", "PATH": "/usr/bin"},
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_stored_transfers_are_shown_with_stages_and_verdict(tmp_path: Path) -> None:
+    with Serving(tmp_path, "--sip.answer", "immediately") as server:
+        asyncio.run(one_transfer(server))
+        code, table, _ = command(server)
+        assert code == 0
+        assert "rejected (486)" in table
+        assert "requested +0.0s → sent" in table
+        code, text, _ = command(server, "--json", "--room", "lobby")
+        assert code == 0
+        (record,) = json.loads(text)
+        assert record["verdict"] == "rejected"
+        assert record["target"] == "tel:+15105550100"
+        code, text, _ = command(server, "--json", "--room", "elsewhere")
+        assert json.loads(text) == []
+        code, _, error = command(server, secret="x" * 40)
+        assert code == 1
+        assert "LIVEKIT_API_SECRET" in error
