@@ -94,6 +94,14 @@ def _say(what: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
+def _first_line() -> bytes:
+    """Of stdin, and not an octet more: what follows is watched by the loop."""
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(0, 1)
+    return line
+
+
 async def _line(loop: asyncio.AbstractEventLoop) -> None:
     read = loop.create_future()
     loop.add_reader(0, read.set_result, None)
@@ -125,6 +133,14 @@ class Phones:
         for sock, port in zip(self.sockets, ports, strict=True):
             sock.connect(("127.0.0.1", port))
         self._start = time.monotonic()
+
+    def joined(self, others: Phones) -> Phones:
+        """All of them as one."""
+        both = Phones(0)
+        both.sockets = self.sockets + others.sockets
+        both.ports = self.ports + others.ports
+        both.forget()
+        return both
 
     def forget(self) -> None:
         count = len(self.sockets)
@@ -198,7 +214,7 @@ def main() -> None:
     if options.serve:
         import uvloop
 
-        ports = json.loads(sys.stdin.buffer.raw.readline())  # type: ignore[attr-defined]
+        ports = json.loads(_first_line())
         uvloop.run(Server(options.serve, ports).run())
         return
     print(f"{'row':12} {'% of a core per leg':>20} {'lost %':>8} {'kB per leg':>11}")

@@ -1,0 +1,67 @@
+"""`python -m bench` measures everything and writes docs/performance.md; with names, only those.
+
+Each figure is taken from one run of a server of its own; medians where it is a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from . import held, load
+from .report import Row, print_rows, row, write_page
+from .sip_parse import best, ok_to, typed_invite
+from .start import start
+
+
+def parse() -> list[Row]:
+    """A 900-byte INVITE with typed Via, From, To, CSeq, Contact; a 200 with SDP."""
+    from hookflash.sip.message import Request
+
+    request = typed_invite()
+    assert isinstance(request, Request)
+    response = ok_to(request)
+    return [
+        row(
+            "parse a 900-byte INVITE, typed", best(typed_invite, 100, 300) * 1e6, 40, 25, unit=" µs"
+        ),
+        row("serialise a 200", best(response.encode, 100, 300) * 1e6, 20, 10, unit=" µs"),
+    ]
+
+
+FIGURES: dict[str, Callable[[], Row | list[Row]]] = {
+    "refer": load.refer_latency,
+    "answer": load.answer_latency,
+    "cpu": lambda: load.cpu_per_call(webhook=False),
+    "cpu-webhook": lambda: load.cpu_per_call(webhook=True),
+    "rate": load.calls_per_core,
+    "relay": held.relayed,
+    "mix": held.mixed,
+    "parse": parse,
+    "start": start,
+}
+
+
+def main() -> None:
+    """Measure, print, and write the page when all figures are there."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FIGURES))
+    names = parser.parse_args().names or list(FIGURES)
+    unknown = [name for name in names if name not in FIGURES]
+    if unknown:
+        parser.error(f"no figure {', '.join(unknown)}; there are: {', '.join(FIGURES)}")
+    rows: list[Row] = []
+    for name in names:
+        print(f"{name} …", flush=True)
+        found = FIGURES[name]()
+        found = found if isinstance(found, list) else [found]
+        print_rows(found)
+        rows += found
+    print()
+    print_rows(rows)
+    if names == list(FIGURES):
+        write_page(rows)
+
+
+if __name__ == "__main__":
+    main()
