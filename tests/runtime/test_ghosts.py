@@ -1,0 +1,82 @@
+"""calls.md §5: after a kill, each stored dialog gets its BYE and open transfers are interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.test_server import settings
+
+from hookflash.adapters.store import Store
+from hookflash.adapters.store_ops import PutDialog, PutTransfer
+from hookflash.calls.records import DialogRecord, TransferRecord
+from hookflash.carrier.network import Carrier
+from hookflash.server import Server
+
+TRANSFER = TransferRecord(
+    transfer_id="STR_1",
+    call_id="SCL_1",
+    room="lobby",
+    identity="caller",
+    target="tel:+1",
+    refer_to="<tel:+1>",
+    api_key="k",
+    request_id="r1",
+    created_at=1.0,
+)
+
+
+def dialog(address: tuple[str, int], remote: str) -> DialogRecord:
+    return DialogRecord(
+        call_id="SCL_1",
+        sip_call_id="call@peer",
+        local="<sip:us@127.0.0.1>;tag=SCL_1",
+        remote=remote,
+        local_cseq=1,
+        route_set=(),
+        remote_target=f"sip:them@127.0.0.1:{address[1]}",
+        transport="udp",
+        local_address=("127.0.0.1", 5060),
+        next_hop=address,
+    )
+
+
+async def crashed(data_dir: Path, record: DialogRecord) -> None:
+    """Leave a database as a killed server does."""
+    store = Store(data_dir)
+    store.start()
+    await store.write(PutDialog(record), PutTransfer(TRANSFER))
+    await store.close()
+
+
+def test_stored_calls_are_hung_up_and_transfers_interrupted(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with Carrier(seed=1) as carrier:
+            phone = await carrier.phone("+14150000001")
+            await crashed(tmp_path, dialog(phone.address, "<sip:them@127.0.0.1>;tag=them"))
+            server = Server(settings(tmp_path))
+            await server.start()
+            try:
+                assert await carrier.seen("BYE")
+                stored = await server.store.transfer("STR_1")
+                assert stored is not None
+                assert stored.verdict == "interrupted"
+                assert server.store.load().dialogs == []
+                assert server.store.load().transfers == []
+            finally:
+                await server.stop()
+
+    asyncio.run(check())
+
+
+def test_a_stored_dialog_that_cannot_be_read_does_not_stop_the_start(tmp_path: Path) -> None:
+    async def check() -> None:
+        await crashed(tmp_path, dialog(("127.0.0.1", 9), "<<<"))
+        server = Server(settings(tmp_path))
+        await server.start()
+        try:
+            assert len(server.exchange.parts.board) == 0
+        finally:
+            await server.stop()
+
+    asyncio.run(check())
