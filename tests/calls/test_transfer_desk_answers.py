@@ -272,6 +272,18 @@ def test_a_call_that_ends_meanwhile_is_not_hung_up() -> None:
     assert bench.at(10).all(HangUp) + bench.all(SendProbe) == []
 
 
+@pytest.mark.parametrize("probing", [True, False])
+def test_a_call_that_is_transferred_late_meanwhile_is_hung_up_once(probing: bool) -> None:
+    bench = started(ringing=60.0)
+    bench.at(32).fail()
+    if probing:
+        bench.run(bench.desk.media_checked(bench.now, None))
+    bench.at(33).notify(200, "terminated")
+    bench.run(bench.desk.media_checked(bench.now, None))
+    assert bench.at(60).times(HangUp) == [33]
+    assert len(bench.all(SendProbe)) == int(probing)
+
+
 def test_a_transfer_that_started_meanwhile_ends_with_the_dead_call() -> None:
     bench = started()
     bench.answer(408)

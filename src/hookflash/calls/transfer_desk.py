@@ -291,6 +291,8 @@ class TransferDesk:
 
     def media_checked(self, now: float, last_packet_at: float | None) -> Effects:
         """The answer to `CheckMedia`."""
+        if self._book.over:
+            self._liveness.stop()
         return self._liveness.media_checked(now, last_packet_at)
 
     def probe_answered(self, now: float, status: int | None) -> Effects:
@@ -352,6 +354,7 @@ class TransferDesk:
         effects += self._hang_up_if_dead(now)
         for referral in book.referrals:
             if referral.watch_end() <= now:
+                referral.overtaken_until = -inf
                 referral.become(ReferralState.CLOSED)
         return effects
 
