@@ -12,7 +12,16 @@ import pytest
 from livekit import api
 from tests.interop.support.exchange import Exchange
 from tests.interop.support.lab import Lab
-from tests.interop.support.sipp import ENDED, Sipp, Step, answer, exchange_hangs_up, notify, step
+from tests.interop.support.sipp import (
+    ENDED,
+    Sipp,
+    Step,
+    answer,
+    dial,
+    exchange_hangs_up,
+    notify,
+    step,
+)
 from tests.interop.support.waiting import wait_until
 
 pytestmark = pytest.mark.interop
@@ -28,7 +37,7 @@ async def call(lab: Lab, exchange: Exchange, name: str, *steps: Step) -> Sipp:
     sipp = await Sipp.call(
         lab,
         exchange.address,
-        (step("dial"), *steps),
+        (dial(), *steps),
         name=name,
         number=NUMBER,
         prefix=name,

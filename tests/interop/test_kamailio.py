@@ -10,20 +10,20 @@ from tests.interop.support.certificates import Authority
 from tests.interop.support.exchange import Exchange
 from tests.interop.support.kamailio import Kamailio
 from tests.interop.support.lab import Lab
-from tests.interop.support.sipp import ENDED, Sipp, answer, exchange_hangs_up, notify, step
+from tests.interop.support.sipp import ENDED, Sipp, answer, dial, exchange_hangs_up, notify, step
 
 pytestmark = pytest.mark.interop
 
 NUMBER = "+15550100"
 STEPS = (
-    *(step("dial"), step("refer"), answer("202 Accepted")),
+    *(dial(), step("refer"), answer("202 Accepted")),
     *(notify(2, "SIP/2.0 100 Trying"), notify(3, "SIP/2.0 200 OK", state=ENDED)),
     *exchange_hangs_up(500),
 )
 
 
 async def transfer_through(
-    lab: Lab, exchange: Exchange, proxies: list[Kamailio], sipp: str
+    lab: Lab, exchange: Exchange, proxies: list[Kamailio], kind: str
 ) -> None:
     """A call through the proxies, the caller's first; its transfer; who saw what."""
     client = exchange.client

@@ -16,6 +16,7 @@ from tests.interop.support.sipp import (
     Sipp,
     Step,
     answer,
+    dial,
     exchange_hangs_up,
     notify,
     pause,
@@ -27,11 +28,11 @@ pytestmark = pytest.mark.interop
 
 VERSIONS = ("1.2.2", "1.0.7", "0.8.2")
 ACCEPTS = (
-    *(step("dial"), step("refer"), answer("202 Accepted"), notify(2, "SIP/2.0 100 Trying")),
+    *(dial(), step("refer"), answer("202 Accepted"), notify(2, "SIP/2.0 100 Trying")),
     *(notify(3, "SIP/2.0 200 OK", state=ENDED), *exchange_hangs_up()),
 )
 DECLINES = (
-    *(step("dial"), step("refer"), answer("603 Decline")),
+    *(dial(), step("refer"), answer("603 Decline")),
     *(pause(500), step("bye_sent", cseq=2)),
 )
 
@@ -48,9 +49,9 @@ async def transferred(
         number=number,
         prefix=prefix,
     )
-    user = await sdk.user(
-        "transfer", exchange.url, KEY, SECRET, f"room-{sdk.version}", sipp.identity()
-    )
+    room = f"room-{sdk.version}"
+    await exchange.client.wait_active(room, sipp.identity())
+    user = await sdk.user("transfer", exchange.url, KEY, SECRET, room, sipp.identity())
     await sipp.succeed()
     return user
 

@@ -14,6 +14,7 @@ from tests.interop.support.sipp import (
     Sipp,
     Step,
     answer,
+    dial,
     exchange_hangs_up,
     notify,
     pause,
@@ -64,7 +65,7 @@ async def run_group(lab: Lab, exchange: Exchange, verdict: str, number: str) -> 
     sipp = await Sipp.call(
         lab,
         exchange.address,
-        (step("dial"), *steps),
+        (dial(), *steps),
         name=f"loss-{verdict}",
         number=number,
         prefix=f"{number}99",

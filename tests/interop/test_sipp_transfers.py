@@ -20,6 +20,7 @@ from tests.interop.support.sipp import (
     Sipp,
     Step,
     answer,
+    dial,
     exchange_hangs_up,
     notify,
     pause,
@@ -292,7 +293,7 @@ async def run_row(
     sipp = await Sipp.call(
         lab,
         exchange.address,
-        (step("dial"), *row.steps),
+        (dial(), *row.steps),
         name=f"{row.name}-{transport}",
         number=number,
         prefix=f"+1444{index:03}",

@@ -39,6 +39,10 @@ class Capture:
         await wait_until(lambda: file.exists() and file.stat().st_size > 0, "a capture file")
         return cls(process, file, decode)
 
+    def size(self) -> int:
+        """Octets captured so far."""
+        return self.file.stat().st_size
+
     async def stop(self) -> None:
         """End the capture in the orderly way that writes all of it."""
         self._process.signal(signal.SIGINT)

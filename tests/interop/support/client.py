@@ -116,6 +116,11 @@ class Client:
 
         await wait_until(gone, f"{identity} has left {room}", within)
 
+    async def remove(self, room: str, identity: str) -> None:
+        """RemoveParticipant."""
+        request = api.RoomParticipantIdentity(room=room, identity=identity)
+        await self.sdk.room.remove_participant(request)
+
     async def transfer(
         self,
         room: str,

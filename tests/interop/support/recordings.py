@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import wave
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,18 @@ WINDOW = 0.1
 
 
 def read_wav(file: Path) -> tuple[Pcm, int]:
-    """Samples of the first channel and their rate. Tolerates a file that was cut off."""
-    with wave.open(str(file), "rb") as wav:
-        rate, channels = wav.getframerate(), wav.getnchannels()
-        assert wav.getsampwidth() == 2, f"{file.name} has not 16 bits"
-        data = wav.readframes(wav.getnframes())
-    samples = np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2").astype(np.int16)
-    return samples[::channels], rate
+    """Samples and rate of a mono file of 16 bits, which may still be in the making.
+
+    While a program writes it, the lengths in its header are not yet true; so they are not read.
+    """
+    data = file.read_bytes()
+    form, start = data.find(b"fmt "), data.find(b"data")
+    if form < 0 or start < 0:
+        return np.zeros(0, np.int16), 8000
+    _, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", data, form + 8)
+    assert (channels, bits) == (1, 16), f"{file.name}: {channels} channels of {bits} bits"
+    body = data[start + 8 :]
+    return np.frombuffer(body[: len(body) // 2 * 2], dtype="<i2").astype(np.int16), rate
 
 
 def seconds_of(file: Path, frequency: float) -> float:

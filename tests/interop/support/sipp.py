@@ -42,6 +42,16 @@ def step(fragment: str, **values: str | int) -> Step:
     return Step(fragment, tuple((name, str(value)) for name, value in values.items()))
 
 
+def dial(media: str = "media_port") -> Step:
+    """INVITE to ACK; `media` is SIPp's keyword for the port in the offer."""
+    return step("dial", media=media)
+
+
+def stream(file: Path) -> Step:
+    """RTP from a file of PCMU, until the call ends; needs `dial("rtpstream_audio_port")`."""
+    return step("stream", file=str(file))
+
+
 def pause(milliseconds: int) -> Step:
     """The peer takes its time."""
     return step("pause", milliseconds=milliseconds)
