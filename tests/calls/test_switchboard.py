@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hookflash.base.errors import SipError
 from hookflash.base.ids import Ids
 from hookflash.calls.effects import (
+    AbandonRequest,
     CancelRequest,
     LegEffect,
     LegFinished,
@@ -32,6 +33,7 @@ from hookflash.sip.message import Request, Response
 from hookflash.sip.routing import Hop
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
+from hookflash.testing.endpoints import new_endpoint
 
 US, PEER = ("192.0.2.1", 5060), ("192.0.2.9", 5070)
 FLOW = Flow("udp", US, PEER)
@@ -319,3 +321,19 @@ def test_an_invite_whose_refusal_is_never_acknowledged_is_forgotten() -> None:
             break
         bench.board.handle_deadline(deadline)
     assert sum(bench.board.endpoint.counts()) == 0
+
+
+def test_an_invite_that_is_given_up_before_its_way_is_found_never_goes_out() -> None:
+    board = Switchboard(new_endpoint(), lambda _request, _hop: None)
+    both: list[LegEffect] = [CancelRequest(1), AbandonRequest(1)]
+    for number, give_up in enumerate(both):
+        leg = FakeLeg(f"SCL_{number}")
+        board.add(leg)
+        invite = Request("INVITE", "sip:a@b.example", (("CSeq", "1 INVITE"),))
+        (resolve,) = board.drive(0.0, leg, [SendRequest(1, invite, HOP)])
+        assert isinstance(resolve, Resolve)
+        assert board.drive(0.0, leg, [give_up]) == []
+        assert leg.inputs == [("failed", 1, "transport")]
+        assert board.resolved(0.0, resolve.ref, FLOW) == []
+        assert board.unresolved(0.0, resolve.ref, "timeout") == []
+        assert board.drive(0.0, leg, [give_up]) == []

@@ -250,3 +250,17 @@ def test_answered_requests_are_not_unanswered_though_they_linger() -> None:
     assert isinstance(bye, Request)
     target.message_received(0.1, Response.reply(bye, 200, to_tag="t"), UDP)
     assert (target.unanswered(), target.counts().client) == (1, 2)
+
+
+def test_an_abandoned_invite_is_repeated_no_more_and_cancelled_if_it_rings() -> None:
+    endpoint = new_endpoint()
+    key, data = start(endpoint, "INVITE")
+    assert endpoint.abandon(4.0, key) == []
+    assert endpoint.handle_deadline(8.0) == []
+    invite = parse(data)
+    assert isinstance(invite, Request)
+    effects = endpoint.message_received(9.0, Response.reply(invite, 180, to_tag="t"), UDP)
+    assert [message.method for message in sent(effects) if isinstance(message, Request)] == [
+        "CANCEL"
+    ]
+    assert endpoint.abandon(9.0, "unknown") == []

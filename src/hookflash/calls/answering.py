@@ -44,6 +44,11 @@ class Answering:
         "key",
     )
 
+    busy = False
+    """The endpoint sees to the end of the peer's transaction."""
+    remembers_until: float | None = None
+    """No 2xx comes to an INVITE of the peer."""
+
     def __init__(self, core: LegCore, offers: Offers) -> None:
         self._core = core
         self._offers = offers
@@ -58,6 +63,11 @@ class Answering:
         self._ring_at: float | None = None
         self._ring_ends: float | None = None
         self._wanted = False
+
+    @property
+    def open(self) -> bool:
+        """The INVITE has no final answer."""
+        return bool(self.key)
 
     # --- the INVITE -----------------------------------------------------------------------------
 

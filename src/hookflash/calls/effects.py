@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from ..sdp.plan import MediaPlan
     from ..sip.message import Request, Response
     from ..sip.routing import Hop
+    from ..sip.uri import Uri
+    from .dial_outcome import DialOutcome
     from .records import DialogRecord, Side, TransferRecord
 
 
@@ -40,6 +42,21 @@ class CancelRequest:
 
     token: int
     headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonRequest:
+    """Our INVITE `token` is silent and another place is tried: it is not repeated any more, and
+    cancelled if it is answered after all (RFC 3263 §4.3)."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """Find the places that serve this URI (RFC 3263); comes back as `located`."""
+
+    uri: Uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +138,22 @@ class ForgetDialog:
 @dataclass(frozen=True, slots=True)
 class LegRinging:
     """180 is out (inbound) or came (outbound)."""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteAnswered:
+    """A response to our INVITE, 100 excepted: its headers become attributes (facts §5.4)."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DialFailed:
+    """Our INVITE came to nothing: what a waiting API request is told. `LegLeft` and `LegEnded`
+    follow."""
+
+    outcome: DialOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +252,8 @@ LegEffect = (
     SendRequest
     | SendAck
     | CancelRequest
+    | AbandonRequest
+    | Locate
     | Respond
     | OpenMedia
     | ApplyMedia
@@ -230,6 +265,8 @@ LegEffect = (
     | StoreDialog
     | ForgetDialog
     | LegRinging
+    | InviteAnswered
+    | DialFailed
     | LegAnswered
     | LegConfirmed
     | LegActive

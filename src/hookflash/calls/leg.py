@@ -5,6 +5,7 @@ A leg knows neither room nor endpoint. Its inputs take `now` (seconds) and retur
 end; what happens within a phase is in its parts:
 
     answering     the peer's INVITE until our final answer; PRACK
+    dialing       our INVITE until its final answer, in its place
     offers        re-INVITE and UPDATE of the peer, hold
     refreshing    session timer requests of ours
     transferring  REFER, NOTIFY and the transfer desk
@@ -16,161 +17,90 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .activity import Activity
 from .answering import Answering
 from .effects import (
     CloseMedia,
-    ForgetDialog,
-    LegAnswered,
-    LegConfirmed,
-    LegEnded,
-    LegFinished,
-    LegHeld,
-    LegLeft,
-    LegRinging,
-    OpenMedia,
     Respond,
     TransferAnswered,
 )
 from .in_dialog import info_received, options_received, refused, unwanted_notify
-from .leg_core import OVER, End, LegCore, Phase, SendBye, earlier
-from .offers import Offers
-from .refreshing import Refreshing, may_start
-from .requester import OFFERING, Purpose, Requester
+from .leg_core import OVER, End, Phase, SendBye, earlier
+from .leg_machine import LegMachine
+from .requester import OFFERING, Purpose
 from .transfer_answers import not_established
 from .transferring import Transferring
 from .unacked import acknowledges
 
 if TYPE_CHECKING:
-    from ..base.ids import Ids
     from ..sdp.plan import LocalMedia
-    from ..sip.dialog import Dialog
     from ..sip.effects import FailureReason
     from ..sip.flow import Flow
     from ..sip.message import Request, Response
-    from ..sip.timers import Timers
+    from .dialing import Place
     from .effects import LegEffect
+    from .invitation import DialOrder
     from .leg_core import Step
-    from .leg_settings import HeaderItems, LegSettings
-    from .transfer_desk import TransferDesk
+    from .leg_settings import HeaderItems
     from .transfer_effects import TransferOrder
 
-_HANGING_UP = frozenset({Purpose.BYE})
-_NOTED = frozenset({LegLeft, OpenMedia, LegRinging, LegHeld, LegAnswered})
-"""Effects of the parts that the leg itself takes note of."""
 _TRANSFER = frozenset({Purpose.REFER, Purpose.SUBSCRIBE, Purpose.PROBE})
 
 
-class Leg:
+class Leg(LegMachine):
     """One leg. Direction is data (`LegSettings.direction`), never a second class."""
 
-    __slots__ = (
-        "_activity",
-        "_answering",
-        "_bye",
-        "_core",
-        "_deaf",
-        "_left",
-        "_linger_ends",
-        "_media_open",
-        "_offers",
-        "_refreshing",
-        "_requester",
-        "_stored",
-        "_transfers",
-    )
-
-    def __init__(self, call_id: str, settings: LegSettings, ids: Ids, timers: Timers) -> None:
-        """`call_id` is the SCL_ id and our tag in every dialog of this leg."""
-        core = LegCore(call_id, settings, ids, timers)
-        self._core = core
-        self._offers = Offers(core)
-        self._requester = Requester(core)
-        self._answering = Answering(core, self._offers)
-        self._refreshing = Refreshing(core, self._offers, self._requester)
-        self._transfers: Transferring | None = None
-        self._activity = Activity(settings)
-        self._bye: SendBye | None = None
-        """What to send once the ACK has come."""
-        self._deaf = False
-        self._left = True
-        """The caller is not in the room: not yet, or no more."""
-        self._media_open = False
-        self._stored = False
-        self._linger_ends: float | None = None
-
-    # --- what others may know -------------------------------------------------------------------
-
-    @property
-    def call_id(self) -> str:
-        """SCL_ id."""
-        return self._core.call_id
-
-    @property
-    def state(self) -> Phase:
-        """Where the call stands."""
-        return self._core.phase
-
-    @property
-    def dialog(self) -> Dialog | None:
-        """From the first 180 on."""
-        return self._core.dialog
-
-    @property
-    def finished(self) -> bool:
-        """Nothing more will come of this leg."""
-        return self._core.phase is Phase.FINISHED
-
-    @property
-    def held(self) -> bool:
-        """The peer put us on hold."""
-        return self._offers.held
-
-    @property
-    def desk(self) -> TransferDesk | None:
-        """The transfers of this call, if there was one."""
-        return self._transfers.desk if self._transfers is not None else None
+    __slots__ = ()
 
     # --- the INVITE -----------------------------------------------------------------------------
 
     def start_inbound(self, now: float, key: str, request: Request, flow: Flow) -> list[LegEffect]:
         """An INVITE that trunk, digest and rule let pass. Asks for media, or refuses it."""
-        return self._carry_out(now, self._answering.start(key, request, flow))
+        assert isinstance(self._setup, Answering)
+        return self._carry_out(now, self._setup.start(key, request, flow))
 
-    # An outbound leg begins with `start_outbound(now, order)`: its part, `calls/dialing.py`, is
-    # to take the place of `Answering` until the dialog is confirmed.
+    def start_outbound(self, now: float, order: DialOrder) -> list[LegEffect]:
+        """Call somebody, for a participant that is in its room already. Asks for `Locate`."""
+        assert self._dialing is not None
+        self._left = False
+        return self._carry_out(now, self._dialing.start(now, order))
+
+    def located(self, now: float, places: list[Place]) -> list[LegEffect]:
+        """The answer to `Locate`, best place first; [] where there is none."""
+        if self._dialing is None:
+            return []
+        return self._carry_out(now, self._dialing.located(now, places))
 
     def media_opened(self, now: float, local: LocalMedia) -> list[LegEffect]:
         """The answer to `OpenMedia`."""
         if self._core.phase is not Phase.OPENING:
             return [CloseMedia()]
         self._activity.joined(now)
-        return self._carry_out(now, self._answering.media_opened(now, local))
+        return self._carry_out(now, self._setup.media_opened(now, local))
 
     def media_refused(self, now: float) -> list[LegEffect]:
         """The answer to `OpenMedia` where no port is free."""
         if self._core.phase is not Phase.OPENING:
             return []
         self._media_open = False
-        return self._carry_out(now, self._answering.media_refused())
+        return self._carry_out(now, self._setup.media_refused())
 
     def answer(self, now: float) -> list[LegEffect]:
         """Somebody takes the call; nothing happens if it is answered or over."""
-        return self._carry_out(now, self._answering.answer(now))
+        return self._carry_out(now, self._setup.answer(now))
 
     def reject(self, now: float, status: int, reason: str = "") -> list[LegEffect]:
         """Refuse the INVITE with this status, if it has no final answer; `reason` is the phrase."""
-        if not self._answering.key:
+        if not self._setup.open:
             return []
         why = reason or f"rejected with {status}"
-        steps = self._answering.reject(status, "rejected", why, reason=reason)
+        steps = self._setup.reject(status, "rejected", why, reason=reason)
         return self._carry_out(now, steps)
 
     def hangup(self, now: float, reason: str, headers: HeaderItems = ()) -> list[LegEffect]:
-        """End the call: 480 before the answer, BYE with `headers` after it (once the ACK is
-        here). `reason` is for the call history."""
-        if self._answering.key:
-            return self._carry_out(now, self._answering.reject(480, "hangup", reason))
+        """End the call: 480 or CANCEL before the answer, BYE with `headers` after it (once the ACK
+        is here). `reason` is for the call history."""
+        if self._setup.open:
+            return self._carry_out(now, self._setup.reject(480, "hangup", reason))
         return self._carry_out(now, [SendBye(reason, "hangup", headers)])
 
     # --- messages of the peer -------------------------------------------------------------------
@@ -205,14 +135,19 @@ class Leg:
 
     def cancel_received(self, now: float, key: str, request: Request) -> list[LegEffect]:
         """The INVITE was cancelled; the CANCEL has its 200. After our 200 it has no effect."""
-        if not key or key != self._answering.key:
+        if not key or key != self._setup.key:
             return []
-        return self._carry_out(now, self._answering.cancelled(request))
+        return self._carry_out(now, self._setup.cancelled(request))
 
     def response_received(
         self, now: float, token: int, response: Response, flow: Flow
     ) -> list[LegEffect]:
         """A response to the request of ours that went out with `token`."""
+        if self._dialing is not None and self._dialing.owns(token):
+            steps = self._dialing.answered(now, token, response, flow)
+            if self._core.phase in OVER:
+                self._linger(now)
+            return self._carry_out(now, steps)
         pending = self._requester.answered(token, response)
         if pending is None:
             again = response.status >= 200
@@ -220,7 +155,7 @@ class Leg:
         if self._transfers is not None and pending.purpose in _TRANSFER:
             return self._carry_out(now, self._transfers.answered(now, pending, response))
         challenged = self._requester.again(pending, response)
-        steps: list[Step] = []
+        steps = []
         if challenged is not None:
             steps = [challenged]
         elif pending.purpose in OFFERING:
@@ -229,6 +164,8 @@ class Leg:
 
     def request_failed(self, now: float, token: int, reason: FailureReason) -> list[LegEffect]:
         """The request of ours with `token` gets no final answer."""
+        if self._dialing is not None and self._dialing.owns(token):
+            return self._carry_out(now, self._dialing.failed(now, token, reason))
         pending = self._requester.failed(token)
         steps: list[Step] = []
         if pending is not None and pending.purpose in OFFERING:
@@ -292,7 +229,7 @@ class Leg:
         if core.phase in OVER:
             first = self._linger_ends
         else:
-            first = earlier(self._activity.next_deadline(), self._answering.next_deadline())
+            first = earlier(self._activity.next_deadline(), self._setup.next_deadline())
             first = earlier(first, core.timer.next_deadline())
             if core.unacked is not None:
                 first = earlier(first, core.unacked.next_deadline())
@@ -313,7 +250,7 @@ class Leg:
 
     def _due(self, now: float) -> list[Step]:
         core = self._core
-        steps = self._answering.handle_deadline(now)
+        steps = self._setup.handle_deadline(now)
         if core.unacked is not None:
             if core.unacked.over(now):
                 core.unacked = None
@@ -349,7 +286,7 @@ class Leg:
             case "UPDATE":
                 return self._offers.update_received(now, key, request)
             case "PRACK":
-                return self._answering.prack_received(now, key, request)
+                return self._setup.prack_received(now, key, request)
             case "INFO":
                 return info_received(core, key, request, deaf=self._deaf)
             case "OPTIONS":
@@ -358,8 +295,8 @@ class Leg:
 
     def _bye_received(self, key: str, request: Request) -> list[Step]:
         steps: list[Step] = [Respond(key, self._core.reply(request, 200))]
-        if self._answering.key:
-            return steps + self._answering.cancelled(request)
+        if self._setup.open:
+            return steps + self._setup.cancelled(request)
         if self._core.phase not in OVER:
             cause = request.header("Reason") or ""
             steps.append(End("remote", "bye", "hangup", None, cause, request.cseq.number))
@@ -386,113 +323,3 @@ class Leg:
         if unacked.offer:
             steps += self._offers.acknowledged(request, first=first)
         return steps
-
-    def _confirmed(self, now: float) -> list[Step]:
-        self._core.enter(Phase.CONFIRMED)
-        self._activity.confirmed(now)
-        self._stored = True
-        return [LegConfirmed(), self._core.store()]
-
-    # --- carrying out what the parts return -----------------------------------------------------
-
-    def _carry_out(self, now: float, steps: list[Step]) -> list[LegEffect]:
-        out = self._resolve(now, steps)
-        core = self._core
-        if self._refreshing.wanted:
-            desk = self.desk
-            refer_open = desk is not None and desk.refer_open
-            if may_start(core, self._requester, refer_open=refer_open):
-                out += self._resolve(now, self._refreshing.start())
-        if self._transfers is not None:
-            self._settle_transfers(now, self._transfers, out)
-        if core.target_moved and self._stored:
-            out.append(core.store())
-        if core.phase is Phase.ENDED:
-            self._finish(out)
-        return out
-
-    def _resolve(self, now: float, steps: list[Step]) -> list[LegEffect]:
-        """Turn the parts' own steps into effects, and keep account of a few of the others."""
-        out: list[LegEffect] = []
-        for step in steps:
-            if isinstance(step, End):
-                out += self._end(now, step)
-            elif isinstance(step, SendBye):
-                out += self._hang_up(now, step)
-            elif type(step) not in _NOTED:
-                out.append(step)
-            elif not isinstance(step, LegLeft):
-                out.append(step)
-                out += self._noted(now, step)
-            elif not self._left:
-                self._left = True
-                out.append(step)
-        return out
-
-    def _noted(self, now: float, step: LegEffect) -> list[LegEffect]:
-        if isinstance(step, OpenMedia):
-            self._media_open = True
-        elif isinstance(step, LegRinging):
-            self._left = False
-        elif isinstance(step, LegHeld):
-            self._activity.hold(now, step.held)
-        else:
-            return self._resolve(now, self._activity.answered(now))
-        return []
-
-    def _settle_transfers(self, now: float, transfers: Transferring, out: list[LegEffect]) -> None:
-        out += self._resolve(now, transfers.settle(now))
-        if self._core.phase not in OVER:
-            self._activity.transfer(now, transfers.suspends)
-
-    def _hang_up(self, now: float, bye: SendBye) -> list[LegEffect]:
-        """BYE, or the promise of one: it waits for the ACK of our first 200."""
-        core = self._core
-        if core.phase in OVER or (core.phase is Phase.LEAVING and core.unacked is not None):
-            return []
-        if self._answering.key:
-            return self._resolve(now, self._answering.reject(480, bye.left, bye.reason))
-        if core.phase is Phase.ANSWERED and core.unacked is not None:
-            core.enter(Phase.LEAVING)
-            self._bye = bye
-            self._stop_clocks()
-            steps: list[Step] = [LegLeft(bye.left)]
-            if self._transfers is not None:
-                steps += self._transfers.call_ended(now, "local", None, None)
-            return self._resolve(now, steps)
-        headers = (*core.attribute_headers, *bye.headers)
-        sent = self._requester.send(Purpose.BYE, headers)[1]
-        cause = next((value for name, value in bye.headers if name == "Reason"), "")
-        return [sent, *self._end(now, End("local", bye.reason, bye.left, None, cause))]
-
-    def _end(self, now: float, end: End) -> list[LegEffect]:
-        core = self._core
-        core.enter(Phase.ENDED)
-        core.unacked = None
-        self._stop_clocks()
-        steps: list[Step] = [
-            LegLeft(end.left),
-            LegEnded(end.by, end.reason, end.status, end.cause),
-        ]
-        if self._media_open:
-            self._media_open = False
-            steps.append(CloseMedia())
-        if self._transfers is not None:
-            self._linger_ends = now + core.timers.transaction
-            gone = 481 if end.left == "dropped" else None
-            steps += self._transfers.call_ended(now, end.by, gone, end.cseq)
-        return self._resolve(now, steps)
-
-    def _stop_clocks(self) -> None:
-        self._activity.ended()
-        self._core.timer.stop()
-
-    def _finish(self, out: list[LegEffect]) -> None:
-        """Forget what need not be kept any more; in the end the leg itself."""
-        if self._stored and not self._requester.open(_HANGING_UP):
-            self._stored = False
-            out.append(ForgetDialog())
-        watching = self._transfers is not None and self._transfers.desk.watching
-        if self._requester.idle and self._linger_ends is None and not watching:
-            self._core.enter(Phase.FINISHED)
-            out.append(LegFinished())

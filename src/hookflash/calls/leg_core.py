@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..sip.dialog import Dialog
     from ..sip.message import Request
     from ..sip.timers import Timers
+    from ..sip.uri import Uri
     from .records import Side
     from .unacked import Unacked
 
@@ -32,10 +33,12 @@ class Phase(Enum):
 
     NEW = "new"
     OPENING = "opening"
-    """The INVITE is accepted so far; a port is being opened."""
+    """The INVITE is accepted so far, or its target is looked up; a port is being opened."""
+    DIALING = "dialing"
+    """Our INVITE is out; nothing rings yet."""
     RINGING = "ringing"
     ANSWERED = "answered"
-    """Our 200 is out, its ACK is not here."""
+    """Our 200 is out, its ACK is not here. Of an INVITE of ours: the 200 is here."""
     CONFIRMED = "confirmed"
     LEAVING = "leaving"
     """Hung up by us before the ACK: BYE waits for it, 32 s at most (RFC 3261 §15)."""
@@ -46,7 +49,8 @@ class Phase(Enum):
 
 TRANSITIONS: dict[Phase, frozenset[Phase]] = {
     Phase.NEW: frozenset({Phase.OPENING, Phase.ENDED}),
-    Phase.OPENING: frozenset({Phase.RINGING, Phase.ENDED}),
+    Phase.OPENING: frozenset({Phase.DIALING, Phase.RINGING, Phase.ENDED}),
+    Phase.DIALING: frozenset({Phase.RINGING, Phase.ANSWERED, Phase.ENDED}),
     Phase.RINGING: frozenset({Phase.ANSWERED, Phase.ENDED}),
     Phase.ANSWERED: frozenset({Phase.CONFIRMED, Phase.LEAVING, Phase.ENDED}),
     Phase.CONFIRMED: frozenset({Phase.ENDED}),
@@ -57,7 +61,8 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
 """Every legal step. Only `LegCore.enter` changes a phase."""
 
 # Tuples: `in` compares by identity there, and hashes no enum.
-UNANSWERED = (Phase.NEW, Phase.OPENING, Phase.RINGING)
+UNANSWERED = (Phase.NEW, Phase.OPENING, Phase.DIALING, Phase.RINGING)
+EARLY = (Phase.DIALING, Phase.RINGING)
 LIVE = (Phase.ANSWERED, Phase.CONFIRMED, Phase.LEAVING)
 OVER = (Phase.ENDED, Phase.FINISHED)
 
@@ -69,6 +74,7 @@ class LegCore:
         "_capabilities",
         "attribute_headers",
         "call_id",
+        "contact",
         "dialog",
         "ids",
         "negotiator",
@@ -88,6 +94,8 @@ class LegCore:
         self.settings = settings
         self.ids = ids
         self.timers = timers
+        self.contact = settings.contact
+        """Our Contact; where an INVITE of ours goes elsewhere, `move_contact` changes it."""
         self.phase = Phase.NEW
         self.dialog: Dialog | None = None
         self.negotiator: SdpNegotiator | None = None
@@ -134,6 +142,11 @@ class LegCore:
         way = way or back
         return StoreDialog(dialog.record(self.call_id, way.transport, way.local, way.remote))
 
+    def move_contact(self, contact: Uri) -> None:
+        """What peers at another place reach us by."""
+        self.contact = contact
+        self._capabilities = None
+
     def learn_allow(self, message: Request | Response) -> None:
         """Remember the peer's Allow, if it sent one."""
         if "Allow" in message.headers:
@@ -160,7 +173,7 @@ class LegCore:
     def capabilities(self) -> HeaderItems:
         """Contact, Allow and Supported, for everything that makes or refreshes the dialog."""
         if self._capabilities is None:
-            contact = ("Contact", f"<{self.settings.contact}>")
+            contact = ("Contact", f"<{self.contact}>")
             self._capabilities = (contact, ("Allow", ALLOW), ("Supported", SUPPORTED))
         return self._capabilities
 

@@ -47,7 +47,8 @@ class LegSettings:
     """Fixed for the life of a leg. Times in seconds."""
 
     contact: Uri
-    """Our Contact; its host is the address that this peer can reach."""
+    """Our Contact; its host is the address that this peer can reach. Of an outbound leg only until
+    its target is known."""
     direction: CallDirection = "inbound"
     media: MediaSettings = field(default_factory=MediaSettings)
     user_agent: str = "Hookflash"

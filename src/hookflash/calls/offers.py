@@ -13,7 +13,7 @@ from ..sdp.negotiation import SdpNegotiator
 from ..sip.message import Response
 from .bodies import session_body
 from .effects import ApplyMedia, LegHeld, Respond
-from .leg_core import LIVE, UNANSWERED, LegCore, SendBye, Step, unsupported
+from .leg_core import EARLY, LIVE, UNANSWERED, LegCore, SendBye, Step, unsupported
 from .leg_settings import ACCEPT, MIN_SE, HeaderItems
 from .unacked import Unacked
 
@@ -69,16 +69,21 @@ class Offers:
         return False
 
     def apply(self) -> list[Step]:
-        """Bring the media engine to what is agreed, and say so if the hold changed."""
+        """Bring the media engine to what is agreed, and say so if the hold changed. Early media
+        (of an INVITE of ours) is no hold, whatever its direction."""
         core = self._core
         assert core.negotiator is not None
         plan = core.negotiator.current
-        if plan is None or plan == self._applied or core.phase not in LIVE:
+        live = core.phase in LIVE
+        early = core.phase in EARLY and core.settings.direction == "outbound"
+        if plan is None or not (live or early):
             return []
-        self._applied = plan
-        steps: list[Step] = [ApplyMedia(plan)]
+        steps: list[Step] = []
+        if plan != self._applied:
+            self._applied = plan
+            steps.append(ApplyMedia(plan))
         held = not (plan.send and plan.receive_audio)
-        if held != self.held:
+        if live and held != self.held:
             self.held = held
             steps.append(LegHeld(held))
         return steps
@@ -192,7 +197,7 @@ def refusal(
     """The answer to an offer that cannot be taken, with its Warning (RFC 3261 §20.43)."""
     headers: HeaderItems = ()
     if error.warning is not None:
-        contact = core.settings.contact
+        contact = core.contact
         agent = contact.host if contact.port is None else f"{contact.host}:{contact.port}"
         text = error.text.replace("\\", "").replace('"', "'")
         headers = (("Warning", f'{error.warning} {agent} "{text}"'),)

@@ -10,6 +10,7 @@ from .effects import SendRequest
 from .leg_core import OVER
 
 if TYPE_CHECKING:
+    from ..sip.dialog import Dialog
     from ..sip.message import Request, Response
     from .leg_core import LegCore
     from .leg_settings import HeaderItems
@@ -45,16 +46,22 @@ _METHODS = {
 class Pending:
     """One request of ours and its retries after challenges."""
 
-    __slots__ = ("body", "digest", "headers", "purpose", "request", "transfer_id")
+    __slots__ = ("body", "dialog", "digest", "headers", "purpose", "request", "transfer_id")
 
     def __init__(
-        self, purpose: Purpose, headers: HeaderItems, body: bytes, transfer_id: str
+        self,
+        purpose: Purpose,
+        headers: HeaderItems,
+        body: bytes,
+        transfer_id: str,
+        dialog: Dialog,
     ) -> None:
         self.purpose = purpose
         self.headers = headers
         self.body = body
         self.transfer_id = transfer_id
         """Of REFER and SUBSCRIBE, else ""."""
+        self.dialog = dialog
         self.request: Request | None = None
         """As it went out last."""
         self.digest: DigestClient | None = None
@@ -82,10 +89,19 @@ class Requester:
         headers: HeaderItems = (),
         body: bytes = b"",
         transfer_id: str = "",
+        dialog: Dialog | None = None,
     ) -> tuple[Pending, SendRequest]:
-        """A new request with the next CSeq. The dialog must exist."""
-        pending = Pending(purpose, headers, body, transfer_id)
+        """A new request with the next CSeq, in the leg's dialog or in another one of its INVITE
+        (forks). The dialog must exist."""
+        dialog = dialog or self._core.dialog
+        assert dialog is not None
+        pending = Pending(purpose, headers, body, transfer_id, dialog)
         return pending, self._send(pending, ())
+
+    def new_token(self) -> int:
+        """For a request that is sent elsewhere: the INVITE that makes the dialog."""
+        self._token += 1
+        return self._token
 
     def again(self, pending: Pending, response: Response) -> SendRequest | None:
         """Answer the challenge in `response`; None where it cannot be answered.
@@ -125,18 +141,16 @@ class Requester:
         return not self._pending
 
     def _send(self, pending: Pending, credentials: HeaderItems) -> SendRequest:
-        core = self._core
-        assert core.dialog is not None
-        request, hop = core.dialog.make_request(
+        request, hop = pending.dialog.make_request(
             _METHODS[pending.purpose],
             (*self._user_agent(pending.headers), *pending.headers, *credentials),
             pending.body,
             "application/sdp" if pending.body else None,
         )
         pending.request = request
-        self._token += 1
-        self._pending[self._token] = pending
-        return SendRequest(self._token, request, hop)
+        token = self.new_token()
+        self._pending[token] = pending
+        return SendRequest(token, request, hop)
 
     def _user_agent(self, headers: HeaderItems) -> HeaderItems:
         """User-Agent, unless the API user gave one of his own."""

@@ -66,6 +66,17 @@ class SessionTimer:
 
     # --- as the one who sends them --------------------------------------------------------------
 
+    def ask(self) -> HeaderItems:
+        """For an INVITE of ours: what we want, the peer chooses who refreshes (RFC 4028 §7.1)."""
+        self._interval = max(self._wanted, self._min_se) if self._wanted else 0
+        if not self._interval:
+            return ()
+        self.we_refresh = True  # unless the 2xx says otherwise
+        headers: HeaderItems = (("Session-Expires", str(self._interval)),)
+        if self._min_se > MIN_SE:
+            headers += (("Min-SE", str(self._min_se)),)
+        return headers
+
     def request_headers(self) -> HeaderItems:
         """For our refreshing re-INVITE or UPDATE; we keep the role of the refresher."""
         headers: HeaderItems = (("Session-Expires", f"{self._interval};refresher=uac"),)
@@ -74,7 +85,8 @@ class SessionTimer:
         return headers
 
     def answered(self, now: float, response: Response) -> None:
-        """Our refresh got its 2xx (RFC 4028 §7.2); an unreadable header changes nothing."""
+        """Our INVITE or refresh got its 2xx (RFC 4028 §7.2); an unreadable header changes nothing.
+        A peer that does not say a word of session timers has its session refreshed by us."""
         try:
             granted = _session_expires(response)
         except SipError:
@@ -82,7 +94,8 @@ class SessionTimer:
         if granted is not None and granted.seconds > 0:
             self._interval = granted.seconds
             self.we_refresh = granted.refresher != "uas"
-        self.restart(now)
+        if self._interval:
+            self.restart(now)
 
     def too_small(self, now: float, response: Response) -> bool:
         """Our refresh got 422: take the Min-SE. False if that is no reason to try again."""
@@ -93,6 +106,7 @@ class SessionTimer:
         if least <= self._interval:
             return False
         self._interval = self._min_se = least
+        self._wanted = max(self._wanted, least)
         self._refresh_at = now
         return True
 

@@ -22,6 +22,7 @@ from ..sip.effects import (
     SipEffect,
 )
 from .effects import (
+    AbandonRequest,
     CancelRequest,
     LegEffect,
     LegFinished,
@@ -155,10 +156,8 @@ class Switchboard:
                 out += self._sip(now, self.endpoint.respond(now, effect.key, effect.response))
             elif isinstance(effect, SendRequest | SendAck):
                 out += self._send(now, leg, effect)
-            elif isinstance(effect, CancelRequest):
-                key = self._keys.get((leg.call_id, effect.token))
-                if key is not None:
-                    out += self._sip(now, self.endpoint.cancel(now, key, effect.headers))
+            elif isinstance(effect, CancelRequest | AbandonRequest):
+                out += self._give_up(now, leg, effect)
             elif isinstance(effect, LegFinished):
                 finished = True
             else:
@@ -192,15 +191,15 @@ class Switchboard:
 
     def resolved(self, now: float, ref: int, flow: Flow) -> list[BoardEffect]:
         """The way of a `Resolve` was found."""
-        leg, effect = self._resolving.pop(ref)
-        if leg.call_id not in self._legs:
+        leg, effect = self._resolving.pop(ref, (None, None))
+        if leg is None or effect is None or leg.call_id not in self._legs:
             return []
         return self._send_by(now, leg, effect, flow)
 
     def unresolved(self, now: float, ref: int, reason: FailureReason) -> list[BoardEffect]:
         """The way of a `Resolve` was not found."""
-        leg, effect = self._resolving.pop(ref)
-        if leg.call_id not in self._legs or isinstance(effect, SendAck):
+        leg, effect = self._resolving.pop(ref, (None, None))
+        if leg is None or leg.call_id not in self._legs or not isinstance(effect, SendRequest):
             return []
         return self.drive(now, leg, leg.request_failed(now, effect.token, reason))
 
@@ -256,6 +255,23 @@ class Switchboard:
         self._refs += 1
         self._resolving[self._refs] = (leg, effect)
         return [Resolve(self._refs, effect.request, effect.hop)]
+
+    def _give_up(
+        self, now: float, leg: BoardLeg, effect: CancelRequest | AbandonRequest
+    ) -> list[BoardEffect]:
+        """An INVITE of ours is not wanted any more. One whose way is still being looked for
+        never goes out."""
+        token = effect.token
+        key = self._keys.get((leg.call_id, token))
+        if key is not None:
+            if isinstance(effect, AbandonRequest):
+                return self._sip(now, self.endpoint.abandon(now, key))
+            return self._sip(now, self.endpoint.cancel(now, key, effect.headers))
+        for ref, (owner, sent) in self._resolving.items():
+            if owner is leg and isinstance(sent, SendRequest) and sent.token == token:
+                del self._resolving[ref]
+                return self.drive(now, leg, leg.request_failed(now, token, "transport"))
+        return []
 
     def _send_by(
         self, now: float, leg: BoardLeg, effect: SendRequest | SendAck, flow: Flow

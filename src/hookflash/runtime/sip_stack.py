@@ -155,7 +155,7 @@ class SipStack:
         is_open = self._sockets.is_open
         flow = direct_flow(hop, local=self.local, is_open=is_open)
         if flow is not None:
-            return await self._connected(request, flow, "")
+            return await self._connected(request, flow, hop.name)
         targets = await self._resolver.locate(hop.uri, self._transports())
         failure: OSError | TimeoutError | None = None
         for number in range(max(1, len(targets))):

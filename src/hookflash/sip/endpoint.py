@@ -174,6 +174,15 @@ class Endpoint:
             self._settle(tx)
         return out
 
+    def abandon(self, now: float, key: str) -> list[SipEffect]:
+        """Another place is tried instead of our INVITE `key`, which nobody has answered: it is
+        repeated no more. What still comes is reported; a 1xx is met by CANCEL, since the
+        datagrams may have arrived. No effect on anything but an INVITE."""
+        tx = self._clients.get((key, "INVITE"))
+        if isinstance(tx, InviteClientTransaction):
+            tx.retransmit_at = inf
+        return self.cancel(now, key)
+
     def respond(self, now: float, key: str, response: Response) -> list[SipEffect]:
         """Answer server transaction `key`; nothing happens where it is over.
 

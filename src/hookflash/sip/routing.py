@@ -54,6 +54,8 @@ class Hop:
     """Where the peer's last request of this dialog came from."""
     routed: bool = False
     """`uri` comes from a Route: `flow` is only used if its far end is that next hop."""
+    name: str = ""
+    """The host name behind a numeric `uri`, which a TLS certificate must show (RFC 5922)."""
 
 
 Local = Callable[[Transport, str], Address]

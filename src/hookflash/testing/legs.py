@@ -12,19 +12,24 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ..base.ids import Ids
+from ..calls.dialing import Place
 from ..calls.effects import (
     CheckMedia,
     LegEffect,
+    Locate,
     OpenMedia,
     Respond,
     SendAck,
     SendRequest,
     StoreTransfer,
 )
+from ..calls.invitation import DialOrder
 from ..calls.leg import Leg
 from ..calls.leg_settings import LegSettings
 from ..sdp.plan import LocalMedia
+from ..sip.fields import NameAddr
 from ..sip.flow import Flow
+from ..sip.location import Target
 from ..sip.message import Request, Response
 from ..sip.timers import Timers
 from ..sip.uri import Uri
@@ -37,6 +42,18 @@ HeaderList = Sequence[tuple[str, str]]
 
 _E = TypeVar("_E")
 _PEER = (("Contact", "<sip:caller@198.51.100.7:5060>"),)
+ORDER = DialOrder(
+    uri=Uri.parse("sip:+15550100@carrier.example"),
+    to=Uri.parse("sip:+15550100@carrier.example"),
+    from_=NameAddr("+15550199", Uri("sip", "+15550199")),
+    sip_call_id="call-1",
+)
+"""A call of ours, as the driver places it."""
+
+
+def places(*ips: str) -> list[Place]:
+    """Places by UDP, to be tried in this order."""
+    return [Place(Target("udp", ip, 5060), Uri.parse(CONTACT)) for ip in ips]
 
 
 def sdp(
@@ -78,6 +95,8 @@ class LegDriver:
         """False: `OpenMedia` is left to the test."""
         self.stores = True
         """False: `StoreTransfer` is left to the test."""
+        self.places: list[Place] | None = places("198.51.100.7")
+        """The answer to `Locate`; None leaves it to the test."""
         self.last_packet_at: float | None = None
         self.cseq = 1
         """Of the peer's last request."""
@@ -100,6 +119,8 @@ class LegDriver:
             self.log.append((self.now, effect))
             if isinstance(effect, OpenMedia) and self.opens_media:
                 done += self.do(self.leg.media_opened(self.now, LOCAL))
+            elif isinstance(effect, Locate) and self.places is not None:
+                done += self.do(self.leg.located(self.now, self.places))
             elif isinstance(effect, CheckMedia):
                 done += self.do(self.leg.media_checked(self.now, self.last_packet_at))
             elif isinstance(effect, StoreTransfer) and effect.then_send and self.stores:
@@ -114,6 +135,11 @@ class LegDriver:
         """The room or the API ends the call."""
         return self.do(self.leg.hangup(self.now, reason, tuple(headers)))
 
+    def dial(self, **changes: object) -> list[LegEffect]:
+        """Call the peer (`ORDER`, with `changes`); the settings must say outbound."""
+        order = replace(ORDER, **changes)  # type: ignore[arg-type]
+        return self.do(self.leg.start_outbound(self.now, order))
+
     # --- what the peer does ---------------------------------------------------------------------
 
     def invite(
@@ -125,12 +151,35 @@ class LegDriver:
         return self.do(self.leg.start_inbound(self.now, "invite", request, self.flow))
 
     def established(self, headers: HeaderList = (), body: bytes | None = None) -> LegDriver:
-        """INVITE, 180, 200 and ACK; then the log is emptied."""
-        self.invite(headers, body)
-        self.answer()
-        self.ack()
+        """INVITE, 180, 200 and ACK, in either direction; then the log is emptied. `headers` and
+        `body` are of the peer's INVITE, or of its 200."""
+        if self.settings.direction == "outbound":
+            self.dial()
+            self.respond(180)
+            self.respond(200, headers, sdp() if body is None else body)
+        else:
+            self.invite(headers, body)
+            self.answer()
+            self.ack()
         self.log.clear()
         return self
+
+    def respond(
+        self,
+        status: int,
+        headers: HeaderList = (),
+        body: bytes = b"",
+        *,
+        tag: str = "peer",
+        to: SendRequest | None = None,
+    ) -> list[LegEffect]:
+        """A response to our INVITE (the last one, or `to`); `tag` is that of the fork."""
+        sent = to or self.sent("INVITE")[-1]
+        items = _headers(headers, body, "", contact=status < 300)
+        response = Response.reply(
+            sent.request, status, to_tag=tag if status > 100 else None, headers=items, body=body
+        )
+        return self.do(self.leg.response_received(self.now, sent.token, response, self.flow))
 
     def request(
         self,
