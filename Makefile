@@ -36,7 +36,7 @@ lint: setup
 	$(VENV)/bin/ruff format --check .
 
 types: setup
-	$(VENV)/bin/mypy src tests bench examples
+	$(VENV)/bin/mypy src tests bench examples scripts
 
 layers: setup
 	$(VENV)/bin/lint-imports
@@ -61,7 +61,7 @@ format: setup
 	$(VENV)/bin/ruff format .
 
 docs: setup
-	$(PY) scripts/make_docs.py
+	$(PY) -m scripts.make_docs
 
 clean:
 	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,22 +1,113 @@
-"""Writes the generated parts of the documentation."""
+"""Writes the generated parts of the documentation, each between its two marker comments."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Mapping
+from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
+from scripts import transfer_examples as examples
+
+from hookflash.calls.leg_core import TRANSITIONS
+from hookflash.calls.referral import STEPS
+from hookflash.calls.transfer import LEGAL
 from hookflash.cli.settings import markdown_table
+from hookflash.sip import transaction
+
+_State = TypeVar("_State", bound=Enum)
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-BEGIN, END = "<!-- settings: begin -->\n", "<!-- settings: end -->\n"
+
+
+def drawing(steps: Iterable[tuple[str, str, str]], first: str) -> str:
+    """A state drawing in Mermaid: (from, to, label or "") of every step."""
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {first}"]
+    lines += [f"    {a} --> {b}" + (f" : {label}" if label else "") for a, b, label in steps]
+    return "\n".join([*lines, "```"]) + "\n"
+
+
+def leg_phases() -> str:
+    """`calls.leg_core.TRANSITIONS`."""
+    return drawing(_steps(TRANSITIONS), "new")
+
+
+def referral_states() -> str:
+    """`calls.referral.STEPS`."""
+    return drawing(_steps(STEPS), "idle")
+
+
+def transfer_stages() -> str:
+    """`calls.transfer.LEGAL`; a verdict may come in each of them."""
+    order = list(LEGAL)
+    steps = [(a, b, "") for a, after in LEGAL.items() for b in sorted(after, key=order.index)]
+    return drawing([*steps, *((stage, "verdict", "") for stage in order)], "requested")
+
+
+def transactions() -> str:
+    """The four tables of `sip.transaction`."""
+    tables: Mapping[str, transaction.Table] = {
+        "INVITE, client": transaction.INVITE_CLIENT,
+        "not INVITE, client": transaction.NON_INVITE_CLIENT,
+        "INVITE, server": transaction.INVITE_SERVER,
+        "not INVITE, server": transaction.NON_INVITE_SERVER,
+    }
+    parts = []
+    for name, table in tables.items():
+        events: dict[tuple[str, str], list[str]] = {}
+        for state, row in table.items():
+            for event, after in row.items():
+                events.setdefault((state.value, after.value), []).append(event.value)
+        steps = [(a, b, ", ".join(labels)) for (a, b), labels in events.items()]
+        parts.append(f"#### {name}\n\n{drawing(steps, next(iter(table)).value)}")
+    return "\n".join(parts)
+
+
+def _steps(legal: Mapping[_State, Collection[_State]]) -> list[tuple[str, str, str]]:
+    """Each step of a table, in the order in which the states are declared."""
+    return [(a.value, b.value, "") for a, after in legal.items() for b in type(a) if b in after]
+
+
+PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "configuration.md": {"settings": markdown_table},
+    "transfers.md": {
+        "answers": examples.answers_table,
+        "statuses": examples.status_table,
+        "answer bodies": examples.answer_bodies,
+        "webhooks": examples.webhooks,
+        "record": examples.stored_record,
+    },
+    "architecture.md": {
+        "leg phases": leg_phases,
+        "transfer stages": transfer_stages,
+        "referral states": referral_states,
+        "transactions": transactions,
+    },
+}
+"""Page → mark → what stands between `<!-- mark: begin -->` and `<!-- mark: end -->`."""
+
+
+def filled(page: str, text: str) -> str:
+    """The text of a page with its generated parts as they should be.
+
+    Raises:
+        ValueError: a mark is missing.
+    """
+    for name, make in PARTS[page].items():
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise ValueError(f"docs/{page} lacks the marks of {name!r}")
+        text = before + begin + make() + end + after
+    return text
 
 
 def main() -> None:
-    """Put the table of settings between its marks."""
-    page = DOCS / "configuration.md"
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(before + BEGIN + markdown_table() + END + after, encoding="utf-8")
+    """Fill every page."""
+    for page in PARTS:
+        path = DOCS / page
+        path.write_text(filled(page, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

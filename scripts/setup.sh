@@ -30,6 +30,7 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     as_root apt-get install -y -qq python3-venv
 fi
 
+echo "setup: installing Python packages into $venv (about a minute, once)" >&2
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps -e .

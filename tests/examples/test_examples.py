@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -78,12 +79,12 @@ async def dev_server() -> AsyncIterator[Dev]:
             await child.wait()
 
 
-async def _ready(output: asyncio.StreamReader) -> dict[str, dict[str, list[int]]]:
+async def _ready(output: asyncio.StreamReader) -> dict[str, Any]:
     printed = b""
     async for line in output:
         printed += line
         if b'"ready"' in line:
-            found: dict[str, dict[str, list[int]]] = json.loads(line)
+            found: dict[str, Any] = json.loads(line)
             return found
     raise AssertionError(f"it did not start:\n{printed.decode()}")
 
