@@ -126,6 +126,33 @@ def test_a_datagram_that_cannot_be_sent_is_no_error() -> None:
     run(check)
 
 
+def test_listening_on_both_families_an_ipv4_peer_has_its_own_address() -> None:
+    async def main() -> None:
+        sockets, receiver = SipSockets(), Receiver()
+        sockets.attach(receiver)
+        await sockets.start("::", 0)
+        port = sockets.local["udp"][1]
+        try:
+            for family, ip in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+                with socket.socket(family, socket.SOCK_DGRAM) as peer:
+                    peer.bind((ip, 0))
+                    peer.settimeout(5)
+                    peer.sendto(OPTIONS % 1, (ip, port))
+                    _, flow = await receiver.next("message")
+                    assert flow.remote == (ip, peer.getsockname()[1])
+                    sockets.send(b"answer", flow)
+                    assert peer.recv(100) == b"answer"
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(OPTIONS % 2)
+            _, flow = await receiver.next("message")
+            assert flow.remote[0] == "127.0.0.1"
+            await closed(writer)
+        finally:
+            await sockets.stop()
+
+    asyncio.run(main())
+
+
 def test_messages_in_a_stream_may_be_split_and_joined_in_any_way() -> None:
     async def check(sockets: SipSockets, receiver: Receiver) -> None:
         reader, writer = await asyncio.open_connection(*sockets.local["tcp"])

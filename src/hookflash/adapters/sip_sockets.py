@@ -26,6 +26,7 @@ CONNECT_TIMEOUT = 4.0
 _BURST = 64
 """Datagrams read in one go."""
 _LARGEST_DATAGRAM = 65_536
+_MAPPED = "::ffff:"
 _KEEPALIVE_ANSWER = b"\r\n"
 _PORT_TRIES = 20
 """A free UDP port may be somebody's TCP port: that many are tried where any will do."""
@@ -61,6 +62,7 @@ class _Datagrams:
         self._receiver = receiver
         self._loop = asyncio.get_running_loop()
         family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        self._mapped = _MAPPED if ":" in ip else ""
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
             self._socket.setblocking(False)
@@ -91,7 +93,7 @@ class _Datagrams:
     def _received(self, data: bytes, address: tuple[str, int]) -> None:
         if not data.strip(b"\r\n\x00 "):
             return  # keep-alives of NATed peers
-        flow = Flow("udp", self.local, (address[0], address[1]))
+        flow = Flow("udp", self.local, (plain_ip(address[0]), address[1]))
         try:
             message = parse(data)
         except SipError as error:
@@ -102,7 +104,8 @@ class _Datagrams:
     def send(self, data: bytes, remote: Address) -> None:
         """What the network refuses is lost, as any datagram may be; retransmissions follow."""
         try:
-            self._socket.sendto(data, remote)
+            ip = remote[0] if ":" in remote[0] else self._mapped + remote[0]
+            self._socket.sendto(data, (ip, remote[1]))
         except OSError as error:
             _log.debug("sip_udp_error", to=remote[0], error=str(error))
 
@@ -198,7 +201,7 @@ class SipSockets:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(tls.cert_file, tls.key_file)
             server = await loop.create_server(
-                lambda: _Connection(self, "tls"), listen_ip, tls_port, ssl=context
+                lambda: _Connection(self, "tls"), sock=_listener(listen_ip, tls_port), ssl=context
             )
             self._servers.append(server)
             self.local["tls"] = (listen_ip, server.sockets[0].getsockname()[1])
@@ -209,7 +212,7 @@ class SipSockets:
         udp = _Datagrams(self.receiver, listen_ip, port)
         try:
             server = await loop.create_server(
-                lambda: _Connection(self, "tcp"), listen_ip, udp.local[1]
+                lambda: _Connection(self, "tcp"), sock=_listener(listen_ip, udp.local[1])
             )
         except OSError:
             udp.close()
@@ -289,7 +292,8 @@ class SipSockets:
         """Number a new connection."""
         self._next += 1
         local, remote = wire.get_extra_info("sockname"), wire.get_extra_info("peername")
-        flow = Flow(kind, (local[0], local[1]), (remote[0], remote[1]), self._next)
+        here, there = (plain_ip(local[0]), local[1]), (plain_ip(remote[0]), remote[1])
+        flow = Flow(kind, here, there, self._next)
         self._connections[self._next] = connection
         self._by_remote[kind, flow.remote] = self._next
         return flow
@@ -318,6 +322,17 @@ class SipSockets:
                 self.send(data, done.result())
 
         task.add_done_callback(opened)
+
+
+def _listener(ip: str, port: int) -> socket.socket:
+    """A listening socket; on `::` for both families, which asyncio's own are not."""
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    return socket.create_server((ip, port), family=family, backlog=1024, dualstack_ipv6=ip == "::")
+
+
+def plain_ip(ip: str) -> str:
+    """An IPv4 peer of a socket that listens on `::` by its own address (RFC 4291 §2.5.5.2)."""
+    return ip.removeprefix(_MAPPED) if "." in ip else ip
 
 
 def _client_context(tls: TlsFiles | None) -> ssl.SSLContext:
