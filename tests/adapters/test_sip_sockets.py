@@ -9,6 +9,7 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -306,16 +307,16 @@ def test_a_peer_that_does_not_read_is_given_up() -> None:
 
 def test_any_port_is_one_that_is_free_for_tcp_too(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
-        loop = asyncio.get_running_loop()
-        create_server, tried = loop.create_server, []
+        create_server = socket.create_server
+        tried: list[int] = []
 
-        async def taken_twice(make: Callable[[], asyncio.Protocol], ip: str, port: int) -> object:
-            tried.append(port)
+        def taken_twice(address: tuple[str, int], **options: Any) -> socket.socket:
+            tried.append(address[1])
             if len(tried) <= 2:
                 raise OSError("somebody has it")
-            return await create_server(make, ip, port)
+            return create_server(address, **options)
 
-        monkeypatch.setattr(loop, "create_server", taken_twice)
+        monkeypatch.setattr(socket, "create_server", taken_twice)
         sockets = SipSockets()
         sockets.attach(Receiver())
         await sockets.start("127.0.0.1", 0)
