@@ -75,3 +75,8 @@ def test_no_server_says_so() -> None:
         port = free.getsockname()[1]
     with pytest.raises(ClientError, match="hookflash serve"):
         Client(f"http://127.0.0.1:{port}", KEY, SECRET).get("/ok")
+
+
+def test_the_short_secret_of_dev_is_used_without_a_warning(server: HTTPServer) -> None:
+    client = Client(f"http://127.0.0.1:{server.server_port}", "devkey", "secret")
+    assert client.get("/ok") == {"a": 1}
