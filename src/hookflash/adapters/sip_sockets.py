@@ -74,6 +74,9 @@ class _Datagrams:
             self._socket.close()
             raise
         self.local: Address = (ip, self._socket.getsockname()[1])
+
+    def listen(self) -> None:
+        """Read from now on."""
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def _readable(self) -> None:
@@ -196,8 +199,8 @@ class SipSockets:
             except OSError:
                 if not tries_left:
                     raise
-        self._client_tls = _client_context(tls)
         if tls is not None:
+            self._client_tls = _client_context(tls)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(tls.cert_file, tls.key_file)
             server = await loop.create_server(
@@ -210,6 +213,8 @@ class SipSockets:
         """UDP, and TCP on the same port; OSError where another process has one of the two."""
         loop = asyncio.get_running_loop()
         udp = _Datagrams(self.receiver, listen_ip, port)
+        # Before anything can come in: answers name these addresses.
+        self.local["udp"] = self.local["tcp"] = udp.local
         try:
             server = await loop.create_server(
                 lambda: _Connection(self, "tcp"), sock=_listener(listen_ip, udp.local[1])
@@ -219,7 +224,7 @@ class SipSockets:
             raise
         self._udp = udp
         self._servers.append(server)
-        self.local["udp"] = self.local["tcp"] = udp.local
+        udp.listen()
 
     async def stop(self) -> None:
         """Close everything; what waits to be written is still written."""
@@ -275,7 +280,7 @@ class SipSockets:
 
     async def _open(self, transport: Transport, remote: Address, name: str) -> Flow:
         loop = asyncio.get_running_loop()
-        context = self._client_tls if transport == "tls" else None
+        context = self._client_context() if transport == "tls" else None
         async with asyncio.timeout(CONNECT_TIMEOUT):
             _, connection = await loop.create_connection(
                 lambda: _Connection(self, transport),
@@ -287,6 +292,13 @@ class SipSockets:
         if connection.flow is None:
             raise ConnectionError("the connection closed at once")
         return connection.flow
+
+    def _client_context(self) -> ssl.SSLContext:
+        """Without settings it is made when first needed: it reads every authority that the
+        system trusts."""
+        if self._client_tls is None:
+            self._client_tls = _client_context(None)
+        return self._client_tls
 
     def adopt(self, connection: _Connection, kind: Transport, wire: asyncio.Transport) -> Flow:
         """Number a new connection."""

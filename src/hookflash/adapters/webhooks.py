@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import hmac
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import aiohttp
 import structlog
 
 from ..base.ids import Ids
@@ -27,6 +27,9 @@ from ..webhooks.payload import (
 )
 from ..webhooks.queue import Counters, DeliveryQueues, Post, Schedule
 from ..webhooks.signing import signing_input, token
+
+if TYPE_CHECKING:
+    import aiohttp
 
 _log = structlog.get_logger("webhooks")
 
@@ -63,7 +66,7 @@ class WebhookSender:
         self._api_key = api_key
         self._secret = secret.encode("utf-8")
         self._wanted = wanted or EventFilter()
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._timeout = timeout
         self._headers = {
             "User-Agent": f"Hookflash/{version}",
             "Content-Type": "application/webhook+json",
@@ -83,10 +86,12 @@ class WebhookSender:
         """Open the session; before the first event."""
         if not self.enabled or self._session is not None:
             return
+        import aiohttp  # a fifth of a second, and nothing without URLs
+
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
         self._session = aiohttp.ClientSession(
             connector=connector,
-            timeout=self._timeout,
+            timeout=aiohttp.ClientTimeout(total=self._timeout),
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Accept", "Accept-Encoding"),
@@ -181,6 +186,8 @@ class WebhookSender:
 
     async def _post(self, post: Post) -> int | None:
         """The status; None where there was no answer."""
+        import aiohttp
+
         session = self._session
         if session is None:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,7 @@ def serve(
     ] = False,
 ) -> None:
     """Run the exchange: API, SIP and media in one process."""
+    gc.disable()  # until all is built: half of it would be looked through again and again
     from ..config import load
     from .serve import run
 

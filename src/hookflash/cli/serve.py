@@ -43,6 +43,7 @@ async def _serve(settings: Settings) -> None:
         raise StartError(f"cannot start: {error}") from None
     gc.collect()
     gc.freeze()  # what the start built stays: no use in looking through it again and again
+    gc.enable()
     await asked.wait()
     draining = loop.create_task(server.drain(0.0 if settings.dev else settings.drain))
     impatient = loop.create_task(again.wait())
