@@ -148,7 +148,7 @@ def webhooks() -> str:
         f"{text}\n\n{_json(json.loads(_event(each, f'EV_example{number}')))}"
         for number, (text, each) in enumerate(told, 1)
     ]
-    ending = json.loads(call_body(_call(), None, "PA_1", "EV_example5", START + 40))
+    ending = json.loads(call_body(_call(), None, "PA_1", "EV_example5", START + 6))
     return "\n".join([*parts, f"The caller's call is over:\n\n{_json(ending)}"])
 
 
