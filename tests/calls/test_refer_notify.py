@@ -513,3 +513,14 @@ def test_a_repeated_status_is_not_stored_again() -> None:
     before = len(bench.all(StoreTransfer)), len(bench.all(TransferChanged))
     bench.notify(180)
     assert (len(bench.all(StoreTransfer)), len(bench.all(TransferChanged))) == before
+
+
+def test_after_the_call_an_outcome_may_still_be_overtaken_by_the_end_of_its_subscription() -> None:
+    bench = accepted(ringing=5.0)
+    bench.at(6).bye()
+    bench.at(50).notify(None, "terminated", cseq=9)
+    assert bench.at(81.9).desk.watching
+    assert bench.notify(200, "active", cseq=8) == 200
+    assert bench.record().late_success
+    assert not bench.at(82).desk.watching
+    assert bench.desk.next_deadline() is None

@@ -350,3 +350,30 @@ def test_a_success_of_the_pending_transfer_leaves_the_watched_one_as_it_is() -> 
     bench.notify(200, "terminated", event="refer;id=1")
     assert bench.record("STR_1").late_success
     assert len(bench.all(HangUp)) == 1
+
+
+# --- what crosses -------------------------------------------------------------------------------
+
+
+def test_a_bye_of_the_peer_that_crosses_ours_still_means_that_it_handed_the_call_over() -> None:
+    bench = accepted()
+    bench.notify(100, "terminated")
+    bench.at(1).hang_up()
+    bench.at(1.5).bye()
+    assert bench.verdict() == "succeeded"
+    assert bench.record().notes == ("outcome inferred from BYE",)
+    bench = accepted()
+    bench.hang_up()
+    bench.at(0.2).bye()
+    bench.at(0.4).notify(100, "terminated")
+    assert bench.verdict() == "succeeded"
+
+
+def test_a_late_success_by_notify_does_not_wait_for_the_peers_bye() -> None:
+    bench = accepted(ringing=5.0)
+    bench.at(6).request("STR_2", OTHER)
+    bench.answer(202, transfer_id="STR_2", headers=(("Refer-Sub", "false"),))
+    assert bench.all(LeaveRoom) == [LeaveRoom()]
+    bench.at(7).notify(200, "terminated", event="refer;id=1")
+    assert bench.times(HangUp) == [7.0]
+    assert bench.at(30).times(HangUp) == [7.0]

@@ -202,6 +202,51 @@ def test_challenge_after_the_call_is_not_answered() -> None:
     assert len(driver.sent("REFER")) == 1
 
 
+def test_a_challenged_refer_too_waits_for_the_ack_of_a_reinvite() -> None:
+    driver = LegDriver.with_settings(credentials=lambda: Credential("u", "p")).established()
+    transfer(driver)
+    driver.receive("INVITE", (), sdp("sendonly"))
+    driver.reply(driver.sent("REFER")[0], 401, CHALLENGE)
+    stages = [entry.stage for entry in driver.last(StoreTransfer).record.stages]
+    assert stages == ["requested", "sent", "challenged"]
+    assert len(driver.sent("REFER")) == 1
+    driver.ack()
+    assert driver.sent("REFER")[1].request.header("Authorization")
+    driver.reply(driver.sent("REFER")[1], 202)
+    notify(driver, "SIP/2.0 200 OK", "terminated")
+    assert verdict(driver) == "succeeded"
+
+
+def test_a_challenged_refer_that_nobody_waits_for_is_not_sent_again() -> None:
+    driver = LegDriver.with_settings(credentials=lambda: Credential("u", "p")).established()
+    transfer(driver)
+    driver.receive("INVITE", (), sdp("sendonly"))
+    driver.reply(driver.sent("REFER")[0], 401, CHALLENGE)
+    driver.do(driver.leg.cancel_transfer(driver.now, "STR_1"))
+    driver.ack()
+    assert len(driver.sent("REFER")) == 1
+    assert driver.leg.desk is not None
+    assert not driver.leg.desk.watching
+
+
+def test_a_challenge_to_the_probe_is_an_answer() -> None:
+    driver = LegDriver.with_settings(credentials=lambda: Credential("u", "p")).established()
+    transfer(driver)
+    driver.reply(driver.sent("REFER")[0], 408)
+    driver.reply(driver.sent("OPTIONS")[0], 401, CHALLENGE)
+    driver.advance(5)
+    assert len(driver.sent("OPTIONS")) == 1
+    assert not driver.sent("BYE")
+
+
+def test_crossing_byes_of_a_call_that_was_handed_over() -> None:
+    driver = transferring()
+    notify(driver, "SIP/2.0 100 Trying", "terminated")
+    driver.hangup()
+    driver.receive("BYE")
+    assert verdict(driver) == "succeeded"
+
+
 def test_481_to_refer_is_bye() -> None:
     driver = LegDriver().established()
     transfer(driver)

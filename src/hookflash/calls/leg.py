@@ -126,7 +126,7 @@ class Leg(LegMachine):
         elif not in_order:
             steps = [Respond(key, core.reply(request, 500))]
         elif method == "BYE":
-            steps = self._bye_received(key, request)
+            steps = self._bye_received(now, key, request)
         elif core.phase in OVER:
             steps = [Respond(key, core.reply(request, 481))]
         else:
@@ -293,13 +293,15 @@ class Leg(LegMachine):
                 return options_received(core, key, request)
         return [Respond(key, refused(core, request))]
 
-    def _bye_received(self, key: str, request: Request) -> list[Step]:
+    def _bye_received(self, now: float, key: str, request: Request) -> list[Step]:
         steps: list[Step] = [Respond(key, self._core.reply(request, 200))]
         if self._setup.open:
             return steps + self._setup.cancelled(request)
         if self._core.phase not in OVER:
             cause = request.header("Reason") or ""
             steps.append(End("remote", "bye", "hangup", None, cause, request.cseq.number))
+        elif self._transfers is not None:  # it crossed ours
+            steps += self._transfers.call_ended(now, "remote", None, request.cseq.number)
         return steps
 
     def _notify(self, now: float, key: str, request: Request, *, in_order: bool) -> list[Step]:

@@ -102,6 +102,9 @@ class NotifyReader:
         if notify.fragment is not None and notify.fragment.status == 100:
             referral.handed_over_at = now
         if book.rider(referral) is None:
+            if book.over:  # nothing else keeps the leg there for the NOTIFY that was overtaken
+                last = now + self._timers.transaction
+                referral.overtaken_until = min(last, referral.watch_end())
             referral.become(ReferralState.CLOSED)
             return []
         if book.over:

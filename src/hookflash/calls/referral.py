@@ -66,6 +66,7 @@ class Referral:
         "last_status",
         "notified",
         "notify_cseq",
+        "overtaken_until",
         "provisional",
         "refused",
         "retry_at",
@@ -115,6 +116,9 @@ class Referral:
         """When the subscription ended without a final status."""
         self.handed_over_at: float | None = None
         """When it ended with 100 as its last word: a BYE of the peer soon after is success."""
+        self.overtaken_until = -inf
+        """Closed by a NOTIFY that may have overtaken the one with the outcome: until then that
+        one is still awaited."""
         self.end_reason = ""
         self.subscribed = False
         """The one SUBSCRIBE for the outcome is spent."""
@@ -147,9 +151,9 @@ class Referral:
 
     def watch_end(self) -> float:
         """Until when NOTIFYs are awaited: 3 minutes after the last verdict, for ever while there
-        is none, `-inf` once it is closed."""
+        is none, `-inf` once it is closed for good."""
         if self.state is ReferralState.CLOSED:
-            return -inf
+            return self.overtaken_until
         return max(watch_end(rider) for rider in self.riders)
 
 

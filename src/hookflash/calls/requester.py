@@ -104,7 +104,12 @@ class Requester:
         return self._token
 
     def again(self, pending: Pending, response: Response) -> SendRequest | None:
-        """Answer the challenge in `response`; None where it cannot be answered.
+        """Answer the challenge in `response`; None where it cannot be answered (`meet`)."""
+        credentials = self.meet(pending, response)
+        return None if credentials is None else self.repeat(pending, credentials)
+
+    def meet(self, pending: Pending, response: Response) -> HeaderItems | None:
+        """The headers that answer the challenge in `response`; None where it cannot be answered.
 
         The rules are those of `DigestClient`: known algorithms, all realms of one answer
         together, each realm once unless stale, five challenges at most.
@@ -119,7 +124,11 @@ class Requester:
             pending.digest = DigestClient(credential.username, credential.password, self._core.ids)
         assert pending.request is not None
         answers = pending.digest.answer(pending.request, response)
-        return None if answers is None else self._send(pending, tuple(answers))
+        return None if answers is None else tuple(answers)
+
+    def repeat(self, pending: Pending, credentials: HeaderItems) -> SendRequest:
+        """The same request with the next CSeq and what `meet` returned."""
+        return self._send(pending, credentials)
 
     def answered(self, token: int, response: Response) -> Pending | None:
         """The request that `response` answers finally; None for 1xx and unknown tokens."""

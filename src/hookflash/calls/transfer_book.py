@@ -223,10 +223,12 @@ class TransferBook:
         if self.current is not None:
             self.current.note(OVERTAKEN)
             effects += self.decide(now, "call ended", answers.CALL_ENDED)
-        if self.over or self.bye_at is not None:
+        if self.over:
             return effects
         if bye_at_once:
             return effects + self.hang_up(now, "transferred", transfer=True)
+        if self.bye_at is not None:
+            return effects
         self.bye_at = now + PEER_BYE_WAIT
         effects.append(LeaveRoom())
         if self.tone:
@@ -243,7 +245,7 @@ class TransferBook:
         if by == "remote" and self.bye_cseq is None:
             self.bye_cseq = _ANY_CSEQ if cseq is None else cseq
         if self.over:
-            return []
+            return self._crossed(now) if by == "remote" else []
         self.over = True
         self.ended_by = by
         self.bye_at = None
@@ -258,6 +260,14 @@ class TransferBook:
             return self.infer(now)
         self.grace_until = now + GRACE
         return []
+
+    def _crossed(self, now: float) -> Effects:
+        """The peer's BYE after the end of the call: it was under way, and means what it says."""
+        self.ended_by = "remote"
+        transfer, referral = self.current, self.referral
+        if transfer is None or referral is None or not self.handed_over(now, referral):
+            return []
+        return self.infer(now)
 
     def handed_over(self, now: float, referral: Referral) -> bool:
         """The peer hung up, and its subscription ended with 100 as its last word: a small PBX

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..sip.message import Request, Response
     from .effects import LegEffect
     from .leg_core import LegCore, Step
+    from .leg_settings import HeaderItems
     from .records import Side
     from .requester import Pending, Requester
     from .transfer_effects import DeskEffect, TransferOrder
@@ -33,13 +34,15 @@ SUBSCRIBE_EXPIRES = 60
 class Transferring:
     """Between one leg and its desk."""
 
-    __slots__ = ("_asked", "_core", "_gate", "_requester", "desk")
+    __slots__ = ("_asked", "_core", "_gate", "_met", "_requester", "desk")
 
     def __init__(self, core: LegCore, requester: Requester) -> None:
         self._core = core
         self._requester = requester
         self._gate = False
         self._asked = False
+        self._met: tuple[Pending, Response, HeaderItems] | None = None
+        """A challenged REFER that goes out again, with these headers, as soon as one may."""
         assert core.dialog is not None
         self.desk = TransferDesk(
             core.call_id,
@@ -89,9 +92,10 @@ class Transferring:
         return steps + self._perform(now, effects)
 
     def answered(self, now: float, pending: Pending, response: Response) -> list[Step]:
-        """A final answer to REFER, SUBSCRIBE or OPTIONS; a challenge is met if it can be."""
+        """A final answer to REFER, SUBSCRIBE or OPTIONS; a challenge is met if it can be. Not that
+        of an OPTIONS: it is an answer, and says that the peer lives."""
         desk, transfer_id = self.desk, pending.transfer_id
-        if response.status in {401, 407}:
+        if response.status in {401, 407} and pending.purpose is not Purpose.PROBE:
             again = self._challenged(now, pending, response)
             if again is not None:
                 return again
@@ -144,7 +148,8 @@ class Transferring:
         if gate == self._gate:
             return []
         self._gate = gate
-        return self._perform(now, self.desk.gate(now, gate))
+        steps = self._met_refer(now) if gate else []
+        return steps + self._perform(now, self.desk.gate(now, gate))
 
     def next_deadline(self) -> float | None:
         """The desk's."""
@@ -191,16 +196,29 @@ class Transferring:
         refer = pending.purpose is Purpose.REFER
         if refer and not self.desk.wants_refer(pending.transfer_id):
             return None
-        again = self._requester.again(pending, response)
-        if again is None:
+        credentials = self._requester.meet(pending, response)
+        if credentials is None:
             return None
         if not refer:
-            return [again]
-        transfer_id = pending.transfer_id
-        told = self.desk.refer_challenged(now, transfer_id, response.status)
-        steps = [*self._perform(now, told), again]
-        sent = self.desk.refer_sent(now, transfer_id, pending.cseq)
-        return steps + self._perform(now, sent)
+            return [self._requester.repeat(pending, credentials)]
+        told = self.desk.refer_challenged(now, pending.transfer_id, response.status)
+        steps = self._perform(now, told)
+        self._met = (pending, response, credentials)
+        return steps + self._met_refer(now) if self._gate else steps
+
+    def _met_refer(self, now: float) -> list[Step]:
+        """Send the challenged REFER again, unless nobody waits for it any more."""
+        if self._met is None:
+            return []
+        pending, response, credentials = self._met
+        self._met = None
+        if not self.desk.wants_refer(pending.transfer_id):
+            return self._perform(now, self.desk.refer_answered(now, pending.transfer_id, response))
+        again = self._requester.repeat(pending, credentials)
+        return [
+            again,
+            *self._perform(now, self.desk.refer_sent(now, pending.transfer_id, pending.cseq)),
+        ]
 
     def _refer(self, now: float, effect: SendRefer) -> list[Step]:
         given = {name.lower() for name, _ in effect.headers}
