@@ -71,6 +71,25 @@ def test_another_key_or_id_or_no_id_is_another_request() -> None:
     assert recall(registry, request_id="") is None
 
 
+def test_a_target_is_the_same_however_it_is_written() -> None:
+    registry = TransferRegistry()
+    registry.changed(DONE)
+    assert recall(registry, target="<TEL:+1>") is DONE
+
+
+def test_a_request_that_joined_a_transfer_is_remembered_too() -> None:
+    async def check() -> None:
+        registry = TransferRegistry()
+        registry.changed(RECORD)
+        ticket, _ = registry.open("key", "joiner", "lobby", "caller")
+        registry.answered(TransferAnswered(ticket, RECORD, ApiError("deadline_exceeded", "x")))
+        assert recall(registry, request_id="joiner") is None
+        registry.changed(DONE)
+        assert recall(registry, request_id="joiner") is DONE
+
+    asyncio.run(check())
+
+
 def test_it_is_kept_for_24_hours() -> None:
     registry = TransferRegistry()
     registry.changed(DONE)
@@ -81,7 +100,7 @@ def test_it_is_kept_for_24_hours() -> None:
 def test_the_memory_is_bounded() -> None:
     registry = TransferRegistry()
     for number in range(MAX_REMEMBERED + 1):
-        registry.changed(replace(DONE, request_id=f"r{number}"))
+        registry.changed(replace(DONE, request_id=f"r{number}", transfer_id=f"STR_{number}"))
     assert recall(registry, request_id="r0") is None
     assert recall(registry, request_id="r1") is not None
 

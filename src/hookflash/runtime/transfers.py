@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..calls.transfer_answers import failure, other_target
+from ..sip.refer import parse_target
 
 if TYPE_CHECKING:
     from ..calls.effects import TransferAnswered
@@ -26,23 +27,31 @@ class TransferRegistry:
     """Tickets of waiting requests, and the transfers of the last 24 h by their request ids."""
 
     def __init__(self) -> None:
-        self._tickets: dict[int, asyncio.Future[TransferRecord]] = {}
+        self._tickets: dict[int, tuple[asyncio.Future[TransferRecord], RequestKey]] = {}
         self._next = 0
-        self._memory: OrderedDict[RequestKey, TransferRecord] = OrderedDict()
+        self._memory: OrderedDict[RequestKey, str] = OrderedDict()
+        """Which transfer a request made or joined."""
+        self._records: OrderedDict[str, TransferRecord] = OrderedDict()
 
-    def open(self) -> tuple[int, asyncio.Future[TransferRecord]]:
+    def open(
+        self, api_key: str = "", request_id: str = "", room: str = "", identity: str = ""
+    ) -> tuple[int, asyncio.Future[TransferRecord]]:
         """A ticket, and the future that its verdict comes to."""
         self._next += 1
         future: asyncio.Future[TransferRecord] = asyncio.get_running_loop().create_future()
         # Nobody may be left to hear it: the transfer lives on when the HTTP request dies.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._tickets[self._next] = future
+        self._tickets[self._next] = (future, (api_key, request_id, room, identity))
         return self._next, future
 
     def answered(self, effect: TransferAnswered) -> None:
-        """The desk resolved a ticket."""
-        future = self._tickets.pop(effect.ticket, None)
-        if future is None or future.done():
+        """The desk resolved a ticket; a request that joined a transfer is remembered too."""
+        future, key = self._tickets.pop(effect.ticket, (None, None))
+        if future is None or key is None:
+            return
+        if effect.record is not None:
+            self._remember(key, effect.record.transfer_id)
+        if future.done():
             return
         if effect.error is not None:
             future.set_exception(effect.error)
@@ -50,12 +59,11 @@ class TransferRegistry:
             future.set_result(effect.record)
 
     def changed(self, record: TransferRecord) -> None:
-        """A transfer was made or changed: remember it by its request id."""
-        if not record.request_id:
-            return
-        self._memory[_key(record)] = record
-        if len(self._memory) > MAX_REMEMBERED:
-            self._memory.popitem(last=False)
+        """A transfer was made or changed."""
+        self._records[record.transfer_id] = record
+        if len(self._records) > MAX_REMEMBERED:
+            self._records.popitem(last=False)
+        self._remember(_key(record), record.transfer_id)
 
     def load(self, records: Iterable[TransferRecord]) -> None:
         """Transfers of an earlier run, oldest first."""
@@ -73,10 +81,10 @@ class TransferRegistry:
         if not request_id:
             return None
         self._expire(now)
-        record = self._memory.get((api_key, request_id, room, identity))
+        record = self._records.get(self._memory.get((api_key, request_id, room, identity), ""))
         if record is None:
             return None
-        if record.target != target:
+        if parse_target(target).refer_to != record.refer_to:
             raise other_target()
         if record.verdict is None:
             return None
@@ -85,12 +93,19 @@ class TransferRegistry:
             raise error
         return record
 
+    def _remember(self, key: RequestKey, transfer_id: str) -> None:
+        if not key[1]:
+            return
+        self._memory[key] = transfer_id
+        if len(self._memory) > MAX_REMEMBERED:
+            self._memory.popitem(last=False)
+
     def _expire(self, now: float) -> None:
-        while self._memory:
-            first = next(iter(self._memory.values()))
+        while self._records:
+            first = next(iter(self._records.values()))
             if first.created_at >= now - REMEMBERED:
                 return
-            self._memory.popitem(last=False)
+            self._records.popitem(last=False)
 
     @property
     def waiting(self) -> int:
