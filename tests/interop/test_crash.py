@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from livekit import api
 from tests.interop.support.exchange import Exchange
+from tests.interop.support.kamailio import Kamailio
 from tests.interop.support.lab import Lab
 from tests.interop.support.sipp import (
     ENDED,
@@ -32,11 +33,11 @@ UNTIL_TRYING = (step("refer"), answer("202 Accepted"), notify(2, "SIP/2.0 100 Tr
 FINAL = notify(3, "SIP/2.0 200 OK", state=ENDED)
 
 
-async def call(lab: Lab, exchange: Exchange, name: str, *steps: Step) -> Sipp:
-    """A caller that is up when this returns."""
+async def call(lab: Lab, exchange: Exchange, name: str, *steps: Step, by: str = "") -> Sipp:
+    """A caller that is up when this returns; `by`: through that proxy."""
     sipp = await Sipp.call(
         lab,
-        exchange.address,
+        by or exchange.address,
         (dial(), *steps),
         name=name,
         number=NUMBER,
@@ -66,20 +67,28 @@ async def both_are_trying(exchange: Exchange) -> bool:
     return [record["stages"][-1]["stage"] for record in records] == ["trying", "trying"]
 
 
+async def outcome_is_known(exchange: Exchange) -> bool:
+    """What the NOTIFY after the BYE told is in the record, next to the verdict."""
+    records = await exchange.client.records(ROOM)
+    return sum(record["late_success"] for record in records) == 1
+
+
 async def scenario(folder: Path) -> None:
     async with Lab(folder) as lab:
         exchange = await Exchange.start(lab)
         client = exchange.client
         trunk = await client.create_trunk(NUMBER)
         rule = await client.create_rule(trunk, room=ROOM)
+        proxy = await Kamailio.start(lab, "edge", f"sip:{exchange.address};transport=tcp")
         # Of the two that are being transferred one goes on to report after the BYE.
         callers = await asyncio.gather(
             call(lab, exchange, "idle", *exchange_hangs_up()),
             call(lab, exchange, "reporting", *UNTIL_TRYING, step("bye_received"), FINAL),
             call(lab, exchange, "waiting", *UNTIL_TRYING, *exchange_hangs_up()),
+            call(lab, exchange, "proxied", *exchange_hangs_up(), by=proxy.address),
         )
         requests = [
-            asyncio.create_task(transfer_that_breaks(exchange, sipp)) for sipp in callers[1:]
+            asyncio.create_task(transfer_that_breaks(exchange, sipp)) for sipp in callers[1:3]
         ]
         await wait_until(lambda: both_are_trying(exchange), "both transfers are at 100 Trying")
         records = await crash(exchange, requests)
@@ -89,6 +98,8 @@ async def scenario(folder: Path) -> None:
             number = re.search(r"CSeq: (\d+) BYE", sipp.messages())
             assert number is not None
             assert int(number[1]) >= 100, "the CSeq of the BYE may be one that was used before"
+        assert proxy.loose("BYE") == 1, "the BYE left the recorded route"
+        await wait_until(lambda: outcome_is_known(exchange), "the outcome told after the crash")
         trunks = await client.sdk.sip.list_inbound_trunk(api.ListSIPInboundTrunkRequest())
         assert [item.sip_trunk_id for item in trunks.items] == [trunk.sip_trunk_id]
         rules = await client.sdk.sip.list_dispatch_rule(api.ListSIPDispatchRuleRequest())

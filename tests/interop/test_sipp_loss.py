@@ -85,6 +85,8 @@ async def run_group(lab: Lab, exchange: Exchange, verdict: str, number: str) -> 
         if (outcome.code, outcome.sip_status) != expected or record["verdict"] != verdict:
             wrong.append(f"{room}: {outcome} {record}")
     await sipp.process.wait(90)
+    for way in ("lost (recv)", "lost (while sending)"):
+        assert sipp.messages().count(way) > count // 20, f"SIPp has hardly {way} anything"
     return wrong
 
 

@@ -70,7 +70,7 @@ ROWS = (
         "succeeds",
         (REFER, ACCEPTED, TRYING, notify(3, "SIP/2.0 200 OK", state=ENDED), *exchange_hangs_up()),
         "succeeded",
-        within=1,
+        within=3,
     ),
     Row(
         "refer_603",
@@ -133,7 +133,7 @@ ROWS = (
             *(step("answer_kept", status="202 Accepted"), *exchange_hangs_up()),
         ),
         "succeeded",
-        within=1,
+        within=3,
     ),
     Row(
         "bye_in_the_middle",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import random
 import socket
 
 LOW = 20000
@@ -10,10 +10,10 @@ HIGH = 32000
 
 
 class Ports:
-    """Hands out ports of 127.0.0.1; a process starts where its id says, to avoid neighbours."""
+    """Hands out ports, from a random one on: what ended a moment ago may still hold its own."""
 
     def __init__(self) -> None:
-        self._next = LOW + (os.getpid() * 97) % (HIGH - LOW)
+        self._next = random.randrange(LOW, HIGH)
 
     def take(self, count: int = 1) -> int:
         """The first of `count` ports in a row, even, free over UDP and TCP."""
