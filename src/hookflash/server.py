@@ -262,6 +262,7 @@ def _exchange_settings(settings: Settings, agent: str) -> ExchangeSettings:
         codecs=tuple(sip.codecs),
         user_agent=agent,
         prompts_dir=sip.prompts_dir,
+        follow_redirects=sip.follow_redirects,
     )
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from livekit.protocol.sip import SIPInboundTrunkInfo
+from livekit.protocol.sip import SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
 from ..base.errors import SipError
 from ..sip.digest import Accepted, Challenged, DigestServer
@@ -47,11 +47,11 @@ class AdmissionSettings:
 
 @dataclass(frozen=True, slots=True)
 class CallPlan:
-    """An admitted call. `caller` is "" for an anonymous one."""
+    """An admitted call, or one of ours (`dial_plan`). `caller` is "" for an anonymous one."""
 
     call_id: str
     """SCL_ id, also our tag."""
-    trunk: SIPInboundTrunkInfo | None
+    trunk: SIPInboundTrunkInfo | SIPOutboundTrunkInfo | None
     parties: CallParties
     caller_host: str
     dispatch: Dispatch
@@ -107,6 +107,15 @@ class Admission:
         self._rate = rate
         self.load = Load()
         self._tries: OrderedDict[tuple[str, str], _Try] = OrderedDict()
+
+    def overload(self, trunk_id: str) -> Literal["", "process", "trunk"]:
+        """Which limit a further call of this trunk would break."""
+        load, settings = self.load, self._settings
+        if load.stopping or 0 < settings.max_calls <= load.calls:
+            return "process"
+        if trunk_id and 0 < settings.max_calls_per_trunk <= load.per_trunk.get(trunk_id, 0):
+            return "trunk"
+        return ""
 
     def consider(self, now: float, request: Request, flow: Flow) -> CallPlan | Refusal:
         """The plan of the call, or its refusal."""

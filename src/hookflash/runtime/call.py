@@ -5,6 +5,7 @@ The leg knows no room and the room no leg; this is where they meet.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..rooms.participant import Participant
     from ..rooms.room import Room
     from ..sip.flow import Flow
+    from .dialer import Outgoing
     from .media.stream import MediaStream
 
 
@@ -26,18 +28,23 @@ class Call:
 
     leg: Leg
     plan: CallPlan
-    flow: Flow
+    flow: Flow | None
+    """Where the INVITE came from or goes to; None while that is not known."""
     record: CallRecord
     attributes: dict[str, str] = field(default_factory=dict)
     """Attributes at joining."""
     stream: MediaStream | None = None
     participant: Participant | None = None
     pin: PinDialog | None = None
+    outgoing: Outgoing | None = None
+    """Of a call that we make."""
     answered: bool = False
     ended: bool = False
     left: bool = False
     reported: bool = False
     codec: str = ""
+    remote_headers: Sequence[tuple[str, str]] = ()
+    """Of the peer's INVITE, or of its 200 to ours."""
 
     @property
     def call_id(self) -> str:

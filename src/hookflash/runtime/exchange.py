@@ -24,6 +24,7 @@ from ..rooms.participant import Join, Kind, Permission
 from ..rooms.rules import RoomRefused
 from ..sip.effects import SendBytes
 from .call import Call
+from .dialer import Dialer
 from .ghosts import Ghosts
 from .legs import leg_settings
 from .media.events import Digit, FirstPacket
@@ -84,6 +85,7 @@ class ExchangeSettings:
     codecs: tuple[str, ...] = ("PCMU", "PCMA", "G722")
     user_agent: str = "Hookflash"
     prompts_dir: str = ""
+    follow_redirects: bool = False
 
 
 class Exchange:
@@ -97,11 +99,15 @@ class Exchange:
         self.room_desk = RoomDesk(self)
         self.pins = Pins(self, settings.prompts_dir)
         self.ghosts = Ghosts(self)
-        for machine in (self.room_desk, self.pins):
+        self.dialer = Dialer(self)
+        for machine in (self.room_desk, self.pins, self.dialer):
             self.timers.add(machine)
         self._queue: deque[BoardEffect] = deque()
         self._busy = False
         self._performers: dict[type, Callable[[Call, Any], None]] = {
+            fx.Locate: self.dialer.locate,
+            fx.InviteAnswered: self.dialer.invite_answered,
+            fx.DialFailed: self.dialer.failed,
             fx.OpenMedia: self._open_media,
             fx.ApplyMedia: self._apply_media,
             fx.CheckMedia: self._check_media,
@@ -167,7 +173,8 @@ class Exchange:
 
     def has_call_from(self, ip: str) -> bool:
         """Whether a call from this address is live or has just ended."""
-        return any(call.flow.remote[0] == ip for call in self.calls.values())
+        flows = (call.flow for call in self.calls.values())
+        return any(flow is not None and flow.remote[0] == ip for flow in flows)
 
     def drops(self, message: Message, flow: Flow) -> bool:
         """Whether the shield swallows this request (calls.md §5)."""
@@ -198,10 +205,7 @@ class Exchange:
         leg = Leg(plan.call_id, leg_settings(self, plan, request, flow), parts.ids, parts.timers)
         call = Call(leg, plan, flow, self._record(now, plan, request.call_id))
         call.attributes = attributes_of(plan, request)
-        self.calls[plan.call_id] = call
-        self._count(call, +1)
-        parts.journal.call_started("inbound")
-        parts.board.add(leg, incoming.key)
+        self.admit(call, incoming.key)
         _log.info(
             "call_incoming",
             call_id=plan.call_id,
@@ -211,6 +215,13 @@ class Exchange:
             source=flow.remote[0],
         )
         self.drive(call, leg.start_inbound(now, incoming.key, request, flow))
+
+    def admit(self, call: Call, invite_key: str = "") -> None:
+        """A new call, in either direction."""
+        self.calls[call.call_id] = call
+        self._count(call, +1)
+        self.parts.journal.call_started(call.record.direction)
+        self.parts.board.add(call.leg, invite_key)
 
     def _record(self, now: float, plan: CallPlan, sip_call_id: str) -> CallRecord:
         return CallRecord(
@@ -250,12 +261,14 @@ class Exchange:
             _log.warning("no_ports", call_id=call.call_id)
             self.drive(call, call.leg.media_refused(now))
             return
+        self.dialer.media_opened(call)
         self.drive(call, call.leg.media_opened(now, call.stream.local))
 
     def _apply_media(self, call: Call, effect: fx.ApplyMedia) -> None:
         if call.stream is None:
             return
         call.stream.apply(effect.plan)
+        self.dialer.media_applied(call)
         if effect.plan.codec.name != call.codec:
             call.codec = effect.plan.codec.name
             self.room_desk.codec_known(call)
@@ -286,6 +299,7 @@ class Exchange:
             return
         now = self.parts.clock.now()
         if isinstance(event, FirstPacket):
+            self.dialer.first_packet(call)
             self.drive(call, call.leg.first_packet(now))
         elif isinstance(event, Digit):
             if not event.inband:
@@ -304,6 +318,9 @@ class Exchange:
     # --- the life of a call ---------------------------------------------------------------------
 
     def _ringing(self, call: Call, _: fx.LegRinging) -> None:
+        if call.outgoing is not None:
+            self.room_desk.status(call, "ringing")
+            return
         if call.plan.dispatch.pin_needed:
             self.drive(call, call.leg.answer(self.parts.clock.now()))
             return
@@ -316,11 +333,28 @@ class Exchange:
 
     def join(self, call: Call) -> bool:
         """Put the caller into its room; a refusal there ends the call with 480."""
+        now = self.parts.clock.now()
+        try:
+            self.enter(call)
+        except RoomRefused as error:
+            _log.warning(
+                "join_refused", call_id=call.call_id, room=call.plan.dispatch.room, why=error.msg
+            )
+            if call.answered:
+                self.drive(call, call.leg.hangup(now, "room refused"))
+            else:
+                self.drive(call, call.leg.reject(now, 480))
+            return False
+        return True
+
+    def enter(self, call: Call, *, displace: bool = False) -> None:
+        """Put the caller into its room; raises RoomRefused. Where its identity is taken it gets
+        another one, or takes the other's place (`displace`)."""
         parts, now = self.parts, self.parts.clock.now()
         place = call.plan.dispatch
         room = parts.rooms.get(place.room)
         identity = place.identity
-        if room is not None and identity in room.participants:
+        if room is not None and identity in room.participants and not displace:
             identity = distinct_identity(identity, call.call_id)
         join = Join(
             identity=identity,
@@ -332,29 +366,22 @@ class Exchange:
             room_options=room_options(place),
             room_preset=place.room_preset,
         )
-        try:
-            participant, events = parts.rooms.join(now, place.room, join)
-        except RoomRefused as error:
-            _log.warning("join_refused", call_id=call.call_id, room=place.room, why=error.msg)
-            if call.answered:
-                self.drive(call, call.leg.hangup(now, "room refused"))
-            else:
-                self.drive(call, call.leg.reject(now, 480))
-            return False
+        participant, events = parts.rooms.join(now, place.room, join)
         call.participant = participant
         call.note(identity=identity, room=participant.room.name)
         self.room_desk.joined(call)
         self.room_desk.tell(events)
         self.room_desk.tell(parts.rooms.activate(now, participant))
         self.room_desk.tell(parts.rooms.publish_audio(now, participant))
-        return True
 
     def _answered(self, call: Call, effect: fx.LegAnswered) -> None:
         now = self.parts.clock.now()
         call.answered = True
         call.note(answered_at=now, answer_status=effect.status)
         _log.info("call_answered", call_id=call.call_id, room=call.record.room)
-        if call.plan.dispatch.pin_needed and call.participant is None:
+        if call.outgoing is not None:
+            self.dialer.answered(call)
+        elif call.plan.dispatch.pin_needed and call.participant is None:
             self.pins.start(call)
         else:
             self.room_desk.bridge(call)
@@ -363,6 +390,8 @@ class Exchange:
         """The dialog stands; `LegActive` follows with the first packet or after a second."""
 
     def _active(self, call: Call, _: fx.LegActive) -> None:
+        if self.dialer.keying(call):
+            return
         self.room_desk.status(call, "active")
 
     def _left(self, call: Call, effect: fx.LegLeft) -> None:
@@ -389,6 +418,7 @@ class Exchange:
             reason=effect.reason,
             status=effect.status,
         )
+        self.dialer.ended(call)
         self._report(call)
 
     def _report(self, call: Call) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from livekit.protocol.sip import SIPMediaConfig, SIPMediaEncryption
+from livekit.protocol.sip import SIPInboundTrunkInfo, SIPMediaConfig, SIPMediaEncryption
 
 from ..calls.leg_settings import Credential, LegSettings
 from ..sdp.plan import CodecName, Encryption, MediaSettings
+from ..sip.location import Target
 
 if TYPE_CHECKING:
     from ..calls.admission import CallPlan
+    from ..ports import DialRequest
     from ..sip.flow import Flow
     from ..sip.message import Request
     from .exchange import Exchange
@@ -35,7 +37,7 @@ def leg_settings(exchange: Exchange, plan: CallPlan, request: Request, flow: Flo
         medias.append((trunk.media if trunk.HasField("media") else None, trunk.media_encryption))
     medias.append((rule.media if rule.HasField("media") else None, rule.media_encryption))
     ringing, duration, status = 0.0, 0.0, 0
-    if trunk is not None:
+    if isinstance(trunk, SIPInboundTrunkInfo):
         ringing = trunk.ringing_timeout.ToNanoseconds() / 1e9
         duration = trunk.max_call_duration.ToNanoseconds() / 1e9
         status = int(getattr(trunk, "ringing_timeout_status", 0) or 0)
@@ -50,6 +52,31 @@ def leg_settings(exchange: Exchange, plan: CallPlan, request: Request, flow: Flo
         max_call_duration=min(duration, MAX_DURATION) if duration > 0 else MAX_DURATION,
         media_timeout=_media_timeout(media for media, _ in medias),
         credentials=_credentials(exchange, plan, flow),
+    )
+
+
+def outbound_settings(exchange: Exchange, order: DialRequest) -> LegSettings:
+    """Settings of a leg that calls out; its Contact is chosen when its target is known."""
+    request, trunk = order.request, order.trunk
+    medias = [
+        (trunk.media if trunk.HasField("media") else None, trunk.media_encryption),
+        (request.media if request.HasField("media") else None, request.media_encryption),
+    ]
+    ringing = request.ringing_timeout.ToNanoseconds() / 1e9
+    duration = request.max_call_duration.ToNanoseconds() / 1e9
+    known = None
+    if trunk.auth_username and trunk.auth_password:
+        known = Credential(trunk.auth_username, trunk.auth_password)
+    here = exchange.parts.stack.local("udp", "")
+    return LegSettings(
+        contact=exchange.parts.stack.contact_at(Target("udp", *here)),
+        direction="outbound",
+        media=media_settings(medias, exchange.settings.codecs),
+        user_agent=exchange.settings.user_agent,
+        ringing_timeout=ringing if ringing > 0 else DEFAULT_RINGING,
+        max_call_duration=min(duration, MAX_DURATION) if duration > 0 else MAX_DURATION,
+        media_timeout=_media_timeout(media for media, _ in medias),
+        credentials=lambda: known,
     )
 
 

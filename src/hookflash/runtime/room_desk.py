@@ -26,6 +26,11 @@ _WHY = {
     DisconnectReason.ROOM_DELETED: "room deleted",
     DisconnectReason.ROOM_CLOSED: "room closed",
     DisconnectReason.DUPLICATE_IDENTITY: "duplicate identity",
+_DISCONNECTED = {
+    "rejected": DisconnectReason.USER_REJECTED,
+    "unavailable": DisconnectReason.USER_UNAVAILABLE,
+}
+"""What the room sees of a call of ours that failed (facts §5.7)."""
     DisconnectReason.JOIN_FAILURE: "join failure",
 }
 
@@ -58,7 +63,10 @@ class RoomDesk:
             return
         if not participant.left and reason in STATUS_AT_END:
             self.status(call, "hangup")
-        self.tell(self._parts.rooms.leave(self._parts.clock.now(), participant))
+        why = DisconnectReason.CLIENT_INITIATED
+        if call.outgoing is not None:
+            why = _DISCONNECTED.get(reason, why)
+        self.tell(self._parts.rooms.leave(self._parts.clock.now(), participant, why))
         self._calls.pop(participant.sid, None)
         if call.stream is not None:
             self.unbridge(call, call.stream)
@@ -93,6 +101,10 @@ class RoomDesk:
         if call.stream is not None and call.participant is not None:
             self._parts.engine.bridge(call.participant.room.sid).add(call.stream)
             self._apply_subscriptions(call.participant)
+
+    def attributes(self, call: Call, changes: dict[str, str]) -> None:
+        """Add attributes that the answer to an INVITE brought."""
+        self._set(call, changes)
 
     def unbridge(self, call: Call, stream: MediaStream) -> None:
         """The caller hears the room no more."""

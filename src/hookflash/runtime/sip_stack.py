@@ -93,10 +93,15 @@ class SipStack:
         default = 5061 if flow.transport == "tls" else 5060
         return Uri.sip(
             None,
-            self._host(flow),
+            self._host(flow).strip("[]"),
             None if port == default else port,
             (("transport", flow.transport),),
         )
+
+    def contact_at(self, target: Target) -> Uri:
+        """Our Contact for an INVITE that goes to `target`."""
+        local = self.local(target.transport, target.ip)
+        return self.contact(Flow(target.transport, local, (target.ip, target.port)))
 
     def _host(self, flow: Flow) -> str:
         if flow.transport == "tls" and self._hostname:
@@ -105,7 +110,7 @@ class SipStack:
         return f"[{host}]" if ":" in host else host
 
     def _port(self, transport: Transport) -> int:
-        return self._sockets.local[transport][1]
+        return (self._sockets.local.get(transport) or self._sockets.local["tcp"])[1]
 
     def local(self, transport: Transport, _remote_ip: str) -> Address:
         """Where requests to a peer leave from: always the listening socket (calls.md §5)."""
@@ -184,9 +189,15 @@ class SipStack:
     def _transports(self) -> tuple[Transport, ...]:
         return ("udp", "tcp", "tls")
 
-    async def targets(self, uri: Uri) -> list[Target]:
-        """Places to try for a new call, best first (RFC 3263)."""
-        return await self._resolver.locate(uri, self._transports())
+    def locate(self, uri: Uri, then: Callable[[list[Target]], None]) -> None:
+        """Find the places to try for a new call, best first (RFC 3263)."""
+
+        async def find() -> None:
+            then(await self._resolver.locate(uri, self._transports()))
+
+        task = self._loop.create_task(find())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     # --- messages and time ----------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ class ExchangeTelephony:
 
     async def dial(self, request: DialRequest) -> SIPParticipantInfo:
         """CreateSIPParticipant."""
-        _unimplemented("CreateSIPParticipant")
+        return await self._exchange.dialer.dial(request)
 
     async def move(self, room: str, identity: str, destination: str) -> None:
         """MoveParticipant."""

@@ -71,7 +71,7 @@ def _output(stream: MediaStream, streams: list[MediaStream]) -> Output:
         return Output.CLOCK
     other = streams[0] if streams[1] is stream else streams[1]
     codec = other.codec
-    if not other.audible or other.closed or codec is None:
+    if not other.audible or other.closed or codec is None or other.spoken is not None:
         return Output.CLOCK
     same = (codec.name, codec.clock) == (plan.codec.name, plan.codec.clock)
     if not same or (other.plan is not None and other.plan.ptime != plan.ptime):

@@ -35,7 +35,11 @@ def is_narrow(streams: list[MediaStream]) -> bool:
 
 
 def _takes_part(stream: MediaStream) -> bool:
-    return stream.output is Output.CLOCK or stream.receiver.jitter is not None
+    return (
+        stream.output is Output.CLOCK
+        or stream.receiver.jitter is not None
+        or stream.spoken is not None
+    )
 
 
 def send_due(stream: MediaStream, now: float) -> bool:
@@ -95,12 +99,15 @@ class NarrowMix:
             (i, stream) for i, stream in enumerate(self.rows) if stream.output is Output.CLOCK
         ]
         self._special = [(i, stream) for i, stream in clocked if _is_special(stream)]
+        self._speaking = [(i, s.spoken) for i, s in enumerate(self.rows) if s.spoken is not None]
         special = {i for i, _ in self._special}
         self._plain = [(i * _ROW, stream.sender) for i, stream in clocked if i not in special]
 
     def tick(self, now: float) -> list[MediaStream]:
         """20 ms for every leg. Returns the streams whose prompt or digits may be over."""
         frames = self._pull(now)
+        for row, tone in self._speaking:
+            frames[row] = tone.frame(8000)
         heard = self._mixer.mix(frames)
         for row, stream in self._special:
             self._hear_special(row, stream, frames, heard)
@@ -187,7 +194,9 @@ class WideMix:
         frames = np.zeros((len(self.rows), WIDE_FRAME), np.int16)
         for row, stream in enumerate(self.rows):
             jitter, voice = stream.receiver.jitter, stream.voice
-            if jitter is not None and voice is not None:
+            if stream.spoken is not None:
+                frames[row] = stream.spoken.frame(WIDE_RATE)
+            elif jitter is not None and voice is not None:
                 frames[row] = voice.decode(jitter.pull(now))
         everybody = mix_others(frames)
         special = []

@@ -95,6 +95,7 @@ class MediaStream:
         "receiver",
         "reporter",
         "sender",
+        "spoken",
         "voice",
     )
 
@@ -128,6 +129,8 @@ class MediaStream:
         self.voice: WideVoice | None = None
         self.jitter_codec: Codec | None = None
         """What the receiver's jitter buffer was made for."""
+        self.spoken: TonePlayer | None = None
+        """What the room hears of this leg instead of the leg itself."""
         self._tone: TonePlayer | None = None
         self._prompts: list[Prompt] = []
         self._muted = False
@@ -247,6 +250,17 @@ class MediaStream:
         """The peer hears the room again."""
         if self._tone is not None:
             self._tone = None
+            self._hub.reroute(self)
+
+    def say(self, tone: ToneName, country: str = "ETSI") -> None:
+        """The room hears this tone from here, also while nothing is agreed with the peer yet."""
+        self.spoken = TonePlayer(self._hub.tones, cadence(tone, country))
+        self._hub.reroute(self)
+
+    def hush(self) -> None:
+        """The room hears the leg itself again."""
+        if self.spoken is not None:
+            self.spoken = None
             self._hub.reroute(self)
 
     def set_lone(self, alone: bool) -> None:

@@ -1,0 +1,305 @@
+"""Calls that we make: what is theirs alone in the exchange (calls.md §4, facts §5).
+
+The leg, the room and the audio are those of any call. Here are the waiting API request, the places
+to call, the dial tone that the room hears, and the keys that are pressed when it is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from livekit.protocol.sip import SIPParticipantInfo
+
+from ..base.errors import ApiError
+from ..calls.attributes import CALL_TAG, header_attributes
+from ..calls.dial_outcome import TIMED_OUT
+from ..calls.dial_plan import (
+    DTMF_DIGIT,
+    dial_attributes,
+    dial_order,
+    dial_plan,
+    dtmf_digits,
+    header_options,
+)
+from ..calls.dialing import Place
+from ..calls.leg import Leg
+from ..calls.records import CallRecord
+from ..calls.status import PREFIX
+from ..sip.flow import Flow
+from .call import Call
+from .legs import outbound_settings
+
+if TYPE_CHECKING:
+    from ..calls import effects as fx
+    from ..ports import DialRequest
+    from ..sip.location import Target
+    from .exchange import Exchange
+
+_log = structlog.get_logger("calls")
+
+ANSWER_LIMIT = 80.0
+"""Seconds that a request with wait_until_answered waits; X-Twirp-Timeout-Ms changes it."""
+REMEMBERED = 24 * 3600.0
+"""Seconds for which a request id never dials again."""
+MAX_REMEMBERED = 100_000
+_OK = range(200, 300)
+
+
+@dataclass(slots=True, eq=False)
+class Outgoing:
+    """What a call that we make has besides."""
+
+    order: DialRequest
+    done: asyncio.Future[None]
+    """The answer, keys pressed; or the failure."""
+    digits: str = ""
+    """To be pressed when it is answered."""
+    keys_until: float | None = None
+    """They are being pressed."""
+    active: bool = False
+    """It became active meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A request that was carried out: its repetition gets the same."""
+
+    at: float
+    room: str
+    callee: str
+    info: SIPParticipantInfo
+    done: asyncio.Future[None]
+
+
+class Dialer:
+    """Places calls and keeps account of what only they need."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._parts = exchange.parts
+        self._placed: OrderedDict[tuple[str, str], _Placed] = OrderedDict()
+        self._keying: dict[str, Call] = {}
+
+    async def dial(self, order: DialRequest) -> SIPParticipantInfo:
+        """CreateSIPParticipant. Raises ApiError, also for a call that fails while we wait."""
+        now = self._parts.clock.now()
+        placed = self._recall(now, order)
+        if placed is None:
+            placed = self._place(now, order)
+        if order.request.wait_until_answered:
+            await self._wait(order, placed)
+        return placed.info
+
+    async def _wait(self, order: DialRequest, placed: _Placed) -> None:
+        limit = ANSWER_LIMIT if order.wait is None else order.wait
+        try:
+            async with asyncio.timeout(limit):
+                await asyncio.shield(placed.done)
+        except TimeoutError:
+            # Whoever asked believes that nothing came of it: so nothing does.
+            call = self._exchange.calls.get(placed.info.sip_call_id)
+            if call is not None and not call.answered and not call.ended:
+                now = self._parts.clock.now()
+                self._exchange.drive(call, call.leg.hangup(now, "request timed out"))
+            raise ApiError("deadline_exceeded", PREFIX + "request timed out") from None
+
+    def _recall(self, now: float, order: DialRequest) -> _Placed | None:
+        """The call of an earlier request with this id: it never dials twice."""
+        memory = self._placed
+        while memory and next(iter(memory.values())).at < now - REMEMBERED:
+            memory.popitem(last=False)
+        if not order.request_id:
+            return None
+        placed = memory.get((order.api_key, order.request_id))
+        request = order.request
+        if placed is not None and (placed.room, placed.callee) != (
+            request.room_name,
+            request.sip_call_to,
+        ):
+            raise ApiError("invalid_argument", "request id was already used with another call")
+        return placed
+
+    def _place(self, now: float, order: DialRequest) -> _Placed:
+        exchange, parts = self._exchange, self._parts
+        request, trunk = order.request, order.trunk
+        self._check_limits(trunk.sip_trunk_id)
+        call_id = parts.ids.new("SCL_")
+        follow = exchange.settings.follow_redirects
+        dial = dial_order(request, trunk, order.number, call_id, follow_redirects=follow)
+        plan = dial_plan(request, trunk, order.number, call_id)
+        leg = Leg(call_id, outbound_settings(exchange, order), parts.ids, parts.timers)
+        record = CallRecord(
+            call_id=call_id,
+            sip_call_id=dial.sip_call_id,
+            direction="outbound",
+            trunk_id=trunk.sip_trunk_id,
+            caller=plan.parties.caller,
+            called=plan.parties.called,
+            created_at=now,
+        )
+        call = Call(leg, plan, None, record)
+        call.attributes = dial_attributes(request, trunk, plan)
+        done = asyncio.get_running_loop().create_future()
+        done.add_done_callback(lambda future: future.cancelled() or future.exception())
+        call.outgoing = Outgoing(order, done, dtmf_digits(request.dtmf))
+        exchange.enter(call, displace=bool(request.participant_identity))
+        exchange.admit(call)
+        info = self._info(call)
+        placed = _Placed(now, request.room_name, request.sip_call_to, info, done)
+        if order.request_id:
+            self._placed[order.api_key, order.request_id] = placed
+            if len(self._placed) > MAX_REMEMBERED:
+                self._placed.popitem(last=False)
+        _log.info("call_outgoing", call_id=call_id, trunk_id=call.trunk_id, room=call.record.room)
+        exchange.drive(call, leg.start_outbound(now, dial))
+        return placed
+
+    def _check_limits(self, trunk_id: str) -> None:
+        full = self._parts.admission.overload(trunk_id)
+        if full == "process":
+            raise ApiError("unavailable", PREFIX + "cpu exhausted")
+        if full == "trunk":
+            raise ApiError("resource_exhausted", PREFIX + "too many calls of this trunk")
+
+    @staticmethod
+    def _info(call: Call) -> SIPParticipantInfo:
+        participant = call.participant
+        assert participant is not None
+        return SIPParticipantInfo(
+            participant_id=participant.sid,
+            participant_identity=participant.identity,
+            room_name=participant.room.name,
+            sip_call_id=call.call_id,
+        )
+
+    # --- effects of the leg ---------------------------------------------------------------------
+
+    def locate(self, call: Call, effect: fx.Locate) -> None:
+        """Find out where to call."""
+
+        def found(targets: list[Target]) -> None:
+            if self._exchange.calls.get(call.call_id) is not call:
+                return
+            stack = self._parts.stack
+            places = [Place(target, stack.contact_at(target)) for target in targets]
+            if places:
+                first = targets[0]
+                local = stack.local(first.transport, first.ip)
+                call.flow = Flow(first.transport, local, (first.ip, first.port))
+            self._exchange.drive(call, call.leg.located(self._parts.clock.now(), places))
+
+        self._parts.stack.locate(effect.uri, found)
+
+    def invite_answered(self, call: Call, effect: fx.InviteAnswered) -> None:
+        """Headers of the answer become attributes: those of providers always, others of the
+        200 only."""
+        if call.outgoing is None:
+            return
+        order = call.outgoing.order
+        if effect.status in _OK:
+            changes = header_attributes(
+                effect.headers,
+                header_options(order.request, order.trunk),
+                order.trunk.headers_to_attributes,
+            )
+            call.remote_headers = effect.headers
+            dialog = call.leg.dialog
+            if dialog is not None:
+                changes[CALL_TAG] = dialog.remote_tag
+        else:
+            changes = header_attributes(effect.headers)
+        if changes:
+            self._exchange.room_desk.attributes(call, changes)
+
+    def failed(self, call: Call, effect: fx.DialFailed) -> None:
+        """Nobody answered."""
+        if call.outgoing is not None and not call.outgoing.done.done():
+            call.outgoing.done.set_exception(effect.outcome.error())
+
+    def ended(self, call: Call) -> None:
+        """The call is over; whoever still waits was answered, but not for long."""
+        self._keying.pop(call.call_id, None)
+        outgoing = call.outgoing
+        if outgoing is None or outgoing.done.done():
+            return
+        if call.answered:
+            outgoing.done.set_result(None)
+        else:
+            outgoing.done.set_exception(ApiError("canceled", PREFIX + TIMED_OUT))
+
+    # --- what the room and the called one hear --------------------------------------------------
+
+    def media_opened(self, call: Call) -> None:
+        """The room hears a dial tone, if it is to, until the call is answered."""
+        if call.outgoing is None or call.stream is None:
+            return
+        request = call.outgoing.order.request
+        if request.play_dialtone or request.play_ringtone:
+            call.stream.say("ringing")
+            self._exchange.room_desk.bridge(call)
+
+    def media_applied(self, call: Call) -> None:
+        """Early media reaches the room; the called one hears nothing of it yet."""
+        if call.outgoing is None or call.stream is None or call.answered:
+            return
+        call.stream.silence_to_peer = True
+        self._exchange.room_desk.bridge(call)
+
+    def first_packet(self, call: Call) -> None:
+        """Sound of the network takes the place of our tone."""
+        if call.outgoing is not None and call.stream is not None and not call.answered:
+            call.stream.hush()
+
+    def answered(self, call: Call) -> None:
+        """Press the keys that are wanted; then the room is connected."""
+        outgoing, stream = call.outgoing, call.stream
+        if outgoing is None or stream is None:
+            return
+        if not outgoing.digits:
+            self._connect(call)
+            return
+        now = self._parts.clock.now()
+        outgoing.keys_until = now + DTMF_DIGIT * len(outgoing.digits)
+        self._keying[call.call_id] = call
+        stream.silence_to_peer = True
+        self._exchange.room_desk.status(call, "automation")
+        stream.send_dtmf(outgoing.digits)
+        self._exchange.timers.arm()
+
+    def _connect(self, call: Call) -> None:
+        if call.stream is not None:
+            call.stream.hush()
+            call.stream.silence_to_peer = False
+            self._exchange.room_desk.bridge(call)
+        if call.outgoing is not None and not call.outgoing.done.done():
+            call.outgoing.done.set_result(None)
+
+    def keying(self, call: Call) -> bool:
+        """True while keys are pressed: `active` is told afterwards."""
+        if call.outgoing is None or call.call_id not in self._keying:
+            return False
+        call.outgoing.active = True
+        return True
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When the next call has all its keys pressed."""
+        times = [c.outgoing.keys_until for c in self._keying.values() if c.outgoing is not None]
+        return min((at for at in times if at is not None), default=None)
+
+    def handle_deadline(self, now: float) -> None:
+        """Keys are pressed: the call is as any other."""
+        for call in list(self._keying.values()):
+            outgoing = call.outgoing
+            if outgoing is None or outgoing.keys_until is None or outgoing.keys_until > now:
+                continue
+            del self._keying[call.call_id]
+            outgoing.keys_until = None
+            self._connect(call)
+            if outgoing.active:
+                self._exchange.room_desk.status(call, "active")
