@@ -21,16 +21,16 @@ DTMF_MIN_MS = 100
 DTMF_GAP_MS = 50
 STATUS_AT_END = frozenset({"hangup", "transfer", "canceled"})
 """Ways of leaving after which callStatus says `hangup`; else it is left as it was (facts §4.6)."""
-_WHY = {
-    DisconnectReason.PARTICIPANT_REMOVED: "removed from the room",
-    DisconnectReason.ROOM_DELETED: "room deleted",
-    DisconnectReason.ROOM_CLOSED: "room closed",
-    DisconnectReason.DUPLICATE_IDENTITY: "duplicate identity",
 _DISCONNECTED = {
     "rejected": DisconnectReason.USER_REJECTED,
     "unavailable": DisconnectReason.USER_UNAVAILABLE,
 }
 """What the room sees of a call of ours that failed (facts §5.7)."""
+_WHY = {
+    DisconnectReason.PARTICIPANT_REMOVED: "removed from the room",
+    DisconnectReason.ROOM_DELETED: "room deleted",
+    DisconnectReason.ROOM_CLOSED: "room closed",
+    DisconnectReason.DUPLICATE_IDENTITY: "duplicate identity",
     DisconnectReason.JOIN_FAILURE: "join failure",
 }
 
@@ -80,6 +80,10 @@ class RoomDesk:
         call.attributes[names.CODEC] = call.codec
         self._set(call, {names.CODEC: call.codec})
 
+    def attributes(self, call: Call, changes: dict[str, str]) -> None:
+        """Add attributes that the answer to an INVITE brought."""
+        self._set(call, changes)
+
     def _set(self, call: Call, changes: dict[str, str]) -> None:
         participant = call.participant
         if participant is None or participant.left:
@@ -101,10 +105,6 @@ class RoomDesk:
         if call.stream is not None and call.participant is not None:
             self._parts.engine.bridge(call.participant.room.sid).add(call.stream)
             self._apply_subscriptions(call.participant)
-
-    def attributes(self, call: Call, changes: dict[str, str]) -> None:
-        """Add attributes that the answer to an INVITE brought."""
-        self._set(call, changes)
 
     def unbridge(self, call: Call, stream: MediaStream) -> None:
         """The caller hears the room no more."""

@@ -1,0 +1,49 @@
+"""MoveParticipant: the same participant, in another room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from livekit.protocol.models import DisconnectReason
+
+from . import rules
+from .participant import Join
+
+if TYPE_CHECKING:
+    from .events import RoomEvent
+    from .participant import Participant
+    from .registry import Rooms
+
+
+def move(
+    rooms: Rooms, now: float, participant: Participant, destination: str
+) -> tuple[Participant, list[RoomEvent]]:
+    """Leave one room (MIGRATION) and join another, which is made if there is none.
+
+    The newcomer has a new SID, and the name, attributes, metadata, permission and tracks (with
+    new SIDs, muted ones muted) of the participant that left. Raises RoomRefused, and changes
+    nothing, where the destination is full or has somebody of that identity: a move puts nobody
+    out.
+    """
+    destination = rules.clean(destination)
+    room = rooms.get(destination)
+    if room is not None and participant.identity in room.participants:
+        raise rules.identity_taken()
+    join = Join(
+        participant.identity,
+        name=participant.name,
+        kind=participant.kind,
+        attributes=participant.attributes,
+        metadata=participant.metadata,
+        permission=participant.permission,
+    )
+    was_active, tracks = participant.active, list(participant.tracks.values())
+    newcomer, arrival = rooms.join(now, destination, join)
+    events = rooms.leave(now, participant, DisconnectReason.MIGRATION) + arrival
+    if was_active:
+        events += rooms.activate(now, newcomer)
+    for track in tracks:
+        events += rooms.publish_audio(now, newcomer, track.name)
+        if track.muted:
+            events += rooms.mute(now, list(newcomer.tracks.values())[-1], True)
+    return newcomer, events
