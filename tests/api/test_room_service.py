@@ -148,6 +148,19 @@ def test_data_on_the_dtmf_topic_is_digits() -> None:
         assert sum(isinstance(e, DtmfReceived) for e in client.telephony.events) == 3
 
 
+def test_dtmf_destinations_may_be_sids_and_long_digits_are_refused() -> None:
+    with api() as client:
+        participant = phone(client)
+        data = {"data": "MQ==", "topic": "hookflash.dtmf"}
+        sids = [participant.sid, "PA_nobody"]
+        call(client, "SendData", room="lobby", **data, destination_sids=sids)
+        (event,) = [e for e in client.telephony.events if isinstance(e, DtmfReceived)]
+        assert event.destinations == ("sip_+1", "PA_nobody")
+        data["data"] = "MTEx" * 22
+        answer = call(client, "SendData", room="lobby", **data)
+        assert (answer.status, message(answer)) == (400, "at most 64 DTMF digits at once")
+
+
 def grants(destination: str) -> dict[str, Any]:
     every = all_grants("lobby")
     every["video"]["destinationRoom"] = destination

@@ -7,9 +7,10 @@ import random
 import pytest
 
 from hookflash.base.ids import Ids
-from hookflash.rooms.dtmf import dtmf
-from hookflash.rooms.events import DtmfReceived
+from hookflash.rooms.dtmf import MAX_DIGITS, dtmf, server_dtmf
+from hookflash.rooms.events import DtmfPause, DtmfReceived
 from hookflash.rooms.registry import Rooms
+from hookflash.rooms.rules import RoomRefused
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,14 @@ def test_codes(pressed: str, digit: str, code: int) -> None:
 def test_what_is_no_key(pressed: str) -> None:
     room, _ = Rooms(Ids(random.Random(1))).create(1.0, "r")
     assert dtmf(2.0, room, None, pressed) == []
+
+
+def test_a_server_side_client_sends_several_keys_with_pauses() -> None:
+    room, _ = Rooms(Ids(random.Random(1))).create(1.0, "r")
+    assert server_dtmf(2.0, room, "1wx#", ["a"]) == [
+        DtmfReceived(room, None, "1", 1, ("a",), 2.0),
+        DtmfPause(room, ("a",), 2.0),
+        DtmfReceived(room, None, "#", 11, ("a",), 2.0),
+    ]
+    with pytest.raises(RoomRefused):
+        server_dtmf(2.0, room, "1" * (MAX_DIGITS + 1))

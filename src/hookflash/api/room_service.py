@@ -19,7 +19,7 @@ from ..rooms import rules
 from ..rooms.events import RoomEvent
 from ..rooms.participant import ParticipantChange, Permission
 from ..rooms.registry import Rooms
-from ..rooms.room import RoomOptions
+from ..rooms.room import Room, RoomOptions
 from ..twirp.errors import argument, prefixed
 from .backend import Telephony
 from .context import Context, Method, Service
@@ -206,19 +206,19 @@ class RoomService:
                 "invalid_argument",
                 f"nonce should be 16-bytes or not present, got: {len(request.nonce)} bytes",
             )
+        room = self._rooms.get(request.room)
+        destinations = _destinations(request, room)
         events: list[RoomEvent] = self._rooms.send_data(
             context.now,
             request.room,
             request.data,
             topic=request.topic,
             reliable=request.kind == DataPacket.Kind.RELIABLE,
-            destinations=tuple(request.destination_identities),
+            destinations=destinations,
         )
-        room = self._rooms.get(request.room)
         if request.topic == DTMF_TOPIC and room is not None:
-            for digit in request.data.decode("ascii", "ignore"):
-                destinations = tuple(request.destination_identities)
-                events += self._rooms.server_dtmf(context.now, room, digit, destinations)
+            digits = request.data.decode("ascii", "ignore")
+            events += self._rooms.server_dtmf(context.now, room, digits, destinations)
         self._telephony.tell(events)
         return proto.SendDataResponse()
 
@@ -238,3 +238,13 @@ class RoomService:
             request.response_timeout_ms / 1000 or RPC_TIMEOUT,
         )
         return proto.PerformRpcResponse(payload=payload)
+
+
+def _destinations(request: proto.SendDataRequest, room: Room | None) -> tuple[str, ...]:
+    """Identities; the deprecated SIDs as well, one that nobody has staying as it is."""
+    identities = list(request.destination_identities)
+    if request.destination_sids:
+        present = () if room is None else room.participants.values()
+        by_sid = {participant.sid: participant.identity for participant in present}
+        identities += [by_sid.get(sid, sid) for sid in request.destination_sids]
+    return tuple(identities)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .events import DtmfReceived, RoomEvent
+from . import rules
+from .events import DtmfPause, DtmfReceived, RoomEvent
 
 if TYPE_CHECKING:
     from .participant import Participant
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 DTMF_DIGITS = "0123456789*#abcd"
 """In the order of their codes (RFC 4733 §3.2)."""
+PAUSE = "w"
+MAX_DIGITS = 64
+"""As many as a telephone's queue holds."""
 
 
 def dtmf(
@@ -28,3 +32,19 @@ def dtmf(
     if len(lowered) != 1 or code < 0:
         return []
     return [DtmfReceived(room, sender, lowered, code, tuple(destinations), now)]
+
+
+def server_dtmf(
+    now: float, room: Room, digits: str, destinations: Sequence[str] = ()
+) -> list[RoomEvent]:
+    """What a server-side client sends: digits, and `w` for half a second of silence. Other
+    characters are passed over. Raises RoomRefused for more than `MAX_DIGITS`."""
+    if len(digits) > MAX_DIGITS:
+        raise rules.too_many_digits(MAX_DIGITS)
+    events: list[RoomEvent] = []
+    for digit in digits:
+        if digit.lower() == PAUSE:
+            events.append(DtmfPause(room, tuple(destinations), now))
+        else:
+            events += dtmf(now, room, None, digit, destinations)
+    return events

@@ -164,6 +164,16 @@ class DtmfReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class DtmfPause:
+    """Between the digits that a server-side client sends: half a second (`w`)."""
+
+    room: Room
+    destinations: tuple[str, ...]
+    """As in `DtmfReceived`."""
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class DataReceived:
     """A data packet for participants of the room."""
 
@@ -211,6 +221,7 @@ RoomEvent = (
     | TrackMuted
     | SubscriptionsChanged
     | DtmfReceived
+    | DtmfPause
     | DataReceived
     | DispatchCreated
     | DispatchDeleted

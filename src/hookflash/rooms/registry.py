@@ -13,7 +13,7 @@ from livekit.protocol.models import DisconnectReason
 
 from ..base.ids import Ids
 from . import rules
-from .dtmf import dtmf
+from .dtmf import dtmf, server_dtmf
 from .events import (
     AttributesChanged,
     DataReceived,
@@ -297,10 +297,10 @@ class Rooms:
         return dtmf(now, participant.room, participant, digit, destinations)
 
     def server_dtmf(
-        self, now: float, room: Room, digit: str, destinations: Sequence[str] = ()
+        self, now: float, room: Room, digits: str, destinations: Sequence[str] = ()
     ) -> list[RoomEvent]:
-        """A digit that a server-side client sends."""
-        return dtmf(now, room, None, digit, destinations)
+        """Digits and pauses (`w`) that a server-side client sends."""
+        return server_dtmf(now, room, digits, destinations)
 
     def send_data(
         self,

@@ -40,6 +40,11 @@ def nobody_answers() -> RoomRefused:
     return _rpc("unavailable", "no response from servers")
 
 
+def identity_taken() -> RoomRefused:
+    """409, MoveParticipant: somebody of that identity is in the other room."""
+    return _rpc("already_exists", "the destination room has a participant of that identity")
+
+
 def dispatch_missing() -> RoomRefused:
     """404, DeleteDispatch."""
     return _rpc("not_found", "dispatch ID not found")
@@ -48,6 +53,11 @@ def dispatch_missing() -> RoomRefused:
 def unmute_disabled() -> RoomRefused:
     """412, unless `room.enable_remote_unmute` is on."""
     return _rpc("failed_precondition", "remote unmute not enabled")
+
+
+def too_many_digits(limit: int) -> RoomRefused:
+    """400, SendData with more DTMF at once than a telephone's queue takes."""
+    return RoomRefused("invalid_argument", f"at most {limit} DTMF digits at once")
 
 
 def preset_unknown() -> RoomRefused:

@@ -205,6 +205,7 @@ class Exchange:
         leg = Leg(plan.call_id, leg_settings(self, plan, request, flow), parts.ids, parts.timers)
         call = Call(leg, plan, flow, self._record(now, plan, request.call_id))
         call.attributes = attributes_of(plan, request)
+        call.remote_headers = request.headers.raw()
         self.admit(call, incoming.key)
         _log.info(
             "call_incoming",
@@ -378,7 +379,7 @@ class Exchange:
         now = self.parts.clock.now()
         call.answered = True
         call.note(answered_at=now, answer_status=effect.status)
-        _log.info("call_answered", call_id=call.call_id, room=call.record.room)
+        _log.info("call_answered", call_id=call.call_id, room=call.room_name)
         if call.outgoing is not None:
             self.dialer.answered(call)
         elif call.plan.dispatch.pin_needed and call.participant is None:
@@ -413,7 +414,7 @@ class Exchange:
         _log.info(
             "call_ended",
             call_id=call.call_id,
-            room=call.record.room,
+            room=call.room_name,
             by=effect.by,
             reason=effect.reason,
             status=effect.status,
@@ -427,8 +428,9 @@ class Exchange:
             return
         call.reported = True
         sid = call.participant.sid if call.participant is not None else ""
-        self.parts.journal.call_ended(call.record)
-        self.parts.sink.call_ended(call.record, call.room, sid)
+        record = call.record
+        self.parts.journal.call_ended(record)
+        self.parts.sink.call_ended(record, call.room, sid)
 
     # --- transfers ------------------------------------------------------------------------------
 
@@ -448,7 +450,10 @@ class Exchange:
         record = effect.record
         self.parts.transfers.changed(record)
         self.parts.journal.transfer_changed(record, effect.kind)
-        self.parts.sink.transfer_changed(record, effect.kind, call.room)
+        room = call.room
+        if room is not None and room.name != record.room:  # the caller was moved since
+            room = self.parts.rooms.get(record.room)
+        self.parts.sink.transfer_changed(record, effect.kind, room)
 
     def renamed(self, call: Call) -> None:
         """A PIN chose another rule: its attributes are the caller's."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import structlog
 from livekit.protocol.models import DisconnectReason
 
 from ..calls import attributes as names
 from ..rooms import events as ev
+from ..rooms.dtmf import PAUSE
+from ..rooms.moving import move
 
 if TYPE_CHECKING:
     from ..rooms.participant import Participant
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from .call import Call
     from .exchange import Exchange
     from .media.stream import MediaStream
+
+_log = structlog.get_logger("calls")
 
 DTMF_MIN_MS = 100
 DTMF_GAP_MS = 50
@@ -71,6 +76,23 @@ class RoomDesk:
         if call.stream is not None:
             self.unbridge(call, call.stream)
 
+    def move(self, call: Call, destination: str) -> None:
+        """The caller keeps the call and finds itself in another room. Raises RoomRefused."""
+        former = call.participant
+        assert former is not None
+        now, stream = self._parts.clock.now(), call.stream
+        newcomer, events = move(self._parts.rooms, now, former, destination)
+        if stream is not None:
+            self.unbridge(call, stream)
+        del self._calls[former.sid]
+        call.participant = newcomer
+        call.note(room=newcomer.room.name)
+        self.joined(call)
+        _log.info("call_moved", call_id=call.call_id, room=call.record.room, left=former.room.name)
+        if call.answered:
+            self.bridge(call)
+        self.tell(events)
+
     def status(self, call: Call, status: names.CallStatus) -> None:
         """Set sip.callStatus."""
         self._set(call, {names.CALL_STATUS: status})
@@ -93,17 +115,19 @@ class RoomDesk:
 
     def held(self, call: Call, held: bool) -> None:
         """A caller on hold is muted to the room."""
-        if call.stream is not None:
-            call.stream.muted = held or self._muted_by_room(call)
+        self._apply_mute(call, held=held)
 
-    def _muted_by_room(self, call: Call) -> bool:
-        participant = call.participant
-        return participant is not None and any(t.muted for t in participant.tracks.values())
+    def _apply_mute(self, call: Call, *, held: bool) -> None:
+        """The room hears who is not on hold and has a track that is not muted."""
+        if call.stream is not None and call.participant is not None:
+            tracks = call.participant.tracks.values()
+            call.stream.muted = held or all(track.muted for track in tracks)
 
     def bridge(self, call: Call) -> None:
         """The caller hears the room and is heard."""
         if call.stream is not None and call.participant is not None:
             self._parts.engine.bridge(call.participant.room.sid).add(call.stream)
+            self._apply_mute(call, held=call.leg.held)
             self._apply_subscriptions(call.participant)
 
     def unbridge(self, call: Call, stream: MediaStream) -> None:
@@ -141,6 +165,9 @@ class RoomDesk:
         self._parts.sink.room_events(events)
         for event in events:
             self._one(event)
+        for event in events:
+            if isinstance(event, ev.ParticipantUpdated):
+                self._publish_again(event.participant)
         self.arm()
 
     def _one(self, event: ev.RoomEvent) -> None:
@@ -151,17 +178,21 @@ class RoomDesk:
             call = self._calls.get(event.participant.sid)
             if call is not None:
                 self._exchange.refresh_headers(call)
-        elif isinstance(event, ev.TrackMuted):
-            call = self._calls.get(event.participant.sid)
-            if call is not None and call.stream is not None:
-                call.stream.muted = event.muted or call.leg.held
-        elif isinstance(event, ev.SubscriptionsChanged):
+        elif isinstance(event, ev.TrackMuted | ev.TrackUnpublished):
+            self._track_changed(event.participant)
+        elif isinstance(event, ev.SubscriptionsChanged | ev.ParticipantUpdated):
             self._apply_subscriptions(event.participant)
             self._later_answer(event.room)
-        elif isinstance(event, ev.TrackPublished | ev.ParticipantJoined):
+        elif isinstance(event, ev.TrackPublished):
+            self._track_changed(event.participant)
+            self._widen_subscriptions(event.room)
+            self._later_answer(event.room)
+        elif isinstance(event, ev.ParticipantJoined):
             self._later_answer(event.room)
         elif isinstance(event, ev.DtmfReceived):
             self._send_digit(event)
+        elif isinstance(event, ev.DtmfPause):
+            self._pause(event)
         elif isinstance(event, ev.RoomFinished):
             self._parts.engine.drop_bridge(event.room.sid)
 
@@ -191,11 +222,39 @@ class RoomDesk:
                 length = max(DTMF_MIN_MS, pressed[1])
                 call.stream.send_dtmf(event.digit, on_ms=length, off_ms=DTMF_GAP_MS)
 
+    def _pause(self, event: ev.DtmfPause) -> None:
+        for participant in event.room.participants.values():
+            call = self._calls.get(participant.sid)
+            if call is None or call.stream is None:
+                continue
+            if not event.destinations or participant.identity in event.destinations:
+                call.stream.send_dtmf(PAUSE)
+
+    def _track_changed(self, participant: Participant) -> None:
+        call = self._calls.get(participant.sid)
+        if call is not None and not participant.left:
+            self._apply_mute(call, held=call.leg.held)
+
+    def _publish_again(self, participant: Participant) -> None:
+        """A phone that may publish again does: nobody could tell it to."""
+        call = self._calls.get(participant.sid)
+        if call is None or participant.left or participant.tracks:
+            return
+        if participant.permission.can_publish:
+            now = self._parts.clock.now()
+            self.tell(self._parts.rooms.publish_audio(now, participant))
+
+    def _widen_subscriptions(self, room: Room) -> None:
+        """Who takes a part of the tracks only takes each new one."""
+        for participant in room.participants.values():
+            if participant.unsubscribed:
+                self._apply_subscriptions(participant)
+
     def _apply_subscriptions(self, participant: Participant) -> None:
         call = self._calls.get(participant.sid)
         if call is None or call.stream is None:
             return
-        if not participant.unsubscribed:
+        if not participant.unsubscribed and participant.permission.can_subscribe:
             call.stream.hears = None
             return
         heard = set()

@@ -10,6 +10,7 @@ from ..calls.headers import merge_headers
 from ..calls.status import PREFIX
 from ..calls.transfer_answers import hung_up
 from ..calls.transfer_effects import TransferOrder
+from . import rpc
 from .participants import attribute_headers_of
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class ExchangeTelephony:
             api_key=request.api_key,
             request_id=request.request_id,
         )
-        ticket, verdict = parts.transfers.open()
+        ticket, verdict = parts.transfers.open(
+            request.api_key, request.request_id, request.room, request.identity
+        )
         self._exchange.drive(call, call.leg.transfer(now, ticket, order))
         return await verdict
 
@@ -77,19 +80,35 @@ class ExchangeTelephony:
         return await self._exchange.dialer.dial(request)
 
     async def move(self, room: str, identity: str, destination: str) -> None:
-        """MoveParticipant."""
-        _unimplemented("MoveParticipant")
+        """MoveParticipant: the caller keeps the call, and is in another room at once."""
+        call = self._phone(room, identity)
+        if call is None:
+            raise ApiError("unknown", "not implemented")  # as LiveKit's own server
+        desk = call.leg.desk
+        if desk is not None and desk.pending:
+            raise ApiError("failed_precondition", PREFIX + "transfer in progress")
+        self._exchange.room_desk.move(call, destination)
 
     async def perform_rpc(
-        self,
-        room: str,
-        identity: str,
-        method: str,
-        payload: str,
-        timeout: float,  # noqa: ASYNC109
+        self, room: str, identity: str, method: str, payload: str, wait: float
     ) -> str:
-        """PerformRpc."""
-        _unimplemented("PerformRpc")
+        """PerformRpc; a phone answers at once."""
+        call = self._phone(room, identity)
+        if call is None:
+            raise rpc.not_connected()
+        if method == rpc.GET_REMOTE_HEADERS:
+            return rpc.remote_headers(call.remote_headers, rpc.arguments(payload))
+        if method != rpc.END_CALL:
+            raise rpc.unsupported_method()
+        headers = rpc.bye_headers(rpc.arguments(payload))
+        now = self._parts.clock.now()
+        self._exchange.drive(call, call.leg.hangup(now, "ended by RPC", headers))
+        return "{}"
+
+    def _phone(self, room: str, identity: str) -> Call | None:
+        """The call of a participant, which must be there; None where it is no phone."""
+        participant = self._parts.rooms.reach(room, identity)
+        return self._exchange.room_desk.call_of(participant)
 
 
 def _unimplemented(what: str) -> NoReturn:
