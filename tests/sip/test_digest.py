@@ -325,8 +325,9 @@ def test_a_challenge_says_everything() -> None:
     assert stale.endswith("stale=true")
 
 
-def test_algorithms_come_in_the_order_given() -> None:
-    first, second = server("SHA-256", "MD5").challenge(100.0, REALM)
+@pytest.mark.parametrize("algorithms", [("SHA-256", "MD5"), ("MD5", "SHA-256")])
+def test_the_strongest_algorithm_comes_first(algorithms: tuple[Algorithm, Algorithm]) -> None:
+    first, second = server(*algorithms).challenge(100.0, REALM)
     assert "algorithm=SHA-256" in first
     assert "algorithm=MD5" in second
     assert nonce_of(first) == nonce_of(second)

@@ -32,7 +32,7 @@ def exchange(
     assert not made.logged("Traceback"), made.log.read_text("utf-8")[-4000:]
 
 
-@pytest.fixture()
+@pytest.fixture
 def phone(exchange: Exchange) -> Iterator[Phone]:
     """A telephone over UDP; its calls end with the test."""
     made = exchange.phone()

@@ -227,7 +227,7 @@ class DigestServer:
 
     A nonce carries its time and an HMAC with `key`, so none is stored; what is stored, for the
     lifetime of a nonce, is the highest nonce count that was accepted with it. `algorithms` are
-    offered in the order given (RFC 8760: the preferred one first).
+    offered strongest first, in whatever order they are given (RFC 8760).
     """
 
     def __init__(
@@ -240,7 +240,7 @@ class DigestServer:
     ) -> None:
         self._key = key
         self._ids = ids
-        self._algorithms = tuple(algorithms)
+        self._algorithms = tuple(sorted(algorithms, key=lambda name: name == "MD5"))
         self._lifetime = lifetime
         self._counts: dict[str, tuple[int, float]] = {}
 

@@ -164,13 +164,18 @@ class Call:
         self.ack()
         return answer
 
+    def adopt_early(self, answer: Message) -> None:
+        """The early dialog that a 180 made."""
+        self.adopt(answer)
+        self.up = False
+
     def refuse(self) -> Message:
         """Wait for a final answer that refuses the INVITE, and ACK it."""
         answer = self.answer(method="INVITE")
         assert answer.status >= 300, answer.start
-        self.to_tag = answer.tag("To")
+        before, self.to_tag = self.to_tag, answer.tag("To")
         self.ack(branch=self.branches[self.cseq])
-        self.to_tag = ""
+        self.to_tag = before
         return answer
 
     def reinvite(self, body: str | None = None, headers: Iterable[Header] = ()) -> Message:

@@ -38,7 +38,8 @@ def ulaw(samples: NDArray[np.int16]) -> bytes:
     magnitude = np.minimum(np.abs(value), 32635) + 0x84
     exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
     mantissa = (magnitude >> (exponent + 3)) & 0x0F
-    return ((~(sign | (exponent << 4) | mantissa)) & 0xFF).astype(np.uint8).tobytes()
+    code = (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+    return bytes(code)
 
 
 def linear(data: bytes) -> NDArray[np.float64]:
@@ -67,7 +68,7 @@ class Sound:
         self.port: int = self.socket.getsockname()[1]
         self.peer: tuple[str, int] | None = None
         self.packets: list[Packet] = []
-        self.tone = 0.0
+        self.tones: tuple[float, ...] = ()
         self.playing = False
         self.sequence, self.timestamp, self.ssrc = 1000, 5000, 0x11223344
         self.wrap: Callable[[bytes], bytes] = bytes
@@ -79,7 +80,7 @@ class Sound:
 
     def play(self, frequency: float) -> None:
         """Send this tone from now on (0: silence)."""
-        self.tone, self.playing = frequency, True
+        self.tones, self.playing = (frequency,) if frequency else (), True
         self.listen()
 
     def listen(self) -> None:
@@ -165,7 +166,9 @@ class Sound:
             return
         start = self.timestamp
         times = (np.arange(FRAME) + start) / RATE
-        samples = 8000 * np.sin(2 * math.pi * self.tone * times) if self.tone else np.zeros(FRAME)
+        samples = np.zeros(FRAME)
+        for tone in self.tones:
+            samples += 8000 * np.sin(2 * math.pi * tone * times)
         try:
             self.send(ulaw(samples.astype(np.int16)))
         except OSError:

@@ -1,0 +1,313 @@
+"""calls.md §3: ports, latching, relay and mixing, DTMF, RTCP, SRTP, no media."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import socket
+import struct
+from typing import Any
+
+import pytest
+from pylibsrtp import Policy, Session
+from tests.wire.kit.call import Call
+from tests.wire.kit.message import sdp
+from tests.wire.kit.phone import Phone
+from tests.wire.kit.server import Exchange, Line, until
+from tests.wire.kit.sound import Packet, Sound
+
+pytestmark = pytest.mark.interop
+
+
+def two(exchange: Exchange, phone: Phone, **trunk: Any) -> tuple[Line, Call, Call]:
+    """Two phones in a room."""
+    line = exchange.line(**trunk)
+    return line, exchange.call(line, phone), exchange.call(line, phone)
+
+
+def test_relay(exchange: Exchange, phone: Phone) -> None:
+    """Two phones alone with one codec are relayed without decoding: the same bytes, with our own
+    SSRC and sequence."""
+    _, one, other = two(exchange, phone)
+    one.sound.ssrc = 0x0A0B0C0D
+    one.sound.play(440)
+    other.sound.play(0)
+    other.sound.hears(440)
+    other.sound.clear()
+    packets = other.sound.heard(lambda seen: len(seen) > 20, "a second of it")
+    assert len({packet.ssrc for packet in packets}) == 1
+    assert packets[0].ssrc != 0x0A0B0C0D
+    numbers = [packet.sequence for packet in packets]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    stamps = [packet.timestamp for packet in packets]
+    assert {b - a for a, b in itertools.pairwise(stamps)} == {160}
+
+
+def test_relay_has_no_buffer(exchange: Exchange, phone: Phone) -> None:
+    """A packet goes out when it comes: well under a frame later, with the same payload."""
+    _, one, other = two(exchange, phone)
+    one.sound.play(440)
+    other.sound.play(0)
+    other.sound.hears(440)
+    one.sound.playing = False
+    other.sound.clear()
+    payload = bytes(range(160))
+    one.sound.send(payload)
+    other.sound.heard(lambda seen: any(p.payload == payload for p in seen), "that packet", 1)
+
+
+def test_mixing(exchange: Exchange, phone: Phone) -> None:
+    """Everybody hears everybody else, and nobody himself; a third listener switches to the
+    clock."""
+    line, one, other = two(exchange, phone)
+    one.sound.play(440)
+    other.sound.play(620)
+    other.sound.hears(440)
+    third = exchange.call(line, phone)
+    third.sound.play(900)
+    one.sound.hears(620)
+    one.sound.hears(900)
+    third.sound.hears(440)
+    third.sound.hears(620)
+    third.sound.hears_not(900)
+    third.hang_up()
+    one.sound.hears_not(900)
+    one.sound.hears(620)
+
+
+def test_mixed_codecs(exchange: Exchange, phone: Phone) -> None:
+    """Phones of different codecs hear each other."""
+    line = exchange.line()
+    one = exchange.call(line, phone)
+    other = Call(phone, line.number)
+    other.connect(body=other.sdp(codecs="8 101"))
+    other.sound.playing = True
+    other.sound.listen()
+    one.sound.play(440)
+    packets = other.sound.heard(lambda seen: len(seen) > 20, "PCMA")
+    assert {packet.payload_type for packet in packets} == {8}
+    loud = packets[-1].payload
+    assert len(set(loud)) > 10, "a tone, not silence"
+
+
+def test_silence_is_sent(exchange: Exchange, phone: Phone) -> None:
+    """Silence is sent so that NAT and media timeouts stay open: a caller alone gets packets."""
+    call = exchange.call(exchange.line(), phone)
+    call.sound.heard(lambda seen: len(seen) > 10, "silence")
+
+
+def test_port_is_even_and_rested(exchange: Exchange, phone: Phone) -> None:
+    """Port: even, from the range, the one free longest."""
+    ports = []
+    for _ in range(6):
+        call = Call(phone, exchange.line().number)
+        answer = call.connect()
+        ports.append(int(answer.sdp("m=audio ").split()[0]))
+        call.hang_up()
+    assert len(set(ports)) == 6
+    assert all(port % 2 == 0 for port in ports)
+
+
+def test_rtcp(exchange: Exchange, phone: Phone) -> None:
+    """RTCP (SR/RR with loss and jitter) on the next port; `a=rtcp` honoured."""
+    reports = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    reports.bind(("127.0.0.1", 0))
+    reports.settimeout(10)
+    call = Call(phone, exchange.line().number)
+    call.connect(body=call.sdp(extra=[f"a=rtcp:{reports.getsockname()[1]}"]))
+    call.sound.play(440)
+    seen = set()
+    with reports:
+        while not seen & {200} or 202 not in seen:
+            data, source = reports.recvfrom(2048)
+            assert call.sound.peer is not None
+            assert source[1] == call.sound.peer[1] + 1
+            while len(data) >= 4:
+                count, kind, length = struct.unpack("!BBH", data[:4])
+                assert count >> 6 == 2
+                seen.add(kind)
+                data = data[4 * (length + 1) :]
+    assert {200, 202} <= seen
+
+
+def test_rtcp_muxed(exchange: Exchange, phone: Phone) -> None:
+    """Muxed if offered: reports come to the RTP port."""
+    call = Call(phone, exchange.line().number)
+    call.connect(body=call.sdp(extra=["a=rtcp-mux"]))
+    call.sound.play(440)
+    call.sound.heard(
+        lambda seen: any(p.payload_type in {72, 73} for p in seen), "a report", within=12
+    )
+
+
+def test_latching(exchange: Exchange, phone: Phone) -> None:
+    """Sending: to the latched source if the SDP address differs and sends nothing for 1 s;
+    receiving: that source is latched, others are dropped."""
+    line = exchange.line()
+    call, other = Call(phone, line.number), exchange.call(line, phone)
+    call.connect(body=sdp(9))
+    call.sound.play(440)
+    other.sound.play(620)
+    call.sound.hears(620)
+    stranger = Sound()
+    stranger.peer = call.sound.peer
+    stranger.ssrc = 1
+    stranger.play(900)
+    other.sound.hears(440)
+    stranger.heard(lambda _: True, "nothing")
+    other.sound.hears_not(900)
+    stranger.close()
+
+
+def test_private_address(exchange: Exchange, phone: Phone) -> None:
+    """Sending: to the latched source at once if the SDP address is private."""
+    call = Call(phone, exchange.line().number)
+    call.connect(body=sdp(40000, ip="10.255.255.1"))
+    call.sound.play(440)
+    call.sound.heard(lambda seen: len(seen) > 3, "RTP to where it comes from", 3)
+
+
+def test_dtmf_relayed(exchange: Exchange, phone: Phone) -> None:
+    """telephone-event is relayed as the same event, once, and its SipDTMF is not sent to that
+    phone a second time; `*`, `#`, A–D."""
+    _, one, other = two(exchange, phone)
+    other.sound.listen()
+    one.sound.play(0)
+    other.sound.heard(lambda seen: len(seen) > 5, "the relay works")
+    one.sound.playing = False
+    for event in (10, 11, 12, 15):
+        other.sound.clear()
+        one.sound.press(event)
+
+        def over(seen: list[Packet], event: int = event) -> bool:
+            ends = [p for p in events(seen) if p.payload[0] == event and p.payload[1] & 0x80]
+            return len(ends) >= 3
+
+        packets = events(other.sound.heard(over, f"event {event}"))
+        assert {p.payload[0] for p in packets} == {event}
+        assert len({p.timestamp for p in packets}) == 1
+
+
+def events(packets: list[Packet]) -> list[Packet]:
+    """Those of telephone-event."""
+    return [packet for packet in packets if packet.payload_type == 101]
+
+
+def test_dtmf_when_packets_are_lost(exchange: Exchange, phone: Phone) -> None:
+    """RFC 4733 once per event whatever is lost or repeated: only one end packet came."""
+    line, one, other = two(exchange, phone)
+    third = exchange.call(line, phone)
+    for call in (other, third):
+        call.sound.listen()
+    one.sound.send(struct.pack("!BBH", 7, 0x80 | 10, 800), 101)
+    for call in (other, third):
+        call.sound.heard(lambda seen: bool(events(seen)), "the digit")
+        ended = call.sound.heard(
+            lambda seen: sum(1 for p in events(seen) if p.payload[1] & 0x80) >= 3, "its end"
+        )
+        assert {p.payload[0] for p in events(ended)} == {7}
+        assert len({p.timestamp for p in events(ended)}) == 1
+
+
+def test_dtmf_mixed(exchange: Exchange, phone: Phone) -> None:
+    """DTMF out: 4733, three end packets; from another phone its own length, at least 100."""
+    line, one, other = two(exchange, phone)
+    third = exchange.call(line, phone)
+    third.sound.listen()
+    one.sound.press(5, frames=3)
+    packets = events(
+        third.sound.heard(
+            lambda seen: sum(1 for p in events(seen) if p.payload[1] & 0x80) >= 3, "5"
+        )
+    )
+    longest = max(struct.unpack("!H", p.payload[2:4])[0] for p in packets)
+    assert longest >= 800
+    assert packets[0].marker
+    assert sum(1 for p in packets if p.payload[1] & 0x80) == 3
+    assert other.up
+
+
+def test_in_band_dtmf(exchange: Exchange, phone: Phone) -> None:
+    """DTMF out: INFO or in-band tones where 4733 is missing."""
+    line = exchange.line()
+    plain = Call(phone, line.number)
+    plain.connect(body=plain.sdp(codecs="0"), headers=[("Allow", "INVITE, ACK, BYE")])
+    other = exchange.call(line, phone)
+    plain.sound.play(0)
+    other.sound.play(0)
+    other.sound.press(5)
+    plain.sound.hears(770, least=500)
+
+
+@pytest.mark.parametrize("suite", ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"])
+def test_srtp(exchange: Exchange, phone: Phone, suite: str) -> None:
+    """Encryption: SDES both ways, each side with its own key, bridged to a plain phone."""
+    line = exchange.line(media={"encryption": "SIP_MEDIA_ENCRYPT_ALLOW"})
+    key = bytes(range(30))
+    call = Call(phone, line.number)
+    crypto = f"a=crypto:1 {suite} inline:{base64.b64encode(key).decode()}"
+    answer = call.connect(body=call.sdp(extra=[crypto], profile="RTP/SAVP"))
+    theirs = base64.b64decode(answer.sdp("a=crypto:").partition("inline:")[2].partition("|")[0])
+    kind = (
+        Policy.SRTP_PROFILE_AES128_CM_SHA1_80
+        if suite.endswith("80")
+        else Policy.SRTP_PROFILE_AES128_CM_SHA1_32
+    )
+    out = Session(Policy(key, Policy.SSRC_ANY_OUTBOUND, srtp_profile=kind))
+    into = Session(Policy(theirs, Policy.SSRC_ANY_INBOUND, srtp_profile=kind))
+    call.sound.wrap, call.sound.unwrap = out.protect, into.unprotect
+    other = exchange.call(line, phone)
+    call.sound.play(440)
+    other.sound.play(620)
+    other.sound.hears(440)
+    call.sound.hears(620)
+
+
+def test_no_media(exchange: Exchange, phone: Phone) -> None:
+    """No media: then media_timeout: BYE, `Reason` says so."""
+    line = exchange.line(media={"media_timeout": "1s"})
+    call = exchange.call(line, phone)
+    call.sound.play(440)
+    until(
+        lambda: exchange.attribute(line.room, "sip.callStatus") == "active", "the first packet", 3
+    )
+    call.sound.playing = False
+    bye = call.ended()
+    assert "media" in bye.get("Reason").lower() or "rtp" in bye.get("Reason").lower()
+
+
+def test_no_media_on_hold(exchange: Exchange, phone: Phone) -> None:
+    """No media: suspended on hold."""
+    line = exchange.line(media={"media_timeout": "1s"})
+    call = exchange.call(line, phone)
+    call.sound.play(440)
+    call.sound.heard(lambda seen: len(seen) > 3, "RTP")
+    call.reinvite(call.sdp(direction="sendonly", version=2))
+    call.sound.playing = False
+    phone.none(lambda m: m.method == "BYE", 2)
+    call.reinvite(call.sdp(version=3))
+    call.ended()
+
+
+def test_comfort_noise_is_media(exchange: Exchange, phone: Phone) -> None:
+    """CN taken as silence that counts as media."""
+    line = exchange.line(media={"media_timeout": "1s"})
+    call = Call(phone, line.number)
+    call.connect(body=call.sdp(codecs="0 13 101"))
+    call.sound.play(440)
+    call.sound.heard(lambda seen: len(seen) > 3, "RTP")
+    call.sound.playing = False
+    for _ in range(8):
+        call.sound.send(b"\x40", 13)
+        call.sound.timestamp += 1600
+        phone.none(lambda m: m.method == "BYE", 0.25)
+    call.ended()
+
+
+def test_room_track(exchange: Exchange, phone: Phone) -> None:
+    """Attribute `hookflash.codec` names the leg's codec; the track says audio/opus as recorded."""
+    line = exchange.line()
+    exchange.call(line, phone)
+    person = exchange.participant(line.room)
+    assert person["attributes"]["hookflash.codec"] == "PCMU"
+    assert person["tracks"][0]["type"] == "AUDIO"
