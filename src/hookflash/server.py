@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import structlog
 from .adapters.addresses import Addresses
 from .adapters.clock import SystemClock
 from .adapters.dns import Resolver
+from .adapters.entropy import Entropy
 from .adapters.http import HttpServers
 from .adapters.limits import raise_open_files
 from .adapters.sip_sockets import SipSockets, TlsFiles
@@ -55,7 +55,7 @@ class Server:
         self.settings = settings
         self.metrics = Metrics()
         self._clock = SystemClock()
-        self._ids = Ids(random.SystemRandom())
+        self._ids = Ids(Entropy())
         self.book = TrunkBook()
         self.rooms = Rooms(self._ids, _room_settings(settings))
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
@@ -95,7 +95,9 @@ class Server:
         await self._webhooks.start()
         recent = await self.store.requested_since(self._clock.now() - REMEMBERED)
         self.exchange.parts.transfers.load(recent)
-        self.exchange.ghosts.raise_all(stored.dialogs, stored.transfers)
+        found = [await self.store.call(dialog.call_id) for dialog in stored.dialogs]
+        cut_off = [call for call in found if call is not None]
+        self.exchange.ghosts.raise_all(stored.dialogs, stored.transfers, cut_off)
         await self._listen()
         self._keeper.start()
         _log.info(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tests.test_server import settings
 
+from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.store import Store
-from hookflash.adapters.store_ops import PutDialog, PutTransfer
-from hookflash.calls.records import DialogRecord, TransferRecord
+from hookflash.adapters.store_ops import PutCall, PutDialog, PutTransfer
+from hookflash.calls.records import CallRecord, DialogRecord, TransferRecord
 from hookflash.carrier.network import Carrier
 from hookflash.server import Server
 
@@ -45,7 +46,9 @@ async def crashed(data_dir: Path, record: DialogRecord) -> None:
     """Leave a database as a killed server does."""
     store = Store(data_dir)
     store.start()
-    await store.write(PutDialog(record), PutTransfer(TRANSFER))
+    now = SystemClock().now()
+    call = CallRecord("SCL_1", "call@peer", "inbound", room="lobby", created_at=now)
+    await store.write(PutDialog(record), PutCall(call), PutTransfer(TRANSFER))
     await store.close()
 
 
@@ -61,6 +64,11 @@ def test_stored_calls_are_hung_up_and_transfers_interrupted(tmp_path: Path) -> N
                 stored = await server.store.transfer("STR_1")
                 assert stored is not None
                 assert stored.verdict == "interrupted"
+                call = await server.store.call("SCL_1")
+                assert call is not None
+                assert (call.end_reason, call.ended_by) == ("server restarted", "local")
+                page = server.metrics.page().decode()
+                assert 'transfers_failed_total{reason="STR_UNSPECIFIED"} 1.0' in page
                 assert server.store.load().dialogs == []
                 assert server.store.load().transfers == []
             finally:

@@ -24,7 +24,7 @@ from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOu
 from ..base.errors import StoreError
 from ..calls.records import CallRecord, DialogRecord, TransferRecord
 from .store_file import Sync, copy_database, open_database
-from .store_ops import DeleteDialog, PutDialog, PutTransfer, StoreOp
+from .store_ops import DeleteDialog, PutCall, PutDialog, PutTransfer, StoreOp
 from .store_records import call_from, dialog_from, transfer_from
 from .store_sql import Page, calls_page, statements, transfers_page
 
@@ -289,15 +289,21 @@ def _resolve(jobs: list[_Job]) -> None:
 
 
 def superseded(jobs: list[_Job]) -> list[_Job]:
-    """Those of `jobs` that are not made void by a later one of a single dialog or transfer."""
+    """`jobs` without the writes that a later one of the same dialog, call or transfer makes
+    void."""
     kept: list[_Job] = []
     later: set[tuple[str, str]] = set()
     for job in reversed(jobs):
-        key = _subject(job.ops[0]) if len(job.ops) == 1 else None
-        if key is None or key not in later:
+        ops = []
+        for op in reversed(job.ops):
+            key = _subject(op)
+            if key is None or key not in later:
+                ops.append(op)
+            if key is not None:
+                later.add(key)
+        if ops:
+            job.ops = tuple(reversed(ops))
             kept.append(job)
-        if key is not None:
-            later.add(key)
     kept.reverse()
     return kept
 
@@ -306,6 +312,8 @@ def _subject(op: StoreOp) -> tuple[str, str] | None:
     """What a write replaces as a whole."""
     if isinstance(op, PutTransfer):
         return "transfer", op.record.transfer_id
+    if isinstance(op, PutCall):
+        return "call", op.record.call_id
     if isinstance(op, PutDialog):
         return "dialog", op.record.call_id
     if isinstance(op, DeleteDialog):

@@ -115,7 +115,7 @@ class Exchange:
             fx.StopTone: self._stop_tone,
             fx.CloseMedia: self._close_media,
             fx.StoreTransfer: self._store_transfer,
-            fx.StoreDialog: lambda call, effect: parts.journal.dialog(effect.record),
+            fx.StoreDialog: lambda call, effect: parts.journal.dialog(effect.record, call.record),
             fx.ForgetDialog: lambda call, _: parts.journal.forget_dialog(call.call_id),
             fx.LegRinging: self._ringing,
             fx.LegAnswered: self._answered,

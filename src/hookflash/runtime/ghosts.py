@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -14,7 +14,7 @@ from ..calls.ghost import Ghost
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..calls.records import DialogRecord, TransferRecord
+    from ..calls.records import CallRecord, DialogRecord, TransferRecord
     from ..calls.switchboard import ForOwner
     from .exchange import Exchange
 
@@ -30,16 +30,21 @@ class Ghosts:
         self._transfers: dict[str, TransferRecord] = {}
 
     def raise_all(
-        self, dialogs: Iterable[DialogRecord], transfers: Iterable[TransferRecord]
+        self,
+        dialogs: Iterable[DialogRecord],
+        transfers: Iterable[TransferRecord],
+        calls: Iterable[CallRecord],
     ) -> None:
-        """At the start: interrupt the open transfers, hang up the calls."""
+        """At the start: interrupt the open transfers, end the calls' records, hang up."""
         parts, now = self._parts, self._parts.clock.now()
         for record in transfers:
             ended = replace(record, verdict="interrupted", ended_at=now)
             self._transfers[record.call_id] = ended
-            parts.journal.transfer(ended)
-            parts.transfers.changed(ended)
-            _log.warning("transfer_interrupted", transfer_id=ended.transfer_id)
+            self._tell(ended, "ended")
+        for call in calls:
+            over = replace(call, ended_at=now, ended_by="local", end_reason="server restarted")
+            parts.journal.call_ended(over)
+            parts.sink.call_ended(over, None, "")
         for dialog in dialogs:
             try:
                 ghost = Ghost(dialog)
@@ -73,5 +78,12 @@ class Ghosts:
             late_success=record.late_success or late,
         )
         self._transfers[call_id] = record
-        self._parts.journal.transfer(record)
-        self._parts.transfers.changed(record)
+        self._tell(record, "updated")
+
+    def _tell(self, record: TransferRecord, kind: Literal["updated", "ended"]) -> None:
+        """Keep it, count it, and tell the webhooks: a receiver saw this transfer start."""
+        parts = self._parts
+        parts.journal.transfer(record)
+        parts.journal.transfer_changed(record, kind)
+        parts.transfers.changed(record)
+        parts.sink.transfer_changed(record, kind, None)

@@ -28,6 +28,8 @@ class Journal:
         self.metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
         self._open: set[str] = set()
+        self._late: set[str] = set()
+        """Late successes that are counted; there are few of them in the life of a process."""
 
     async def stop(self) -> None:
         """Wait for what is being stored."""
@@ -35,9 +37,10 @@ class Journal:
 
     # --- calls ----------------------------------------------------------------------------------
 
-    def dialog(self, record: DialogRecord) -> None:
-        """A confirmed dialog, or its new target."""
-        self._store.write_soon(PutDialog(record))
+    def dialog(self, record: DialogRecord, call: CallRecord) -> None:
+        """A confirmed dialog, or its new target, and its call as it is: what a restart hangs up
+        and reports as ended."""
+        self._store.write_soon(PutDialog(record), PutCall(call))
 
     def forget_dialog(self, call_id: str) -> None:
         """Nothing to hang up after a crash."""
@@ -99,7 +102,8 @@ class Journal:
                 metrics.succeeded.inc()
             else:
                 metrics.failed.labels(REASONS[record.verdict]).inc()
-        if record.late_success:
+        if record.late_success and record.transfer_id not in self._late:
+            self._late.add(record.transfer_id)
             metrics.late.inc()
         metrics.active_transfers.set(len(self._open))
         _log.info(
