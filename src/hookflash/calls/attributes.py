@@ -60,6 +60,10 @@ class SipIdentity:
     hidden: bool = False
 
 
+# Looked up once: a protobuf enum looks for each name in its descriptor.
+_NO_HEADERS, _ALL_HEADERS = SIPHeaderOptions.SIP_NO_HEADERS, SIPHeaderOptions.SIP_ALL_HEADERS
+
+
 def sip_attributes(
     who: SipIdentity, status: CallStatus, own: Mapping[str, str] | None = None
 ) -> dict[str, str]:
@@ -82,7 +86,7 @@ def sip_attributes(
 
 def header_attributes(
     headers: Iterable[tuple[str, str]],
-    include: SIPHeaderOptions = SIPHeaderOptions.SIP_NO_HEADERS,
+    include: SIPHeaderOptions = _NO_HEADERS,
     mapping: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Attributes from the headers of an INVITE or of a response: those that `include` asks for
@@ -92,8 +96,8 @@ def header_attributes(
     for name, value in headers:
         first.setdefault(name.lower(), value)
     attributes: dict[str, str] = {}
-    if include != SIPHeaderOptions.SIP_NO_HEADERS:
-        everything = include == SIPHeaderOptions.SIP_ALL_HEADERS
+    if include != _NO_HEADERS:
+        everything = include == _ALL_HEADERS
         for name, value in first.items():
             if everything or name.startswith("x-"):
                 attributes[HEADER_PREFIX + name] = _text(value)

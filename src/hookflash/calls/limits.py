@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict, deque
 from collections.abc import Callable
+
+from ..base.hosts import ip_literal
 
 SHIELD_REFUSALS = 20
 """Refused dialog-creating requests from one source within `SHIELD_WINDOW` that shut it out."""
@@ -21,9 +22,8 @@ def is_loopback(ip: str) -> bool:
 
 
 def _parsed_loopback(ip: str) -> bool:
-    try:
-        address = ipaddress.ip_address(ip)
-    except ValueError:
+    address = ip_literal(ip)
+    if address is None:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return bool(mapped.is_loopback) if mapped is not None else address.is_loopback

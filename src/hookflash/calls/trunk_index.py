@@ -8,11 +8,12 @@ dictionary reads.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Generic, TypeVar
 
 from livekit.protocol.sip import SIPInboundTrunkInfo
 
+from ..base.hosts import ip_literal
 from .numbers import distinct, normalise
 
 Key = TypeVar("Key", bound=Hashable)
@@ -112,10 +113,7 @@ class InboundEntry:
 
 def parse_source(address: str) -> object | None:
     """The peer's address for `AddressRule`; an IPv4 address in IPv6 clothes counts as IPv4."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return None
+    parsed = ip_literal(address)
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         return parsed.ipv4_mapped
     return parsed

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from ..config import Settings
 
 
+GC_THRESHOLDS = (20_000, 20, 20)
+"""Objects made before the young, and collections before the older generations are searched: most
+of ours live for half a minute after their call, and looking at them early finds nothing."""
+
+
 class StartError(HookflashError):
     """A port is taken or a file cannot be opened."""
 
@@ -43,6 +48,7 @@ async def _serve(settings: Settings) -> None:
         raise StartError(f"cannot start: {error}") from None
     gc.collect()
     gc.freeze()  # what the start built stays: no use in looking through it again and again
+    gc.set_threshold(*GC_THRESHOLDS)
     gc.enable()
     await asked.wait()
     draining = loop.create_task(server.drain(0.0 if settings.dev else settings.drain))

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Kind = ParticipantInfo.Kind
 """LiveKit's own enum; a telephone is `Kind.SIP`."""
 State = ParticipantInfo.State
+# Looked up once: a protobuf enum looks for each name in its descriptor.
+_JOINING, _ACTIVE, _DISCONNECTED = State.JOINING, State.ACTIVE, State.DISCONNECTED
 
 DEPENDENT_KINDS = frozenset((Kind.AGENT, Kind.EGRESS))
 """They do not keep a room open, and are not counted as its participants (facts §6.2)."""
@@ -158,7 +160,7 @@ class Participant:
         self.dependent = (
             kind in DEPENDENT_KINDS or self.permission.agent or self.permission.recorder
         )
-        self.state: ParticipantInfo.State = State.JOINING
+        self.state: ParticipantInfo.State = _JOINING
         self.version = 0
         """Counts the changes that others may see, as LiveKit does."""
         self.is_publisher = False
@@ -172,12 +174,12 @@ class Participant:
     @property
     def active(self) -> bool:
         """True between `Rooms.activate` and leaving."""
-        return self.state == State.ACTIVE
+        return self.state == _ACTIVE
 
     @property
     def left(self) -> bool:
         """True once it is out of the room, whoever wanted that."""
-        return self.state == State.DISCONNECTED
+        return self.state == _DISCONNECTED
 
     def takes(self, track: Track) -> bool:
         """True if this participant is subscribed to that track of another one."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final, Literal
 
+from ..base.hosts import ip_literal
 from ..sip.flow import Address
 
 Symmetric = Literal["auto", "always", "never"]
@@ -90,7 +90,5 @@ class Latch:
 
 def _is_private(ip: str) -> bool:
     """True for every address that does not lead here over the Internet (RFC 6598 included)."""
-    try:
-        return not ipaddress.ip_address(ip).is_global
-    except ValueError:
-        return False
+    address = ip_literal(ip)
+    return address is not None and not address.is_global

@@ -30,7 +30,8 @@ class Call:
     plan: CallPlan
     flow: Flow | None
     """Where the INVITE came from or goes to; None while that is not known."""
-    record: CallRecord
+    started: CallRecord
+    """The call record as it was at the beginning; `record` is as it is now."""
     attributes: dict[str, str] = field(default_factory=dict)
     """Attributes at joining."""
     stream: MediaStream | None = None
@@ -43,6 +44,7 @@ class Call:
     left: bool = False
     reported: bool = False
     codec: str = ""
+    _changes: dict[str, object] = field(default_factory=dict)
     remote_headers: Sequence[tuple[str, str]] = ()
     """Of the peer's INVITE, or of its 200 to ours."""
 
@@ -63,7 +65,18 @@ class Call:
 
     def note(self, **changes: object) -> None:
         """Change the call record."""
-        self.record = replace(self.record, **changes)  # type: ignore[arg-type]
+        self._changes |= changes
+
+    @property
+    def record(self) -> CallRecord:
+        """The call record, put together now: it changes far more often than it is read."""
+        return replace(self.started, **self._changes)  # type: ignore[arg-type]
+
+    @property
+    def room_name(self) -> str:
+        """Its name, also before the caller is in it."""
+        room = self.room
+        return room.name if room is not None else self.started.room
 
     def stats(self) -> MediaStats:
         """Counters of the audio so far."""

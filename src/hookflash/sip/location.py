@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal
 
+from ..base.hosts import ip_literal
 from .flow import Transport
 
 if TYPE_CHECKING:
@@ -93,11 +93,7 @@ def numeric_host(uri: Uri) -> str | None:
     host = target_host(uri)
     if not host or not (host[0].isdigit() or ":" in host):
         return None
-    try:
-        ip_address(host)
-    except ValueError:
-        return None
-    return host
+    return host if ip_literal(host) is not None else None
 
 
 def target_host(uri: Uri) -> str:

@@ -5,9 +5,9 @@ RFC 3261 §18.2.1 and §18.2.2, RFC 3581 §4.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from ..base.hosts import ip_literal
 from .fields import Via
 from .flow import Flow
 
@@ -66,8 +66,4 @@ def alternative_flow(via: Via, flow: Flow) -> Flow:
 
 
 def _is_literal(host: str) -> bool:
-    try:
-        ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
+    return ip_literal(host.strip("[]")) is not None

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 from typing import TYPE_CHECKING
 
+from ..base.hosts import ip_literal
 from .flow import Address, Flow, Transport
 from .location import Target, numeric_host, uri_transport
 
@@ -131,9 +132,8 @@ def behind_nat(host: str, source: str) -> bool:
 
 def is_private(host: str) -> bool:
     """True for addresses that mean nothing outside of their own network (RFC 1918, 6598, 4193)."""
-    try:
-        address: IPv4Address | IPv6Address = ip_address(host)
-    except ValueError:
+    address = ip_literal(host)
+    if address is None:
         return False
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped

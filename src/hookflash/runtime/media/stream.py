@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ...audio.codecs import make_codec
 from ...audio.dtmf_tones import DigitDetector, digit_tone
 from ...audio.tones import LONE, ToneBook, ToneName, TonePlayer, cadence
+from ...base.hosts import ip_literal
 from ...base.ids import Ids
 from ...calls.records import MediaStats
 from ...rtp.dtmf import EventSender
@@ -405,8 +405,4 @@ class MediaStream:
 
 
 def _is_address(ip: str) -> bool:
-    try:
-        ipaddress.ip_address(ip)
-    except ValueError:
-        return False
-    return True
+    return ip_literal(ip) is not None
