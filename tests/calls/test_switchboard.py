@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+import pytest
+
 from hookflash.base.errors import SipError
 from hookflash.base.ids import Ids
 from hookflash.calls.effects import (
@@ -156,9 +158,10 @@ def test_a_request_for_no_leg_is_answered_and_an_ack_is_not() -> None:
     assert bench.receive(0.0, request("ACK", branch="z9hG4bKc")) == []
 
 
-def test_options_is_503_while_the_process_stops() -> None:
+@pytest.mark.parametrize("state", ["stopping", "full"])
+def test_options_is_503_while_the_process_stops_or_is_full(state: str) -> None:
     bench = Bench()
-    bench.board.stopping = True
+    setattr(bench.board, state, True)
     assert statuses(bench.receive(0.0, request("OPTIONS", to_tag=None))) == [503]
 
 

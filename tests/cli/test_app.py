@@ -34,6 +34,14 @@ def test_a_wrong_setting_exits_with_2() -> None:
     assert error.startswith("hookflash: port")
 
 
+def test_a_backup_finds_the_database_by_the_settings(tmp_path: Path) -> None:
+    settings = tmp_path / "hookflash.yaml"
+    settings.write_text(f"keys: {{k: {'s' * 32}}}\ndata_dir: {tmp_path / 'nowhere'}\n", "utf-8")
+    code, _, error = invoke("backup", str(tmp_path / "copy"), "--config", str(settings))
+    assert code == 1
+    assert "nowhere" in error
+
+
 def test_a_backup_of_nothing_fails_with_one_line(tmp_path: Path) -> None:
     code, _, error = invoke("backup", str(tmp_path / "copy"), "--data-dir", str(tmp_path))
     assert code == EXIT_FAILED

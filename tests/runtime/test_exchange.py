@@ -342,3 +342,16 @@ def test_an_invite_without_a_to_is_no_surprise_to_the_shield() -> None:
         assert not lab.server.exchange.drops(Request("INVITE", "sip:x@192.0.2.1"), flow)
 
     run(check)
+
+
+def test_a_full_process_says_so_to_those_who_ask_by_options() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        board = lab.server.exchange.parts.board
+        call = await (await lab.carrier.phone(CALLER)).call(NUMBER, proxy=lab.sip)
+        assert board.full
+        await call.hang_up()
+        await lab.events.wait_for("call ended")
+        assert not board.full
+
+    run(check, sip__answer="immediately", sip__max_calls=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.wire.kit.call import Call
 from tests.wire.kit.digest import Client, fields
@@ -11,7 +13,7 @@ from tests.wire.kit.server import Exchange
 
 pytestmark = pytest.mark.interop
 SIP = {"auth_algorithms": ["MD5", "SHA-256"]}
-AUTH = {"auth_username": "user", "auth_password": "pass"}
+AUTH: dict[str, Any] = {"auth_username": "user", "auth_password": "pass"}
 
 
 def challenged(exchange: Exchange, phone: Phone) -> tuple[Call, Message]:

@@ -116,7 +116,7 @@ def test_rtcp(exchange: Exchange, phone: Phone) -> None:
     call = Call(phone, exchange.line().number)
     call.connect(body=call.sdp(extra=[f"a=rtcp:{reports.getsockname()[1]}"]))
     call.sound.play(440)
-    seen = set()
+    seen: set[int] = set()
     with reports:
         while not seen & {200} or 202 not in seen:
             data, source = reports.recvfrom(2048)

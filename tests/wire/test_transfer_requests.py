@@ -12,13 +12,20 @@ from tests.wire.kit.server import Exchange, background, until
 pytestmark = pytest.mark.interop
 
 OK, GONE = "SIP/2.0 200 OK\r\n", "terminated;reason=noresource"
+RESERVED = [
+    *("Via", "To", "From", "Call-ID", "CSeq", "Contact", "Route", "Record-Route", "Max-Forwards"),
+    *("Content-Type", "Content-Foo", "Require", "Proxy-Require", "Authorization", "Refer-Sub"),
+    *("Proxy-Authorization", "Refer-To", "Target-Dialog", "Session-Expires", "Identity"),
+    *"vtfimclrxy",
+    "refer-TO",
+]
 FORM = "transfer_to must be a valid SIP(s) or TEL URI (sip:, sips: or tel:)"
 
 
 def test_order_of_checks(exchange: Exchange) -> None:
     """Order of checks and texts: facts §3.1."""
     path = "SIP/TransferSIPParticipant"
-    body = {}
+    body: dict[str, str] = {}
     for key, status, text in [
         ("room_name", 400, "Missing room name"),
         ("participant_identity", 400, "Missing participant identity"),
@@ -95,12 +102,7 @@ def test_target_sent(exchange: Exchange, phone: Phone, target: str, sent: str) -
     answer.result(5)
 
 
-@pytest.mark.parametrize(
-    "name",
-    "Via To From Call-ID CSeq Contact Route Record-Route Max-Forwards Content-Type Content-Foo "
-    "Require Proxy-Require Authorization Proxy-Authorization Refer-To Refer-Sub Target-Dialog "
-    "Session-Expires Identity v t f i m c l r x y refer-TO".split(),
-)
+@pytest.mark.parametrize("name", RESERVED)
 def test_reserved_headers(exchange: Exchange, phone: Phone, name: str) -> None:
     """Extra headers: reserved ones, compact forms included: in a request: refused."""
     line = exchange.line()

@@ -115,6 +115,7 @@ class Switchboard:
         self.endpoint = endpoint
         self._route = route
         self.stopping = False
+        self.full = False
         """503 to OPTIONS outside of dialogs: the process is full or stopping."""
         self._legs: dict[str, BoardLeg] = {}
         self._waiting: dict[str, tuple[BoardLeg, int]] = {}
@@ -328,7 +329,7 @@ class Switchboard:
             return self.drive(now, leg, leg.request_received(now, effect.key, request, effect.flow))
         if not effect.key:
             return []  # an ACK is never answered
-        answer = answer_stray(request, stopping=self.stopping)
+        answer = answer_stray(request, stopping=self.stopping or self.full)
         return self._sip(now, self.endpoint.respond(now, effect.key, answer))
 
     def _response(self, now: float, effect: ResponseReceived) -> list[BoardEffect]:

@@ -246,6 +246,7 @@ class Exchange:
             load.per_trunk[call.trunk_id] = left
         else:
             load.per_trunk.pop(call.trunk_id, None)
+        self.parts.board.full = self.parts.admission.overload("") == "process"
 
     # --- media ----------------------------------------------------------------------------------
 

@@ -238,7 +238,8 @@ class Call:
 
     def leave(self) -> None:
         """At the end of a test: a BYE that nobody waits for."""
-        if self.up and not self.phone.closed:
-            self.send("BYE")
         if self.own_sound:
             self.sound.close()
+        if self.up and not self.phone.closed:
+            self.up = False
+            self.send("BYE")

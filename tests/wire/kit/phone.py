@@ -111,13 +111,17 @@ class Phone:
         """The next request of the exchange with this method."""
         return self.wait(lambda m: not m.status and m.method == method, method, within)
 
+    def drop(self) -> None:
+        """The socket dies; the calls do not know."""
+        self.closed = True
+        self.socket.close()
+
     def close(self) -> None:
-        """Hang up what is still up and close the socket."""
+        """Hang up what is still up and close every socket."""
         for call in self.calls:
             with contextlib.suppress(OSError):
                 call.leave()
-        self.socket.close()
-        self.closed = True
+        self.drop()
 
 
 class TcpPhone(Phone):

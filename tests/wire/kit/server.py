@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,8 +164,7 @@ class Exchange:
     def close(self) -> None:
         """The end of a module: everything goes."""
         for phone in self.phones:
-            if phone.socket.fileno() >= 0:
-                phone.close()
+            phone.close()
         if self.process is not None and self.process.poll() is None:
             self.stop()
 
@@ -263,13 +262,13 @@ class Exchange:
         return f"+1555{next(self._numbers):07d}"
 
     def line(
-        self, *, pin: str = "", rule: Json | None = None, room: str = "", **trunk: Any
+        self, *, pin: str = "", rule: Mapping[str, Any] | None = None, room: str = "", **trunk: Any
     ) -> Line:
         """A new number with its own trunk, rule and room."""
         number = self.number()
         room = room or token("room-")
         trunk_id = self.trunk(**{"numbers": [number], **trunk})
-        return Line(number, room, trunk_id, self.rule([trunk_id], room, pin, **(rule or {})))
+        return Line(number, room, trunk_id, self.rule([trunk_id], room, pin, **dict(rule or {})))
 
     def call(self, line: Line, phone: Phone | None = None, **fields: Any) -> Call:
         """A call that is up."""
