@@ -24,7 +24,17 @@ from hookflash.calls.leg_settings import Credential
 from hookflash.calls.transfer_effects import TransferOrder
 from hookflash.testing.legs import LegDriver, sdp
 
+INBOUND = pytest.mark.parametrize("direction", ["inbound"], indirect=True)
+"""What only an inbound call can be in."""
 CHALLENGE = (("WWW-Authenticate", 'Digest realm="pbx", nonce="n1", qop="auth", algorithm=MD5'),)
+
+
+@pytest.fixture(params=["inbound", "outbound"], autouse=True)
+def direction(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every row holds for a caller and for somebody whom we called."""
+    way: str = request.param
+    monkeypatch.setattr(LegDriver, "direction", way)
+    return way
 
 
 def order(
@@ -75,14 +85,15 @@ def verdict(driver: LegDriver) -> str | None:
 # --- the REFER (transfer.md §3) ------------------------------------------------------------------
 
 
-def test_refer_is_in_the_dialog_and_has_its_headers() -> None:
+def test_refer_is_in_the_dialog_and_has_its_headers(direction: str) -> None:
     driver = LegDriver().established((("Record-Route", "<sip:198.51.100.9;lr>"),))
     transfer(driver, headers=(("X-B", "2"), ("X-A", "1")))
     (refer,) = driver.sent("REFER")
     request = refer.request
     assert request.header("Route") == "<sip:198.51.100.9;lr>"
     assert request.header("Refer-To") == "<tel:+15550100>"
-    assert request.header("Referred-By") == "<sip:100@192.0.2.10>"
+    user = "100" if direction == "inbound" else "+15550199"
+    assert request.header("Referred-By") == f"<sip:{user}@192.0.2.10>"
     assert request.header("Contact") == "<sip:192.0.2.10:5060;transport=udp>"
     assert request.header("Max-Forwards") == "70"
     assert request.header("Allow")
@@ -114,6 +125,7 @@ def test_refer_waits_for_the_store() -> None:
     assert driver.sent("REFER")
 
 
+@INBOUND
 def test_refer_waits_for_the_ack_of_our_200() -> None:
     driver = LegDriver()
     driver.invite()
@@ -124,6 +136,7 @@ def test_refer_waits_for_the_ack_of_our_200() -> None:
     assert driver.sent("REFER")
 
 
+@INBOUND
 def test_hangup_while_it_waits_sends_no_refer() -> None:
     driver = LegDriver()
     driver.invite()

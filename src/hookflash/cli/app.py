@@ -10,7 +10,9 @@ import typer
 
 from ..base.errors import ConfigError, HookflashError
 from ..version import hookflash_version
+from . import calls, rooms, rules, transfer, trunks
 from .flags import parse_flags
+from .options import EXIT_CONFIG, Session, fail, server_command
 
 app = typer.Typer(
     name="hookflash",
@@ -21,14 +23,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-EXIT_FAILED = 1
-EXIT_CONFIG = 2
-
-
-def fail(text: str, code: int = EXIT_FAILED) -> typer.Exit:
-    """One clear line on stderr, and the exit to raise."""
-    typer.echo(f"hookflash: {text}", err=True)
-    return typer.Exit(code)
+app.add_typer(trunks.app, name="trunk")
+app.add_typer(rules.app, name="rule")
+calls.add_to(app)
+transfer.add_to(app)
+rooms.add_to(app)
 
 
 @app.command(
@@ -82,24 +81,16 @@ def settings() -> None:
     print_settings()
 
 
-@app.command()
+@server_command(app, "transfers")
 def transfers(
+    session: Session,
     room: Annotated[str, typer.Option(help="Only those of this room.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    url: Annotated[str, typer.Option(envvar="LIVEKIT_URL", help="Of the server.")] = (
-        "http://127.0.0.1:7880"
-    ),
-    api_key: Annotated[str, typer.Option(envvar="LIVEKIT_API_KEY")] = "devkey",
-    api_secret: Annotated[str, typer.Option(envvar="LIVEKIT_API_SECRET")] = "secret",
 ) -> None:
-    """Show stored transfers with their stages and verdicts."""
+    """Show stored transfers with their stages and verdicts (Hookflash only)."""
     from .transfers import show
 
-    try:
-        show(url, api_key, api_secret, room=room, limit=limit, as_json=as_json)
-    except HookflashError as error:
-        raise fail(str(error)) from None
+    show(session, room=room, limit=limit)
 
 
 @app.command()

@@ -26,6 +26,7 @@ from ..calls.effects import (
 from ..calls.invitation import DialOrder
 from ..calls.leg import Leg
 from ..calls.leg_settings import LegSettings
+from ..calls.records import CallDirection
 from ..sdp.plan import LocalMedia
 from ..sip.fields import NameAddr
 from ..sip.flow import Flow
@@ -82,8 +83,11 @@ def sdp(
 class LegDriver:
     """A leg, a peer and a clock. `now` starts at 1000 s."""
 
+    direction: CallDirection = "inbound"
+    """Of drivers whose settings do not say it; tests run a whole module either way by it."""
+
     def __init__(self, settings: LegSettings | None = None, *, seed: int = 1) -> None:
-        self.settings = settings or LegSettings(contact=Uri.parse(CONTACT), session_expires=0)
+        self.settings = settings or self._defaults()
         self.ids = Ids(random.Random(seed))
         self.timers = Timers()
         self.leg = Leg(CALL_ID, self.settings, self.ids, self.timers)
@@ -106,8 +110,11 @@ class LegDriver:
     @classmethod
     def with_settings(cls, **changes: object) -> LegDriver:
         """A driver whose settings differ from the default in `changes`."""
-        base = LegSettings(contact=Uri.parse(CONTACT), session_expires=0)
-        return cls(replace(base, **changes))  # type: ignore[arg-type]
+        return cls(replace(cls._defaults(), **changes))  # type: ignore[arg-type]
+
+    @classmethod
+    def _defaults(cls) -> LegSettings:
+        return LegSettings(contact=Uri.parse(CONTACT), direction=cls.direction, session_expires=0)
 
     # --- what the owner does --------------------------------------------------------------------
 
