@@ -69,6 +69,8 @@ class Pins:
 
     def next_deadline(self) -> float | None:
         """The earliest silence that counts as an attempt."""
+        if not self._asking:
+            return None
         times = (c.pin.next_deadline() for c in self._asking.values() if c.pin is not None)
         return min((at for at in times if at is not None), default=None)
 

@@ -65,6 +65,8 @@ class MediaEngine:
         self._clock = MediaClock(loop, self.tick)
         self._ticks = 0
         self._stale = True
+        self._occupied: dict[str, Bridge] = {}
+        """Rooms of sound with somebody in them: an empty one lives on as long as its room."""
         self._narrow: NarrowMix | None = None
         self._wide: list[WideMix] = []
         self._filling: list[MediaStream] = []
@@ -138,6 +140,10 @@ class MediaEngine:
 
     def _bridge_changed(self, bridge: Bridge) -> None:
         self._stale = True
+        if bridge.streams:
+            self._occupied[bridge.name] = bridge
+        else:
+            self._occupied.pop(bridge.name, None)
         route(bridge.streams, self.now(), lone_tone=bridge.lone_tone)
 
     # --- what streams ask for -------------------------------------------------------------------
@@ -193,7 +199,7 @@ class MediaEngine:
     def _compile(self) -> None:
         """Decide which rooms the clock works for."""
         self._stale = False
-        rooms = [bridge.streams for bridge in self.bridges.values()]
+        rooms = [bridge.streams for bridge in self._occupied.values()]
         rooms += [[stream] for stream in self.streams if stream.bridge is None]
         busy = [room for room in rooms if any(s.output is Output.CLOCK for s in room)]
         narrow = [room for room in busy if is_narrow(room)]
