@@ -9,6 +9,12 @@ ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 _TOKEN = "0123456789abcdefghijklmnopqrstuvwxyz"
 
+# Two characters at a time: half the divisions of a large number.
+_PAIRS = {
+    alphabet: tuple(first + second for second in alphabet for first in alphabet)
+    for alphabet in (ALPHABET, _TOKEN)
+}
+
 
 class RandomSource(Protocol):
     """The part of `random.Random` that the cores use."""
@@ -41,10 +47,11 @@ class Ids:
         return self.random.getrandbits(bits)
 
     def _draw(self, alphabet: str, length: int) -> str:
-        size = len(alphabet)
+        pairs = _PAIRS[alphabet]
+        size = len(pairs)
         bits = self.random.getrandbits(length * 8)
-        out = []
-        for _ in range(length):
+        out = ""
+        for _ in range(0, length, 2):
             bits, index = divmod(bits, size)
-            out.append(alphabet[index])
-        return "".join(out)
+            out += pairs[index]
+        return out[:length]
