@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import aiohttp
@@ -15,6 +15,9 @@ from tests.support.lab import KEY, SECRET, Lab, run
 
 from hookflash.carrier.phone import Behaviour, Phone
 from hookflash.rooms.events import ParticipantLeft, RoomEvent
+from hookflash.sip.flow import Transport
+from hookflash.sip.location import Target
+from hookflash.sip.uri import Uri
 
 NUMBER, CALLEE, OTHER = "+15550000009", "+14150000001", "+14150000002"
 LOW, HIGH = 330.0, 550.0
@@ -356,3 +359,59 @@ def test_a_taken_identity() -> None:
         assert len(await lab.participants()) == 2
 
     run(check)
+
+
+def places_in_order(lab: Lab, *phones: Phone) -> None:
+    """The name service gives these telephones for every name; what it is asked through is real
+    in tests/adapters/test_dns.py."""
+
+    async def locate(uri: Uri, transports: Sequence[Transport]) -> list[Target]:
+        return [Target("udp", *phone.address) for phone in phones]
+
+    lab.server.exchange.parts.stack._resolver.locate = locate  # type: ignore[method-assign]
+
+
+def test_the_next_place_is_tried_after_a_503_and_after_silence() -> None:
+    async def check(lab: Lab) -> None:
+        full = await lab.carrier.phone("+1", behaviour=Behaviour(answer=503))
+        silent = await lab.carrier.phone("+2")
+        phone = await lab.carrier.phone(CALLEE)
+        silent.agent.message_received = lambda message, flow: None  # type: ignore[method-assign]
+        places_in_order(lab, full, silent, phone)
+        trunk = await trunk_to(lab, phone, address="carrier.example")
+        await dial(lab, trunk, wait_until_answered=True)
+        call = await phone.called()
+        assert call.dialog is not None
+        assert call.dialog.remote_cseq == 3
+        assert await status(lab, "active")
+
+    run(check)
+
+
+def test_a_redirect_is_followed_where_the_trunk_wants_it() -> None:
+    async def check(lab: Lab) -> None:
+        phone = await lab.carrier.phone(CALLEE)
+        await lab.carrier.phone(OTHER)
+        trunk = await trunk_to(lab, phone, metadata='{"hookflash.follow_redirects": true}')
+        error = await redirected(lab, trunk, phone)
+        assert error is None
+        trunk = await trunk_to(lab, phone)
+        error = await redirected(lab, trunk, phone)
+        assert error is not None
+        assert error.metadata["sip_status_code"] == "302"
+
+    run(check)
+
+
+async def redirected(lab: Lab, trunk: str, phone: Phone) -> api.TwirpError | None:
+    """Call a phone that names another one; the failure, if it is one."""
+    other = lab.carrier.phones[OTHER]
+    host, port = other.address
+    phone.behaviour = Behaviour(answer=302)
+    phone.agent.contact = lambda user, transport="udp": Uri.sip(OTHER, host, port)  # type: ignore[method-assign]
+    try:
+        await dial(lab, trunk, wait_until_answered=True)
+    except api.TwirpError as failure:
+        return failure
+    await other.called()
+    return None
