@@ -8,6 +8,7 @@ import pytest
 from tests.wire.kit.hooks import Hooks
 from tests.wire.kit.phone import Phone
 from tests.wire.kit.server import Exchange
+from tests.wire.kit.slow import Slow
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +39,17 @@ def phone(exchange: Exchange) -> Iterator[Phone]:
     made = exchange.phone()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def slow(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Slow | None]:
+    """The scenarios of kit/slow.py, begun before the first test if any of them is wanted."""
+    if not any(item.path.name == "test_slow.py" for item in request.session.items):
+        yield None
+        return
+    made = Exchange.configured(tmp_path_factory.mktemp("slow")).start()
+    yield Slow(made)
+    made.close()
+    assert not made.logged("Traceback"), made.log.read_text("utf-8")[-4000:]

@@ -267,3 +267,36 @@ def test_transfer_while_ringing(exchange: Exchange, phone: Phone) -> None:
     answer = exchange.transfer(line).result(5)
     assert (answer.status, answer.body["code"]) == (412, "failed_precondition")
     assert answer.text == "can't transfer non established call"
+
+
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_overlapping_offer(exchange: Exchange, phone: Phone, method: str) -> None:
+    """§2: the peer's INVITE or offer still unanswered by us: 500 with Retry-After 0-10."""
+    call = ringing(exchange, phone)
+    call.send(method, (), call.sdp(version=2))
+    answer = call.answer(method=method)
+    assert answer.status == 500
+    assert 0 <= int(answer.get("Retry-After")) <= 10
+    if method == "INVITE":
+        call.ack(branch=call.branches[call.cseq])
+    call.cseq = 1
+    call.to_tag = ""
+    call.cancel()
+    assert call.answer(method="INVITE", cseq=1).status == 487
+
+
+def test_update_in_an_early_dialog(exchange: Exchange, phone: Phone) -> None:
+    """UPDATE without SDP in an early dialog is answered."""
+    call = ringing(exchange, phone)
+    assert call.ask("UPDATE").status == 200
+
+
+def test_answers_come_from_the_leg_that_rings(exchange: Exchange, phone: Phone) -> None:
+    """180 and 200 have one tag (one dialog), which is the SCL id."""
+    line = exchange.line()
+    call = Call(phone, line.number)
+    call.invite()
+    early = call.answer(180)
+    Call(phone, line.number).invite()
+    assert call.accepted().tag("To") == early.tag("To")
+    call.ack()

@@ -239,28 +239,48 @@ def test_in_band_dtmf(exchange: Exchange, phone: Phone) -> None:
     plain.sound.hears(770, least=500)
 
 
-@pytest.mark.parametrize("suite", ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"])
+SUITES = {
+    "AES_CM_128_HMAC_SHA1_80": (30, Policy.SRTP_PROFILE_AES128_CM_SHA1_80),
+    "AES_CM_128_HMAC_SHA1_32": (30, Policy.SRTP_PROFILE_AES128_CM_SHA1_32),
+    "AEAD_AES_128_GCM": (28, Policy.SRTP_PROFILE_AEAD_AES_128_GCM),
+    "AEAD_AES_256_GCM": (44, Policy.SRTP_PROFILE_AEAD_AES_256_GCM),
+}
+
+
+@pytest.mark.parametrize("suite", SUITES)
 def test_srtp(exchange: Exchange, phone: Phone, suite: str) -> None:
     """Encryption: SDES both ways, each side with its own key, bridged to a plain phone."""
     line = exchange.line(media={"encryption": "SIP_MEDIA_ENCRYPT_ALLOW"})
-    key = bytes(range(30))
+    length, profile = SUITES[suite]
+    key = bytes(range(length))
     call = Call(phone, line.number)
     crypto = f"a=crypto:1 {suite} inline:{base64.b64encode(key).decode()}"
     answer = call.connect(body=call.sdp(extra=[crypto], profile="RTP/SAVP"))
     theirs = base64.b64decode(answer.sdp("a=crypto:").partition("inline:")[2].partition("|")[0])
-    kind = (
-        Policy.SRTP_PROFILE_AES128_CM_SHA1_80
-        if suite.endswith("80")
-        else Policy.SRTP_PROFILE_AES128_CM_SHA1_32
-    )
-    out = Session(Policy(key, Policy.SSRC_ANY_OUTBOUND, srtp_profile=kind))
-    into = Session(Policy(theirs, Policy.SSRC_ANY_INBOUND, srtp_profile=kind))
+    out = Session(Policy(key, Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
+    into = Session(Policy(theirs, Policy.SSRC_ANY_INBOUND, srtp_profile=profile))
     call.sound.wrap, call.sound.unwrap = out.protect, into.unprotect
     other = exchange.call(line, phone)
     call.sound.play(440)
     other.sound.play(620)
     other.sound.hears(440)
     call.sound.hears(620)
+
+
+def test_new_ssrc_and_sequence(exchange: Exchange, phone: Phone) -> None:
+    """Survives SSRC change and sequence restart, relayed and mixed; drops duplicates."""
+    line, one, other = two(exchange, phone)
+    one.sound.play(440)
+    other.sound.play(620)
+    other.sound.hears(440)
+    for step in range(2):
+        one.sound.ssrc += 1
+        one.sound.sequence, one.sound.timestamp = 60000 * step, 99 + step
+        other.sound.clear()
+        other.sound.hears(440)
+        third = exchange.call(line, phone)
+        third.sound.hears(440)
+        third.hang_up()
 
 
 def test_no_media(exchange: Exchange, phone: Phone) -> None:
