@@ -524,3 +524,15 @@ def test_after_the_call_an_outcome_may_still_be_overtaken_by_the_end_of_its_subs
     assert bench.record().late_success
     assert not bench.at(82).desk.watching
     assert bench.desk.next_deadline() is None
+
+
+def test_a_1xx_in_the_second_after_481_does_not_hide_the_481() -> None:
+    bench = TransferBench()
+    bench.request()
+    bench.answer(481)
+    bench.at(0.5).notify(180)
+    assert bench.at(1).verdict() == "call ended"
+    told = bench.answered()
+    assert told is not None
+    assert told.error is not None
+    assert told.error.meta["sip_status_code"] == "481"

@@ -463,6 +463,20 @@ def test_max_call_duration_is_suspended() -> None:
     assert driver.last(LegEnded).reason == "max call duration"
 
 
+@INBOUND
+def test_no_limit_strikes_a_second_time_while_the_bye_waits_for_the_ack() -> None:
+    driver = LegDriver.with_settings(max_call_duration=10.0)
+    driver.last_packet_at = 1e9
+    driver.invite()
+    driver.answer()
+    transfer(driver, ringing_timeout=2.0)
+    driver.advance(31)
+    assert driver.leg.state is Phase.LEAVING
+    assert driver.times(LegLeft) == [12.0]
+    driver.advance(2)
+    assert len(driver.sent("BYE")) == 1
+
+
 def test_hold_during_a_transfer_is_answered() -> None:
     driver = transferring()
     driver.receive("INVITE", body=sdp("sendonly", version=2))

@@ -174,7 +174,7 @@ class LegMachine:
 
     def _settle_transfers(self, now: float, transfers: Transferring, out: list[LegEffect]) -> None:
         out += self._resolve(now, transfers.settle(now))
-        if self._core.phase not in OVER:
+        if self._core.phase not in (*OVER, Phase.LEAVING):  # no clock starts again then
             self._activity.transfer(now, transfers.suspends)
 
     def _hang_up(self, now: float, bye: SendBye) -> list[LegEffect]:

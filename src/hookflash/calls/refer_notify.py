@@ -85,7 +85,8 @@ class NotifyReader:
         if transfer is None:
             return []
         changed = (transfer.sip_status, transfer.sip_reason) != (status, reason)
-        transfer.saw(status, reason)
+        if not referral.hopeless:  # else the answer to REFER is what decides it
+            transfer.saw(status, reason)
         if status < 200:
             stage = self._book.advance(now, referral, "trying" if status == 100 else "ringing")
             if stage:
