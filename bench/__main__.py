@@ -53,7 +53,10 @@ def main() -> None:
     rows: list[Row] = []
     for name in names:
         print(f"{name} …", flush=True)
-        found = FIGURES[name]()
+        try:
+            found = FIGURES[name]()
+        except RuntimeError as error:
+            found = Row(name, "", "", str(error), "no")
         found = found if isinstance(found, list) else [found]
         print_rows(found)
         rows += found

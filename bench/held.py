@@ -11,6 +11,7 @@ from .media import Phones
 from .report import Row, row
 
 SECONDS = 12.0
+ENOUGH = 0.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,19 @@ class Held:
     lost: float
     """Percent of the packets that phones should have heard."""
     resident_kb: int
+    load: float
+    """What the phones sent of what they were to send; on a busy machine they fall behind."""
+
+    @property
+    def note(self) -> str:
+        """For the table."""
+        behind = f", only {self.load:.0%} of the load" if self.load < ENOUGH else ""
+        return f" ({self.lost:.3f} % lost{behind})"
+
+    @property
+    def good(self) -> bool:
+        """Whether hardly anything was lost, and the load was what it should be."""
+        return self.lost <= 0.1 and self.load >= ENOUGH
 
 
 class Holder:
@@ -62,14 +76,12 @@ class Holder:
         self._phones.run(SECONDS)
         used, passed = self._exchange.cpu() - before, time.monotonic() - start
         lost, expected = self._phones.lost()
-        if expected < count * 40 * SECONDS:
-            silent = self._phones.got.count(0)
-            raise RuntimeError(f"{expected} packets for {count} phones, {silent} hear nothing")
         return Held(
             count,
             100 * used / passed / count,
             100 * lost / max(1, expected),
             self._exchange.resident_kb(),
+            expected / (count * 50 * SECONDS),
         )
 
 
@@ -91,14 +103,15 @@ def relayed() -> list[Row]:
             0.08,
             unit=" %",
             digits=3,
-            note=f" ({many.lost:.3f} % lost)",
-            also=many.lost <= 0.1,
+            note=many.note,
+            also=many.good,
         ),
         row("resident memory per held call", memory, 150, 60, unit=" kB", digits=0),
         row("media CPU per held call at 400 / at 100", many.percent / few.percent, 1.2),
         row(
             "calls that one core would hold",
             100 / many.percent,
+            100 / 0.15,
             1000,
             more=True,
             digits=0,
@@ -119,6 +132,6 @@ def mixed() -> Row:
         0.15,
         unit=" %",
         digits=3,
-        note=f" ({held.lost:.3f} % lost)",
-        also=held.lost <= 0.1,
+        note=held.note,
+        also=held.good,
     )

@@ -52,7 +52,7 @@ def row(
         ok = "aim" if aim is not None and holds(aim) else "yes"
     return Row(
         figure,
-        f"{sign} {least:g}{unit}",
+        f"{sign} {least:.4g}{unit}",
         f"{aim:g}{unit}" if aim is not None else "",
         f"{value:.{digits}f}{unit}{note}",
         ok,

@@ -30,8 +30,8 @@ class Call:
     plan: CallPlan
     flow: Flow | None
     """Where the INVITE came from or goes to; None while that is not known."""
-    started: CallRecord
-    """The call record as it was at the beginning; `record` is as it is now."""
+    base: CallRecord
+    """The call record without its last changes; `record` has them."""
     attributes: dict[str, str] = field(default_factory=dict)
     """Attributes at joining."""
     stream: MediaStream | None = None
@@ -69,14 +69,17 @@ class Call:
 
     @property
     def record(self) -> CallRecord:
-        """The call record, put together now: it changes far more often than it is read."""
-        return replace(self.started, **self._changes)  # type: ignore[arg-type]
+        """The call record, put together when read: it changes far more often."""
+        if self._changes:
+            self.base = replace(self.base, **self._changes)  # type: ignore[arg-type]
+            self._changes.clear()
+        return self.base
 
     @property
     def room_name(self) -> str:
         """Its name, also before the caller is in it."""
         room = self.room
-        return room.name if room is not None else self.started.room
+        return room.name if room is not None else self.base.room
 
     def stats(self) -> MediaStats:
         """Counters of the audio so far."""
