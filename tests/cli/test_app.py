@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hookflash.cli.app import EXIT_CONFIG, EXIT_FAILED, app
+from hookflash.cli.app import app
+from hookflash.cli.options import EXIT_CONFIG, EXIT_FAILED
 from hookflash.version import hookflash_version
 
 

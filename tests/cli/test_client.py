@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from livekit.protocol.room import ListRoomsRequest, ListRoomsResponse
 
-from hookflash.cli.client import Client, ClientError
+from hookflash.cli.client import Client, ClientError, RefusedError
 
 KEY, SECRET = "key", "secret-of-more-than-thirty-two-characters"
 
@@ -28,6 +29,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        known = self.path.endswith("/ListRooms")
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200 if known else 404)
+        self.end_headers()
+        self.wfile.write(b"\xff\xff" if known else b"404 page not found\n")
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -80,3 +88,14 @@ def test_no_server_says_so() -> None:
 def test_the_short_secret_of_dev_is_used_without_a_warning(server: HTTPServer) -> None:
     client = Client(f"http://127.0.0.1:{server.server_port}", "devkey", "secret")
     assert client.get("/ok") == {"a": 1}
+
+
+def test_an_answer_that_is_no_message_is_no_answer(server: HTTPServer) -> None:
+    with pytest.raises(ClientError, match="no answer"):
+        client(server).call("RoomService/ListRooms", ListRoomsRequest(), ListRoomsResponse)
+
+
+def test_a_method_that_is_not_there(server: HTTPServer) -> None:
+    with pytest.raises(RefusedError, match="is this the address of the API") as caught:
+        client(server).call("Nothing/Here", ListRoomsRequest(), ListRoomsResponse)
+    assert (caught.value.status, caught.value.code) == (404, "")

@@ -23,12 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.add_typer(trunks.app, name="trunk")
-app.add_typer(rules.app, name="rule")
-calls.add_to(app)
-transfer.add_to(app)
-rooms.add_to(app)
-
 
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
@@ -81,6 +75,10 @@ def settings() -> None:
     print_settings()
 
 
+calls.add_to(app)
+transfer.add_to(app)
+
+
 @server_command(app, "transfers")
 def transfers(
     session: Session,
@@ -91,6 +89,11 @@ def transfers(
     from .transfers import show
 
     show(session, room=room, limit=limit)
+
+
+rooms.add_to(app)
+app.add_typer(trunks.app, name="trunk")
+app.add_typer(rules.app, name="rule")
 
 
 @app.command()

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+if TYPE_CHECKING:
+    from .options import Session
 
-from .client import Client
+_COLUMNS = ("when", "transfer", "room", "identity", "target", "stages", "verdict", "notes")
 
 
-def show(url: str, api_key: str, api_secret: str, *, room: str, limit: int, as_json: bool) -> None:
+def show(session: Session, *, room: str, limit: int) -> None:
     """Print the stored transfers, newest first; raises ClientError."""
     query: dict[str, str | int] = {"limit": limit}
     if room:
         query["room"] = room
-    answer = Client(url, api_key, api_secret).get("/hookflash/transfers", grant_room=room, **query)
+    answer = session.client.get("/hookflash/transfers", grant_room=room, **query)
     transfers: list[dict[str, Any]] = answer["transfers"]
-    if as_json:
-        print(json.dumps(transfers, indent=2))  # noqa: T201
-        return
-    table = Table("when", "transfer", "room", "identity", "target", "stages", "verdict", "notes")
-    for record in transfers:
-        table.add_row(*_row(record))
-    Console().print(table)
+    rows = [_row(record) for record in transfers]
+    session.show(transfers, _COLUMNS, rows, "no transfers are stored")
 
 
 def _row(record: dict[str, Any]) -> list[str]:

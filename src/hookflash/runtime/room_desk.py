@@ -82,6 +82,7 @@ class RoomDesk:
         assert former is not None
         now, stream = self._parts.clock.now(), call.stream
         newcomer, events = move(self._parts.rooms, now, former, destination)
+        bridged = stream is not None and stream.bridge is not None
         if stream is not None:
             self.unbridge(call, stream)
         del self._calls[former.sid]
@@ -89,7 +90,7 @@ class RoomDesk:
         call.note(room=newcomer.room.name)
         self.joined(call)
         _log.info("call_moved", call_id=call.call_id, room=call.record.room, left=former.room.name)
-        if call.answered:
+        if bridged:
             self.bridge(call)
         self.tell(events)
 

@@ -1,0 +1,87 @@
+"""What the commands print: tables for people, JSON for programs, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.console import Console
+from rich.table import Table
+
+WIDE = 250
+"""Columns where nobody looks: nothing is folded in a file or a pipe."""
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def as_dict(message: Message) -> dict[str, Any]:
+    """A message as the API shows it: names in snake_case, what is empty left out."""
+    found: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return found
+
+
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Without lines; long texts are folded, never cut."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], none: str) -> None:
+    """The rows, or `none` where there are none."""
+    if not rows:
+        say(none)
+        return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(WIDE, console.width))
+    console.print(make_table(columns, rows))
+
+
+def say(text: str) -> None:
+    """One line on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+class Progress:
+    """A line on stderr that changes; where stderr is no terminal, a line for each change."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._status = self._console.status("") if self._console.is_terminal else None
+        self._last = ""
+
+    def __enter__(self) -> Self:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def say(self, text: str) -> None:
+        """What is going on now."""
+        if text == self._last:
+            return
+        self._last = text
+        if self._status is not None:
+            self._status.update(text)
+        else:
+            self._console.print(text, soft_wrap=True, highlight=False, markup=False)

@@ -1,0 +1,71 @@
+"""The calls that are up, found by RoomService alone: any LiveKit knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from livekit.protocol import room as rooms
+from livekit.protocol.models import ParticipantInfo, Room
+
+from .client import ClientError
+
+if TYPE_CHECKING:
+    from .client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A telephone in a room."""
+
+    room: str
+    info: ParticipantInfo
+
+    def attribute(self, name: str) -> str:
+        """`sip.<name>`, "" where it is not set."""
+        return self.info.attributes.get(f"sip.{name}", "")
+
+
+def list_rooms(client: Client) -> list[Room]:
+    """Every room, by name."""
+    answer = client.call("RoomService/ListRooms", rooms.ListRoomsRequest(), rooms.ListRoomsResponse)
+    return sorted(answer.rooms, key=lambda found: found.name)
+
+
+def list_phones(client: Client, room: str = "") -> list[Phone]:
+    """The calls of one room or of all, the oldest of each room first."""
+    names = [room] if room else [found.name for found in list_rooms(client)]
+    return [Phone(name, info) for name in names for info in _phones_of(client, name)]
+
+
+def _phones_of(client: Client, room: str) -> list[ParticipantInfo]:
+    answer = client.call(
+        "RoomService/ListParticipants",
+        rooms.ListParticipantsRequest(room=room),
+        rooms.ListParticipantsResponse,
+        room=room,
+    )
+    found = [info for info in answer.participants if info.kind == ParticipantInfo.Kind.SIP]
+    return sorted(found, key=lambda info: (info.joined_at_ms, info.joined_at, info.identity))
+
+
+def the_phone(client: Client, room: str, identity: str) -> tuple[str, str]:
+    """Room and identity; those that are "" are found where one call fits only.
+
+    Raises:
+        ClientError: no call fits, or several do.
+    """
+    if room and identity:
+        return room, identity
+    found = list_phones(client, room)
+    where = f" in the room {room}" if room else ""
+    if not found:
+        raise ClientError(f"no call is up{where}; `hookflash calls` shows them all")
+    if len(found) > 1:
+        listed = ", ".join(f"{phone.room} {phone.info.identity}" for phone in found[:5])
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        raise ClientError(
+            f"{len(found)} calls are up{where}; name room and identity of one of them: "
+            f"{listed}{more}"
+        )
+    return found[0].room, found[0].info.identity

@@ -1,0 +1,134 @@
+"""`hookflash rule add|ls|rm`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import Session, pairs, server_command
+
+if TYPE_CHECKING:
+    from livekit.protocol.sip import SIPDispatchRule, SIPDispatchRuleInfo
+
+app = typer.Typer(no_args_is_help=True, help="Dispatch rules: which caller goes to which room.")
+
+
+@server_command(app, "add")
+def add(
+    session: Session,
+    room: Annotated[str, typer.Option(help="All callers go to this room.")] = "",
+    prefix: Annotated[str, typer.Option(help="Each caller gets a room PREFIX_<caller>_….")] = "",
+    callee: Annotated[str, typer.Option(help="A room PREFIX_<called number>.")] = "",
+    pin: Annotated[str, typer.Option(help="Digits that a caller must key in.")] = "",
+    randomize: Annotated[bool, typer.Option(help="With --callee: a room for each call.")] = False,
+    trunk: Annotated[list[str], typer.Option(help="Of these trunks only; repeatable.")] = [],  # noqa: B006
+    number: Annotated[list[str], typer.Option(help="For these called numbers only.")] = [],  # noqa: B006
+    caller: Annotated[list[str], typer.Option(help="For these callers only.")] = [],  # noqa: B006
+    name: Annotated[str, typer.Option(help="For people.")] = "",
+    metadata: Annotated[str, typer.Option(help="Of the participants.")] = "",
+    attribute: Annotated[
+        list[str], typer.Option(metavar="NAME=VALUE", help="Of the participants; repeatable.")
+    ] = [],  # noqa: B006
+    agent: Annotated[list[str], typer.Option(help="Agent for a new room; repeatable.")] = [],  # noqa: B006
+    preset: Annotated[str, typer.Option(help="room_preset of a new room.")] = "",
+    hide_number: Annotated[bool, typer.Option(help="Hide the caller's number.")] = False,
+) -> None:
+    """Make a rule: one of --room, --prefix and --callee."""
+    from livekit.protocol import sip
+    from livekit.protocol.agent_dispatch import RoomAgentDispatch
+    from livekit.protocol.room import RoomConfiguration
+
+    if [bool(way) for way in (room, prefix, callee)].count(True) != 1:
+        raise typer.BadParameter("give one of --room, --prefix and --callee")
+    if room:
+        direct = sip.SIPDispatchRuleDirect(room_name=room, pin=pin)
+        rule = sip.SIPDispatchRule(dispatch_rule_direct=direct)
+    elif prefix:
+        individual = sip.SIPDispatchRuleIndividual(room_prefix=prefix, pin=pin)
+        rule = sip.SIPDispatchRule(dispatch_rule_individual=individual)
+    else:
+        by_callee = sip.SIPDispatchRuleCallee(room_prefix=callee, pin=pin, randomize=randomize)
+        rule = sip.SIPDispatchRule(dispatch_rule_callee=by_callee)
+    agents = [RoomAgentDispatch(agent_name=wanted) for wanted in agent]
+    info = sip.SIPDispatchRuleInfo(
+        rule=rule,
+        trunk_ids=trunk,
+        numbers=number,
+        inbound_numbers=caller,
+        name=name,
+        metadata=metadata,
+        attributes=pairs(attribute, "--attribute"),
+        room_preset=preset,
+        room_config=RoomConfiguration(agents=agents) if agents else None,
+        hide_phone_number=hide_number,
+    )
+    request = sip.CreateSIPDispatchRuleRequest(dispatch_rule=info)
+    made = session.client.call("SIP/CreateSIPDispatchRule", request, sip.SIPDispatchRuleInfo)
+    _report(session, "made", made)
+
+
+@server_command(app, "ls")
+def list_rules(
+    session: Session,
+    trunk: Annotated[list[str], typer.Option(help="Only those of these trunks.")] = [],  # noqa: B006
+) -> None:
+    """Show the dispatch rules."""
+    from livekit.protocol import sip
+
+    from .output import as_dict
+
+    request = sip.ListSIPDispatchRuleRequest(trunk_ids=trunk)
+    found = session.client.call(
+        "SIP/ListSIPDispatchRule", request, sip.ListSIPDispatchRuleResponse
+    ).items
+    rows = [
+        [
+            info.sip_dispatch_rule_id,
+            info.name,
+            *_place(info.rule),
+            ", ".join(info.trunk_ids) or "any",
+            ", ".join(info.numbers) or "any",
+            ", ".join(info.inbound_numbers) or "any",
+        ]
+        for info in found
+    ]
+    columns = ("rule", "name", "room", "pin", "trunks", "called", "callers")
+    session.show([as_dict(info) for info in found], columns, rows, "no dispatch rules")
+
+
+@server_command(app, "rm")
+def remove(
+    session: Session,
+    rules: Annotated[list[str], typer.Argument(metavar="RULE...", help="SDR_… ids.")],
+) -> None:
+    """Delete dispatch rules."""
+    from livekit.protocol import sip
+
+    for ident in rules:
+        request = sip.DeleteSIPDispatchRuleRequest(sip_dispatch_rule_id=ident)
+        session.client.call("SIP/DeleteSIPDispatchRule", request, sip.SIPDispatchRuleInfo)
+    session.report(rules, f"deleted {', '.join(rules)}")
+
+
+def _place(rule: SIPDispatchRule) -> tuple[str, str]:
+    """The room in words, and whether there is a PIN; the PIN itself is not shown."""
+    kind = rule.WhichOneof("rule")
+    if kind == "dispatch_rule_direct":
+        return rule.dispatch_rule_direct.room_name, _yes(rule.dispatch_rule_direct.pin)
+    if kind == "dispatch_rule_individual":
+        one = rule.dispatch_rule_individual
+        return f"{one.room_prefix}_<caller>_…", _yes(one.pin)
+    callee = rule.dispatch_rule_callee
+    more = "_…" if callee.randomize else ""
+    return f"{callee.room_prefix}_<called>{more}", _yes(callee.pin)
+
+
+def _yes(pin: str) -> str:
+    return "yes" if pin else "no"
+
+
+def _report(session: Session, what: str, info: SIPDispatchRuleInfo) -> None:
+    from .output import as_dict
+
+    session.report(as_dict(info), f"{what} {info.sip_dispatch_rule_id}")

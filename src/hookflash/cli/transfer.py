@@ -1,0 +1,178 @@
+"""`hookflash transfer`: hand a caller over to another number, and say what came of it."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from .options import Dialtone, Headers, Session, Timeout, fail, pairs, server_command
+from .outcome import EPILOG
+
+if TYPE_CHECKING:
+    from livekit.protocol.sip import (
+        TransferSIPParticipantRequest,
+        TransferSIPParticipantResponse,
+    )
+
+    from .client import Client
+
+RINGING: Final = 30.0
+SPARE: Final = 15.0
+"""Seconds over the ringing time that the answer may take."""
+POLL: Final = 0.3
+"""Seconds between two looks at the stages."""
+_NUMBER = re.compile(r"\+?[(]?[0-9*#][0-9*#().\- ]*")
+
+
+def target_of(text: str) -> str:
+    """A number becomes tel:, user@host sip:; what has a scheme stays as it is."""
+    if _NUMBER.fullmatch(text):
+        return "tel:" + re.sub(r"[().\- ]", "", text)
+    if "@" in text and not re.match(r"(?i)<?(sips?|tel):", text):
+        return "sip:" + text
+    return text
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    server_command(app, "transfer", epilog=EPILOG)(transfer)
+
+
+def transfer(
+    session: Session,
+    place: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[ROOM [IDENTITY]] TARGET",
+            help="TARGET is a number or a tel: or sip: address. Where one call only is up, it is "
+            "found without ROOM and IDENTITY.",
+        ),
+    ],
+    dialtone: Dialtone = False,
+    timeout: Timeout = RINGING,
+    header: Headers = [],  # noqa: B006  # typer reads it, nobody writes to it
+) -> None:
+    """Transfer a caller, and wait until it is known what came of it."""
+    from livekit.protocol.sip import TransferSIPParticipantRequest
+
+    from .durations import duration
+    from .phones import the_phone
+
+    if len(place) > 3:
+        raise typer.BadParameter("at most ROOM, IDENTITY and TARGET")
+    room, identity, target = [*place[:-1], "", ""][:2] + place[-1:]
+    client = session.client
+    room, identity = the_phone(client, room, identity)
+    request = TransferSIPParticipantRequest(
+        room_name=room,
+        participant_identity=identity,
+        transfer_to=target_of(target),
+        play_dialtone=dialtone,
+        headers=pairs(header, "--header"),
+        ringing_timeout=duration(timeout),
+    )
+    _Attempt(session, client, request, timeout).run()
+
+
+class _Attempt:
+    """One transfer: the request in a thread of its own, its stages meanwhile."""
+
+    def __init__(
+        self,
+        session: Session,
+        client: Client,
+        request: TransferSIPParticipantRequest,
+        timeout: float,
+    ) -> None:
+        self._session = session
+        self._client = client
+        self._request = request
+        self._timeout = timeout
+        self._done = threading.Event()
+        self._answer: TransferSIPParticipantResponse | None = None
+        self._error: Exception | None = None
+        self._record: dict[str, Any] | None = None
+
+    def run(self) -> None:
+        """Print the outcome; raises typer.Exit unless it is success."""
+        from .output import Progress
+
+        request = self._request
+        former = self._records()
+        known = None if former is None else {r["transfer_id"] for r in former if r["verdict"]}
+        what = f"{request.participant_identity} to {request.transfer_to}"
+        started = time.monotonic()
+        threading.Thread(target=self._ask, daemon=True).start()
+        with Progress() as progress:
+            progress.say(f"transferring {what}")
+            while not self._done.wait(POLL):
+                self._look(known)
+                stage = self._record["stages"][-1]["stage"] if self._record else ""
+                if stage:
+                    progress.say(f"transferring {what}: {stage}")
+        self._look(known)
+        self._report(what, time.monotonic() - started)
+
+    def _ask(self) -> None:
+        from livekit.protocol.sip import TransferSIPParticipantResponse
+
+        try:
+            self._answer = self._client.call(
+                "SIP/TransferSIPParticipant",
+                self._request,
+                TransferSIPParticipantResponse,
+                room=self._request.room_name,
+                timeout=self._timeout + SPARE,
+            )
+        except Exception as error:  # noqa: BLE001  # raised again where it is waited for
+            self._error = error
+        finally:
+            self._done.set()
+
+    def _records(self) -> list[dict[str, Any]] | None:
+        """Transfers of this caller, newest first; None where the server keeps none (LiveKit)."""
+        from .client import ClientError
+
+        room = self._request.room_name
+        try:
+            found = self._client.get("/hookflash/transfers", grant_room=room, room=room, limit=20)
+            identity = self._request.participant_identity
+            return [record for record in found["transfers"] if record["identity"] == identity]
+        except (ClientError, KeyError, TypeError):
+            return None
+
+    def _look(self, known: set[str] | None) -> None:
+        """Find the record of this transfer, or as it is now."""
+        if known is None:
+            return
+        fresh = [r for r in self._records() or [] if r["transfer_id"] not in known]
+        self._record = fresh[0] if fresh else self._record
+
+    def _report(self, what: str, seconds: float) -> None:
+        from .client import RefusedError
+        from .outcome import as_dict, exit_code, in_words
+
+        error = self._error
+        if error is not None and not isinstance(error, RefusedError):
+            raise error
+        found: dict[str, Any] = {
+            "room": self._request.room_name,
+            "identity": self._request.participant_identity,
+            "target": self._request.transfer_to,
+            "transferred": error is None,
+            "seconds": round(seconds, 3),
+            "error": None if error is None else as_dict(error),
+            "record": self._record,
+        }
+        if self._session.as_json:
+            from .output import print_json
+
+            print_json(found)
+        if error is not None:
+            raise fail(f"not transferred: {in_words(error)}", exit_code(error))
+        if not self._session.as_json:
+            self._session.report(found, f"transferred {what} in {seconds:.1f} s")

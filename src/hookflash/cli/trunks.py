@@ -1,0 +1,353 @@
+"""`hookflash trunk inbound|outbound add|ls|rm|edit`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Headers, Session, pairs, server_command
+
+if TYPE_CHECKING:
+    from livekit.protocol.sip import SIPInboundTrunkInfo, SIPOutboundTrunkInfo
+
+app = typer.Typer(no_args_is_help=True, help="Trunks: where calls come from and go to.")
+inbound = typer.Typer(no_args_is_help=True, help="Trunks that calls come in by.")
+outbound = typer.Typer(no_args_is_help=True, help="Trunks that calls go out by.")
+app.add_typer(inbound, name="inbound")
+app.add_typer(outbound, name="outbound")
+
+
+class Include(StrEnum):
+    """Which headers become attributes; the values of SIPHeaderOptions."""
+
+    NO = "none"
+    X = "x"
+    ALL = "all"
+
+
+class Encryption(StrEnum):
+    """SRTP; the values of SIPMediaEncryption."""
+
+    DISABLE = "disable"
+    ALLOW = "allow"
+    REQUIRE = "require"
+
+
+class Transport(StrEnum):
+    """SIPTransport."""
+
+    AUTO = "auto"
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+
+
+Id = Annotated[str, typer.Argument(metavar="TRUNK", help="ST_… id.")]
+Ids = Annotated[list[str], typer.Argument(metavar="TRUNK...", help="ST_… ids.")]
+Name = Annotated[str, typer.Option(help="For people.")]
+Numbers = Annotated[list[str], typer.Option("--number", help="A number of ours; repeatable.")]
+Addresses = Annotated[
+    list[str], typer.Option("--allow-address", help="IP or network that may call; repeatable.")
+]
+Callers = Annotated[
+    list[str], typer.Option("--allow-caller", help="Number that may call; repeatable.")
+]
+User = Annotated[str, typer.Option(help="User name for digest authentication.")]
+Password = Annotated[
+    str, typer.Option(envvar="HOOKFLASH_TRUNK_PASSWORD", help="Better given by the variable.")
+]
+ToAttributes = Annotated[
+    list[str],
+    typer.Option("--header-attribute", metavar="HEADER=ATTRIBUTE", help="Repeatable."),
+]
+FromAttributes = Annotated[
+    list[str],
+    typer.Option("--attribute-header", metavar="ATTRIBUTE=HEADER", help="Repeatable."),
+]
+IncludeHeaders = Annotated[Include, typer.Option(help="Headers that become sip.h.… attributes.")]
+Encrypt = Annotated[Encryption, typer.Option("--encryption", help="SRTP.")]
+Seconds = Annotated[float, typer.Option(min=0.0, help="Seconds; 0: the server's default.")]
+Metadata = Annotated[str, typer.Option(help="Kept with the trunk.")]
+Address = Annotated[str, typer.Option(help="Host or host:port of the provider.")]
+FromHost = Annotated[str, typer.Option(help="Host of our From header.")]
+
+
+def _headers(header: list[str], to: list[str], back: list[str], include: Include) -> dict[str, Any]:
+    return {
+        "headers": pairs(header, "--header"),
+        "headers_to_attributes": pairs(to, "--header-attribute"),
+        "attributes_to_headers": pairs(back, "--attribute-header"),
+        "include_headers": f"SIP_{include.name}_HEADERS",
+    }
+
+
+def _report(session: Session, what: str, info: SIPInboundTrunkInfo | SIPOutboundTrunkInfo) -> None:
+    from .output import as_dict
+
+    session.report(as_dict(info), f"{what} {info.sip_trunk_id}")
+
+
+# --- inbound ------------------------------------------------------------------------------------
+
+
+@server_command(inbound, "add")
+def add_inbound(
+    session: Session,
+    number: Numbers = [],  # noqa: B006  # typer reads it, nobody writes to it
+    name: Name = "",
+    allow_address: Addresses = [],  # noqa: B006
+    allow_caller: Callers = [],  # noqa: B006
+    user: User = "",
+    password: Password = "",
+    realm: Annotated[str, typer.Option(help="Realm of the challenge.")] = "",
+    header: Headers = [],  # noqa: B006
+    header_attribute: ToAttributes = [],  # noqa: B006
+    attribute_header: FromAttributes = [],  # noqa: B006
+    include_headers: IncludeHeaders = Include.NO,
+    encryption: Encrypt = Encryption.DISABLE,
+    ringing_timeout: Seconds = 0.0,
+    max_call_duration: Seconds = 0.0,
+    metadata: Metadata = "",
+) -> None:
+    """Make a trunk that calls come in by."""
+    from livekit.protocol import sip
+
+    from .durations import duration
+
+    trunk = sip.SIPInboundTrunkInfo(
+        name=name,
+        numbers=number,
+        allowed_addresses=allow_address,
+        allowed_numbers=allow_caller,
+        auth_username=user,
+        auth_password=password,
+        auth_realm=realm,
+        media_encryption=f"SIP_MEDIA_ENCRYPT_{encryption.name}",
+        ringing_timeout=duration(ringing_timeout),
+        max_call_duration=duration(max_call_duration),
+        metadata=metadata,
+        **_headers(header, header_attribute, attribute_header, include_headers),
+    )
+    request = sip.CreateSIPInboundTrunkRequest(trunk=trunk)
+    made = session.client.call("SIP/CreateSIPInboundTrunk", request, sip.SIPInboundTrunkInfo)
+    _report(session, "made", made)
+
+
+@server_command(inbound, "ls")
+def list_inbound(session: Session, number: Numbers = []) -> None:  # noqa: B006
+    """Show the trunks that calls come in by."""
+    from livekit.protocol import sip
+
+    from .output import as_dict
+
+    request = sip.ListSIPInboundTrunkRequest(numbers=number)
+    found = session.client.call(
+        "SIP/ListSIPInboundTrunk", request, sip.ListSIPInboundTrunkResponse
+    ).items
+    rows = [
+        [
+            trunk.sip_trunk_id,
+            trunk.name,
+            ", ".join(trunk.numbers) or "any",
+            ", ".join(trunk.allowed_addresses) or "any",
+            ", ".join(trunk.allowed_numbers) or "any",
+            trunk.auth_username,
+        ]
+        for trunk in found
+    ]
+    columns = ("trunk", "name", "numbers", "from addresses", "from callers", "user")
+    session.show([as_dict(trunk) for trunk in found], columns, rows, "no inbound trunks")
+
+
+@server_command(inbound, "rm")
+def remove_inbound(session: Session, trunks: Ids) -> None:
+    """Delete trunks that calls come in by."""
+    from livekit.protocol import sip
+
+    request = sip.ListSIPInboundTrunkRequest(trunk_ids=trunks)
+    found = session.client.call("SIP/ListSIPInboundTrunk", request, sip.ListSIPInboundTrunkResponse)
+    _remove(session, "inbound", trunks, {trunk.sip_trunk_id for trunk in found.items})
+
+
+@server_command(inbound, "edit")
+def edit_inbound(
+    session: Session,
+    trunk: Id,
+    number: Numbers = [],  # noqa: B006
+    name: Annotated[str | None, typer.Option(help="For people.")] = None,
+    allow_address: Addresses = [],  # noqa: B006
+    allow_caller: Callers = [],  # noqa: B006
+    user: Annotated[str | None, typer.Option(help="User name for digest.")] = None,
+    password: Annotated[str | None, typer.Option(envvar="HOOKFLASH_TRUNK_PASSWORD")] = None,
+    realm: Annotated[str | None, typer.Option(help="Realm of the challenge.")] = None,
+    metadata: Annotated[str | None, typer.Option(help="Kept with the trunk.")] = None,
+    clear: Annotated[
+        list[str], typer.Option("--clear", help="A list to empty: numbers, addresses, callers.")
+    ] = [],  # noqa: B006
+) -> None:
+    """Change what is given; a list replaces the former one."""
+    from livekit.protocol import sip
+
+    lists = {"numbers": number, "addresses": allow_address, "callers": allow_caller}
+    numbers, addresses, callers = (_list_update(lists, key, clear) for key in lists)
+    update = sip.SIPInboundTrunkUpdate(
+        numbers=numbers,
+        allowed_addresses=addresses,
+        allowed_numbers=callers,
+        name=name,
+        auth_username=user,
+        auth_password=password,
+        auth_realm=realm,
+        metadata=metadata,
+    )
+    request = sip.UpdateSIPInboundTrunkRequest(sip_trunk_id=trunk, update=update)
+    changed = session.client.call("SIP/UpdateSIPInboundTrunk", request, sip.SIPInboundTrunkInfo)
+    _report(session, "changed", changed)
+
+
+# --- outbound -----------------------------------------------------------------------------------
+
+
+@server_command(outbound, "add")
+def add_outbound(
+    session: Session,
+    address: Address,
+    number: Numbers,
+    name: Name = "",
+    user: User = "",
+    password: Password = "",
+    transport: Annotated[Transport, typer.Option(help="Of SIP.")] = Transport.AUTO,
+    from_host: FromHost = "",
+    country: Annotated[str, typer.Option(help="Country that is called, two letters.")] = "",
+    header: Headers = [],  # noqa: B006
+    header_attribute: ToAttributes = [],  # noqa: B006
+    attribute_header: FromAttributes = [],  # noqa: B006
+    include_headers: IncludeHeaders = Include.NO,
+    encryption: Encrypt = Encryption.DISABLE,
+    metadata: Metadata = "",
+) -> None:
+    """Make a trunk that calls go out by."""
+    from livekit.protocol import sip
+
+    trunk = sip.SIPOutboundTrunkInfo(
+        name=name,
+        address=address,
+        numbers=number,
+        auth_username=user,
+        auth_password=password,
+        transport=f"SIP_TRANSPORT_{transport.name}",
+        from_host=from_host,
+        destination_country=country,
+        media_encryption=f"SIP_MEDIA_ENCRYPT_{encryption.name}",
+        metadata=metadata,
+        **_headers(header, header_attribute, attribute_header, include_headers),
+    )
+    request = sip.CreateSIPOutboundTrunkRequest(trunk=trunk)
+    made = session.client.call("SIP/CreateSIPOutboundTrunk", request, sip.SIPOutboundTrunkInfo)
+    _report(session, "made", made)
+
+
+@server_command(outbound, "ls")
+def list_outbound(session: Session, number: Numbers = []) -> None:  # noqa: B006
+    """Show the trunks that calls go out by."""
+    from livekit.protocol import sip
+
+    from .output import as_dict
+
+    request = sip.ListSIPOutboundTrunkRequest(numbers=number)
+    found = session.client.call(
+        "SIP/ListSIPOutboundTrunk", request, sip.ListSIPOutboundTrunkResponse
+    ).items
+    rows = [
+        [
+            trunk.sip_trunk_id,
+            trunk.name,
+            trunk.address,
+            sip.SIPTransport.Name(trunk.transport).rpartition("_")[2].lower(),
+            ", ".join(trunk.numbers),
+            trunk.auth_username,
+        ]
+        for trunk in found
+    ]
+    columns = ("trunk", "name", "address", "transport", "numbers", "user")
+    session.show([as_dict(trunk) for trunk in found], columns, rows, "no outbound trunks")
+
+
+@server_command(outbound, "rm")
+def remove_outbound(session: Session, trunks: Ids) -> None:
+    """Delete trunks that calls go out by."""
+    from livekit.protocol import sip
+
+    request = sip.ListSIPOutboundTrunkRequest(trunk_ids=trunks)
+    found = session.client.call(
+        "SIP/ListSIPOutboundTrunk", request, sip.ListSIPOutboundTrunkResponse
+    )
+    _remove(session, "outbound", trunks, {trunk.sip_trunk_id for trunk in found.items})
+
+
+@server_command(outbound, "edit")
+def edit_outbound(
+    session: Session,
+    trunk: Id,
+    address: Annotated[str | None, typer.Option(help="Host or host:port.")] = None,
+    number: Numbers = [],  # noqa: B006
+    name: Annotated[str | None, typer.Option(help="For people.")] = None,
+    user: Annotated[str | None, typer.Option(help="User name for digest.")] = None,
+    password: Annotated[str | None, typer.Option(envvar="HOOKFLASH_TRUNK_PASSWORD")] = None,
+    transport: Annotated[Transport | None, typer.Option(help="Of SIP.")] = None,
+    from_host: Annotated[str | None, typer.Option(help="Host of our From header.")] = None,
+    country: Annotated[str | None, typer.Option(help="Country that is called.")] = None,
+    metadata: Annotated[str | None, typer.Option(help="Kept with the trunk.")] = None,
+) -> None:
+    """Change what is given; a list replaces the former one."""
+    from livekit.protocol import sip
+
+    update = sip.SIPOutboundTrunkUpdate(
+        address=address,
+        numbers=_list_update({"numbers": number}, "numbers", []),
+        name=name,
+        auth_username=user,
+        auth_password=password,
+        transport=f"SIP_TRANSPORT_{transport.name}" if transport is not None else None,
+        from_host=from_host,
+        destination_country=country,
+        metadata=metadata,
+    )
+    request = sip.UpdateSIPOutboundTrunkRequest(sip_trunk_id=trunk, update=update)
+    changed = session.client.call("SIP/UpdateSIPOutboundTrunk", request, sip.SIPOutboundTrunkInfo)
+    _report(session, "changed", changed)
+
+
+# --- both ---------------------------------------------------------------------------------------
+
+
+def _list_update(lists: dict[str, list[str]], key: str, clear: list[str]) -> Any:
+    from livekit.protocol.models import ListUpdate
+
+    unknown = [name for name in clear if name not in lists]
+    if unknown:
+        raise typer.BadParameter(
+            f"{unknown[0]!r} is none of {', '.join(lists)}", param_hint="clear"
+        )
+    if key in clear:
+        return ListUpdate(clear=True)
+    return ListUpdate(set=lists[key]) if lists[key] else None
+
+
+def _remove(session: Session, kind: str, wanted: list[str], known: set[str]) -> None:
+    """LiveKit answers 200 to the deletion of what is not there; a person wants to know."""
+    from livekit.protocol import sip
+
+    from .client import ClientError
+
+    unknown = [ident for ident in wanted if ident not in known]
+    if unknown:
+        raise ClientError(
+            f"no {kind} trunk {', '.join(unknown)}; `hookflash trunk {kind} ls` lists them"
+        )
+    for ident in wanted:
+        request = sip.DeleteSIPTrunkRequest(sip_trunk_id=ident)
+        session.client.call("SIP/DeleteSIPTrunk", request, sip.SIPTrunkInfo)
+    session.report(wanted, f"deleted {', '.join(wanted)}")

@@ -1,0 +1,60 @@
+"""What the commands have in common."""
+
+from __future__ import annotations
+
+import typer
+from typer.testing import CliRunner
+
+from hookflash.base.errors import HookflashError
+from hookflash.cli.app import app
+from hookflash.cli.options import Session, pairs, server_command
+
+SPEAKING = [
+    *(
+        ["trunk", way, verb]
+        for way in ("inbound", "outbound")
+        for verb in ("add", "ls", "rm", "edit")
+    ),
+    *(["rule", verb] for verb in ("add", "ls", "rm")),
+    *([name] for name in ("call", "calls", "hangup", "transfer", "rooms", "transfers")),
+]
+
+
+def test_every_command_that_speaks_to_a_server_has_the_same_options() -> None:
+    for words in SPEAKING:
+        text = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"}).stdout
+        for option in ("--json", "--url", "--api-key", "--api-secret", "LIVEKIT_URL"):
+            assert option in text, words
+
+
+def test_a_command_gets_its_session_and_its_own_options() -> None:
+    tool = typer.Typer()
+    seen: list[tuple[Session, str, int]] = []
+
+    @server_command(tool, "work")
+    def work(session: Session, what: str, times: int = 1) -> None:
+        """Work."""
+        seen.append((session, what, times))
+        if times > 2:
+            raise HookflashError("too often")
+
+    variables = {"LIVEKIT_URL": "ws://h", "LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": "s"}
+    done = CliRunner().invoke(tool, ["here", "--json", "--api-key", "x"], env=variables)
+    assert done.exit_code == 0
+    assert seen == [(Session("ws://h", "x", "s", True), "here", 1)]
+    failed = CliRunner().invoke(tool, ["here", "--times", "3"])
+    assert (failed.exit_code, failed.stderr) == (1, "hookflash: too often\n")
+
+
+def test_pairs() -> None:
+    assert pairs(["a=1", "b=c=d", "e="], "--x") == {"a": "1", "b": "c=d", "e": ""}
+
+
+def test_completion_is_there_for_a_shell() -> None:
+    variables = {
+        "_HOOKFLASH_COMPLETE": "complete_bash",
+        "COMP_WORDS": "hookflash tr",
+        "COMP_CWORD": "1",
+    }
+    shown = CliRunner().invoke(app, [], env=variables, prog_name="hookflash")
+    assert shown.stdout.split() == ["transfer", "transfers", "trunk"]

@@ -1,0 +1,49 @@
+"""Tables, JSON and progress, on a terminal and off it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from livekit.protocol.sip import SIPInboundTrunkInfo
+
+from hookflash.cli.output import Progress, as_dict, print_json, print_table
+
+
+def test_json_is_one_document_with_names_as_the_api_has_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_json([as_dict(SIPInboundTrunkInfo(sip_trunk_id="ST_1", name="Zoë"))])
+    out = capsys.readouterr().out
+    assert "Zoë" in out
+    assert json.loads(out) == [{"sip_trunk_id": "ST_1", "name": "Zoë"}]
+
+
+def test_a_table_in_a_pipe_is_not_folded(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("one", "two"), [["a" * 100, "b" * 100]], "nothing")
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split() == ["one", "two"]
+    assert row.split() == ["a" * 100, "b" * 100]
+    print_table(("one",), [], "nothing")
+    assert capsys.readouterr().out == "nothing\n"
+
+
+def test_progress_off_a_terminal_is_a_line_for_each_change(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Progress() as progress:
+        for text in ("one", "one", "[two]"):
+            progress.say(text)
+    captured = capsys.readouterr()
+    assert captured.err == "one\n[two]\n"
+    assert captured.out == ""
+
+
+def test_progress_on_a_terminal_is_a_line_that_changes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with Progress() as progress:
+        progress.say("one")
+        progress.say("two")
+    assert "two" in capsys.readouterr().err

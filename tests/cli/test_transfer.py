@@ -1,0 +1,123 @@
+"""`hookflash transfer`, with phones: progress, outcome, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.support.cli import hookflash
+from tests.support.lab import NUMBER, Lab, run
+
+from hookflash.carrier.call import Call
+from hookflash.carrier.phone import Behaviour
+from hookflash.cli.outcome import EXIT_CALL_ENDED, EXIT_NO_ANSWER, EXIT_REFUSED
+from hookflash.cli.transfer import target_of
+
+CALLER, TARGET = "+14150000001", "+15105550100"
+
+
+async def ready(lab: Lab, behaviour: Behaviour | None = None) -> Call:
+    await lab.ready()
+    caller = await lab.carrier.phone(CALLER, behaviour=behaviour)
+    return await caller.call(NUMBER, proxy=lab.sip)
+
+
+def test_the_only_call_is_transferred() -> None:
+    async def check(lab: Lab) -> None:
+        call = await ready(lab)
+        target = await lab.carrier.phone(TARGET, behaviour=Behaviour(ring=1.0))
+        done = await hookflash(lab, "transfer", TARGET, "--dialtone")
+        assert done.code == 0, done.err
+        assert done.out.startswith(f"transferred sip_{CALLER} to tel:{TARGET} in ")
+        assert f"transferring sip_{CALLER} to tel:{TARGET}\n" in done.err
+        assert ": ringing" in done.err
+        await target.called()
+        await call.ended()
+
+    run(check, sip__answer="immediately")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code", "words"),
+    [
+        (Behaviour(notify=(100, 486)), EXIT_REFUSED, "not transferred: 486 Busy Here"),
+        (Behaviour(refer=603), EXIT_REFUSED, "not transferred: 603 Decline"),
+        (Behaviour(notify=(100,)), EXIT_NO_ANSWER, "not transferred: request timed out"),
+    ],
+)
+def test_a_transfer_that_fails_says_why(behaviour: Behaviour, code: int, words: str) -> None:
+    async def check(lab: Lab) -> None:
+        await ready(lab, behaviour)
+        failed = await hookflash(
+            lab, "transfer", "lobby", f"sip_{CALLER}", TARGET, "--timeout", "1", "--json"
+        )
+        assert failed.code == code, failed.err
+        assert failed.err.splitlines()[-1] == f"hookflash: {words}"
+        found = failed.json
+        assert found["transferred"] is False
+        assert found["error"]["sip_transfer_id"] == found["record"]["transfer_id"]
+        assert found["record"]["verdict"] in {"rejected", "refused", "timed out"}
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_caller_who_hangs_up_meanwhile() -> None:
+    async def check(lab: Lab) -> None:
+        call = await ready(lab, Behaviour(notify=(100,)))
+        pending = asyncio.create_task(hookflash(lab, "transfer", "lobby", TARGET))
+        await call.received("REFER")
+        await call.hang_up()
+        ended = await pending
+        assert ended.code == EXIT_CALL_ENDED, ended.err
+        assert "call ended before transfer completed" in ended.err
+
+    run(check, sip__answer="immediately")
+
+
+def test_nobody_to_transfer_and_nowhere_to() -> None:
+    async def check(lab: Lab) -> None:
+        none = await hookflash(lab, "transfer", TARGET)
+        assert none.code == 1
+        assert none.err == "hookflash: no call is up; `hookflash calls` shows them all\n"
+        await ready(lab)
+        unknown = await hookflash(lab, "transfer", "lobby", "nobody", TARGET)
+        assert unknown.code == 1
+        assert "participant does not exist" in unknown.err
+        nowhere = await hookflash(lab, "transfer", "somewhere")
+        assert nowhere.code == 1
+        assert "400" in nowhere.err
+        assert (await hookflash(lab, "transfer", "a", "b", "c", "d")).code == 2
+        assert (await hookflash(lab, "transfer", TARGET, "--header", "x")).code == 2
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_wrong_secret_and_no_server() -> None:
+    async def check(lab: Lab) -> None:
+        await ready(lab)
+        wrong = await hookflash(lab, "transfer", TARGET, secret="x" * 40)
+        assert wrong.code == 1
+        assert "LIVEKIT_API_SECRET" in wrong.err
+        silent = await hookflash(lab, "transfer", TARGET, "--url", "http://127.0.0.1:9")
+        assert silent.code == 1
+        assert "is `hookflash serve` running there?" in silent.err
+
+    run(check, sip__answer="immediately")
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("+15105550100", "tel:+15105550100"),
+        ("(510) 555-0100", "tel:5105550100"),
+        ("+1 (510) 555-0100", "tel:+15105550100"),
+        ("1000", "tel:1000"),
+        ("bob@example.com", "sip:bob@example.com"),
+        ("sip:bob@example.com", "sip:bob@example.com"),
+        ("<SIPS:bob@example.com>", "<SIPS:bob@example.com>"),
+        ("tel:+1", "tel:+1"),
+        ("somewhere", "somewhere"),
+    ],
+)
+def test_targets_as_people_write_them(text: str, target: str) -> None:
+    assert target_of(text) == target

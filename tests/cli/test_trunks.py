@@ -1,0 +1,122 @@
+"""`hookflash trunk …` against a real server."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.cli import hookflash
+from tests.support.lab import Lab, run
+
+
+def test_inbound_trunks_are_made_shown_changed_and_deleted() -> None:
+    async def check(lab: Lab) -> None:
+        made = await hookflash(
+            lab,
+            *("trunk", "inbound", "add", "--json", "--name", "main", "--number", "+15550100"),
+            *("--number", "+15550101", "--allow-address", "10.0.0.0/8", "--user", "u"),
+            *("--password", "p", "--header", "X-A=1", "--header-attribute", "X-B=b"),
+            *("--attribute-header", "c=X-C", "--include-headers", "all"),
+            *("--ringing-timeout", "45.5", "--encryption", "allow"),
+        )
+        assert made.code == 0, made.err
+        trunk = made.json
+        assert trunk["numbers"] == ["+15550100", "+15550101"]
+        assert trunk["headers"] == {"X-A": "1"}
+        assert trunk["headers_to_attributes"] == {"X-B": "b"}
+        assert trunk["attributes_to_headers"] == {"c": "X-C"}
+        assert trunk["include_headers"] == "SIP_ALL_HEADERS"
+        assert trunk["ringing_timeout"] == "45.500s"
+        assert trunk["media_encryption"] == "SIP_MEDIA_ENCRYPT_ALLOW"
+        ident = trunk["sip_trunk_id"]
+
+        table = (await hookflash(lab, "trunk", "inbound", "ls")).out
+        assert ident in table
+        assert "+15550100, +15550101" in table
+        assert "10.0.0.0/8" in table
+
+        changed = await hookflash(
+            lab,
+            *("trunk", "inbound", "edit", ident, "--name", "other", "--number", "+15550199"),
+            *("--clear", "addresses", "--json"),
+        )
+        assert changed.json["name"] == "other"
+        assert changed.json["numbers"] == ["+15550199"]
+        assert "allowed_addresses" not in changed.json
+        assert changed.json["auth_username"] == "u"
+
+        gone = await hookflash(lab, "trunk", "inbound", "rm", ident)
+        assert (gone.code, gone.out) == (0, f"deleted {ident}\n")
+        assert (await hookflash(lab, "trunk", "inbound", "ls", "--json")).json == []
+        assert (await hookflash(lab, "trunk", "inbound", "ls")).out == "no inbound trunks\n"
+
+    run(check)
+
+
+def test_outbound_trunks_are_made_shown_changed_and_deleted() -> None:
+    async def check(lab: Lab) -> None:
+        made = await hookflash(
+            lab,
+            *("trunk", "outbound", "add", "--address", "sip.example.com", "--number", "+15550100"),
+            *("--user", "u", "--password", "p", "--transport", "tls", "--from-host", "h.example"),
+        )
+        assert made.code == 0, made.err
+        ident = made.out.split()[-1]
+        (trunk,) = (await hookflash(lab, "trunk", "outbound", "ls", "--json")).json
+        assert trunk["sip_trunk_id"] == ident
+        assert trunk["transport"] == "SIP_TRANSPORT_TLS"
+        changed = await hookflash(
+            lab,
+            *("trunk", "outbound", "edit", ident, "--transport", "tcp", "--number", "+15550101"),
+        )
+        assert (changed.code, changed.out) == (0, f"changed {ident}\n")
+        table = (await hookflash(lab, "trunk", "outbound", "ls")).out
+        assert "+15550101" in table
+        assert " tcp " in table
+        assert (await hookflash(lab, "trunk", "outbound", "rm", ident)).code == 0
+        assert (await hookflash(lab, "trunk", "outbound", "ls")).out == "no outbound trunks\n"
+
+    run(check)
+
+
+def test_what_is_not_there_is_not_deleted_in_silence() -> None:
+    async def check(lab: Lab) -> None:
+        inbound = await lab.trunk()
+        for kind, ident in (("inbound", "ST_unknown"), ("outbound", inbound)):
+            gone = await hookflash(lab, "trunk", kind, "rm", ident)
+            assert gone.code == 1
+            assert gone.err == (
+                f"hookflash: no {kind} trunk {ident}; `hookflash trunk {kind} ls` lists them\n"
+            )
+        (left,) = (await hookflash(lab, "trunk", "inbound", "ls", "--json")).json
+        assert left["sip_trunk_id"] == inbound
+
+    run(check)
+
+
+def test_refusals_are_one_line() -> None:
+    async def check(lab: Lab) -> None:
+        unsafe = await hookflash(lab, "trunk", "inbound", "add", "--name", "x")
+        assert unsafe.code == 1
+        assert unsafe.err.count("\n") == 1
+        assert "for security, one of the fields must be set" in unsafe.err
+        half = await hookflash(lab, "trunk", "inbound", "add", "--number", "1", "--password", "p")
+        assert half.code == 1
+        unknown = await hookflash(lab, "trunk", "inbound", "edit", "ST_x", "--name", "x")
+        assert "requested sip trunk does not exist" in unknown.err
+
+    run(check)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("inbound", "add", "--header", "X-A"),
+        ("inbound", "edit", "ST_x", "--clear", "everything"),
+        ("outbound", "add", "--address", "h"),
+        ("inbound", "rm"),
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
+    async def check(lab: Lab) -> None:
+        assert (await hookflash(lab, "trunk", *arguments)).code == 2
+
+    run(check)
