@@ -38,7 +38,11 @@ class Serving:
             self._command, stderr=subprocess.PIPE, text=True, env=environment
         )
         threading.Thread(target=self._read, daemon=True).start()
-        self.ready = self.wait_for("ready")
+        try:
+            self.ready = self.wait_for("ready")
+        except AssertionError:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
