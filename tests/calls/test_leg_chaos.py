@@ -99,6 +99,10 @@ class Chaos:
     def waiting(self) -> list[SendRequest]:
         return [sent for sent in self.driver.all(SendRequest) if sent not in self.unanswered]
 
+    def in_dialog(self) -> list[SendRequest]:
+        """Those of `waiting` that are sent within a dialog."""
+        return [sent for sent in self.waiting() if sent.request.to.tag is not None]
+
     def peer_asks(self) -> None:
         pick = self.random
         method = pick.choice(METHODS)
@@ -108,7 +112,7 @@ class Chaos:
         self.driver.receive(method, pick.choice(HEADERS), body, cseq=cseq)
 
     def peer_answers(self) -> None:
-        waiting = self.waiting()
+        waiting = self.in_dialog()
         if not waiting:
             return
         sent = self.random.choice(waiting)
