@@ -74,6 +74,7 @@ class HttpServers:
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,  # nothing here asks who the client is
             timeout_keep_alive=75,
             timeout_graceful_shutdown=2,
         )
