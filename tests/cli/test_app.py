@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from hookflash.cli.app import app
@@ -47,3 +48,23 @@ def test_a_backup_of_nothing_fails_with_one_line(tmp_path: Path) -> None:
     code, _, error = invoke("backup", str(tmp_path / "copy"), "--data-dir", str(tmp_path))
     assert code == EXIT_FAILED
     assert error.count("\n") == 1
+
+
+def commands(group: typer.Typer, words: str = "hookflash") -> list[str]:
+    """Every command with its groups, as one types it."""
+    found = [
+        f"{words} {entry.name or entry.callback.__name__}"  # type: ignore[union-attr]
+        for entry in group.registered_commands
+    ]
+    for entry in group.registered_groups:
+        assert entry.typer_instance is not None
+        found += commands(entry.typer_instance, f"{words} {entry.name}")
+    return found
+
+
+def test_every_command_is_documented() -> None:
+    page = Path(__file__).parents[2] / "docs" / "cli.md"
+    text = page.read_text(encoding="utf-8")
+    assert len(commands(app)) == 22
+    for command in commands(app):
+        assert f"| `{command}` |" in text

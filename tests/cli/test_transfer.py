@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from tests.support.cli import hookflash
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
+from livekit.protocol.models import ParticipantInfo, Room
+from livekit.protocol.room import ListParticipantsResponse, ListRoomsResponse
+from tests.support.cli import hookflash, invoke
 from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.carrier.call import Call
@@ -121,3 +128,53 @@ def test_a_wrong_secret_and_no_server() -> None:
 )
 def test_targets_as_people_write_them(text: str, target: str) -> None:
     assert target_of(text) == target
+
+
+class LiveKit(BaseHTTPRequestHandler):
+    """A server with LiveKit's methods only, and one call."""
+
+    def do_GET(self) -> None:
+        self._answer(404, b"404 page not found\n")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        method = self.path.rpartition("/")[2]
+        phone = ParticipantInfo(identity="sip_1", kind=ParticipantInfo.Kind.SIP)
+        answers: dict[str, Message] = {
+            "ListRooms": ListRoomsResponse(rooms=[Room(name="lobby")]),
+            "ListParticipants": ListParticipantsResponse(participants=[phone]),
+            "TransferSIPParticipant": Empty(),
+        }
+        self._answer(200, answers[method].SerializeToString())
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def livekit() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), LiveKit)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_livekit_without_our_extras_does_as_well(livekit: str) -> None:
+    done = invoke(livekit, "transfer", "1000", "--json")
+    assert (done.code, done.json["transferred"], done.json["record"]) == (0, True, None)
+    assert done.json["identity"] == "sip_1"
+    assert invoke(livekit, "calls", "--json").json == [
+        {"room": "lobby", "identity": "sip_1", "kind": "SIP"}
+    ]
+    history = invoke(livekit, "calls", "--ended")
+    assert history.code == 1
+    assert "A plain LiveKit has no such page" in history.err
