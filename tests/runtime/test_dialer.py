@@ -415,3 +415,56 @@ async def redirected(lab: Lab, trunk: str, phone: Phone) -> api.TwirpError | Non
         return failure
     await other.called()
     return None
+
+
+def test_a_confirmed_call_is_stored_for_a_restart_and_forgotten_at_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check(lab: Lab) -> None:
+        phone = await lab.carrier.phone(CALLEE)
+        stored: list[str] = []
+        forgotten: list[str] = []
+        journal = lab.server.exchange.parts.journal
+        monkeypatch.setattr(journal, "dialog", lambda record, *_: stored.append(record.call_id))
+        monkeypatch.setattr(journal, "forget_dialog", forgotten.append)
+        info = await dial(lab, await trunk_to(lab, phone), wait_until_answered=True)
+        assert stored == [info.sip_call_id]
+        call = await phone.called()
+        await lab.api.room.delete_room(api.DeleteRoomRequest(room="lobby"))
+        await call.ended()
+        await lab.events.wait_for("call ended")
+        assert forgotten in ([], [info.sip_call_id])  # once the BYE is answered
+
+    run(check)
+
+
+def test_a_call_that_lasts_too_long_is_hung_up() -> None:
+    async def check(lab: Lab) -> None:
+        phone = await lab.carrier.phone(CALLEE)
+        trunk = await trunk_to(lab, phone)
+        await dial(lab, trunk, wait_until_answered=True, max_call_duration=duration(0.3))
+        call = await phone.called()
+        await call.ended()
+        assert call.ended_by == "peer"
+        await lab.events.wait_for("call ended")
+        assert lab.events.calls[0].end_reason == "max call duration"
+
+    run(check)
+
+
+def test_an_encrypted_call() -> None:
+    """ALLOW is answered by anybody; REQUIRE of the request beats the trunk, and 488 says so."""
+
+    async def check(lab: Lab) -> None:
+        phone = await lab.carrier.phone(CALLEE)
+        media = api.SIPMediaConfig(encryption="SIP_MEDIA_ENCRYPT_ALLOW")
+        trunk = await trunk_to(lab, phone, media=media)
+        await dial(lab, trunk, wait_until_answered=True)
+        call = await phone.called()
+        assert call.dialog is not None
+        media = api.SIPMediaConfig(encryption="SIP_MEDIA_ENCRYPT_REQUIRE")
+        phone.behaviour = Behaviour(answer=488)
+        error = await refused(lab, trunk, media=media)
+        assert error.metadata["sip_status_code"] == "488"
+
+    run(check)
