@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from ..base.errors import ApiError
 from ..calls.headers import merge_headers
@@ -109,7 +109,3 @@ class ExchangeTelephony:
         """The call of a participant, which must be there; None where it is no phone."""
         participant = self._parts.rooms.reach(room, identity)
         return self._exchange.room_desk.call_of(participant)
-
-
-def _unimplemented(what: str) -> NoReturn:
-    raise ApiError("unimplemented", f"{what} is not implemented by Hookflash")
