@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from tests.wire.kit.call import Call
 from tests.wire.kit.phone import Phone
@@ -38,8 +40,10 @@ def by_tone(call: Call, digits: str) -> None:
             call.sound.heard(lambda seen: len(seen) >= 8, "160 ms")
 
 
-def asked(exchange: Exchange, phone: Phone, codecs: str = "0 101", pin: str = "42") -> Call:
-    """A caller who was answered and hears the prompt."""
+def asked(
+    exchange: Exchange, phone: Phone, codecs: str = "0 101", pin: str = "42"
+) -> tuple[Call, str]:
+    """A caller who was answered and hears the prompt, and the room that the PIN opens."""
     line = exchange.line(pin=pin)
     call = Call(phone, line.number)
     call.connect(body=call.sdp(codecs=codecs))
@@ -47,21 +51,14 @@ def asked(exchange: Exchange, phone: Phone, codecs: str = "0 101", pin: str = "4
         lambda seen: bool(seen) and abs(linear(seen[-1].payload)).max() > 500, "the prompt"
     )
     assert not exchange.participants(line.room)
-    call.to = call.to or line.number
-    ROOMS[call.call_id] = line.room
-    return call
-
-
-ROOMS: dict[str, str] = {}
+    return call, line.room
 
 
 @pytest.mark.parametrize("way", [by_rtp, by_info])
-def test_right_pin(exchange: Exchange, phone: Phone, way: object) -> None:
+def test_right_pin(exchange: Exchange, phone: Phone, way: Callable[[Call, str], None]) -> None:
     """Answers first, plays the prompt, takes digits until `#`; the caller is in the room."""
-    call = asked(exchange, phone)
-    assert callable(way)
+    call, room = asked(exchange, phone)
     way(call, "42#")
-    room = ROOMS[call.call_id]
     until(lambda: exchange.participants(room), "the caller is in the room")
     assert exchange.attribute(room, "sip.callStatus") == "active"
     assert call.ask("OPTIONS").status == 200
@@ -69,32 +66,32 @@ def test_right_pin(exchange: Exchange, phone: Phone, way: object) -> None:
 
 def test_right_pin_by_sound(exchange: Exchange, phone: Phone) -> None:
     """§3: in-band detection where no telephone-event was negotiated."""
-    call = asked(exchange, phone, "0")
+    call, room = asked(exchange, phone, "0")
     by_tone(call, "42#")
-    until(lambda: exchange.participants(ROOMS[call.call_id]), "the caller is in the room")
+    until(lambda: exchange.participants(room), "the caller is in the room")
 
 
 def test_three_attempts(exchange: Exchange, phone: Phone) -> None:
     """Allows 3 attempts, then BYE."""
-    call = asked(exchange, phone)
+    call, room = asked(exchange, phone)
     by_rtp(call, "1#")
     by_rtp(call, "2#")
     phone.none(lambda m: m.method == "BYE", 0.3)
     by_rtp(call, "3#")
     call.ended(15)
-    assert not exchange.participants(ROOMS[call.call_id])
+    assert not exchange.participants(room)
 
 
 def test_third_attempt_is_right(exchange: Exchange, phone: Phone) -> None:
     """The third attempt may be right."""
-    call = asked(exchange, phone)
+    call, room = asked(exchange, phone)
     for digits in ("1#", "#", "42#"):
         by_rtp(call, digits)
-    until(lambda: exchange.participants(ROOMS[call.call_id]), "the caller is in the room")
+    until(lambda: exchange.participants(room), "the caller is in the room")
 
 
 def test_hang_up_in_the_prompt(exchange: Exchange, phone: Phone) -> None:
     """A caller who hangs up in the prompt leaves nothing behind."""
-    call = asked(exchange, phone)
+    call, _ = asked(exchange, phone)
     assert call.hang_up().status == 200
     until(lambda: exchange.metrics()["hookflash_calls_active"] == 0, "no call is left")

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from .call import Call
-
 from .server import Exchange, background
 
 Scenario = Callable[[Exchange], None]
