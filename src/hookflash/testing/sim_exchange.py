@@ -1,0 +1,281 @@
+"""Our side of the simulation: the real switchboard, endpoint, leg and rooms, for one call.
+
+Media, store and API are played: ports come from the real pool, storing takes a while, and what
+the API is told is kept.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from math import inf
+from random import Random
+
+from ..base.ids import Ids
+from ..calls import effects as fx
+from ..calls.leg import Leg
+from ..calls.leg_settings import Credential, LegSettings
+from ..calls.records import TransferRecord
+from ..calls.switchboard import BoardEffect, ForOwner, Incoming, LegGone, Resolve, Switchboard
+from ..calls.transfer_effects import TransferOrder
+from ..rooms.participant import Join, Participant, Permission
+from ..rooms.registry import Rooms
+from ..runtime.media.ports import PortPool
+from ..sdp.plan import LocalMedia
+from ..sip.codec import parse
+from ..sip.effects import SendBytes
+from ..sip.endpoint import Endpoint
+from ..sip.flow import Flow
+from ..sip.message import Request
+from ..sip.routing import Hop, direct_flow
+from ..sip.timers import Timers
+from ..sip.uri import Uri
+from .agenda import Agenda, Machine
+from .evidence import Ask, Facts, Kind, Seen
+from .network import Host, Network
+from .sip_messages import OUR_ADDRESS
+
+ROOM = "room"
+STORING = ((0.0, 0.0), (0.001, 0.01), (0.001, 0.01), (0.05, 1.5))
+PORTS = 4
+
+
+class SimExchange:
+    """One call in an exchange of its own. `log` is what the oracle is given."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        network: Network,
+        random: Random,
+        facts: Facts,
+        settings: dict[str, float],
+        answer_after: float,
+    ) -> None:
+        """`settings`: fields of `LegSettings` in seconds."""
+        self._agenda = agenda
+        self._network = network
+        self._random = random
+        self._facts = facts
+        self._answer_after = answer_after
+        self._ids = Ids(random)
+        self._timers = Timers()
+        self._storing = random.choice(STORING)
+        self.settings = LegSettings(
+            contact=Uri.parse(f"sip:{OUR_ADDRESS[0]}:{OUR_ADDRESS[1]}"),
+            credentials=lambda: Credential("user", "secret") if facts.credentials else None,
+            session_expires=0,
+            **settings,  # type: ignore[arg-type]
+        )
+        endpoint = Endpoint(
+            timers=self._timers,
+            ids=self._ids,
+            via=lambda flow: flow.local,
+            user_agent="Hookflash",
+        )
+        self.board = Switchboard(endpoint, self._route)
+        self.rooms = Rooms(self._ids)
+        self.ports = PortPool(10000, 10000 + 2 * PORTS)
+        self.leg: Leg | None = None
+        self.participant: Participant | None = None
+        self.log: list[Seen] = []
+        self.records: dict[str, TransferRecord] = {}
+        """As stored last, in order of their beginning."""
+        self.told: dict[int, fx.TransferAnswered] = {}
+        self.limits: list[tuple[float, bool]] = []
+        """When the call's own limits ended it, and if a transfer was pending."""
+        self.left_at = self.ended_at = inf
+        self.left_why = ""
+        self.faults: list[str] = []
+        self.on_verdict: Callable[[fx.TransferAnswered], None] = lambda _: None
+        self.on_answered: Callable[[], None] = lambda: None
+        self._timer = self._stopped = False
+        self._port: int | None = None
+        self._branches: set[str] = set()
+        self._queue: deque[BoardEffect] = deque()
+        self._busy = False
+        network.attach(OUR_ADDRESS[0], Host(self._received, self._failed))
+        agenda.watch(Machine(self.board.next_deadline, self._due))
+        agenda.watch(Machine(self.rooms.next_deadline, self._rooms_due))
+
+    # --- inputs ---------------------------------------------------------------------------------
+
+    def request(self, ask: Ask) -> None:
+        """An API request with a target that the API lets pass; nothing happens once the leg is
+        gone."""
+        leg = self.leg
+        if leg is None or leg.finished or self._stopped or (not ask.uri and leg.desk is None):
+            return
+        now = self._see("request", ask=ask)
+        order = TransferOrder(
+            transfer_id=f"STR_{ask.ticket}",
+            room=ROOM,
+            identity="caller",
+            participant_sid="PA_1",
+            target=ask.target,
+            headers=(("X-Ticket", str(ask.ticket)),),
+            play_dialtone=self._random.random() < 0.3,
+            ringing_timeout=ask.ringing,
+            wait=None if ask.wait == inf else ask.wait,
+            api_key="key",
+            request_id=ask.request_id,
+        )
+        self._drive(leg.transfer(now, ask.ticket, order))
+
+    def cancel(self) -> None:
+        """The pending transfer, if there is one, is cancelled."""
+        pending = self._pending()
+        if self.leg is not None and pending is not None:
+            self._drive(self.leg.cancel_transfer(self._see("cancel"), pending.transfer_id))
+
+    def delete_room(self) -> None:
+        """DeleteRoom: everybody is out, and the leg hangs up."""
+        if self.leg is None or self.participant is None or self.participant.left:
+            return
+        now = self._see("hangup")
+        self.rooms.delete(now, ROOM)
+        self._drive(self.leg.hangup(now, "room deleted"))
+
+    def shutdown(self) -> None:
+        """SIGTERM, and the drain time is over: BYE, and nothing is received any more."""
+        if self.leg is not None and not self.leg.finished:
+            self._drive(self.leg.shutdown(self._see("shutdown")))
+            self._stopped = True
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _see(self, kind: Kind, data: bytes = b"", ask: Ask | None = None, cseq: int = 0) -> float:
+        now = self._agenda.now()
+        self.log.append(Seen(now, kind, data, ask, cseq))
+        return now
+
+    def _pending(self) -> TransferRecord | None:
+        return next((each for each in self.records.values() if each.verdict is None), None)
+
+    def _route(self, request: Request, hop: Hop) -> Flow | None:
+        return direct_flow(hop, local=lambda *_: OUR_ADDRESS, is_open=self._network.is_open)
+
+    def _received(self, data: bytes, flow: Flow) -> None:
+        if self._stopped:
+            return
+        now = self._see("wire", data)
+        self._perform(self.board.message_received(now, parse(data), flow))
+
+    def _failed(self, flow: Flow) -> None:
+        now = self._agenda.now()
+        if flow.connection == 0:
+            self._see("unconnected")
+        self._perform(self.board.flow_failed(now, flow))
+
+    def _due(self) -> None:
+        self._timer = True
+        self._perform(self.board.handle_deadline(self._agenda.now()))
+        self._timer = False
+
+    def _rooms_due(self) -> None:
+        self.rooms.handle_deadline(self._agenda.now())
+
+    def _drive(self, effects: Iterable[fx.LegEffect]) -> None:
+        assert self.leg is not None
+        self._perform(self.board.drive(self._agenda.now(), self.leg, effects))
+
+    def _perform(self, effects: Iterable[BoardEffect]) -> None:
+        self._queue.extend(effects)
+        if self._busy:
+            return
+        self._busy = True
+        while self._queue:
+            effect = self._queue.popleft()
+            if isinstance(effect, SendBytes):
+                self._send(effect)
+            elif isinstance(effect, Incoming):
+                self._incoming(effect)
+            elif isinstance(effect, ForOwner):
+                self._own(effect.effect)
+            elif isinstance(effect, Resolve):
+                self.faults.append("a numeric address needs no lookup")
+            else:
+                assert isinstance(effect, LegGone)
+        self._busy = False
+
+    def _send(self, effect: SendBytes) -> None:
+        if effect.data.startswith(b"REFER "):
+            refer = parse(effect.data)
+            if refer.top_via.branch not in self._branches:
+                self._branches.add(refer.top_via.branch or "")
+                self._see("refer", cseq=refer.cseq.number)
+        self._network.send(effect.data, effect.flow)
+
+    def _incoming(self, incoming: Incoming) -> None:
+        if self.leg is not None:
+            self.faults.append("one INVITE became two calls")
+            return
+        leg = Leg("SCL_1", self.settings, self._ids, self._timers)
+        self.leg = leg
+        self.board.add(leg, incoming.key)
+        now = self._agenda.now()
+        self._drive(leg.start_inbound(now, incoming.key, incoming.request, incoming.flow))
+
+    def _own(self, effect: fx.LegEffect) -> None:
+        assert self.leg is not None
+        now = self._agenda.now()
+        match effect:
+            case fx.OpenMedia():
+                self._port = self.ports.take(now)
+                local = LocalMedia(OUR_ADDRESS[0], self._port, self._port + 1)
+                self._drive(self.leg.media_opened(now, local))
+            case fx.CloseMedia():
+                assert self._port is not None
+                self.ports.give_back(self._port, now)
+                self._port = None
+            case fx.CheckMedia():
+                self._drive(self.leg.media_checked(now, min(now, self._facts.silent_since)))
+            case fx.LegRinging():
+                self._ring(now)
+            case fx.LegLeft(reason):
+                self.left_at, self.left_why = now, reason
+                if self._timer and reason == "hangup":
+                    self.limits.append((now, self._pending() is not None))
+                    self._see("hangup")
+                if self.participant is not None:
+                    self.rooms.leave(now, self.participant)
+            case fx.LegEnded():
+                self.ended_at = now
+            case fx.StoreTransfer(record, then_send):
+                self._store(record, then_send)
+            case fx.TransferAnswered(ticket):
+                if ticket in self.told:
+                    self.faults.append(f"request {ticket} was answered twice")
+                self.told[ticket] = effect
+                self.on_verdict(effect)
+            case _:
+                pass
+
+    def _ring(self, now: float) -> None:
+        self.participant, _ = self.rooms.join(now, ROOM, Join("caller", permission=Permission()))
+        self.rooms.activate(now, self.participant)
+        self._agenda.after(self._answer_after, self._answer)
+
+    def _answer(self) -> None:
+        assert self.leg is not None
+        if self.ended_at < inf:
+            return
+        now = self._see("answer")
+        self._drive(self.leg.answer(now))
+        self._drive(self.leg.first_packet(now))
+        self.on_answered()
+
+    def _store(self, record: TransferRecord, then_send: bool) -> None:
+        before = self.records.get(record.transfer_id)
+        if before is not None and before.verdict not in {None, record.verdict}:
+            self.faults.append(f"{before.verdict} became {record.verdict}")
+        self.records[record.transfer_id] = record
+        if then_send:
+            leg = self.leg
+            assert leg is not None
+
+            def stored() -> None:
+                if not leg.finished:
+                    self._drive(leg.transfer_stored(self._agenda.now(), record.transfer_id))
+
+            self._agenda.after(self._random.uniform(*self._storing), stored)

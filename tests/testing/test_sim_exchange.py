@@ -1,0 +1,87 @@
+"""Our side of the simulation, with a peer that does as it should."""
+
+from __future__ import annotations
+
+from math import inf
+from random import Random
+
+from hookflash.testing.agenda import Agenda
+from hookflash.testing.evidence import Ask, Facts
+from hookflash.testing.network import Conditions, Network
+from hookflash.testing.refer_plans import Attempt, Notification, ReferPlan
+from hookflash.testing.sim_exchange import PORTS, SimExchange
+from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
+from hookflash.testing.transferee import Manners, Transferee
+
+PLAN = ReferPlan("row", (Attempt(202),), (Notification(1.0, b"SIP/2.0 200 OK", "terminated"),))
+USUAL = Facts()
+ASK = Ask(1, "sip:a@example.com", 30.0)
+
+
+def exchange(plan: ReferPlan = PLAN, facts: Facts = USUAL, **settings: float) -> SimExchange:
+    """A call that was answered two seconds ago."""
+    agenda, random = Agenda(), Random(1)
+    ways = {ip: Conditions() for ip in (OUR_ADDRESS[0], PEER_ADDRESS[0])}
+    network = Network(agenda, random, ways)
+    made = SimExchange(agenda, network, random, facts, settings, 0.1)
+    Transferee(agenda, network, random, Manners(), iter([plan] * 9)).call()
+    agenda.run(1002.0)
+    return made
+
+
+def run(made: SimExchange, seconds: float = 5000.0) -> None:
+    made._agenda.run(made._agenda.now() + seconds)
+
+
+def test_a_transfer_and_what_is_left_of_it() -> None:
+    made = exchange()
+    assert made.ports.free == PORTS - 1
+    assert len(made.rooms) == 1
+    made.request(ASK)
+    run(made)
+    assert [record.verdict for record in made.records.values()] == ["succeeded"]
+    assert made.told[1].error is None
+    assert made.left_why == "transfer"
+    assert made.left_at == made.ended_at < inf
+    assert (len(made.board), len(made.rooms), made.ports.free) == (0, 0, PORTS)
+    assert made.faults == []
+    kinds = [seen.kind for seen in made.log if seen.kind != "wire"]
+    assert kinds == ["answer", "request", "refer"]
+    made.request(ASK)
+    made.shutdown()
+    assert len(made.told) == 1
+
+
+def test_what_the_api_and_the_room_do_is_in_the_log() -> None:
+    made = exchange(ReferPlan("row", (Attempt(202),)))
+    made.cancel()
+    made.request(ASK)
+    run(made, 2.0)
+    made.cancel()
+    made.delete_room()
+    made.delete_room()
+    run(made)
+    kinds = [seen.kind for seen in made.log if seen.kind != "wire"]
+    assert kinds == ["answer", "request", "refer", "cancel", "hangup"]
+    assert made.left_why == "hangup"
+
+
+def test_after_shutdown_nothing_is_received() -> None:
+    made = exchange()
+    made.request(ASK)
+    run(made, 0.5)
+    made.shutdown()
+    run(made)
+    assert [record.verdict for record in made.records.values()] == ["interrupted"]
+    assert made.log[-1].kind == "shutdown"
+    assert len(made.board) == 0
+
+
+def test_limits_of_the_call_are_hang_ups() -> None:
+    made = exchange(facts=Facts(silent_since=1005.0))
+    run(made)
+    assert made.limits == [(1020.0, False)]
+    assert made.log[-2].kind == "hangup"
+    made = exchange(max_call_duration=10.0)
+    run(made)
+    assert [pending for _, pending in made.limits] == [False]

@@ -1,0 +1,129 @@
+"""The simulated transferee, alone on a network with a host that keeps what it gets."""
+
+from __future__ import annotations
+
+from math import inf
+from random import Random
+
+import pytest
+
+from hookflash.sip.codec import parse
+from hookflash.sip.flow import Flow
+from hookflash.sip.message import Request, Response
+from hookflash.testing.agenda import Agenda
+from hookflash.testing.legs import sdp
+from hookflash.testing.network import Conditions, Host, Network
+from hookflash.testing.refer_plans import Attempt, Notification, ReferPlan
+from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
+from hookflash.testing.transferee import Manners, Transferee
+
+NOTE = Notification(0.1, b"SIP/2.0 200 OK", "terminated", "refer;id={id}", compact=True)
+
+
+class Exchange:
+    """Answers the INVITE, and asks in the dialog."""
+
+    def __init__(self, plan: ReferPlan, manners: Manners) -> None:
+        self.agenda = Agenda()
+        conditions = {ip: Conditions() for ip in (OUR_ADDRESS[0], PEER_ADDRESS[0])}
+        self.network = Network(self.agenda, Random(1), conditions)
+        self.got: list[Request | Response] = []
+        self.network.attach(OUR_ADDRESS[0], Host(self.received, lambda _: None))
+        self.peer = Transferee(self.agenda, self.network, Random(2), manners, iter([plan] * 9))
+        self.invite: Request | None = None
+        self.flow = Flow("udp", OUR_ADDRESS, PEER_ADDRESS)
+        self.cseq = 0
+        self.peer.call()
+        self.agenda.run(self.agenda.now() + 5)
+
+    def received(self, data: bytes, flow: Flow) -> None:
+        message = parse(data)
+        self.got.append(message)
+        if isinstance(message, Response) or message.method == "ACK":
+            return
+        self.invite = self.invite or message
+        headers = [("Contact", "<sip:192.0.2.10>")]
+        body = sdp() if message.method == "INVITE" else b""
+        reply = Response.reply(message, 200, to_tag="us", headers=headers, body=body)
+        self.network.send(reply.encode(), flow)
+
+    def ask(self, method: str) -> list[str]:
+        """What comes back within ten seconds."""
+        assert self.invite is not None
+        self.cseq += 1
+        headers = [
+            ("Via", f"SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK{self.cseq}"),
+            ("Max-Forwards", "70"),
+            ("From", f"{self.invite.header('To')};tag=us"),
+            ("To", self.invite.header("From") or ""),
+            ("Call-ID", self.invite.call_id),
+            ("CSeq", f"{self.cseq} {method}"),
+        ]
+        before = len(self.got)
+        request = Request(method, "sip:caller@198.51.100.7", headers)
+        self.network.send(request.encode(), self.flow)
+        self.agenda.run(self.agenda.now() + 10)
+        return [line(message) for message in self.got[before:]]
+
+    def lines(self) -> list[str]:
+        return [line(message) for message in self.got]
+
+
+def line(message: Request | Response) -> str:
+    if isinstance(message, Response):
+        return str(message.status)
+    return message.method
+
+
+def exchange(plan: ReferPlan | None = None, **manners: object) -> Exchange:
+    plan = plan or ReferPlan("row", (Attempt(202),), (NOTE,))
+    return Exchange(plan, Manners(**manners))  # type: ignore[arg-type]
+
+
+def test_a_call_and_a_transfer() -> None:
+    host = exchange()
+    assert host.lines() == ["INVITE", "ACK"]
+    assert host.ask("REFER") == ["202", "NOTIFY"]
+    notify = host.got[-1]
+    assert notify.header("Event") == "refer;id=1"
+    assert notify.header("Subscription-State") == "terminated"
+    assert host.ask("BYE") == ["200"]
+    assert host.ask("OPTIONS") == ["200"]
+    host.peer.hang_up()
+    assert host.peer.rows == ["row"]
+    assert host.agenda.run()
+    assert sum(host.peer.endpoint.counts()) == 0
+
+
+def test_a_retry_goes_on_with_the_plan() -> None:
+    host = exchange(ReferPlan("row", (Attempt(491), Attempt(202, trying=True)), (NOTE,), 2.0))
+    assert host.ask("REFER") == ["491"]
+    assert host.ask("REFER") == ["100", "202", "NOTIFY", "BYE"]
+    assert host.peer.rows == ["row"]
+
+
+@pytest.mark.parametrize(("status", "back"), [(200, ["200", "NOTIFY"]), (481, ["481"]), (0, [])])
+def test_subscribe(status: int, back: list[str]) -> None:
+    host = exchange(ReferPlan("row", (Attempt(202),), (), None, status, (NOTE,)))
+    assert host.ask("SUBSCRIBE") == []
+    assert host.ask("REFER") == ["202"]
+    assert host.ask("SUBSCRIBE") == back
+
+
+def test_manners() -> None:
+    assert exchange(ack_after=inf).lines() == ["INVITE"]
+    assert exchange(bye=0).ask("BYE") == []
+    assert exchange(options=0).ask("OPTIONS") == []
+    assert exchange(deaf_after=1.0).ask("REFER") == []
+    offers = ((0.1, "INVITE", "sendonly"), (0.2, "UPDATE", ""))
+    assert exchange(offers=offers).lines() == ["INVITE", "ACK", "INVITE", "ACK", "UPDATE"]
+    assert exchange(offers=offers[:1], ack_offers=False).lines() == ["INVITE", "ACK", "INVITE"]
+
+
+def test_by_tcp_it_opens_a_connection_and_another_one_after_a_cut() -> None:
+    host = exchange(transport="tcp")
+    assert host.lines() == ["INVITE", "ACK"]
+    host.network.cut(PEER_ADDRESS[0])
+    host.peer.hang_up()
+    host.agenda.run(host.agenda.now() + 1)
+    assert host.lines()[-1] == "BYE"
