@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -311,3 +312,34 @@ def test_bad_responses(exchange: Exchange, phone: Phone) -> None:
     assert call.ask("OPTIONS").status == 200
     assert all(isinstance(m, Message) and m.method == "OPTIONS" for _, m in phone.log)
     assert exchange.metrics()["hookflash_sip_malformed"] > 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mutated(exchange: Exchange, phone: Phone, seed: int) -> None:
+    """Whatever comes, the exchange lives and logs no mistake of its own: a call's messages and
+    RFC 4475's with bytes changed, lines removed and repeated (the module ends with a look at the
+    log)."""
+    chance = random.Random(seed)
+    call = exchange.call(exchange.line(), phone)
+    samples = [path.read_bytes() for path in sorted(RFC4475.glob("*.dat"))]
+    for method in ("INVITE", "UPDATE", "PRACK", "NOTIFY", "INFO", "OPTIONS", "REFER", "CANCEL"):
+        fields = [("Event", "refer"), ("RAck", "1 1 INVITE"), ("Session-Expires", "90")]
+        samples += [call.message(method, fields, call.sdp()) for _ in range(8)]
+    for _ in range(600):
+        lines = chance.choice(samples).split(b"\r\n")
+        for _ in range(chance.randint(1, 3)):
+            index = chance.randrange(len(lines))
+            match chance.randrange(3):
+                case 0:
+                    del lines[index]
+                    lines = lines or [b""]
+                case 1:
+                    lines.insert(index, lines[chance.randrange(len(lines))])
+                case _:
+                    line = bytearray(lines[index] or b"x")
+                    line[chance.randrange(len(line))] = chance.randrange(256)
+                    lines[index] = bytes(line)
+        phone.send(b"\r\n".join(lines))
+        while phone.read(0):
+            phone.inbox.clear()
+    assert Call(phone, "ping").ask("OPTIONS").status == 200
