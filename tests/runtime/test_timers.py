@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import cast
+from unittest.mock import Mock
+
+import pytest
 
 from hookflash.adapters.clock import SystemClock
-from hookflash.runtime.timers import Timers
+from hookflash.ports import Clock
+from hookflash.runtime.timers import GRAIN, Timers
 
 
 class Machine:
     """Due at given offsets from the start."""
 
-    def __init__(self, clock: SystemClock, offsets: list[float], done: asyncio.Event) -> None:
+    def __init__(self, clock: Clock, offsets: list[float], done: asyncio.Event) -> None:
         self._clock = clock
         self.times = [clock.now() + offset for offset in offsets]
         self.called: list[float] = []
@@ -22,7 +28,8 @@ class Machine:
 
     def handle_deadline(self, now: float) -> None:
         assert now >= self.times[0]
-        self.called.append(self.times.pop(0))
+        while self.times and self.times[0] <= now:
+            self.called.append(self.times.pop(0))
         if not self.times:
             self._done.set()
 
@@ -61,3 +68,40 @@ def test_after_stop_nobody_is_called() -> None:
         assert machine.called == []
 
     asyncio.run(check())
+
+
+class StillLoop:
+    """Remembers what it is to call; time stands still until the test moves it."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.waiting: list[tuple[float, Callable[[], None]]] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        self.waiting = [(self.time + delay, callback)]
+        return Mock(spec=asyncio.TimerHandle)
+
+    def run(self) -> int:
+        """Until nothing is waited for: how often it was woken."""
+        count = 0
+        while self.waiting:
+            self.time, callback = self.waiting.pop()
+            callback()
+            count += 1
+        return count
+
+
+def test_deadlines_close_together_are_met_together_and_none_early() -> None:
+    loop = StillLoop()
+    timers = Timers(loop, cast(asyncio.AbstractEventLoop, loop))
+    offsets = [5.0 + 0.0005 * number for number in range(100)]
+    machine = Machine(loop, offsets, asyncio.Event())
+    timers.add(machine)
+    timers.arm()
+    assert loop.waiting[0][0] == pytest.approx(1005.0)  # the first is not made to wait
+    woken = loop.run()
+    assert len(machine.called) == 100
+    assert woken <= 0.05 / GRAIN + 2

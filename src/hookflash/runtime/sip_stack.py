@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("sip")
 
+GRAIN = 0.01
+"""Seconds between two wakings by the timer: of the many deadlines that clear up after calls, those
+close together are met together. The first after a pause is met when it is due."""
 LARGE_CONNECT = 1.0
 """Seconds that a large request waits for TCP before it goes by UDP (calls.md §5)."""
 Filter = Callable[[Request, Flow], bool]
@@ -57,6 +60,7 @@ class SipStack:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0.0
+        self._rung = 0.0
         self._loop = asyncio.get_running_loop()
         self._board: Switchboard | None = None
         self._perform: Callable[[list[BoardEffect]], None] | None = None
@@ -231,16 +235,20 @@ class SipStack:
     def arm(self) -> None:
         """Set the timer to the next deadline, if that is sooner than what it is set to."""
         deadline = self._attached().next_deadline()
-        if deadline is None or (self._timer is not None and self._armed <= deadline):
+        if deadline is None:
             return
+        at = max(deadline, self._rung + GRAIN)
         if self._timer is not None:
+            if self._armed <= at:
+                return
             self._timer.cancel()
-        self._armed = deadline
-        self._timer = self._loop.call_later(max(0.0, deadline - self._clock.now()), self._due)
+        self._armed = at
+        self._timer = self._loop.call_later(max(0.0, at - self._clock.now()), self._due)
 
     def _due(self) -> None:
         self._timer = None
-        self.perform(self._attached().handle_deadline(self._clock.now()))
+        self._rung = self._clock.now()
+        self.perform(self._attached().handle_deadline(self._rung))
 
     def _attached(self) -> Switchboard:
         if self._board is None:

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from ..ports import Clock
 
 
+GRAIN = 0.01
+"""Seconds between two wakings: deadlines close together are met together."""
+
+
 class Due(Protocol):
     """Anything with a deadline."""
 
@@ -26,6 +30,7 @@ class Timers:
         self._machines: list[Due] = []
         self._handle: asyncio.TimerHandle | None = None
         self._at = 0.0
+        self._rung = 0.0
 
     def add(self, machine: Due) -> None:
         """One more machine."""
@@ -35,12 +40,15 @@ class Timers:
         """Set the timer to the earliest deadline, if that is sooner than what it is set to."""
         times = (machine.next_deadline() for machine in self._machines)
         deadline = min((at for at in times if at is not None), default=None)
-        if deadline is None or (self._handle is not None and self._at <= deadline):
+        if deadline is None:
             return
+        at = max(deadline, self._rung + GRAIN)
         if self._handle is not None:
+            if self._at <= at:
+                return
             self._handle.cancel()
-        self._at = deadline
-        self._handle = self._loop.call_later(max(0.0, deadline - self._clock.now()), self._due)
+        self._at = at
+        self._handle = self._loop.call_later(max(0.0, at - self._clock.now()), self._due)
 
     def stop(self) -> None:
         """No more deadlines."""
@@ -50,7 +58,7 @@ class Timers:
 
     def _due(self) -> None:
         self._handle = None
-        now = self._clock.now()
+        now = self._rung = self._clock.now()
         for machine in self._machines:
             deadline = machine.next_deadline()
             if deadline is not None and deadline <= now:
