@@ -25,7 +25,7 @@ class Held:
     """Percent of the packets that phones should have heard."""
     resident_kb: int
     load: float
-    """What the phones sent of what they were to send; on a busy machine they fall behind."""
+    """What the phones sent and heard of what they should; on a busy machine they fall behind."""
 
     @property
     def note(self) -> str:
@@ -81,7 +81,7 @@ class Holder:
             100 * used / passed / count,
             100 * lost / max(1, expected),
             self._exchange.resident_kb(),
-            expected / (count * 50 * SECONDS),
+            min(self._phones.sent, expected) / (count * 50 * SECONDS),
         )
 
 

@@ -124,7 +124,7 @@ class Phones:
         self.first = [-1] * count
         self.last = [-1] * count
         self.got = [0] * count
-        self._sent = 0
+        self._sent = self._forgotten = 0
         self._start = time.monotonic()
         self._packet = bytearray(172)
         self._buffer = bytearray(2048)
@@ -142,7 +142,13 @@ class Phones:
         both.forget()
         return both
 
+    @property
+    def sent(self) -> int:
+        """Packets since `forget`; where the machine is busy, fewer than were due."""
+        return self._sent - self._forgotten
+
     def forget(self) -> None:
+        self._forgotten = self._sent
         count = len(self.sockets)
         self.first, self.last, self.got = [-1] * count, [-1] * count, [0] * count
 
