@@ -19,6 +19,7 @@ from hookflash.api.app import ApiApp, ApiParts, make_app
 from hookflash.api.backend import TelephonyBase, no_sip_session
 from hookflash.base.ids import Ids
 from hookflash.calls.attributes import CALL_ID
+from hookflash.calls.dial_plan import dial_attributes, dial_order, dial_plan, header_options
 from hookflash.calls.records import TransferRecord
 from hookflash.calls.trunks import TrunkBook
 from hookflash.ports import DialRequest, TransferRequest
@@ -66,7 +67,12 @@ class FakeTelephony(TelephonyBase):
         )
 
     async def dial(self, request: DialRequest) -> SIPParticipantInfo:
+        """Makes what can be made without a network; whatever that refuses comes first."""
         self.dials.append(request)
+        asked, trunk, number = request.request, request.trunk, request.number
+        dial_order(asked, trunk, number, "SCL_a")
+        dial_attributes(asked, trunk, dial_plan(asked, trunk, number, "SCL_a"))
+        header_options(asked, trunk)
         return await super().dial(request)
 
 
