@@ -536,3 +536,13 @@ def test_a_1xx_in_the_second_after_481_does_not_hide_the_481() -> None:
     assert told is not None
     assert told.error is not None
     assert told.error.meta["sip_status_code"] == "481"
+
+
+def test_a_notify_that_comes_again_speaks_only_of_the_refer_it_came_for() -> None:
+    bench = accepted()
+    bench.notify(486, "terminated", cseq=3)
+    bench.request("STR_2")
+    assert bench.notify(486, "terminated", cseq=3) == 200
+    assert bench.verdict("STR_2") is None
+    bench.notify(200, "terminated", cseq=4)
+    assert bench.verdict("STR_2") == "succeeded"

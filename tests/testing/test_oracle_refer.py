@@ -74,4 +74,5 @@ def test_which_refer_is_meant() -> None:
     assert select([first, second], "8", [second]) is None
     assert select([first, second], "", [second]) is second
     assert select([first, lost], "", []) is first
+    assert select([lost, first, second], "", [lost, second]) is second
     assert select([], "", []) is None

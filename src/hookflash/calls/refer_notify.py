@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 class NotifyReader:
     """The part of `TransferDesk` that deals with subscriptions."""
 
-    __slots__ = ("_book", "_timers")
+    __slots__ = ("_book", "_read", "_timers")
 
     def __init__(self, book: TransferBook, timers: Timers) -> None:
         self._book = book
         self._timers = timers
+        self._read: set[tuple[int, str | None]] = set()
+        """CSeq and branch of each: on a stream, a peer that repeats one by a new connection finds
+        its transaction gone."""
 
     def notify_received(self, now: float, request: Request) -> tuple[int, Effects]:
         """Any NOTIFY in the dialog: the status to answer it with at once, and what follows."""
@@ -41,6 +44,10 @@ class NotifyReader:
             return 489, []
         if not sent:
             return 481, []
+        key = (notify.cseq, request.top_via.branch)
+        if key in self._read:
+            return 200, []
+        self._read.add(key)
         referral = select(book.referrals, notify)
         if referral is None:
             return 200, [Note("notify_ignored", (("event_id", notify.event_id),))]

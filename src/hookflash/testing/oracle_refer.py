@@ -115,4 +115,4 @@ def select(refers: Iterable[Refer], event_id: str, opened: Iterable[Refer]) -> R
     if len(likely) == 1:
         likely[0].other_ids.add(event_id)
         return likely[0]
-    return None if event_id else next(iter(opened), None)
+    return None if event_id else next((each for each in opened if each in likely), None)

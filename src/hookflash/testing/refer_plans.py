@@ -152,7 +152,7 @@ def refused(random: Random) -> ReferPlan:
 
 def gone(random: Random) -> ReferPlan:
     """481, or 408: does the peer still know the call?"""
-    status = random.choice((481, 408))
+    status = random.choice((481, 408, 408))
     notes: list[Notification] = []
     if random.random() < 0.3:
         notes = _outcome(random, random.choice((200, 486)), random.uniform(0.0, 1.5))

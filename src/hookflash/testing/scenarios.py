@@ -59,13 +59,15 @@ def draw(random: Random) -> Scenario:
     """Any scenario."""
     tcp = random.random() < 0.25
     conditions = (_CLEAN, _ROUGH, _ROUGH, _BAD)
-    silent = random.random() < 0.25
+    silent = random.random() < 0.35
     settings = {"max_call_duration": random.uniform(10.0, 90.0)} if random.random() < 0.1 else {}
     steps = _steps(random)
     return Scenario(
         facts=Facts(
             credentials=random.random() < 0.7,
-            silent_since=1000.0 + random.uniform(1.0, 40.0) if silent else inf,
+            silent_since=1000.0 + random.uniform(0.2, random.choice((8.0, 40.0)))
+            if silent
+            else inf,
         ),
         settings=settings,
         to_us=random.choice(conditions),
@@ -75,7 +77,9 @@ def draw(random: Random) -> Scenario:
         steps=tuple(steps),
         retries=tuple(_retry(random) for _ in range(random.choice((0, 1, 1, 2, 3)))),
         bye_at=random.uniform(1.0, 60.0) if random.random() < 0.1 else None,
-        cut_at=random.uniform(1.0, 20.0) if tcp and random.random() < 0.2 else None,
+        cut_at=random.uniform(1.0, random.choice((3.0, 20.0)))
+        if tcp and random.random() < 0.3
+        else None,
         plans=iter(lambda: refer_plan(random), None),
     )
 
