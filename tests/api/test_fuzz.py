@@ -218,7 +218,7 @@ class Fuzz:
         base = json.loads(json.dumps(self.random.choice(BASES[name])))
         self.use_real_ids(base)
         for _ in range(self.random.choice((0, 1, 1, 1, 2, 4))):
-            base = self.mutated(base)
+            base = mutated(self.random, base)
         way = self.random.random()
         if way < 0.55:
             return "application/json", json.dumps(base).encode()
@@ -258,30 +258,31 @@ class Fuzz:
                     shelf = book.rules
                 base[key] = self.random.choice([*shelf.ids(), base[key]])
 
-    def mutated(self, value: Any) -> Any:
-        """One place of `value` changed."""
-        odd = deepcopy(self.random.choice(ODD))
-        if isinstance(value, dict) and value:
-            key = self.random.choice(sorted(value))
-            choice = self.random.random()
-            if choice < 0.5:
-                value[key] = self.mutated(value[key])
-            elif choice < 0.65:
-                value[key] = odd
-            elif choice < 0.8:
-                del value[key]
-            elif choice < 0.9:
-                value[self.random.choice(("nope", "roomName", "replace", "update", "clear"))] = odd
-            else:
-                value = odd
-            return value
-        if isinstance(value, list) and value and self.random.random() < 0.6:
-            index = self.random.randrange(len(value))
-            value[index] = self.mutated(value[index])
-            return value
-        if isinstance(value, str) and self.random.random() < 0.5:
-            return value + self.random.choice(("\r\n", " ", "é", "<", ";transport=x", "0", "\x00"))
-        return odd
+
+def mutated(rng: random.Random, value: Any) -> Any:
+    """One place of `value` changed."""
+    odd = deepcopy(rng.choice(ODD))
+    if isinstance(value, dict) and value:
+        key = rng.choice(sorted(value))
+        choice = rng.random()
+        if choice < 0.5:
+            value[key] = mutated(rng, value[key])
+        elif choice < 0.65:
+            value[key] = odd
+        elif choice < 0.8:
+            del value[key]
+        elif choice < 0.9:
+            value[rng.choice(("nope", "roomName", "replace", "update", "clear"))] = odd
+        else:
+            value = odd
+        return value
+    if isinstance(value, list) and value and rng.random() < 0.6:
+        index = rng.randrange(len(value))
+        value[index] = mutated(rng, value[index])
+        return value
+    if isinstance(value, str) and rng.random() < 0.5:
+        return value + rng.choice(("\r\n", " ", "é", "<", ";transport=x", "0", "\x00"))
+    return odd
 
 
 def contents(message: Any) -> bytes:

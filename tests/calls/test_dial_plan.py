@@ -94,6 +94,19 @@ def test_display_name(given: str, shown: str) -> None:
     assert order(request(display_name=given)).from_.display == shown
 
 
+@pytest.mark.parametrize("name", ["\0", "a\r\nX-A: b", "\x7f"])
+def test_no_display_name_gets_a_line_of_its_own(name: str) -> None:
+    """A number may be shown as a name, and sip_from_header is checked by nobody else."""
+    wrong = "invalid From header: display name: char "
+    uri = SIPUri(user="u", host="h")
+    assert refusal(request(sip_from_header=SIPNamedDest(values=uri, display_name=name))).startswith(
+        wrong
+    )
+    with pytest.raises(ApiError) as caught:
+        dial_order(request(), trunk(from_host="h"), name, "SCL_abc")
+    assert caught.value.msg.startswith(PREFIX + wrong)
+
+
 def test_to_user_override_changes_the_to_only() -> None:
     made = order(request(to_user_override="boss"))
     assert str(made.uri) == "sip:+15550199@sip.example.com:5070"

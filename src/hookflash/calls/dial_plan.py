@@ -151,14 +151,23 @@ def _from(
     if _has(request, "sip_from_header"):
         wanted = request.sip_from_header
         uri = _sip_uri(wanted.raw, what) if wanted.raw else _of_values(wanted.values, what)
-        return NameAddr(wanted.display_name, uri)
+        return NameAddr(_spoken(wanted.display_name, what), uri)
+    name = _spoken(_plain(display), what)
     suffix = _transport_suffix(trunk.transport)
     if trunk.from_host:
         return NameAddr(
-            _plain(display), _sip_uri(f"sip:{escape_user(number)}@{trunk.from_host}{suffix}", what)
+            name, _sip_uri(f"sip:{escape_user(number)}@{trunk.from_host}{suffix}", what)
         )
     params = ((("transport", suffix.partition("=")[2]),)) if suffix else ()
-    return NameAddr(_plain(display), Uri("sip", escape_user(number), params=params))
+    return NameAddr(name, Uri("sip", escape_user(number), params=params))
+
+
+def _spoken(display: str, what: str) -> str:
+    """A display name, unless it has what no quoted string has (RFC 3261 §25.1)."""
+    for character in display:
+        if (character < " " and character != "\t") or character == "\x7f":
+            raise _invalid(f"{what}: display name: char {ord(character)} not allowed")
+    return display
 
 
 def _plain(display: str) -> str:
