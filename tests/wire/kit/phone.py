@@ -70,7 +70,10 @@ class Phone:
         ready, _, _ = select.select([self.socket], [], [], max(within, 0))
         if not ready:
             return False
-        data = self.socket.recv(65535)
+        try:
+            data = self.socket.recv(65535)
+        except ConnectionResetError:
+            data = b""  # closed with bytes of ours unread: the kernel resets
         self._take(data)
         return True
 
