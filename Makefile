@@ -10,7 +10,7 @@ CORES := "src/hookflash/sip/*,src/hookflash/calls/*,src/hookflash/rooms/*"
 help:
 	@echo "make demo      a whole call with a transfer, on this machine, no phone needed"
 	@echo "make test      all checks and tests but the long ones"
-	@echo "make test-all  the long fuzz and the 20,000 simulated transfers"
+	@echo "make test-all  the long fuzz, the 20,000 simulated transfers, the SDKs for Node and Go"
 	@echo "make bench     the figures of docs/performance.md"
 
 setup: $(READY)
