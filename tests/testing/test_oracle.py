@@ -48,6 +48,10 @@ class Log:
         self.seen.append(Seen(at, kind))  # type: ignore[arg-type]
         return self
 
+    def unconnected(self, at: float, method: str = "REFER") -> Log:
+        self.seen.append(Seen(at, "unconnected", cseq=1, method=method))
+        return self
+
     def asked(self, at: float, method: str, *more: tuple[str, str], body: bytes = b"") -> Log:
         self.requests += 1
         branch = f"z9hG4bK{self.requests}"
@@ -90,8 +94,8 @@ def test_success_and_the_end_of_the_call() -> None:
         (Log().reply(1.1, 202, headers=[("Refer-Sub", "false")]), ("succeeded", 0)),
         (Log(ringing=40.0), ("unreachable", 0)),
         (Log(ringing=40.0).notify(2.0, ""), ("timed out", 0)),
-        (Log().does(2.0, "unconnected"), ("unreachable", 0)),
-        (Log().reply(1.1, 100).does(2.0, "unconnected"), ("timed out", 0)),
+        (Log().unconnected(2.0), ("unreachable", 0)),
+        (Log().reply(1.1, 100).unconnected(2.0), ("timed out", 0)),
         (Log().does(2.0, "cancel"), ("canceled", 0)),
         (Log().does(2.0, "shutdown"), ("interrupted", 0)),
         (Log().does(2.0, "hangup"), ("call ended", 0)),
@@ -167,7 +171,7 @@ def test_a_call_that_may_be_dead_is_probed() -> None:
     assert Log(silent).reply(5.0, 408).judge().over_at == 9.0
     assert Log(silent).reply(5.0, 408).reply(6.0, 481, "OPTIONS").judge().over_at == 6.0
     assert Log(silent).reply(5.0, 408).reply(6.0, 401, "OPTIONS").judge().over_at == inf
-    assert Log(silent).reply(5.0, 408).does(6.0, "unconnected").judge().over_at == 6.0
+    assert Log(silent).reply(5.0, 408).unconnected(6.0, "OPTIONS").judge().over_at == 6.0
     assert Log().reply(5.0, 408).judge().over_at == inf
 
 

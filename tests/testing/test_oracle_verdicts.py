@@ -46,8 +46,10 @@ def test_nobody_sends_refer_without_a_transfer_or_a_call() -> None:
 
 def test_without_a_connection_nothing_is_reached() -> None:
     state = pending()
-    state.unconnected()
+    state.unconnected("REFER", 2)
+    assert state.pending is not None
+    state.unconnected("REFER", 1)
     assert state.transfers[0].fate.verdict == "unreachable"
     assert (state.probe, state.over) == (14.0, False)
-    state.unconnected()
+    state.unconnected("OPTIONS", 2)
     assert (state.probe, state.over) == (inf, True)

@@ -39,7 +39,8 @@ class Seen(NamedTuple):
     `wire`: `data` arrived. `refer`: we sent a REFER (not its retransmissions).
     `request`: `ask` came from the API. `cancel`: the pending transfer was cancelled. `hangup`: the
     call was to end, by the room or by its own limits. `shutdown`: the process stops. `answer`: we
-    answered the INVITE with 200. `unconnected`: a connection to the peer could not be opened.
+    answered the INVITE with 200. `unconnected`: our request `method` with `cseq` found no
+    connection.
     """
 
     at: float
@@ -47,7 +48,7 @@ class Seen(NamedTuple):
     data: bytes = b""
     ask: Ask | None = None
     cseq: int = 0
-    """Of the REFER."""
+    method: str = ""
 
 
 class Facts(NamedTuple):

@@ -55,7 +55,7 @@ class Oracle(Verdicts):
             case "hangup" | "shutdown", _:
                 self.end()
             case "unconnected", _:
-                self.unconnected()
+                self.unconnected(seen.method, seen.cseq)
             case _, Notified():
                 self._notified(read)
             case _, Answer():

@@ -112,13 +112,15 @@ class Verdicts:
             self.decide("unreachable")
             self.doubt()
 
-    def unconnected(self) -> None:
-        """A connection failed: with it all that has no answer whatever."""
-        if self.probe < inf:
+    def unconnected(self, method: str, cseq: int) -> None:
+        """A request of ours found no connection; one that has a 1xx may still be answered."""
+        if method == "OPTIONS" and self.probe < inf:
             self.end()
         for refer in self.refers:
-            refer.subscribed(503)
-            if refer.fails_at < inf and not refer.trying:
+            if method == "SUBSCRIBE":
+                refer.subscribed(503)
+            mine = method == "REFER" and refer.ids[-1:] == [str(cseq)]
+            if mine and refer.fails_at < inf and not refer.trying:
                 refer.undelivered = True
                 self.unanswered(refer)
 

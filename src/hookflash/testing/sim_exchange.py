@@ -91,7 +91,8 @@ class SimExchange:
         self.on_answered: Callable[[], None] = lambda: None
         self._timer = self._stopped = False
         self._port: int | None = None
-        self._branches: set[str] = set()
+        self._sent: dict[str, tuple[str, int, int]] = {}
+        """Method, CSeq and last connection of requests of ours, by branch."""
         self._queue: deque[BoardEffect] = deque()
         self._busy = False
         network.attach(OUR_ADDRESS[0], Host(self._received, self._failed))
@@ -163,8 +164,10 @@ class SimExchange:
 
     def _failed(self, flow: Flow) -> None:
         now = self._agenda.now()
-        if flow.connection == 0:
-            self._see("unconnected")
+        for branch, (method, cseq, connection) in list(self._sent.items()):
+            if flow.connection == connection == 0:
+                del self._sent[branch]
+                self.log.append(Seen(now, "unconnected", cseq=cseq, method=method))
         self._perform(self.board.flow_failed(now, flow))
 
     def _due(self) -> None:
@@ -199,11 +202,12 @@ class SimExchange:
         self._busy = False
 
     def _send(self, effect: SendBytes) -> None:
-        if effect.data.startswith(b"REFER "):
-            refer = parse(effect.data)
-            if refer.top_via.branch not in self._branches:
-                self._branches.add(refer.top_via.branch or "")
-                self._see("refer", cseq=refer.cseq.number)
+        if effect.data.startswith((b"REFER ", b"OPTIONS ", b"SUBSCRIBE ")):
+            request = parse(effect.data)
+            branch, (cseq, method) = request.top_via.branch or "", request.cseq
+            if method == "REFER" and branch not in self._sent:
+                self._see("refer", cseq=cseq)
+            self._sent[branch] = (method, cseq, effect.flow.connection)
         self._network.send(effect.data, effect.flow)
 
     def _incoming(self, incoming: Incoming) -> None:
