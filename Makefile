@@ -36,7 +36,7 @@ lint: setup
 	$(VENV)/bin/ruff format --check .
 
 types: setup
-	$(VENV)/bin/mypy src tests bench examples scripts scripts
+	$(VENV)/bin/mypy src tests bench examples scripts
 
 layers: setup
 	$(VENV)/bin/lint-imports
