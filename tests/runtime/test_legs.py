@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from livekit.protocol.sip import SIPCodec, SIPMediaConfig, SIPMediaEncryption
+from google.protobuf.duration_pb2 import Duration
+from livekit.protocol.sip import (
+    SIPCodec,
+    SIPInboundTrunkInfo,
+    SIPMediaConfig,
+    SIPMediaEncryption,
+)
 
-from hookflash.runtime.legs import media_settings
+from hookflash.runtime.legs import DEFAULT_RINGING, MAX_DURATION, _call_limits, media_settings
 
 DISABLE = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_DISABLE
 ALLOW = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_ALLOW
@@ -63,3 +69,21 @@ def test_the_deprecated_field_counts_where_the_new_one_is_unset() -> None:
     assert media_settings([(None, REQUIRE)], OURS).encryption == "require"
     configs = [(SIPMediaConfig(encryption=ALLOW), REQUIRE)]
     assert media_settings(configs, OURS).encryption == "allow"
+
+
+@pytest.mark.parametrize(
+    ("asked", "ringing", "longest"),
+    [
+        (0, DEFAULT_RINGING, MAX_DURATION),
+        (-5, DEFAULT_RINGING, MAX_DURATION),
+        (20, 20.0, 20.0),
+        (10**6, 1e6, MAX_DURATION),
+        (10**15, 1e15, MAX_DURATION),  # more than protobuf's own conversion takes
+    ],
+)
+def test_the_limits_of_a_call_have_defaults_and_an_end(
+    asked: int, ringing: float, longest: float
+) -> None:
+    duration = Duration(seconds=asked)
+    trunk = SIPInboundTrunkInfo(ringing_timeout=duration, max_call_duration=duration)
+    assert _call_limits(trunk) == (ringing, longest)

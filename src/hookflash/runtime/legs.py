@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from livekit.protocol.sip import SIPInboundTrunkInfo, SIPMediaConfig, SIPMediaEncryption
+from livekit.protocol.sip import (
+    CreateSIPParticipantRequest,
+    SIPInboundTrunkInfo,
+    SIPMediaConfig,
+    SIPMediaEncryption,
+)
 
 from ..calls.leg_settings import Credential, LegSettings
+from ..calls.media_config import seconds
 from ..sdp.plan import CodecName, Encryption, MediaSettings
 from ..sip.location import Target
 
@@ -36,10 +42,9 @@ def leg_settings(exchange: Exchange, plan: CallPlan, request: Request, flow: Flo
     if trunk is not None:
         medias.append((trunk.media if trunk.HasField("media") else None, trunk.media_encryption))
     medias.append((rule.media if rule.HasField("media") else None, rule.media_encryption))
-    ringing, duration, status = 0.0, 0.0, 0
+    ringing, longest, status = DEFAULT_RINGING, MAX_DURATION, 0
     if isinstance(trunk, SIPInboundTrunkInfo):
-        ringing = trunk.ringing_timeout.ToNanoseconds() / 1e9
-        duration = trunk.max_call_duration.ToNanoseconds() / 1e9
+        ringing, longest = _call_limits(trunk)
         status = int(getattr(trunk, "ringing_timeout_status", 0) or 0)
     return LegSettings(
         contact=exchange.parts.stack.contact(flow),
@@ -47,9 +52,9 @@ def leg_settings(exchange: Exchange, plan: CallPlan, request: Request, flow: Flo
         media=media_settings(medias, exchange.settings.codecs),
         user_agent=exchange.settings.user_agent,
         answer_headers=tuple(sorted(trunk.headers.items())) if trunk is not None else (),
-        ringing_timeout=ringing if ringing > 0 else DEFAULT_RINGING,
+        ringing_timeout=ringing,
         ringing_timeout_status=status if 400 <= status <= 699 else 480,
-        max_call_duration=min(duration, MAX_DURATION) if duration > 0 else MAX_DURATION,
+        max_call_duration=longest,
         media_timeout=_media_timeout(media for media, _ in medias),
         credentials=_credentials(exchange, plan, flow),
     )
@@ -62,8 +67,7 @@ def outbound_settings(exchange: Exchange, order: DialRequest) -> LegSettings:
         (trunk.media if trunk.HasField("media") else None, trunk.media_encryption),
         (request.media if request.HasField("media") else None, request.media_encryption),
     ]
-    ringing = request.ringing_timeout.ToNanoseconds() / 1e9
-    duration = request.max_call_duration.ToNanoseconds() / 1e9
+    ringing, longest = _call_limits(request)
     known = None
     if trunk.auth_username and trunk.auth_password:
         known = Credential(trunk.auth_username, trunk.auth_password)
@@ -73,8 +77,8 @@ def outbound_settings(exchange: Exchange, order: DialRequest) -> LegSettings:
         direction="outbound",
         media=media_settings(medias, exchange.settings.codecs),
         user_agent=exchange.settings.user_agent,
-        ringing_timeout=ringing if ringing > 0 else DEFAULT_RINGING,
-        max_call_duration=min(duration, MAX_DURATION) if duration > 0 else MAX_DURATION,
+        ringing_timeout=ringing,
+        max_call_duration=longest,
         media_timeout=_media_timeout(media for media, _ in medias),
         credentials=lambda: known,
     )
@@ -106,11 +110,20 @@ def media_settings(
     return MediaSettings(codecs=tuple(chosen), encryption=_ENCRYPTION[encryption])
 
 
+def _call_limits(owner: SIPInboundTrunkInfo | CreateSIPParticipantRequest) -> tuple[float, float]:
+    """(ringing_timeout, max_call_duration) in seconds; unset or not positive: the default."""
+    ringing, longest = seconds(owner.ringing_timeout), seconds(owner.max_call_duration)
+    return (
+        ringing if ringing > 0 else DEFAULT_RINGING,
+        min(longest, MAX_DURATION) if longest > 0 else MAX_DURATION,
+    )
+
+
 def _media_timeout(medias: Iterable[SIPMediaConfig | None]) -> float:
     timeout = 0.0
     for media in medias:
         if media is not None and media.HasField("media_timeout"):
-            timeout = media.media_timeout.ToNanoseconds() / 1e9 or timeout
+            timeout = seconds(media.media_timeout) or timeout
     return timeout if timeout > 0 else DEFAULT_MEDIA_TIMEOUT
 
 
