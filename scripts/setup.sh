@@ -32,5 +32,8 @@ fi
 
 echo "setup: installing Python packages into $venv (about a minute, once)" >&2
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+# The lock file names everything, so nothing is resolved: pip's resolver may weigh a release that came
+# later (an extra of a package, `coverage[toml]`) and then refuse it for having no hash.
+"$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps -e .
+"$venv/bin/python" -m pip check -q --disable-pip-version-check
