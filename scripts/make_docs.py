@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from scripts import transfer_examples as examples
 
-from hookflash.calls.leg_core import TRANSITIONS
-from hookflash.calls.referral import STEPS
-from hookflash.calls.transfer import LEGAL
+from hookflash.calls.legs.core import TRANSITIONS
+from hookflash.calls.transfers.referral import STEPS
+from hookflash.calls.transfers.transfer import LEGAL
 from hookflash.cli.settings import markdown_table
 from hookflash.sip import transaction
 
@@ -28,17 +28,17 @@ def drawing(steps: Iterable[tuple[str, str, str]], first: str) -> str:
 
 
 def leg_phases() -> str:
-    """`calls.leg_core.TRANSITIONS`."""
+    """`calls.legs.core.TRANSITIONS`."""
     return drawing(_steps(TRANSITIONS), "new")
 
 
 def referral_states() -> str:
-    """`calls.referral.STEPS`."""
+    """`calls.transfers.referral.STEPS`."""
     return drawing(_steps(STEPS), "idle")
 
 
 def transfer_stages() -> str:
-    """`calls.transfer.LEGAL`; a verdict may come in each of them."""
+    """`calls.transfers.transfer.LEGAL`; a verdict may come in each of them."""
     order = list(LEGAL)
     steps = [(a, b, "") for a, after in LEGAL.items() for b in sorted(after, key=order.index)]
     return drawing([*steps, *((stage, "verdict", "") for stage in order)], "requested")

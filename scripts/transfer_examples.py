@@ -11,11 +11,11 @@ from google.protobuf.json_format import MessageToDict
 from livekit.protocol.sip import SIPStatusCode
 
 from hookflash.adapters.store_records import transfer_dict
-from hookflash.calls import transfer_answers as answers
 from hookflash.calls.effects import TransferChanged
 from hookflash.calls.records import CallRecord, MediaStats, TransferRecord, Verdict
 from hookflash.calls.status import twirp_code
-from hookflash.calls.transfer import REASONS
+from hookflash.calls.transfers import answers
+from hookflash.calls.transfers.transfer import REASONS
 from hookflash.testing.transfers import START, TransferBench
 from hookflash.twirp.errors import bare, body, http_status
 from hookflash.webhooks.payload import call_body, transfer_body

@@ -24,7 +24,7 @@ from .base.ids import Ids
 from .calls.admission import Admission, AdmissionSettings
 from .calls.limits import InviteRate, Shield
 from .calls.switchboard import Switchboard
-from .calls.trunks import TrunkBook
+from .calls.trunks.book import TrunkBook
 from .rooms.registry import Rooms
 from .rooms.room import RoomSettings
 from .runtime.exchange import Exchange, ExchangeSettings, Parts

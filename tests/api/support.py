@@ -21,7 +21,7 @@ from hookflash.base.ids import Ids
 from hookflash.calls.attributes import CALL_ID
 from hookflash.calls.dial_plan import dial_attributes, dial_order, dial_plan, header_options
 from hookflash.calls.records import TransferRecord
-from hookflash.calls.trunks import TrunkBook
+from hookflash.calls.trunks.book import TrunkBook
 from hookflash.ports import DialRequest, TransferRequest
 from hookflash.rooms.events import RoomEvent
 from hookflash.rooms.registry import Rooms

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from tests.api.support import Client, all_grants, api, sign
 
 from hookflash.api.context import Method
-from hookflash.calls.trunks import TrunkBook
+from hookflash.calls.trunks.book import TrunkBook
 from hookflash.rooms.participant import Join
 from hookflash.twirp.errors import STATUS
 

@@ -23,7 +23,7 @@ from tests.api.support import Answer, Client, api, sign
 from hookflash.base.errors import ApiError
 from hookflash.calls.records import TransferRecord
 from hookflash.calls.status import status_meta
-from hookflash.calls.transfer_answers import failure, wait_over
+from hookflash.calls.transfers.answers import failure, wait_over
 from hookflash.rooms.participant import Join, Participant
 
 T = TypeVar("T", bound=Message)

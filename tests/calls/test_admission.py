@@ -25,7 +25,7 @@ from hookflash.calls.admission import (
     caller_of,
 )
 from hookflash.calls.limits import InviteRate, Shield
-from hookflash.calls.trunks import TrunkBook
+from hookflash.calls.trunks.book import TrunkBook
 from hookflash.sip.digest import DigestClient, DigestServer
 from hookflash.sip.flow import Flow
 from hookflash.sip.message import Request

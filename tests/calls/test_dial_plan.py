@@ -22,7 +22,7 @@ from hookflash.calls.dial_plan import (
     header_options,
     sip_call_id,
 )
-from hookflash.calls.invitation import DialOrder
+from hookflash.calls.legs.invitation import DialOrder
 from hookflash.calls.status import PREFIX
 
 NUMBER = "+15550100"

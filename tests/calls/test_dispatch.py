@@ -17,7 +17,7 @@ from hookflash.calls.dispatch import (
     last_digits,
     no_rule_text,
 )
-from hookflash.calls.trunks import TrunkBook
+from hookflash.calls.trunks.book import TrunkBook
 
 CALLER = "+15105550199"
 CALLED = "+15105550100"

@@ -6,7 +6,7 @@ import dataclasses
 import typing
 
 from hookflash.calls.records import CallRecord, StageEntry, TransferRecord, Verdict
-from hookflash.calls.transfer import REASONS
+from hookflash.calls.transfers.transfer import REASONS
 
 
 def test_every_verdict_has_its_reason() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.calls.leg_settings import ALLOW
+from hookflash.calls.legs.settings import ALLOW
 from hookflash.calls.stray import answer_stray
 from hookflash.sip.message import Request
 

@@ -140,7 +140,7 @@ def test_a_200_that_nobody_confirms_ends_the_call(monkeypatch: pytest.MonkeyPatc
         async with Carrier() as carrier:
             anna, bert = await carrier.phone(ANNA), await carrier.phone(BERT)
             monkeypatch.setattr(anna.agent, "send_ack", lambda ack, flow: None)
-            monkeypatch.setattr("hookflash.calls.unacked.Unacked.over", lambda self, now: True)
+            monkeypatch.setattr("hookflash.calls.legs.unacked.Unacked.over", lambda self, now: True)
             call = await anna.call(BERT)
             await call.ended()
             assert bert.calls[0].ended_by == "phone"

@@ -12,7 +12,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from hookflash.calls.transfer import REASONS
+from hookflash.calls.transfers.transfer import REASONS
 from hookflash.testing.simulation import Simulation, run_until
 
 SHORT = 300

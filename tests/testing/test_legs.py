@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash.calls.effects import LegActive, LegAnswered, OpenMedia, Respond
-from hookflash.calls.leg_core import Phase
+from hookflash.calls.legs.core import Phase
 from hookflash.testing.legs import LegDriver, sdp
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.calls import transfer_book
+from hookflash.calls.transfers import book as transfer_book
 from hookflash.testing import simulation
 from hookflash.testing.simulation import Simulation, main, run_until
 

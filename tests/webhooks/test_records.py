@@ -9,7 +9,7 @@ import pytest
 from livekit.protocol.sip import SIPTransferReason, SIPTransferStatus
 
 from hookflash.calls.records import TransferRecord, Verdict
-from hookflash.calls.transfer import REASONS
+from hookflash.calls.transfers.transfer import REASONS
 from hookflash.webhooks.records import (
     nanoseconds,
     sip_status,

@@ -20,7 +20,7 @@ from ..adapters.store import Store
 from ..adapters.tokens import TokenVerifier
 from ..base.errors import ApiError
 from ..base.ids import Ids
-from ..calls.trunks import TrunkBook
+from ..calls.trunks.book import TrunkBook
 from ..rooms.registry import Rooms
 from .asgi import TEXT, Headers, Message, Receive, Scope, Send, respond
 from .backend import Telephony

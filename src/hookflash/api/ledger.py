@@ -20,8 +20,8 @@ from ..adapters.store import Store
 from ..adapters.store_ops import AddAudit, StoreOp
 from ..base.errors import ApiError, StoreError
 from ..base.ids import Ids
-from ..calls.shelf import Change, Shelf, Shelved
-from ..calls.trunks import TrunkBook
+from ..calls.trunks.book import TrunkBook
+from ..calls.trunks.shelf import Change, Shelf, Shelved
 from .context import Context
 
 Entry = TypeVar("Entry", bound=Shelved)

@@ -14,10 +14,10 @@ from ..base.errors import ApiError
 from ..base.ids import Ids
 from ..calls.dial_request import check_dial
 from ..calls.headers import check_headers
-from ..calls.media_config import seconds
-from ..calls.transfer import ringing_timeout
-from ..calls.transfer_answers import success
-from ..calls.trunks import TrunkBook
+from ..calls.transfers.answers import success
+from ..calls.transfers.transfer import ringing_timeout
+from ..calls.trunks.book import TrunkBook
+from ..calls.trunks.media_config import seconds
 from ..ports import DialRequest, TransferRequest
 from ..sip.refer import parse_target
 from ..twirp.errors import prefixed

@@ -10,9 +10,9 @@ from livekit.protocol.sip import SIPDispatchRuleInfo
 from ..access.grants import need_sip_admin
 from ..adapters.store_ops import DeleteRule, PutRule
 from ..base.errors import ApiError
-from ..calls import trunk_updates as updates
-from ..calls.media_config import fill_media
-from ..calls.validation import check_new_rule, invalid
+from ..calls.trunks import updates
+from ..calls.trunks.media_config import fill_media
+from ..calls.trunks.validation import check_new_rule, invalid
 from .context import Context, Method
 from .ledger import Ledger, stamp_change, stamp_new
 

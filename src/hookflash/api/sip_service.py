@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..adapters.store import Store
 from ..base.ids import Ids
-from ..calls.trunks import TrunkBook
+from ..calls.trunks.book import TrunkBook
 from .backend import Telephony
 from .context import Service
 from .ledger import Ledger

@@ -12,9 +12,9 @@ from livekit.protocol.sip import SIPInboundTrunkInfo, SIPOutboundTrunkInfo, SIPT
 from ..access.grants import need_sip_admin
 from ..adapters.store_ops import DeleteTrunk, PutTrunk
 from ..base.errors import ApiError
-from ..calls import trunk_updates as updates
-from ..calls.trunks import PAGE
-from ..calls.validation import check_new_inbound, check_new_outbound, invalid
+from ..calls.trunks import updates
+from ..calls.trunks.book import PAGE
+from ..calls.trunks.validation import check_new_inbound, check_new_outbound, invalid
 from .context import Context, Method
 from .ledger import Ledger, stamp_change, stamp_new
 

@@ -15,12 +15,12 @@ from ..base.errors import SipError
 from ..sip.digest import Accepted, Challenged, DigestServer
 from ..sip.message import Request, Response
 from ..sip.uri import Uri
-from .bodies import session_body
 from .dispatch import CallParties, Dispatch, dispatch, no_rule_text
-from .leg_core import unsupported
-from .leg_settings import ACCEPT
+from .legs.bodies import session_body
+from .legs.core import unsupported
+from .legs.settings import ACCEPT
 from .limits import InviteRate, Shield
-from .trunks import TrunkBook
+from .trunks.book import TrunkBook
 
 if TYPE_CHECKING:
     from ..base.ids import Ids

@@ -14,7 +14,7 @@ from .status import PREFIX, status_meta, status_text, twirp_code
 if TYPE_CHECKING:
     from ..sip.effects import FailureReason
     from ..sip.message import Response
-    from .leg_core import Left
+    from .records import Left
 
 NO_CREDENTIALS = "sip server required auth, but no username or password was provided"
 NOT_ACCEPTED = "max auth retry attempts reached for SIP invite"

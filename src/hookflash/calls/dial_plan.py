@@ -24,9 +24,9 @@ from ..sip.uri import Uri, escape_user
 from .admission import CallPlan
 from .attributes import SipIdentity, sip_attributes
 from .dispatch import CallParties, Dispatch
-from .invitation import DialOrder
+from .legs.invitation import DialOrder
 from .status import PREFIX
-from .trunks import host_of
+from .trunks.book import host_of
 
 FOLLOW_REDIRECTS = "hookflash.follow_redirects"
 """Key in the JSON of a trunk's metadata."""

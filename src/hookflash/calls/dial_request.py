@@ -7,8 +7,8 @@ import re
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from .headers import TRUNK_RESERVED, check_headers
-from .media_config import check_media
-from .validation import check_outbound_config, invalid
+from .trunks.media_config import check_media
+from .trunks.validation import check_outbound_config, invalid
 
 MAX_DISPLAY_NAME = 128
 

@@ -9,8 +9,8 @@ from livekit.protocol.room import RoomConfiguration
 from livekit.protocol.sip import SIPDispatchRuleInfo
 
 from ..base.ids import Ids
-from .rule_index import RuleEntry
-from .trunks import TrunkBook, quoted
+from .trunks.book import TrunkBook, quoted
+from .trunks.rule_index import RuleEntry
 
 ANONYMOUS = "anonymous"
 """Stands in a room name for a caller who shows no number."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..sip.routing import Hop
     from ..sip.uri import Uri
     from .dial_outcome import DialOutcome
-    from .records import DialogRecord, Side, TransferRecord
+    from .records import DialogRecord, Left, Side, TransferRecord
 
 
 # --- towards the SIP endpoint -------------------------------------------------------------------
@@ -193,7 +193,7 @@ class LegLeft:
     """The caller is to leave the room now (transfer done or call over); sent once, before or
     together with `LegEnded`."""
 
-    reason: Literal["hangup", "transfer", "canceled", "rejected", "unavailable", "dropped"]
+    reason: Left
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ __all__ = [
 
 CallDirection = Literal["inbound", "outbound"]
 Side = Literal["local", "remote"]
+Left = Literal["hangup", "transfer", "canceled", "rejected", "unavailable", "dropped"]
+"""Why a caller leaves its room (`effects.LegLeft`)."""
 
 Stage = Literal["requested", "sent", "challenged", "waiting", "accepted", "trying", "ringing"]
 Verdict = Literal[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..sip.message import Request, Response
-from .leg_settings import ACCEPT, ALLOW, SUPPORTED
+from .legs.settings import ACCEPT, ALLOW, SUPPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -48,7 +48,7 @@ opened, first (`Resolve`)."""
 
 
 class BoardLeg(Protocol):
-    """What the switchboard needs of a leg (`calls.leg.Leg`, `calls.ghost.Ghost`)."""
+    """What the switchboard needs of a leg (`legs.leg.Leg`, `calls.ghost.Ghost`)."""
 
     @property
     def call_id(self) -> str:

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal
 
 from ..base.errors import SdpError
-from ..calls.unacked import Unacked, acknowledges
+from ..calls.legs.unacked import Unacked, acknowledges
 from ..sdp.negotiation import SdpNegotiator
 from ..sdp.plan import Direction, MediaSettings
 from ..sip.dialog import MAX_FORWARDS, Dialog

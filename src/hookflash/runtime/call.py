@@ -13,7 +13,7 @@ from ..calls.records import CallRecord, MediaStats
 
 if TYPE_CHECKING:
     from ..calls.admission import CallPlan
-    from ..calls.leg import Leg
+    from ..calls.legs.leg import Leg
     from ..calls.pin import PinDialog
     from ..rooms.participant import Participant
     from ..rooms.room import Room

@@ -25,8 +25,8 @@ from ..calls.dial_plan import (
     dtmf_digits,
     header_options,
 )
-from ..calls.dialing import Place
-from ..calls.leg import Leg
+from ..calls.legs.dialing import Place
+from ..calls.legs.leg import Leg
 from ..calls.records import CallRecord
 from ..calls.status import PREFIX
 from ..sip.flow import Flow

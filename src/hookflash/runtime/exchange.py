@@ -17,7 +17,7 @@ from ..calls import effects as fx
 from ..calls.admission import Admission, CallPlan
 from ..calls.attributes import CALL_STATUS, RULE_ID
 from ..calls.dispatch import distinct_identity
-from ..calls.leg import Leg
+from ..calls.legs.leg import Leg
 from ..calls.records import CallRecord
 from ..calls.switchboard import ForOwner, Incoming, LegGone, Resolve, Switchboard
 from ..rooms.participant import Join, Kind, Permission
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..adapters.addresses import Addresses
     from ..base.ids import Ids
     from ..calls.switchboard import BoardEffect
-    from ..calls.trunks import TrunkBook
+    from ..calls.trunks.book import TrunkBook
     from ..ports import Clock, EventSink
     from ..rooms.registry import Rooms
     from ..sip.flow import Flow

@@ -10,7 +10,7 @@ import structlog
 
 from ..adapters.store_ops import DeleteDialog, Prune, PutCall, PutDialog, PutTransfer
 from ..base.errors import StoreError
-from ..calls.transfer import REASONS
+from ..calls.transfers.transfer import REASONS
 
 if TYPE_CHECKING:
     from ..adapters.store import Store

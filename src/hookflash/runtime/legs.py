@@ -12,8 +12,8 @@ from livekit.protocol.sip import (
     SIPMediaEncryption,
 )
 
-from ..calls.leg_settings import Credential, LegSettings
-from ..calls.media_config import seconds
+from ..calls.legs.settings import Credential, LegSettings
+from ..calls.trunks.media_config import seconds
 from ..sdp.plan import CodecName, Encryption, MediaSettings
 from ..sip.location import Target
 

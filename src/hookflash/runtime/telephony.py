@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ..base.errors import ApiError
 from ..calls.headers import merge_headers
 from ..calls.status import PREFIX
-from ..calls.transfer_answers import hung_up
-from ..calls.transfer_effects import TransferOrder
+from ..calls.transfers.answers import hung_up
+from ..calls.transfers.desk_effects import TransferOrder
 from . import rpc
 from .participants import attribute_headers_of
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..calls.transfer_answers import failure, other_target
+from ..calls.transfers.answers import failure, other_target
 from ..sip.refer import parse_target
 
 if TYPE_CHECKING:

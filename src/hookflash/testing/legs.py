@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ..base.ids import Ids
-from ..calls.dialing import Place
 from ..calls.effects import (
     CheckMedia,
     LegEffect,
@@ -23,9 +22,10 @@ from ..calls.effects import (
     SendRequest,
     StoreTransfer,
 )
-from ..calls.invitation import DialOrder
-from ..calls.leg import Leg
-from ..calls.leg_settings import LegSettings
+from ..calls.legs.dialing import Place
+from ..calls.legs.invitation import DialOrder
+from ..calls.legs.leg import Leg
+from ..calls.legs.settings import LegSettings
 from ..calls.records import CallDirection
 from ..sdp.plan import LocalMedia
 from ..sip.fields import NameAddr

@@ -13,11 +13,11 @@ from random import Random
 
 from ..base.ids import Ids
 from ..calls import effects as fx
-from ..calls.leg import Leg
-from ..calls.leg_settings import Credential, LegSettings
+from ..calls.legs.leg import Leg
+from ..calls.legs.settings import Credential, LegSettings
 from ..calls.records import TransferRecord
 from ..calls.switchboard import BoardEffect, ForOwner, Incoming, LegGone, Resolve, Switchboard
-from ..calls.transfer_effects import TransferOrder
+from ..calls.transfers.desk_effects import TransferOrder
 from ..rooms.participant import Join, Participant, Permission
 from ..rooms.registry import Rooms
 from ..runtime.media.ports import PortPool

@@ -8,9 +8,9 @@ from typing import TypeVar
 from ..base.ids import Ids
 from ..calls.effects import StoreTransfer, TransferAnswered
 from ..calls.records import TransferRecord
-from ..calls.transfer_book import Effects
-from ..calls.transfer_desk import TransferDesk
-from ..calls.transfer_effects import SendRefer, TransferOrder
+from ..calls.transfers.book import Effects
+from ..calls.transfers.desk import TransferDesk
+from ..calls.transfers.desk_effects import SendRefer, TransferOrder
 from ..sip.effects import FailureReason
 from ..sip.message import Response
 from ..sip.timers import Timers

@@ -15,7 +15,7 @@ from livekit.protocol.sip import (
 )
 
 from ..calls.records import CallRecord, TransferRecord
-from ..calls.transfer import REASONS
+from ..calls.transfers.transfer import REASONS
 from .protojson import Json, to_json
 
 

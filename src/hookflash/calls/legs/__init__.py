@@ -1,0 +1,1 @@
+"""One call leg: the SIP side of one phone call, in parts."""

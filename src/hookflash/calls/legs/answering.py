@@ -1,0 +1,274 @@
+"""The peer's first INVITE, from its arrival to our final answer (calls.md §1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...base.errors import SdpError, SipError
+from ...sdp.negotiation import check_offer
+from ...sdp.session import SessionDescription, ip_family
+from ...sip.dialog import Dialog
+from ...sip.fields import RAck
+from ...sip.message import Response
+from ..effects import LegAnswered, LegRinging, OpenMedia, Respond
+from .bodies import session_body
+from .core import End, LegCore, Phase, Step, earlier
+from .offers import Offers, read_session, refusal
+from .unacked import Unacked
+
+if TYPE_CHECKING:
+    from ...sdp.plan import LocalMedia
+    from ...sip.flow import Flow
+    from ...sip.message import Request
+    from ..records import Left
+
+FULL_RETRY_AFTER = 10
+"""Seconds, in the 503 for a process without a free port."""
+
+
+class Answering:
+    """Rings, answers and refuses as the server of one INVITE transaction."""
+
+    __slots__ = (
+        "_core",
+        "_flow",
+        "_offer",
+        "_offers",
+        "_reliable",
+        "_request",
+        "_ring_at",
+        "_ring_ends",
+        "_ringing",
+        "_rseq",
+        "_wanted",
+        "key",
+    )
+
+    busy = False
+    """The endpoint sees to the end of the peer's transaction."""
+    remembers_until: float | None = None
+    """No 2xx comes to an INVITE of the peer."""
+
+    def __init__(self, core: LegCore, offers: Offers) -> None:
+        self._core = core
+        self._offers = offers
+        self.key = ""
+        """The INVITE's server transaction, while it has no final answer."""
+        self._request: Request | None = None
+        self._flow: Flow | None = None
+        self._offer: SessionDescription | None = None
+        self._ringing: Response | None = None
+        self._reliable: Unacked | None = None
+        self._rseq = 0
+        self._ring_at: float | None = None
+        self._ring_ends: float | None = None
+        self._wanted = False
+
+    @property
+    def open(self) -> bool:
+        """The INVITE has no final answer."""
+        return bool(self.key)
+
+    # --- the INVITE -----------------------------------------------------------------------------
+
+    def start(self, key: str, request: Request, flow: Flow) -> list[Step]:
+        """A new INVITE, admitted by trunk and rule: media, or an answer that refuses it."""
+        core = self._core
+        self.key, self._request, self._flow = key, request, flow
+        sdp = read_session(core, request)
+        if isinstance(sdp, Response):
+            return self._refused(sdp)
+        remote = flow.remote[0]
+        if sdp is not None:
+            try:
+                self._offer = SessionDescription.parse(sdp)
+                remote = _peer_address(check_offer(self._offer, core.settings.media), remote)
+            except SdpError as error:
+                return self._refused(refusal(core, request, error))
+            core.peer_offer = True
+        core.learn_allow(request)
+        core.enter(Phase.OPENING)
+        return [OpenMedia(remote)]
+
+    def media_opened(self, now: float, local: LocalMedia) -> list[Step]:
+        """There is a port: make the dialog, ring."""
+        core = self._core
+        request = self._request
+        assert request is not None
+        assert self._flow is not None
+        try:
+            core.dialog = Dialog.uas(
+                request, local_tag=core.call_id, contact=core.settings.contact, flow=self._flow
+            )
+            self._offers.open(local, self._offer)
+        except SdpError as error:
+            return self._refused(refusal(core, request, error))
+        except SipError as error:
+            return self._refused(core.reply(request, error.status, reason=error.text))
+        self._offer = None
+        core.enter(Phase.RINGING)
+        self._ring_ends = now + core.settings.ringing_timeout
+        steps: list[Step] = [*self._ring(now), LegRinging()]
+        return steps + self.answer(now) if self._wanted else steps
+
+    def media_refused(self) -> list[Step]:
+        """No port is free."""
+        return self.reject(
+            503, "unavailable", "no media port", headers=(("Retry-After", str(FULL_RETRY_AFTER)),)
+        )
+
+    def answer(self, now: float) -> list[Step]:
+        """200, as soon as the phase and a reliable 180 with SDP allow it."""
+        core = self._core
+        waiting = self._reliable is not None and self._reliable.offer
+        if core.phase is Phase.OPENING or (core.phase is Phase.RINGING and waiting):
+            self._wanted = True
+            return []
+        if core.phase is not Phase.RINGING:
+            return []
+        request = self._request
+        assert request is not None
+        assert core.negotiator is not None
+        body = b""
+        if core.peer_offer:
+            body = core.negotiator.local_sdp
+        elif core.negotiator.current is None:
+            body = self._offers.make()
+        settings = core.settings
+        headers = (
+            *core.capabilities(),
+            *core.timer.answer(now, request),
+            *settings.answer_headers,
+            *core.attribute_headers,
+        )
+        response = core.reply(request, 200, headers, body)
+        key = self._final()
+        core.peer_offer = False
+        core.enter(Phase.ANSWERED)
+        core.unacked = Unacked(now, key, response, core.timers, offer=core.our_offer, cap=True)
+        return [Respond(key, response), *self._offers.apply(), LegAnswered(200)]
+
+    def reject(
+        self,
+        status: int,
+        left: Left,
+        why: str,
+        *,
+        reason: str = "",
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> list[Step]:
+        """A final answer that ends the leg; `why` is for the call history."""
+        core = self._core
+        assert self._request is not None
+        headers = (*headers, *core.attribute_headers)
+        response = core.reply(self._request, status, headers, reason=reason or None)
+        return [
+            Respond(self._final(), response),
+            End("local", why, left, response.status),
+        ]
+
+    def cancelled(self, by: Request) -> list[Step]:
+        """CANCEL, or BYE, of the peer before our final answer: 487 for the INVITE."""
+        assert self._request is not None
+        response = self._core.reply(self._request, 487)
+        why = "cancel" if by.method == "CANCEL" else "bye"
+        return [
+            Respond(self._final(), response),
+            End("remote", why, "canceled", 487, by.header("Reason") or ""),
+        ]
+
+    # --- PRACK ----------------------------------------------------------------------------------
+
+    def prack_received(self, now: float, key: str, request: Request) -> list[Step]:
+        """PRACK in its order: 200 if it is for our 180, else 481 (RFC 3262 §3)."""
+        core = self._core
+        reliable = self._reliable
+        if reliable is None or not self._matches(request, reliable):
+            return [Respond(key, core.reply(request, 481))]
+        try:
+            sdp = session_body(request)
+        except SipError:
+            return [Respond(key, core.reply(request, 415, (("Accept", "application/sdp"),)))]
+        steps: list[Step] = []
+        if reliable.offer:
+            if not self._offers.take_answer(sdp):
+                refused = [Respond(key, core.reply(request, 488))]
+                return refused + self.reject(488, "rejected", "no usable answer in PRACK")
+            steps.append(Respond(key, core.reply(request, 200)))
+        else:
+            steps += self._offers.prack_received(key, request, sdp)
+        self._reliable = None
+        if self._wanted:
+            steps += self.answer(now)
+        return steps
+
+    def _matches(self, request: Request, reliable: Unacked) -> bool:
+        text = request.header("RAck")
+        try:
+            rack = RAck.parse(text or "")
+        except SipError:
+            return False
+        return (rack.rseq, rack.cseq, rack.method) == (self._rseq, reliable.cseq, "INVITE")
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """The next 180, the end of the ringing, or the end of our patience for PRACK."""
+        if self._reliable is not None:
+            return earlier(self._ring_ends, self._reliable.next_deadline())
+        return earlier(self._ring_ends, self._ring_at)
+
+    def handle_deadline(self, now: float) -> list[Step]:
+        """What is due at `now`."""
+        if self._ring_ends is None:
+            return []
+        if now >= self._ring_ends:
+            status = self._core.settings.ringing_timeout_status
+            return self.reject(status, "rejected", "no answer")
+        if self._reliable is not None:
+            if self._reliable.over(now):
+                return self.reject(504, "dropped", "no PRACK")
+            return list(self._reliable.due(now))
+        if self._ring_at is not None and now >= self._ring_at:
+            return list(self._ring(now))
+        return []
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _ring(self, now: float) -> list[Respond]:
+        core = self._core
+        request = self._request
+        assert request is not None
+        self._ring_at = now + core.settings.ringing_interval
+        if "100rel" not in request.require:
+            if self._ringing is None:
+                self._ringing = core.reply(request, 180, core.capabilities())
+            return [Respond(self.key, self._ringing)]
+        assert core.negotiator is not None
+        self._rseq = self._rseq + 1 if self._rseq else 1 + core.ids.number(30)
+        first_offer = not core.peer_offer and core.negotiator.current is None
+        body = self._offers.make() if first_offer else b""
+        headers = (("Require", "100rel"), ("RSeq", str(self._rseq)), *core.capabilities())
+        response = core.reply(request, 180, headers, body)
+        self._reliable = Unacked(now, self.key, response, core.timers, offer=first_offer, cap=False)
+        return [Respond(self.key, response)]
+
+    def _refused(self, response: Response) -> list[Step]:
+        """Before ringing: nobody joined, the answer is all."""
+        return [
+            Respond(self._final(), response),
+            End("local", f"refused with {response.status}", "rejected", response.status),
+        ]
+
+    def _final(self) -> str:
+        """The INVITE gets its final answer now: let go of everything that waited for it."""
+        key, self.key = self.key, ""
+        self._request = self._flow = self._offer = self._ringing = self._reliable = None
+        self._ring_at = self._ring_ends = None
+        self._wanted = False
+        return key
+
+
+def _peer_address(address: str, source: str) -> str:
+    """Whose path decides about our own address: the source, but with the family of the SDP."""
+    return source if ip_family(address) in {None, ip_family(source)} else address

@@ -1,0 +1,327 @@
+"""One call leg: the SIP side of one phone call, as a pure machine (calls.md §1-§3).
+
+A leg knows neither room nor endpoint. Its inputs take `now` (seconds) and return effects of
+`calls.effects` in the order in which they are to be performed. The leg owns the phase and the
+end; what happens within a phase is in its parts:
+
+    answering     the peer's INVITE until our final answer; PRACK
+    dialing       our INVITE until its final answer, in its place
+    offers        re-INVITE and UPDATE of the peer, hold
+    refreshing    session timer requests of ours
+    transferring  REFER, NOTIFY and the transfer desk
+    in_dialog     INFO, OPTIONS and refusals
+    activity      `active`, and what ends a call by itself
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..effects import (
+    CloseMedia,
+    Respond,
+    TransferAnswered,
+)
+from ..transfers.answers import not_established
+from .answering import Answering
+from .core import OVER, End, Phase, SendBye, earlier
+from .in_dialog import info_received, options_received, refused, unwanted_notify
+from .machine import LegMachine
+from .requester import OFFERING, Purpose
+from .transferring import Transferring
+from .unacked import acknowledges
+
+if TYPE_CHECKING:
+    from ...sdp.plan import LocalMedia
+    from ...sip.effects import FailureReason
+    from ...sip.flow import Flow
+    from ...sip.message import Request, Response
+    from ..effects import LegEffect
+    from ..transfers.desk_effects import TransferOrder
+    from .core import Step
+    from .dialing import Place
+    from .invitation import DialOrder
+    from .settings import HeaderItems
+
+_TRANSFER = frozenset({Purpose.REFER, Purpose.SUBSCRIBE, Purpose.PROBE})
+
+
+class Leg(LegMachine):
+    """One leg. Direction is data (`LegSettings.direction`), never a second class."""
+
+    __slots__ = ()
+
+    # --- the INVITE -----------------------------------------------------------------------------
+
+    def start_inbound(self, now: float, key: str, request: Request, flow: Flow) -> list[LegEffect]:
+        """An INVITE that trunk, digest and rule let pass. Asks for media, or refuses it."""
+        assert isinstance(self._setup, Answering)
+        return self._carry_out(now, self._setup.start(key, request, flow))
+
+    def start_outbound(self, now: float, order: DialOrder) -> list[LegEffect]:
+        """Call somebody, for a participant that is in its room already. Asks for `Locate`."""
+        assert self._dialing is not None
+        self._left = False
+        return self._carry_out(now, self._dialing.start(now, order))
+
+    def located(self, now: float, places: list[Place]) -> list[LegEffect]:
+        """The answer to `Locate`, best place first; [] where there is none."""
+        if self._dialing is None:
+            return []
+        return self._carry_out(now, self._dialing.located(now, places))
+
+    def media_opened(self, now: float, local: LocalMedia) -> list[LegEffect]:
+        """The answer to `OpenMedia`."""
+        if self._core.phase is not Phase.OPENING:
+            return [CloseMedia()]
+        self._activity.joined(now)
+        return self._carry_out(now, self._setup.media_opened(now, local))
+
+    def media_refused(self, now: float) -> list[LegEffect]:
+        """The answer to `OpenMedia` where no port is free."""
+        if self._core.phase is not Phase.OPENING:
+            return []
+        self._media_open = False
+        return self._carry_out(now, self._setup.media_refused())
+
+    def answer(self, now: float) -> list[LegEffect]:
+        """Somebody takes the call; nothing happens if it is answered or over."""
+        return self._carry_out(now, self._setup.answer(now))
+
+    def reject(self, now: float, status: int, reason: str = "") -> list[LegEffect]:
+        """Refuse the INVITE with this status, if it has no final answer; `reason` is the phrase."""
+        if not self._setup.open:
+            return []
+        why = reason or f"rejected with {status}"
+        steps = self._setup.reject(status, "rejected", why, reason=reason)
+        return self._carry_out(now, steps)
+
+    def hangup(self, now: float, reason: str, headers: HeaderItems = ()) -> list[LegEffect]:
+        """End the call: 480 or CANCEL before the answer, BYE with `headers` after it (once the ACK
+        is here). `reason` is for the call history."""
+        if self._setup.open:
+            return self._carry_out(now, self._setup.reject(480, "hangup", reason))
+        return self._carry_out(now, [SendBye(reason, "hangup", headers)])
+
+    # --- messages of the peer -------------------------------------------------------------------
+
+    def request_received(
+        self, now: float, key: str, request: Request, flow: Flow
+    ) -> list[LegEffect]:
+        """A request with our tag; `key` is "" for ACK."""
+        core = self._core
+        dialog = core.dialog
+        if (
+            dialog is None
+            or request.call_id != dialog.call_id
+            or (request.from_.tag or "") != dialog.remote_tag
+        ):
+            return [] if not key else [Respond(key, core.reply(request, 481))]
+        method = request.method
+        if method == "ACK":
+            return self._carry_out(now, self._ack(now, request, flow))
+        in_order = dialog.request_received(request, flow)
+        if method == "NOTIFY":
+            steps = self._notify(now, key, request, in_order=in_order)
+        elif not in_order:
+            steps = [Respond(key, core.reply(request, 500))]
+        elif method == "BYE":
+            steps = self._bye_received(now, key, request)
+        elif core.phase in OVER:
+            steps = [Respond(key, core.reply(request, 481))]
+        else:
+            steps = self._in_call(now, key, request)
+        return self._carry_out(now, steps)
+
+    def cancel_received(self, now: float, key: str, request: Request) -> list[LegEffect]:
+        """The INVITE was cancelled; the CANCEL has its 200. After our 200 it has no effect."""
+        if not key or key != self._setup.key:
+            return []
+        return self._carry_out(now, self._setup.cancelled(request))
+
+    def response_received(
+        self, now: float, token: int, response: Response, flow: Flow
+    ) -> list[LegEffect]:
+        """A response to the request of ours that went out with `token`."""
+        if self._dialing is not None and self._dialing.owns(token):
+            steps = self._dialing.answered(now, token, response, flow)
+            if self._core.phase in OVER:
+                self._linger(now)
+            return self._carry_out(now, steps)
+        pending = self._requester.answered(token, response)
+        if pending is None:
+            again = response.status >= 200
+            return self._carry_out(now, self._refreshing.repeated(token) if again else [])
+        if self._transfers is not None and pending.purpose in _TRANSFER:
+            return self._carry_out(now, self._transfers.answered(now, pending, response))
+        challenged = self._requester.again(pending, response)
+        steps = []
+        if challenged is not None:
+            steps = [challenged]
+        elif pending.purpose in OFFERING:
+            steps = self._refreshing.answered(now, token, pending, response)
+        return self._carry_out(now, steps)
+
+    def request_failed(self, now: float, token: int, reason: FailureReason) -> list[LegEffect]:
+        """The request of ours with `token` gets no final answer."""
+        if self._dialing is not None and self._dialing.owns(token):
+            return self._carry_out(now, self._dialing.failed(now, token, reason))
+        pending = self._requester.failed(token)
+        steps: list[Step] = []
+        if pending is not None and pending.purpose in OFFERING:
+            steps = self._refreshing.unanswered(pending)
+        elif pending is not None and self._transfers is not None and pending.purpose in _TRANSFER:
+            steps = self._transfers.unanswered(now, pending, reason)
+        return self._carry_out(now, steps)
+
+    # --- transfers ------------------------------------------------------------------------------
+
+    def transfer(self, now: float, ticket: int, order: TransferOrder) -> list[LegEffect]:
+        """An API request for a transfer; its verdict comes as `TransferAnswered`."""
+        if self._transfers is None:
+            if self._core.phase not in {Phase.ANSWERED, Phase.CONFIRMED}:
+                return [TransferAnswered(ticket, None, not_established())]
+            self._transfers = Transferring(self._core, self._requester)
+        return self._carry_out(now, self._transfers.request(now, ticket, order))
+
+    def transfer_stored(self, now: float, transfer_id: str) -> list[LegEffect]:
+        """`StoreTransfer(then_send=True)` is done."""
+        steps = [] if self._transfers is None else self._transfers.stored(now, transfer_id)
+        return self._carry_out(now, steps)
+
+    def cancel_transfer(self, now: float, transfer_id: str) -> list[LegEffect]:
+        """Give the transfer up; a REFER that is out cannot be taken back."""
+        steps = [] if self._transfers is None else self._transfers.cancel(now, transfer_id)
+        return self._carry_out(now, steps)
+
+    def shutdown(self, now: float, headers: HeaderItems = ()) -> list[LegEffect]:
+        """The process stops: open transfers are interrupted, then as `hangup`."""
+        steps = [] if self._transfers is None else self._transfers.shutdown(now)
+        return self._carry_out(now, steps) + self.hangup(now, "shutdown", headers)
+
+    # --- media ----------------------------------------------------------------------------------
+
+    def first_packet(self, now: float) -> list[LegEffect]:
+        """The first RTP packet came."""
+        return self._carry_out(now, self._activity.first_packet(now))
+
+    def media_checked(self, now: float, last_packet_at: float | None) -> list[LegEffect]:
+        """The answer to `CheckMedia`: when RTP came last, None for never."""
+        steps: list[Step] = []
+        if self._transfers is not None:
+            steps = self._transfers.media_checked(now, last_packet_at)
+        return self._carry_out(now, steps + self._activity.checked(now, last_packet_at))
+
+    def dtmf_by_rtp(self, now: float) -> list[LegEffect]:
+        """An RFC 4733 event came: digits by INFO are ignored from now on."""
+        self._deaf = True
+        return []
+
+    def set_attribute_headers(self, headers: HeaderItems) -> None:
+        """attributes_to_headers as of now, already checked: for the 200, refusals and BYE."""
+        self._core.attribute_headers = headers
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` is to be called."""
+        core = self._core
+        if core.phase in OVER:
+            first = self._linger_ends
+        else:
+            first = earlier(self._activity.next_deadline(), self._setup.next_deadline())
+            first = earlier(first, core.timer.next_deadline())
+            if core.unacked is not None:
+                first = earlier(first, core.unacked.next_deadline())
+        if self._transfers is not None:
+            first = earlier(first, self._transfers.next_deadline())
+        return first
+
+    def handle_deadline(self, now: float) -> list[LegEffect]:
+        """What is due at `now`."""
+        steps: list[Step] = []
+        if self._transfers is not None:
+            steps += self._transfers.handle_deadline(now)
+        if self._core.phase not in OVER:
+            steps += self._due(now)
+        elif self._linger_ends is not None and now >= self._linger_ends:
+            self._linger_ends = None
+        return self._carry_out(now, steps)
+
+    def _due(self, now: float) -> list[Step]:
+        core = self._core
+        steps = self._setup.handle_deadline(now)
+        if core.unacked is not None:
+            if core.unacked.over(now):
+                core.unacked = None
+                return [*steps, self._unconfirmed()]
+            steps += core.unacked.due(now)
+        steps += self._activity.handle_deadline(now)
+        if core.timer.expired(now):
+            reason = ("Reason", 'SIP;cause=408;text="Session timer expired"')
+            steps.append(SendBye("session timer", "dropped", (reason,)))
+        elif core.timer.refresh_due(now):
+            self._refreshing.wanted = True
+        return steps
+
+    def _unconfirmed(self) -> SendBye:
+        """Nobody acknowledged our 2xx for 32 s (RFC 3261 §13.3.1.4): BYE without its ACK."""
+        reason = ("Reason", 'SIP;cause=408;text="No ACK"')
+        return self._bye or SendBye("no ACK", "dropped", (reason,))
+
+    # --- requests in the dialog -----------------------------------------------------------------
+
+    def _in_call(self, now: float, key: str, request: Request) -> list[Step]:
+        core = self._core
+        match request.method:
+            case "INVITE" | "UPDATE" if core.phase is Phase.LEAVING:
+                return [Respond(key, core.reply(request, 487))]
+            case "INVITE":
+                # The peer sends no re-INVITE before it has our 200: its ACK got lost.
+                steps: list[Step] = []
+                if core.phase is Phase.ANSWERED and not core.our_offer:
+                    core.unacked = None
+                    steps = self._confirmed(now)
+                return steps + self._offers.invite_received(now, key, request)
+            case "UPDATE":
+                return self._offers.update_received(now, key, request)
+            case "PRACK":
+                return self._setup.prack_received(now, key, request)
+            case "INFO":
+                return info_received(core, key, request, deaf=self._deaf)
+            case "OPTIONS":
+                return options_received(core, key, request)
+        return [Respond(key, refused(core, request))]
+
+    def _bye_received(self, now: float, key: str, request: Request) -> list[Step]:
+        steps: list[Step] = [Respond(key, self._core.reply(request, 200))]
+        if self._setup.open:
+            return steps + self._setup.cancelled(request)
+        if self._core.phase not in OVER:
+            cause = request.header("Reason") or ""
+            steps.append(End("remote", "bye", "hangup", None, cause, request.cseq.number))
+        elif self._transfers is not None:  # it crossed ours
+            steps += self._transfers.call_ended(now, "remote", None, request.cseq.number)
+        return steps
+
+    def _notify(self, now: float, key: str, request: Request, *, in_order: bool) -> list[Step]:
+        if self._transfers is not None:
+            return self._transfers.notify_received(now, key, request, in_order=in_order)
+        return [Respond(key, unwanted_notify(self._core, request))]
+
+    def _ack(self, now: float, request: Request, flow: Flow) -> list[Step]:
+        core = self._core
+        unacked = core.unacked
+        assert core.dialog is not None
+        if unacked is None or not acknowledges(request, unacked):
+            return []
+        core.unacked = None
+        core.dialog.request_received(request, flow)
+        if core.phase is Phase.LEAVING:
+            assert self._bye is not None
+            return [self._bye]
+        first = core.phase is Phase.ANSWERED
+        steps = self._confirmed(now) if first else []
+        if unacked.offer:
+            steps += self._offers.acknowledged(request, first=first)
+        return steps

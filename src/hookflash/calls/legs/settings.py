@@ -1,0 +1,67 @@
+"""What a leg is told when it is made, and the header values that every leg sends alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...sdp.plan import MediaSettings
+
+if TYPE_CHECKING:
+    from ...sip.uri import Uri
+    from ..records import CallDirection
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, NOTIFY"
+"""Exactly what a leg carries out (calls.md §2)."""
+
+SUPPORTED = "100rel, timer"
+EXTENSIONS = frozenset({"100rel", "timer"})
+"""Option tags that a Require may name."""
+
+ACCEPT = "application/sdp"
+DTMF_TYPES = ("application/dtmf-relay", "application/dtmf")
+ACCEPT_IN_CALL = ", ".join((ACCEPT, *DTMF_TYPES))
+
+MIN_SE = 90
+"""Smallest session interval in seconds (RFC 4028 §4)."""
+
+HeaderItems = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """User and password for digest challenges of the peer."""
+
+    username: str
+    password: str
+
+
+def no_credential() -> Credential | None:
+    """The provider of a leg that cannot authenticate itself."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class LegSettings:
+    """Fixed for the life of a leg. Times in seconds."""
+
+    contact: Uri
+    """Our Contact; its host is the address that this peer can reach. Of an outbound leg only until
+    its target is known."""
+    direction: CallDirection = "inbound"
+    media: MediaSettings = field(default_factory=MediaSettings)
+    user_agent: str = "Hookflash"
+    answer_headers: HeaderItems = ()
+    """The trunk's headers, for the 200."""
+    ringing_interval: float = 60.0
+    """Between two 180s."""
+    ringing_timeout: float = 180.0
+    ringing_timeout_status: int = 480
+    max_call_duration: float = 86400.0
+    first_media_timeout: float = 30.0
+    media_timeout: float = 15.0
+    session_expires: int = 1800
+    """Session interval that we ask for (RFC 4028); 0: only what the peer asks for."""
+    credentials: Callable[[], Credential | None] = no_credential
+    """Asked when a challenge comes (transfer.md §3 says whose credentials these are)."""

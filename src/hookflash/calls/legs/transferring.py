@@ -1,0 +1,229 @@
+"""The leg's side of its transfer desk: performs the desk's effects and hands it what happens.
+
+The desk (`transfers.desk`) knows what a transfer is; this part knows when a REFER may go out and
+how requests are sent. It is made with the first transfer of a call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..effects import CheckMedia, LegLeft, Respond
+from ..transfers.desk import TransferDesk
+from ..transfers.desk_effects import HangUp, LeaveRoom, SendProbe, SendRefer, SendSubscribe
+from .core import Phase, SendBye
+from .requester import OFFERING, Purpose
+from .settings import ALLOW, SUPPORTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...sip.effects import FailureReason
+    from ...sip.message import Request, Response
+    from ..effects import LegEffect
+    from ..records import Side
+    from ..transfers.desk_effects import DeskEffect, TransferOrder
+    from .core import LegCore, Step
+    from .requester import Pending, Requester
+    from .settings import HeaderItems
+
+SUBSCRIBE_EXPIRES = 60
+"""Seconds; one NOTIFY with the outcome is all that we want."""
+
+
+class Transferring:
+    """Between one leg and its desk."""
+
+    __slots__ = ("_asked", "_core", "_gate", "_met", "_requester", "desk")
+
+    def __init__(self, core: LegCore, requester: Requester) -> None:
+        self._core = core
+        self._requester = requester
+        self._gate = False
+        self._asked = False
+        self._met: tuple[Pending, Response, HeaderItems] | None = None
+        """A challenged REFER that goes out again, with these headers, as soon as one may."""
+        assert core.dialog is not None
+        self.desk = TransferDesk(
+            core.call_id,
+            core.ids,
+            core.timers,
+            str(core.dialog.local_uri.uri),
+            owns_call_id=core.settings.direction == "outbound",
+        )
+
+    @property
+    def suspends(self) -> bool:
+        """A transfer has no verdict, or is done and waits for the peer's BYE: media timeout and
+        max_call_duration stand still."""
+        return self.desk.pending or self.desk.leaving
+
+    # --- from the API ---------------------------------------------------------------------------
+
+    def request(self, now: float, ticket: int, order: TransferOrder) -> list[Step]:
+        """An API request for a transfer of this call."""
+        steps = self.settle(now)
+        return steps + self._perform(now, self.desk.request(now, ticket, order))
+
+    def stored(self, now: float, transfer_id: str) -> list[Step]:
+        """The record is safe."""
+        return self._perform(now, self.desk.stored(now, transfer_id))
+
+    def cancel(self, now: float, transfer_id: str) -> list[Step]:
+        """Cancelled inside the server."""
+        return self._perform(now, self.desk.cancel(now, transfer_id))
+
+    def shutdown(self, now: float) -> list[Step]:
+        """The process stops."""
+        return self._perform(now, self.desk.shutdown(now))
+
+    # --- from the peer --------------------------------------------------------------------------
+
+    def notify_received(
+        self, now: float, key: str, request: Request, *, in_order: bool
+    ) -> list[Step]:
+        """A NOTIFY of the dialog: its answer first, then what it means."""
+        core = self._core
+        status, effects = self.desk.notify_received(now, request)
+        headers = (("Allow-Events", "refer"),) if status == 489 else ()
+        steps: list[Step] = [Respond(key, core.reply(request, status, headers))]
+        if status == 200 and in_order:
+            core.refresh_target(request)
+        return steps + self._perform(now, effects)
+
+    def answered(self, now: float, pending: Pending, response: Response) -> list[Step]:
+        """A final answer to REFER, SUBSCRIBE or OPTIONS; a challenge is met if it can be. Not that
+        of an OPTIONS: it is an answer, and says that the peer lives."""
+        desk, transfer_id = self.desk, pending.transfer_id
+        if response.status in {401, 407} and pending.purpose is not Purpose.PROBE:
+            again = self._challenged(now, pending, response)
+            if again is not None:
+                return again
+        effects: list[LegEffect | DeskEffect]
+        if pending.purpose is Purpose.REFER:
+            explain = ""
+            if response.status in {401, 407}:
+                digest = pending.digest
+                explain = "no credentials for this call" if digest is None else digest.refusal
+            effects = desk.refer_answered(now, transfer_id, response, explain)
+        elif pending.purpose is Purpose.SUBSCRIBE:
+            effects = desk.subscribe_answered(now, transfer_id, response.status)
+        else:
+            effects = desk.probe_answered(now, response.status)
+        return self._perform(now, effects)
+
+    def unanswered(self, now: float, pending: Pending, reason: FailureReason) -> list[Step]:
+        """No answer to REFER, SUBSCRIBE or OPTIONS."""
+        desk, transfer_id = self.desk, pending.transfer_id
+        effects: list[LegEffect | DeskEffect]
+        if pending.purpose is Purpose.REFER:
+            effects = desk.refer_failed(now, transfer_id, reason)
+        elif pending.purpose is Purpose.SUBSCRIBE:
+            effects = desk.subscribe_answered(now, transfer_id, None)
+        else:
+            effects = desk.probe_answered(now, None)
+        return self._perform(now, effects)
+
+    # --- from the leg ---------------------------------------------------------------------------
+
+    def call_ended(self, now: float, by: Side, status: int | None, cseq: int | None) -> list[Step]:
+        """The INVITE usage is over."""
+        return self._perform(now, self.desk.call_ended(now, by, status=status, cseq=cseq))
+
+    def media_checked(self, now: float, last_packet_at: float | None) -> list[Step]:
+        """The answer to a check that the desk asked for."""
+        if not self._asked:
+            return []
+        self._asked = False
+        return self._perform(now, self.desk.media_checked(now, last_packet_at))
+
+    def settle(self, now: float) -> list[Step]:
+        """Tell the desk if a REFER may go out, when that has changed (transfer.md §3)."""
+        core = self._core
+        gate = (
+            core.phase is Phase.CONFIRMED
+            and core.unacked is None
+            and not self._requester.open(OFFERING)
+        )
+        if gate == self._gate:
+            return []
+        self._gate = gate
+        steps = self._met_refer(now) if gate else []
+        return steps + self._perform(now, self.desk.gate(now, gate))
+
+    def next_deadline(self) -> float | None:
+        """The desk's."""
+        return self.desk.next_deadline()
+
+    def handle_deadline(self, now: float) -> list[Step]:
+        """What is due at the desk."""
+        deadline = self.desk.next_deadline()
+        if deadline is None or now < deadline:
+            return []
+        return self._perform(now, self.desk.handle_deadline(now))
+
+    # --- the desk's effects ---------------------------------------------------------------------
+
+    def _perform(self, now: float, effects: Iterable[LegEffect | DeskEffect]) -> list[Step]:
+        steps: list[Step] = []
+        for effect in effects:
+            if isinstance(effect, SendRefer):
+                steps += self._refer(now, effect)
+            elif isinstance(effect, SendSubscribe):
+                headers = (
+                    ("Event", f"refer;id={effect.event_id}"),
+                    ("Expires", str(SUBSCRIBE_EXPIRES)),
+                    ("Accept", "message/sipfrag"),
+                )
+                sent = self._requester.send(
+                    Purpose.SUBSCRIBE, headers, transfer_id=effect.transfer_id
+                )
+                steps.append(sent[1])
+            elif isinstance(effect, SendProbe):
+                steps.append(self._requester.send(Purpose.PROBE)[1])
+            elif isinstance(effect, HangUp):
+                steps.append(SendBye(effect.reason, "transfer" if effect.transfer else "dropped"))
+            elif isinstance(effect, LeaveRoom):
+                steps.append(LegLeft("transfer"))
+            else:
+                if isinstance(effect, CheckMedia):
+                    self._asked = True
+                steps.append(effect)
+        return steps
+
+    def _challenged(self, now: float, pending: Pending, response: Response) -> list[Step] | None:
+        """Send the request again with credentials; None if that cannot or need not be done."""
+        refer = pending.purpose is Purpose.REFER
+        if refer and not self.desk.wants_refer(pending.transfer_id):
+            return None
+        credentials = self._requester.meet(pending, response)
+        if credentials is None:
+            return None
+        if not refer:
+            return [self._requester.repeat(pending, credentials)]
+        told = self.desk.refer_challenged(now, pending.transfer_id, response.status)
+        steps = self._perform(now, told)
+        self._met = (pending, response, credentials)
+        return steps + self._met_refer(now) if self._gate else steps
+
+    def _met_refer(self, now: float) -> list[Step]:
+        """Send the challenged REFER again, unless nobody waits for it any more."""
+        if self._met is None:
+            return []
+        pending, response, credentials = self._met
+        self._met = None
+        if not self.desk.wants_refer(pending.transfer_id):
+            return self._perform(now, self.desk.refer_answered(now, pending.transfer_id, response))
+        again = self._requester.repeat(pending, credentials)
+        return [
+            again,
+            *self._perform(now, self.desk.refer_sent(now, pending.transfer_id, pending.cseq)),
+        ]
+
+    def _refer(self, now: float, effect: SendRefer) -> list[Step]:
+        given = {name.lower() for name, _ in effect.headers}
+        ours = (("Allow", ALLOW), ("Supported", SUPPORTED))
+        headers = tuple(item for item in ours if item[0].lower() not in given) + effect.headers
+        pending, send = self._requester.send(Purpose.REFER, headers, transfer_id=effect.transfer_id)
+        sent = self.desk.refer_sent(now, effect.transfer_id, pending.cseq)
+        return [send, *self._perform(now, sent)]

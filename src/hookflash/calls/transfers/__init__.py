@@ -1,0 +1,1 @@
+"""Transfers of one leg: what REFER, its answers and its NOTIFYs mean."""

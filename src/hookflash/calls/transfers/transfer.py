@@ -1,0 +1,179 @@
+"""One transfer: its stages, its verdict, who waits for it (transfer.md §1).
+
+    requested ──▶ sent ──▶ accepted, trying, ringing in any order ──▶ verdict
+                  │  ▲ ▲
+                  ▼  │ └── waiting (491)
+              challenged (401, 407)
+
+A verdict may come in every stage and is set once. A transfer that takes its outcome from the
+REFER of an earlier one goes from `requested` straight to `accepted`. `LEGAL` is the table; only
+`Transfer.enter` changes a stage and only `Transfer.decide` sets a verdict.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from ...base.errors import ApiError
+from ..records import Stage, StageEntry, TransferReason, TransferRecord, Verdict
+
+if TYPE_CHECKING:
+    from .desk_effects import TransferOrder
+
+LEGAL: dict[Stage, frozenset[Stage]] = {
+    "requested": frozenset({"sent", "accepted"}),
+    "sent": frozenset({"challenged", "waiting", "accepted"}),
+    "challenged": frozenset({"sent", "accepted"}),
+    "waiting": frozenset({"sent", "accepted"}),
+    "accepted": frozenset({"trying", "ringing"}),
+    "trying": frozenset({"ringing"}),
+    "ringing": frozenset({"trying"}),
+}
+"""Every legal step from stage to stage. What the peer does against it changes no stage."""
+
+REASONS: dict[Verdict, TransferReason] = {
+    "succeeded": "STR_COMPLETED",
+    "refused": "STR_REJECTED",
+    "rejected": "STR_REJECTED",
+    "timed out": "STR_RINGING_TIMEOUT",
+    "call ended": "STR_CALL_ENDED",
+    "subscription ended": "STR_SUBSCRIPTION_TERMINATED",
+    "canceled": "STR_CANCELED",
+    "unreachable": "STR_UNSPECIFIED",
+    "interrupted": "STR_UNSPECIFIED",
+}
+"""LiveKit's reason of each verdict."""
+
+WATCHED: frozenset[Verdict] = frozenset({"timed out", "canceled", "call ended", "unreachable"})
+"""Verdicts after which the REFER may still succeed: a late 2xx ends the call (transfer.md §5)."""
+
+DEFAULT_RINGING_TIMEOUT = 30.0
+LONGEST_RINGING_TIMEOUT = 3600.0
+
+
+def ringing_timeout(seconds: float | None) -> float:
+    """What a request's ringing_timeout means: absent, zero or negative is 30 s.
+
+    Raises:
+        ApiError: invalid_argument above one hour.
+    """
+    if seconds is None or seconds <= 0:
+        return DEFAULT_RINGING_TIMEOUT
+    if seconds > LONGEST_RINGING_TIMEOUT:
+        raise ApiError("invalid_argument", "ringing_timeout must not exceed 1h")
+    return seconds
+
+
+class Transfer:
+    """The machine of one transfer. Knows no SIP: `TransferDesk` tells it what a message meant."""
+
+    __slots__ = (
+        "call_id",
+        "created_at",
+        "deadline",
+        "ended_at",
+        "error",
+        "late_success",
+        "notes",
+        "order",
+        "refer_to",
+        "sip_reason",
+        "sip_status",
+        "stages",
+        "tickets",
+        "transfer_id",
+        "verdict",
+    )
+
+    def __init__(self, now: float, call_id: str, order: TransferOrder, refer_to: str) -> None:
+        self.transfer_id = order.transfer_id
+        self.call_id = call_id
+        self.order = order
+        self.refer_to = refer_to
+        self.created_at = now
+        self.deadline = now + order.ringing_timeout
+        self.stages = [StageEntry("requested", now)]
+        self.tickets: dict[int, float] = {}
+        """Waiting API requests, each with the time at which its own wait ends."""
+        self.verdict: Verdict | None = None
+        self.ended_at: float | None = None
+        self.sip_status: int | None = None
+        self.sip_reason = ""
+        self.error = ""
+        self.notes: list[str] = []
+        self.late_success = False
+
+    @property
+    def stage(self) -> Stage:
+        """The stage it is in; after the verdict the one it was decided in."""
+        return self.stages[-1].stage
+
+    def enter(self, now: float, stage: Stage) -> bool:
+        """Reach a stage. False where that is no step (`LEGAL`), or the verdict is there."""
+        if self.verdict is not None or stage not in LEGAL[self.stage]:
+            return False
+        self.stages.append(StageEntry(stage, now))
+        return True
+
+    def saw(self, status: int, reason: str) -> None:
+        """Keep the last SIP status that came for it; the verdict freezes it."""
+        if self.verdict is None:
+            self.sip_status = status
+            self.sip_reason = reason
+
+    def note(self, text: str) -> None:
+        """Add a remark in words, each once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def decide(self, now: float, verdict: Verdict, error: str = "") -> None:
+        """Set the verdict; `error` is the text of the API error without its prefix.
+
+        Raises:
+            ValueError: it has one already. The desk asks before it decides.
+        """
+        if self.verdict is not None:
+            raise ValueError(f"{self.transfer_id} is already {self.verdict}")
+        self.verdict = verdict
+        self.ended_at = now
+        self.error = error
+
+    def wait(self, now: float, ticket: int, limit: float | None) -> None:
+        """An API request waits for the verdict, at most `limit` seconds."""
+        self.tickets[ticket] = inf if limit is None else now + limit
+
+    def give_up(self, now: float) -> list[int]:
+        """Tickets whose own wait is over; they are dropped."""
+        over = [ticket for ticket, until in self.tickets.items() if until <= now]
+        for ticket in over:
+            del self.tickets[ticket]
+        return over
+
+    def next_deadline(self) -> float:
+        """The ringing timeout, or the end of the shortest wait."""
+        return min(self.deadline, *self.tickets.values()) if self.tickets else self.deadline
+
+    def record(self) -> TransferRecord:
+        """Everything as it is to be stored and shown."""
+        order = self.order
+        return TransferRecord(
+            transfer_id=self.transfer_id,
+            call_id=self.call_id,
+            room=order.room,
+            identity=order.identity,
+            target=order.target,
+            refer_to=self.refer_to,
+            api_key=order.api_key,
+            request_id=order.request_id,
+            created_at=self.created_at,
+            stages=tuple(self.stages),
+            verdict=self.verdict,
+            ended_at=self.ended_at,
+            sip_status=self.sip_status,
+            sip_reason=self.sip_reason,
+            error=self.error,
+            notes=tuple(self.notes),
+            late_success=self.late_success,
+            participant_sid=order.participant_sid,
+        )

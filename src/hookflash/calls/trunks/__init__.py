@@ -1,0 +1,1 @@
+"""Trunks and dispatch rules: kept, checked, changed, and found for a call."""

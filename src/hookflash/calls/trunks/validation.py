@@ -1,0 +1,111 @@
+"""Checks of trunks and rules, in LiveKit's order and words (facts §2.2).
+
+Differences that are wanted: a user without a password (or the reverse) is refused, and so are
+reserved header names, compact forms too.
+"""
+
+from __future__ import annotations
+
+from livekit.protocol.sip import (
+    SIPDispatchRuleInfo,
+    SIPInboundTrunkInfo,
+    SIPOutboundConfig,
+    SIPOutboundTrunkInfo,
+)
+
+from ...base.errors import ApiError
+from ..headers import TRUNK_RESERVED, check_header_name, check_headers
+from .media_config import check_media
+
+OPEN_TRUNK = (
+    "for security, one of the fields must be set: AuthUsername+AuthPassword, AllowedAddresses "
+    "or Numbers"
+)
+HALF_CREDENTIALS = "auth_username and auth_password must be set together"
+
+
+def check_new_inbound(trunk: SIPInboundTrunkInfo | None) -> SIPInboundTrunkInfo:
+    """A trunk to be created; None: the request has none. Raises ApiError."""
+    if trunk is None:
+        raise invalid("missing trunk")
+    if trunk.sip_trunk_id:
+        raise invalid("trunk id must not be set")
+    check_inbound(trunk)
+    return trunk
+
+
+def check_new_outbound(trunk: SIPOutboundTrunkInfo | None) -> SIPOutboundTrunkInfo:
+    """A trunk to be created; None: the request has none. Raises ApiError."""
+    if trunk is None:
+        raise invalid("missing trunk")
+    if trunk.sip_trunk_id:
+        raise invalid("trunk id must not be set")
+    check_outbound(trunk)
+    return trunk
+
+
+def check_new_rule(rule: SIPDispatchRuleInfo) -> None:
+    """A rule to be created. Raises ApiError."""
+    if rule.sip_dispatch_rule_id:
+        raise invalid("rule id must not be set")
+    check_rule(rule)
+
+
+def check_inbound(trunk: SIPInboundTrunkInfo) -> None:
+    """Raises ApiError with the first fault."""
+    if not (trunk.auth_username or trunk.auth_password or trunk.allowed_addresses or trunk.numbers):
+        raise invalid(OPEN_TRUNK)
+    if bool(trunk.auth_username) != bool(trunk.auth_password):
+        raise invalid(HALF_CREDENTIALS)
+    check_media(trunk.media)
+    check_headers(trunk.headers, TRUNK_RESERVED)
+    _check_mappings(trunk)
+
+
+def check_outbound(trunk: SIPOutboundTrunkInfo) -> None:
+    """Raises ApiError with the first fault."""
+    if not trunk.numbers:
+        raise invalid("no trunk numbers specified")
+    if not trunk.address:
+        raise invalid("no outbound address specified")
+    _check_host(trunk.address, "trunk address")
+    _check_host(trunk.from_host, "from_host")
+    check_headers(trunk.headers, TRUNK_RESERVED)
+    _check_mappings(trunk)
+    check_media(trunk.media)
+
+
+def check_outbound_config(trunk: SIPOutboundConfig) -> None:
+    """The inline trunk of CreateSIPParticipant. Raises ApiError with the first fault."""
+    if not trunk.hostname:
+        raise invalid("no outbound hostname specified")
+    _check_host(trunk.hostname, "trunk hostname")
+    _check_host(trunk.from_host, "from_host")
+    _check_mappings(trunk)
+
+
+def check_rule(rule: SIPDispatchRuleInfo) -> None:
+    """Raises ApiError. A rule of no kind passes here and is refused as a conflict would be."""
+    if not rule.HasField("rule"):
+        raise invalid("missing rule")
+    check_media(rule.media)
+
+
+def invalid(text: str) -> ApiError:
+    """invalid_argument, HTTP 400."""
+    return ApiError("invalid_argument", text)
+
+
+def _check_host(host: str, what: str) -> None:
+    lower = host.lower()
+    if "transport=" in lower:
+        raise invalid(f"{what} should not contain transport parameter")
+    if "@" in host or ";" in host or lower.startswith(("sip:", "sips:")):
+        raise invalid(f"{what} should be a hostname or IP, not SIP URI")
+
+
+def _check_mappings(trunk: SIPInboundTrunkInfo | SIPOutboundTrunkInfo | SIPOutboundConfig) -> None:
+    for name in trunk.attributes_to_headers.values():
+        check_header_name(name)
+    for name in trunk.headers_to_attributes:
+        check_header_name(name)

@@ -1,0 +1,57 @@
+"""The INVITE through its attempts; the rows of calls.md §4 are in test_dialing."""
+
+from __future__ import annotations
+
+import random
+
+from hookflash.base.ids import Ids
+from hookflash.calls.legs.core import LegCore
+from hookflash.calls.legs.invitation import Invitation
+from hookflash.calls.legs.settings import Credential, LegSettings
+from hookflash.sip.message import Response
+from hookflash.sip.timers import Timers
+from hookflash.sip.uri import Uri
+from hookflash.testing.legs import CONTACT, ORDER
+
+
+def invitation() -> Invitation:
+    settings = LegSettings(
+        contact=Uri.parse(CONTACT),
+        direction="outbound",
+        credentials=lambda: Credential("u", "p"),
+    )
+    core = LegCore("SCL_x", settings, Ids(random.Random(1)), Timers())
+    return Invitation(core, ORDER)
+
+
+def test_attempts_differ_in_their_cseq_only() -> None:
+    made = invitation()
+    first, second = made.request(b"v=0"), made.request(b"v=0")
+    assert (first.cseq.number, second.cseq.number) == (1, 2)
+    other = [item for item in second.headers.items() if item[0] != "CSeq"]
+    assert other == [item for item in first.headers.items() if item[0] != "CSeq"]
+
+
+def test_five_challenges_at_most() -> None:
+    made = invitation()
+    outcome = None
+    for count in range(1, 8):
+        request = made.request(b"")
+        challenge = f'Digest realm="r", nonce="{count}", stale=true'
+        answer = Response.reply(request, 401, headers=(("WWW-Authenticate", challenge),))
+        outcome = made.revise(0.0, request, answer)
+        if outcome is not None:
+            break
+    assert count == 6
+    assert outcome is not None
+    assert outcome.text == "max auth retry attempts reached for SIP invite"
+
+
+def test_redirected_credentials_are_not_sent_on() -> None:
+    made = invitation()
+    request = made.request(b"")
+    challenge = (("WWW-Authenticate", 'Digest realm="r", nonce="1"'),)
+    assert made.revise(0.0, request, Response.reply(request, 401, headers=challenge)) is None
+    assert made.credentials
+    assert made.redirect(Response.reply(request, 302), secure=False) is None
+    assert made.credentials

@@ -1,0 +1,100 @@
+"""calls.md §3 "no media", and max_call_duration: the clocks alone."""
+
+from __future__ import annotations
+
+from hookflash.calls.legs.media_watch import DurationLimit, MediaWatch
+
+
+def watch(now: float = 0.0) -> MediaWatch:
+    made = MediaWatch(30.0, 15.0)
+    made.start(now)
+    return made
+
+
+def test_30_seconds_to_the_first_packet() -> None:
+    made = watch()
+    assert made.next_deadline() == 30
+    assert not made.due(29.9)
+    assert made.due(30)
+    assert not made.due(30), "asked once"
+    assert made.next_deadline() is None
+    assert made.checked(30, None)
+
+
+def test_then_15_seconds_from_packet_to_packet() -> None:
+    made = watch()
+    made.heard(5)
+    made.heard(6)
+    assert made.next_deadline() == 20
+    assert made.due(20)
+    assert not made.checked(20, 18)
+    assert made.next_deadline() == 33
+    assert made.due(33)
+    assert made.checked(33, 18)
+
+
+def test_packets_that_nobody_announced_count() -> None:
+    made = watch()
+    assert made.due(30)
+    assert not made.checked(30, 25)
+    assert made.next_deadline() == 40
+
+
+def test_answers_that_nobody_asked_for_are_ignored() -> None:
+    made = watch()
+    assert not made.checked(100, None)
+    assert made.next_deadline() == 30
+
+
+def test_suspended_and_afresh_after_it() -> None:
+    made = watch()
+    made.heard(1)
+    made.suspend(10, held=True)
+    assert made.next_deadline() is None
+    assert not made.due(100)
+    made.suspend(20, transfer=True)
+    made.suspend(30, held=False)
+    assert made.next_deadline() is None, "one reason is enough"
+    made.suspend(40, transfer=False)
+    assert made.next_deadline() == 55
+    made.suspend(50, transfer=False)
+    assert made.next_deadline() == 55, "nothing changed"
+
+
+def test_a_check_under_way_dies_with_the_suspension() -> None:
+    made = watch()
+    assert made.due(30)
+    made.suspend(30, held=True)
+    assert not made.checked(30, None)
+    made.suspend(31, held=False)
+    assert made.next_deadline() == 61, "no packet was ever heard"
+
+
+def test_heard_before_the_start_and_on_hold() -> None:
+    made = MediaWatch(30.0, 15.0)
+    made.heard(0)
+    assert made.next_deadline() is None
+    made.start(5)
+    assert made.next_deadline() == 20
+    made.stop()
+    assert made.next_deadline() is None
+    made.suspend(6, held=True)
+    made.suspend(7, held=False)
+    assert made.next_deadline() is None, "stopped for good"
+
+
+def test_duration_stands_still_while_paused() -> None:
+    limit = DurationLimit(60)
+    limit.pause(5)
+    assert limit.next_deadline() is None
+    limit.run(10)
+    limit.run(20)
+    assert limit.next_deadline() == 70
+    limit.pause(50)
+    assert not limit.due(1000)
+    limit.run(100)
+    assert limit.next_deadline() == 120
+    assert not limit.due(119)
+    assert limit.due(120)
+    limit.stop()
+    assert limit.next_deadline() is None

@@ -1,0 +1,114 @@
+"""One transfer: stages only by the table, a verdict once, waits of its own for each request."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from hookflash.base.errors import ApiError
+from hookflash.calls.records import Stage, Verdict
+from hookflash.calls.transfers.desk_effects import TransferOrder
+from hookflash.calls.transfers.transfer import LEGAL, REASONS, WATCHED, Transfer, ringing_timeout
+
+ORDER = TransferOrder("STR_1", "room", "me", "PA_1", "sip:a@b", (), False, 30.0, None, "key", "r")
+PATHS: dict[Stage, list[Stage]] = {
+    "requested": [],
+    "sent": ["sent"],
+    "challenged": ["sent", "challenged"],
+    "waiting": ["sent", "waiting"],
+    "accepted": ["sent", "accepted"],
+    "trying": ["sent", "accepted", "trying"],
+    "ringing": ["sent", "accepted", "ringing"],
+}
+
+
+def transfer_in(stage: Stage) -> Transfer:
+    transfer = Transfer(100.0, "SCL_1", ORDER, "<sip:a@b>")
+    for step in PATHS[stage]:
+        assert transfer.enter(101.0, step)
+    return transfer
+
+
+@pytest.mark.parametrize("before", get_args(Stage))
+@pytest.mark.parametrize("after", get_args(Stage))
+def test_only_steps_of_the_table_are_taken(before: Stage, after: Stage) -> None:
+    transfer = transfer_in(before)
+    legal = after in LEGAL[before]
+    assert transfer.enter(102.0, after) is legal
+    assert transfer.stage == (after if legal else before)
+
+
+def test_the_table_is_the_pages() -> None:
+    """requested → sent → (challenged | waiting → sent)* → accepted?, trying*, ringing*."""
+    assert {before: sorted(after) for before, after in LEGAL.items()} == {
+        "requested": ["accepted", "sent"],
+        "sent": ["accepted", "challenged", "waiting"],
+        "challenged": ["accepted", "sent"],
+        "waiting": ["accepted", "sent"],
+        "accepted": ["ringing", "trying"],
+        "trying": ["ringing"],
+        "ringing": ["trying"],
+    }
+
+
+@pytest.mark.parametrize("stage", get_args(Stage))
+@pytest.mark.parametrize("verdict", get_args(Verdict))
+def test_a_verdict_may_come_in_any_stage_and_never_changes(stage: Stage, verdict: Verdict) -> None:
+    transfer = transfer_in(stage)
+    transfer.decide(103.0, verdict, "text")
+    with pytest.raises(ValueError, match="already"):
+        transfer.decide(104.0, "succeeded")
+    assert not any(transfer.enter(104.0, after) for after in get_args(Stage))
+    transfer.saw(200, "OK")
+    record = transfer.record()
+    assert (record.verdict, record.ended_at, record.error) == (verdict, 103.0, "text")
+    assert record.sip_status is None
+
+
+def test_reasons_are_livekits() -> None:
+    assert set(REASONS) == set(get_args(Verdict))
+    assert REASONS["refused"] == REASONS["rejected"] == "STR_REJECTED"
+    assert REASONS["unreachable"] == REASONS["interrupted"] == "STR_UNSPECIFIED"
+    assert set(WATCHED) == {"timed out", "canceled", "call ended", "unreachable"}
+
+
+def test_the_record_has_everything() -> None:
+    transfer = transfer_in("ringing")
+    transfer.saw(180, "Ringing")
+    transfer.note("once")
+    transfer.note("once")
+    record = transfer.record()
+    assert [entry.stage for entry in record.stages] == ["requested", "sent", "accepted", "ringing"]
+    assert (record.sip_status, record.sip_reason, record.notes) == (180, "Ringing", ("once",))
+    assert (record.transfer_id, record.call_id, record.room) == ("STR_1", "SCL_1", "room")
+    assert (record.identity, record.participant_sid, record.api_key) == ("me", "PA_1", "key")
+    assert (record.target, record.refer_to, record.request_id) == ("sip:a@b", "<sip:a@b>", "r")
+    assert (record.created_at, record.mode, record.late_success) == (100.0, "refer", False)
+
+
+def test_each_request_has_its_own_wait() -> None:
+    transfer = transfer_in("sent")
+    assert transfer.next_deadline() == 130.0
+    transfer.wait(100.0, 1, None)
+    transfer.wait(100.0, 2, 5.0)
+    assert transfer.next_deadline() == 105.0
+    assert transfer.give_up(104.9) == []
+    assert transfer.give_up(105.0) == [2]
+    assert transfer.next_deadline() == 130.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"), [(None, 30.0), (0.0, 30.0), (-1.0, 30.0), (5.0, 5.0), (3600.0, 3600.0)]
+)
+def test_ringing_timeout_absent_or_not_positive_is_30_s(asked: float | None, meant: float) -> None:
+    assert ringing_timeout(asked) == meant
+
+
+def test_ringing_timeout_above_an_hour_is_refused() -> None:
+    with pytest.raises(ApiError) as caught:
+        ringing_timeout(3600.5)
+    assert (caught.value.code, caught.value.msg) == (
+        "invalid_argument",
+        "ringing_timeout must not exceed 1h",
+    )

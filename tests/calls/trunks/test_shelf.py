@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from hookflash.calls.trunks.shelf import Shelf
+
+
+class Thing:
+    def __init__(self, *cells: str) -> None:
+        self.cells = dict.fromkeys(cells)
+
+
+def shelf() -> Shelf[Thing]:
+    return Shelf[Thing]()
+
+
+def test_ids_come_in_order_and_after_a_mark() -> None:
+    things = shelf()
+    for ident in ("c", "a", "b"):
+        things.put(ident, Thing())
+    assert list(things.ids()) == ["a", "b", "c"]
+    assert list(things.ids("a")) == ["b", "c"]
+    assert list(things.ids("aa")) == ["b", "c"]
+    assert list(things.pick(["c", "x", "a", "c"])) == ["a", "c"]
+    assert list(things.pick(["c", "a"], "a")) == ["c"]
+    assert len(things) == 3
+    assert "a" in things
+
+
+def test_old_cells_stay_held_until_a_change_is_stored() -> None:
+    things = shelf()
+    things.settle(things.put("a", Thing("x", "y")))
+    change = things.put("a", Thing("y", "z"))
+    assert things.claimed("x") == ("a",)
+    assert list(things.holders("x")) == []
+    assert [i for i, _ in things.holders("z")] == ["a"]
+    things.settle(change)
+    assert things.claimed("x") == ()
+    assert things.claimed("y") == ("a",)
+
+
+def test_a_change_that_cannot_be_stored_is_taken_back() -> None:
+    things = shelf()
+    first = Thing("x")
+    things.settle(things.put("a", first))
+    things.undo(things.put("a", Thing("z")))
+    assert things.get("a") is first
+    assert things.claimed("z") == ()
+    assert things.claimed("x") == ("a",)
+    removal = things.remove("a")
+    assert "a" not in things
+    assert things.claimed("x") == ("a",)
+    things.undo(removal)
+    assert list(things.ids()) == ["a"]
+    things.settle(things.remove("a"))
+    assert things.claimed("x") == ()
+    things.undo(things.put("n", Thing("n")))
+    assert len(things) == 0
+    assert things.claimed("n") == ()
+
+
+def test_a_change_under_a_newer_one_is_not_taken_back() -> None:
+    things = shelf()
+    older = things.put("a", Thing("x"))
+    newest = Thing("y")
+    things.put("a", newest)
+    things.undo(older)
+    assert things.get("a") is newest
+
+
+def test_removing_what_is_not_there_changes_nothing() -> None:
+    things = shelf()
+    change = things.remove("a")
+    things.settle(change)
+    things.undo(change)
+    assert list(things.ids()) == []
