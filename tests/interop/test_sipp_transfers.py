@@ -110,7 +110,7 @@ ROWS = (
     ),
     Row(
         "refer_unanswered",
-        (REFER, *exchange_hangs_up()),
+        (REFER, *exchange_hangs_up(linger=500)),  # gone before the REFER comes again at 3.5 s
         "timed out",
         "deadline_exceeded",
         0,
