@@ -5,12 +5,13 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 CORES := "src/hookflash/sip/*,src/hookflash/calls/*,src/hookflash/rooms/*"
 
-.PHONY: help setup peers demo test test-all check lint types layers unit interop long bench format docs clean
+.PHONY: help setup peers demo test test-all check lint types layers unit interop long rows bench format docs clean
 
 help:
 	@echo "make demo      a whole call with a transfer, on this machine, no phone needed"
 	@echo "make test      all checks and tests but the long ones"
 	@echo "make test-all  the long fuzz, the 20,000 simulated transfers, the SDKs for Node and Go"
+	@echo "make rows      each rule taken out of the source: does its test notice?"
 	@echo "make bench     the figures of docs/performance.md"
 
 setup: $(READY)
@@ -27,7 +28,7 @@ demo: setup
 
 test: setup peers check unit interop
 
-test-all: setup peers long
+test-all: setup peers long rows
 
 check: lint types layers
 
@@ -52,6 +53,10 @@ interop: setup peers
 
 long: setup
 	$(PY) -m pytest -n 2 -m long --timeout=1800
+
+# Each rule is taken out of the source; the test that holds it must fail.
+rows: setup
+	$(PY) -m scripts.take_out
 
 bench: setup peers
 	$(PY) -m bench
