@@ -117,11 +117,9 @@ def protected() -> SIPInboundTrunkInfo:
 
 def with_credentials(refusal: Refusal, password: str = "zanzibar", *, cseq: int = 2) -> Request:
     request = invite(cseq=cseq)
-    headers = DigestClient("bob", password, Ids(random.Random(cseq))).answer(
-        request, refusal.response
-    )
-    assert headers
-    for name, value in headers:
+    client = DigestClient("bob", password, Ids(random.Random(cseq)))
+    assert client.challenged(refusal.response)
+    for name, value in client.credentials(request.method, request.uri_text):
         request.headers.add(name, value)
     return request
 

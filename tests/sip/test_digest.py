@@ -92,6 +92,13 @@ def client(username: str = "alice") -> DigestClient:
     return DigestClient(username, SECRET, ids())
 
 
+def answered(digest: DigestClient, response: Response) -> list[tuple[str, str]] | None:
+    """The credentials of the next REFER, or None where the client gives up."""
+    if not digest.challenged(response):
+        return None
+    return digest.credentials("REFER", REFER_URI)
+
+
 def challenged(*challenges: str, proxy: bool = True) -> Response:
     name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
     return Response(407 if proxy else 401, headers=[(name, value) for value in challenges])
@@ -101,7 +108,7 @@ def offer(realm: str = "r", nonce: str = "n1", more: str = ', qop="auth"') -> st
     return f'Digest realm="{realm}", nonce="{nonce}"{more}'
 
 
-REFER = request_of("REFER", uri="sip:caller@198.51.100.7")
+REFER_URI = "sip:caller@198.51.100.7"
 
 
 def credentials(answer: list[tuple[str, str]] | None) -> list[Credentials]:
@@ -119,7 +126,7 @@ def right(given: Credentials, algorithm: Algorithm = "MD5", method: str = "REFER
         realm=value("realm"),
         password=SECRET,
         method=method,
-        uri="sip:caller@198.51.100.7",
+        uri=REFER_URI,
         nonce=value("nonce"),
         qop=given.param("qop"),
         nc=value("nc"),
@@ -132,19 +139,19 @@ def right(given: Credentials, algorithm: Algorithm = "MD5", method: str = "REFER
 )
 def test_a_challenge_is_answered(proxy: bool, name: str) -> None:
     response = challenged(offer(more=', opaque="o", qop="auth,auth-int"'), proxy=proxy)
-    answer = client().answer(REFER, response)
+    answer = answered(client(), response)
     (given,) = credentials(answer)
     assert answer is not None
     assert [header for header, _ in answer] == [name]
     assert right(given)
-    assert given.param("uri") == "sip:caller@198.51.100.7"
+    assert given.param("uri") == REFER_URI
     assert (given.param("qop"), given.param("nc")) == ("auth", "00000001")
     assert given.param("opaque") == "o"
     assert len(given.param("cnonce") or "") == 16
 
 
 def test_without_qop_the_old_form_is_used() -> None:
-    (given,) = credentials(client().answer(REFER, challenged(offer(more=""))))
+    (given,) = credentials(answered(client(), challenged(offer(more=""))))
     assert right(given)
     assert given.param("qop") is None
     assert given.param("nc") is None
@@ -157,7 +164,7 @@ def test_the_first_known_algorithm_counts() -> None:
         offer(nonce="b", more=', algorithm=sha-256, qop="auth"'),
         offer(nonce="c", more=', algorithm=MD5, qop="auth"'),
     )
-    (given,) = credentials(client().answer(REFER, response))
+    (given,) = credentials(answered(client(), response))
     assert (given.param("nonce"), given.param("algorithm")) == ("b", "SHA-256")
     assert right(given, "SHA-256")
 
@@ -165,7 +172,7 @@ def test_the_first_known_algorithm_counts() -> None:
 def test_all_realms_of_one_answer_together() -> None:
     response = challenged(offer("a"), offer("b"))
     response.headers.add("WWW-Authenticate", offer("c"))
-    answer = client().answer(REFER, response)
+    answer = answered(client(), response)
     assert {given.param("realm") for given in credentials(answer)} == {"a", "b", "c"}
     assert answer is not None
     assert sorted(name for name, _ in answer) == [
@@ -177,8 +184,8 @@ def test_all_realms_of_one_answer_together() -> None:
 
 def test_earlier_realms_stay_with_a_higher_count() -> None:
     digest = client()
-    digest.answer(REFER, challenged(offer("a")))
-    first, second = credentials(digest.answer(REFER, challenged(offer("b"))))
+    answered(digest, challenged(offer("a")))
+    first, second = credentials(answered(digest, challenged(offer("b"))))
     assert (first.param("realm"), first.param("nc")) == ("a", "00000002")
     assert (second.param("realm"), second.param("nc")) == ("b", "00000001")
     assert right(first)
@@ -186,19 +193,19 @@ def test_earlier_realms_stay_with_a_higher_count() -> None:
 
 def test_a_realm_is_tried_once_unless_stale() -> None:
     digest = client()
-    assert digest.answer(REFER, challenged(offer())) is not None
+    assert answered(digest, challenged(offer())) is not None
     stale = challenged(offer(nonce="n2", more=', stale=TRUE, qop="auth"'))
-    (given,) = credentials(digest.answer(REFER, stale))
+    (given,) = credentials(answered(digest, stale))
     assert given.param("nonce") == "n2"
-    assert digest.answer(REFER, challenged(offer(nonce="n3"))) is None
+    assert answered(digest, challenged(offer(nonce="n3"))) is None
     assert digest.refusal == "the credentials were not accepted"
 
 
 def test_five_challenges_at_most() -> None:
     digest = client()
     stale = challenged(offer(more=', stale=true, qop="auth"'))
-    assert all(digest.answer(REFER, stale) is not None for _ in range(5))
-    assert digest.answer(REFER, stale) is None
+    assert all(answered(digest, stale) is not None for _ in range(5))
+    assert answered(digest, stale) is None
     assert digest.refusal == "too many challenges"
 
 
@@ -214,21 +221,48 @@ def test_five_challenges_at_most() -> None:
 )
 def test_what_cannot_be_answered_is_said(challenge: str, why: str) -> None:
     digest = client()
-    assert digest.answer(REFER, challenged(challenge)) is None
+    assert answered(digest, challenged(challenge)) is None
     assert digest.refusal == why
+
+
+def test_a_realm_that_cannot_be_answered_is_passed_over_for_another() -> None:
+    digest = client()
+    strange = offer("strange", more=", algorithm=SHA-512-256")
+    (given,) = credentials(answered(digest, challenged(strange, offer("r"))))
+    assert given.param("realm") == "r"
+    assert answered(digest, challenged(strange)) is None
+    assert digest.refusal == "no known digest algorithm"
+
+
+def test_what_was_answered_goes_with_the_next_request_too() -> None:
+    digest = client()
+    assert digest.credentials("REFER", REFER_URI) == []
+    answered(digest, challenged(offer()))
+    (given,) = credentials(digest.credentials("REFER", REFER_URI))
+    assert given.param("nc") == "00000002"
+    assert right(given)
+
+
+def test_credentials_that_let_a_request_pass_may_be_asked_for_again() -> None:
+    digest = client()
+    answered(digest, challenged(offer(nonce="n1")))
+    digest.passed()
+    (given,) = credentials(answered(digest, challenged(offer(nonce="n2"))))
+    assert given.param("nonce") == "n2"
+    assert answered(digest, challenged(offer(nonce="n3"))) is None
 
 
 def test_auth_int_is_passed_over_for_another_challenge() -> None:
     response = challenged(
         offer(nonce="a", more=', qop="auth-int"'), offer(nonce="b", more=', qop="auth"')
     )
-    (given,) = credentials(client().answer(REFER, response))
+    (given,) = credentials(answered(client(), response))
     assert given.param("nonce") == "b"
 
 
 def test_quotes_in_names_are_escaped() -> None:
     response = challenged('Digest realm="a \\"b\\" c", nonce="n", qop="auth"')
-    answer = client('al"ice').answer(REFER, response)
+    answer = answered(client('al"ice'), response)
     assert answer is not None
     assert 'username="al\\"ice"' in answer[0][1]
     assert 'realm="a \\"b\\" c"' in answer[0][1]
@@ -237,8 +271,8 @@ def test_quotes_in_names_are_escaped() -> None:
 
 def test_no_secret_in_repr_or_refusal() -> None:
     digest = client()
-    digest.answer(REFER, challenged(offer()))
-    digest.answer(REFER, challenged(offer()))
+    answered(digest, challenged(offer()))
+    answered(digest, challenged(offer()))
     assert SECRET not in repr(digest) + digest.refusal
     assert "alice" not in repr(digest)
 
@@ -260,9 +294,8 @@ def tried(
 ) -> Request:
     request = request_of("INVITE")
     digest = client_of or DigestClient(username, password, ids())
-    answer = digest.answer(request, challenged(challenge))
-    assert answer is not None
-    for _, value in answer:
+    assert digest.challenged(challenged(challenge))
+    for _, value in digest.credentials(request.method, request.uri_text):
         request.headers.add(header, value)
     return request
 

@@ -93,54 +93,63 @@ class DigestClient:
 
     The first challenge of a realm whose algorithm we know counts; all realms of one answer are
     answered together, with those of earlier answers; a realm is tried again only if its new
-    challenge says stale; after five challenged answers it is over.
+    challenge says stale; after five challenged answers it is over. Realms that ask for what we do
+    not know are passed over while there is another one to answer.
     """
 
-    __slots__ = ("_challenges", "_ids", "_password", "_realms", "_username", "refusal")
+    __slots__ = ("_challenges", "_ids", "_password", "_realms", "_tried", "_username", "refusal")
 
     def __init__(self, username: str, password: str, ids: Ids) -> None:
         self._username = username
         self._password = password
         self._ids = ids
         self._realms: dict[tuple[str, str], _Realm] = {}
+        self._tried: set[tuple[str, str]] = set()
+        """Realms that have our credentials, and have not let the request pass since."""
         self._challenges = 0
         self.refusal = ""
-        """Why the last `answer` was None, for the log: never a secret."""
+        """Why the last `challenged` was False, for the log: never a secret."""
 
     def __repr__(self) -> str:
         return f"DigestClient(challenges={self._challenges})"
 
-    def answer(self, request: Request, response: Response) -> list[tuple[str, str]] | None:
-        """The credentials headers for the retry of `request`, or None: give up.
-
-        The digest is made for the Request-URI of `request`, which the retry must keep.
-        """
+    def challenged(self, response: Response) -> bool:
+        """Take the challenges of a 401 or 407; False: give up, `refusal` says why."""
         self._challenges += 1
         if self._challenges > MAX_CHALLENGES:
             self.refusal = "too many challenges"
-            return None
+            return False
         fresh = False
+        self.refusal = "no digest challenge"
         for offered, wanted in _HEADERS:
             for realm, challenges in _by_realm(response, offered).items():
-                chosen, self.refusal = _choose(challenges)
+                chosen, why = _choose(challenges)
                 if chosen is None:
-                    return None
+                    self.refusal = why
+                    continue
                 challenge, algorithm = chosen
                 stale = (challenge.param("stale") or "").lower() == "true"
-                if (wanted, realm) in self._realms and not stale:
+                if (wanted, realm) in self._tried and not stale:
                     self.refusal = "the credentials were not accepted"
-                    return None
+                    return False
                 self._realms[wanted, realm] = _Realm(challenge, algorithm, self._ids.token(16))
+                self._tried.add((wanted, realm))
                 fresh = True
-        if not fresh:
-            self.refusal = "no digest challenge"
-            return None
+        return fresh
+
+    def passed(self) -> None:
+        """The request was answered by something else: the credentials were good, and a realm may
+        ask for them once more when it is sent again."""
+        self._tried.clear()
+
+    def credentials(self, method: str, uri: str) -> list[tuple[str, str]]:
+        """The headers for the next request with this Request-URI; [] before a challenge."""
         return [
-            (wanted, self._credentials(state, request))
+            (wanted, self._credentials(state, method, uri))
             for (wanted, _), state in self._realms.items()
         ]
 
-    def _credentials(self, state: _Realm, request: Request) -> str:
+    def _credentials(self, state: _Realm, method: str, uri: str) -> str:
         state.count += 1
         nc = f"{state.count:08x}"
         response = digest_response(
@@ -148,8 +157,8 @@ class DigestClient:
             username=self._username,
             realm=state.realm,
             password=self._password,
-            method=request.method,
-            uri=request.uri_text,
+            method=method,
+            uri=uri,
             nonce=state.nonce,
             qop=state.qop,
             nc=nc,
@@ -159,7 +168,7 @@ class DigestClient:
             f"username={_quote(self._username)}",
             f"realm={_quote(state.realm)}",
             f"nonce={_quote(state.nonce)}",
-            f"uri={_quote(request.uri_text)}",
+            f"uri={_quote(uri)}",
             f'response="{response}"',
             f"algorithm={state.algorithm}",
         ]

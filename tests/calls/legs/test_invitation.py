@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from hookflash.base.ids import Ids
 from hookflash.calls.legs.core import LegCore
@@ -14,14 +15,14 @@ from hookflash.sip.uri import Uri
 from hookflash.testing.legs import CONTACT, ORDER
 
 
-def invitation() -> Invitation:
+def invitation(**changes: object) -> Invitation:
     settings = LegSettings(
         contact=Uri.parse(CONTACT),
         direction="outbound",
         credentials=lambda: Credential("u", "p"),
     )
     core = LegCore("SCL_x", settings, Ids(random.Random(1)), Timers())
-    return Invitation(core, ORDER)
+    return Invitation(core, replace(ORDER, **changes))  # type: ignore[arg-type]
 
 
 def test_attempts_differ_in_their_cseq_only() -> None:
@@ -39,7 +40,7 @@ def test_five_challenges_at_most() -> None:
         request = made.request(b"")
         challenge = f'Digest realm="r", nonce="{count}", stale=true'
         answer = Response.reply(request, 401, headers=(("WWW-Authenticate", challenge),))
-        outcome = made.revise(0.0, request, answer)
+        outcome = made.revise(0.0, answer)
         if outcome is not None:
             break
     assert count == 6
@@ -51,7 +52,32 @@ def test_redirected_credentials_are_not_sent_on() -> None:
     made = invitation()
     request = made.request(b"")
     challenge = (("WWW-Authenticate", 'Digest realm="r", nonce="1"'),)
-    assert made.revise(0.0, request, Response.reply(request, 401, headers=challenge)) is None
+    assert made.revise(0.0, Response.reply(request, 401, headers=challenge)) is None
+    made.request(b"")
     assert made.credentials
     assert made.redirect(Response.reply(request, 302), secure=False) is None
     assert made.credentials
+
+
+def test_a_retry_uses_the_nonce_with_the_next_count() -> None:
+    made = invitation()
+    request = made.request(b"")
+    challenge = (("WWW-Authenticate", 'Digest realm="r", nonce="1", qop="auth"'),)
+    assert made.revise(0.0, Response.reply(request, 401, headers=challenge)) is None
+    counts = [made.request(b"").header("Authorization") or "" for _ in range(2)]
+    assert "nc=00000001" in counts[0]
+    assert "nc=00000002" in counts[1]
+
+
+def test_where_a_redirect_leads_may_ask_for_the_same_realm_anew() -> None:
+    made = invitation(follow_redirects=True)
+    challenge = (("WWW-Authenticate", 'Digest realm="r", nonce="1"'),)
+    first = made.request(b"")
+    assert made.revise(0.0, Response.reply(first, 401, headers=challenge)) is None
+    second = made.request(b"")
+    there = (("Contact", "<sip:x@192.0.2.5>"),)
+    assert made.redirect(Response.reply(second, 302, headers=there), secure=False) is not None
+    third = made.request(b"")
+    assert third.header("Authorization") is None
+    assert made.revise(0.0, Response.reply(third, 401, headers=challenge)) is None
+    assert 'uri="sip:x@192.0.2.5"' in (made.request(b"").header("Authorization") or "")

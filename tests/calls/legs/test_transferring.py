@@ -242,6 +242,45 @@ def test_a_challenged_refer_that_nobody_waits_for_is_not_sent_again() -> None:
     assert not driver.leg.desk.watching
 
 
+def test_credentials_are_made_for_the_target_that_the_refer_goes_to() -> None:
+    """The re-INVITE that it waits for moves the target."""
+    driver = LegDriver.with_settings(credentials=lambda: Credential("u", "p")).established()
+    transfer(driver)
+    driver.receive("INVITE", (("Contact", "<sip:moved@198.51.100.8>"),), sdp())
+    driver.reply(driver.sent("REFER")[0], 401, CHALLENGE)
+    driver.ack()
+    again = driver.sent("REFER")[1].request
+    assert again.uri_text == "sip:moved@198.51.100.8"
+    assert f'uri="{again.uri_text}"' in (again.header("Authorization") or "")
+
+
+def test_a_refer_that_waited_after_491_keeps_its_credentials() -> None:
+    driver = LegDriver.with_settings(credentials=lambda: Credential("u", "p")).established()
+    transfer(driver)
+    driver.reply(driver.sent("REFER")[0], 401, CHALLENGE)
+    driver.reply(driver.sent("REFER")[1], 491)
+    driver.advance(4)
+    third = driver.sent("REFER")[2]
+    assert "nc=00000002" in (third.request.header("Authorization") or "")
+    anew = CHALLENGE[0][1].replace("n1", "n2")
+    driver.reply(third, 401, (("WWW-Authenticate", anew),))
+    fourth = driver.sent("REFER")[3]
+    assert 'nonce="n2"' in (fourth.request.header("Authorization") or "")
+    driver.reply(fourth, 401, CHALLENGE)
+    assert verdict(driver) == "refused"
+
+
+def test_five_challenges_at_most_whatever_491_comes_between() -> None:
+    driver = LegDriver.with_settings(credentials=lambda: Credential("u", "p")).established()
+    transfer(driver, ringing_timeout=100.0)
+    for _ in range(5):
+        driver.reply(driver.sent("REFER")[-1], 401, CHALLENGE)
+        driver.reply(driver.sent("REFER")[-1], 491)
+        driver.advance(4)
+    driver.reply(driver.sent("REFER")[-1], 401, CHALLENGE)
+    assert verdict(driver) == "refused"
+
+
 def test_a_challenge_to_the_probe_is_an_answer() -> None:
     driver = LegDriver.with_settings(credentials=lambda: Credential("u", "p")).established()
     transfer(driver)

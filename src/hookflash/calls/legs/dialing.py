@@ -186,7 +186,6 @@ class Dialing:
 
     def answered(self, now: float, token: int, response: Response, flow: Flow) -> list[Step]:
         """A response to the INVITE with `token`."""
-        invite = self._invites[token]
         status = response.status
         if status >= 200:
             self._unanswered.discard(token)
@@ -198,7 +197,7 @@ class Dialing:
             return []
         if status < 200:
             return self._provisional(response, flow)
-        return self._declined(now, invite, response, flow)
+        return self._declined(now, response, flow)
 
     def failed(self, now: float, token: int, reason: FailureReason) -> list[Step]:
         """The INVITE with `token` gets no final answer."""
@@ -381,7 +380,7 @@ class Dialing:
 
     # --- 3xx-6xx --------------------------------------------------------------------------------
 
-    def _declined(self, now: float, invite: Request, response: Response, flow: Flow) -> list[Step]:
+    def _declined(self, now: float, response: Response, flow: Flow) -> list[Step]:
         invitation = self._invitation
         assert invitation is not None
         steps: list[Step] = [_told(response)]
@@ -394,7 +393,7 @@ class Dialing:
             if target is None:
                 return [*steps, *self._failed(refused(response))]
             return [*steps, *self._locate(target)]
-        outcome = invitation.revise(now, invite, response)
+        outcome = invitation.revise(now, response)
         if outcome is None:
             return [*steps, *self._invite(now)]
         return [*steps, *self._failed(outcome)]

@@ -89,6 +89,8 @@ class Invitation:
         """The next attempt, complete but for its Via; `body` is our offer."""
         core, order = self._core, self._order
         self._cseq += 1
+        if self._digest is not None:
+            self.credentials = tuple(self._digest.credentials("INVITE", str(self.uri)))
         if not self._from:
             self._from = _from_value(order.from_, core.contact, core.call_id)
         items = [
@@ -112,12 +114,14 @@ class Invitation:
         items.append(("Content-Type", "application/sdp"))
         return Request("INVITE", self.uri, items, body)
 
-    def revise(self, now: float, request: Request, response: Response) -> DialOutcome | None:
-        """A final answer of 300 and more to `request`: None if it is to be sent again, otherwise
-        how the call ended."""
+    def revise(self, now: float, response: Response) -> DialOutcome | None:
+        """A final answer of 300 and more: None if the INVITE is to be sent again, otherwise how
+        the call ended."""
         status = response.status
         if status in {401, 407}:
-            return self._challenged(request, response)
+            return self._challenged(response)
+        if self._digest is not None:
+            self._digest.passed()
         if status == 422 and self._core.timer.too_small(now, response):
             self._core.timer.stop()
             return None
@@ -139,11 +143,11 @@ class Invitation:
             if uri.is_sip and not (secure and uri_transport(uri) != "tls"):
                 self._redirects += 1
                 self.uri = request_uri(uri)
-                self.credentials = ()
+                self._digest, self.credentials = None, ()
                 return self.uri
         return None
 
-    def _challenged(self, request: Request, response: Response) -> DialOutcome | None:
+    def _challenged(self, response: Response) -> DialOutcome | None:
         status = response.status
         if not any(name in response.headers for name in _CHALLENGES):
             return unauthorised(status, NO_CHALLENGE)
@@ -152,9 +156,7 @@ class Invitation:
             if credential is None:
                 return unauthorised(status, NO_CREDENTIALS)
             self._digest = DigestClient(credential.username, credential.password, self._core.ids)
-        answers = self._digest.answer(request, response)
-        if answers is not None:
-            self.credentials = tuple(answers)
+        if self._digest.challenged(response):
             return None
         if self._digest.refusal in {"too many challenges", "the credentials were not accepted"}:
             return unauthorised(status, NOT_ACCEPTED)

@@ -96,7 +96,7 @@ class Requester:
         dialog = dialog or self._core.dialog
         assert dialog is not None
         pending = Pending(purpose, headers, body, transfer_id, dialog)
-        return pending, self._send(pending, ())
+        return pending, self._send(pending)
 
     def new_token(self) -> int:
         """For a request that is sent elsewhere: the INVITE that makes the dialog."""
@@ -105,30 +105,28 @@ class Requester:
 
     def again(self, pending: Pending, response: Response) -> SendRequest | None:
         """Answer the challenge in `response`; None where it cannot be answered (`meet`)."""
-        credentials = self.meet(pending, response)
-        return None if credentials is None else self.repeat(pending, credentials)
+        return self.repeat(pending) if self.meet(pending, response) else None
 
-    def meet(self, pending: Pending, response: Response) -> HeaderItems | None:
-        """The headers that answer the challenge in `response`; None where it cannot be answered.
+    def meet(self, pending: Pending, response: Response) -> bool:
+        """Take the challenge in `response`; False where it cannot be answered.
 
         The rules are those of `DigestClient`: known algorithms, all realms of one answer
         together, each realm once unless stale, five challenges at most.
         """
         over = self._core.phase in OVER and pending.purpose in OFFERING
         if response.status not in {401, 407} or over:
-            return None
+            return False
         if pending.digest is None:
             credential = self._core.settings.credentials()
             if credential is None:
-                return None
+                return False
             pending.digest = DigestClient(credential.username, credential.password, self._core.ids)
-        assert pending.request is not None
-        answers = pending.digest.answer(pending.request, response)
-        return None if answers is None else tuple(answers)
+        return pending.digest.challenged(response)
 
-    def repeat(self, pending: Pending, credentials: HeaderItems) -> SendRequest:
-        """The same request with the next CSeq and what `meet` returned."""
-        return self._send(pending, credentials)
+    def repeat(self, pending: Pending) -> SendRequest:
+        """The same request with the next CSeq, on the way and to the target of now, with
+        credentials for every realm that was met."""
+        return self._send(pending)
 
     def answered(self, token: int, response: Response) -> Pending | None:
         """The request that `response` answers finally; None for 1xx and unknown tokens."""
@@ -149,13 +147,16 @@ class Requester:
         """No request is unanswered."""
         return not self._pending
 
-    def _send(self, pending: Pending, credentials: HeaderItems) -> SendRequest:
+    def _send(self, pending: Pending) -> SendRequest:
         request, hop = pending.dialog.make_request(
             _METHODS[pending.purpose],
-            (*self._user_agent(pending.headers), *pending.headers, *credentials),
+            (*self._user_agent(pending.headers), *pending.headers),
             pending.body,
             "application/sdp" if pending.body else None,
         )
+        if pending.digest is not None:
+            for name, value in pending.digest.credentials(request.method, request.uri_text):
+                request.headers.add(name, value)
         pending.request = request
         token = self.new_token()
         self._pending[token] = pending

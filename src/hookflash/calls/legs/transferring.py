@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ..transfers.desk_effects import DeskEffect, TransferOrder
     from .core import LegCore, Step
     from .requester import Pending, Requester
-    from .settings import HeaderItems
 
 SUBSCRIBE_EXPIRES = 60
 """Seconds; one NOTIFY with the outcome is all that we want."""
@@ -34,15 +33,17 @@ SUBSCRIBE_EXPIRES = 60
 class Transferring:
     """Between one leg and its desk."""
 
-    __slots__ = ("_asked", "_core", "_gate", "_met", "_requester", "desk")
+    __slots__ = ("_asked", "_core", "_gate", "_met", "_requester", "_waiting", "desk")
 
     def __init__(self, core: LegCore, requester: Requester) -> None:
         self._core = core
         self._requester = requester
         self._gate = False
         self._asked = False
-        self._met: tuple[Pending, Response, HeaderItems] | None = None
-        """A challenged REFER that goes out again, with these headers, as soon as one may."""
+        self._met: tuple[Pending, Response] | None = None
+        """A challenged REFER that goes out again as soon as one may."""
+        self._waiting: Pending | None = None
+        """A REFER that was answered 491: sent again, it keeps the credentials that it has."""
         assert core.dialog is not None
         self.desk = TransferDesk(
             core.call_id,
@@ -101,10 +102,12 @@ class Transferring:
                 return again
         effects: list[LegEffect | DeskEffect]
         if pending.purpose is Purpose.REFER:
-            explain = ""
+            explain, digest = "", pending.digest
             if response.status in {401, 407}:
-                digest = pending.digest
                 explain = "no credentials for this call" if digest is None else digest.refusal
+            elif digest is not None:
+                digest.passed()
+            self._waiting = pending if response.status == 491 else None
             effects = desk.refer_answered(now, transfer_id, response, explain)
         elif pending.purpose is Purpose.SUBSCRIBE:
             effects = desk.subscribe_answered(now, transfer_id, response.status)
@@ -196,31 +199,34 @@ class Transferring:
         refer = pending.purpose is Purpose.REFER
         if refer and not self.desk.wants_refer(pending.transfer_id):
             return None
-        credentials = self._requester.meet(pending, response)
-        if credentials is None:
+        if not self._requester.meet(pending, response):
             return None
         if not refer:
-            return [self._requester.repeat(pending, credentials)]
+            return [self._requester.repeat(pending)]
         told = self.desk.refer_challenged(now, pending.transfer_id, response.status)
         steps = self._perform(now, told)
-        self._met = (pending, response, credentials)
+        self._met = (pending, response)
         return steps + self._met_refer(now) if self._gate else steps
 
     def _met_refer(self, now: float) -> list[Step]:
         """Send the challenged REFER again, unless nobody waits for it any more."""
         if self._met is None:
             return []
-        pending, response, credentials = self._met
+        pending, response = self._met
         self._met = None
         if not self.desk.wants_refer(pending.transfer_id):
             return self._perform(now, self.desk.refer_answered(now, pending.transfer_id, response))
-        again = self._requester.repeat(pending, credentials)
-        return [
-            again,
-            *self._perform(now, self.desk.refer_sent(now, pending.transfer_id, pending.cseq)),
-        ]
+        return self._refer_again(now, pending)
+
+    def _refer_again(self, now: float, pending: Pending) -> list[Step]:
+        again = self._requester.repeat(pending)
+        sent = self.desk.refer_sent(now, pending.transfer_id, pending.cseq)
+        return [again, *self._perform(now, sent)]
 
     def _refer(self, now: float, effect: SendRefer) -> list[Step]:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and waiting.transfer_id == effect.transfer_id:
+            return self._refer_again(now, waiting)
         given = {name.lower() for name, _ in effect.headers}
         ours = (("Allow", ALLOW), ("Supported", SUPPORTED))
         headers = tuple(item for item in ours if item[0].lower() not in given) + effect.headers
