@@ -68,6 +68,17 @@ def test_an_invite_needs_a_sip_contact(contact: list[tuple[str, str]]) -> None:
     assert (caught.value.status, caught.value.message) == (400, invite)
 
 
+def test_what_no_request_line_may_have_is_cut_off_a_contact() -> None:
+    contact = "<sip:a@10.0.0.1;transport=tcp;method=INVITE?Subject=x>"
+    invite = request_of("INVITE", headers=[("Contact", contact)])
+    dialog = Dialog.uas(invite, local_tag="ours", contact=OURS, flow=UDP)
+    request, _ = dialog.make_request("REFER")
+    assert request.uri_text == "sip:a@10.0.0.1;transport=tcp"
+    update = request_of("UPDATE", headers=[("Contact", "<sip:b@10.0.0.1?Subject=x>")])
+    assert dialog.refresh_target(update)
+    assert dialog.make_request("BYE")[0].uri_text == "sip:b@10.0.0.1"
+
+
 def test_a_peer_of_rfc_2543_has_no_tag() -> None:
     invite = request_of("INVITE")
     invite.headers.set("From", "<sip:caller@198.51.100.7>")

@@ -305,5 +305,6 @@ def request_uri(uri: Uri) -> Uri:
 
 
 def _contact_uri(message: Message) -> Uri | None:
+    """The Contact as a target: it becomes the Request-URI of what we send."""
     contact = message.contact
-    return contact.uri if contact is not None and contact.uri.is_sip else None
+    return request_uri(contact.uri) if contact is not None and contact.uri.is_sip else None
