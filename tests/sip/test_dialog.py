@@ -206,6 +206,33 @@ def test_numbers_of_the_peer_never_go_down() -> None:
     assert dialog.remote_cseq == 9
 
 
+@pytest.mark.parametrize("overtakers", [(5,), (9, 6, 8)])
+def test_a_bye_that_only_notifys_overtook_is_in_order(overtakers: tuple[int, ...]) -> None:
+    """Refused, it would leave a dead call up."""
+    dialog = uas()
+    dialog.request_received(request_of("INFO", cseq=8), UDP)
+    for number in overtakers:
+        dialog.request_received(request_of("NOTIFY", cseq=20 + number), UDP)
+    assert not dialog.request_received(request_of("BYE", cseq=7), UDP)
+    assert not dialog.request_received(request_of("INFO", cseq=9), UDP)
+    assert dialog.request_received(request_of("BYE", cseq=9), UDP)
+    assert dialog.remote_cseq == 20 + max(overtakers)
+
+
+def test_a_notify_that_was_overtaken_itself_moves_no_number() -> None:
+    dialog = uas()
+    dialog.request_received(request_of("INFO", cseq=12), UDP)
+    assert not dialog.request_received(request_of("NOTIFY", cseq=9), UDP)
+    assert dialog.remote_cseq == 12
+    assert not dialog.request_received(request_of("BYE", cseq=11), UDP)
+
+
+def test_so_it_is_where_the_peer_sent_nothing_before() -> None:
+    dialog = uac(200)
+    dialog.request_received(request_of("NOTIFY", cseq=9), UDP)
+    assert dialog.request_received(request_of("BYE", cseq=8), UDP)
+
+
 def test_ack_and_cancel_have_no_number_of_their_own() -> None:
     dialog = uas()
     dialog.request_received(request_of("INFO", cseq=9), UDP)
