@@ -88,6 +88,7 @@ def test_dev_needs_nothing() -> None:
         ("webhook: {urls: ['http://x'], api_key: nobody}", "webhook.api_key", "keys"),
         ("metrics: {bind: here}", "metrics.bind", "address:port"),
         ("sip: {tls: {certs: [{cert_file: /no, key_file: /no}]}}", "sip.tls.certs", "exist"),
+        ("sip: {tls: {ca_file: /no}}", "sip.tls.ca_file", "exists"),
     ],
 )
 def test_a_wrong_setting_names_key_and_what_is_allowed(

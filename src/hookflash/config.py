@@ -126,7 +126,7 @@ class Certificate(Section):
 
 class TlsSettings(Section):
     port: Port = Field(5061, description="Port of SIP over TLS; used when `certs` are given.")
-    certs: list[Certificate] = Field([], description="`[{cert_file, key_file}]`; none: no TLS.")
+    certs: list[Certificate] = Field([], description="`[{cert_file, key_file}]`; none: no TLS in.")
     verify: bool = Field(True, description="Whether certificates of peers that we call must hold.")
     ca_file: str = Field("", description="PEM file of further authorities to trust.")
 
@@ -419,6 +419,8 @@ def _check(settings: Settings) -> None:
         for file in (certificate.cert_file, certificate.key_file):
             if not Path(file).is_file():
                 raise ConfigError("sip.tls.certs", file, "files that exist")
+    if settings.sip.tls.ca_file and not Path(settings.sip.tls.ca_file).is_file():
+        raise ConfigError("sip.tls.ca_file", settings.sip.tls.ca_file, "a file that exists")
     bind = settings.metrics.bind
     if bind and not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", bind):
         raise ConfigError("metrics.bind", bind, "address:port, or empty for none")

@@ -83,13 +83,16 @@ class Server:
         self.store.start()
         await self._build()
         tls = settings.sip.tls
-        certificate = tls.certs[0] if tls.certs else None
+        files_of_tls = TlsFiles(
+            cert_file=tls.certs[0].cert_file if tls.certs else "",
+            key_file=tls.certs[0].key_file if tls.certs else "",
+            ca_file=tls.ca_file,
+            verify=tls.verify,
+        )
         await self.sockets.start(
             settings.sip.listen_ip,
             settings.sip.sip_port,
-            tls=TlsFiles(certificate.cert_file, certificate.key_file, tls.ca_file, tls.verify)
-            if certificate is not None
-            else None,
+            tls=files_of_tls,
             tls_port=tls.port,
         )
         await self._engine.start()

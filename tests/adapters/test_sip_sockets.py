@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hookflash.adapters.sip_sockets import SipSockets, TlsFiles
+from hookflash.adapters.sip_sockets import SipSockets, TlsFiles, connect_failure
 from hookflash.base.errors import SipError
 from hookflash.sip.flow import Address, Flow
 from hookflash.sip.message import Request, Response
@@ -286,10 +286,57 @@ def test_tls_in_both_directions(certificate: TlsFiles) -> None:
 
 def test_a_certificate_for_another_name_is_refused(certificate: TlsFiles) -> None:
     async def check(sockets: SipSockets, receiver: Receiver) -> None:
-        with pytest.raises(ssl.SSLCertVerificationError):
+        with pytest.raises(ssl.SSLCertVerificationError) as caught:
             await sockets.connect("tls", sockets.local["tls"], name="other.example")
+        assert connect_failure(caught.value) == (
+            "certificate refused: Hostname mismatch, certificate is not valid for 'other.example'."
+        )
 
     run(check, certificate)
+
+
+def test_each_name_at_an_address_shows_its_own_certificate(certificate: TlsFiles) -> None:
+    async def check(sockets: SipSockets, receiver: Receiver) -> None:
+        remote = sockets.local["tls"]
+        one = await sockets.connect("tls", remote, name="localhost")
+        assert await sockets.connect("tls", remote, name="LOCALHOST") == one
+        assert sockets.connection_to("tls", remote, "127.0.0.1") is None
+        assert sockets.connection_to("tls", remote) == one
+        other = await sockets.connect("tls", remote, name="127.0.0.1")
+        assert other != one
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await sockets.connect("tls", remote, name="other.example")
+
+    run(check, certificate)
+
+
+def test_authorities_are_trusted_without_a_certificate_of_ours(certificate: TlsFiles) -> None:
+    async def check(sockets: SipSockets, receiver: Receiver) -> None:
+        ours, their_receiver = SipSockets(), Receiver()
+        ours.attach(their_receiver)
+        await ours.start("127.0.0.1", 0, tls=TlsFiles(ca_file=certificate.ca_file))
+        try:
+            assert "tls" not in ours.local
+            flow = await ours.connect("tls", sockets.local["tls"], name="localhost")
+            ours.send(OPTIONS % 1, flow)
+            await receiver.next("message")
+        finally:
+            await ours.stop()
+
+    run(check, certificate)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+        (TimeoutError(), "timed out"),
+        (ssl.SSLError(1, "wrong version"), "TLS failed: "),
+        (OSError("no target"), "no target"),
+    ],
+)
+def test_why_a_connection_could_not_be_opened(error: OSError, text: str) -> None:
+    assert connect_failure(error).startswith(text)
 
 
 def test_a_peer_that_does_not_read_is_given_up() -> None:

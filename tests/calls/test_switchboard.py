@@ -69,8 +69,10 @@ class FakeLeg:
     ) -> list[LegEffect]:
         return self._take("response", token, response.status)
 
-    def request_failed(self, now: float, token: int, reason: FailureReason) -> list[LegEffect]:
-        return self._take("failed", token, reason)
+    def request_failed(
+        self, now: float, token: int, reason: FailureReason, why: str = ""
+    ) -> list[LegEffect]:
+        return self._take("failed", token, reason, *([why] if why else []))
 
     def next_deadline(self) -> float | None:
         return self.due
@@ -248,8 +250,8 @@ def test_a_way_that_is_not_found_fails_the_request_but_not_an_ack() -> None:
     effects = bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP), SendAck(ours("ACK"), HOP)])
     refs = [effect.ref for effect in effects if isinstance(effect, Resolve)]
     for ref in refs:
-        bench.board.unresolved(0.1, ref, "unresolved")
-    assert leg.inputs == [("failed", 5, "unresolved")]
+        bench.board.unresolved(0.1, ref, "transport", "timed out")
+    assert leg.inputs == [("failed", 5, "transport", "timed out")]
 
 
 def test_a_way_found_too_late_is_not_taken() -> None:

@@ -46,10 +46,11 @@ class SipReceiver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM files of our certificate; `ca_file` adds trusted authorities ("" for none)."""
+    """PEM files of our certificate ("": none, so nobody is listened for); `ca_file` adds trusted
+    authorities ("" for none). What peers that we call must show holds in either case."""
 
-    cert_file: str
-    key_file: str
+    cert_file: str = ""
+    key_file: str = ""
     ca_file: str = ""
     verify: bool = True
 
@@ -121,9 +122,11 @@ class _Datagrams:
 class _Connection(asyncio.Protocol):
     """One TCP or TLS connection in either direction."""
 
-    def __init__(self, owner: SipSockets, transport: Transport) -> None:
+    def __init__(self, owner: SipSockets, transport: Transport, name: str = "") -> None:
         self._owner = owner
         self._kind: Transport = transport
+        self.name = name
+        """The name that the peer's certificate showed, of a TLS connection that we opened."""
         self._decoder = StreamDecoder()
         self._wire: asyncio.Transport | None = None
         self.flow: Flow | None = None
@@ -177,8 +180,9 @@ class SipSockets:
         self._servers: list[asyncio.Server] = []
         self._connections: dict[int, _Connection] = {}
         self._by_remote: dict[tuple[Transport, Address], int] = {}
-        self._opening: dict[tuple[Transport, Address], asyncio.Task[Flow]] = {}
+        self._opening: dict[tuple[Transport, Address, str], asyncio.Task[Flow]] = {}
         self._next = 0
+        self._tls: TlsFiles | None = None
         self._client_tls: ssl.SSLContext | None = None
         self.local: dict[Transport, Address] = {}
         """Where we listen, by transport; ports are the real ones."""
@@ -199,8 +203,10 @@ class SipSockets:
             except OSError:
                 if not tries_left:
                     raise
-        if tls is not None:
-            self._client_tls = _client_context(tls)
+        self._tls = tls
+        if tls is not None and tls.ca_file:
+            self._client_context()  # so that a file that is none is found at the start
+        if tls is not None and tls.cert_file:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(tls.cert_file, tls.key_file)
             server = await loop.create_server(
@@ -252,11 +258,15 @@ class SipSockets:
         elif connection is None or not connection.send(data):
             asyncio.get_running_loop().call_soon(self.receiver.flow_failed, flow)
 
-    def connection_to(self, transport: Transport, remote: Address) -> Flow | None:
-        """The open connection to this far end, if there is one."""
+    def connection_to(self, transport: Transport, remote: Address, name: str = "") -> Flow | None:
+        """The open connection to this far end, if there is one. `name`: over TLS only one whose
+        peer has shown that name; several servers may share an address (RFC 5922 §7)."""
         number = self._by_remote.get((transport, remote))
         connection = self._connections.get(number) if number is not None else None
-        return connection.flow if connection is not None else None
+        other = name and transport == "tls"
+        if connection is None or (other and connection.name != name.lower()):
+            return None
+        return connection.flow
 
     def is_open(self, flow: Flow) -> bool:
         """Whether bytes can still go this way (always for UDP)."""
@@ -267,10 +277,10 @@ class SipSockets:
 
         `name` is the host name that the certificate must hold (TLS).
         """
-        known = self.connection_to(transport, remote)
+        known = self.connection_to(transport, remote, name)
         if known is not None:
             return known
-        key = (transport, remote)
+        key = (transport, remote, name.lower())
         task = self._opening.get(key)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._open(transport, remote, name))
@@ -281,13 +291,14 @@ class SipSockets:
     async def _open(self, transport: Transport, remote: Address, name: str) -> Flow:
         loop = asyncio.get_running_loop()
         context = self._client_context() if transport == "tls" else None
+        shown = (name or remote[0]) if context is not None else ""
         async with asyncio.timeout(CONNECT_TIMEOUT):
             _, connection = await loop.create_connection(
-                lambda: _Connection(self, transport),
+                lambda: _Connection(self, transport, shown.lower()),
                 remote[0],
                 remote[1],
                 ssl=context,
-                server_hostname=(name or remote[0]) if context is not None else None,
+                server_hostname=shown or None,
             )
         if connection.flow is None:
             raise ConnectionError("the connection closed at once")
@@ -297,7 +308,7 @@ class SipSockets:
         """Without settings it is made when first needed: it reads every authority that the
         system trusts."""
         if self._client_tls is None:
-            self._client_tls = _client_context(None)
+            self._client_tls = _client_context(self._tls)
         return self._client_tls
 
     def adopt(self, connection: _Connection, kind: Transport, wire: asyncio.Transport) -> Flow:
@@ -320,7 +331,7 @@ class SipSockets:
     def _send_when_open(self, data: bytes, flow: Flow) -> None:
         """A response whose connection has gone opens a new one (RFC 3261 §18.2.2)."""
         loop = asyncio.get_running_loop()
-        key = (flow.transport, flow.remote)
+        key = (flow.transport, flow.remote, "")
         task = self._opening.get(key)
         if task is None:
             task = loop.create_task(self._open(flow.transport, flow.remote, ""))
@@ -347,6 +358,17 @@ def plain_ip(ip: str) -> str:
     return ip.removeprefix(_MAPPED) if "." in ip else ip
 
 
+def connect_failure(error: OSError) -> str:
+    """Why a connection of ours could not be opened, for whoever wanted it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate refused: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error.strerror}"
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    return error.strerror or str(error)
+
+
 def _client_context(tls: TlsFiles | None) -> ssl.SSLContext:
     """For TLS connections of ours: our certificate is shown where asked for."""
     context = ssl.create_default_context()
@@ -357,5 +379,6 @@ def _client_context(tls: TlsFiles | None) -> ssl.SSLContext:
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    context.load_cert_chain(tls.cert_file, tls.key_file)
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
     return context

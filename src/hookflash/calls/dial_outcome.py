@@ -97,12 +97,12 @@ def unanswered(provisional: int) -> DialOutcome:
     return DialOutcome("canceled", text, "unavailable", "no response")
 
 
-def unreachable(reason: FailureReason, host: str) -> DialOutcome:
-    """The name has no address, or the connection could not be opened."""
+def unreachable(reason: FailureReason, host: str, why: str = "") -> DialOutcome:
+    """The name has no address, or the connection could not be opened (`why`)."""
     if reason == "unresolved":
         text = f"lookup {host}: no such host"
         return DialOutcome("invalid_argument", text, "dropped", "address not found")
-    text = f"connection to {host} failed"
+    text = f"connection to {host} failed" + (f": {why}" if why else "")
     return DialOutcome("failed_precondition", text, "dropped", "connection failed")
 
 

@@ -72,7 +72,9 @@ class Ghost:
         """Whatever became of our BYE, the call is over."""
         return []
 
-    def request_failed(self, now: float, token: int, reason: FailureReason) -> list[LegEffect]:
+    def request_failed(
+        self, now: float, token: int, reason: FailureReason, why: str = ""
+    ) -> list[LegEffect]:
         """Nobody answered our BYE."""
         return []
 

@@ -65,7 +65,9 @@ class BoardLeg(Protocol):
         self, now: float, token: int, response: Response, flow: Flow
     ) -> list[LegEffect]: ...
 
-    def request_failed(self, now: float, token: int, reason: FailureReason) -> list[LegEffect]: ...
+    def request_failed(
+        self, now: float, token: int, reason: FailureReason, why: str = ""
+    ) -> list[LegEffect]: ...
 
     def next_deadline(self) -> float | None: ...
 
@@ -197,12 +199,14 @@ class Switchboard:
             return []
         return self._send_by(now, leg, effect, flow)
 
-    def unresolved(self, now: float, ref: int, reason: FailureReason) -> list[BoardEffect]:
-        """The way of a `Resolve` was not found."""
+    def unresolved(
+        self, now: float, ref: int, reason: FailureReason, why: str = ""
+    ) -> list[BoardEffect]:
+        """The way of a `Resolve` was not found, or not opened: `why`."""
         leg, effect = self._resolving.pop(ref, (None, None))
         if leg is None or leg.call_id not in self._legs or not isinstance(effect, SendRequest):
             return []
-        return self.drive(now, leg, leg.request_failed(now, effect.token, reason))
+        return self.drive(now, leg, leg.request_failed(now, effect.token, reason, why))
 
     # --- time -----------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from ..adapters.sip_sockets import connect_failure
 from ..sip.effects import SendBytes
 from ..sip.flow import Address, Flow, Transport
 from ..sip.location import Target
@@ -127,7 +128,7 @@ class SipStack:
         flow = direct_flow(hop, local=self.local, is_open=self._sockets.is_open)
         if flow is None:
             return None
-        return self._ready(self._sized(request, flow))
+        return self._ready(self._sized(request, flow), hop.name)
 
     def _sized(self, request: Request, flow: Flow) -> Flow:
         """Large requests go by TCP where the peer takes it (RFC 3261 §18.1.1)."""
@@ -135,10 +136,10 @@ class SipStack:
             return flow
         return self._large.by_tcp(self._clock.now(), estimated_size(request), flow) or flow
 
-    def _ready(self, flow: Flow) -> Flow | None:
+    def _ready(self, flow: Flow, name: str) -> Flow | None:
         if not flow.reliable or flow.connection:
             return flow
-        return self._sockets.connection_to(flow.transport, flow.remote)
+        return self._sockets.connection_to(flow.transport, flow.remote, name)
 
     def resolve(self, effect: Resolve) -> None:
         """Find the way of a request in a task of its own."""
@@ -149,14 +150,15 @@ class SipStack:
     async def _resolve(self, effect: Resolve) -> None:
         board = self._attached()
         reason: FailureReason = "unresolved"
+        why = ""
         try:
             flow = await self._find(effect.request, effect.hop)
-        except (OSError, TimeoutError) as error:
-            flow, reason = None, "transport"
-            _log.info("sip_connect_failed", to=effect.hop.uri.host, error=str(error))
+        except OSError as error:
+            flow, reason, why = None, "transport", connect_failure(error)
+            _log.info("sip_connect_failed", to=effect.hop.uri.host, error=why)
         now = self._clock.now()
         if flow is None:
-            self.perform(board.unresolved(now, effect.ref, reason))
+            self.perform(board.unresolved(now, effect.ref, reason, why))
         else:
             self.perform(board.resolved(now, effect.ref, flow))
 

@@ -223,6 +223,14 @@ def test_a_connection_that_cannot_be_opened() -> None:
     assert failure(driver) == "failed_precondition: connection to carrier.example failed"
 
 
+def test_why_a_connection_could_not_be_opened() -> None:
+    driver = dialing()
+    token = driver.sent("INVITE")[0].token
+    driver.do(driver.leg.request_failed(driver.now, token, "transport", "timed out"))
+    text = "failed_precondition: connection to carrier.example failed: timed out"
+    assert failure(driver) == text
+
+
 def test_a_place_that_was_given_up_answers_after_all() -> None:
     """It wins, and the INVITE to the next place is cancelled."""
     driver = caller()

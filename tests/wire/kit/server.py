@@ -276,6 +276,28 @@ class Exchange:
         call.connect()
         return call
 
+    def dial(
+        self,
+        phone: Phone,
+        *,
+        room: str = "",
+        trunk: Mapping[str, Any] | None = None,
+        headers: Json | None = None,
+        **fields: Any,
+    ) -> Dialed:
+        """CreateSIPParticipant with wait_until_answered, by a trunk that leads to `phone`, in a
+        thread."""
+        inline = {"hostname": f"{phone.host}:{phone.port}", **(trunk or {})}
+        body = {
+            "trunk": inline,
+            "sip_number": "+15550199",
+            "sip_call_to": "100",
+            "room_name": room or token("room-"),
+            "wait_until_answered": True,
+            **fields,
+        }
+        return Dialed(self, body, headers or {})
+
     def participants(self, room: str) -> list[Json]:
         """Those in the room."""
         found = self.ok("RoomService/ListParticipants", {"room": room}, room)["participants"]
@@ -314,6 +336,20 @@ class Exchange:
     def record(self, room: str, transfer_id: str) -> Json:
         """The stored transfer."""
         return self.get(f"/hookflash/transfers/{transfer_id}", room).body
+
+
+class Dialed:
+    """A CreateSIPParticipant whose answer is awaited in a thread."""
+
+    def __init__(self, exchange: Exchange, body: Json, headers: Json) -> None:
+        self.exchange, self.body, self.headers = exchange, body, headers
+        self.room = str(body["room_name"])
+        self.answer = self.again()
+
+    def again(self) -> Future[Answer]:
+        """The same request."""
+        path, exchange = "SIP/CreateSIPParticipant", self.exchange
+        return background(lambda: exchange.rpc(path, self.body, self.room, self.headers))
 
 
 def background(work: Callable[[], Found]) -> Future[Found]:

@@ -200,8 +200,8 @@ class Dialing:
             return self._provisional(response, flow)
         return self._declined(now, response, flow)
 
-    def failed(self, now: float, token: int, reason: FailureReason) -> list[Step]:
-        """The INVITE with `token` gets no final answer."""
+    def failed(self, now: float, token: int, reason: FailureReason, why: str = "") -> list[Step]:
+        """The INVITE with `token` gets no final answer; `why` for the API."""
         self._invites.pop(token, None)
         self._unanswered.discard(token)
         if not self.open or token != self._token or self._invitation is None:
@@ -209,7 +209,7 @@ class Dialing:
         if reason == "timeout":
             return self._next_place(now, unanswered(self._heard))
         host = self._invitation.uri.host
-        return self._next_place(now, unreachable(reason, host))
+        return self._next_place(now, unreachable(reason, host, why))
 
     # --- time -----------------------------------------------------------------------------------
 

@@ -162,10 +162,13 @@ class Leg(LegMachine):
             steps = self._refreshing.answered(now, token, pending, response)
         return self._carry_out(now, steps)
 
-    def request_failed(self, now: float, token: int, reason: FailureReason) -> list[LegEffect]:
-        """The request of ours with `token` gets no final answer."""
+    def request_failed(
+        self, now: float, token: int, reason: FailureReason, why: str = ""
+    ) -> list[LegEffect]:
+        """The request of ours with `token` gets no final answer; `why` no connection was opened
+        for it, where that is known."""
         if self._dialing is not None and self._dialing.owns(token):
-            return self._carry_out(now, self._dialing.failed(now, token, reason))
+            return self._carry_out(now, self._dialing.failed(now, token, reason, why))
         pending = self._requester.failed(token)
         steps: list[Step] = []
         if pending is not None and pending.purpose in OFFERING:
