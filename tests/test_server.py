@@ -55,6 +55,17 @@ def test_trunks_are_there_after_a_restart(tmp_path: Path) -> None:
     assert asyncio.run(with_server(tmp_path, "")) == ["main"]
 
 
+def test_operators_see_how_late_the_ticks_are(tmp_path: Path) -> None:
+    async def page() -> str:
+        server = Server(settings(tmp_path))
+        await server.start()
+        text = server.metrics.page().decode()
+        await server.stop()
+        return text
+
+    assert "hookflash_media_tick_late_seconds_count 0.0" in asyncio.run(page())
+
+
 def test_nothing_is_left_of_a_server_that_stopped(tmp_path: Path) -> None:
     async def check() -> set[asyncio.Task[object]]:
         await with_server(tmp_path, "main")

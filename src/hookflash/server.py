@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,10 @@ from .calls.switchboard import Switchboard
 from .calls.trunks.book import TrunkBook
 from .rooms.registry import Rooms
 from .rooms.room import RoomSettings
-from .runtime.exchange import Exchange
-from .runtime.host import ExchangeSettings, Parts
+from .runtime.exchange import Exchange, ExchangeSettings, Parts
 from .runtime.journal import Journal
 from .runtime.keeper import Keeper
+from .runtime.media.clock import LATE
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
 from .runtime.metrics import Metrics
 from .runtime.sip_stack import SipStack
@@ -50,10 +51,12 @@ _log = structlog.get_logger("server")
 
 
 class Server:
-    """One exchange. `start`, then `drain` and `stop`; `ports` say where it listens."""
+    """One exchange. `start`, then `drain` and `stop`; `ports` say where it listens.
+    `between_ticks` is called after each tick of the media clock."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, between_ticks: Callable[[], None] | None = None) -> None:
         self.settings = settings
+        self._between_ticks = between_ticks
         self.metrics = Metrics()
         self._clock = SystemClock()
         self._ids = Ids(Entropy())
@@ -120,7 +123,7 @@ class Server:
         loop = asyncio.get_running_loop()
         addresses = await self._addresses()
         self._webhooks = _webhooks(settings, clock, ids)
-        self._engine = _engine(settings, clock, ids)
+        self._engine = _engine(settings, clock, ids, self._between_ticks)
         self.sockets = SipSockets()
         self._stack = SipStack(
             clock=clock,
@@ -212,6 +215,9 @@ class Server:
         gauge("rooms", "Rooms", lambda: len(self.rooms))
         gauge("transactions", "SIP transactions", lambda: sum(endpoint.counts()))
         gauge("rtp_ports_free", "Free pairs of RTP ports", lambda: self._engine.free_ports)
+        self.metrics.histogram(
+            "media_tick_late_seconds", "By how much 20 ms ticks came too late", LATE, self._late
+        )
         gauge("sip_dropped", "Requests that the shield dropped", self._dropped)
         gauge("sip_received", "SIP messages read", lambda: self._stack.received)
         gauge("sip_malformed", "SIP messages that could not be read", lambda: self._stack.malformed)
@@ -224,6 +230,10 @@ class Server:
 
     def _legs(self) -> int:
         return len(self.exchange.parts.board)
+
+    def _late(self) -> tuple[list[int], float]:
+        lateness = self._engine.lateness
+        return lateness.counts, lateness.total
 
     def _webhooks_lost(self) -> int:
         counted = self._webhooks.counters().values()
@@ -249,7 +259,9 @@ class Server:
         _log.info("stopped")
 
 
-def _engine(settings: Settings, clock: SystemClock, ids: Ids) -> MediaEngine:
+def _engine(
+    settings: Settings, clock: SystemClock, ids: Ids, between: Callable[[], None] | None
+) -> MediaEngine:
     sip = settings.sip
     return MediaEngine(
         clock=clock,
@@ -258,6 +270,7 @@ def _engine(settings: Settings, clock: SystemClock, ids: Ids) -> MediaEngine:
         settings=MediaEngineSettings(
             rtp_port=sip.rtp_port, symmetric_rtp=sip.symmetric_rtp, lone_tone=settings.dev
         ),
+        between=between,
     )
 
 

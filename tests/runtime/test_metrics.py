@@ -18,6 +18,20 @@ def test_the_page_has_our_names() -> None:
     assert "hookflash_calls_active 3.0" in page
 
 
+def test_a_histogram_that_is_counted_elsewhere() -> None:
+    metrics = Metrics()
+    metrics.histogram("late_seconds", "Late", (0.001, 0.01), lambda: ([3, 2, 1], 0.25))
+    page = metrics.page().decode()
+    for line in (
+        'hookflash_late_seconds_bucket{le="0.001"} 3.0',
+        'hookflash_late_seconds_bucket{le="0.01"} 5.0',
+        'hookflash_late_seconds_bucket{le="+Inf"} 6.0',
+        "hookflash_late_seconds_count 6.0",
+        "hookflash_late_seconds_sum 0.25",
+    ):
+        assert line in page
+
+
 def test_two_servers_in_one_process_do_not_share_numbers() -> None:
     one, two = Metrics(), Metrics()
     one.transfers.inc()

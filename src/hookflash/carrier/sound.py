@@ -293,7 +293,7 @@ class Sounds:
         self._ip = ip
         self._loop = asyncio.get_running_loop()
         self._open: list[Sound] = []
-        self._clock = MediaClock(self._loop, self._tick)
+        self._clock = MediaClock(self._loop, self._loop.time, self._tick)
 
     @property
     def running(self) -> bool:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import uvloop
 
+from ..adapters.sweeper import Sweeper
 from ..base.errors import HookflashError
 from ..logs import configure
 from ..server import Server
 
 if TYPE_CHECKING:
     from ..config import Settings
-
-
-GC_THRESHOLDS = (20_000, 20, 20)
-"""Objects made before the young, and collections before the older generations are searched: most
-of ours live for half a minute after their call, and looking at them early finds nothing."""
 
 
 class StartError(HookflashError):
@@ -33,7 +29,8 @@ def run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    server = Server(settings)
+    sweeper = Sweeper(time.monotonic)
+    server = Server(settings, between_ticks=sweeper.ticked)
     loop = asyncio.get_running_loop()
     asked, again = asyncio.Event(), asyncio.Event()
 
@@ -46,10 +43,7 @@ async def _serve(settings: Settings) -> None:
         await server.start()
     except OSError as error:
         raise StartError(f"cannot start: {error}") from None
-    gc.collect()
-    gc.freeze()  # what the start built stays: no use in looking through it again and again
-    gc.set_threshold(*GC_THRESHOLDS)
-    gc.enable()
+    sweeper.begin(loop)
     await asked.wait()
     draining = loop.create_task(server.drain(0.0 if settings.dev else settings.drain))
     impatient = loop.create_task(again.wait())
@@ -59,3 +53,4 @@ async def _serve(settings: Settings) -> None:
         await server.drain(0.0)
     impatient.cancel()
     await server.stop()
+    sweeper.end()

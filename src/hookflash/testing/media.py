@@ -76,8 +76,9 @@ class TablePair:
         (self._on_rtcp if rtcp else self._on_rtp)()
 
     def close(self) -> None:
-        """As `UdpPair.close`."""
+        """As `UdpPair.close`: nobody watches it any more."""
         self.closed = True
+        self.watch(lambda: None, lambda: None)
 
 
 class TablePhone:

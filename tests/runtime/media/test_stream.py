@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,7 +14,8 @@ from hookflash.adapters.srtp import SUITES, SrtpSession
 from hookflash.audio.goertzel import amplitude
 from hookflash.rtp.dtmf import parse_event
 from hookflash.rtp.packet import RtpPacket, parse
-from hookflash.runtime.media.stream import Output
+from hookflash.runtime.media.events import MediaEvent
+from hookflash.runtime.media.stream import MediaStream, Output
 from hookflash.sdp.plan import CryptoKey
 from hookflash.testing.media import EVENT_TYPE, Studio, TablePhone
 
@@ -251,6 +254,31 @@ def test_closing_frees_everything(studio: Studio) -> None:
     studio.tick(5)
     assert output(bob) is Output.CLOCK
     assert len(ann.pair.sent) == 0
+
+
+class Name(str):
+    """A leg's id whose end can be seen."""
+
+
+def test_a_closed_stream_goes_without_the_garbage_collector(studio: Studio) -> None:
+    class Listener:
+        def __init__(self) -> None:
+            self.stream: MediaStream | None = None
+
+        def hears(self, event: MediaEvent) -> None:
+            """Never called here."""
+
+    gc.disable()
+    try:
+        listener, name = Listener(), Name("leg")
+        listener.stream = studio.engine.open(name, "0.0.0.0", "192.0.2.1", listener.hears)
+        ends = weakref.ref(listener), weakref.ref(name)
+        listener.stream.close()
+        studio.engine.tick()
+        del listener, name
+        assert [end() for end in ends] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_a_stream_may_be_closed_from_its_own_event(studio: Studio) -> None:

@@ -12,7 +12,7 @@ from ...audio.tones import ToneBook
 from ...base.ids import Ids
 from ...rtp.latch import Symmetric
 from .bridge import Bridge, route
-from .clock import MediaClock
+from .clock import Lateness, MediaClock
 from .events import MediaEvent
 from .mixing import NarrowMix, WideMix, is_narrow
 from .ports import NoPorts, PortPool
@@ -51,8 +51,10 @@ class MediaEngine:
         settings: MediaEngineSettings,
         ids: Ids,
         open_pair: Callable[[str, int], SocketPair] | None = None,
+        between: Callable[[], None] | None = None,
     ) -> None:
-        """`open_pair(ip, port)` makes the sockets of a leg, and raises OSError where it cannot."""
+        """`open_pair(ip, port)` makes the sockets of a leg, and raises OSError where it cannot.
+        `between` is called after each tick, for what is best done then."""
         self.now = clock.now
         self.tones = ToneBook()
         self.streams: list[MediaStream] = []
@@ -62,7 +64,7 @@ class MediaEngine:
         self._ports = PortPool(*settings.rtp_port)
         self._open_pair = open_pair or (lambda ip, port: UdpPair(loop, ip, port))
         self._buffers = (bytearray(BUFFER_SIZE), bytearray(BUFFER_SIZE))
-        self._clock = MediaClock(loop, self.tick)
+        self._clock = MediaClock(loop, clock.now, self.tick, between)
         self._ticks = 0
         self._stale = True
         self._occupied: dict[str, Bridge] = {}
@@ -117,6 +119,11 @@ class MediaEngine:
             except OSError:
                 self._ports.give_back(port, now)  # another process has it
         raise NoPorts("no RTP port could be opened")
+
+    @property
+    def lateness(self) -> Lateness:
+        """How late the ticks came."""
+        return self._clock.lateness
 
     @property
     def free_ports(self) -> int:

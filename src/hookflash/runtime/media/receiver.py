@@ -38,6 +38,20 @@ class ReceiverOwner(Protocol):
     def rtcp_received(self, data: bytes, now: float) -> None: ...
 
 
+class _Nobody:
+    """Who a stream's receiver tells when the stream is closed."""
+
+    def packet_first(self) -> None: ...
+    def source_latched(self, now: float) -> None: ...
+    def digit_ended(self, digit: str, duration_ms: int, *, relayed: bool, inband: bool) -> None: ...
+    def event_started(self) -> None: ...
+    def codec_changed(self) -> None: ...
+    def rtcp_received(self, data: bytes, now: float) -> None: ...
+
+
+_NOBODY = _Nobody()
+
+
 class Receiver:
     """The incoming RTP stream of a leg, to `relay` (as it comes) or into `jitter`."""
 
@@ -89,7 +103,7 @@ class Receiver:
         now: Callable[[], float],
         latch: Latch,
     ) -> None:
-        self._owner = owner
+        self._owner: ReceiverOwner = owner
         self._receive = receive
         self._buffer = buffer
         self._view = memoryview(buffer)
@@ -124,6 +138,10 @@ class Receiver:
         self._synced = False
         self._epoch = 0
         self._sequence_shift = self._timestamp_shift = 0
+
+    def release(self) -> None:
+        """The stream is closed and hears no more of us: nothing shall keep it."""
+        self._owner = _NOBODY
 
     # --- set-up ---------------------------------------------------------------------------------
 

@@ -401,7 +401,15 @@ class MediaStream:
             self._prompts.clear()
             self._hub.stream_closed(self)
             self._pair.close()
+            # Neither shall refer to us any more, nor we to the call: so all of it goes at once,
+            # and not when the garbage collector comes by.
+            self.receiver.release()
+            self._on_event = _unheard
         return self.stats()
+
+
+def _unheard(event: MediaEvent) -> None:
+    """What a closed stream still says."""
 
 
 def _is_address(ip: str) -> bool:
