@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Callable
 
 from . import held, load
+from .crud import crud
 from .report import Row, print_rows, row, write_page
 from .sip_parse import best, ok_to, typed_invite
 from .start import start
@@ -37,6 +38,7 @@ FIGURES: dict[str, Callable[[], Row | list[Row]]] = {
     "rate": load.calls_per_core,
     "relay": held.relayed,
     "mix": held.mixed,
+    "crud": crud,
     "parse": parse,
     "start": start,
 }

@@ -79,9 +79,11 @@ class Call:
 class Http:
     """One kept-alive connection; one request at a time."""
 
-    __slots__ = ("_buffer", "answered", "socket")
+    __slots__ = ("_buffer", "answered", "body", "socket")
 
     def __init__(self, port: int) -> None:
+        self.body = b""
+        """Of the last answer."""
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
@@ -99,7 +101,7 @@ class Http:
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
         if len(body) < length:
             return
-        self._buffer = body[length:]
+        self.body, self._buffer = body[:length], body[length:]
         answered, self.answered = self.answered, None
         if answered is not None:
             answered(int(head[9:12]))

@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
+from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 from livekit.api import AccessToken, SIPGrants, VideoGrants
 from livekit.protocol import sip as proto
@@ -166,13 +167,21 @@ def token(room: str = "") -> str:
     )
 
 
+def http_request(method: str, request: Message, bearer: str, kind: str = "protobuf") -> bytes:
+    """A whole HTTP request for a method of livekit.SIP, ready to be sent; `kind` is the answer's
+    too: `protobuf` or `json`."""
+    body = request.SerializeToString() if kind == "protobuf" else MessageToJson(request).encode()
+    return (
+        b"POST /twirp/livekit.SIP/%s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Content-Type: application/%s\r\nAuthorization: Bearer %s\r\n"
+        b"Content-Length: %d\r\n\r\n%s"
+        % (method.encode(), kind.encode(), bearer.encode(), len(body), body)
+    )
+
+
 def transfer_request(room: str, identity: str) -> bytes:
     """A whole HTTP request for TransferSIPParticipant, ready to be sent."""
-    body = proto.TransferSIPParticipantRequest(
+    request = proto.TransferSIPParticipantRequest(
         room_name=room, participant_identity=identity, transfer_to="tel:+15105550199"
-    ).SerializeToString()
-    return (
-        b"POST /twirp/livekit.SIP/TransferSIPParticipant HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        b"Content-Type: application/protobuf\r\nAuthorization: Bearer %s\r\n"
-        b"Content-Length: %d\r\n\r\n%s" % (token(room).encode(), len(body), body)
     )
+    return http_request("TransferSIPParticipant", request, token(room))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from .host import Host
+    from .exchange import Exchange
     from .journal import Journal
 
 _log = structlog.get_logger("server")
@@ -23,9 +23,9 @@ class Keeper:
     """Owns the housekeeping task."""
 
     def __init__(
-        self, host: Host, journal: Journal, transfers_keep: float, calls_keep: float
+        self, exchange: Exchange, journal: Journal, transfers_keep: float, calls_keep: float
     ) -> None:
-        self._host = host
+        self._exchange = exchange
         self._journal = journal
         self._keep = (transfers_keep, calls_keep)
         self._task: asyncio.Task[None] | None = None
@@ -36,20 +36,20 @@ class Keeper:
 
     async def _prune(self) -> None:
         while True:
-            self._journal.prune(self._host.parts.clock.now(), *self._keep)
+            self._journal.prune(self._exchange.parts.clock.now(), *self._keep)
             await asyncio.sleep(PRUNE_EVERY)
 
     async def drain(self, seconds: float) -> None:
         """503 to new calls; at the end of `seconds`, or earlier when all are gone, BYE to each
         and *interrupted* to each open transfer (calls.md §5)."""
-        host = self._host
-        parts = host.parts
+        exchange = self._exchange
+        parts = exchange.parts
         parts.admission.load.stopping = True
         parts.board.stopping = True
-        _log.info("draining", calls=len(host.calls), seconds=seconds)
+        _log.info("draining", calls=len(exchange.calls), seconds=seconds)
         await self._wait_for_calls(seconds)
-        for call in list(host.calls.values()):
-            host.drive(call, call.leg.shutdown(parts.clock.now()))
+        for call in list(exchange.calls.values()):
+            exchange.drive(call, call.leg.shutdown(parts.clock.now()))
         await self._wait_for_calls(LAST_BYE)
 
     async def _wait_for_calls(self, seconds: float) -> None:
@@ -68,13 +68,13 @@ class Keeper:
 
     def _busy(self) -> bool:
         """Whether a call is up, or a request of ours has no answer."""
-        host = self._host
-        live = any(not call.ended for call in host.calls.values())
-        return live or host.parts.board.endpoint.unanswered() > 0
+        exchange = self._exchange
+        live = any(not call.ended for call in exchange.calls.values())
+        return live or exchange.parts.board.endpoint.unanswered() > 0
 
     async def stop(self) -> None:
         """End the housekeeping."""
-        self._host.parts.machines.stop()
+        self._exchange.timers.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
