@@ -136,6 +136,18 @@ def test_a_call_to_a_trunks_number_is_admitted() -> None:
     assert not plan.authenticated
 
 
+def test_numbers_that_are_no_text_can_be_told_to_everybody() -> None:
+    bad = "<sip:%ff@h>;tag=them"
+    plan = Desk().admitted(invite(from_=bad))
+    assert plan.parties.caller == "\ufffd"
+    trunk = SIPInboundTrunkInfo(sip_trunk_id="ST_1", allowed_addresses=[SOURCE])
+    plan = Desk(trunk=trunk).admitted(invite(to="<sip:%ff@x>", uri="sip:%ff@x"))
+    assert plan.parties.called == "\ufffd"
+    asserted = ("P-Asserted-Identity", "<sip:%ff@carrier.example>")
+    plan = Desk(trunk=trunk).admitted(invite([asserted], from_="<sip:x.example>;tag=them"))
+    assert plan.parties.caller == "\ufffd"
+
+
 def test_a_call_that_no_trunk_matches_is_403_and_the_log_says_which_check_failed() -> None:
     refusal = Desk().refused(invite(to="<sip:+19@192.0.2.1>", uri="sip:+19@192.0.2.1"))
     assert refusal.response.status == 403

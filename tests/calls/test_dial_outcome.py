@@ -39,6 +39,12 @@ def response(
             "32100 no",
         ),
         (
+            response(404, (("X-Twilio-Error", "no\udce9"),)),
+            "not_found",
+            "INVITE failed: sip status: 404: no\ufffd",
+            "no\ufffd",
+        ),
+        (
             response(480, (("X-Twilio-Error", "32100 no"),), b"gone home"),
             "resource_exhausted",
             "INVITE failed: sip status: 480: gone home",

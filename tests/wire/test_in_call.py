@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.wire.kit.call import Call
 from tests.wire.kit.hooks import Hooks
-from tests.wire.kit.message import sdp, token
+from tests.wire.kit.message import reply, sdp, token
 from tests.wire.kit.phone import Phone
 from tests.wire.kit.server import Exchange
 
@@ -342,3 +342,19 @@ def test_room_deleted(exchange: Exchange, phone: Phone) -> None:
         assert bye.get("To").startswith(call.from_)
         assert bye.tag("To") == call.from_tag
         assert bye.uri == phone.uri
+
+
+def test_bytes_that_are_no_text(exchange: Exchange, phone: Phone, hooks: Hooks) -> None:
+    """A caller's number, a Call-ID and a reason phrase that are no UTF-8 are told by the API and
+    in webhooks with U+FFFD: no request is left waiting, no event is lost."""
+    line = exchange.line()
+    call = exchange.call(line, phone, from_="<sip:%ffbob@example.com>", call_id=token("\udcff"))
+    waiting = exchange.transfer(line)
+    phone.send(reply(call.request("REFER"), "603 D\udce9clin\udce9"))
+    answer = waiting.result(10)
+    assert answer.meta["sip_status_code"] == "603"
+    assert answer.meta["sip_status"] == "D\ufffdclin\ufffd"
+    call.hang_up()
+    ended = hooks.event("sip_call_ended", line.room)["sipCall"]
+    assert ended["caller"] == "\ufffdbob"
+    assert ended["sipCallId"] == call.call_id.replace("\udcff", "\ufffd")

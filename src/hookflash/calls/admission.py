@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from livekit.protocol.sip import SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
 from ..base.errors import SipError
+from ..base.text import clean
 from ..sip.digest import Accepted, Challenged, DigestServer
 from ..sip.message import Request, Response
 from ..sip.uri import Uri
@@ -143,7 +144,8 @@ class Admission:
         if unfit is not None:
             return unfit
         caller, host = caller_of(request)
-        called = self._book.called_number(request.to.uri.number, request.uri.number)
+        numbers = clean(request.to.uri.number), clean(request.uri.number)
+        called = self._book.called_number(*numbers)
         match = self._book.match(caller, called, source, host)
         trunk = match.trunk
         if match.outcome == "several":
@@ -240,7 +242,7 @@ def _unfit(request: Request, tag: str) -> Refusal | None:
 def caller_of(request: Request) -> tuple[str, str]:
     """(user of From, "" for an anonymous caller; host of From)."""
     uri = request.from_.uri
-    user = uri.number
+    user = clean(uri.number)
     if user.lower() in {"", "anonymous", "unavailable", "restricted"}:
         user = ""
     if (uri.host or "").lower() == "anonymous.invalid":
@@ -261,7 +263,7 @@ def asserted_identity(request: Request) -> str:
         except SipError:
             continue
         if uri.number:
-            return uri.number
+            return clean(uri.number)
     return ""
 
 

@@ -11,6 +11,8 @@ from typing import Literal
 
 from livekit.protocol.sip import SIPHeaderOptions
 
+from ..base.text import clean
+
 CallStatus = Literal["dialing", "ringing", "automation", "active", "hangup"]
 
 CALL_ID = "sip.callID"
@@ -100,18 +102,13 @@ def header_attributes(
         everything = include == _ALL_HEADERS
         for name, value in first.items():
             if everything or name.startswith("x-"):
-                attributes[HEADER_PREFIX + name] = _text(value)
+                attributes[HEADER_PREFIX + name] = clean(value)
     for header, attribute in sorted((mapping or {}).items()):
         found = first.get(header.lower())
         if found is not None and attribute:
-            attributes[attribute] = _text(found)
+            attributes[attribute] = clean(found)
     for header, attribute in PROVIDER_HEADERS.items():
         found = first.get(header)
         if found is not None:
-            attributes[attribute] = _text(found)
+            attributes[attribute] = clean(found)
     return attributes
-
-
-def _text(value: str) -> str:
-    """Header bytes that are no UTF-8 must not reach a protobuf string."""
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..base.errors import ApiError
+from ..base.text import clean
 from .status import PREFIX, status_meta, status_text, twirp_code
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class DialOutcome:
 def refused(response: Response) -> DialOutcome:
     """A final answer of 300 and more that nothing can be done about."""
     status, phrase = response.status, response.reason
-    twilio = response.header(_TWILIO) or ""
+    twilio = clean(response.header(_TWILIO) or "")
     if twilio.startswith(_TWILIO_PLAIN):
         text = status_text(status, phrase)
     elif status in _PLAIN:

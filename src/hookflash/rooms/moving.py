@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from livekit.protocol.models import DisconnectReason
 
+from ..base.text import clean
 from . import rules
 from .participant import Join
 
@@ -25,7 +26,7 @@ def move(
     nothing, where the destination is full or has somebody of that identity: a move puts nobody
     out.
     """
-    destination = rules.clean(destination)
+    destination = clean(destination)
     room = rooms.get(destination)
     if room is not None and participant.identity in room.participants:
         raise rules.identity_taken()

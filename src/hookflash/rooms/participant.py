@@ -14,8 +14,8 @@ from livekit.protocol.models import (
     TrackType,
 )
 
+from ..base.text import clean
 from . import info
-from .rules import clean
 
 if TYPE_CHECKING:
     from livekit.protocol.models import TrackInfo

@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from livekit.protocol.models import DisconnectReason
 
 from ..base.ids import Ids
+from ..base.text import clean
 from . import rules
 from .dtmf import dtmf, server_dtmf
 from .events import (
@@ -97,7 +98,7 @@ class Rooms:
         self, now: float, name: str, options: RoomOptions | None = None, preset: str = ""
     ) -> tuple[Room, list[RoomEvent]]:
         """CreateRoom: an existing room comes back as it is. Sizes and preset are checked first."""
-        name = rules.clean(name)
+        name = clean(name)
         options = options or RoomOptions()
         options.check(name)
         found = self._preset(preset)
@@ -110,7 +111,7 @@ class Rooms:
 
     def update_metadata(self, now: float, name: str, metadata: str) -> tuple[Room, list[RoomEvent]]:
         """UpdateRoomMetadata; the size is checked before the room is looked for."""
-        metadata = rules.clean(metadata)
+        metadata = clean(metadata)
         rules.check_metadata(metadata)
         room = self.need(name)
         room.metadata = metadata
@@ -129,11 +130,11 @@ class Rooms:
         A participant of the same identity is displaced. Unless `activate` follows within 60 s,
         it is given up.
         """
-        room_name = rules.clean(room_name)
-        identity = rules.clean(join.identity)
-        name = rules.clean(join.name)
-        attributes = {rules.clean(k): rules.clean(v) for k, v in join.attributes.items() if v}
-        metadata = rules.clean(join.metadata)
+        room_name = clean(room_name)
+        identity = clean(join.identity)
+        name = clean(join.name)
+        attributes = {clean(k): clean(v) for k, v in join.attributes.items() if v}
+        metadata = clean(join.metadata)
         rules.check_identity(identity)
         rules.check_name(name)
         rules.check_metadata(metadata)
@@ -207,7 +208,7 @@ class Rooms:
         self, now: float, participant: Participant, change: ParticipantChange
     ) -> list[RoomEvent]:
         """UpdateParticipant. Losing can_publish takes the tracks away."""
-        name, metadata = rules.clean(change.name), rules.clean(change.metadata)
+        name, metadata = clean(change.name), clean(change.metadata)
         _, merged = participant.merged(change.attributes)
         rules.check_name(name)
         rules.check_metadata(metadata)
@@ -235,7 +236,7 @@ class Rooms:
             return []
         if not participant.permission.can_publish:
             raise rules.may_not_publish()
-        title = participant.identity if name is None else rules.clean(name)
+        title = participant.identity if name is None else clean(name)
         track = Track(participant, self._ids.new("TR_AM"), title, int(now * 1e6))
         participant.tracks[track.sid] = track
         participant.is_publisher = True
@@ -325,7 +326,7 @@ class Rooms:
         self, now: float, room_name: str, order: AgentOrder
     ) -> tuple[Dispatch, list[RoomEvent]]:
         """CreateDispatch; the room is made if there is none, then with no default dispatch."""
-        room_name = rules.clean(room_name)
+        room_name = clean(room_name)
         rules.check_dispatch(order.metadata, order.attributes)
         rules.check_room_name(room_name)
         room = self._rooms.get(room_name)

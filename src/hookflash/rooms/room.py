@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from livekit.protocol.agent_dispatch import JobRestartPolicy, RoomAgentDispatch
 from livekit.protocol.room import CreateRoomRequest, RoomConfiguration
 
+from ..base.text import clean
 from . import info
-from .rules import check_attributes, check_metadata, check_room_name, clean, room_full
+from .rules import check_attributes, check_metadata, check_room_name, room_full
 
 if TYPE_CHECKING:
     from livekit.protocol.agent_dispatch import AgentDispatch

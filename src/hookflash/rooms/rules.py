@@ -75,14 +75,6 @@ def may_not_publish() -> RoomRefused:
     return _rpc("permission_denied", "participant is not allowed to publish")
 
 
-def clean(text: str) -> str:
-    """Text that fits a protobuf string: bytes that are no UTF-8 (they come in from SIP headers
-    as surrogates) become U+FFFD."""
-    if text.isascii():
-        return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
 def _longer(text: str, limit: int) -> bool:
     return len(text) > limit or (not text.isascii() and len(text.encode("utf-8")) > limit)
 

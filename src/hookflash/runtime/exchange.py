@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from ..base.errors import SipError
+from ..base.text import clean
 from ..calls import effects as fx
 from ..calls.admission import Admission, CallPlan
 from ..calls.attributes import CALL_STATUS, RULE_ID
@@ -227,7 +228,7 @@ class Exchange:
     def _record(self, now: float, plan: CallPlan, sip_call_id: str) -> CallRecord:
         return CallRecord(
             call_id=plan.call_id,
-            sip_call_id=sip_call_id,
+            sip_call_id=clean(sip_call_id),
             direction="inbound",
             room=plan.dispatch.room,
             identity=plan.dispatch.identity,
