@@ -62,6 +62,8 @@ def request(**fields: object) -> CreateSIPParticipantRequest:
             "invalid header name: header name Call-ID not supported",
         ),
         ({"media": SIPMediaConfig(codecs=[SIPCodec()])}, "missing codec name"),
+        ({"media_encryption": 7}, "media_encryption has no value 7"),
+        ({"include_headers": 7}, "include_headers has no value 7"),
     ],
 )
 def test_refused(fields: dict[str, object], text: str) -> None:

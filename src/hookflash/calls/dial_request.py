@@ -7,6 +7,7 @@ import re
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from .headers import TRUNK_RESERVED, check_headers
+from .trunks.enums import check_enums
 from .trunks.media_config import check_media
 from .trunks.validation import check_outbound_config, invalid
 
@@ -54,6 +55,7 @@ def check_dial(request: CreateSIPParticipantRequest) -> None:
         _check_destination(request)
     check_headers(request.headers, TRUNK_RESERVED)
     check_media(request.media)
+    check_enums(request)
 
 
 def _check_override(user: str) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from livekit.protocol.models import ListUpdate
 from livekit.protocol.sip import (
@@ -90,6 +93,21 @@ def test_media_and_the_deprecated_field() -> None:
     assert (new.media.encryption, new.media_encryption) == (ALLOW, ALLOW)
     both = SIPInboundTrunkUpdate(media_encryption=REQUIRE, media=SIPMediaConfig(encryption=ALLOW))
     assert update_inbound(new, both).media.encryption == ALLOW
+
+
+def test_an_enum_takes_no_other_number() -> None:
+    unknown = SIPMediaConfig(encryption=7)  # type: ignore[arg-type]
+    number: Any = 7
+    refused: list[Callable[[], object]] = [
+        lambda: update_inbound(INBOUND, SIPInboundTrunkUpdate(media_encryption=number)),
+        lambda: update_outbound(OUTBOUND, SIPOutboundTrunkUpdate(transport=number)),
+        lambda: update_rule(RULE, SIPDispatchRuleUpdate(media=unknown)),
+        lambda: replace_inbound("ST_a", SIPInboundTrunkInfo(numbers=["+9"], media=unknown)),
+        lambda: replace_rule("SDR_a", SIPDispatchRuleInfo(rule=RULE.rule, media=unknown)),
+    ]
+    for change in refused:
+        with pytest.raises(ApiError, match="has no value 7"):
+            change()
 
 
 def test_an_update_may_not_open_a_trunk() -> None:

@@ -27,6 +27,7 @@ from hookflash.calls.trunks.validation import (
 )
 
 BAD_MEDIA = SIPMediaConfig(codecs=[SIPCodec()])
+UNKNOWN = SIPMediaConfig(encryption=7)  # type: ignore[arg-type]
 
 
 def refusal(check: Callable[[], object]) -> str:
@@ -71,6 +72,10 @@ INBOUND_ORDER: list[tuple[SIPInboundTrunkInfo, str]] = [
         SIPInboundTrunkInfo(numbers=["+1"], headers_to_attributes={"X Y": "a"}),
         "invalid header name: header name X Y contains invalid characters: char 32 not allowed",
     ),
+    (
+        SIPInboundTrunkInfo(numbers=["+1"], media_encryption=7),  # type: ignore[arg-type]
+        "media_encryption has no value 7",
+    ),
 ]
 
 
@@ -112,6 +117,8 @@ OUTBOUND = {"numbers": ["+1"], "address": "h"}
         ({"headers": {"": "x"}}, "invalid header name: header name cannot be empty"),
         ({"headers_to_attributes": {"": "x"}}, "invalid header name: header name cannot be empty"),
         ({"media": BAD_MEDIA}, "missing codec name"),
+        ({"media": UNKNOWN}, "encryption has no value 7"),
+        ({"transport": 9}, "transport has no value 9"),
     ],
 )
 def test_outbound(changes: dict[str, object], text: str) -> None:
@@ -136,6 +143,8 @@ def test_inline_trunk() -> None:
         assert refusal(partial(check_outbound_config, config)) == text
     mapped = SIPOutboundConfig(hostname="h", attributes_to_headers={"a": ""})
     assert refusal(lambda: check_outbound_config(mapped)).endswith("cannot be empty")
+    unknown = SIPOutboundConfig(hostname="h", transport=9)  # type: ignore[arg-type]
+    assert refusal(lambda: check_outbound_config(unknown)) == "transport has no value 9"
     check_outbound_config(SIPOutboundConfig(hostname="h", from_host="f"))
 
 
@@ -146,4 +155,6 @@ def test_rules() -> None:
     assert refusal(lambda: check_new_rule(SIPDispatchRuleInfo())) == "missing rule"
     bad = SIPDispatchRuleInfo(rule=SIPDispatchRule(), media=BAD_MEDIA)
     assert refusal(lambda: check_new_rule(bad)) == "missing codec name"
+    bad = SIPDispatchRuleInfo(rule=SIPDispatchRule(), media_encryption=7)  # type: ignore[arg-type]
+    assert refusal(lambda: check_new_rule(bad)) == "media_encryption has no value 7"
     check_new_rule(SIPDispatchRuleInfo(rule=SIPDispatchRule()))

@@ -15,6 +15,7 @@ from livekit.protocol.sip import (
 )
 
 from ...base.errors import ApiError
+from .enums import check_enums
 
 DISABLE = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_DISABLE
 LONGEST_MEDIA_TIMEOUT = 600.0
@@ -43,6 +44,7 @@ def check_media(media: SIPMediaConfig) -> None:
             raise _invalid("media_timeout must not be negative")
         if timeout > LONGEST_MEDIA_TIMEOUT:
             raise _invalid("media_timeout must not exceed 10m0s")
+    check_enums(media)
 
 
 def fill_media(owner: Owner) -> None:

@@ -1,7 +1,7 @@
 """Checks of trunks and rules, in LiveKit's order and words (facts §2.2).
 
 Differences that are wanted: a user without a password (or the reverse) is refused, and so are
-reserved header names, compact forms too.
+reserved header names, compact forms too, and numbers that an enum does not have.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from livekit.protocol.sip import (
 
 from ...base.errors import ApiError
 from ..headers import TRUNK_RESERVED, check_header_name, check_headers
+from .enums import check_enums
 from .media_config import check_media
 
 OPEN_TRUNK = (
@@ -60,6 +61,7 @@ def check_inbound(trunk: SIPInboundTrunkInfo) -> None:
     check_media(trunk.media)
     check_headers(trunk.headers, TRUNK_RESERVED)
     _check_mappings(trunk)
+    check_enums(trunk)
 
 
 def check_outbound(trunk: SIPOutboundTrunkInfo) -> None:
@@ -73,6 +75,7 @@ def check_outbound(trunk: SIPOutboundTrunkInfo) -> None:
     check_headers(trunk.headers, TRUNK_RESERVED)
     _check_mappings(trunk)
     check_media(trunk.media)
+    check_enums(trunk)
 
 
 def check_outbound_config(trunk: SIPOutboundConfig) -> None:
@@ -82,6 +85,7 @@ def check_outbound_config(trunk: SIPOutboundConfig) -> None:
     _check_host(trunk.hostname, "trunk hostname")
     _check_host(trunk.from_host, "from_host")
     _check_mappings(trunk)
+    check_enums(trunk)
 
 
 def check_rule(rule: SIPDispatchRuleInfo) -> None:
@@ -89,6 +93,7 @@ def check_rule(rule: SIPDispatchRuleInfo) -> None:
     if not rule.HasField("rule"):
         raise invalid("missing rule")
     check_media(rule.media)
+    check_enums(rule)
 
 
 def invalid(text: str) -> ApiError:
