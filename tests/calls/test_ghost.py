@@ -29,15 +29,21 @@ RECORD = DialogRecord(
 )
 
 
-def incoming(method: str, body: bytes = b"", tag: str = "them") -> Request:
+def incoming(
+    method: str,
+    body: bytes = b"",
+    tag: str = "them",
+    state: str = "terminated;reason=noresource",
+    event: str = "refer",
+) -> Request:
     headers = [
         ("Via", "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1"),
         ("From", f"<sip:them@192.0.2.9>;tag={tag}"),
         ("To", "<sip:us@192.0.2.1>;tag=SCL_one"),
         ("Call-ID", "call@peer"),
         ("CSeq", f"9 {method}"),
-        ("Event", "refer"),
-        ("Subscription-State", "terminated;reason=noresource"),
+        ("Subscription-State", state),
+        *([("Event", event)] if event else []),
     ]
     return Request(method, "sip:us@192.0.2.1", headers, body)
 
@@ -70,6 +76,41 @@ def test_progress_is_answered_but_is_no_news() -> None:
     )
     assert statuses(effects) == [200]
     assert len(effects) == 1
+
+
+def test_a_202_in_an_active_subscription_only_mirrors_the_answer_to_refer() -> None:
+    ghost = Ghost(RECORD)
+    accepted = b"SIP/2.0 202 Accepted"
+    active = ghost.request_received(1.0, "k", incoming("NOTIFY", accepted, state="active"), FLOW)
+    assert (statuses(active), active[1:]) == ([200], [])
+    over = ghost.request_received(2.0, "l", incoming("NOTIFY", accepted), FLOW)
+    assert over[1:] == [LateNotify(202, "Accepted")]
+
+
+def test_the_first_final_status_wins() -> None:
+    ghost = Ghost(RECORD)
+    told = []
+    for status in (180, 486, 486, 200):
+        told += ghost.request_received(1.0, "k", incoming("NOTIFY", b"SIP/2.0 %d" % status), FLOW)
+    assert statuses(told) == [200] * 4
+    assert [each for each in told if isinstance(each, LateNotify)] == [LateNotify(486, "")]
+
+
+@pytest.mark.parametrize(
+    ("event", "body", "status", "news"),
+    [
+        ("presence", b"SIP/2.0 200 OK", 489, 0),
+        ("", b"SIP/2.0 200 OK", 200, 1),
+        ("", b"hello", 489, 0),
+        ("Refer;id=4", b"SIP/2.0 200 OK", 200, 1),
+    ],
+)
+def test_only_a_refer_is_reported_on(event: str, body: bytes, status: int, news: int) -> None:
+    effects = Ghost(RECORD).request_received(1.0, "k", incoming("NOTIFY", body, event=event), FLOW)
+    assert (statuses(effects), len(effects) - 1) == ([status], news)
+    answer = effects[0]
+    assert isinstance(answer, Respond)
+    assert answer.response.header("Allow-Events") == ("refer" if status == 489 else None)
 
 
 def test_a_bye_that_crosses_ours_is_answered_200() -> None:

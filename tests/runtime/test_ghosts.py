@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from tests.test_server import settings
 
 from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.store import Store
 from hookflash.adapters.store_ops import PutCall, PutDialog, PutTransfer
+from hookflash.calls.effects import LateNotify
 from hookflash.calls.records import CallRecord, DialogRecord, TransferRecord
+from hookflash.calls.switchboard import ForOwner
 from hookflash.carrier.network import Carrier
 from hookflash.server import Server
 
@@ -24,6 +27,7 @@ TRANSFER = TransferRecord(
     api_key="k",
     request_id="r1",
     created_at=1.0,
+    sip_status=180,
 )
 
 
@@ -73,6 +77,36 @@ def test_stored_calls_are_hung_up_and_transfers_interrupted(tmp_path: Path) -> N
                 assert server.store.load().transfers == []
             finally:
                 await server.stop()
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize(("status", "late_success"), [(200, True), (486, False)])
+def test_what_a_notify_tells_after_the_restart_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, late_success: bool
+) -> None:
+    """As in a call: a late success is told once more, a late failure only written down."""
+
+    async def check() -> None:
+        await crashed(tmp_path, dialog(("127.0.0.1", 9), "<sip:them@127.0.0.1>;tag=them"))
+        server = Server(settings(tmp_path))
+        await server.start()
+        try:
+            told: list[TransferRecord] = []
+            parts = server.exchange.parts
+            monkeypatch.setattr(
+                parts.sink, "transfer_changed", lambda record, *_: told.append(record)
+            )
+            ghost = next(parts.board.legs())
+            server.exchange.perform([ForOwner(ghost, LateNotify(status, "Why"))])
+            assert [record.late_success for record in told] == [True] * late_success
+            stored = await server.store.transfer("STR_1")
+            assert stored is not None
+            assert (stored.verdict, stored.sip_status) == ("interrupted", 180)
+            assert stored.notes == (f"after the restart: {status} Why",)
+            assert stored.late_success is late_success
+        finally:
+            await server.stop()
 
     asyncio.run(check())
 

@@ -11,6 +11,7 @@ from ..sip.dialog import Dialog
 from ..sip.message import Response
 from ..sip.subscription import read_notify
 from .effects import ForgetDialog, LateNotify, LegFinished, Respond, SendRequest
+from .transfers.notify_reader import is_outcome
 
 if TYPE_CHECKING:
     from ..sip.effects import FailureReason
@@ -27,13 +28,15 @@ _TOKEN = 1
 class Ghost:
     """One call of an earlier run."""
 
-    __slots__ = ("_dialog", "_ends", "call_id")
+    __slots__ = ("_decided", "_dialog", "_ends", "call_id")
 
     def __init__(self, record: DialogRecord) -> None:
         """Raises SipError where the record cannot be read."""
         self.call_id = record.call_id
         self._dialog = Dialog.revive(record)
         self._ends: float | None = None
+        self._decided = False
+        """A final status came: later ones are ignored, as in a call."""
 
     def start(self, now: float) -> list[LegEffect]:
         """BYE at once, and no second try at the next restart."""
@@ -46,7 +49,7 @@ class Ghost:
     def request_received(
         self, now: float, key: str, request: Request, flow: Flow
     ) -> list[LegEffect]:
-        """NOTIFY and BYE get 200, everything else 481."""
+        """NOTIFY of a REFER and BYE get 200, everything else 481."""
         if not key:
             return []
         known = (
@@ -55,11 +58,21 @@ class Ghost:
         )
         if not known or request.method not in {"NOTIFY", "BYE"}:
             return [Respond(key, Response.reply(request, 481))]
+        if request.method == "BYE":
+            return [Respond(key, Response.reply(request, 200))]
+        return self._notified(key, request)
+
+    def _notified(self, key: str, request: Request) -> list[LegEffect]:
+        notify = read_notify(request)
+        fragment = notify.fragment
+        if notify.package != "refer" and (notify.package or fragment is None):
+            return [
+                Respond(key, Response.reply(request, 489, headers=(("Allow-Events", "refer"),)))
+            ]
         out: list[LegEffect] = [Respond(key, Response.reply(request, 200))]
-        if request.method == "NOTIFY":
-            fragment = read_notify(request).fragment
-            if fragment is not None and fragment.status >= 200:
-                out.append(LateNotify(fragment.status, fragment.reason))
+        if fragment is not None and is_outcome(fragment.status, notify) and not self._decided:
+            self._decided = True
+            out.append(LateNotify(fragment.status, fragment.reason))
         return out
 
     def cancel_received(self, now: float, key: str, request: Request) -> list[LegEffect]:

@@ -69,21 +69,22 @@ class Ghosts:
         if record is None:
             return
         note = f"after the restart: {notify.status} {notify.reason}".rstrip()
-        late = 200 <= notify.status < 300
         record = replace(
-            record,
-            notes=(*record.notes, note),
-            sip_status=notify.status,
-            sip_reason=notify.reason,
-            late_success=record.late_success or late,
+            record, notes=(*record.notes, note), late_success=200 <= notify.status < 300
         )
         self._transfers[call_id] = record
-        self._tell(record, "updated")
+        if record.late_success:
+            self._tell(record, "updated")
+        else:  # as in a call: a late failure is written down, and that is all
+            self._keep(record)
 
     def _tell(self, record: TransferRecord, kind: Literal["updated", "ended"]) -> None:
         """Keep it, count it, and tell the webhooks: a receiver saw this transfer start."""
         parts = self._parts
-        parts.journal.transfer(record)
+        self._keep(record)
         parts.journal.transfer_changed(record, kind)
-        parts.transfers.changed(record)
         parts.sink.transfer_changed(record, kind, None)
+
+    def _keep(self, record: TransferRecord) -> None:
+        self._parts.journal.transfer(record)
+        self._parts.transfers.changed(record)

@@ -71,7 +71,7 @@ class NotifyReader:
             return effects
         effects += book.accept(now, referral)
         referral.notified = True
-        if fragment is not None and _is_outcome(fragment.status, notify):
+        if fragment is not None and is_outcome(fragment.status, notify):
             referral.final = fragment.status
             effects += book.settle(now, referral, fragment.status, fragment.reason)
             if notify.terminated:
@@ -159,6 +159,6 @@ class NotifyReader:
         return self._book.decide(now, "subscription ended", text)
 
 
-def _is_outcome(status: int, notify: Notify) -> bool:
+def is_outcome(status: int, notify: Notify) -> bool:
     """A final status; but a 202 of a subscription that goes on only mirrors the REFER's own."""
     return status >= 200 and (status != 202 or notify.terminated)
