@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,12 +48,14 @@ def dialog(address: tuple[str, int], remote: str) -> DialogRecord:
 
 
 async def crashed(data_dir: Path, record: DialogRecord) -> None:
-    """Leave a database as a killed server does."""
+    """Leave a database as a killed server does; of today, or the start would forget it."""
     store = Store(data_dir)
     store.start()
     now = SystemClock().now()
     call = CallRecord("SCL_1", "call@peer", "inbound", room="lobby", created_at=now)
-    await store.write(PutDialog(record), PutCall(call), PutTransfer(TRANSFER))
+    await store.write(
+        PutDialog(record), PutCall(call), PutTransfer(replace(TRANSFER, created_at=now))
+    )
     await store.close()
 
 
