@@ -189,6 +189,10 @@ class KeepSettings(Section):
     keep: Duration = Field(30 * 86400.0, description="How long records are kept.")
 
 
+class AuditSettings(Section):
+    keep: Duration = Field(90 * 86400.0, description="How long it is kept who changed what.")
+
+
 class MetricsSettings(Section):
     bind: str = Field("127.0.0.1:6789", description="Where /metrics listens; empty: nowhere.")
 
@@ -225,6 +229,7 @@ class Settings(BaseSettings):
     sip: SipSettings = Field(SipSettings(), description="SIP and RTP.")
     transfers: KeepSettings = Field(KeepSettings(), description="Stored transfers.")
     calls: KeepSettings = Field(KeepSettings(), description="Call history.")
+    audit: AuditSettings = Field(AuditSettings(), description="Audit of changes over the API.")
     metrics: MetricsSettings = Field(MetricsSettings(), description="Prometheus metrics.")
     log: LogSettings = Field(LogSettings(), description="Logs.")
     drain: Duration = Field(

@@ -157,7 +157,11 @@ class Server:
         self.sockets.attach(self._stack)
         self._stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._keeper = Keeper(
-            self.exchange, self._journal, settings.transfers.keep, settings.calls.keep
+            self.exchange,
+            self._journal,
+            settings.transfers.keep,
+            settings.calls.keep,
+            settings.audit.keep,
         )
         self._gauges(endpoint)
 

@@ -25,7 +25,7 @@ from hookflash.adapters.store_ops import (
     PutTransfer,
     PutTrunk,
 )
-from hookflash.adapters.store_sql import Page
+from hookflash.adapters.store_sql import AuditLine, Page
 from hookflash.base.errors import StoreError
 from hookflash.calls.records import CallRecord, DialogRecord, StageEntry, TransferRecord
 
@@ -134,8 +134,8 @@ def test_pages_of_transfers_and_calls() -> None:
                 return found
 
             assert await ids(Page()) == ["4", "3", "2", "1", "0"]
-            assert await ids(Page(room="lobby", limit=2)) == ["4", "3"]
-            assert await ids(Page(room="lobby", before="STR_3")) == ["1", "0"]
+            assert await ids(Page(of="lobby", limit=2)) == ["4", "3"]
+            assert await ids(Page(of="lobby", before="STR_3")) == ["1", "0"]
             assert await ids(Page(before="2")) == ["1", "0"]
             assert await ids(Page(before="STR_unknown")) == []
             assert await ids(Page(limit=-1)) == ["4"]
@@ -161,10 +161,13 @@ def test_old_records_are_pruned_but_not_open_transfers() -> None:
                 PutCall(CallRecord("SCL_old", "id", "inbound", created_at=1.0)),
                 PutCall(CallRecord("SCL_new", "id", "inbound", created_at=9.0)),
             )
-            await store.write(Prune(transfers_before=5.0, calls_before=5.0))
+            for at, subject in ((1.0, "SDR_old"), (9.0, "SDR_new")):
+                await store.write(AddAudit(at, "k", "create rule", subject))
+            await store.write(Prune(transfers_before=5.0, calls_before=5.0, audit_before=5.0))
             left = {t.transfer_id for t in await store.transfers(Page())}
             assert left == {"STR_open", "STR_new"}
             assert [c.call_id for c in await store.calls(Page())] == ["SCL_new"]
+            assert [line.subject for line in await store.audit(Page())] == ["SDR_new"]
 
     run(body)
 
@@ -174,11 +177,17 @@ def test_audit() -> None:
         async with opened() as store:
             await store.write(AddAudit(1.0, "k", "create rule", "SDR_a", "d"))
             await store.write(AddAudit(2.0, "k", "delete rule", "SDR_a"))
-            assert await store.audit() == [
-                (2.0, "k", "delete rule", "SDR_a", ""),
-                (1.0, "k", "create rule", "SDR_a", "d"),
+            await store.write(AddAudit(2.0, "k", "create rule", "SDR_b"))
+            lines = await store.audit(Page())
+            assert lines == [
+                AuditLine(3, 2.0, "k", "create rule", "SDR_b", ""),
+                AuditLine(2, 2.0, "k", "delete rule", "SDR_a", ""),
+                AuditLine(1, 1.0, "k", "create rule", "SDR_a", "d"),
             ]
-            assert len(await store.audit(limit=1)) == 1
+            assert await store.audit(Page(of="SDR_a")) == lines[1:]
+            assert await store.audit(Page(limit=1)) == lines[:1]
+            assert await store.audit(Page(before="3")) == lines[1:]
+            assert await store.audit(Page(before="1.5")) == lines[2:]
 
     run(body)
 

@@ -30,7 +30,7 @@ OPS: list[StoreOp] = [
     PutDialog(DialogRecord("SCL_a", "i", "l", "r", 1, (), "t", "udp", ("a", 1), ("b", 2))),
     DeleteDialog("SCL_a"),
     AddAudit(1.0, "k", "a", "s"),
-    Prune(1.0, 1.0),
+    Prune(1.0, 1.0, 1.0),
 ]
 
 
@@ -55,4 +55,11 @@ def test_the_questions_use_an_index() -> None:
         text = " ".join(str(row[3]) for row in plan)
         assert f"{table}_by_room" in text
         assert "TEMP B-TREE" not in text
+    plan = connection.execute(
+        "EXPLAIN QUERY PLAN SELECT id FROM audit WHERE 1 AND (at, id) < (1, 2)"
+        " ORDER BY at DESC, id DESC LIMIT 5"
+    ).fetchall()
+    text = " ".join(str(row[3]) for row in plan)
+    assert "audit_by_time" in text
+    assert "TEMP B-TREE" not in text
     connection.close()

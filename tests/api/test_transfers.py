@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from tests.api.support import Answer, Client, all_grants, api, sign
 
-from hookflash.adapters.store_ops import PutCall, PutTransfer
+from hookflash.adapters.store_ops import AddAudit, PutCall, PutTransfer
 from hookflash.calls.records import CallRecord, StageEntry, TransferRecord
 
 
@@ -25,6 +25,7 @@ def client() -> Iterator[Client]:
                 PutCall(
                     CallRecord(f"SCL_{number}", "id", "inbound", room, created_at=float(number))
                 ),
+                AddAudit(10.0 * number, "devkey", "transfer", f"STR_{number % 2}", "who"),
             )
         yield made
 
@@ -90,3 +91,39 @@ def test_grants(client: Client) -> None:
             assert get(client, path, grants).status == 401
         assert client.http("GET", path).json["msg"] == "permissions denied"
         assert client.http("POST", path).status == 405
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", [3, 2, 1]),
+        ("?subject=", [3, 2, 1]),
+        ("?subject=STR_0", [3, 1]),
+        ("?subject=STR_0&limit=1", [3]),
+        ("?subject=STR_0&before=3", [1]),
+        ("?before=2", [1]),
+        ("?before=15.5", [2, 1]),
+        ("?before=10", [1]),
+        ("?before=x", []),
+    ],
+)
+def test_the_audit(client: Client, query: str, found: list[int]) -> None:
+    lines = get(client, f"/hookflash/audit{query}").json["audit"]
+    assert [line["id"] for line in lines] == found
+    if found == [1]:
+        assert lines == [
+            {
+                **{"id": 1, "at": 0.0, "api_key": "devkey", "action": "transfer"},
+                **{"subject": "STR_0", "detail": "who"},
+            }
+        ]
+
+
+def test_the_audit_is_for_who_may_change_trunks(client: Client) -> None:
+    path = "/hookflash/audit"
+    assert get(client, path, {"sip": {"admin": True}}).status == 200
+    call: dict[str, object] = {"sip": {"call": True}}
+    for grants in (call, {**call, "video": {"roomAdmin": True, "room": "lobby"}}):
+        assert get(client, f"{path}?subject=STR_0", grants).status == 401
+    assert client.http("GET", path).json["msg"] == "permissions denied"
+    assert get(client, f"{path}?limit=0").status == 400

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.cli.durations import clock, duration
+from hookflash.cli.durations import clock, duration, moment
 
 
 def test_seconds_as_protobuf() -> None:
@@ -17,3 +17,7 @@ def test_seconds_as_protobuf() -> None:
 )
 def test_seconds_as_people_read_them(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def test_times_are_utc() -> None:
+    assert moment(1772287439.9) == "2026-02-28 14:03:59"

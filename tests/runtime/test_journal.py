@@ -8,7 +8,7 @@ from dataclasses import replace
 from structlog.testing import capture_logs
 
 from hookflash.adapters.store import Store
-from hookflash.adapters.store_sql import Page
+from hookflash.adapters.store_sql import AuditLine, Page
 from hookflash.base.errors import StoreError
 from hookflash.calls.records import StageEntry, TransferRecord
 from hookflash.runtime.journal import Journal
@@ -42,6 +42,9 @@ def test_a_transfer_is_stored_before_it_goes_on() -> None:
         assert not stored.is_set()
         await stored.wait()
         assert await store.transfer("STR_1") == RECORD
+        what = "lobby/caller to tel:+1"
+        line = AuditLine(1, 1000.0, "key", "transfer", "STR_1", what)
+        assert await store.audit(Page()) == [line]
         await book.stop()
         await store.close()
 
@@ -92,8 +95,13 @@ def test_old_records_are_forgotten() -> None:
     async def check() -> None:
         book, store, _ = journal()
         book.transfer(replace(RECORD, verdict="rejected"))
-        book.prune(1000.0 + 100, 50.0, 50.0)
+        book.call_asked_for(1000.0, "key", "SCL_1", "lobby/sip_+1 to +1")
+        assert len(await store.audit(Page())) == 1
+        book.prune(1000.0 + 100, 50.0, 50.0, 200.0)
         assert await store.transfers(Page()) == []
+        assert len(await store.audit(Page())) == 1
+        book.prune(1000.0 + 100, 50.0, 50.0, 50.0)
+        assert await store.audit(Page()) == []
         await store.close()
 
     asyncio.run(check())

@@ -26,7 +26,7 @@ from ..calls.records import CallRecord, DialogRecord, TransferRecord
 from .store_file import Sync, copy_database, open_database
 from .store_ops import DeleteDialog, PutCall, PutDialog, PutTransfer, StoreOp
 from .store_records import call_from, dialog_from, transfer_from
-from .store_sql import Page, calls_page, statements, transfers_page
+from .store_sql import AuditLine, Page, audit_page, calls_page, statements, transfers_page
 
 Result = TypeVar("Result")
 
@@ -178,15 +178,9 @@ class Store:
         rows = await self._ask(lambda c: calls_page(c, page))
         return [call_from(text) for text in rows]
 
-    async def audit(self, limit: int = 100) -> list[tuple[float, str, str, str, str]]:
-        """(at, api_key, action, subject, detail), newest first."""
-        rows: list[tuple[float, str, str, str, str]] = await self._ask(
-            lambda c: c.execute(
-                "SELECT at, api_key, action, subject, detail FROM audit ORDER BY id DESC LIMIT ?",
-                (limit,),
-            ).fetchall()
-        )
-        return rows
+    async def audit(self, page: Page) -> list[AuditLine]:
+        """Newest first."""
+        return await self._ask(lambda c: audit_page(c, page))
 
     async def backup(self, target: Path) -> None:
         """Copy the whole database to `target`, mode 0600; StoreError if that fails."""

@@ -76,18 +76,21 @@ class AddAudit:
     at: float
     api_key: str
     action: str
-    """`create inbound trunk`, `update rule`, `transfer` …"""
+    """`create inbound trunk`, `update dispatch rule`, `transfer`, `call` …"""
     subject: str
-    """Id of what was changed."""
+    """Id of what was changed or made."""
     detail: str = ""
+    """Its name; who was transferred or called, and where to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prune:
-    """Forget transfers and calls created before these times (seconds since the epoch)."""
+    """Forget transfers, calls and lines of the audit from before these times (seconds since the
+    epoch)."""
 
     transfers_before: float
     calls_before: float
+    audit_before: float
 
 
 StoreOp = (

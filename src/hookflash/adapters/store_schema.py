@@ -25,6 +25,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL)",
         "CREATE INDEX audit_by_subject ON audit (subject)",
     ),
+    ("CREATE INDEX audit_by_time ON audit (at)",),
 )
 
 

@@ -25,8 +25,8 @@ from .store_records import call_json, dialog_json, transfer_json
 Statement = tuple[str, Sequence[object]]
 MAX_PAGE = 1000
 
-_MARK = "SELECT created_at, id FROM TABLE WHERE id = ?"
-_PAGE = "SELECT data FROM TABLE WHERE CONDITIONS ORDER BY created_at DESC, id DESC LIMIT ?"
+_MARK = "SELECT WHEN, id FROM TABLE WHERE id = ?"
+_PAGE = "SELECT COLUMNS FROM TABLE WHERE CONDITIONS ORDER BY WHEN DESC, id DESC LIMIT ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,37 @@ class Page:
     """Newest first. `before`: an id, or a time in seconds since the epoch as text; "" for the
     newest."""
 
-    room: str | None = None
-    """None: all rooms."""
+    of: str | None = None
+    """The room; in the audit, the subject. None: all."""
     limit: int = 100
     before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """What `AddAudit` wrote. `id` counts up."""
+
+    id: int
+    at: float
+    api_key: str
+    action: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A table that is read in pages: what of it, by which time, and what `Page.of` names."""
+
+    table: str
+    columns: str
+    when: str
+    of: str
+
+
+_TRANSFERS = _Listing("transfers", "data", "created_at", "room")
+_CALLS = _Listing("calls", "data", "created_at", "room")
+_AUDIT = _Listing("audit", "id, at, api_key, action, subject, detail", "at", "subject")
 
 
 def statements(op: StoreOp) -> list[Statement]:
@@ -66,37 +93,48 @@ def statements(op: StoreOp) -> list[Statement]:
         case AddAudit(at, api_key, action, subject, detail):
             entry = (at, api_key, action, subject, detail)
             return [("INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?)", entry)]
-        case Prune(transfers_before, calls_before):
+        case Prune(transfers_before, calls_before, audit_before):
             return [
                 ("DELETE FROM transfers WHERE created_at < ? AND NOT open", (transfers_before,)),
                 ("DELETE FROM calls WHERE created_at < ?", (calls_before,)),
+                ("DELETE FROM audit WHERE at < ?", (audit_before,)),
             ]
     assert_never(op)
 
 
 def transfers_page(connection: sqlite3.Connection, page: Page) -> list[str]:
     """JSON of stored transfers, newest first."""
-    return _page(connection, "transfers", page)
+    return [text for (text,) in _rows(connection, _TRANSFERS, page)]
 
 
 def calls_page(connection: sqlite3.Connection, page: Page) -> list[str]:
     """JSON of stored calls, newest first."""
-    return _page(connection, "calls", page)
+    return [text for (text,) in _rows(connection, _CALLS, page)]
 
 
-def _page(connection: sqlite3.Connection, table: str, page: Page) -> list[str]:
+def audit_page(connection: sqlite3.Connection, page: Page) -> list[AuditLine]:
+    """Lines of the audit, newest first."""
+    return [AuditLine(*row) for row in _rows(connection, _AUDIT, page)]
+
+
+def _rows(connection: sqlite3.Connection, listing: _Listing, page: Page) -> sqlite3.Cursor:
     conditions, values = ["1"], list[object]()
-    if page.room is not None:
-        conditions.append("room = ?")
-        values.append(page.room)
+    if page.of is not None:
+        conditions.append(f"{listing.of} = ?")
+        values.append(page.of)
     if page.before:
-        mark = connection.execute(_MARK.replace("TABLE", table), (page.before,)).fetchone()
-        conditions.append("(created_at, id) < (?, ?)")
-        values += mark if mark is not None else (_seconds(page.before), "")
+        mark = connection.execute(_filled(_MARK, listing), (page.before,)).fetchone()
+        conditions.append(f"({listing.when}, id) < (?, ?)")
+        values += mark if mark is not None else (_seconds(page.before), -1)  # no id is less
     values.append(max(1, min(page.limit, MAX_PAGE)))
-    select = _PAGE.replace("TABLE", table).replace("CONDITIONS", " AND ".join(conditions))
-    rows = connection.execute(select, values)
-    return [text for (text,) in rows]
+    select = _filled(_PAGE, listing).replace("CONDITIONS", " AND ".join(conditions))
+    return connection.execute(select, values)
+
+
+def _filled(sql: str, listing: _Listing) -> str:
+    """`sql` with the names of a table in it."""
+    with_columns = sql.replace("COLUMNS", listing.columns)
+    return with_columns.replace("TABLE", listing.table).replace("WHEN", listing.when)
 
 
 def _seconds(text: str) -> float:

@@ -8,9 +8,6 @@ from livekit.protocol import sip as proto
 from livekit.protocol.sip import SIPOutboundTrunkInfo
 
 from ..access.grants import need_room_admin, need_sip_call
-from ..adapters.store import Store
-from ..adapters.store_ops import AddAudit
-from ..base.errors import ApiError
 from ..base.ids import Ids
 from ..calls.dial_request import check_dial
 from ..calls.headers import check_headers
@@ -29,9 +26,8 @@ from .sip_trunks import trunk_missing
 class SipCalls:
     """TransferSIPParticipant and CreateSIPParticipant."""
 
-    def __init__(self, book: TrunkBook, store: Store, ids: Ids, telephony: Telephony) -> None:
+    def __init__(self, book: TrunkBook, ids: Ids, telephony: Telephony) -> None:
         self._book = book
-        self._store = store
         self._ids = ids
         self._telephony = telephony
 
@@ -67,13 +63,7 @@ class SipCalls:
             api_key=claims.api_key,
             request_id=context.request_id,
         )
-        try:
-            record = await self._telephony.transfer(order)
-        except ApiError as error:
-            self._audit(context.now, order, error.meta.get("sip_transfer_id", ""))
-            raise
-        self._audit(context.now, order, record.transfer_id)
-        return success(record)
+        return success(await self._telephony.transfer(order))
 
     async def dial(
         self, context: Context, request: proto.CreateSIPParticipantRequest
@@ -115,9 +105,3 @@ class SipCalls:
         trunk.CopyFrom(stored)
         trunk.from_host = inline.from_host
         return trunk
-
-    def _audit(self, now: float, order: TransferRequest, transfer_id: str) -> None:
-        """A request that never became a transfer leaves no line."""
-        if transfer_id:
-            what = f"{order.room}/{order.identity} to {order.target}"
-            self._store.write_soon(AddAudit(now, order.api_key, "transfer", transfer_id, what))

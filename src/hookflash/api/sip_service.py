@@ -23,6 +23,6 @@ def sip_service(
         {
             **SipTrunks(ledger, hide_passwords=hide_passwords).methods(),
             **SipRules(ledger).methods(),
-            **SipCalls(book, store, ids, telephony).methods(),
+            **SipCalls(book, ids, telephony).methods(),
         },
     )

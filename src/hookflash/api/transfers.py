@@ -1,9 +1,10 @@
-"""`GET /hookflash/transfers…` and `GET /hookflash/calls…`: what is stored of them, as JSON
-(transfer.md §7, calls.md §6)."""
+"""`GET /hookflash/transfers…`, `GET /hookflash/calls…` and `GET /hookflash/audit`: what is stored,
+as JSON (transfer.md §7, calls.md §6)."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
@@ -26,7 +27,8 @@ Answer = Callable[[Request, Claims | None], Awaitable[Any]]
 
 
 class Records:
-    """Needs sip.call and roomAdmin of the room; without a room, sip.call and sip.admin."""
+    """Transfers and calls need sip.call and roomAdmin of the room; without a room, sip.call and
+    sip.admin. The audit needs sip.admin."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -38,12 +40,12 @@ class Records:
             Route("/hookflash/transfers/{transfer_id}", _endpoint(self.transfer)),
             Route("/hookflash/calls", _endpoint(self.calls)),
             Route("/hookflash/calls/{call_id}", _endpoint(self.call)),
+            Route("/hookflash/audit", _endpoint(self.audit)),
         ]
 
     async def transfers(self, request: Request, claims: Claims | None) -> Any:
         """Newest first: `{"transfers": […]}`."""
-        page = _page(request, claims)
-        found = await self._store.transfers(page)
+        found = await self._store.transfers(_page_of_room(request, claims))
         return {"transfers": [transfer_dict(record) for record in found]}
 
     async def transfer(self, request: Request, claims: Claims | None) -> Any:
@@ -57,8 +59,8 @@ class Records:
 
     async def calls(self, request: Request, claims: Claims | None) -> Any:
         """Newest first: `{"calls": […]}`."""
-        page = _page(request, claims)
-        return {"calls": [call_dict(record) for record in await self._store.calls(page)]}
+        found = await self._store.calls(_page_of_room(request, claims))
+        return {"calls": [call_dict(record) for record in found]}
 
     async def call(self, request: Request, claims: Claims | None) -> Any:
         """One call."""
@@ -69,19 +71,29 @@ class Records:
         need_room_admin(claims, record.room)
         return call_dict(record)
 
-
-def _page(request: Request, claims: Claims | None) -> Page:
-    query = request.query_params
-    need_sip_call(claims)
-    room = query.get("room") or None
-    if room is None:
+    async def audit(self, request: Request, claims: Claims | None) -> Any:
+        """Who changed what, newest first: `{"audit": […]}`."""
         need_sip_admin(claims)
-    else:
+        found = await self._store.audit(_page(request, request.query_params.get("subject")))
+        return {"audit": [asdict(line) for line in found]}
+
+
+def _page_of_room(request: Request, claims: Claims | None) -> Page:
+    need_sip_call(claims)
+    room = request.query_params.get("room")
+    if room:
         need_room_admin(claims, room)
+    else:
+        need_sip_admin(claims)
+    return _page(request, room)
+
+
+def _page(request: Request, of: str | None) -> Page:
+    query = request.query_params
     limit = query.get("limit") or str(DEFAULT_LIMIT)
     if not (limit.isascii() and limit.isdigit() and len(limit) < 10 and int(limit)):
         raise ApiError("invalid_argument", "limit must be a positive number")
-    return Page(room, int(limit), query.get("before", ""))
+    return Page(of or None, int(limit), query.get("before", ""))
 
 
 def _endpoint(answer: Answer) -> Callable[[Request], Awaitable[Response]]:

@@ -91,6 +91,20 @@ def transfers(
     show(session, room=room, limit=limit)
 
 
+@server_command(app, "audit")
+def audit(
+    session: Session,
+    subject: Annotated[
+        str, typer.Argument(help="Only this trunk, rule, transfer or call, by its id.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+) -> None:
+    """Show who changed trunks and rules, transferred and called (Hookflash only)."""
+    from .audit import show
+
+    show(session, subject=subject, limit=limit)
+
+
 rooms.add_to(app)
 app.add_typer(trunks.app, name="trunk")
 app.add_typer(rules.app, name="rule")

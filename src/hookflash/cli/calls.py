@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -210,12 +209,12 @@ def _show_ended(session: Session, client: Client, room: str, limit: int) -> None
 
 
 def _ended_row(record: dict[str, Any]) -> list[str]:
-    from .durations import clock
+    from .durations import clock, moment
 
     began, answered, ended = (record.get(key) for key in ("created_at", "answered_at", "ended_at"))
     talked = clock(float(ended) - float(answered)) if answered and ended else "-"
     return [
-        datetime.fromtimestamp(float(began or 0), UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        moment(float(began or 0)),
         *(str(record.get(key) or "") for key in ("call_id", "direction", "caller", "called")),
         str(record.get("room") or ""),
         talked,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from .durations import moment
 
 if TYPE_CHECKING:
     from .options import Session
@@ -32,7 +33,7 @@ def _row(record: dict[str, Any]) -> list[str]:
     if record.get("sip_status"):
         verdict += f" ({record['sip_status']})"
     return [
-        datetime.fromtimestamp(started, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        moment(started),
         str(record["transfer_id"]),
         str(record["room"]),
         str(record["identity"]),

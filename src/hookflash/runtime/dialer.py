@@ -149,6 +149,8 @@ class Dialer:
         exchange.enter(call, displace=bool(request.participant_identity))
         exchange.admit(call)
         info = self._info(call)
+        what = f"{info.room_name}/{info.participant_identity} to {request.sip_call_to}"
+        parts.journal.call_asked_for(now, order.api_key, call_id, what)
         placed = _Placed(now, request.room_name, request.sip_call_to, info, done)
         if order.request_id:
             self._placed[order.api_key, order.request_id] = placed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from ..adapters.store_ops import DeleteDialog, Prune, PutCall, PutDialog, PutTransfer
+from ..adapters.store_ops import AddAudit, DeleteDialog, Prune, PutCall, PutDialog, PutTransfer
 from ..base.errors import StoreError
 from ..calls.transfers.transfer import REASONS
 
@@ -58,9 +58,15 @@ class Journal:
         """An INVITE was refused."""
         self.metrics.refused.labels(reason).inc()
 
-    def prune(self, now: float, transfers_keep: float, calls_keep: float) -> None:
+    def call_asked_for(self, now: float, api_key: str, call_id: str, what: str) -> None:
+        """A client has a call placed: a line in the audit."""
+        self._store.write_soon(AddAudit(now, api_key, "call", call_id, what))
+
+    def prune(
+        self, now: float, transfers_keep: float, calls_keep: float, audit_keep: float
+    ) -> None:
         """Forget what is older than it is to be kept."""
-        self._store.write_soon(Prune(now - transfers_keep, now - calls_keep))
+        self._store.write_soon(Prune(now - transfers_keep, now - calls_keep, now - audit_keep))
 
     # --- transfers ------------------------------------------------------------------------------
 
@@ -71,7 +77,8 @@ class Journal:
     def transfer_then(
         self, record: TransferRecord, stored: Callable[[], None], failed: Callable[[], None]
     ) -> None:
-        """Store it, then go on: a REFER is never sent for a transfer that a crash would lose."""
+        """Store it, with its line in the audit, then go on: a REFER is never sent for a transfer
+        that a crash would lose."""
         task = asyncio.get_running_loop().create_task(self._transfer_then(record, stored, failed))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -79,8 +86,10 @@ class Journal:
     async def _transfer_then(
         self, record: TransferRecord, stored: Callable[[], None], failed: Callable[[], None]
     ) -> None:
+        what = f"{record.room}/{record.identity} to {record.target}"
+        line = AddAudit(record.created_at, record.api_key, "transfer", record.transfer_id, what)
         try:
-            await self._store.write(PutTransfer(record))
+            await self._store.write(PutTransfer(record), line)
         except StoreError as error:
             _log.error("transfer_not_stored", transfer_id=record.transfer_id, why=str(error))
             failed()

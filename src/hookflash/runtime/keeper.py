@@ -23,11 +23,16 @@ class Keeper:
     """Owns the housekeeping task."""
 
     def __init__(
-        self, exchange: Exchange, journal: Journal, transfers_keep: float, calls_keep: float
+        self,
+        exchange: Exchange,
+        journal: Journal,
+        transfers_keep: float,
+        calls_keep: float,
+        audit_keep: float,
     ) -> None:
         self._exchange = exchange
         self._journal = journal
-        self._keep = (transfers_keep, calls_keep)
+        self._keep = (transfers_keep, calls_keep, audit_keep)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
