@@ -97,22 +97,6 @@ def test_what_cannot_be_stored_is_taken_back(monkeypatch: pytest.MonkeyPatch) ->
         assert client.call("CreateSIPInboundTrunk", {"trunk": {"numbers": ["+2"]}}).status == 200
 
 
-def test_every_change_leaves_a_line_in_the_audit() -> None:
-    with api() as client:
-        ident = client.call("CreateSIPInboundTrunk", {"trunk": {"numbers": ["+1"]}}).json[
-            "sip_trunk_id"
-        ]
-        client.call("UpdateSIPInboundTrunk", {"sip_trunk_id": ident, "update": {"name": "x"}})
-        client.call("DeleteSIPTrunk", {"sip_trunk_id": ident})
-        client.call("DeleteSIPTrunk", {"sip_trunk_id": ident})
-        lines = client.runner.run(client.parts.store.audit())
-        assert [(key, action, subject) for _, key, action, subject, _ in reversed(lines)] == [
-            ("devkey", "create inbound trunk", ident),
-            ("devkey", "update inbound trunk", ident),
-            ("devkey", "delete inbound trunk", ident),
-        ]
-
-
 def test_stamps() -> None:
     old, new = SIPInboundTrunkInfo(), SIPInboundTrunkInfo()
     stamp_new(old, 1.5)

@@ -55,16 +55,22 @@ class Ledger:
             yield
 
     async def store(
-        self, context: Context, shelf: Shelf[Entry], change: Change[Entry], op: StoreOp, action: str
+        self,
+        context: Context,
+        shelf: Shelf[Entry],
+        change: Change[Entry],
+        op: StoreOp,
+        action: str,
+        name: str,
     ) -> None:
-        """Make `change` last, or take it back.
+        """Make `change` last, or take it back. `action` and `name` are for the audit.
 
         Raises:
             ApiError: internal; the database refused, and all is as it was.
         """
         key = context.claims.api_key if context.claims is not None else ""
         try:
-            await self._store.write(op, AddAudit(context.now, key, action, change.ident))
+            await self._store.write(op, AddAudit(context.now, key, action, change.ident, name))
         except StoreError as error:
             shelf.undo(change)
             _log.error("change_not_stored", action=action, id=change.ident, why=str(error))

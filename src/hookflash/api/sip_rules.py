@@ -11,10 +11,13 @@ from ..access.grants import need_sip_admin
 from ..adapters.store_ops import DeleteRule, PutRule
 from ..base.errors import ApiError
 from ..calls.trunks import updates
+from ..calls.trunks.book import TrunkBook
 from ..calls.trunks.media_config import fill_media
+from ..calls.trunks.rule_index import RuleEntry
 from ..calls.trunks.validation import check_new_rule, invalid
+from .catalog import Catalog, Kind
 from .context import Context, Method
-from .ledger import Ledger, stamp_change, stamp_new
+from .ledger import Ledger
 
 
 def rule_missing() -> ApiError:
@@ -23,90 +26,65 @@ def rule_missing() -> ApiError:
 
 
 class SipRules:
-    """Dispatch rules. Messages in the book are never changed, so they are answered as they are."""
+    """What rules have alike with trunks is in `Catalog`."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._book = ledger.book
+        self._rules = Catalog(ledger, _kind(ledger, ledger.book))
 
     def methods(self) -> Mapping[str, Method]:
         """By their Twirp names."""
+        rules = self._rules
         return {
-            "CreateSIPDispatchRule": Method(proto.CreateSIPDispatchRuleRequest, self.create),
-            "UpdateSIPDispatchRule": Method(proto.UpdateSIPDispatchRuleRequest, self.update),
-            "ListSIPDispatchRule": Method(proto.ListSIPDispatchRuleRequest, self.list),
+            "CreateSIPDispatchRule": Method(proto.CreateSIPDispatchRuleRequest, rules.create),
+            "UpdateSIPDispatchRule": Method(proto.UpdateSIPDispatchRuleRequest, rules.update),
+            "ListSIPDispatchRule": Method(proto.ListSIPDispatchRuleRequest, rules.list),
             "DeleteSIPDispatchRule": Method(proto.DeleteSIPDispatchRuleRequest, self.delete),
         }
-
-    async def create(
-        self, context: Context, request: proto.CreateSIPDispatchRuleRequest
-    ) -> SIPDispatchRuleInfo:
-        """CreateSIPDispatchRule, also in its old flat form."""
-        need_sip_admin(context.claims)
-        flat = not request.HasField("dispatch_rule")
-        rule = _unflattened(request) if flat else request.dispatch_rule
-        check_new_rule(rule)
-        if not flat:
-            fill_media(rule)
-        rules = self._book.rules
-        rule.sip_dispatch_rule_id = self._ledger.new_id("SDR_", lambda ident: ident in rules)
-        stamp_new(rule, context.now)
-        await self._put(context, rule, "create dispatch rule")
-        return rule
-
-    async def update(
-        self, context: Context, request: proto.UpdateSIPDispatchRuleRequest
-    ) -> SIPDispatchRuleInfo:
-        """UpdateSIPDispatchRule."""
-        need_sip_admin(context.claims)
-        rule_id = request.sip_dispatch_rule_id
-        if not rule_id:
-            raise invalid("rule id must be set")
-        action = request.WhichOneof("action")
-        if action is None:
-            raise invalid("missing or unsupported update action")
-        async with self._ledger.changing(rule_id):
-            former = self._book.rule(rule_id)
-            if action == "replace":
-                new = updates.replace_rule(rule_id, request.replace)
-            if former is None:
-                raise rule_missing()
-            if action == "update":
-                new = updates.update_rule(former, request.update)
-            stamp_change(new, former, context.now)
-            await self._put(context, new, f"{action} dispatch rule")
-        return new
-
-    async def list(
-        self, context: Context, request: proto.ListSIPDispatchRuleRequest
-    ) -> proto.ListSIPDispatchRuleResponse:
-        """ListSIPDispatchRule."""
-        need_sip_admin(context.claims)
-        page = request.page if request.HasField("page") else None
-        found = self._book.list_rules(request.dispatch_rule_ids, request.trunk_ids, page)
-        return proto.ListSIPDispatchRuleResponse(items=found)
 
     async def delete(
         self, context: Context, request: proto.DeleteSIPDispatchRuleRequest
     ) -> SIPDispatchRuleInfo:
         """DeleteSIPDispatchRule: the rule that was."""
         need_sip_admin(context.claims)
-        rule_id = request.sip_dispatch_rule_id
-        if not rule_id:
+        if not request.sip_dispatch_rule_id:
             raise invalid("dispatch rule ID is required")
-        async with self._ledger.changing(rule_id):
-            rule = self._book.rule(rule_id)
-            if rule is None:
-                raise rule_missing()
-            change = self._book.rules.remove(rule_id)
-            op, action = DeleteRule(rule_id), "delete dispatch rule"
-            await self._ledger.store(context, self._book.rules, change, op, action)
+        rule = await self._rules.discard(context, request.sip_dispatch_rule_id)
+        if rule is None:
+            raise rule_missing()
         return rule
 
-    async def _put(self, context: Context, rule: SIPDispatchRuleInfo, action: str) -> None:
-        change = self._book.put_rule(rule)
-        op = PutRule(rule.sip_dispatch_rule_id, rule.SerializeToString())
-        await self._ledger.store(context, self._book.rules, change, op, action)
+
+def _kind(ledger: Ledger, book: TrunkBook) -> Kind[SIPDispatchRuleInfo, RuleEntry]:
+    return Kind(
+        name="dispatch rule",
+        id_field="sip_dispatch_rule_id",
+        missing_id="rule id must be set",
+        missing=rule_missing,
+        new_id=lambda: ledger.new_id("SDR_", lambda ident: ident in book.rules),
+        shelf=book.rules,
+        stored=book.rule,
+        put=book.put_rule,
+        new=_new_rule,
+        replace=updates.replace_rule,
+        update=updates.update_rule,
+        find=lambda request, page: book.list_rules(
+            request.dispatch_rule_ids, request.trunk_ids, page
+        ),
+        listed=lambda rules: proto.ListSIPDispatchRuleResponse(items=rules),
+        put_op=PutRule,
+        delete_op=DeleteRule,
+    )
+
+
+def _new_rule(request: proto.CreateSIPDispatchRuleRequest) -> SIPDispatchRuleInfo:
+    """Also in the old flat form, which knows no media."""
+    if not request.HasField("dispatch_rule"):
+        rule = _unflattened(request)
+        check_new_rule(rule)
+        return rule
+    check_new_rule(request.dispatch_rule)
+    fill_media(request.dispatch_rule)
+    return request.dispatch_rule
 
 
 def _unflattened(request: proto.CreateSIPDispatchRuleRequest) -> SIPDispatchRuleInfo:

@@ -21,9 +21,8 @@ from livekit.protocol.sip import (
 
 from hookflash.base.errors import ApiError
 from hookflash.calls.trunks.updates import (
-    replace_inbound,
-    replace_outbound,
     replace_rule,
+    replace_trunk,
     update_inbound,
     update_list,
     update_outbound,
@@ -102,7 +101,7 @@ def test_an_enum_takes_no_other_number() -> None:
         lambda: update_inbound(INBOUND, SIPInboundTrunkUpdate(media_encryption=number)),
         lambda: update_outbound(OUTBOUND, SIPOutboundTrunkUpdate(transport=number)),
         lambda: update_rule(RULE, SIPDispatchRuleUpdate(media=unknown)),
-        lambda: replace_inbound("ST_a", SIPInboundTrunkInfo(numbers=["+9"], media=unknown)),
+        lambda: replace_trunk("ST_a", SIPInboundTrunkInfo(numbers=["+9"], media=unknown)),
         lambda: replace_rule("SDR_a", SIPDispatchRuleInfo(rule=RULE.rule, media=unknown)),
     ]
     for change in refused:
@@ -153,9 +152,9 @@ def test_rule() -> None:
 
 
 def test_replace_keeps_the_id() -> None:
-    inbound = replace_inbound("ST_a", SIPInboundTrunkInfo(numbers=["+9"]))
+    inbound = replace_trunk("ST_a", SIPInboundTrunkInfo(numbers=["+9"]))
     assert (inbound.sip_trunk_id, inbound.name) == ("ST_a", "")
-    outbound = replace_outbound("ST_b", OUTBOUND)
+    outbound = replace_trunk("ST_b", OUTBOUND)
     assert outbound == OUTBOUND
     assert outbound is not OUTBOUND
     assert replace_rule("SDR_a", RULE) == RULE
@@ -165,9 +164,9 @@ def test_replace_with_another_id_is_refused() -> None:
     trunk_text = "trunk id in the info must be empty or match the id in the update"
     rule_text = "rule id in the info must be empty or match the id in the update"
     with pytest.raises(ApiError, match=trunk_text):
-        replace_inbound("ST_x", INBOUND)
+        replace_trunk("ST_x", INBOUND)
     with pytest.raises(ApiError, match=trunk_text):
-        replace_outbound("ST_x", OUTBOUND)
+        replace_trunk("ST_x", OUTBOUND)
     with pytest.raises(ApiError, match=rule_text):
         replace_rule("SDR_x", RULE)
     with pytest.raises(ApiError, match="missing rule"):

@@ -19,9 +19,8 @@ from hookflash.calls.trunks.validation import (
     HALF_CREDENTIALS,
     OPEN_TRUNK,
     check_inbound,
-    check_new_inbound,
-    check_new_outbound,
     check_new_rule,
+    check_new_trunk,
     check_outbound,
     check_outbound_config,
 )
@@ -38,14 +37,14 @@ def refusal(check: Callable[[], object]) -> str:
 
 
 def test_new_trunks() -> None:
-    assert refusal(lambda: check_new_inbound(None)) == "missing trunk"
-    assert refusal(lambda: check_new_outbound(None)) == "missing trunk"
+    nothing: SIPInboundTrunkInfo | None = None
+    assert refusal(lambda: check_new_trunk(nothing)) == "missing trunk"
     inbound = SIPInboundTrunkInfo(sip_trunk_id="ST_a", numbers=["+1"])
-    assert refusal(lambda: check_new_inbound(inbound)) == "trunk id must not be set"
+    assert refusal(lambda: check_new_trunk(inbound)) == "trunk id must not be set"
     outbound = SIPOutboundTrunkInfo(sip_trunk_id="ST_a")
-    assert refusal(lambda: check_new_outbound(outbound)) == "trunk id must not be set"
+    assert refusal(lambda: check_new_trunk(outbound)) == "trunk id must not be set"
     good = SIPInboundTrunkInfo(numbers=["+1"])
-    assert check_new_inbound(good) is good
+    assert check_new_trunk(good) is good
 
 
 INBOUND_ORDER: list[tuple[SIPInboundTrunkInfo, str]] = [
@@ -128,7 +127,7 @@ def test_outbound(changes: dict[str, object], text: str) -> None:
 
 def test_good_outbound_trunk() -> None:
     trunk = SIPOutboundTrunkInfo(numbers=["+1"], address="h:5070", from_host="f")
-    assert check_new_outbound(trunk) is trunk
+    assert check_new_trunk(trunk) is trunk
 
 
 def test_inline_trunk() -> None:

@@ -19,7 +19,15 @@ from livekit.protocol.sip import (
 from ...base.errors import ApiError
 from ...twirp.errors import prefixed
 from .media_config import fill_media
-from .validation import OPEN_TRUNK, check_inbound, check_outbound, check_rule, invalid
+from .validation import (
+    OPEN_TRUNK,
+    Trunk,
+    check_inbound,
+    check_outbound,
+    check_rule,
+    check_trunk,
+    invalid,
+)
 
 _INBOUND_TEXTS = ("auth_username", "auth_password", "auth_realm", "name", "metadata")
 _OUTBOUND_TEXTS = (
@@ -106,19 +114,11 @@ def update_rule(rule: SIPDispatchRuleInfo, update: SIPDispatchRuleUpdate) -> SIP
     return new
 
 
-def replace_inbound(trunk_id: str, new: SIPInboundTrunkInfo) -> SIPInboundTrunkInfo:
+def replace_trunk(trunk_id: str, new: Trunk) -> Trunk:
     """The whole trunk anew under its old id. Raises ApiError."""
-    _check_trunk_id(trunk_id, new.sip_trunk_id)
-    check_inbound(new)
-    replaced = _copy(new)
-    replaced.sip_trunk_id = trunk_id
-    return replaced
-
-
-def replace_outbound(trunk_id: str, new: SIPOutboundTrunkInfo) -> SIPOutboundTrunkInfo:
-    """The whole trunk anew under its old id. Raises ApiError."""
-    _check_trunk_id(trunk_id, new.sip_trunk_id)
-    check_outbound(new)
+    if new.sip_trunk_id not in ("", trunk_id):
+        raise invalid("trunk id in the info must be empty or match the id in the update")
+    check_trunk(new)
     replaced = _copy(new)
     replaced.sip_trunk_id = trunk_id
     return replaced
@@ -132,11 +132,6 @@ def replace_rule(rule_id: str, new: SIPDispatchRuleInfo) -> SIPDispatchRuleInfo:
     replaced = _copy(new)
     replaced.sip_dispatch_rule_id = rule_id
     return replaced
-
-
-def _check_trunk_id(trunk_id: str, named: str) -> None:
-    if named not in ("", trunk_id):
-        raise invalid("trunk id in the info must be empty or match the id in the update")
 
 
 def _copy(info: Info) -> Info:

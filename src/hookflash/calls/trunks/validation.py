@@ -6,6 +6,8 @@ reserved header names, compact forms too, and numbers that an enum does not have
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from livekit.protocol.sip import (
     SIPDispatchRuleInfo,
     SIPInboundTrunkInfo,
@@ -25,23 +27,16 @@ OPEN_TRUNK = (
 HALF_CREDENTIALS = "auth_username and auth_password must be set together"
 
 
-def check_new_inbound(trunk: SIPInboundTrunkInfo | None) -> SIPInboundTrunkInfo:
+Trunk = TypeVar("Trunk", SIPInboundTrunkInfo, SIPOutboundTrunkInfo)
+
+
+def check_new_trunk(trunk: Trunk | None) -> Trunk:
     """A trunk to be created; None: the request has none. Raises ApiError."""
     if trunk is None:
         raise invalid("missing trunk")
     if trunk.sip_trunk_id:
         raise invalid("trunk id must not be set")
-    check_inbound(trunk)
-    return trunk
-
-
-def check_new_outbound(trunk: SIPOutboundTrunkInfo | None) -> SIPOutboundTrunkInfo:
-    """A trunk to be created; None: the request has none. Raises ApiError."""
-    if trunk is None:
-        raise invalid("missing trunk")
-    if trunk.sip_trunk_id:
-        raise invalid("trunk id must not be set")
-    check_outbound(trunk)
+    check_trunk(trunk)
     return trunk
 
 
@@ -50,6 +45,14 @@ def check_new_rule(rule: SIPDispatchRuleInfo) -> None:
     if rule.sip_dispatch_rule_id:
         raise invalid("rule id must not be set")
     check_rule(rule)
+
+
+def check_trunk(trunk: SIPInboundTrunkInfo | SIPOutboundTrunkInfo) -> None:
+    """Raises ApiError with the first fault."""
+    if isinstance(trunk, SIPInboundTrunkInfo):
+        check_inbound(trunk)
+    else:
+        check_outbound(trunk)
 
 
 def check_inbound(trunk: SIPInboundTrunkInfo) -> None:
