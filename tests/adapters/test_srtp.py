@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hookflash.adapters.srtp import SUITES, SrtpSession
@@ -32,6 +34,7 @@ def test_there_and_back(suite: str, tag: int) -> None:
     ours, theirs = SrtpSession(one, two), SrtpSession(two, one)
     plain = RtpPacket(0, 1, 160, 9, bytes(160)).encode()
     secret = ours.protect(plain)
+    assert secret is not None
     assert len(secret) == len(plain) + tag
     assert theirs.unprotect(secret) == plain
     assert theirs.unprotect(secret) is None, "replayed"
@@ -47,7 +50,39 @@ def test_there_and_back(suite: str, tag: int) -> None:
 def test_each_direction_has_its_own_key() -> None:
     one, two = keys(SUITES[0])
     ours = SrtpSession(one, two)
-    assert ours.unprotect(ours.protect(RtpPacket(0, 1, 160, 9, b"x").encode())) is None
+    secret = ours.protect(RtpPacket(0, 1, 160, 9, b"x").encode())
+    assert secret is not None
+    assert ours.unprotect(secret) is None
+
+
+def test_a_number_is_used_once() -> None:
+    """A second packet under it would use the same key stream (RFC 3711 §9.1)."""
+    one, two = keys(SUITES[0])
+    ours = SrtpSession(one, two)
+    packet = RtpPacket(0, 1, 160, 9, b"x").encode()
+    assert ours.protect(packet) is not None
+    assert ours.protect(packet) is None
+    assert ours.failed == 1
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_direction_whose_key_stays_counts_on(suite: str) -> None:
+    """After 65,536 packets both sides have counted one round of sequence numbers."""
+    one, two = keys(suite)
+    ours, theirs = SrtpSession(one, two), SrtpSession(two, one)
+
+    def goes(sequence: int) -> bool:
+        plain = RtpPacket(0, sequence, 0, 9, b"x").encode()
+        return theirs.unprotect(ours.protect(plain) or b"") == plain
+
+    assert goes(65535)
+    assert goes(0)
+    third = replace(two, key=bytes(reversed(two.key)))
+    ours.rekey(replace(one, tag=7), third)
+    assert goes(1)
+    assert ours.unprotect(SrtpSession(third, one).protect(bytes([128]) + bytes(20)) or b"")
+    ours.rekey(third, third)
+    assert not goes(2)
 
 
 def test_another_suite() -> None:

@@ -543,6 +543,18 @@ def test_our_key_is_the_same_all_through_and_another_in_another_call() -> None:
     assert first != negotiator("allow", seed=2).answer(sdp(AUDIO, CRYPTO))[1].crypto_send
 
 
+def test_a_new_key_of_the_peer_gets_a_new_one_of_ours() -> None:
+    """There may be another telephone now, which counts the packets from the beginning."""
+    leg = negotiator("allow")
+    first = leg.answer(sdp(AUDIO, CRYPTO))[1].crypto_send
+    other = CRYPTO.replace(KEY, b64encode(b"k" * 30).decode())
+    again = leg.answer(sdp(AUDIO, other, version=2))[1].crypto_send
+    assert first is not None
+    assert again is not None
+    assert first.key != again.key
+    assert leg.answer(sdp(AUDIO, other, version=3))[1].crypto_send == again
+
+
 def test_allow_offers_one_plain_line_with_keys() -> None:
     leg = negotiator("allow")
     body = leg.offer()

@@ -23,20 +23,33 @@ SUITES: Final = tuple(_PROFILES)
 class SrtpSession:
     """One leg's encryption, out by `send`, in by `receive`."""
 
-    __slots__ = ("_in", "_out", "failed")
+    __slots__ = ("_in", "_out", "_receive", "_send", "failed")
 
     def __init__(self, send: CryptoKey, receive: CryptoKey) -> None:
         """Raises KeyError for a suite that is none of `SUITES`."""
-        import pylibsrtp
-
-        policy = pylibsrtp.Policy
-        self._out = _session(send, policy.SSRC_ANY_OUTBOUND)
-        self._in = _session(receive, policy.SSRC_ANY_INBOUND)
+        self._send, self._receive = send, receive
+        self._out, self._in = _outgoing(send), _incoming(receive)
         self.failed = 0
 
-    def protect(self, packet: bytes) -> bytes:
-        """The RTP packet, encrypted."""
-        return self._out.protect(packet)
+    def rekey(self, send: CryptoKey, receive: CryptoKey) -> None:
+        """Take new keys. A direction whose key stays goes on: its rollover counter is a part of
+        each packet's place in the key stream (RFC 3711 §3.3.1), and the peer has counted on."""
+        if not _same(send, self._send):
+            self._out = _outgoing(send)
+        if not _same(receive, self._receive):
+            self._in = _incoming(receive)
+        self._send, self._receive = send, receive
+
+    def protect(self, packet: bytes) -> bytes | None:
+        """The RTP packet, encrypted; None for a sequence number that has been used, which would
+        use its part of the key stream twice (RFC 3711 §9.1)."""
+        import pylibsrtp
+
+        try:
+            return self._out.protect(packet)
+        except pylibsrtp.Error:
+            self.failed += 1
+            return None
 
     def unprotect(self, packet: bytes) -> bytes | None:
         """The plain RTP packet; None for one that is not the peer's or was seen before."""
@@ -61,6 +74,22 @@ class SrtpSession:
         except (pylibsrtp.Error, TypeError):
             self.failed += 1
             return None
+
+
+def _same(one: CryptoKey, other: CryptoKey) -> bool:
+    return (one.suite, one.key) == (other.suite, other.key)
+
+
+def _outgoing(key: CryptoKey) -> pylibsrtp.Session:
+    import pylibsrtp
+
+    return _session(key, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
+
+
+def _incoming(key: CryptoKey) -> pylibsrtp.Session:
+    import pylibsrtp
+
+    return _session(key, pylibsrtp.Policy.SSRC_ANY_INBOUND)
 
 
 def _session(key: CryptoKey, direction: int) -> pylibsrtp.Session:

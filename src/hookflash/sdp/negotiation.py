@@ -128,7 +128,7 @@ class SdpNegotiator:
         offered = description.direction_of(choice.media)
         held = choice.connection.unspecified
         direction: Direction = "recvonly" if held else ANSWERS[offered]
-        key = self._own_key(choice.key.suite, choice.key.tag) if choice.key else None
+        key = self._answering_key(choice.key) if choice.key else None
         mux = choice.media.attribute("rtcp-mux") is not None
         events = ((choice.event.number, choice.event.clock),) if choice.event else ()
         received = replace(choice.codec, fmtp="")
@@ -334,6 +334,14 @@ class SdpNegotiator:
         if key is None:
             key = self._keys[suite] = crypto.new_key(self._ids, suite, tag)
         return key if key.tag == tag else replace(key, tag=tag)
+
+    def _answering_key(self, theirs: CryptoKey) -> CryptoKey:
+        """Our key for an answer: a fresh one where the peer's is new, for there may be another
+        telephone now, which counts the packets from the beginning."""
+        before = self._state.plan.crypto_receive if self._state.plan is not None else None
+        if before is not None and before.key != theirs.key:
+            self._keys.pop(theirs.suite, None)
+        return self._own_key(theirs.suite, theirs.tag)
 
     def _offered_keys(self, state: _State) -> tuple[tuple[CryptoKey, ...], str]:
         """The a=crypto lines and the profile of our offer."""

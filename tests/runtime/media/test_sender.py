@@ -154,3 +154,11 @@ def test_time_passes_without_a_packet() -> None:
     before = sender.timestamp
     sender.pass_time()
     assert sender.timestamp == before + 160
+
+
+def test_what_may_not_be_encrypted_is_not_sent() -> None:
+    sender, wire = make()
+    sender.protect = lambda _packet: None
+    sender.send(bytes(160), 1.0)
+    assert not wire.packets
+    assert sender.failed == 1

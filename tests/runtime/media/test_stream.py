@@ -14,6 +14,7 @@ from hookflash.adapters.srtp import SUITES, SrtpSession
 from hookflash.audio.goertzel import amplitude
 from hookflash.rtp.dtmf import parse_event
 from hookflash.rtp.packet import RtpPacket, parse
+from hookflash.rtp.rtcp import Report, ReportBlock, encode_report
 from hookflash.runtime.media.events import MediaEvent
 from hookflash.runtime.media.stream import MediaStream, Output
 from hookflash.sdp.plan import CryptoKey
@@ -186,7 +187,7 @@ def test_encrypted_legs_are_relayed_and_mixed(studio: Studio, suite: str, others
     rest = [studio.phone() for _ in range(others)]
     for number in range(10):
         packet = RtpPacket(0, number, 160 * number, 9, b"\x22" * 160).encode()
-        ann.pair.deliver(peer.protect(packet), ann.address)
+        ann.pair.deliver(peer.protect(packet) or b"", ann.address)
         rest[0].say(b"\x11" * 160)
         studio.tick()
     assert rest[0].heard
@@ -212,6 +213,42 @@ def test_the_same_keys_again_keep_the_session_and_none_end_it(studio: Studio) ->
     ann.stream.apply(studio.plan(ann))
     assert ann.stream.sender.protect is None
     assert ann.stream.receiver.unprotect is None
+
+
+def test_a_packet_that_comes_twice_is_relayed_once_where_it_is_encrypted(studio: Studio) -> None:
+    ours, theirs = keys(SUITES[0])
+    ann, bob = studio.phone(), studio.phone(crypto_send=ours, crypto_receive=theirs)
+    for _ in range(4):
+        ann.say()
+    ann.sequence, ann.timestamp = ann.sequence - 3, ann.timestamp - 480
+    ann.say()
+    assert len(bob.pair.sent) == 4
+    assert bob.stream.sender.failed == 1
+    ann.sequence, ann.timestamp = ann.sequence + 2, ann.timestamp + 320
+    ann.say()
+    peer = SrtpSession(theirs, ours)
+    assert [peer.unprotect(data) is not None for data, _ in bob.pair.sent] == [True] * 5
+
+
+def test_a_new_key_of_the_peer_leaves_our_count_of_rounds(studio: Studio) -> None:
+    ours, theirs = keys(SUITES[0])
+    ann = studio.phone(crypto_send=ours, crypto_receive=theirs)
+    ann.stream.sender.sequence = 65530
+    studio.tick(10)
+    ann.stream.apply(studio.plan(ann, crypto_send=ours, crypto_receive=ours))
+    studio.tick(10)
+    peer = SrtpSession(theirs, ours)
+    assert [peer.unprotect(data) is not None for data, _ in ann.pair.sent] == [True] * 20
+
+
+def test_reports_of_an_encrypted_leg_on_the_shared_port(studio: Studio) -> None:
+    ours, theirs = keys(SUITES[0])
+    ann = studio.phone(crypto_send=ours, crypto_receive=theirs, rtcp_mux=True)
+    block = ReportBlock(ann.stream.sender.ssrc, 0, 3, 0, 0)
+    report = encode_report(Report(9, (block,)), "x")
+    ann.pair.deliver(SrtpSession(theirs, ours).protect_rtcp(report), ann.address)
+    assert ann.stream.reporter.peer_view == block
+    assert ann.stream.receiver.unreadable == 0
 
 
 def test_ptime_of_the_peer(studio: Studio) -> None:

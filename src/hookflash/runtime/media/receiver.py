@@ -230,7 +230,7 @@ class Receiver:
             size, source = self._receive(self._buffer)
         except OSError:
             return
-        if self.unprotect is not None:
+        if self.unprotect is not None and not (self._mux and is_rtcp(self._view[:size])):
             plain = self.unprotect(bytes(self._view[:size]))
             if plain is None:
                 self.unreadable += 1

@@ -60,7 +60,8 @@ class Sender:
         self.event_type: int | None = None
         self.clock = 8000
         self.ticks = 160
-        self.protect: Callable[[bytes], bytes] | None = None
+        self.protect: Callable[[bytes], bytes | None] | None = None
+        """Encrypts a packet; None: it may not be sent."""
         self.sent_at = 0.0
         self.packets = 0
         self.octets = 0
@@ -108,11 +109,11 @@ class Sender:
         self.sent_at = now
         self.packets += 1
         self.octets += size - HEADER_SIZE
+        if self.protect is not None:
+            self._put(view[:size], remote)
+            return
         try:
-            if self.protect is None:
-                self._send_to(view[:size], remote)
-            else:
-                self._send_to(self.protect(bytes(view[:size])), remote)
+            self._send_to(view[:size], remote)
         except OSError:
             self.failed += 1
 
@@ -198,10 +199,17 @@ class Sender:
         self.sent_at = now
         self.packets += 1
         self.octets += len(payload)
+        self._put(self._view[:size], remote)
+
+    def _put(self, data: memoryview, remote: Address) -> None:
+        """On the wire, encrypted where that was agreed."""
+        sealed: Buffer | None = data
+        if self.protect is not None:
+            sealed = self.protect(bytes(data))
         try:
-            if self.protect is None:
-                self._send_to(self._view[:size], remote)
+            if sealed is None:
+                self.failed += 1
             else:
-                self._send_to(self.protect(bytes(self._view[:size])), remote)
+                self._send_to(sealed, remote)
         except OSError:
             self.failed += 1

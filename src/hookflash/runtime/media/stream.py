@@ -155,16 +155,16 @@ class MediaStream:
             octets = 160 if plan.codec.name != "opus" else 0
             self.sender.configure(plan.codec.payload_type, plan.codec.clock, octets, plan.ptime)
         self.sender.event_type = plan.dtmf_send
-        self._secure(before, plan)
+        self._secure(plan)
         self.settle(now)
         self._hub.reroute(self)
 
-    def _secure(self, before: MediaPlan | None, plan: MediaPlan) -> None:
-        keys = (plan.crypto_send, plan.crypto_receive)
-        if before is not None and keys == (before.crypto_send, before.crypto_receive):
-            return
+    def _secure(self, plan: MediaPlan) -> None:
         if plan.crypto_send is None or plan.crypto_receive is None:
             self._srtp = self.sender.protect = self.receiver.unprotect = None
+            return
+        if self._srtp is not None:
+            self._srtp.rekey(plan.crypto_send, plan.crypto_receive)
             return
         from ...adapters.srtp import SrtpSession
 
