@@ -30,7 +30,7 @@ class AudioCodec(Protocol):
         ...
 
     def encode(self, samples: Pcm) -> bytes:
-        """One payload of 20 ms."""
+        """One payload of 20 ms, or of what the codec was made for."""
         ...
 
 
@@ -78,9 +78,10 @@ class Opus:
 
     __slots__ = ("_decoder", "_down", "_encoder", "_time", "rate")
 
-    def __init__(self) -> None:
+    def __init__(self, ptime: int = 20) -> None:
+        """`ptime`: ms of sound in a packet of ours; 10, 20, 40 or 60 (RFC 6716 §2.1.4)."""
         self.rate = 16000
-        self._encoder = _context("libopus", "w", 16000)
+        self._encoder = _context("libopus", "w", 16000, ptime)
         self._decoder = _context("libopus", "r", 48000)
         self._down = Resampler(48000, 16000)
         self._time = 0
@@ -90,24 +91,27 @@ class Opus:
         return self._down.process(_decode(self._decoder, payload))
 
     def encode(self, samples: Pcm) -> bytes:
-        """20 ms as one Opus packet."""
+        """`ptime` ms as one Opus packet."""
         self._time += len(samples)
         return _encode(self._encoder, samples, 16000, self._time)
 
 
-def make_codec(name: str) -> AudioCodec:
-    """The codec of that SDP name; ValueError for one that we do not have."""
+def make_codec(name: str, ptime: int = 20) -> AudioCodec:
+    """The codec of that SDP name; ValueError for one that we do not have.
+
+    `ptime`: ms that `encode` takes at a time, of a codec whose packets cannot be cut (Opus).
+    """
     match name:
         case "PCMU" | "PCMA":
             return G711(name)
         case "G722":
             return G722()
         case "opus":
-            return Opus()
+            return Opus(ptime)
     raise ValueError(f"no such codec: {name}")
 
 
-def _context(name: str, mode: str, rate: int) -> AudioCodecContext:
+def _context(name: str, mode: str, rate: int, ptime: int = 20) -> AudioCodecContext:
     import av
 
     context = cast(
@@ -122,6 +126,7 @@ def _context(name: str, mode: str, rate: int) -> AudioCodecContext:
             context.bit_rate = 24000
             context.options = {
                 "application": "voip",
+                "frame_duration": str(ptime),
                 "compression_level": "5",
                 "packet_loss": "5",
             }

@@ -70,7 +70,12 @@ class EventReceiver:
 
     def packet_received(self, now: float, timestamp: int, payload: bytes) -> list[tuple[str, int]]:
         """Digits that are over now, each with its length in ms. RtpError: unreadable."""
-        event = parse_event(payload)
+        return self.event_received(now, timestamp, parse_event(payload))
+
+    def event_received(
+        self, now: float, timestamp: int, event: EventPayload
+    ) -> list[tuple[str, int]]:
+        """The same for a payload that has been read."""
         if timestamp == self._finished:
             return []
         done: list[tuple[str, int]] = []

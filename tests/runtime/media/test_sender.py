@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 from hookflash.base.ids import Ids
@@ -152,8 +153,38 @@ def test_protection_is_applied_on_every_way_out() -> None:
 def test_time_passes_without_a_packet() -> None:
     sender, _ = make()
     before = sender.timestamp
-    sender.pass_time()
-    assert sender.timestamp == before + 160
+    sender.pass_time(2)
+    assert sender.timestamp == before + 320
+
+
+def test_gathered_sound_goes_out_before_an_event() -> None:
+    sender, wire = make(ptime=60)
+    for tick in range(4):
+        sender.send(bytes(160), 1 + tick / 50)
+    digits = EventSender()
+    digits.add("1")
+    for tick in range(4, 6):
+        step = digits.tick()
+        assert step is not None
+        sender.send_event(step, 1 + tick / 50)
+    sizes = [(packet.payload_type, len(packet.payload)) for packet in wire.packets]
+    assert sizes == [(8, 480), (8, 160), (101, 4), (101, 4)]
+    start = wire.packets[0].timestamp
+    assert [packet.timestamp - start for packet in wire.packets] == [0, 480, 640, 640]
+    for tick in range(6, 9):
+        sender.send(bytes(160), 1 + tick / 50)
+    assert wire.packets[-1].timestamp - start == 640 + 320
+
+
+def test_silence_in_packets_that_cannot_be_cut() -> None:
+    for ptime, packets in ((10, 12), (20, 6), (60, 2)):
+        sender, wire = make()
+        sender.configure(96, 48000, 0, ptime)
+        for tick in range(6):
+            sender.fill(b"quiet", 1 + tick / 50)
+        assert len(wire.packets) == packets
+        steps = {b.timestamp - a.timestamp for a, b in pairwise(wire.packets)}
+        assert steps == {ptime * 48}
 
 
 def test_what_may_not_be_encrypted_is_not_sent() -> None:

@@ -6,16 +6,17 @@ import gc
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from hookflash.adapters.srtp import SUITES, SrtpSession
 from hookflash.audio.goertzel import amplitude
-from hookflash.rtp.dtmf import parse_event
+from hookflash.rtp.dtmf import EventPayload, parse_event
 from hookflash.rtp.packet import RtpPacket, parse
 from hookflash.rtp.rtcp import Report, ReportBlock, encode_report
-from hookflash.runtime.media.events import MediaEvent
+from hookflash.runtime.media.events import Digit, MediaEvent
 from hookflash.runtime.media.stream import MediaStream, Output
 from hookflash.sdp.plan import CryptoKey
 from hookflash.testing.media import EVENT_TYPE, Studio, TablePhone
@@ -249,6 +250,43 @@ def test_reports_of_an_encrypted_leg_on_the_shared_port(studio: Studio) -> None:
     ann.pair.deliver(SrtpSession(theirs, ours).protect_rtcp(report), ann.address)
     assert ann.stream.reporter.peer_view == block
     assert ann.stream.receiver.unreadable == 0
+
+
+@pytest.mark.parametrize("ptime", [10, 20, 40, 60])
+def test_ptime_of_an_opus_peer(studio: Studio, ptime: int) -> None:
+    """In the clock's time, relayed, and in the silence of a relayed phone that says nothing."""
+    ann, bob = studio.phone("opus", ptime=ptime), studio.phone("PCMU")
+    for _ in range(60):
+        bob.hum(440)
+        studio.tick()
+    assert len(ann.heard) == 1200 // ptime
+    assert {b.timestamp - a.timestamp for a, b in pairwise(ann.heard)} == {48 * ptime}
+    assert amplitude(ann.sound(200 // ptime), 440, 16000) > 6000
+    bob.stream.close()
+    studio.phone("opus", ptime=ptime)
+    assert output(ann) is Output.RELAY
+    studio.tick(30)
+    ann.clear()
+    studio.tick(30)
+    assert len(ann.heard) == 600 // ptime
+    assert {b.timestamp - a.timestamp for a, b in pairwise(ann.heard)} == {48 * ptime}
+
+
+@pytest.mark.parametrize("clock", [8000, 48000])
+def test_digits_have_the_clock_of_telephone_event(studio: Studio, clock: int) -> None:
+    """Opus with telephone-event/8000: 250 ms are 2000 ticks, not 12,000."""
+    ann = studio.phone("opus", dtmf_clock=clock)
+    ann.stream.send_dtmf("7")
+    studio.tick(20)
+    durations = [
+        parse_event(packet.payload).duration
+        for packet in ann.heard
+        if packet.payload_type == EVENT_TYPE
+    ]
+    assert max(durations) == clock // 4
+    payload = EventPayload(5, True, clock // 5).encode()
+    ann.speak(RtpPacket(EVENT_TYPE, 1, 1, 1, payload))
+    assert Digit("5", 200) in ann.events
 
 
 def test_ptime_of_the_peer(studio: Studio) -> None:

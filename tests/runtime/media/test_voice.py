@@ -51,14 +51,15 @@ def test_silence_is_silent(name: str) -> None:
 def test_through_jitter_buffer_and_voice(name: str) -> None:
     codec = CODECS[name]  # type: ignore[index]
     voice = WideVoice(codec, codec)
-    assert voice.fits(codec, codec)
-    assert not voice.fits(codec, CODECS["PCMA"])
+    assert voice.fits(codec, codec, 20)
+    assert not voice.fits(codec, codec, 40)
+    assert not voice.fits(codec, CODECS["PCMA"], 20)
     jitter = make_jitter(codec)
     out = []
     for number in range(60):
         time = (np.arange(320) + 320 * number) / 16000
-        payload = voice.encode((8000 * np.sin(2 * np.pi * 600 * time)).astype(np.int16))
-        if payload:
+        sound = (8000 * np.sin(2 * np.pi * 600 * time)).astype(np.int16)
+        for payload in voice.encode(sound):
             jitter.put(number * codec.clock // 50, payload, number * 0.02)
         out.append(voice.decode(jitter.pull(number * 0.02 + 0.001)))
     assert {len(frame) for frame in out} == {320}

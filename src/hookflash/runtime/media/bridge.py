@@ -50,7 +50,7 @@ def route(streams: list[MediaStream], now: float, *, lone_tone: bool) -> None:
     outputs = [_output(stream, streams) for stream in streams]
     for stream, output in zip(streams, outputs, strict=True):
         if output is Output.CLOCK and stream.output is not Output.CLOCK:
-            stream.sender.resume(now)
+            stream.resume(now)
         stream.output = output
     everything = sum(1 for stream in streams if _listens(stream) and stream.hears is None)
     chosen = [stream.hears for stream in streams if _listens(stream) and stream.hears is not None]

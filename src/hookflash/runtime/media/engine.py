@@ -22,6 +22,7 @@ from .voice import silence_payload
 
 if TYPE_CHECKING:
     from ...ports import Clock
+    from ...sdp.plan import MediaPlan
 
 REPORT_TICKS: Final = 250
 """5 s between the RTCP reports of a leg."""
@@ -74,7 +75,7 @@ class MediaEngine:
         self._filling: list[MediaStream] = []
         self._unsettled: list[MediaStream] = []
         self._in_event: list[MediaStream] = []
-        self._silences: dict[str, bytes] = {}
+        self._silences: dict[tuple[str, int], bytes] = {}
 
     async def start(self) -> None:
         """Nothing to wait for: the clock runs while a leg is open."""
@@ -240,16 +241,17 @@ class MediaEngine:
         going_on = []
         for stream in self._filling:
             if stream.output is Output.RELAY and stream.sender.filling and stream.plan is not None:
-                stream.sender.send(self._silence(stream.plan.codec.name), now)
+                stream.sender.fill(self._silence(stream.plan), now)
                 going_on.append(stream)
             else:
                 stream.sender.filling = False
         self._filling = going_on
 
-    def _silence(self, name: str) -> bytes:
-        found = self._silences.get(name)
+    def _silence(self, plan: MediaPlan) -> bytes:
+        key = (plan.codec.name, plan.ptime)
+        found = self._silences.get(key)
         if found is None:
-            found = self._silences[name] = silence_payload(name)
+            found = self._silences[key] = silence_payload(*key)
         return found
 
     @staticmethod

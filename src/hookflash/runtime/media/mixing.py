@@ -50,6 +50,8 @@ def send_due(stream: MediaStream, now: float) -> bool:
     step = events.tick()
     if step is None:
         return False
+    if step.first and stream.voice is not None:
+        stream.sender.pass_time(stream.voice.drop())
     stream.sender.send_event(step, now)
     return True
 
@@ -186,8 +188,9 @@ class WideMix:
             if stream.plan is None:
                 continue
             incoming = stream.codec or stream.plan.codec
-            if stream.voice is None or not stream.voice.fits(incoming, stream.plan.codec):
-                stream.voice = WideVoice(incoming, stream.plan.codec)
+            outgoing, ptime = stream.plan.codec, stream.plan.ptime
+            if stream.voice is None or not stream.voice.fits(incoming, outgoing, ptime):
+                stream.voice = WideVoice(incoming, outgoing, ptime)
 
     def tick(self, now: float) -> list[MediaStream]:
         """As `NarrowMix.tick`."""
@@ -206,13 +209,11 @@ class WideMix:
                 continue
             if _is_special(stream):
                 special.append(stream)
-            payload = voice.encode(self._heard(row, stream, frames, everybody))
+            heard = self._heard(row, stream, frames, everybody)
             if send_due(stream, now):
                 continue
-            if payload:
+            for payload in voice.encode(heard):
                 stream.sender.send(payload, now)
-            else:
-                stream.sender.pass_time()
         return special
 
     def _heard(self, row: int, stream: MediaStream, frames: Pcm, everybody: Pcm) -> Pcm:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from ...base.errors import RtpError
-from ...rtp.dtmf import EventReceiver
+from ...rtp.dtmf import EventReceiver, parse_event
 from ...rtp.jitter import JitterBuffer
 from ...rtp.latch import Latch
 from ...rtp.packet import HEADER, HEADER_SIZE, MARKER, VERSION_2, RtpPacket, is_rtcp, parse
@@ -24,6 +24,8 @@ _MASK: Final = 0xFFFFFFFF
 _SANE: Final = 65536.0
 _MAX_GAP: Final = 3000
 _MAX_BEHIND: Final = 100
+_EVENT_BEGINS: Final = 3
+"""Frames of 20 ms that an event has lasted at most in its first packet, loss allowed for."""
 BUFFER_SIZE: Final = 2048
 
 
@@ -62,7 +64,9 @@ class Receiver:
         "_clock",
         "_codecs",
         "_epoch",
+        "_event_clock",
         "_event_relayed",
+        "_event_timestamp",
         "_events",
         "_expected",
         "_extended",
@@ -125,6 +129,8 @@ class Receiver:
         self._mux = False
         self._events: EventReceiver | None = None
         self._event_relayed = False
+        self._event_timestamp = -1
+        self._event_clock = 8000
         self._clock = 8000
         self._head = -1
         self._ssrc = -1
@@ -149,6 +155,7 @@ class Receiver:
         """Take the payload types of `plan`; counters and latch stay."""
         self._codecs = plan.receive or {plan.codec.payload_type: plan.codec}
         self.event_types = plan.dtmf_receive
+        self._event_clock = plan.dtmf_clock
         self._noise = plan.comfort_noise
         self._mux = plan.rtcp_mux
         codec = self.codec
@@ -352,6 +359,7 @@ class Receiver:
                 self.jitter.restart()
             if self._events is not None:
                 self._events.reset()
+            self._event_timestamp = -1
         self._ssrc = packet.ssrc
         self._base = self._extended = packet.sequence
         self._expected = (packet.sequence + 1) & 0xFFFF
@@ -369,18 +377,22 @@ class Receiver:
             return
         relay = self.relay
         if relay is not None:
-            self._relay_odd(relay, packet, relay.head, now, late)
+            head = self._relayed_head(relay, packet, relay.head, now, late)
+            if head:
+                relay.forward_odd(head, *self._shifted(packet), packet.payload, now, late)
         elif self.jitter is not None:
             self.jitter.put(packet.timestamp, packet.payload, now)
         if self.listen is not None and not late:
             self._listen(packet.payload)
 
-    def _relay_odd(
+    def _relayed_head(
         self, relay: Sender, packet: RtpPacket, head: int, now: float, late: bool
-    ) -> None:
+    ) -> int:
+        """The first word of a packet that is no plain next one as it goes on, after the relay's
+        numbers were fitted to ours where it begins; 0: it belongs to the time before that."""
         if not self._synced:
             if late:
-                return
+                return 0
             self._synced = True
             self._epoch = self._extended
             self._sequence_shift = relay.sequence + 1 - packet.sequence
@@ -388,50 +400,74 @@ class Receiver:
             relay.filling = False
             head |= MARKER
         elif late and self._extended - ((self._extended - packet.sequence) & 0xFFFF) < self._epoch:
-            return
-        if packet.marker:
-            head |= MARKER
-        relay.forward_odd(
-            head,
+            return 0
+        return head | MARKER if packet.marker else head
+
+    def _shifted(self, packet: RtpPacket) -> tuple[int, int]:
+        """Sequence and timestamp in the relay's numbers."""
+        return (
             (packet.sequence + self._sequence_shift) & 0xFFFF,
             (packet.timestamp + self._timestamp_shift) & _MASK,
-            packet.payload,
-            now,
-            late,
         )
 
     def _event(self, packet: RtpPacket, now: float, late: bool) -> None:
         """A telephone-event: to the other phone as it is, and told to the room when it is over."""
         events = self._events
         if events is None:
-            events = self._events = EventReceiver(self._clock)
-        relay = self.relay
-        if not events.active:
-            self._event_relayed = False
-        if relay is not None and relay.event_type is not None:
-            self._event_relayed = True
-            self._relay_odd(relay, packet, VERSION_2 | relay.event_type, now, late)
-        was_active = events.active
+            events = self._events = EventReceiver(self._event_clock)
         try:
-            ended = events.packet_received(now, packet.timestamp, packet.payload)
+            event = parse_event(packet.payload)
         except RtpError:
             self.unreadable += 1
             return
-        self._tell(ended)
+        was_active, was_relayed = events.active, self._event_relayed
+        lasted = event.duration * self._clock // self._event_clock
+        begins = packet.timestamp != self._event_timestamp and not late
+        if begins:
+            self._event_timestamp = packet.timestamp
+            self._event_relayed = self._may_relay_event(lasted)
+        if self._event_relayed and (begins or self._synced):
+            self._relay_event(packet, lasted, now, late)
+        ended = events.event_received(now, packet.timestamp, event)
+        if begins and was_active:
+            self._tell(ended[:1], relayed=was_relayed)
+            del ended[:1]
+        self._tell(ended, relayed=self._event_relayed)
         if events.active and not was_active:
             self._owner.event_started()
+
+    def _may_relay_event(self, lasted: int) -> bool:
+        """Whether the event that begins can go to the other phone as it is. One that is heard of
+        in its middle where the relay begins cannot: its time has been filled with sound."""
+        relay = self.relay
+        if relay is None or relay.event_type is None or relay.event_clock != self._event_clock:
+            return False
+        return self._synced or lasted <= _EVENT_BEGINS * relay.ticks
+
+    def _relay_event(self, packet: RtpPacket, lasted: int, now: float, late: bool) -> None:
+        relay = self.relay
+        if relay is None or relay.event_type is None:
+            return
+        head = self._relayed_head(relay, packet, VERSION_2 | relay.event_type, now, late)
+        if not head:
+            return
+        sequence, timestamp = self._shifted(packet)
+        if late:
+            relay.forward_odd(head, sequence, timestamp, packet.payload, now, late)
+        else:
+            relay.forward_event(head, sequence, timestamp, packet.payload, now, lasted)
 
     def expire_event(self, now: float) -> bool:
         """Ends an event whose end packets were lost; False when none goes on any more."""
         events = self._events
         if events is None:
             return False
-        self._tell(events.expire(now))
+        self._tell(events.expire(now), relayed=self._event_relayed)
         return events.active
 
-    def _tell(self, digits: list[tuple[str, int]]) -> None:
+    def _tell(self, digits: list[tuple[str, int]], *, relayed: bool) -> None:
         for digit, duration in digits:
-            self._owner.digit_ended(digit, duration, relayed=self._event_relayed, inband=False)
+            self._owner.digit_ended(digit, duration, relayed=relayed, inband=False)
 
     def _listen(self, payload: bytes) -> None:
         if self.listen is None:

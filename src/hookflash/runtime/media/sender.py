@@ -19,18 +19,21 @@ _MASK: Final = 0xFFFFFFFF
 class Sender:
     """The outgoing RTP stream of a leg.
 
-    `sequence` and `timestamp` are those of the packet sent last. The stream goes on without a
+    `sequence` is that of the packet sent last; `timestamp` one packet (`span`) before where the
+    stream goes on, which after a packet of sound is its own, too. The stream goes on without a
     seam whether packets are relayed (`forward`) or made by the clock (`send`).
     """
 
     __slots__ = (
         "_buffer",
-        "_event_timestamp",
+        "_event",
         "_line",
         "_line_octets",
         "_send_to",
         "_view",
+        "_waited",
         "clock",
+        "event_clock",
         "event_type",
         "failed",
         "filling",
@@ -42,6 +45,7 @@ class Sender:
         "remote",
         "sent_at",
         "sequence",
+        "span",
         "ssrc",
         "ticks",
         "timestamp",
@@ -58,8 +62,12 @@ class Sender:
         self.remote: Address | None = None
         self.head = VERSION_2
         self.event_type: int | None = None
+        self.event_clock = 8000
         self.clock = 8000
         self.ticks = 160
+        """Of 20 ms."""
+        self.span = 160
+        """Of one packet."""
         self.protect: Callable[[bytes], bytes | None] | None = None
         """Encrypts a packet; None: it may not be sent."""
         self.sent_at = 0.0
@@ -70,31 +78,40 @@ class Sender:
         """The next packet begins a talkspurt."""
         self.filling = False
         """Silence is sent because the relayed phone says nothing."""
-        self._event_timestamp = 0
+        self._event = (0, 0)
+        """The event that goes out: its timestamp, and its longest duration so far."""
         self._line = b""
         self._line_octets = 0
+        self._waited = 0
 
     def configure(self, payload_type: int, clock: int, frame_octets: int, ptime: int) -> None:
-        """Speak this payload type from now on. `frame_octets`: octets of 20 ms, 0 where a frame
-        cannot be cut (Opus)."""
+        """Speak this payload type from now on, `ptime` ms in a packet. `frame_octets`: octets of
+        20 ms, 0 where a frame cannot be cut (Opus): its payloads are whole packets."""
         self.head = VERSION_2 | payload_type
         self.clock = clock
         self.ticks = clock // 50
+        span = clock * ptime // 1000
+        self.timestamp = (self.timestamp + self.span - span) & _MASK
+        self.span = span
         self._line_octets = 0 if ptime == 20 else frame_octets * ptime // 20
         self._line = b""
         self.mark = True
 
     def resume(self, now: float) -> None:
         """The clock takes over: let the timestamp pass the time in which nothing was sent."""
-        self.timestamp = (self.next_timestamp(now) - self.ticks) & _MASK
+        self.timestamp = (self.next_timestamp(now) - self.span) & _MASK
+        self.sent_at = now - self.span / self.clock  # as if there had been no pause
         self.mark = True
         self._line = b""
+        self._waited = 0
 
     def next_timestamp(self, now: float) -> int:
-        """That of a packet sent now: one frame after the last, or by the time that has passed."""
-        passed = (now - self.sent_at) * self.clock if self.sent_at else 0.0
-        frames = max(1, round(passed / self.ticks))
-        return (self.timestamp + frames * self.ticks) & _MASK
+        """That of a packet sent now: right after the last, or by the time that has passed."""
+        following = self.timestamp + self.span
+        if self.sent_at:
+            late = (now - self.sent_at) * self.clock - self.span
+            following += max(0, round(late / self.ticks)) * self.ticks
+        return following & _MASK
 
     def forward(
         self, view: memoryview, size: int, sequence: int, timestamp: int, now: float
@@ -121,17 +138,41 @@ class Sender:
         self, head: int, sequence: int, timestamp: int, payload: bytes, now: float, late: bool
     ) -> None:
         """Relay a packet that is no plain next one: another type, a marker, or out of turn."""
-        last = (self.sequence, self.timestamp)
+        last = (self.sequence, self.timestamp, self.sent_at)
         self._emit(head, sequence, timestamp, payload, now)
         if late:
-            self.sequence, self.timestamp = last
+            self.sequence, self.timestamp, self.sent_at = last
+
+    def forward_event(
+        self, head: int, sequence: int, timestamp: int, payload: bytes, now: float, lasted: int
+    ) -> None:
+        """Relay a telephone-event. All its packets bear the timestamp of its beginning, so what
+        comes after it goes on `lasted` ticks later; an end said again does not prolong it."""
+        before = (self.timestamp, self.sent_at)
+        self._emit(head, sequence, timestamp, payload, now)
+        if self._event[0] == timestamp and lasted <= self._event[1]:
+            self.timestamp, self.sent_at = before
+            return
+        self._event = (timestamp, lasted)
+        self.timestamp = (timestamp + lasted - self.span) & _MASK
 
     def send(self, payload: Buffer, now: float) -> None:
-        """20 ms made by the clock."""
+        """20 ms made by the clock, or a packet of a codec that cannot be cut."""
         if self._line_octets:
             self._send_cut(payload, now)
             return
-        self._next(payload, self.ticks, now)
+        self._next(payload, now)
+
+    def fill(self, silence: bytes, now: float) -> None:
+        """20 ms of silence, where nobody speaks: `silence` is a packet of a codec that cannot be
+        cut, or 20 ms of one that can."""
+        if self._line_octets:
+            self._send_cut(silence, now)
+            return
+        self._waited += self.ticks
+        while self._waited >= self.span:
+            self._waited -= self.span
+            self._next(silence, now)
 
     def send_row(
         self, buffer: bytearray, view: memoryview, start: int, end: int, now: float
@@ -156,36 +197,44 @@ class Sender:
         """The peer asked for packets of another length: gather or cut."""
         size = self._line_octets
         line = self._line + bytes(payload)
-        ticks = size * self.ticks // max(1, len(payload))
         while len(line) >= size:
-            self._next(line[:size], ticks, now)
+            self._next(line[:size], now)
             line = line[size:]
         self._line = line
 
-    def _next(self, payload: Buffer, ticks: int, now: float) -> None:
+    def _next(self, payload: Buffer, now: float) -> None:
         head = self.head
         if self.mark:
             head |= MARKER
             self.mark = False
         sequence = (self.sequence + 1) & 0xFFFF
-        self._emit(head, sequence, (self.timestamp + ticks) & _MASK, payload, now)
+        self._emit(head, sequence, (self.timestamp + self.span) & _MASK, payload, now)
 
     def send_event(self, step: EventStep, now: float) -> None:
         """20 ms of a telephone-event instead of sound; the sound's time goes on beneath it."""
         if self.event_type is None:
             return
         head = VERSION_2 | self.event_type
-        sounding = (self.timestamp + self.ticks) & _MASK
         if step.first:
+            self._flush(now)
             head |= MARKER
-            self._event_timestamp = sounding
-        self._emit(head, (self.sequence + 1) & 0xFFFF, self._event_timestamp, step.payload, now)
-        self.timestamp = sounding
+            self._event = ((self.timestamp + self.span) & _MASK, 0)
+        going_on = (self.timestamp + self.ticks) & _MASK
+        self._emit(head, (self.sequence + 1) & 0xFFFF, self._event[0], step.payload, now)
+        self.timestamp = going_on
         self.mark = step.over
 
-    def pass_time(self) -> None:
-        """A frame was due that is not sent."""
-        self.timestamp = (self.timestamp + self.ticks) & _MASK
+    def _flush(self, now: float) -> None:
+        """Gathered sound goes out as a short packet before an event."""
+        line, self._line = self._line, b""
+        if line:
+            ticks = len(line) * self.span // self._line_octets
+            self._next(line, now)
+            self.timestamp = (self.timestamp + ticks - self.span) & _MASK
+
+    def pass_time(self, frames: int) -> None:
+        """Frames of 20 ms were due that are not sent."""
+        self.timestamp = (self.timestamp + frames * self.ticks) & _MASK
 
     def _emit(self, head: int, sequence: int, timestamp: int, payload: Buffer, now: float) -> None:
         self.sequence = sequence

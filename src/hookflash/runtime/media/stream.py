@@ -154,7 +154,7 @@ class MediaStream:
         if before is None or (before.codec, before.ptime) != (plan.codec, plan.ptime):
             octets = 160 if plan.codec.name != "opus" else 0
             self.sender.configure(plan.codec.payload_type, plan.codec.clock, octets, plan.ptime)
-        self.sender.event_type = plan.dtmf_send
+        self.sender.event_type, self.sender.event_clock = plan.dtmf_send, plan.dtmf_clock
         self._secure(plan)
         self.settle(now)
         self._hub.reroute(self)
@@ -171,6 +171,12 @@ class MediaStream:
         self._srtp = SrtpSession(plan.crypto_send, plan.crypto_receive)
         self.sender.protect = self._srtp.protect
         self.receiver.unprotect = self._srtp.unprotect
+
+    def resume(self, now: float) -> None:
+        """The clock takes over what goes out; nothing that was gathered before is still said."""
+        self.sender.resume(now)
+        if self.voice is not None:
+            self.voice.drop()
 
     def settle(self, now: float) -> bool:
         """Decide where RTP goes (calls.md §3, *sending*); False: ask again later."""
@@ -297,7 +303,7 @@ class MediaStream:
             return
         events = self.events
         if events is None:
-            clock = self.plan.codec.clock if self.plan is not None else 8000
+            clock = self.plan.dtmf_clock if self.plan is not None else 8000
             events = self.events = EventSender(clock)
         events.add(digits, on_ms, off_ms)
         if self.plan is not None and self.plan.dtmf_send is None:

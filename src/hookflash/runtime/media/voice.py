@@ -93,36 +93,53 @@ def make_jitter(codec: Codec) -> JitterBuffer:
     )
 
 
-def silence_payload(name: str) -> bytes:
-    """20 ms of silence in that codec."""
+def silence_payload(name: str, ptime: int = 20) -> bytes:
+    """20 ms of silence in that codec; `ptime` ms in Opus, whose packets cannot be cut."""
     if name in g711.SILENCE:
         return bytes([g711.SILENCE[name]]) * 160
     if name == "G722":
         return b"\xfc" * 160  # the octet of which a decoder makes zeros, whatever its state
-    codec = make_codec(name)
+    codec = make_codec(name, ptime)
     payload = b""
     for _ in range(3):  # the encoders need a moment to come to rest
-        payload = codec.encode(np.zeros(codec.rate // 50, np.int16)) or payload
+        payload = codec.encode(np.zeros(codec.rate * ptime // 1000, np.int16)) or payload
     return payload
 
 
 class WideVoice:
     """One leg in a room that is mixed at 16 kHz."""
 
-    __slots__ = ("_conceal", "_down", "_encoder", "_incoming", "_last", "_outgoing", "_up")
+    __slots__ = (
+        "_conceal",
+        "_down",
+        "_encoder",
+        "_incoming",
+        "_last",
+        "_line",
+        "_outgoing",
+        "_packet",
+        "_ptime",
+        "_up",
+    )
 
-    def __init__(self, incoming: Codec, outgoing: Codec) -> None:
+    def __init__(self, incoming: Codec, outgoing: Codec, ptime: int = 20) -> None:
+        """`ptime`: ms of sound in each packet that goes out."""
         self._incoming = incoming.name
         self._outgoing = outgoing.name
-        self._encoder: AudioCodec = make_codec(outgoing.name)
+        self._ptime = ptime
+        self._encoder: AudioCodec = make_codec(outgoing.name, ptime)
+        self._packet = self._encoder.rate * (ptime if outgoing.name == "opus" else 20) // 1000
+        """Samples that the encoder takes at a time; those of G.711 and G.722 can be cut later."""
+        self._line: Pcm = np.zeros(0, np.int16)
         self._up = Resampler(8000, WIDE_RATE)
         self._down = Resampler(WIDE_RATE, self._encoder.rate)
         self._conceal = Concealer()
         self._last: Pcm = np.zeros(WIDE_FRAME, np.int16)
 
-    def fits(self, incoming: Codec, outgoing: Codec) -> bool:
+    def fits(self, incoming: Codec, outgoing: Codec, ptime: int) -> bool:
         """True while the leg speaks the codecs that this was made for."""
-        return (self._incoming, self._outgoing) == (incoming.name, outgoing.name)
+        made_for = (self._incoming, self._outgoing, self._ptime)
+        return made_for == (incoming.name, outgoing.name, ptime)
 
     def decode(self, line: bytes | None) -> Pcm:
         """320 samples of what `JitterBuffer.pull` gave."""
@@ -138,6 +155,18 @@ class WideVoice:
         self._last = frame
         return frame
 
-    def encode(self, frame: Pcm) -> bytes:
-        """One payload of 320 samples; may be empty while an encoder fills up."""
-        return self._encoder.encode(self._down.process(frame))
+    def encode(self, frame: Pcm) -> list[bytes]:
+        """The payloads that are whole with these 320 samples; none while one is gathered."""
+        samples, size = self._down.process(frame), self._packet
+        if len(samples) == size:
+            return [self._encoder.encode(samples)]
+        line = np.concatenate([self._line, samples])
+        whole = len(line) // size * size
+        self._line = line[whole:]
+        return [self._encoder.encode(line[at : at + size]) for at in range(0, whole, size)]
+
+    def drop(self) -> int:
+        """Forget what is gathered; how many frames of 20 ms that was."""
+        frames = len(self._line) * 50 // self._encoder.rate
+        self._line = self._line[:0]
+        return frames
