@@ -119,6 +119,15 @@ def test_an_attributes_header_replaces_the_requests_and_all_are_sorted() -> None
     assert merge_headers({"X-B": "2", "X-A": "1"}, ()) == (("X-A", "1"), ("X-B", "2"))
 
 
+def test_they_are_sorted_by_the_name_that_goes_out() -> None:
+    """`b` goes out as Referred-By and `s` as Subject."""
+    request = {"x-c": "3", "X-D": "4", "s": "2", "b": "1"}
+    names = [name for name, _ in merge_headers(request, ())]
+    assert names == ["b", "s", "x-c", "X-D"]
+    merged = merge_headers({"b": "request", "s": "request"}, [("Referred-By", "attribute")])
+    assert merged == (("Referred-By", "attribute"), ("s", "request"))
+
+
 @given(st.dictionaries(st.text(max_size=300), st.text(max_size=1100), max_size=3))
 def test_what_passes_can_neither_break_a_line_nor_a_name(headers: dict[str, str]) -> None:
     try:

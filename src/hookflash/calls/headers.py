@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from ..base.errors import ApiError
+from ..sip.headers import header_key
 
 
 def _names(text: str) -> frozenset[str]:
@@ -82,13 +83,18 @@ def merge_headers(
     request: Mapping[str, str], attributes: Iterable[tuple[str, str]]
 ) -> tuple[tuple[str, str], ...]:
     """One sorted list of both; an attribute's header replaces the request's of that name
-    (facts §3.7), whatever the case."""
+    (facts §3.7), whatever the case and also where one of them is the compact form."""
     made = tuple(attributes)
     if not made:
-        return tuple(sorted(request.items()))
-    taken = {name.lower() for name, _ in made}
-    kept = [item for item in request.items() if item[0].lower() not in taken]
-    return tuple(sorted([*kept, *made]))
+        return tuple(sorted(request.items(), key=_order))
+    taken = {header_key(name) for name, _ in made}
+    kept = [item for item in request.items() if header_key(item[0]) not in taken]
+    return tuple(sorted([*kept, *made], key=_order))
+
+
+def _order(item: tuple[str, str]) -> tuple[str, str, str]:
+    """By name as it goes out: in its long form, without regard to case."""
+    return header_key(item[0]), *item
 
 
 def _name_fault(name: str, reserved: frozenset[str]) -> str | None:

@@ -31,6 +31,7 @@ from hookflash.calls.effects import (
     TransferAnswered,
     TransferChanged,
 )
+from hookflash.calls.headers import merge_headers
 from hookflash.calls.transfers.desk_effects import HangUp, SendRefer
 from hookflash.testing.transfers import START, TARGET, TransferBench
 
@@ -103,7 +104,8 @@ def test_the_record_knows_its_times_and_what_was_asked_and_sent() -> None:
 
 
 def test_refer_has_refer_to_referred_by_and_the_sorted_headers() -> None:
-    bench = started(target="tel:+15105550111;ext=22", headers=(("X-B", "2"), ("X-A", "1")))
+    merged = merge_headers({"X-B": "2", "X-A": "1"}, ())
+    bench = started(target="tel:+15105550111;ext=22", headers=merged)
     assert bench.all(SendRefer)[0].headers == (
         ("Refer-To", "<tel:+15105550111;ext=22>"),
         ("Referred-By", "<sip:+15105550199@192.0.2.10>"),

@@ -177,7 +177,7 @@ class TransferDesk:
         headers = [("Refer-To", referral.refer_to)]
         if not any(name.lower() in {"referred-by", "b"} for name, _ in owner.order.headers):
             headers.append(("Referred-By", self._referred_by))
-        headers += sorted(owner.order.headers)
+        headers += owner.order.headers
         return [SendRefer(owner.transfer_id, tuple(headers))]
 
     def refer_sent(self, now: float, transfer_id: str, cseq: int) -> Effects:

@@ -62,7 +62,8 @@ class TransferOrder:
     target: str
     """As asked; the desk parses it (`sip.refer.parse_target`)."""
     headers: tuple[tuple[str, str], ...]
-    """Headers of the request merged with attributes_to_headers (`calls.headers.merge_headers`)."""
+    """Headers of the request merged with attributes_to_headers, and sorted, by
+    `calls.headers.merge_headers`."""
     play_dialtone: bool
     ringing_timeout: float
     """Seconds, resolved (`transfer.ringing_timeout`)."""
