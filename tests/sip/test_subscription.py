@@ -88,3 +88,12 @@ TEXT = st.text(st.characters(blacklist_characters="\r\n\x00", blacklist_categori
 def test_nothing_raises(event: str, state: str, body: bytes) -> None:
     notify = read(("Event", event), ("Subscription-State", state), body=body)
     assert notify.cseq == 7
+
+
+def test_what_is_no_utf_8_becomes_text() -> None:
+    """Id and reason go into errors, the log and the store."""
+    latin = b"\xe9".decode("utf-8", "surrogateescape")
+    notify = read(
+        ("Event", f"refer;id={latin}"), ("Subscription-State", f"terminated;reason={latin}")
+    )
+    assert (notify.event_id, notify.reason) == ("\ufffd", "\ufffd")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..base.text import clean
 from .refer import Fragment, parse_fragment
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class Notify:
 
 def read_notify(request: Request) -> Notify:
     """Read a NOTIFY whose header fields every request needs were checked before."""
-    package, parameters = _split(request.header("Event") or "")
-    state, state_parameters = _split(request.header("Subscription-State") or "")
+    package, parameters = _split(clean(request.header("Event") or ""))
+    state, state_parameters = _split(clean(request.header("Subscription-State") or ""))
     fragment = parse_fragment(request.body)
     return Notify(
         package=package,

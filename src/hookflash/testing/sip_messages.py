@@ -46,7 +46,7 @@ def request_of(
         *(f"{name}: {value}" for name, value in headers),
         f"Content-Length: {len(body)}",
     ]
-    message = parse("\r\n".join([*lines, "", ""]).encode() + body)
+    message = parse("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body)
     assert isinstance(message, Request)
     return message
 
