@@ -43,10 +43,11 @@ def test_rules_are_made_shown_and_deleted() -> None:
 
 def test_what_cannot_be_is_said_in_one_line() -> None:
     async def check(lab: Lab) -> None:
-        unknown = await hookflash(lab, "rule", "rm", "SDR_x")
-        assert unknown.code == 1
-        assert "requested sip dispatch rule does not exist" in unknown.err
-        assert unknown.err.count("\n") == 1
+        await hookflash(lab, "rule", "add", "--room", "b")
+        twice = await hookflash(lab, "rule", "add", "--room", "b")
+        assert twice.code == 1
+        assert "combination already exists" in twice.err
+        assert twice.err.count("\n") == 1
         assert (await hookflash(lab, "rule", "add")).code == 2
         assert (await hookflash(lab, "rule", "add", "--room", "a", "--prefix", "b")).code == 2
 

@@ -77,21 +77,6 @@ def test_outbound_trunks_are_made_shown_changed_and_deleted() -> None:
     run(check)
 
 
-def test_what_is_not_there_is_not_deleted_in_silence() -> None:
-    async def check(lab: Lab) -> None:
-        inbound = await lab.trunk()
-        for kind, ident in (("inbound", "ST_unknown"), ("outbound", inbound)):
-            gone = await hookflash(lab, "trunk", kind, "rm", ident)
-            assert gone.code == 1
-            assert gone.err == (
-                f"hookflash: no {kind} trunk {ident}; `hookflash trunk {kind} ls` lists them\n"
-            )
-        (left,) = (await hookflash(lab, "trunk", "inbound", "ls", "--json")).json
-        assert left["sip_trunk_id"] == inbound
-
-    run(check)
-
-
 def test_refusals_are_one_line() -> None:
     async def check(lab: Lab) -> None:
         unsafe = await hookflash(lab, "trunk", "inbound", "add", "--name", "x")
@@ -111,6 +96,8 @@ def test_refusals_are_one_line() -> None:
     [
         ("inbound", "add", "--header", "X-A"),
         ("inbound", "edit", "ST_x", "--clear", "everything"),
+        ("inbound", "edit", "ST_x"),
+        ("outbound", "edit", "ST_x"),
         ("outbound", "add", "--address", "h"),
         ("inbound", "rm"),
     ],

@@ -76,15 +76,10 @@ def call(
 
 
 def _only_trunk(client: Client) -> SIPOutboundTrunkInfo:
-    from livekit.protocol import sip
-
     from .client import ClientError
+    from .kept import OUTBOUND
 
-    found = client.call(
-        "SIP/ListSIPOutboundTrunk",
-        sip.ListSIPOutboundTrunkRequest(),
-        sip.ListSIPOutboundTrunkResponse,
-    ).items
+    found = list(OUTBOUND.find(client, [], []))
     if not found:
         raise ClientError("there is no outbound trunk; make one: `hookflash trunk outbound add`")
     if len(found) > 1:

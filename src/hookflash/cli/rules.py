@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from .options import Session, pairs, server_command
-
-if TYPE_CHECKING:
-    from livekit.protocol.sip import SIPDispatchRule, SIPDispatchRuleInfo
 
 app = typer.Typer(no_args_is_help=True, help="Dispatch rules: which caller goes to which room.")
 
@@ -39,6 +36,8 @@ def add(
     from livekit.protocol.agent_dispatch import RoomAgentDispatch
     from livekit.protocol.room import RoomConfiguration
 
+    from .kept import RULES
+
     if [bool(way) for way in (room, prefix, callee)].count(True) != 1:
         raise typer.BadParameter("give one of --room, --prefix and --callee")
     if room:
@@ -64,8 +63,7 @@ def add(
         hide_phone_number=hide_number,
     )
     request = sip.CreateSIPDispatchRuleRequest(dispatch_rule=info)
-    made = session.client.call("SIP/CreateSIPDispatchRule", request, sip.SIPDispatchRuleInfo)
-    _report(session, "made", made)
+    RULES.ask(session, "made", "SIP/CreateSIPDispatchRule", request)
 
 
 @server_command(app, "ls")
@@ -74,27 +72,9 @@ def list_rules(
     trunk: Annotated[list[str], typer.Option(help="Only those of these trunks.")] = [],  # noqa: B006
 ) -> None:
     """Show the dispatch rules."""
-    from livekit.protocol import sip
+    from .kept import RULES
 
-    from .output import as_dict
-
-    request = sip.ListSIPDispatchRuleRequest(trunk_ids=trunk)
-    found = session.client.call(
-        "SIP/ListSIPDispatchRule", request, sip.ListSIPDispatchRuleResponse
-    ).items
-    rows = [
-        [
-            info.sip_dispatch_rule_id,
-            info.name,
-            *_place(info.rule),
-            ", ".join(info.trunk_ids) or "any",
-            ", ".join(info.numbers) or "any",
-            ", ".join(info.inbound_numbers) or "any",
-        ]
-        for info in found
-    ]
-    columns = ("rule", "name", "room", "pin", "trunks", "called", "callers")
-    session.show([as_dict(info) for info in found], columns, rows, "no dispatch rules")
+    RULES.show(session, trunk)
 
 
 @server_command(app, "rm")
@@ -103,32 +83,6 @@ def remove(
     rules: Annotated[list[str], typer.Argument(metavar="RULE...", help="SDR_… ids.")],
 ) -> None:
     """Delete dispatch rules."""
-    from livekit.protocol import sip
+    from .kept import RULES
 
-    for ident in rules:
-        request = sip.DeleteSIPDispatchRuleRequest(sip_dispatch_rule_id=ident)
-        session.client.call("SIP/DeleteSIPDispatchRule", request, sip.SIPDispatchRuleInfo)
-    session.report(rules, f"deleted {', '.join(rules)}")
-
-
-def _place(rule: SIPDispatchRule) -> tuple[str, str]:
-    """The room in words, and whether there is a PIN; the PIN itself is not shown."""
-    kind = rule.WhichOneof("rule")
-    if kind == "dispatch_rule_direct":
-        return rule.dispatch_rule_direct.room_name, _yes(rule.dispatch_rule_direct.pin)
-    if kind == "dispatch_rule_individual":
-        one = rule.dispatch_rule_individual
-        return f"{one.room_prefix}_<caller>_…", _yes(one.pin)
-    callee = rule.dispatch_rule_callee
-    more = "_…" if callee.randomize else ""
-    return f"{callee.room_prefix}_<called>{more}", _yes(callee.pin)
-
-
-def _yes(pin: str) -> str:
-    return "yes" if pin else "no"
-
-
-def _report(session: Session, what: str, info: SIPDispatchRuleInfo) -> None:
-    from .output import as_dict
-
-    session.report(as_dict(info), f"{what} {info.sip_dispatch_rule_id}")
+    RULES.remove(session, rules)

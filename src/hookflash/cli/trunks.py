@@ -10,7 +10,7 @@ import typer
 from .options import Headers, Session, pairs, server_command
 
 if TYPE_CHECKING:
-    from livekit.protocol.sip import SIPInboundTrunkInfo, SIPOutboundTrunkInfo
+    from google.protobuf.message import Message
 
 app = typer.Typer(no_args_is_help=True, help="Trunks: where calls come from and go to.")
 inbound = typer.Typer(no_args_is_help=True, help="Trunks that calls come in by.")
@@ -83,12 +83,6 @@ def _headers(header: list[str], to: list[str], back: list[str], include: Include
     }
 
 
-def _report(session: Session, what: str, info: SIPInboundTrunkInfo | SIPOutboundTrunkInfo) -> None:
-    from .output import as_dict
-
-    session.report(as_dict(info), f"{what} {info.sip_trunk_id}")
-
-
 # --- inbound ------------------------------------------------------------------------------------
 
 
@@ -115,6 +109,7 @@ def add_inbound(
     from livekit.protocol import sip
 
     from .durations import duration
+    from .kept import INBOUND
 
     trunk = sip.SIPInboundTrunkInfo(
         name=name,
@@ -131,44 +126,23 @@ def add_inbound(
         **_headers(header, header_attribute, attribute_header, include_headers),
     )
     request = sip.CreateSIPInboundTrunkRequest(trunk=trunk)
-    made = session.client.call("SIP/CreateSIPInboundTrunk", request, sip.SIPInboundTrunkInfo)
-    _report(session, "made", made)
+    INBOUND.ask(session, "made", "SIP/CreateSIPInboundTrunk", request)
 
 
 @server_command(inbound, "ls")
 def list_inbound(session: Session, number: Numbers = []) -> None:  # noqa: B006
     """Show the trunks that calls come in by."""
-    from livekit.protocol import sip
+    from .kept import INBOUND
 
-    from .output import as_dict
-
-    request = sip.ListSIPInboundTrunkRequest(numbers=number)
-    found = session.client.call(
-        "SIP/ListSIPInboundTrunk", request, sip.ListSIPInboundTrunkResponse
-    ).items
-    rows = [
-        [
-            trunk.sip_trunk_id,
-            trunk.name,
-            ", ".join(trunk.numbers) or "any",
-            ", ".join(trunk.allowed_addresses) or "any",
-            ", ".join(trunk.allowed_numbers) or "any",
-            trunk.auth_username,
-        ]
-        for trunk in found
-    ]
-    columns = ("trunk", "name", "numbers", "from addresses", "from callers", "user")
-    session.show([as_dict(trunk) for trunk in found], columns, rows, "no inbound trunks")
+    INBOUND.show(session, number)
 
 
 @server_command(inbound, "rm")
 def remove_inbound(session: Session, trunks: Ids) -> None:
     """Delete trunks that calls come in by."""
-    from livekit.protocol import sip
+    from .kept import INBOUND
 
-    request = sip.ListSIPInboundTrunkRequest(trunk_ids=trunks)
-    found = session.client.call("SIP/ListSIPInboundTrunk", request, sip.ListSIPInboundTrunkResponse)
-    _remove(session, "inbound", trunks, {trunk.sip_trunk_id for trunk in found.items})
+    INBOUND.remove(session, trunks)
 
 
 @server_command(inbound, "edit")
@@ -190,6 +164,8 @@ def edit_inbound(
     """Change what is given; a list replaces the former one."""
     from livekit.protocol import sip
 
+    from .kept import INBOUND
+
     lists = {"numbers": number, "addresses": allow_address, "callers": allow_caller}
     numbers, addresses, callers = (_list_update(lists, key, clear) for key in lists)
     update = sip.SIPInboundTrunkUpdate(
@@ -202,9 +178,9 @@ def edit_inbound(
         auth_realm=realm,
         metadata=metadata,
     )
+    _some_change(update)
     request = sip.UpdateSIPInboundTrunkRequest(sip_trunk_id=trunk, update=update)
-    changed = session.client.call("SIP/UpdateSIPInboundTrunk", request, sip.SIPInboundTrunkInfo)
-    _report(session, "changed", changed)
+    INBOUND.ask(session, "changed", "SIP/UpdateSIPInboundTrunk", request)
 
 
 # --- outbound -----------------------------------------------------------------------------------
@@ -231,6 +207,8 @@ def add_outbound(
     """Make a trunk that calls go out by."""
     from livekit.protocol import sip
 
+    from .kept import OUTBOUND
+
     trunk = sip.SIPOutboundTrunkInfo(
         name=name,
         address=address,
@@ -245,46 +223,23 @@ def add_outbound(
         **_headers(header, header_attribute, attribute_header, include_headers),
     )
     request = sip.CreateSIPOutboundTrunkRequest(trunk=trunk)
-    made = session.client.call("SIP/CreateSIPOutboundTrunk", request, sip.SIPOutboundTrunkInfo)
-    _report(session, "made", made)
+    OUTBOUND.ask(session, "made", "SIP/CreateSIPOutboundTrunk", request)
 
 
 @server_command(outbound, "ls")
 def list_outbound(session: Session, number: Numbers = []) -> None:  # noqa: B006
     """Show the trunks that calls go out by."""
-    from livekit.protocol import sip
+    from .kept import OUTBOUND
 
-    from .output import as_dict
-
-    request = sip.ListSIPOutboundTrunkRequest(numbers=number)
-    found = session.client.call(
-        "SIP/ListSIPOutboundTrunk", request, sip.ListSIPOutboundTrunkResponse
-    ).items
-    rows = [
-        [
-            trunk.sip_trunk_id,
-            trunk.name,
-            trunk.address,
-            sip.SIPTransport.Name(trunk.transport).rpartition("_")[2].lower(),
-            ", ".join(trunk.numbers),
-            trunk.auth_username,
-        ]
-        for trunk in found
-    ]
-    columns = ("trunk", "name", "address", "transport", "numbers", "user")
-    session.show([as_dict(trunk) for trunk in found], columns, rows, "no outbound trunks")
+    OUTBOUND.show(session, number)
 
 
 @server_command(outbound, "rm")
 def remove_outbound(session: Session, trunks: Ids) -> None:
     """Delete trunks that calls go out by."""
-    from livekit.protocol import sip
+    from .kept import OUTBOUND
 
-    request = sip.ListSIPOutboundTrunkRequest(trunk_ids=trunks)
-    found = session.client.call(
-        "SIP/ListSIPOutboundTrunk", request, sip.ListSIPOutboundTrunkResponse
-    )
-    _remove(session, "outbound", trunks, {trunk.sip_trunk_id for trunk in found.items})
+    OUTBOUND.remove(session, trunks)
 
 
 @server_command(outbound, "edit")
@@ -304,6 +259,8 @@ def edit_outbound(
     """Change what is given; a list replaces the former one."""
     from livekit.protocol import sip
 
+    from .kept import OUTBOUND
+
     update = sip.SIPOutboundTrunkUpdate(
         address=address,
         numbers=_list_update({"numbers": number}, "numbers", []),
@@ -315,9 +272,9 @@ def edit_outbound(
         destination_country=country,
         metadata=metadata,
     )
+    _some_change(update)
     request = sip.UpdateSIPOutboundTrunkRequest(sip_trunk_id=trunk, update=update)
-    changed = session.client.call("SIP/UpdateSIPOutboundTrunk", request, sip.SIPOutboundTrunkInfo)
-    _report(session, "changed", changed)
+    OUTBOUND.ask(session, "changed", "SIP/UpdateSIPOutboundTrunk", request)
 
 
 # --- both ---------------------------------------------------------------------------------------
@@ -336,18 +293,6 @@ def _list_update(lists: dict[str, list[str]], key: str, clear: list[str]) -> Any
     return ListUpdate(set=lists[key]) if lists[key] else None
 
 
-def _remove(session: Session, kind: str, wanted: list[str], known: set[str]) -> None:
-    """LiveKit answers 200 to the deletion of what is not there; a person wants to know."""
-    from livekit.protocol import sip
-
-    from .client import ClientError
-
-    unknown = [ident for ident in wanted if ident not in known]
-    if unknown:
-        raise ClientError(
-            f"no {kind} trunk {', '.join(unknown)}; `hookflash trunk {kind} ls` lists them"
-        )
-    for ident in wanted:
-        request = sip.DeleteSIPTrunkRequest(sip_trunk_id=ident)
-        session.client.call("SIP/DeleteSIPTrunk", request, sip.SIPTrunkInfo)
-    session.report(wanted, f"deleted {', '.join(wanted)}")
+def _some_change(update: Message) -> None:
+    if not update.ListFields():
+        raise typer.BadParameter("nothing to change is given")
