@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from hookflash.cli import main
 from hookflash.cli.app import app
 from hookflash.cli.options import EXIT_CONFIG, EXIT_FAILED
 from hookflash.version import hookflash_version
@@ -23,6 +24,47 @@ def test_each_command_has_help(command: str) -> None:
     code, text, _ = invoke(command, "--help")
     assert code == 0
     assert "Usage" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["nope"], "No such command 'nope' (`hookflash --help` shows how)"),
+        (
+            ["trunk", "outbound", "add", "--number", "1"],
+            "Missing option '--address' (`hookflash trunk outbound add --help` shows how)",
+        ),
+        (["rooms", "--nope"], "No such option: --nope (`hookflash rooms --help` shows how)"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    arguments: list[str],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["hookflash", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == EXIT_CONFIG
+    assert capsys.readouterr().err == f"hookflash: {line}\n"
+
+
+def test_the_program_ends_with_the_code_of_its_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, code in (
+        (["version"], 0),
+        (["--help"], 0),
+        (["trunk"], EXIT_CONFIG),
+        (["rooms", "--url", "nowhere"], EXIT_FAILED),
+        (["serve", "--port", "nine"], EXIT_CONFIG),
+    ):
+        monkeypatch.setattr("sys.argv", ["hookflash", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert (caught.value.code or 0) == code, arguments
+    assert capsys.readouterr().err.count("\n") == 2
 
 
 def test_version_and_settings() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from livekit import api
+from livekit.protocol.models import ParticipantInfo
 from rich.console import Console
 from tests.support.cli import hookflash
 from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
@@ -16,6 +18,7 @@ from hookflash.carrier.phone import Behaviour, Phone
 from hookflash.cli import calls
 from hookflash.cli.client import Client
 from hookflash.cli.outcome import EXIT_NO_ANSWER, EXIT_REFUSED
+from hookflash.cli.phones import list_phones
 
 CALLER, CALLEE = "+14150000001", "+15105550100"
 
@@ -134,6 +137,21 @@ def test_hanging_up_finds_the_only_call() -> None:
         (call,) = await ready(lab, CALLER)
         done = await hookflash(lab, "hangup")
         assert (done.code, done.out) == (0, f"hung up: lobby sip_{CALLER}\n")
+        await call.ended()
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_call_that_ends_by_itself_does_not_keep_the_others_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check(lab: Lab) -> None:
+        (call,) = await ready(lab, CALLER)
+        client = Client(f"http://127.0.0.1:{lab.server.http_port}", KEY, SECRET)
+        (phone,) = await asyncio.to_thread(list_phones, client)
+        gone = replace(phone, info=ParticipantInfo(identity="sip_gone"))
+        monkeypatch.setattr("hookflash.cli.phones.list_phones", lambda *_: [gone, phone])
+        assert (await hookflash(lab, "hangup", "--all")).code == 0
         await call.ended()
 
     run(check, sip__answer="immediately")

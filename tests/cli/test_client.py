@@ -22,6 +22,7 @@ class Handler(BaseHTTPRequestHandler):
             "/twirp": (401, b'{"code": "unauthenticated", "msg": "permissions denied"}'),
             "/text": (500, b"broken"),
             "/garbage": (200, b"<html>"),
+            "/page": (502, b"<html>\n" + b"bad\n" * 1000),
         }
         status, body = answers[self.path.partition("?")[0]]
         self.server.seen.append((self.path, self.headers["Authorization"]))  # type: ignore[attr-defined]
@@ -75,6 +76,43 @@ def test_other_answers_are_shown(server: HTTPServer) -> None:
         client(server).get("/text")
     with pytest.raises(ClientError):
         client(server).get("/garbage")
+
+
+def test_a_page_of_a_proxy_is_cut_to_a_line(server: HTTPServer) -> None:
+    with pytest.raises(ClientError, match="502: <html> bad bad") as caught:
+        client(server).get("/page")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "127.0.0.1:7880", "ftp://h", "http://", "http://h:99999", "http://[::1"]
+)
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(ClientError, match="is no address of a server; --url or LIVEKIT_URL"):
+        Client(url, KEY, SECRET)
+
+
+@pytest.mark.parametrize(("key", "secret"), [("", SECRET), (KEY, "")])
+def test_a_key_that_is_none(key: str, secret: str) -> None:
+    with pytest.raises(ClientError, match="no API key; --api-key and --api-secret"):
+        Client("http://h", key, secret)
+
+
+def test_a_server_that_does_not_speak_http() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def greet() -> None:
+            peer, _ = other.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(b"220 mail.example.com ESMTP\r\n")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        with pytest.raises(ClientError, match="no answer from"):
+            Client(f"http://127.0.0.1:{other.getsockname()[1]}", KEY, SECRET).get("/ok")
+        thread.join()
 
 
 def test_no_server_says_so() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
 from hookflash.base.errors import HookflashError
 from hookflash.cli.app import app
-from hookflash.cli.options import Session, pairs, server_command
+from hookflash.cli.options import Session, fail, pairs, printable, server_command
 
 SPEAKING = [
     *(
@@ -16,7 +17,7 @@ SPEAKING = [
         for verb in ("add", "ls", "rm", "edit")
     ),
     *(["rule", verb] for verb in ("add", "ls", "rm")),
-    *([name] for name in ("call", "calls", "hangup", "transfer", "rooms", "transfers")),
+    *([name] for name in ("call", "calls", "hangup", "transfer", "rooms", "transfers", "audit")),
 ]
 
 
@@ -44,6 +45,13 @@ def test_a_command_gets_its_session_and_its_own_options() -> None:
     assert seen == [(Session("ws://h", "x", "s", True), "here", 1)]
     failed = CliRunner().invoke(tool, ["here", "--times", "3"])
     assert (failed.exit_code, failed.stderr) == (1, "hookflash: too often\n")
+
+
+def test_what_a_terminal_would_obey_is_written_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printable("Zoë, 電話") == "Zoë, 電話"
+    assert printable("a\nb\x1b]0;c\x07\u202e") == r"a\nb\x1b]0;c\x07\u202e"
+    fail("two\nlines")
+    assert capsys.readouterr().err == "hookflash: two\\nlines\n"
 
 
 def test_pairs() -> None:

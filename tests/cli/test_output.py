@@ -7,7 +7,7 @@ import json
 import pytest
 from livekit.protocol.sip import SIPInboundTrunkInfo
 
-from hookflash.cli.output import Progress, as_dict, print_json, print_table
+from hookflash.cli.output import Progress, as_dict, print_json, print_table, say
 
 
 def test_json_is_one_document_with_names_as_the_api_has_them(
@@ -26,6 +26,18 @@ def test_a_table_in_a_pipe_is_not_folded(capsys: pytest.CaptureFixture[str]) -> 
     assert row.split() == ["a" * 100, "b" * 100]
     print_table(("one",), [], "nothing")
     assert capsys.readouterr().out == "nothing\n"
+
+
+def test_texts_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names come from callers and from other clients: they are neither markup nor commands."""
+    name = "[/nothing] [red]x :phone: \x1b[2J"
+    print_table(("one", "two"), [[name, "\x07"]], "nothing")
+    assert capsys.readouterr().out.splitlines()[1].split("  ")[0] == name.replace("\x1b", r"\x1b")
+    say(name)
+    assert "\x1b" not in capsys.readouterr().out
+    with Progress() as progress:
+        progress.say(name)
+    assert capsys.readouterr().err == name.replace("\x1b", r"\x1b") + "\n"
 
 
 def test_progress_off_a_terminal_is_a_line_for_each_change(

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
-    """Entry point of the console script."""
-    from .app import app
+    """Entry point of the console script. Wrong usage is told in one line too: exit code 2."""
+    import typer
 
-    app()
+    from .app import app
+    from .options import fail
+
+    try:
+        code = app(prog_name="hookflash", standalone_mode=False)
+    except typer.TyperException as error:
+        code = error.exit_code
+        said = error.format_message()  # "" where the help was shown instead
+        if said:
+            where = getattr(getattr(error, "ctx", None), "command_path", "hookflash")
+            fail(f"{said.rstrip('.')} (`{where} --help` shows how)")
+    except typer.Abort:
+        code = 1
+    sys.exit(code)

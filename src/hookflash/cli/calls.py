@@ -232,6 +232,7 @@ def hangup(
     """End a call."""
     from livekit.protocol.room import RemoveParticipantResponse, RoomParticipantIdentity
 
+    from .client import RefusedError
     from .phones import list_phones, the_phone
 
     client = session.client
@@ -240,12 +241,14 @@ def hangup(
     else:
         chosen = [the_phone(client, room, identity)]
     for where, who in chosen:
-        client.call(
-            "RoomService/RemoveParticipant",
-            RoomParticipantIdentity(room=where, identity=who),
-            RemoveParticipantResponse,
-            room=where,
-        )
+        request = RoomParticipantIdentity(room=where, identity=who)
+        try:
+            client.call(
+                "RoomService/RemoveParticipant", request, RemoveParticipantResponse, room=where
+            )
+        except RefusedError as error:
+            if not (everybody and error.code == "not_found"):  # it ended by itself meanwhile
+                raise
     listed = ", ".join(f"{where} {who}" for where, who in chosen)
     found = [{"room": where, "identity": who} for where, who in chosen]
     session.report(found, f"hung up: {listed}" if listed else "no calls")

@@ -5,7 +5,9 @@ Twirp methods work with LiveKit as with Hookflash; `get` is for what only Hookfl
 
 from __future__ import annotations
 
+import http.client
 import json
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -21,6 +23,9 @@ from ..twirp.errors import bare
 
 TIMEOUT: Final = 10.0
 """Seconds for a request that dials nobody."""
+_SCHEMES: Final = ("http", "https", "ws", "wss")
+SHOWN: Final = 300
+"""Characters of an answer that is no error of an API: a proxy's whole page would be too much."""
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -36,7 +41,7 @@ class RefusedError(ClientError):
         """`text`: the body; the error of Twirp or of Hookflash in it, if it is one."""
         self.status = status
         self.code = ""
-        self.msg = text.strip()
+        self.msg = " ".join(text.split())[:SHOWN]
         self.meta: dict[str, str] = {}
         try:
             body = json.loads(text)
@@ -57,11 +62,19 @@ class RefusedError(ClientError):
 
 
 class Client:
-    """`url` may be http(s):// or ws(s)://, as LIVEKIT_URL is written."""
+    """`url` may be http(s):// or ws(s)://, as LIVEKIT_URL is written. Raises ClientError."""
 
     def __init__(self, url: str, api_key: str, api_secret: str) -> None:
-        self._base = url.replace("ws", "http", 1) if url.startswith("ws") else url
-        self._base = self._base.rstrip("/")
+        if not _is_address(url):
+            raise ClientError(
+                f"{url!r} is no address of a server; --url or LIVEKIT_URL is such as "
+                "http://127.0.0.1:7880"
+            )
+        if not (api_key and api_secret):
+            raise ClientError(
+                "no API key; --api-key and --api-secret, or LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
+            )
+        self._base = re.sub("^ws", "http", url, flags=re.IGNORECASE).rstrip("/")
         self._key = api_key
         self._secret = api_secret
 
@@ -109,7 +122,7 @@ class Client:
         except urllib.error.HTTPError as error:
             with error:
                 raise RefusedError(error.code, error.read().decode("utf-8", "replace")) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise self._silent(error) from None
 
     def _silent(self, error: Exception) -> ClientError:
@@ -130,3 +143,11 @@ class Client:
             # The secret of `serve --dev` is short, and whoever runs that knows it.
             warnings.filterwarnings("ignore", message="The HMAC key is")
             return token.to_jwt()
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no port, or no IPv6 address
+        return False

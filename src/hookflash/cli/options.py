@@ -30,8 +30,16 @@ Dialtone = Annotated[bool, typer.Option("--dialtone", help="Play ringing while i
 
 def fail(text: str, code: int = EXIT_FAILED) -> typer.Exit:
     """One clear line on stderr, and the exit to raise."""
-    typer.echo(f"hookflash: {text}", err=True)
+    typer.echo(f"hookflash: {printable(text)}", err=True)
     return typer.Exit(code)
+
+
+def printable(text: str) -> str:
+    """`text` with control characters written out: names come from callers and other clients, and a
+    terminal would obey them."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def pairs(texts: Iterable[str], option: str) -> dict[str, str]:

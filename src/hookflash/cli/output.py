@@ -12,6 +12,9 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from .options import printable
 
 WIDE = 250
 """Columns where nobody looks: nothing is folded in a file or a pipe."""
@@ -29,12 +32,12 @@ def as_dict(message: Message) -> dict[str, Any]:
 
 
 def make_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Without lines; long texts are folded, never cut."""
+    """Without lines; long texts are folded, never cut, and what looks like markup is none."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table
 
 
@@ -51,7 +54,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], none: str
 
 def say(text: str) -> None:
     """One line on stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(printable(text) + "\n")
 
 
 class Progress:
@@ -81,7 +84,8 @@ class Progress:
         if text == self._last:
             return
         self._last = text
+        shown = Text(printable(text))
         if self._status is not None:
-            self._status.update(text)
+            self._status.update(shown)
         else:
-            self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+            self._console.print(shown, soft_wrap=True)
