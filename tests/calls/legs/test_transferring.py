@@ -19,6 +19,7 @@ from hookflash.calls.effects import (
     StoreTransfer,
     TransferAnswered,
 )
+from hookflash.calls.headers import merge_headers
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.settings import Credential
 from hookflash.calls.transfers.desk_effects import TransferOrder
@@ -87,7 +88,7 @@ def verdict(driver: LegDriver) -> str | None:
 
 def test_refer_is_in_the_dialog_and_has_its_headers(direction: str) -> None:
     driver = LegDriver().established((("Record-Route", "<sip:198.51.100.9;lr>"),))
-    transfer(driver, headers=(("X-B", "2"), ("X-A", "1")))
+    transfer(driver, headers=merge_headers({"X-B": "2", "X-A": "1"}, ()))
     (refer,) = driver.sent("REFER")
     request = refer.request
     assert request.header("Route") == "<sip:198.51.100.9;lr>"
