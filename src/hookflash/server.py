@@ -28,7 +28,8 @@ from .calls.switchboard import Switchboard
 from .calls.trunks.book import TrunkBook
 from .rooms.registry import Rooms
 from .rooms.room import RoomSettings
-from .runtime.exchange import Exchange, ExchangeSettings, Parts
+from .runtime.exchange import Exchange
+from .runtime.host import ExchangeSettings, Parts
 from .runtime.journal import Journal
 from .runtime.keeper import Keeper
 from .runtime.media.clock import LATE

@@ -94,6 +94,39 @@ def test_a_retry_after_success_finds_it_though_the_caller_has_left() -> None:
     run(check, sip__answer="immediately")
 
 
+def test_a_repeated_request_id_after_a_hang_up_waits_for_the_same_verdict() -> None:
+    """The caller has left the room, and the second of grace is not over."""
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(notify=(100,)))
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        first = asyncio.create_task(post(lab, request_id="three"))
+        await lab.events.wait_for("transfer updated", 3)  # sent, accepted, trying
+        await call.hang_up()
+        again = await post(lab, request_id="three")
+        assert (await first, again) == (409, 409)
+        assert len({record.transfer_id for _, record in lab.events.transfers}) == 1
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_request_id_of_an_earlier_call_is_a_new_request_in_the_next() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(notify=(100, 486)))
+        first = await caller.call(NUMBER, proxy=lab.sip)
+        assert await post(lab, request_id="four") == 429
+        await first.hang_up()
+        assert await post(lab, request_id="four") == 429
+        second = await caller.call(NUMBER, proxy=lab.sip)
+        assert await post(lab, request_id="four") == 429
+        for call in (first, second):
+            assert [request.method for request in call.requests].count("REFER") == 1
+
+    run(check, sip__answer="immediately")
+
+
 def test_the_clients_own_deadline_ends_its_wait_and_not_the_transfer() -> None:
     async def check(lab: Lab) -> None:
         await lab.ready()

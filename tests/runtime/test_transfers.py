@@ -24,6 +24,7 @@ RECORD = TransferRecord(
     created_at=1000.0,
 )
 DONE = replace(RECORD, verdict="succeeded", ended_at=1001.0)
+NOBODY = ("key", "", "lobby", "caller")
 FAILED = replace(RECORD, verdict="timed out", error="request timed out")
 
 
@@ -34,16 +35,31 @@ def recall(
     key: str = "key",
     request_id: str = "r1",
     target: str = "tel:+1",
+    call_id: str = "",
 ) -> TransferRecord | None:
-    return registry.recall(now, key, request_id, "lobby", "caller", target)
+    return registry.recall(now, (key, request_id, "lobby", "caller"), target, call_id)
 
 
 def test_a_finished_transfer_is_not_made_again() -> None:
     registry = TransferRegistry()
     registry.changed(RECORD)
-    assert recall(registry) is None
+    assert recall(registry) is RECORD
     registry.changed(DONE)
     assert recall(registry) is DONE
+    assert recall(registry, call_id="SCL_1") is DONE
+
+
+def test_the_same_id_for_another_call_is_another_request() -> None:
+    """Its caller left and called again."""
+    registry = TransferRegistry()
+    registry.changed(FAILED)
+    assert recall(registry, call_id="SCL_2") is None
+    assert recall(registry, call_id="SCL_2", target="tel:+2") is None
+    second = replace(DONE, transfer_id="STR_2", call_id="SCL_2")
+    registry.changed(second)
+    registry.changed(replace(FAILED, late_success=True))
+    assert recall(registry, call_id="SCL_2") is second
+    assert recall(registry) is second
 
 
 def test_a_failed_one_fails_again_in_the_same_way() -> None:
@@ -81,9 +97,9 @@ def test_a_request_that_joined_a_transfer_is_remembered_too() -> None:
     async def check() -> None:
         registry = TransferRegistry()
         registry.changed(RECORD)
-        ticket, _ = registry.open("key", "joiner", "lobby", "caller")
+        ticket, _ = registry.open(("key", "joiner", "lobby", "caller"))
         registry.answered(TransferAnswered(ticket, RECORD, ApiError("deadline_exceeded", "x")))
-        assert recall(registry, request_id="joiner") is None
+        assert recall(registry, request_id="joiner") is RECORD
         registry.changed(DONE)
         assert recall(registry, request_id="joiner") is DONE
 
@@ -108,8 +124,8 @@ def test_the_memory_is_bounded() -> None:
 def test_a_ticket_gets_its_verdict_once() -> None:
     async def check() -> None:
         registry = TransferRegistry()
-        first, good = registry.open()
-        second, bad = registry.open()
+        first, good = registry.open(NOBODY)
+        second, bad = registry.open(NOBODY)
         assert registry.waiting == 2
         registry.answered(TransferAnswered(first, DONE))
         registry.answered(TransferAnswered(second, None, ApiError("aborted", "x")))
@@ -125,7 +141,7 @@ def test_a_ticket_gets_its_verdict_once() -> None:
 def test_a_verdict_for_a_request_that_died_is_no_error() -> None:
     async def check() -> None:
         registry = TransferRegistry()
-        ticket, future = registry.open()
+        ticket, future = registry.open(NOBODY)
         future.cancel()
         registry.answered(TransferAnswered(ticket, DONE))
 

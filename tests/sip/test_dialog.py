@@ -68,6 +68,17 @@ def test_an_invite_needs_a_sip_contact(contact: list[tuple[str, str]]) -> None:
     assert (caught.value.status, caught.value.message) == (400, invite)
 
 
+def test_what_no_request_line_may_have_is_cut_off_a_contact() -> None:
+    contact = "<sip:a@10.0.0.1;transport=tcp;method=INVITE?Subject=x>"
+    invite = request_of("INVITE", headers=[("Contact", contact)])
+    dialog = Dialog.uas(invite, local_tag="ours", contact=OURS, flow=UDP)
+    request, _ = dialog.make_request("REFER")
+    assert request.uri_text == "sip:a@10.0.0.1;transport=tcp"
+    update = request_of("UPDATE", headers=[("Contact", "<sip:b@10.0.0.1?Subject=x>")])
+    assert dialog.refresh_target(update)
+    assert dialog.make_request("BYE")[0].uri_text == "sip:b@10.0.0.1"
+
+
 def test_a_peer_of_rfc_2543_has_no_tag() -> None:
     invite = request_of("INVITE")
     invite.headers.set("From", "<sip:caller@198.51.100.7>")
@@ -193,6 +204,33 @@ def test_numbers_of_the_peer_never_go_down() -> None:
     assert dialog.request_received(request_of("INFO", cseq=9), elsewhere)
     assert dialog.peer_flow == elsewhere
     assert dialog.remote_cseq == 9
+
+
+@pytest.mark.parametrize("overtakers", [(5,), (9, 6, 8)])
+def test_a_bye_that_only_notifys_overtook_is_in_order(overtakers: tuple[int, ...]) -> None:
+    """Refused, it would leave a dead call up."""
+    dialog = uas()
+    dialog.request_received(request_of("INFO", cseq=8), UDP)
+    for number in overtakers:
+        dialog.request_received(request_of("NOTIFY", cseq=20 + number), UDP)
+    assert not dialog.request_received(request_of("BYE", cseq=7), UDP)
+    assert not dialog.request_received(request_of("INFO", cseq=9), UDP)
+    assert dialog.request_received(request_of("BYE", cseq=9), UDP)
+    assert dialog.remote_cseq == 20 + max(overtakers)
+
+
+def test_a_notify_that_was_overtaken_itself_moves_no_number() -> None:
+    dialog = uas()
+    dialog.request_received(request_of("INFO", cseq=12), UDP)
+    assert not dialog.request_received(request_of("NOTIFY", cseq=9), UDP)
+    assert dialog.remote_cseq == 12
+    assert not dialog.request_received(request_of("BYE", cseq=11), UDP)
+
+
+def test_so_it_is_where_the_peer_sent_nothing_before() -> None:
+    dialog = uac(200)
+    dialog.request_received(request_of("NOTIFY", cseq=9), UDP)
+    assert dialog.request_received(request_of("BYE", cseq=8), UDP)
 
 
 def test_ack_and_cancel_have_no_number_of_their_own() -> None:

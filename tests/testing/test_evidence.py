@@ -55,6 +55,19 @@ def test_each_request_counts_once_and_a_late_one_only_if_it_is_notify() -> None:
     assert reader.read(b"") is None
 
 
+@pytest.mark.parametrize(
+    ("overtaker", "number", "counts"),
+    [("NOTIFY", 5, True), ("NOTIFY", 2, True), ("INFO", 5, False), ("INVITE", 5, False)],
+)
+def test_a_bye_that_only_notifys_overtook_counts(overtaker: str, number: int, counts: bool) -> None:
+    reader = Reader()
+    read(request_of("INVITE", cseq=2, branch="z9hG4bK2"), reader)
+    read(request_of(overtaker, cseq=number, branch="z9hG4bK5"), reader)
+    read(request_of("NOTIFY", cseq=9, branch="z9hG4bK9"), reader)
+    bye = read(request_of("BYE", cseq=4, branch="z9hG4bK4"), reader)
+    assert bye == (Asked("BYE", 4) if counts else None)
+
+
 def test_answers() -> None:
     refer = request_of("REFER", to_tag="us", cseq=4).encode()
     challenges = [

@@ -90,6 +90,25 @@ def test_lower_cseq(exchange: Exchange, phone: Phone) -> None:
     assert [entry["stage"] for entry in record["stages"]][-1] == "ringing"
 
 
+def test_bye_that_a_notify_overtook(exchange: Exchange, phone: Phone) -> None:
+    """calls.md §2: a lower CSeq is 500, except NOTIFY; and a BYE that only NOTIFYs overtook ends
+    the call."""
+    line, call, answer, _ = accepted(exchange, phone)
+    number = call.cseq + 1
+    phone.send(call.message("OPTIONS", cseq=number))
+    assert call.answer(200, "OPTIONS", number)
+    call.cseq = number + 5
+    assert call.notify("SIP/2.0 180 Ringing").status == 200
+    phone.send(call.message("BYE", cseq=number - 1))
+    assert call.answer(method="BYE", cseq=number - 1).status == 500
+    phone.send(call.message("BYE", cseq=number + 3))
+    assert call.answer(method="BYE", cseq=number + 3).status == 200
+    call.up = False
+    assert answer.result(5).status == 409
+    exchange.gone(line.room)
+    phone.none(lambda m: m.method == "BYE" and not m.status)
+
+
 @pytest.mark.parametrize(
     "event",
     ["Refer", "refer;x=y", "refer ; id={id}", "REFER;ID={id};x", "refer;id=99999", "refer;id=abc"],

@@ -5,6 +5,7 @@ The leg knows no room and the room no leg; this is where they meet.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,11 +16,26 @@ if TYPE_CHECKING:
     from ..calls.admission import CallPlan
     from ..calls.legs.leg import Leg
     from ..calls.pin import PinDialog
+    from ..ports import DialRequest
     from ..rooms.participant import Participant
     from ..rooms.room import Room
     from ..sip.flow import Flow
-    from .dialer import Outgoing
     from .media.stream import MediaStream
+
+
+@dataclass(slots=True, eq=False)
+class Outgoing:
+    """What a call that we make has besides."""
+
+    order: DialRequest
+    done: asyncio.Future[None]
+    """The answer, keys pressed; or the failure."""
+    digits: str = ""
+    """To be pressed when it is answered."""
+    keys_until: float | None = None
+    """They are being pressed."""
+    active: bool = False
+    """It became active meanwhile."""
 
 
 @dataclass(slots=True, eq=False)

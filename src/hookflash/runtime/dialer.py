@@ -30,14 +30,15 @@ from ..calls.legs.leg import Leg
 from ..calls.records import CallRecord
 from ..calls.status import PREFIX
 from ..sip.flow import Flow
-from .call import Call
+from .call import Call, Outgoing
 from .legs import outbound_settings
 
 if TYPE_CHECKING:
     from ..calls import effects as fx
     from ..ports import DialRequest
     from ..sip.location import Target
-    from .exchange import Exchange
+    from .host import Host
+    from .room_desk import RoomDesk
 
 _log = structlog.get_logger("calls")
 
@@ -47,21 +48,6 @@ REMEMBERED = 24 * 3600.0
 """Seconds for which a request id never dials again."""
 MAX_REMEMBERED = 100_000
 _OK = range(200, 300)
-
-
-@dataclass(slots=True, eq=False)
-class Outgoing:
-    """What a call that we make has besides."""
-
-    order: DialRequest
-    done: asyncio.Future[None]
-    """The answer, keys pressed; or the failure."""
-    digits: str = ""
-    """To be pressed when it is answered."""
-    keys_until: float | None = None
-    """They are being pressed."""
-    active: bool = False
-    """It became active meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +64,10 @@ class _Placed:
 class Dialer:
     """Places calls and keeps account of what only they need."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._parts = exchange.parts
+    def __init__(self, host: Host, desk: RoomDesk) -> None:
+        self._host = host
+        self._desk = desk
+        self._parts = host.parts
         self._placed: OrderedDict[tuple[str, str], _Placed] = OrderedDict()
         self._keying: dict[str, Call] = {}
 
@@ -101,10 +88,10 @@ class Dialer:
                 await asyncio.shield(placed.done)
         except TimeoutError:
             # Whoever asked believes that nothing came of it: so nothing does.
-            call = self._exchange.calls.get(placed.info.sip_call_id)
+            call = self._host.calls.get(placed.info.sip_call_id)
             if call is not None and not call.answered and not call.ended:
                 now = self._parts.clock.now()
-                self._exchange.drive(call, call.leg.hangup(now, "request timed out"))
+                self._host.drive(call, call.leg.hangup(now, "request timed out"))
             raise ApiError("deadline_exceeded", PREFIX + "request timed out") from None
 
     def _recall(self, now: float, order: DialRequest) -> _Placed | None:
@@ -124,14 +111,14 @@ class Dialer:
         return placed
 
     def _place(self, now: float, order: DialRequest) -> _Placed:
-        exchange, parts = self._exchange, self._parts
+        host, parts = self._host, self._parts
         request, trunk = order.request, order.trunk
         self._check_limits(trunk.sip_trunk_id)
         call_id = parts.ids.new("SCL_")
-        follow = exchange.settings.follow_redirects
+        follow = host.settings.follow_redirects
         dial = dial_order(request, trunk, order.number, call_id, follow_redirects=follow)
         plan = dial_plan(request, trunk, order.number, call_id)
-        leg = Leg(call_id, outbound_settings(exchange, order), parts.ids, parts.timers)
+        leg = Leg(call_id, outbound_settings(parts, host.settings, order), parts.ids, parts.timers)
         record = CallRecord(
             call_id=call_id,
             sip_call_id=dial.sip_call_id,
@@ -146,8 +133,8 @@ class Dialer:
         done = asyncio.get_running_loop().create_future()
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
         call.outgoing = Outgoing(order, done, dtmf_digits(request.dtmf))
-        exchange.enter(call, displace=bool(request.participant_identity))
-        exchange.admit(call)
+        self._desk.enter(call, displace=bool(request.participant_identity))
+        host.admit(call)
         info = self._info(call)
         what = f"{info.room_name}/{info.participant_identity} to {request.sip_call_to}"
         parts.journal.call_asked_for(now, order.api_key, call_id, what)
@@ -157,7 +144,7 @@ class Dialer:
             if len(self._placed) > MAX_REMEMBERED:
                 self._placed.popitem(last=False)
         _log.info("call_outgoing", call_id=call_id, trunk_id=call.trunk_id, room=call.record.room)
-        exchange.drive(call, leg.start_outbound(now, dial))
+        host.drive(call, leg.start_outbound(now, dial))
         return placed
 
     def _check_limits(self, trunk_id: str) -> None:
@@ -184,7 +171,7 @@ class Dialer:
         """Find out where to call."""
 
         def found(targets: list[Target]) -> None:
-            if self._exchange.calls.get(call.call_id) is not call:
+            if self._host.calls.get(call.call_id) is not call:
                 return
             stack = self._parts.stack
             places = [Place(target, stack.contact_at(target)) for target in targets]
@@ -192,7 +179,7 @@ class Dialer:
                 first = targets[0]
                 local = stack.local(first.transport, first.ip)
                 call.flow = Flow(first.transport, local, (first.ip, first.port))
-            self._exchange.drive(call, call.leg.located(self._parts.clock.now(), places))
+            self._host.drive(call, call.leg.located(self._parts.clock.now(), places))
 
         self._parts.stack.locate(effect.uri, found)
 
@@ -215,7 +202,7 @@ class Dialer:
         else:
             changes = header_attributes(effect.headers)
         if changes:
-            self._exchange.room_desk.attributes(call, changes)
+            self._desk.attributes(call, changes)
 
     def failed(self, call: Call, effect: fx.DialFailed) -> None:
         """Nobody answered."""
@@ -242,14 +229,14 @@ class Dialer:
         request = call.outgoing.order.request
         if request.play_dialtone or request.play_ringtone:
             call.stream.say("ringing")
-            self._exchange.room_desk.bridge(call)
+            self._desk.bridge(call)
 
     def media_applied(self, call: Call) -> None:
         """Early media reaches the room; the called one hears nothing of it yet."""
         if call.outgoing is None or call.stream is None or call.answered:
             return
         call.stream.silence_to_peer = True
-        self._exchange.room_desk.bridge(call)
+        self._desk.bridge(call)
 
     def first_packet(self, call: Call) -> None:
         """Sound of the network takes the place of our tone."""
@@ -268,15 +255,15 @@ class Dialer:
         outgoing.keys_until = now + DTMF_DIGIT * len(outgoing.digits)
         self._keying[call.call_id] = call
         stream.silence_to_peer = True
-        self._exchange.room_desk.status(call, "automation")
+        self._desk.status(call, "automation")
         stream.send_dtmf(outgoing.digits)
-        self._exchange.timers.arm()
+        self._parts.machines.arm()
 
     def _connect(self, call: Call) -> None:
         if call.stream is not None:
             call.stream.hush()
             call.stream.silence_to_peer = False
-            self._exchange.room_desk.bridge(call)
+            self._desk.bridge(call)
         if call.outgoing is not None and not call.outgoing.done.done():
             call.outgoing.done.set_result(None)
 
@@ -304,4 +291,4 @@ class Dialer:
             outgoing.keys_until = None
             self._connect(call)
             if outgoing.active:
-                self._exchange.room_desk.status(call, "active")
+                self._desk.status(call, "active")

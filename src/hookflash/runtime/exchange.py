@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -15,14 +14,10 @@ import structlog
 from ..base.errors import SipError
 from ..base.text import clean
 from ..calls import effects as fx
-from ..calls.admission import Admission, CallPlan
-from ..calls.attributes import CALL_STATUS, RULE_ID
-from ..calls.dispatch import distinct_identity
+from ..calls.admission import CallPlan
 from ..calls.legs.leg import Leg
 from ..calls.records import CallRecord
-from ..calls.switchboard import ForOwner, Incoming, LegGone, Resolve, Switchboard
-from ..rooms.participant import Join, Kind, Permission
-from ..rooms.rules import RoomRefused
+from ..calls.switchboard import ForOwner, Incoming, LegGone, Resolve
 from ..sip.effects import SendBytes
 from .call import Call
 from .dialer import Dialer
@@ -30,63 +25,22 @@ from .ghosts import Ghosts
 from .legs import leg_settings
 from .media.events import Digit, FirstPacket
 from .media.ports import NoPorts
-from .participants import attribute_headers_of, attributes_of, room_options
+from .participants import attributes_of
 from .pins import Pins
 from .room_desk import RoomDesk
 
 if TYPE_CHECKING:
-    from ..adapters.addresses import Addresses
-    from ..base.ids import Ids
     from ..calls.switchboard import BoardEffect
-    from ..calls.trunks.book import TrunkBook
-    from ..ports import Clock, EventSink
-    from ..rooms.registry import Rooms
     from ..sip.flow import Flow
     from ..sip.message import Message
-    from ..sip.timers import Timers
-    from .journal import Journal
-    from .media.engine import MediaEngine
+    from .host import ExchangeSettings, Parts
     from .media.events import MediaEvent
-    from .sip_stack import SipStack
-    from .timers import Timers as DueTimers
-    from .transfers import TransferRegistry
 
 _log = structlog.get_logger("calls")
 
 CREATES_DIALOG = frozenset({"INVITE", "SUBSCRIBE"})
 CONFIGURED_WRONG = frozenset({"trunk_ambiguous"})
 """Refusals that are our operator's fault: errors in the log (calls.md §1)."""
-
-
-@dataclass(slots=True)
-class Parts:
-    """What the exchange is built from; wired once, in `server.py`."""
-
-    clock: Clock
-    ids: Ids
-    timers: Timers
-    board: Switchboard
-    stack: SipStack
-    engine: MediaEngine
-    addresses: Addresses
-    admission: Admission
-    book: TrunkBook
-    rooms: Rooms
-    sink: EventSink
-    machines: DueTimers
-    journal: Journal
-    transfers: TransferRegistry
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeSettings:
-    """Of the `sip` section, and --dev."""
-
-    answer_immediately: bool = False
-    codecs: tuple[str, ...] = ("PCMU", "PCMA", "G722")
-    user_agent: str = "Hookflash"
-    prompts_dir: str = ""
-    follow_redirects: bool = False
 
 
 class Exchange:
@@ -96,13 +50,12 @@ class Exchange:
         self.parts = parts
         self.settings = settings
         self.calls: dict[str, Call] = {}
-        self.timers = parts.machines
         self.room_desk = RoomDesk(self)
-        self.pins = Pins(self, settings.prompts_dir)
+        self.pins = Pins(self, self.room_desk, settings.prompts_dir)
         self.ghosts = Ghosts(self)
-        self.dialer = Dialer(self)
+        self.dialer = Dialer(self, self.room_desk)
         for machine in (self.room_desk, self.pins, self.dialer):
-            self.timers.add(machine)
+            parts.machines.add(machine)
         self._queue: deque[BoardEffect] = deque()
         self._busy = False
         self._performers: dict[type, Callable[[Call, Any], None]] = {
@@ -203,7 +156,12 @@ class Exchange:
         if plan.call_id in self.calls:  # the same leg, tried while its first try is up
             return
         request, flow = incoming.request, incoming.flow
-        leg = Leg(plan.call_id, leg_settings(self, plan, request, flow), parts.ids, parts.timers)
+        leg = Leg(
+            plan.call_id,
+            leg_settings(parts, self.settings, plan, request, flow),
+            parts.ids,
+            parts.timers,
+        )
         call = Call(leg, plan, flow, self._record(now, plan, request.call_id))
         call.attributes = attributes_of(plan, request)
         call.remote_headers = request.headers.raw()
@@ -327,55 +285,12 @@ class Exchange:
         if call.plan.dispatch.pin_needed:
             self.drive(call, call.leg.answer(self.parts.clock.now()))
             return
-        if not self.join(call):
+        if not self.room_desk.join(call):
             return
         if self.settings.answer_immediately:
             self.drive(call, call.leg.answer(self.parts.clock.now()))
         else:
             self.room_desk.answer_those_heard(call.room)
-
-    def join(self, call: Call) -> bool:
-        """Put the caller into its room; a refusal there ends the call with 480."""
-        now = self.parts.clock.now()
-        try:
-            self.enter(call)
-        except RoomRefused as error:
-            _log.warning(
-                "join_refused", call_id=call.call_id, room=call.plan.dispatch.room, why=error.msg
-            )
-            if call.answered:
-                self.drive(call, call.leg.hangup(now, "room refused"))
-            else:
-                self.drive(call, call.leg.reject(now, 480))
-            return False
-        return True
-
-    def enter(self, call: Call, *, displace: bool = False) -> None:
-        """Put the caller into its room; raises RoomRefused. Where its identity is taken it gets
-        another one, or takes the other's place (`displace`)."""
-        parts, now = self.parts, self.parts.clock.now()
-        place = call.plan.dispatch
-        room = parts.rooms.get(place.room)
-        identity = place.identity
-        if room is not None and identity in room.participants and not displace:
-            identity = distinct_identity(identity, call.call_id)
-        join = Join(
-            identity=identity,
-            name=place.name,
-            kind=Kind.SIP,
-            permission=Permission(can_update_metadata=True),
-            attributes=call.attributes,
-            metadata=place.metadata,
-            room_options=room_options(place),
-            room_preset=place.room_preset,
-        )
-        participant, events = parts.rooms.join(now, place.room, join)
-        call.participant = participant
-        call.note(identity=identity, room=participant.room.name)
-        self.room_desk.joined(call)
-        self.room_desk.tell(events)
-        self.room_desk.tell(parts.rooms.activate(now, participant))
-        self.room_desk.tell(parts.rooms.publish_audio(now, participant))
 
     def _answered(self, call: Call, effect: fx.LegAnswered) -> None:
         now = self.parts.clock.now()
@@ -456,17 +371,6 @@ class Exchange:
         if room is not None and room.name != record.room:  # the caller was moved since
             room = self.parts.rooms.get(record.room)
         self.parts.sink.transfer_changed(record, effect.kind, room)
-
-    def renamed(self, call: Call) -> None:
-        """A PIN chose another rule: its attributes are the caller's."""
-        place = call.plan.dispatch
-        call.attributes |= place.attributes
-        call.attributes[RULE_ID] = place.rule_id
-        call.attributes[CALL_STATUS] = "active"
-
-    def refresh_headers(self, call: Call) -> None:
-        """attributes_to_headers, whenever the attributes changed."""
-        call.leg.set_attribute_headers(attribute_headers_of(call))
 
 
 def _in_dialog(message: Message) -> bool:

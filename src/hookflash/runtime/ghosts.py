@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..calls.records import CallRecord, DialogRecord, TransferRecord
     from ..calls.switchboard import ForOwner
-    from .exchange import Exchange
+    from .host import Host
 
 _log = structlog.get_logger("calls")
 
@@ -24,9 +24,9 @@ _log = structlog.get_logger("calls")
 class Ghosts:
     """What is left of calls that were up when the process died."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._parts = exchange.parts
-        self._exchange = exchange
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._parts = host.parts
         self._transfers: dict[str, TransferRecord] = {}
 
     def raise_all(
@@ -54,7 +54,7 @@ class Ghosts:
                 continue
             parts.board.add(ghost)
             _log.warning("call_hung_up_after_restart", call_id=dialog.call_id)
-            self._exchange.perform(parts.board.drive(now, ghost, ghost.start(now)))
+            self._host.perform(parts.board.drive(now, ghost, ghost.start(now)))
 
     def perform(self, effect: ForOwner) -> None:
         """What a ghost asks for."""

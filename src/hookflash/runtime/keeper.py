@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
+    from .host import Host
     from .journal import Journal
 
 _log = structlog.get_logger("server")
@@ -24,13 +24,13 @@ class Keeper:
 
     def __init__(
         self,
-        exchange: Exchange,
+        host: Host,
         journal: Journal,
         transfers_keep: float,
         calls_keep: float,
         audit_keep: float,
     ) -> None:
-        self._exchange = exchange
+        self._host = host
         self._journal = journal
         self._keep = (transfers_keep, calls_keep, audit_keep)
         self._task: asyncio.Task[None] | None = None
@@ -41,20 +41,20 @@ class Keeper:
 
     async def _prune(self) -> None:
         while True:
-            self._journal.prune(self._exchange.parts.clock.now(), *self._keep)
+            self._journal.prune(self._host.parts.clock.now(), *self._keep)
             await asyncio.sleep(PRUNE_EVERY)
 
     async def drain(self, seconds: float) -> None:
         """503 to new calls; at the end of `seconds`, or earlier when all are gone, BYE to each
         and *interrupted* to each open transfer (calls.md §5)."""
-        exchange = self._exchange
-        parts = exchange.parts
+        host = self._host
+        parts = host.parts
         parts.admission.load.stopping = True
         parts.board.stopping = True
-        _log.info("draining", calls=len(exchange.calls), seconds=seconds)
+        _log.info("draining", calls=len(host.calls), seconds=seconds)
         await self._wait_for_calls(seconds)
-        for call in list(exchange.calls.values()):
-            exchange.drive(call, call.leg.shutdown(parts.clock.now()))
+        for call in list(host.calls.values()):
+            host.drive(call, call.leg.shutdown(parts.clock.now()))
         await self._wait_for_calls(LAST_BYE)
 
     async def _wait_for_calls(self, seconds: float) -> None:
@@ -73,13 +73,13 @@ class Keeper:
 
     def _busy(self) -> bool:
         """Whether a call is up, or a request of ours has no answer."""
-        exchange = self._exchange
-        live = any(not call.ended for call in exchange.calls.values())
-        return live or exchange.parts.board.endpoint.unanswered() > 0
+        host = self._host
+        live = any(not call.ended for call in host.calls.values())
+        return live or host.parts.board.endpoint.unanswered() > 0
 
     async def stop(self) -> None:
         """End the housekeeping."""
-        self._exchange.timers.stop()
+        self._host.parts.machines.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

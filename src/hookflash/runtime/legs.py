@@ -19,10 +19,11 @@ from ..sip.location import Target
 
 if TYPE_CHECKING:
     from ..calls.admission import CallPlan
+    from ..calls.trunks.book import TrunkBook
     from ..ports import DialRequest
     from ..sip.flow import Flow
     from ..sip.message import Request
-    from .exchange import Exchange
+    from .host import ExchangeSettings, Parts
 
 _CODECS: dict[str, CodecName] = {"pcmu": "PCMU", "pcma": "PCMA", "g722": "G722", "opus": "opus"}
 _ENCRYPTION: dict[int, Encryption] = {
@@ -35,7 +36,9 @@ DEFAULT_MEDIA_TIMEOUT = 15.0
 MAX_DURATION = 86400.0
 
 
-def leg_settings(exchange: Exchange, plan: CallPlan, request: Request, flow: Flow) -> LegSettings:
+def leg_settings(
+    parts: Parts, ours: ExchangeSettings, plan: CallPlan, request: Request, flow: Flow
+) -> LegSettings:
     """Settings of an inbound leg."""
     trunk, rule = plan.trunk, plan.dispatch.rule
     medias = []
@@ -47,20 +50,20 @@ def leg_settings(exchange: Exchange, plan: CallPlan, request: Request, flow: Flo
         ringing, longest = _call_limits(trunk)
         status = int(getattr(trunk, "ringing_timeout_status", 0) or 0)
     return LegSettings(
-        contact=exchange.parts.stack.contact(flow),
+        contact=parts.stack.contact(flow),
         direction="inbound",
-        media=media_settings(medias, exchange.settings.codecs),
-        user_agent=exchange.settings.user_agent,
+        media=media_settings(medias, ours.codecs),
+        user_agent=ours.user_agent,
         answer_headers=tuple(sorted(trunk.headers.items())) if trunk is not None else (),
         ringing_timeout=ringing,
         ringing_timeout_status=status if 400 <= status <= 699 else 480,
         max_call_duration=longest,
         media_timeout=_media_timeout(media for media, _ in medias),
-        credentials=_credentials(exchange, plan, flow),
+        credentials=_credentials(parts.book, plan, flow),
     )
 
 
-def outbound_settings(exchange: Exchange, order: DialRequest) -> LegSettings:
+def outbound_settings(parts: Parts, ours: ExchangeSettings, order: DialRequest) -> LegSettings:
     """Settings of a leg that calls out; its Contact is chosen when its target is known."""
     request, trunk = order.request, order.trunk
     medias = [
@@ -71,12 +74,12 @@ def outbound_settings(exchange: Exchange, order: DialRequest) -> LegSettings:
     known = None
     if trunk.auth_username and trunk.auth_password:
         known = Credential(trunk.auth_username, trunk.auth_password)
-    here = exchange.parts.stack.local("udp", "")
+    here = parts.stack.local("udp", "")
     return LegSettings(
-        contact=exchange.parts.stack.contact_at(Target("udp", *here)),
+        contact=parts.stack.contact_at(Target("udp", *here)),
         direction="outbound",
-        media=media_settings(medias, exchange.settings.codecs),
-        user_agent=exchange.settings.user_agent,
+        media=media_settings(medias, ours.codecs),
+        user_agent=ours.user_agent,
         ringing_timeout=ringing,
         max_call_duration=longest,
         media_timeout=_media_timeout(media for media, _ in medias),
@@ -127,10 +130,9 @@ def _media_timeout(medias: Iterable[SIPMediaConfig | None]) -> float:
     return timeout if timeout > 0 else DEFAULT_MEDIA_TIMEOUT
 
 
-def _credentials(exchange: Exchange, plan: CallPlan, flow: Flow) -> Callable[[], Credential | None]:
+def _credentials(book: TrunkBook, plan: CallPlan, flow: Flow) -> Callable[[], Credential | None]:
     """Whose user and password answer a challenge of the peer (transfer.md §3). Looked up when
     it comes: trunks may have changed since the call began."""
-    book = exchange.parts.book
     called, peer, trunk = plan.parties.called, flow.remote[0], plan.trunk
 
     def provide() -> Credential | None:

@@ -60,3 +60,8 @@ def room_options(place: Dispatch) -> RoomOptions | None:
     """The rule's room_config, for a join that makes the room."""
     config = place.room_config
     return RoomOptions.of(config) if config is not None else None
+
+
+def refresh_headers(call: Call) -> None:
+    """attributes_to_headers, whenever the attributes changed."""
+    call.leg.set_attribute_headers(attribute_headers_of(call))

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import structlog
 
+from ..calls.attributes import CALL_STATUS, RULE_ID
 from ..calls.dispatch import dispatch
 from ..calls.pin import Choose, GiveUp, PinDialog, PinEffect, Play
 
 if TYPE_CHECKING:
     from ..audio.mixer import Pcm
     from .call import Call
-    from .exchange import Exchange
+    from .host import Host
+    from .room_desk import RoomDesk
 
 _log = structlog.get_logger("calls")
 
@@ -44,9 +46,10 @@ def load_prompts(folder: str = "") -> dict[str, tuple[Pcm, int]]:
 class Pins:
     """Every caller who is being asked for a PIN."""
 
-    def __init__(self, exchange: Exchange, prompts_dir: str = "") -> None:
-        self._exchange = exchange
-        self._parts = exchange.parts
+    def __init__(self, host: Host, desk: RoomDesk, prompts_dir: str = "") -> None:
+        self._host = host
+        self._desk = desk
+        self._parts = host.parts
         self._folder = prompts_dir
         self._prompts: dict[str, tuple[Pcm, int]] = {}
         self._asking: dict[str, Call] = {}
@@ -89,7 +92,7 @@ class Pins:
             elif isinstance(effect, GiveUp):
                 _log.info("pin_failed", call_id=call.call_id)
                 self.stop(call)
-        self._exchange.timers.arm()
+        self._parts.machines.arm()
 
     def _play(self, call: Call, effect: Play, *, then_hang_up: bool) -> None:
         if call.stream is None:
@@ -102,7 +105,7 @@ class Pins:
         call.stream.play_pcm(samples, done, rate=rate)
 
     def _hang_up(self, call: Call) -> None:
-        self._exchange.drive(call, call.leg.hangup(self._parts.clock.now(), "wrong PIN"))
+        self._host.drive(call, call.leg.hangup(self._parts.clock.now(), "wrong PIN"))
 
     def _choose(self, call: Call, pin: str) -> None:
         found = dispatch(self._parts.book, self._parts.ids, call.plan.parties, pin)
@@ -115,6 +118,14 @@ class Pins:
         self.stop(call)
         call.plan = replace(call.plan, dispatch=replace(found, pin_needed=False))
         call.note(rule_id=found.rule_id, room=found.room)
-        self._exchange.renamed(call)
-        if self._exchange.join(call):
-            self._exchange.room_desk.bridge(call)
+        _renamed(call)
+        if self._desk.join(call):
+            self._desk.bridge(call)
+
+
+def _renamed(call: Call) -> None:
+    """The PIN chose another rule: its attributes are the caller's."""
+    place = call.plan.dispatch
+    call.attributes |= place.attributes
+    call.attributes[RULE_ID] = place.rule_id
+    call.attributes[CALL_STATUS] = "active"

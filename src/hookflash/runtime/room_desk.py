@@ -9,15 +9,19 @@ import structlog
 from livekit.protocol.models import DisconnectReason
 
 from ..calls import attributes as names
+from ..calls.dispatch import distinct_identity
 from ..rooms import events as ev
 from ..rooms.dtmf import PAUSE
 from ..rooms.moving import move
+from ..rooms.participant import Join, Kind, Permission
+from ..rooms.rules import RoomRefused
+from .participants import refresh_headers, room_options
 
 if TYPE_CHECKING:
     from ..rooms.participant import Participant
     from ..rooms.room import Room
     from .call import Call
-    from .exchange import Exchange
+    from .host import Host
     from .media.stream import MediaStream
 
 _log = structlog.get_logger("calls")
@@ -43,9 +47,9 @@ _WHY = {
 class RoomDesk:
     """Joins calls and participants: by participant object, which never changes its call."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._parts = exchange.parts
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._parts = host.parts
         self._calls: dict[str, Call] = {}
         self._digit: tuple[Call, int, bool] | None = None
 
@@ -55,11 +59,54 @@ class RoomDesk:
 
     # --- from calls -----------------------------------------------------------------------------
 
+    def join(self, call: Call) -> bool:
+        """Put the caller into its room; a refusal there ends the call with 480."""
+        now = self._parts.clock.now()
+        try:
+            self.enter(call)
+        except RoomRefused as error:
+            _log.warning(
+                "join_refused", call_id=call.call_id, room=call.plan.dispatch.room, why=error.msg
+            )
+            if call.answered:
+                self._host.drive(call, call.leg.hangup(now, "room refused"))
+            else:
+                self._host.drive(call, call.leg.reject(now, 480))
+            return False
+        return True
+
+    def enter(self, call: Call, *, displace: bool = False) -> None:
+        """Put the caller into its room; raises RoomRefused. Where its identity is taken it gets
+        another one, or takes the other's place (`displace`)."""
+        parts, now = self._parts, self._parts.clock.now()
+        place = call.plan.dispatch
+        room = parts.rooms.get(place.room)
+        identity = place.identity
+        if room is not None and identity in room.participants and not displace:
+            identity = distinct_identity(identity, call.call_id)
+        join = Join(
+            identity=identity,
+            name=place.name,
+            kind=Kind.SIP,
+            permission=Permission(can_update_metadata=True),
+            attributes=call.attributes,
+            metadata=place.metadata,
+            room_options=room_options(place),
+            room_preset=place.room_preset,
+        )
+        participant, events = parts.rooms.join(now, place.room, join)
+        call.participant = participant
+        call.note(identity=identity, room=participant.room.name)
+        self.joined(call)
+        self.tell(events)
+        self.tell(parts.rooms.activate(now, participant))
+        self.tell(parts.rooms.publish_audio(now, participant))
+
     def joined(self, call: Call) -> None:
         """The call has its participant."""
         if call.participant is not None:
             self._calls[call.participant.sid] = call
-            self._exchange.refresh_headers(call)
+            refresh_headers(call)
 
     def leave(self, call: Call, reason: str) -> None:
         """The caller goes, if the room did not put it out already."""
@@ -154,7 +201,7 @@ class RoomDesk:
         for participant in list(room.participants.values()):
             call = self._calls.get(participant.sid)
             if call is not None and not call.answered and room.is_heard(participant):
-                self._exchange.drive(call, call.leg.answer(self._parts.clock.now()))
+                self._host.drive(call, call.leg.answer(self._parts.clock.now()))
 
     # --- from rooms -----------------------------------------------------------------------------
 
@@ -178,7 +225,7 @@ class RoomDesk:
         elif isinstance(event, ev.AttributesChanged):
             call = self._calls.get(event.participant.sid)
             if call is not None:
-                self._exchange.refresh_headers(call)
+                refresh_headers(call)
         elif isinstance(event, ev.TrackMuted | ev.TrackUnpublished):
             self._track_changed(event.participant)
         elif isinstance(event, ev.SubscriptionsChanged | ev.ParticipantUpdated):
@@ -198,7 +245,7 @@ class RoomDesk:
             self._parts.engine.drop_bridge(event.room.sid)
 
     def _later_answer(self, room: Room) -> None:
-        if not self._exchange.settings.answer_immediately:
+        if not self._host.settings.answer_immediately:
             self.answer_those_heard(room)
 
     def _put_out(self, participant: Participant, reason: DisconnectReason) -> None:
@@ -206,7 +253,7 @@ class RoomDesk:
         if call is None or call.ended:
             return
         why = _WHY.get(reason, "room")
-        self._exchange.drive(call, call.leg.hangup(self._parts.clock.now(), why))
+        self._host.drive(call, call.leg.hangup(self._parts.clock.now(), why))
 
     def _send_digit(self, event: ev.DtmfReceived) -> None:
         """Digits reach the other phones of the room as DTMF (calls.md §3, *DTMF out*)."""
@@ -269,7 +316,7 @@ class RoomDesk:
 
     def arm(self) -> None:
         """The rooms may have a new deadline."""
-        self._exchange.timers.arm()
+        self._parts.machines.arm()
 
     def next_deadline(self) -> float | None:
         """Of the rooms."""

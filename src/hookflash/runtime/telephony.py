@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import ApiError
 from ..calls.headers import merge_headers
+from ..calls.records import TransferRecord
 from ..calls.status import PREFIX
 from ..calls.transfers.answers import hung_up
 from ..calls.transfers.desk_effects import TransferOrder
@@ -16,11 +17,11 @@ from .participants import attribute_headers_of
 if TYPE_CHECKING:
     from livekit.protocol.sip import SIPParticipantInfo
 
-    from ..calls.records import TransferRecord
     from ..ports import DialRequest, TransferRequest
     from ..rooms.events import RoomEvent
     from .call import Call
     from .exchange import Exchange
+    from .transfers import RequestKey
 
 
 class ExchangeTelephony:
@@ -38,12 +39,10 @@ class ExchangeTelephony:
         """The record of a transfer that succeeded; it lives on when the request dies."""
         parts = self._parts
         now = parts.clock.now()
-        earlier = parts.transfers.recall(
-            now, request.api_key, request.request_id, request.room, request.identity, request.target
-        )
-        if earlier is not None:
-            return earlier
-        call = self._call(request.room, request.identity)
+        key = (request.api_key, request.request_id, request.room, request.identity)
+        call = self._meant(now, key, request.target)
+        if isinstance(call, TransferRecord):
+            return call
         order = TransferOrder(
             transfer_id=parts.ids.new("STR_"),
             room=request.room,
@@ -57,11 +56,29 @@ class ExchangeTelephony:
             api_key=request.api_key,
             request_id=request.request_id,
         )
-        ticket, verdict = parts.transfers.open(
-            request.api_key, request.request_id, request.room, request.identity
-        )
+        ticket, verdict = parts.transfers.open(key)
         self._exchange.drive(call, call.leg.transfer(now, ticket, order))
         return await verdict
+
+    def _meant(self, now: float, key: RequestKey, target: str) -> Call | TransferRecord:
+        """The call to transfer, or the success that an earlier request with this id had.
+
+        The caller of a pending transfer may have left already: in the second after a hang-up a
+        repeated request still waits for the same verdict.
+        """
+        transfers = self._parts.transfers
+        try:
+            call = self._call(*key[2:])
+        except ApiError:
+            earlier = transfers.recall(now, key, target)
+            if earlier is not None and earlier.verdict is not None:
+                return earlier
+            left = self._exchange.calls.get(earlier.call_id) if earlier is not None else None
+            if left is None:
+                raise
+            return left
+        earlier = transfers.recall(now, key, target, call.call_id)
+        return call if earlier is None or earlier.verdict is None else earlier
 
     def _call(self, room: str, identity: str) -> Call:
         """The call of a participant, found inside the server: no client can point elsewhere."""

@@ -33,15 +33,13 @@ class TransferRegistry:
         """Which transfer a request made or joined."""
         self._records: OrderedDict[str, TransferRecord] = OrderedDict()
 
-    def open(
-        self, api_key: str = "", request_id: str = "", room: str = "", identity: str = ""
-    ) -> tuple[int, asyncio.Future[TransferRecord]]:
+    def open(self, key: RequestKey) -> tuple[int, asyncio.Future[TransferRecord]]:
         """A ticket, and the future that its verdict comes to."""
         self._next += 1
         future: asyncio.Future[TransferRecord] = asyncio.get_running_loop().create_future()
         # Nobody may be left to hear it: the transfer lives on when the HTTP request dies.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._tickets[self._next] = (future, (api_key, request_id, room, identity))
+        self._tickets[self._next] = (future, key)
         return self._next, future
 
     def answered(self, effect: TransferAnswered) -> None:
@@ -60,10 +58,12 @@ class TransferRegistry:
 
     def changed(self, record: TransferRecord) -> None:
         """A transfer was made or changed."""
+        made = record.transfer_id not in self._records
         self._records[record.transfer_id] = record
         if len(self._records) > MAX_REMEMBERED:
             self._records.popitem(last=False)
-        self._remember(_key(record), record.transfer_id)
+        if made:  # a late outcome of an old one takes no id from a newer one
+            self._remember(_key(record), record.transfer_id)
 
     def load(self, records: Iterable[TransferRecord]) -> None:
         """Transfers of an earlier run, oldest first."""
@@ -71,23 +71,22 @@ class TransferRegistry:
             self.changed(record)
 
     def recall(
-        self, now: float, api_key: str, request_id: str, room: str, identity: str, target: str
+        self, now: float, key: RequestKey, target: str, call_id: str = ""
     ) -> TransferRecord | None:
-        """The decided transfer of an earlier request with this id.
+        """The transfer of an earlier request with this key; without a verdict where it is pending.
 
-        None: there is none, or it is pending (the leg's desk then joins the request to it).
+        `call_id`: the participant's call now, "" where it has left. A caller who left and called
+        again is in another call, and no earlier request meant that one.
         Raises ApiError with the earlier failure, or where that request had another target.
         """
-        if not request_id:
+        if not key[1]:
             return None
         self._expire(now)
-        record = self._records.get(self._memory.get((api_key, request_id, room, identity), ""))
-        if record is None:
+        record = self._records.get(self._memory.get(key, ""))
+        if record is None or (call_id and record.call_id != call_id):
             return None
         if parse_target(target).refer_to != record.refer_to:
             raise other_target()
-        if record.verdict is None:
-            return None
         error = failure(record)
         if error is not None:
             raise error

@@ -54,6 +54,7 @@ class Dialog:
     """
 
     __slots__ = (
+        "_but_notify",
         "call_id",
         "contact",
         "local",
@@ -94,6 +95,8 @@ class Dialog:
         self.contact = contact
         self.local_cseq = local_cseq
         self.remote_cseq = remote_cseq
+        self._but_notify = remote_cseq
+        """The highest CSeq of the peer's requests other than NOTIFY."""
         self.peer_flow = flow
         self.secure = secure
 
@@ -275,14 +278,19 @@ class Dialog:
     def request_received(self, request: Request, flow: Flow) -> bool:
         """Note a request of the peer; False when its CSeq is lower than one already seen.
 
-        The answer is then 500 (RFC 3261 §12.2.2), NOTIFY excepted. ACK and CANCEL carry the
+        The answer is then 500 (RFC 3261 §12.2.2), NOTIFY excepted. A BYE that only NOTIFYs have
+        overtaken is in order: refused, it would leave a dead call up. ACK and CANCEL carry the
         number of their INVITE and do not count.
         """
-        if request.method not in _WITHOUT_CSEQ:
+        method = request.method
+        if method not in _WITHOUT_CSEQ:
             number = request.cseq.number
-            if self.remote_cseq is not None and number < self.remote_cseq:
+            before = self._but_notify if method == "BYE" else self.remote_cseq
+            if before is not None and number < before:
                 return False
-            self.remote_cseq = number
+            self.remote_cseq = max(number, self.remote_cseq or 0)
+            if method != "NOTIFY":
+                self._but_notify = number
         self.peer_flow = flow
         return True
 
@@ -305,5 +313,6 @@ def request_uri(uri: Uri) -> Uri:
 
 
 def _contact_uri(message: Message) -> Uri | None:
+    """The Contact as a target: it becomes the Request-URI of what we send."""
     contact = message.contact
-    return contact.uri if contact is not None and contact.uri.is_sip else None
+    return request_uri(contact.uri) if contact is not None and contact.uri.is_sip else None

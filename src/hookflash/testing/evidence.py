@@ -141,11 +141,12 @@ _EXPIRED = frozenset({"timeout", "deactivated", "probation", "giveup"})
 
 class Reader:
     """Reads what arrives at one leg, each request once, and leaves out what is out of order
-    (RFC 3261 §12.2.2; not NOTIFY, transfer.md §4) or says nothing about a transfer."""
+    (RFC 3261 §12.2.2; not NOTIFY, transfer.md §4, and no BYE that only NOTIFYs overtook) or says
+    nothing about a transfer."""
 
     def __init__(self) -> None:
         self._known: set[tuple[str, str]] = set()
-        self._highest = -1
+        self._numbers: list[tuple[int, str]] = []
 
     def read(self, data: bytes) -> Answer | Asked | Notified | None:
         """What a message says, None for nothing. `data` may be empty."""
@@ -162,8 +163,9 @@ class Reader:
         if key in self._known:
             return None
         self._known.add(key)
-        late = number < self._highest
-        self._highest = max(number, self._highest)
+        spared = "NOTIFY" if method == "BYE" else ""
+        late = any(number < other for other, name in self._numbers if name != spared)
+        self._numbers.append((number, method))
         if method == "NOTIFY":
             return _notified(message)
         return Asked(method, number) if method in {"INVITE", "BYE"} and not late else None

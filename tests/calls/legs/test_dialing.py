@@ -475,6 +475,22 @@ def test_challenges_that_cannot_be_met(
     assert driver.last(DialFailed).outcome.error().meta == {}
 
 
+def test_each_place_may_challenge_for_itself() -> None:
+    """It gets no credentials of the place before; the ACK has those of its own INVITE."""
+    driver = caller(credentials=lambda: Credential("u", "p"))
+    driver.places = places("198.51.100.7", "198.51.100.8")
+    driver.dial()
+    driver.respond(407, CHALLENGE)
+    driver.respond(503)
+    assert "Proxy-Authorization" not in driver.sent("INVITE")[-1].request.headers
+    driver.respond(407, ((CHALLENGE[0][0], CHALLENGE[0][1].replace('"n"', '"other"')),))
+    last = driver.sent("INVITE")[-1].request
+    assert 'nonce="other"' in (last.header("Proxy-Authorization") or "")
+    driver.respond(200, body=sdp())
+    ack = driver.acks()[0].request
+    assert ack.header("Proxy-Authorization") == last.header("Proxy-Authorization")
+
+
 def test_wrong_credentials() -> None:
     driver = dialing(credentials=lambda: Credential("u", "p"))
     driver.respond(401, (("WWW-Authenticate", CHALLENGE[0][1]),))

@@ -392,6 +392,34 @@ def test_notify_with_a_low_cseq_is_read_and_moves_no_target() -> None:
     assert verdict(driver) == "succeeded"
 
 
+@pytest.mark.parametrize(
+    ("line", "state", "expected"),
+    [
+        ("SIP/2.0 180 Ringing", "active", "call ended"),
+        ("SIP/2.0 100 Trying", "terminated;reason=noresource", "succeeded"),
+    ],
+)
+def test_a_bye_that_a_notify_overtook_ends_the_call(line: str, state: str, expected: str) -> None:
+    driver = transferring()
+    notify(driver, line, state, cseq=9)
+    driver.receive("BYE", cseq=8)
+    assert driver.statuses[-1] == 200
+    assert driver.last(LegEnded).by == "remote"
+    driver.advance(1.0)
+    assert verdict(driver) == expected
+    assert not driver.sent("BYE")
+
+
+def test_a_bye_that_another_request_overtook_is_500_and_changes_nothing() -> None:
+    driver = transferring()
+    driver.receive("OPTIONS", cseq=9)
+    notify(driver, "SIP/2.0 180 Ringing", cseq=10)
+    driver.receive("BYE", cseq=8)
+    assert driver.statuses[-1] == 500
+    assert driver.leg.state is Phase.CONFIRMED
+    assert verdict(driver) is None
+
+
 def test_notify_refreshes_the_target() -> None:
     """RFC 5057 §5.4; a stale NOTIFY does not."""
     driver = transferring()

@@ -110,6 +110,9 @@ def test_a_notify_before_the_202_accepts_the_refer() -> None:
     assert bench.stages() == "requested sent accepted trying"
     bench.answer(202)
     assert bench.stages() == "requested sent accepted trying"
+    bench.at(30)
+    record = bench.record()
+    assert (record.verdict, record.sip_status) == ("timed out", 100)  # the 202 is older
 
 
 def test_a_final_notify_before_the_202_decides() -> None:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 SILENCE = 4.0
 """Seconds without any response after which the next place is tried."""
+CREDENTIALS = ("Authorization", "Proxy-Authorization")
 OPEN = (Phase.OPENING, Phase.DIALING, Phase.RINGING)
 
 
@@ -254,7 +255,10 @@ class Dialing:
 
     def _next_place(self, now: float, outcome: DialOutcome) -> list[Step]:
         del self._places[:1]
-        return self._invite(now) if self._places else self._failed(outcome)
+        if not self._places or self._invitation is None:
+            return self._failed(outcome)
+        self._invitation.elsewhere()
+        return self._invite(now)
 
     def _failed(self, outcome: DialOutcome, *, by: Side = "local", cause: str = "") -> list[Step]:
         """It came to nothing. The CANCEL is last: what it causes is after the end."""
@@ -346,7 +350,7 @@ class Dialing:
         else:
             fork.dialog.confirm(response)
             fork.dialog.peer_flow = flow
-        fork.ack = self._acknowledge(fork, self._invites[token].cseq.number)
+        fork.ack = self._acknowledge(fork, self._invites[token])
         if not wins:
             return [fork.ack, self._requester.send(Purpose.BYE, dialog=fork.dialog)[1]]
         self._token = token
@@ -371,12 +375,15 @@ class Dialing:
         core.timer.answered(now, response)
         return [_told(response), *self._offers.apply(), LegAnswered(response.status)]
 
-    def _acknowledge(self, fork: Fork, cseq: int) -> SendAck:
+    def _acknowledge(self, fork: Fork, invite: Request) -> SendAck:
         """With the credentials of its INVITE (RFC 3261 §13.2.2.4)."""
         invitation = self._invitation
         assert invitation is not None
-        headers = (*invitation.user_agent, *invitation.credentials)
-        return SendAck(*fork.dialog.make_ack(cseq, headers))
+        credentials = [
+            (name, value) for name in CREDENTIALS for value in invite.headers.get_all(name)
+        ]
+        headers = (*invitation.user_agent, *credentials)
+        return SendAck(*fork.dialog.make_ack(invite.cseq.number, headers))
 
     # --- 3xx-6xx --------------------------------------------------------------------------------
 

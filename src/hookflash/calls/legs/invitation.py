@@ -129,6 +129,11 @@ class Invitation:
             return None
         return refused(response)
 
+    def elsewhere(self) -> None:
+        """The next attempt goes to another server: what the last one challenged us with means
+        nothing there, and that one may challenge us in its turn."""
+        self._digest, self.credentials = None, ()
+
     def redirect(self, response: Response, *, secure: bool) -> Uri | None:
         """The URI that a 3xx names, taken as the new target; None if it is not to be followed:
         not wanted, too many, none of SIP, or from TLS to plain (`secure`: we are on TLS)."""
@@ -143,7 +148,7 @@ class Invitation:
             if uri.is_sip and not (secure and uri_transport(uri) != "tls"):
                 self._redirects += 1
                 self.uri = request_uri(uri)
-                self._digest, self.credentials = None, ()
+                self.elsewhere()
                 return self.uri
         return None
 

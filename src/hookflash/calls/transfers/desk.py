@@ -244,7 +244,7 @@ class TransferDesk:
     def _accepted(self, now: float, referral: Referral, response: Response) -> Effects:
         """A 2xx: acceptance, and never success unless the peer says that nothing will follow."""
         transfer = self._book.rider(referral)
-        if transfer is not None:
+        if transfer is not None and not referral.accepted:  # else a NOTIFY overtook it
             transfer.saw(response.status, response.reason)
         effects = self._book.accept(now, referral)
         unreported = (response.header("Refer-Sub") or "").partition(";")[0].strip().lower()

@@ -1,0 +1,80 @@
+"""What the desks of the exchange share, and what they ask of it.
+
+A desk (rooms, dialler, PINs, ghosts) has one subject each. It is given its `Host` and whichever
+desk it leans on; none of them imports the exchange, which wires them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..adapters.addresses import Addresses
+    from ..base.ids import Ids
+    from ..calls.admission import Admission
+    from ..calls.effects import LegEffect
+    from ..calls.switchboard import BoardEffect, Switchboard
+    from ..calls.trunks.book import TrunkBook
+    from ..ports import Clock, EventSink
+    from ..rooms.registry import Rooms
+    from ..sip.timers import Timers
+    from .call import Call
+    from .journal import Journal
+    from .media.engine import MediaEngine
+    from .sip_stack import SipStack
+    from .timers import Timers as DueTimers
+    from .transfers import TransferRegistry
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the exchange is built from; wired once, in `server.py`."""
+
+    clock: Clock
+    ids: Ids
+    timers: Timers
+    board: Switchboard
+    stack: SipStack
+    engine: MediaEngine
+    addresses: Addresses
+    admission: Admission
+    book: TrunkBook
+    rooms: Rooms
+    sink: EventSink
+    machines: DueTimers
+    journal: Journal
+    transfers: TransferRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSettings:
+    """Of the `sip` section, and --dev."""
+
+    answer_immediately: bool = False
+    codecs: tuple[str, ...] = ("PCMU", "PCMA", "G722")
+    user_agent: str = "Hookflash"
+    prompts_dir: str = ""
+    follow_redirects: bool = False
+
+
+class Host(Protocol):
+    """The exchange, as its desks see it."""
+
+    parts: Parts
+    settings: ExchangeSettings
+    calls: dict[str, Call]
+    """Every leg that lives, by SCL_ id."""
+
+    def admit(self, call: Call, invite_key: str = "") -> None:
+        """A new call, in either direction."""
+        ...
+
+    def drive(self, call: Call, effects: Iterable[LegEffect]) -> None:
+        """Perform what an input of this call's leg returned."""
+        ...
+
+    def perform(self, effects: Iterable[BoardEffect]) -> None:
+        """Do these, and everything that they cause, in order."""
+        ...
