@@ -16,7 +16,7 @@ from livekit.protocol.sip import SIPParticipantInfo
 
 from hookflash.adapters.store import Store
 from hookflash.api.app import ApiApp, ApiParts, make_app
-from hookflash.api.backend import TelephonyBase, no_sip_session
+from hookflash.api.backend import unimplemented
 from hookflash.base.ids import Ids
 from hookflash.calls.attributes import CALL_ID
 from hookflash.calls.dial_plan import dial_attributes, dial_order, dial_plan, header_options
@@ -25,6 +25,7 @@ from hookflash.calls.trunks.book import TrunkBook
 from hookflash.ports import DialRequest, TransferRequest
 from hookflash.rooms.events import RoomEvent
 from hookflash.rooms.registry import Rooms
+from hookflash.twirp.errors import prefixed
 
 KEY, SECRET = "devkey", "secretsecretsecretsecretsecretsecret"
 GRANTS = {
@@ -33,7 +34,7 @@ GRANTS = {
 }
 
 
-class FakeTelephony(TelephonyBase):
+class FakeTelephony:
     """Takes notes; every transfer of a participant with a call succeeds."""
 
     def __init__(self, rooms: Rooms) -> None:
@@ -49,7 +50,7 @@ class FakeTelephony(TelephonyBase):
     async def transfer(self, request: TransferRequest) -> TransferRecord:
         participant = self._rooms.find(request.room, request.identity)
         if CALL_ID not in participant.attributes:
-            raise no_sip_session()
+            raise prefixed("invalid_argument", "no SIP session associated with participant")
         self.transfers.append(request)
         if self.fault is not None:
             raise self.fault
@@ -73,7 +74,15 @@ class FakeTelephony(TelephonyBase):
         dial_order(asked, trunk, number, "SCL_a")
         dial_attributes(asked, trunk, dial_plan(asked, trunk, number, "SCL_a"))
         header_options(asked, trunk)
-        return await super().dial(request)
+        raise unimplemented("CreateSIPParticipant")
+
+    async def move(self, room: str, identity: str, destination: str) -> None:
+        raise unimplemented("MoveParticipant")
+
+    async def perform_rpc(
+        self, room: str, identity: str, method: str, payload: str, wait: float
+    ) -> str:
+        raise unimplemented("PerformRpc")
 
 
 @dataclass

@@ -99,7 +99,7 @@ def test_both_directions(codec: CodecName) -> None:
         other.apply(plan(one, codec))
         assert await other.hears(330, within=2) > 0
         await one.hears(550, within=2)
-        assert one.heard_now([330, 550]) == [550]
+        assert [tone for tone in (330, 550) if one.hears_now(tone)] == [550]
         with pytest.raises(CarrierError, match=r"did not hear 660 Hz within 0\.1 s"):
             await one.hears(660, within=0.1)
         with pytest.raises(CarrierError, match="went on hearing 550 Hz"):

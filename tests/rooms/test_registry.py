@@ -99,7 +99,6 @@ def test_leaving_takes_tracks_first_and_happens_once() -> None:
     assert participant.is_publisher
     assert rooms.leave(T + 2, participant) == []
     assert rooms.publish_audio(T + 2, participant) == []
-    assert rooms.unpublish(T + 2, track) == []
     assert rooms.send_dtmf(T + 2, participant, "1") == []
     assert rooms.activate(T + 2, participant) == []
     assert "a" not in room.participants
@@ -356,10 +355,6 @@ def test_publishing() -> None:
     assert isinstance(event, TrackPublished)
     assert event.track.name == "\ufffd"
     assert participant.tracks == {event.track.sid: event.track}
-    assert rooms.unpublish(T + 1, event.track) == [
-        TrackUnpublished(participant.room, participant, event.track, T + 1)
-    ]
-    assert participant.tracks == {}
 
 
 def test_muting() -> None:

@@ -296,7 +296,6 @@ def test_our_first_offer() -> None:
         "ptime:20",
         "sendrecv",
     ]
-    assert leg.offer_pending
     assert leg.current is None
     assert leg.local_sdp == body
 
@@ -313,7 +312,6 @@ def test_each_side_receives_with_the_numbers_of_its_own_sdp() -> None:
     assert (plan.dtmf_send, plan.dtmf_clock) == (97, 48000)
     assert plan.dtmf_receive == {101, 110}
     assert leg.current == plan
-    assert not leg.offer_pending
 
 
 def test_only_what_the_answer_kept_is_received() -> None:
@@ -401,7 +399,7 @@ def test_rollback_brings_the_session_back() -> None:
     offer = leg.offer()
     assert version(offer) == 2
     leg.rollback()
-    assert (leg.local_sdp, leg.current, leg.offer_pending) == (first, plan, False)
+    assert (leg.local_sdp, leg.current) == (first, plan)
     assert leg.answer(sdp(AUDIO))[0] == first
     # The number of the refused offer is not given to another session.
     assert version(leg.answer(sdp(AUDIO, "a=inactive"))[0]) == 3
@@ -431,7 +429,6 @@ def test_a_refresh_is_the_unchanged_session() -> None:
     leg = negotiator()
     body, plan = leg.answer(sdp(AUDIO, "a=sendonly"))
     assert leg.refresh() == body
-    assert leg.offer_pending
     assert leg.refresh() == body
     assert leg.accept(sdp(AUDIO, "a=sendonly")) == plan
     assert leg.refresh() == body
@@ -442,7 +439,6 @@ def test_a_refresh_is_the_unchanged_session() -> None:
 def test_a_refresh_of_nothing_is_an_offer() -> None:
     leg = negotiator()
     assert lines(leg.refresh(), "m") == ["audio 10000 RTP/AVP 0 8 9 101"]
-    assert leg.offer_pending
 
 
 def test_an_offer_while_ours_is_unanswered_is_glare() -> None:
@@ -481,7 +477,6 @@ def test_a_bad_answer_leaves_the_offer_open(
     with pytest.raises(SdpError) as caught:
         leg.accept(answer)
     assert (caught.value.status, caught.value.warning) == (status, warning)
-    assert leg.offer_pending
 
 
 def test_an_answer_to_nothing_is_refused() -> None:

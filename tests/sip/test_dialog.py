@@ -48,7 +48,7 @@ def test_the_callee_takes_everything_from_the_request() -> None:
     assert [str(route) for route in dialog.route_set] == [P1, P2]
     assert (dialog.local_cseq, dialog.remote_cseq) == (0, 7)
     assert dialog.local_uri.tag == "ours"
-    assert dialog.remote_uri.tag == "peer"
+    assert dialog.remote_tag == "peer"
     assert dialog.contact == OURS
     assert dialog.peer_flow == UDP
     assert not dialog.secure

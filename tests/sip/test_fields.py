@@ -82,7 +82,7 @@ def test_parameters_of_an_address() -> None:
     assert address.param("q") is None
     assert address.has_param("flag")
     assert not address.has_param("q")
-    assert address.with_tag("y").tag == "y"
+    assert address.with_param("tag", "y").tag == "y"
     assert str(address.with_param("q", "0.5")).endswith(";flag;q=0.5")
     assert NameAddr.parse("<sip:a@b>;tag=").tag is None
     assert NameAddr("", AB).tag is None

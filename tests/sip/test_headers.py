@@ -62,16 +62,6 @@ def test_adding_setting_removing() -> None:
     assert headers.get("X-One") is None
 
 
-def test_removing_the_top_value() -> None:
-    headers = sample()
-    assert headers.remove_first_value("Via") == "a"
-    assert headers.split("Via") == ["b", "c", "d"]
-    assert headers.remove_first_value("Via") == "b"
-    assert headers.get_all("Via") == ["c", "d"]
-    assert headers.remove_first_value("To") is None
-    assert Headers([("To", " ")]).remove_first_value("To") == ""
-
-
 def test_replacing_the_top_value_in_place() -> None:
     for warm in (False, True):
         headers = sample()

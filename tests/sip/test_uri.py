@@ -130,7 +130,6 @@ def test_parameters() -> None:
     )
     assert str(uri.with_param("ob")).endswith(";ob")
     assert uri.without_param("x") is uri
-    assert str(Uri.parse("sip:a@b?X=y").without_headers()) == "sip:a@b"
 
 
 def test_a_uri_cannot_be_changed() -> None:

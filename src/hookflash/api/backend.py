@@ -11,7 +11,6 @@ from ..base.errors import ApiError
 from ..calls.records import TransferRecord
 from ..ports import DialRequest, TransferRequest
 from ..rooms.events import RoomEvent
-from ..twirp.errors import prefixed
 
 
 class Telephony(Protocol):
@@ -23,8 +22,8 @@ class Telephony(Protocol):
 
     async def transfer(self, request: TransferRequest) -> TransferRecord:
         """The record of a transfer that succeeded. In this order: the verdict of an earlier
-        request with this id; the participant (`rooms.rules.participant_missing`), its call
-        (`no_sip_session`); then the transfer itself (transfer.md)."""
+        request with this id; the participant (`rooms.rules.participant_missing`), its call;
+        then the transfer itself (transfer.md)."""
         ...
 
     async def dial(self, request: DialRequest) -> SIPParticipantInfo:
@@ -42,26 +41,6 @@ class Telephony(Protocol):
         ...
 
 
-class TelephonyBase:
-    """Refuses what the exchange does not do yet; the exchange overrides what it does."""
-
-    async def dial(self, request: DialRequest) -> SIPParticipantInfo:
-        raise unimplemented("CreateSIPParticipant")
-
-    async def move(self, room: str, identity: str, destination: str) -> None:
-        raise unimplemented("MoveParticipant")
-
-    async def perform_rpc(
-        self, room: str, identity: str, method: str, payload: str, wait: float
-    ) -> str:
-        raise unimplemented("PerformRpc")
-
-
 def unimplemented(what: str) -> ApiError:
     """501, with a text that says so."""
     return ApiError("unimplemented", f"{what} is not implemented by Hookflash")
-
-
-def no_sip_session() -> ApiError:
-    """400: the participant is no telephone call."""
-    return prefixed("invalid_argument", "no SIP session associated with participant")

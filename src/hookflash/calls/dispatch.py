@@ -14,8 +14,6 @@ from .trunks.rule_index import RuleEntry
 
 ANONYMOUS = "anonymous"
 """Stands in a room name for a caller who shows no number."""
-PIN_LENGTH = 16
-"""Digits of a PIN that are read at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -159,10 +159,6 @@ class Sound:
     def hears_now(self, frequency: float) -> bool:
         """Whether the tone is in what came in the last tenth of a second."""
         return self._ear.hears(self._loop.time(), frequency)
-
-    def heard_now(self, frequencies: Iterable[float]) -> list[float]:
-        """Those of `frequencies` that can be heard."""
-        return [frequency for frequency in frequencies if self.hears_now(frequency)]
 
     async def hears(self, frequency: float, within: float) -> float:
         """Wait for a tone; seconds that it took. Raises CarrierError."""

@@ -243,14 +243,6 @@ class Rooms:
         participant.version += 1
         return [TrackPublished(participant.room, participant, track, now)]
 
-    def unpublish(self, now: float, track: Track) -> list[RoomEvent]:
-        """The track's owner takes it back."""
-        participant = track.participant
-        if participant.tracks.pop(track.sid, None) is None:
-            return []
-        participant.version += 1
-        return [TrackUnpublished(participant.room, participant, track, now)]
-
     def mute(self, now: float, track: Track, muted: bool) -> list[RoomEvent]:
         """The track's owner mutes or unmutes it (a telephone on hold)."""
         if track.muted == muted:

@@ -108,11 +108,6 @@ class SdpNegotiator:
         """What we sent last, b"" before that; after `rollback` what we sent before it."""
         return self._state.body
 
-    @property
-    def offer_pending(self) -> bool:
-        """True from `offer` or `refresh` until `accept` or `rollback`."""
-        return self._before is not None
-
     def answer(self, offer: bytes | SessionDescription) -> tuple[bytes, MediaPlan]:
         """Our answer and what is agreed from now on; the same session gets the same bytes.
 

@@ -202,11 +202,6 @@ class Dialog:
         """The From of our requests, with our tag."""
         return NameAddr.parse(self.local)
 
-    @property
-    def remote_uri(self) -> NameAddr:
-        """The To of our requests, with the peer's tag."""
-        return NameAddr.parse(self.remote)
-
     # --- requests of ours ------------------------------------------------------------------------
 
     def make_request(

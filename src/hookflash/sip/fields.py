@@ -142,10 +142,6 @@ class NameAddr(NamedTuple):
         """This address with one header parameter set (`value` as it shall be written)."""
         return self._replace(params=replace_param(self.params, name, value))
 
-    def with_tag(self, tag: str) -> NameAddr:
-        """This address with that tag."""
-        return self.with_param("tag", tag)
-
 
 class Via(NamedTuple):
     """One Via value (RFC 3261 §20.42). `host` has no brackets around an IPv6 address."""

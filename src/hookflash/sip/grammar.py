@@ -20,7 +20,6 @@ LWS = " \t"
 
 _TOKEN_CHARS = r"!%'*+\-.0-9A-Z_`a-z~"
 TOKEN = re.compile(rf"[{_TOKEN_CHARS}]+")
-NOT_HOST_SAFE = re.compile(r"[^A-Za-z0-9._\-]")
 _QUOTED = r'"(?>[^"\\]*(?:\\.[^"\\]*)*)"'
 _ODD_IN_PARAMS = re.compile(r'[\x00-\x20\x7f"<>,\\]')
 _PARAM = re.compile(

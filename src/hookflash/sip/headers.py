@@ -189,21 +189,6 @@ class Headers:
             self._changed()
         return removed
 
-    def remove_first_value(self, name: str) -> str | None:
-        """Take out the first element of a list header (the top Via); returns it."""
-        key = header_key(name)
-        for position, (written, value) in enumerate(self._items):
-            if header_key(written) != key:
-                continue
-            elements = split_list(value)
-            if len(elements) > 1:
-                self._items[position] = (written, ", ".join(elements[1:]))
-            else:
-                del self._items[position]
-            self._changed()
-            return elements[0] if elements else ""
-        return None
-
     def replace_first_value(self, name: str, value: str) -> None:
         """Put `value` in the place of the first element of a list header (the top Via).
 

@@ -199,10 +199,6 @@ class Uri(NamedTuple):
             return self
         return self._replace(params=remove_param(self.params, name))
 
-    def without_headers(self) -> Uri:
-        """This URI without its `?headers`."""
-        return self._replace(headers=())
-
     def header(self, name: str) -> str | None:
         """The unescaped value of one of the `?headers`, or None."""
         for key, value in self.headers:
