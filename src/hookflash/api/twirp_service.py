@@ -21,7 +21,10 @@ from .context import Context, Method, Service
 
 PREFIX = "/twirp/"
 NOT_FOUND = b"404 page not found\n"
-UNIMPLEMENTED = ("Egress", "Ingress", "Connector", "AgentSimulation", "CloudAgent")
+UNIMPLEMENTED = (
+    *("Egress", "Ingress", "Connector", "AgentSimulation", "CloudAgent"),
+    "PhoneNumberService",
+)
 """Services that LiveKit has and Hookflash has not: 501, not 404."""
 
 _log = structlog.get_logger("api")
