@@ -123,7 +123,7 @@ def test_a_good_token() -> None:
         ),
     ],
 )
-def test_refusals(token: str, text: str) -> None:
+def test_tokens_that_do_not_hold(token: str, text: str) -> None:
     assert refusal(token) == text
 
 

@@ -27,7 +27,10 @@ def test_root_says_whether_all_is_well() -> None:
 
 def test_unknown_paths() -> None:
     with api() as client:
-        for path in ("/settings/regions", "/twirp", "/hookflash", "/twirp/livekit.Nope/A"):
+        for path in (
+            *("/settings/regions", "/twirp", "/hookflash", "/twirp/livekit.Nope/A"),
+            *("/rtc", "/rtc/validate"),
+        ):
             answer = client.http("POST", path, b"", JSON)
             assert (answer.status, answer.body) == (404, b"404 page not found\n")
             assert answer.content_type == TEXT

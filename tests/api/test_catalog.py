@@ -58,7 +58,8 @@ def audit(client: Client) -> list[AuditLine]:
 
 
 @every_kind
-def test_from_its_creation_to_its_end_with_a_line_in_the_audit_for_each_change(kind: Kind) -> None:
+def test_from_creation_to_deletion(kind: Kind) -> None:
+    """With a line in the audit for each change."""
     with api() as client:
         made = kind.create(client, name="a")
         named = {kind.id_field: made[kind.id_field]}

@@ -218,6 +218,21 @@ def test_the_room_hears_a_dial_tone_until_the_answer() -> None:
     run(check)
 
 
+def test_sound_of_the_network_takes_the_place_of_our_dial_tone() -> None:
+    async def check(lab: Lab) -> None:
+        phone = await lab.carrier.phone(CALLEE, behaviour=Behaviour(answer=None))
+        info = await dial(lab, await trunk_to(lab, phone), play_dialtone=True)
+        await status(lab, "ringing")
+        exchange = lab.server.exchange
+        call = exchange.calls[info.sip_call_id]
+        assert call.stream is not None
+        assert call.stream.spoken is not None
+        exchange.dialer.first_packet(call)
+        assert call.stream.spoken is None
+
+    run(check)
+
+
 def test_headers_of_the_answer_become_attributes() -> None:
     async def check(lab: Lab) -> None:
         phone = await lab.carrier.phone(CALLEE)
