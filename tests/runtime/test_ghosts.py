@@ -70,7 +70,7 @@ def test_stored_calls_are_hung_up_and_transfers_interrupted(tmp_path: Path) -> N
                 assert await carrier.seen("BYE")
                 stored = await server.store.transfer("STR_1")
                 assert stored is not None
-                assert stored.verdict == "interrupted"
+                assert (stored.verdict, stored.error) == ("interrupted", "service shutting down")
                 call = await server.store.call("SCL_1")
                 assert call is not None
                 assert (call.end_reason, call.ended_by) == ("server restarted", "local")

@@ -10,6 +10,7 @@ import structlog
 from ..base.errors import SipError
 from ..calls.effects import ForgetDialog, LateNotify
 from ..calls.ghost import Ghost
+from ..calls.transfers.answers import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +39,7 @@ class Ghosts:
         """At the start: interrupt the open transfers, end the calls' records, hang up."""
         parts, now = self._parts, self._parts.clock.now()
         for record in transfers:
-            ended = replace(record, verdict="interrupted", ended_at=now)
+            ended = replace(record, verdict="interrupted", ended_at=now, error=INTERRUPTED)
             self._transfers[record.call_id] = ended
             self._tell(ended, "ended")
         for call in calls:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..effects import CheckMedia, LegLeft, Respond
+from ..effects import LegLeft, Respond
 from ..transfers.desk import TransferDesk
 from ..transfers.desk_effects import HangUp, LeaveRoom, SendProbe, SendRefer, SendSubscribe
 from .core import Phase, SendBye
@@ -33,13 +33,12 @@ SUBSCRIBE_EXPIRES = 60
 class Transferring:
     """Between one leg and its desk."""
 
-    __slots__ = ("_asked", "_core", "_gate", "_met", "_requester", "_waiting", "desk")
+    __slots__ = ("_core", "_gate", "_met", "_requester", "_waiting", "desk")
 
     def __init__(self, core: LegCore, requester: Requester) -> None:
         self._core = core
         self._requester = requester
         self._gate = False
-        self._asked = False
         self._met: tuple[Pending, Response] | None = None
         """A challenged REFER that goes out again as soon as one may."""
         self._waiting: Pending | None = None
@@ -134,10 +133,7 @@ class Transferring:
         return self._perform(now, self.desk.call_ended(now, by, status=status, cseq=cseq))
 
     def media_checked(self, now: float, last_packet_at: float | None) -> list[Step]:
-        """The answer to a check that the desk asked for."""
-        if not self._asked:
-            return []
-        self._asked = False
+        """When RTP came last; the desk knows whether it asked."""
         return self._perform(now, self.desk.media_checked(now, last_packet_at))
 
     def settle(self, now: float) -> list[Step]:
@@ -189,8 +185,6 @@ class Transferring:
             elif isinstance(effect, LeaveRoom):
                 steps.append(LegLeft("transfer"))
             else:
-                if isinstance(effect, CheckMedia):
-                    self._asked = True
                 steps.append(effect)
         return steps
 
