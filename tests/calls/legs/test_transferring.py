@@ -243,6 +243,17 @@ def test_a_challenged_refer_that_nobody_waits_for_is_not_sent_again() -> None:
     assert not driver.leg.desk.watching
 
 
+def test_a_challenged_refer_goes_out_again_once() -> None:
+    """Not once more after each re-INVITE of the peer."""
+    driver = LegDriver.with_settings(credentials=lambda: Credential("u", "p")).established()
+    transfer(driver)
+    driver.reply(driver.sent("REFER")[0], 401, CHALLENGE)
+    driver.reply(driver.sent("REFER")[1], 202)
+    driver.receive("INVITE", (), sdp("sendonly"))
+    driver.ack()
+    assert len(driver.sent("REFER")) == 2
+
+
 def test_credentials_are_made_for_the_target_that_the_refer_goes_to() -> None:
     """The re-INVITE that it waits for moves the target."""
     driver = LegDriver.with_settings(credentials=lambda: Credential("u", "p")).established()
