@@ -89,7 +89,15 @@ class Seen:
 
 @pytest.mark.parametrize(
     ("header", "wait"),
-    [("2500", 2.5), ("0", None), ("-1", None), ("x", None), ("", None), ("9" * 20, None)],
+    [
+        ("2500", 2.5),
+        (" 2500 ", 2.5),
+        ("0", None),
+        ("-1", None),
+        ("x", None),
+        ("", None),
+        ("9" * 20, None),
+    ],
 )
 def test_deadline_and_request_id(header: str, wait: float | None) -> None:
     seen = Seen()

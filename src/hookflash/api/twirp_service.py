@@ -124,6 +124,7 @@ def _bad_route(text: str, http_method: str, path: str) -> ApiError:
 
 def _wait(milliseconds: bytes) -> float | None:
     """Seconds of X-Twirp-Timeout-Ms; None where it is absent, no number or not positive."""
+    milliseconds = milliseconds.strip()  # the HTTP parser leaves blanks at the end
     if not milliseconds.isdigit() or len(milliseconds) > 12:
         return None
     return int(milliseconds) / 1000 or None
