@@ -34,11 +34,12 @@ from .runtime.journal import Journal
 from .runtime.keeper import Keeper
 from .runtime.media.clock import LATE
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
+from .runtime.memory import REMEMBERED
 from .runtime.metrics import Metrics
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
 from .runtime.timers import Timers as DueTimers
-from .runtime.transfers import REMEMBERED, TransferRegistry
+from .runtime.transfers import TransferRegistry
 from .sip.digest import DigestServer
 from .sip.endpoint import Endpoint
 from .sip.timers import Timers
@@ -101,8 +102,9 @@ class Server:
         )
         await self._engine.start()
         await self._webhooks.start()
-        recent = await self.store.requested_since(self._clock.now() - REMEMBERED)
-        self.exchange.parts.transfers.load(recent)
+        since = self._clock.now() - REMEMBERED
+        self.exchange.parts.transfers.load(await self.store.requested_since(since))
+        self.exchange.dialer.placements.load(await self.store.dials_since(since))
         found = [await self.store.call(dialog.call_id) for dialog in stored.dialogs]
         cut_off = [call for call in found if call is not None]
         self.exchange.ghosts.raise_all(stored.dialogs, stored.transfers, cut_off)

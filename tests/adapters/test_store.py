@@ -20,6 +20,7 @@ from hookflash.adapters.store_ops import (
     DeleteTrunk,
     Prune,
     PutCall,
+    PutDial,
     PutDialog,
     PutRule,
     PutTransfer,
@@ -27,7 +28,13 @@ from hookflash.adapters.store_ops import (
 )
 from hookflash.adapters.store_sql import AuditLine, Page
 from hookflash.base.errors import StoreError
-from hookflash.calls.records import CallRecord, DialogRecord, StageEntry, TransferRecord
+from hookflash.calls.records import (
+    CallRecord,
+    DialogRecord,
+    DialRecord,
+    StageEntry,
+    TransferRecord,
+)
 
 
 def transfer(ident: str, at: float = 1.0, room: str = "lobby") -> TransferRecord:
@@ -160,14 +167,41 @@ def test_old_records_are_pruned_but_not_open_transfers() -> None:
                 PutTransfer(replace(transfer("STR_new", at=9.0), verdict="refused")),
                 PutCall(CallRecord("SCL_old", "id", "inbound", created_at=1.0)),
                 PutCall(CallRecord("SCL_new", "id", "inbound", created_at=9.0)),
+                PutDial(dial("old", at=1.0)),
+                PutDial(dial("new", at=9.0)),
             )
             for at, subject in ((1.0, "SDR_old"), (9.0, "SDR_new")):
                 await store.write(AddAudit(at, "k", "create rule", subject))
-            await store.write(Prune(transfers_before=5.0, calls_before=5.0, audit_before=5.0))
+            await store.write(Prune(5.0, 5.0, audit_before=5.0, dials_before=5.0))
             left = {t.transfer_id for t in await store.transfers(Page())}
             assert left == {"STR_open", "STR_new"}
             assert [c.call_id for c in await store.calls(Page())] == ["SCL_new"]
             assert [line.subject for line in await store.audit(Page())] == ["SDR_new"]
+            assert [d.request_id for d in await store.dials_since(0.0)] == ["new"]
+
+    run(body)
+
+
+def dial(request_id: str, at: float) -> DialRecord:
+    return DialRecord("k", request_id, at, "lobby", "+1", "SCL_1", "sip_+1", "PA_1")
+
+
+def test_requests_for_calls() -> None:
+    async def body() -> None:
+        async with opened() as store:
+            late, early = dial("late", 3.0), dial("early", 2.0)
+            failed = replace(
+                early,
+                verdict="failed",
+                error_code="resource_exhausted",
+                error_text="busy",
+                error_meta={"sip_status_code": "486"},
+            )
+            other = replace(early, api_key="k2", created_at=1.0)
+            await store.write(PutDial(late), PutDial(early), PutDial(other))
+            store.write_soon(PutDial(early))
+            store.write_soon(PutDial(failed))
+            assert await store.dials_since(1.5) == [failed, late]
 
     run(body)
 

@@ -21,7 +21,7 @@ def test_a_new_database_gets_every_version() -> None:
     migrate(connection)
     assert version(connection) == len(MIGRATIONS)
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    assert {"trunks", "rules", "transfers", "calls", "dialogs", "audit"} <= tables
+    assert {"trunks", "rules", "transfers", "calls", "dialogs", "dials", "audit"} <= tables
     migrate(connection)
     connection.close()
 
@@ -33,6 +33,16 @@ def test_an_older_database_gets_what_is_missing_and_keeps_its_rows() -> None:
     migrate(connection, (*MIGRATIONS, ("ALTER TABLE rules ADD COLUMN note TEXT",)))
     assert connection.execute("SELECT id, note FROM rules").fetchall() == [("SDR_a", None)]
     assert version(connection) == len(MIGRATIONS) + 1
+    connection.close()
+
+
+def test_a_database_of_the_first_version_gets_the_requests_for_calls() -> None:
+    connection = database()
+    migrate(connection, MIGRATIONS[:1])
+    connection.execute("INSERT INTO rules VALUES ('SDR_a', x'')")
+    migrate(connection)
+    assert connection.execute("SELECT id FROM rules").fetchall() == [("SDR_a",)]
+    assert connection.execute("SELECT count(*) FROM dials").fetchone() == (0,)
     connection.close()
 
 

@@ -10,6 +10,7 @@ from hookflash.adapters.store_ops import (
     DeleteTrunk,
     Prune,
     PutCall,
+    PutDial,
     PutDialog,
     PutRule,
     PutTransfer,
@@ -18,7 +19,7 @@ from hookflash.adapters.store_ops import (
 )
 from hookflash.adapters.store_schema import migrate
 from hookflash.adapters.store_sql import statements
-from hookflash.calls.records import CallRecord, DialogRecord, TransferRecord
+from hookflash.calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
 
 OPS: list[StoreOp] = [
     PutTrunk("ST_a", "inbound", b""),
@@ -30,7 +31,8 @@ OPS: list[StoreOp] = [
     PutDialog(DialogRecord("SCL_a", "i", "l", "r", 1, (), "t", "udp", ("a", 1), ("b", 2))),
     DeleteDialog("SCL_a"),
     AddAudit(1.0, "k", "a", "s"),
-    Prune(1.0, 1.0, 1.0),
+    PutDial(DialRecord("k", "r1", 1.0, "r", "+1", "SCL_a", "i", "PA_a")),
+    Prune(1.0, 1.0, 1.0, 1.0),
 ]
 
 

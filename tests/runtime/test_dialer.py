@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import aiohttp
@@ -327,6 +327,45 @@ def test_a_request_that_gives_up_takes_its_call_with_it() -> None:
         assert body["msg"].endswith("request timed out")
         await lab.carrier.seen("CANCEL")
         assert lab.events.calls[0].end_reason == "request timed out"
+
+    run(check)
+
+
+def test_the_last_who_waits_takes_the_call_with_it() -> None:
+    async def check(lab: Lab) -> None:
+        phone = await lab.carrier.phone(CALLEE, behaviour=Behaviour(answer=None))
+        trunk = await trunk_to(lab, phone)
+        long = asyncio.ensure_future(post(lab, trunk, request_id="r1", timeout_ms=900))
+        await lab.carrier.seen("INVITE")
+        status, body = await post(lab, trunk, request_id="r1", timeout_ms=100)
+        assert (status, body["code"]) == (408, "deadline_exceeded")
+        assert not lab.events.calls
+        assert await long == (status, body)
+        await lab.carrier.seen("CANCEL")
+        assert await post(lab, trunk, request_id="r1") == (status, body)
+        assert len(phone.calls) == 1
+
+    run(check)
+
+
+def test_nobody_is_called_before_the_request_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(lab: Lab) -> None:
+        phone = await lab.carrier.phone(CALLEE)
+        trunk = await trunk_to(lab, phone)
+        asked: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
+        with monkeypatch.context() as patch:
+            journal = lab.server.exchange.parts.journal
+            patch.setattr(journal, "dial_then", lambda _, __, failed: asked.put_nowait(failed))
+            waiting = asyncio.ensure_future(post(lab, trunk, request_id="r1"))
+            failed = await asked.get()
+            await status(lab, "dialing")
+            failed()
+            code, body = await waiting
+        assert (code, body["code"]) == (503, "unavailable")
+        assert await lab.participants() == []
+        assert not phone.calls
+        assert (await post(lab, trunk, request_id="r1"))[0] == 200
+        assert len(phone.calls) == 1
 
     run(check)
 

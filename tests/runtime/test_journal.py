@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 from hookflash.adapters.store import Store
 from hookflash.adapters.store_sql import AuditLine, Page
 from hookflash.base.errors import StoreError
-from hookflash.calls.records import StageEntry, TransferRecord
+from hookflash.calls.records import DialRecord, StageEntry, TransferRecord
 from hookflash.runtime.journal import Journal
+from hookflash.runtime.memory import REMEMBERED
 from hookflash.runtime.metrics import Metrics
 
 RECORD = TransferRecord(
@@ -63,6 +64,25 @@ def test_a_transfer_that_cannot_be_stored_does_not_go_on() -> None:
             book.transfer_then(RECORD, lambda: None, failed.set)
             await failed.wait()
         assert logs[0]["event"] == "transfer_not_stored"
+
+    asyncio.run(check())
+
+
+def test_a_request_for_a_call_is_stored_before_its_call_is_made() -> None:
+    async def check() -> None:
+        book, store, _ = journal()
+        stored = asyncio.Event()
+        record = DialRecord("key", "r1", 1000.0, "lobby", "+1", "SCL_1", "sip_+1", "PA_1")
+        book.dial_then(record, stored.set, lambda: None)
+        assert not stored.is_set()
+        await stored.wait()
+        answered = replace(record, verdict="answered")
+        book.dial(answered)
+        assert await store.dials_since(0.0) == [answered]
+        book.prune(1000.0 + REMEMBERED + 1, 1e9, 1e9, 1e9)
+        assert await store.dials_since(0.0) == []
+        await book.stop()
+        await store.close()
 
     asyncio.run(check())
 

@@ -10,7 +10,8 @@ import pytest
 from hookflash.base.errors import ApiError
 from hookflash.calls.effects import TransferAnswered
 from hookflash.calls.records import TransferRecord
-from hookflash.runtime.transfers import MAX_REMEMBERED, REMEMBERED, TransferRegistry
+from hookflash.runtime.memory import MAX_REMEMBERED, REMEMBERED
+from hookflash.runtime.transfers import TransferRegistry
 
 RECORD = TransferRecord(
     transfer_id="STR_1",

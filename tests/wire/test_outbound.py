@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.wire.kit.callee import Desk, called
+from tests.wire.kit.callee import Called, Desk, called
 from tests.wire.kit.certificates import Authority
 from tests.wire.kit.hooks import Hooks
 from tests.wire.kit.phone import Phone
@@ -142,3 +142,37 @@ def test_what_the_room_is_told(exchange: Exchange, hooks: Hooks, phone: Phone) -
     left = hooks.event("participant_left", dialed.room)["participant"]
     assert left["disconnectReason"] == "CLIENT_INITIATED"
     assert left["attributes"]["sip.callStatus"] == "hangup"
+
+
+def test_no_request_dials_twice(tmp_path: Path) -> None:
+    """The same X-Livekit-Request-Id gets the same answer after a crash: of a call that was
+    answered, of one that failed, and of one that was ringing when the process died."""
+    made = Exchange.configured(tmp_path).start()
+    phone = made.phone()
+    answered, failed, ringing = (
+        made.dial(phone, headers={"X-Livekit-Request-Id": name}, room=name)
+        for name in ("answered", "failed", "ringing")
+    )
+    calls = {call.invited.get("Call-ID"): call for call in (called(phone) for _ in range(3))}
+
+    def call_in(room: str) -> Called:
+        return calls[made.attribute(room, "sip.callIDFull")]
+
+    call_in("failed").decline("486 Busy Here")
+    call_in("answered").accept()
+    call_in("ringing").ring()
+    first = [answered.answer.result(5), failed.answer.result(5)]
+    again = ringing.again()
+    until(lambda: made.attribute("ringing", "sip.callStatus") == "ringing", "ringing")
+    made.stop()
+    with pytest.raises(OSError):  # whichever way the connection died
+        again.result(5)
+    made.start()
+    after = [dialed.again().result(5) for dialed in (answered, failed, ringing)]
+    assert [(a.status, a.body) for a in after[:2]] == [(a.status, a.body) for a in first]
+    assert (first[0].status, first[1].status) == (200, 429)
+    assert (after[2].status, after[2].body["code"]) == (409, "aborted")
+    assert after[2].text == "server restarted while the call was being made"
+    phone.none(lambda m: m.method == "INVITE" and not m.status)
+    made.close()
+    assert not made.logged("Traceback"), made.log.read_text("utf-8")[-4000:]

@@ -22,10 +22,10 @@ import structlog
 from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
 from ..base.errors import StoreError
-from ..calls.records import CallRecord, DialogRecord, TransferRecord
+from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
 from .store_file import Sync, copy_database, open_database
-from .store_ops import DeleteDialog, PutCall, PutDialog, PutTransfer, StoreOp
-from .store_records import call_from, dialog_from, transfer_from
+from .store_ops import DeleteDialog, PutCall, PutDial, PutDialog, PutTransfer, StoreOp
+from .store_records import call_from, dial_from, dialog_from, transfer_from
 from .store_sql import AuditLine, Page, audit_page, calls_page, statements, transfers_page
 
 Result = TypeVar("Result")
@@ -166,6 +166,15 @@ class Store:
         )
         return [transfer_from(text) for (text,) in rows]
 
+    async def dials_since(self, since: float) -> list[DialRecord]:
+        """Requests for calls of ours created since then, oldest first, for the same purpose."""
+        rows = await self._ask(
+            lambda c: c.execute(
+                "SELECT data FROM dials WHERE created_at >= ? ORDER BY created_at", (since,)
+            ).fetchall()
+        )
+        return [dial_from(text) for (text,) in rows]
+
     async def call(self, call_id: str) -> CallRecord | None:
         """The stored call with this id."""
         row = await self._ask(
@@ -283,8 +292,8 @@ def _resolve(jobs: list[_Job]) -> None:
 
 
 def superseded(jobs: list[_Job]) -> list[_Job]:
-    """`jobs` without the writes that a later one of the same dialog, call or transfer makes
-    void."""
+    """`jobs` without the writes that a later one of the same dialog, call, request or transfer
+    makes void."""
     kept: list[_Job] = []
     later: set[tuple[str, str]] = set()
     for job in reversed(jobs):
@@ -310,6 +319,8 @@ def _subject(op: StoreOp) -> tuple[str, str] | None:
         return "call", op.record.call_id
     if isinstance(op, PutDialog):
         return "dialog", op.record.call_id
+    if isinstance(op, PutDial):
+        return "dial", f"{op.record.api_key} {op.record.request_id}"
     if isinstance(op, DeleteDialog):
         return "dialog", op.call_id
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..calls.records import CallRecord, DialogRecord, TransferRecord
+from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
 
 TrunkKind = Literal["inbound", "outbound"]
 
@@ -49,6 +49,13 @@ class PutTransfer:
 
 
 @dataclass(frozen=True, slots=True)
+class PutDial:
+    """A request for a call of ours as it is now."""
+
+    record: DialRecord
+
+
+@dataclass(frozen=True, slots=True)
 class PutCall:
     """A line of the call history."""
 
@@ -85,12 +92,13 @@ class AddAudit:
 
 @dataclass(frozen=True, slots=True)
 class Prune:
-    """Forget transfers, calls and lines of the audit from before these times (seconds since the
-    epoch)."""
+    """Forget transfers, calls, lines of the audit and requests for calls from before these times
+    (seconds since the epoch)."""
 
     transfers_before: float
     calls_before: float
     audit_before: float
+    dials_before: float
 
 
 StoreOp = (
@@ -99,6 +107,7 @@ StoreOp = (
     | PutRule
     | DeleteRule
     | PutTransfer
+    | PutDial
     | PutCall
     | PutDialog
     | DeleteDialog

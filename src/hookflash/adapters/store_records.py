@@ -9,15 +9,25 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from ..base.errors import StoreError
-from ..calls.records import CallRecord, DialogRecord, MediaStats, StageEntry, TransferRecord
+from ..calls.records import (
+    CallRecord,
+    DialogRecord,
+    DialRecord,
+    MediaStats,
+    StageEntry,
+    TransferRecord,
+)
 
-Record = TypeVar("Record", TransferRecord, CallRecord, DialogRecord, MediaStats, StageEntry)
+Record = TypeVar(
+    "Record", TransferRecord, CallRecord, DialogRecord, DialRecord, MediaStats, StageEntry
+)
 
 
 _TRANSFER = tuple(field.name for field in fields(TransferRecord))
 _CALL = tuple(field.name for field in fields(CallRecord))
 _STATS = tuple(field.name for field in fields(MediaStats))
 _DIALOG = tuple(field.name for field in fields(DialogRecord))
+_DIAL = tuple(field.name for field in fields(DialRecord))
 
 
 def transfer_dict(record: TransferRecord) -> dict[str, Any]:
@@ -50,6 +60,11 @@ def dialog_json(record: DialogRecord) -> str:
     return _dump({name: getattr(record, name) for name in _DIALOG})
 
 
+def dial_json(record: DialRecord) -> str:
+    """For the table."""
+    return _dump({name: getattr(record, name) for name in _DIAL})
+
+
 def transfer_from(text: str) -> TransferRecord:
     """Raises StoreError for what is no transfer."""
     values = _load(text)
@@ -71,6 +86,11 @@ def dialog_from(text: str) -> DialogRecord:
     for name in ("route_set", "local_address", "next_hop"):
         values[name] = tuple(_list(values, name))
     return _build(DialogRecord, values)
+
+
+def dial_from(text: str) -> DialRecord:
+    """Raises StoreError for what is no request for a call."""
+    return _build(DialRecord, _load(text))
 
 
 def _dump(values: dict[str, Any]) -> str:

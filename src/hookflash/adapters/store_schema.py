@@ -26,6 +26,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX audit_by_subject ON audit (subject)",
     ),
     ("CREATE INDEX audit_by_time ON audit (at)",),
+    (
+        "CREATE TABLE dials (api_key TEXT NOT NULL, request_id TEXT NOT NULL,"
+        " created_at REAL NOT NULL, data TEXT NOT NULL, PRIMARY KEY (api_key, request_id))"
+        " WITHOUT ROWID",
+        "CREATE INDEX dials_by_time ON dials (created_at)",
+    ),
 )
 
 

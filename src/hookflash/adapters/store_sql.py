@@ -14,13 +14,14 @@ from .store_ops import (
     DeleteTrunk,
     Prune,
     PutCall,
+    PutDial,
     PutDialog,
     PutRule,
     PutTransfer,
     PutTrunk,
     StoreOp,
 )
-from .store_records import call_json, dialog_json, transfer_json
+from .store_records import call_json, dial_json, dialog_json, transfer_json
 
 Statement = tuple[str, Sequence[object]]
 MAX_PAGE = 1000
@@ -79,6 +80,9 @@ def statements(op: StoreOp) -> list[Statement]:
             return [("INSERT OR REPLACE INTO dialogs VALUES (?, ?)", row)]
         case DeleteDialog(call_id):
             return [("DELETE FROM dialogs WHERE id = ?", (call_id,))]
+        case PutDial(dial):
+            entry = (dial.api_key, dial.request_id, dial.created_at, dial_json(dial))
+            return [("INSERT OR REPLACE INTO dials VALUES (?, ?, ?, ?)", entry)]
         case PutCall(call):
             line = (call.call_id, call.room, call.created_at, call_json(call))
             return [("INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)", line)]
@@ -91,13 +95,14 @@ def statements(op: StoreOp) -> list[Statement]:
         case DeleteRule(rule_id):
             return [("DELETE FROM rules WHERE id = ?", (rule_id,))]
         case AddAudit(at, api_key, action, subject, detail):
-            entry = (at, api_key, action, subject, detail)
-            return [("INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?)", entry)]
-        case Prune(transfers_before, calls_before, audit_before):
+            change = (at, api_key, action, subject, detail)
+            return [("INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?)", change)]
+        case Prune(transfers_before, calls_before, audit_before, dials_before):
             return [
                 ("DELETE FROM transfers WHERE created_at < ? AND NOT open", (transfers_before,)),
                 ("DELETE FROM calls WHERE created_at < ?", (calls_before,)),
                 ("DELETE FROM audit WHERE at < ?", (audit_before,)),
+                ("DELETE FROM dials WHERE created_at < ?", (dials_before,)),
             ]
     assert_never(op)
 

@@ -10,6 +10,7 @@ from ..sip.dialog import DialogRecord
 __all__ = [
     "CallDirection",
     "CallRecord",
+    "DialRecord",
     "DialogRecord",
     "MediaStats",
     "Side",
@@ -85,6 +86,30 @@ class TransferRecord:
     notes: tuple[str, ...] = ()
     late_success: bool = False
     participant_sid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DialRecord:
+    """A CreateSIPParticipant with a request id and what came of it: its repetition gets the same,
+    and never dials twice (calls.md §4)."""
+
+    api_key: str
+    request_id: str
+    created_at: float
+    """Seconds since the epoch."""
+    room: str
+    callee: str
+    """`sip_call_to`."""
+    call_id: str
+    """SCL_ id."""
+    identity: str
+    participant_sid: str
+    verdict: Literal["answered", "failed", "interrupted"] | None = None
+    """None: it is being dialled. `interrupted`: the process died meanwhile."""
+    error_code: str = ""
+    """Of the failure's Twirp error, with its text and meta."""
+    error_text: str = ""
+    error_meta: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

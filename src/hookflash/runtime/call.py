@@ -5,7 +5,6 @@ The leg knows no room and the room no leg; this is where they meet.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from ..rooms.room import Room
     from ..sip.flow import Flow
     from .media.stream import MediaStream
+    from .placements import Placed
 
 
 @dataclass(slots=True, eq=False)
@@ -28,8 +28,8 @@ class Outgoing:
     """What a call that we make has besides."""
 
     order: DialRequest
-    done: asyncio.Future[None]
-    """The answer, keys pressed; or the failure."""
+    placed: Placed
+    """Who asked for it, and is told of its outcome."""
     digits: str = ""
     """To be pressed when it is answered."""
     keys_until: float | None = None

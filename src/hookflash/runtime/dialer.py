@@ -7,8 +7,6 @@ to call, the dial tone that the room hears, and the keys that are pressed when i
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -32,6 +30,7 @@ from ..calls.status import PREFIX
 from ..sip.flow import Flow
 from .call import Call, Outgoing
 from .legs import outbound_settings
+from .placements import Placed, Placements
 
 if TYPE_CHECKING:
     from ..calls import effects as fx
@@ -44,21 +43,7 @@ _log = structlog.get_logger("calls")
 
 ANSWER_LIMIT = 80.0
 """Seconds that a request with wait_until_answered waits; X-Twirp-Timeout-Ms changes it."""
-REMEMBERED = 24 * 3600.0
-"""Seconds for which a request id never dials again."""
-MAX_REMEMBERED = 100_000
 _OK = range(200, 300)
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A request that was carried out: its repetition gets the same."""
-
-    at: float
-    room: str
-    callee: str
-    info: SIPParticipantInfo
-    done: asyncio.Future[None]
 
 
 class Dialer:
@@ -68,49 +53,42 @@ class Dialer:
         self._host = host
         self._desk = desk
         self._parts = host.parts
-        self._placed: OrderedDict[tuple[str, str], _Placed] = OrderedDict()
+        self.placements = Placements(host.parts.journal)
         self._keying: dict[str, Call] = {}
 
     async def dial(self, order: DialRequest) -> SIPParticipantInfo:
         """CreateSIPParticipant. Raises ApiError, also for a call that fails while we wait."""
         now = self._parts.clock.now()
-        placed = self._recall(now, order)
+        placed = self.placements.recall(now, order)
         if placed is None:
             placed = self._place(now, order)
         if order.request.wait_until_answered:
             await self._wait(order, placed)
         return placed.info
 
-    async def _wait(self, order: DialRequest, placed: _Placed) -> None:
+    async def _wait(self, order: DialRequest, placed: Placed) -> None:
         limit = ANSWER_LIMIT if order.wait is None else order.wait
+        placed.waiting += 1
         try:
             async with asyncio.timeout(limit):
                 await asyncio.shield(placed.done)
         except TimeoutError:
-            # Whoever asked believes that nothing came of it: so nothing does.
-            call = self._host.calls.get(placed.info.sip_call_id)
-            if call is not None and not call.answered and not call.ended:
-                now = self._parts.clock.now()
-                self._host.drive(call, call.leg.hangup(now, "request timed out"))
-            raise ApiError("deadline_exceeded", PREFIX + "request timed out") from None
+            late = ApiError("deadline_exceeded", PREFIX + "request timed out")
+            if placed.waiting == 1:
+                self._give_up(placed, late)
+            raise late from None
+        finally:
+            placed.waiting -= 1
 
-    def _recall(self, now: float, order: DialRequest) -> _Placed | None:
-        """The call of an earlier request with this id: it never dials twice."""
-        memory = self._placed
-        while memory and next(iter(memory.values())).at < now - REMEMBERED:
-            memory.popitem(last=False)
-        if not order.request_id:
-            return None
-        placed = memory.get((order.api_key, order.request_id))
-        request = order.request
-        if placed is not None and (placed.room, placed.callee) != (
-            request.room_name,
-            request.sip_call_to,
-        ):
-            raise ApiError("invalid_argument", "request id was already used with another call")
-        return placed
+    def _give_up(self, placed: Placed, error: ApiError) -> None:
+        """Nobody waits any more; all believe that nothing came of it, so nothing does."""
+        call = self._host.calls.get(placed.record.call_id)
+        if call is not None and not call.answered and not call.ended:
+            self.placements.settle(placed, error)
+            now = self._parts.clock.now()
+            self._host.drive(call, call.leg.hangup(now, "request timed out"))
 
-    def _place(self, now: float, order: DialRequest) -> _Placed:
+    def _place(self, now: float, order: DialRequest) -> Placed:
         host, parts = self._host, self._parts
         request, trunk = order.request, order.trunk
         self._check_limits(trunk.sip_trunk_id)
@@ -130,19 +108,12 @@ class Dialer:
         )
         call = Call(leg, plan, None, record)
         call.attributes = dial_attributes(request, trunk, plan)
-        done = asyncio.get_running_loop().create_future()
-        done.add_done_callback(lambda future: future.cancelled() or future.exception())
-        call.outgoing = Outgoing(order, done, dtmf_digits(request.dtmf))
         self._desk.enter(call, displace=bool(request.participant_identity))
+        placed = self.placements.open(now, order, self._info(call))
+        call.outgoing = Outgoing(order, placed, dtmf_digits(request.dtmf))
         host.admit(call)
-        info = self._info(call)
-        what = f"{info.room_name}/{info.participant_identity} to {request.sip_call_to}"
+        what = f"{placed.record.room}/{placed.record.identity} to {request.sip_call_to}"
         parts.journal.call_asked_for(now, order.api_key, call_id, what)
-        placed = _Placed(now, request.room_name, request.sip_call_to, info, done)
-        if order.request_id:
-            self._placed[order.api_key, order.request_id] = placed
-            if len(self._placed) > MAX_REMEMBERED:
-                self._placed.popitem(last=False)
         _log.info("call_outgoing", call_id=call_id, trunk_id=call.trunk_id, room=call.record.room)
         host.drive(call, leg.start_outbound(now, dial))
         return placed
@@ -168,8 +139,19 @@ class Dialer:
     # --- effects of the leg ---------------------------------------------------------------------
 
     def locate(self, call: Call, effect: fx.Locate) -> None:
-        """Find out where to call."""
+        """Find out where to call, once the request is safe."""
+        if call.outgoing is None or call.outgoing.placed.stored:
+            self._locate(call, effect)
+            return
 
+        def not_stored() -> None:
+            now = self._parts.clock.now()
+            self._host.drive(call, call.leg.hangup(now, "not stored"))
+
+        placed = call.outgoing.placed
+        self.placements.store_then(placed, lambda: self._locate(call, effect), not_stored)
+
+    def _locate(self, call: Call, effect: fx.Locate) -> None:
         def found(targets: list[Target]) -> None:
             if self._host.calls.get(call.call_id) is not call:
                 return
@@ -206,19 +188,16 @@ class Dialer:
 
     def failed(self, call: Call, effect: fx.DialFailed) -> None:
         """Nobody answered."""
-        if call.outgoing is not None and not call.outgoing.done.done():
-            call.outgoing.done.set_exception(effect.outcome.error())
+        if call.outgoing is not None:
+            self.placements.settle(call.outgoing.placed, effect.outcome.error())
 
     def ended(self, call: Call) -> None:
         """The call is over; whoever still waits was answered, but not for long."""
         self._keying.pop(call.call_id, None)
         outgoing = call.outgoing
-        if outgoing is None or outgoing.done.done():
-            return
-        if call.answered:
-            outgoing.done.set_result(None)
-        else:
-            outgoing.done.set_exception(ApiError("canceled", PREFIX + TIMED_OUT))
+        if outgoing is not None:
+            error = None if call.answered else ApiError("canceled", PREFIX + TIMED_OUT)
+            self.placements.settle(outgoing.placed, error)
 
     # --- what the room and the called one hear --------------------------------------------------
 
@@ -264,8 +243,8 @@ class Dialer:
             call.stream.hush()
             call.stream.silence_to_peer = False
             self._desk.bridge(call)
-        if call.outgoing is not None and not call.outgoing.done.done():
-            call.outgoing.done.set_result(None)
+        if call.outgoing is not None:
+            self.placements.settle(call.outgoing.placed)
 
     def keying(self, call: Call) -> bool:
         """True while keys are pressed: `active` is told afterwards."""

@@ -8,20 +8,31 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from ..adapters.store_ops import AddAudit, DeleteDialog, Prune, PutCall, PutDialog, PutTransfer
+from ..adapters.store_ops import (
+    AddAudit,
+    DeleteDialog,
+    Prune,
+    PutCall,
+    PutDial,
+    PutDialog,
+    PutTransfer,
+    StoreOp,
+)
 from ..base.errors import StoreError
 from ..calls.transfers.transfer import REASONS
+from .memory import REMEMBERED
 
 if TYPE_CHECKING:
     from ..adapters.store import Store
-    from ..calls.records import CallRecord, DialogRecord, TransferRecord
+    from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
     from .metrics import Metrics
 
 _log = structlog.get_logger("transfers")
 
 
 class Journal:
-    """Nothing here waits for the disk but what must be stored before a REFER goes out."""
+    """Nothing here waits for the disk but what must be stored before a REFER or an INVITE of ours
+    goes out."""
 
     def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
@@ -66,7 +77,21 @@ class Journal:
         self, now: float, transfers_keep: float, calls_keep: float, audit_keep: float
     ) -> None:
         """Forget what is older than it is to be kept."""
-        self._store.write_soon(Prune(now - transfers_keep, now - calls_keep, now - audit_keep))
+        self._store.write_soon(
+            Prune(now - transfers_keep, now - calls_keep, now - audit_keep, now - REMEMBERED)
+        )
+
+    def dial(self, record: DialRecord) -> None:
+        """A request for a call of ours as it is now."""
+        self._store.write_soon(PutDial(record))
+
+    def dial_then(
+        self, record: DialRecord, stored: Callable[[], None], failed: Callable[[], None]
+    ) -> None:
+        """Store it, then go on: an INVITE never goes out for a request that a crash would lose,
+        for its repetition would dial again."""
+        ops = (PutDial(record),)
+        self._then(ops, stored, failed, "call_not_stored", call_id=record.call_id)
 
     # --- transfers ------------------------------------------------------------------------------
 
@@ -79,22 +104,32 @@ class Journal:
     ) -> None:
         """Store it, with its line in the audit, then go on: a REFER is never sent for a transfer
         that a crash would lose."""
-        task = asyncio.get_running_loop().create_task(self._transfer_then(record, stored, failed))
+        event, transfer_id = "transfer_not_stored", record.transfer_id
+        what = f"{record.room}/{record.identity} to {record.target}"
+        line = AddAudit(record.created_at, record.api_key, "transfer", transfer_id, what)
+        ops = (PutTransfer(record), line)
+        self._then(ops, stored, failed, event, transfer_id=transfer_id)
+
+    def _then(
+        self,
+        ops: tuple[StoreOp, ...],
+        stored: Callable[[], None],
+        failed: Callable[[], None],
+        event: str,
+        **what: str,
+    ) -> None:
+        async def write() -> None:
+            try:
+                await self._store.write(*ops)
+            except StoreError as error:
+                _log.error(event, why=str(error), **what)
+                failed()
+            else:
+                stored()
+
+        task = asyncio.get_running_loop().create_task(write())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _transfer_then(
-        self, record: TransferRecord, stored: Callable[[], None], failed: Callable[[], None]
-    ) -> None:
-        what = f"{record.room}/{record.identity} to {record.target}"
-        line = AddAudit(record.created_at, record.api_key, "transfer", record.transfer_id, what)
-        try:
-            await self._store.write(PutTransfer(record), line)
-        except StoreError as error:
-            _log.error("transfer_not_stored", transfer_id=record.transfer_id, why=str(error))
-            failed()
-        else:
-            stored()
 
     def transfer_changed(
         self, record: TransferRecord, kind: Literal["started", "updated", "ended"]

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..calls.transfers.answers import failure, other_target
 from ..sip.refer import parse_target
+from .memory import Memory
 
 if TYPE_CHECKING:
     from ..calls.effects import TransferAnswered
     from ..calls.records import TransferRecord
-
-REMEMBERED = 24 * 3600.0
-"""Seconds for which a request id brings back its verdict."""
-MAX_REMEMBERED = 100_000
 
 RequestKey = tuple[str, str, str, str]
 """(API key, request id, room, identity): a caller that was transferred is no longer in its room,
@@ -29,9 +25,9 @@ class TransferRegistry:
     def __init__(self) -> None:
         self._tickets: dict[int, tuple[asyncio.Future[TransferRecord], RequestKey]] = {}
         self._next = 0
-        self._memory: OrderedDict[RequestKey, str] = OrderedDict()
+        self._memory: Memory[RequestKey, str] = Memory()
         """Which transfer a request made or joined."""
-        self._records: OrderedDict[str, TransferRecord] = OrderedDict()
+        self._records: Memory[str, TransferRecord] = Memory()
 
     def open(self, key: RequestKey) -> tuple[int, asyncio.Future[TransferRecord]]:
         """A ticket, and the future that its verdict comes to."""
@@ -48,7 +44,7 @@ class TransferRegistry:
         if future is None or key is None:
             return
         if effect.record is not None:
-            self._remember(key, effect.record.transfer_id)
+            self._remember(key, effect.record)
         if future.done():
             return
         if effect.error is not None:
@@ -58,12 +54,10 @@ class TransferRegistry:
 
     def changed(self, record: TransferRecord) -> None:
         """A transfer was made or changed."""
-        made = record.transfer_id not in self._records
-        self._records[record.transfer_id] = record
-        if len(self._records) > MAX_REMEMBERED:
-            self._records.popitem(last=False)
+        made = self._records.get(record.transfer_id) is None
+        self._records.put(record.transfer_id, record, record.created_at)
         if made:  # a late outcome of an old one takes no id from a newer one
-            self._remember(_key(record), record.transfer_id)
+            self._remember(_key(record), record)
 
     def load(self, records: Iterable[TransferRecord]) -> None:
         """Transfers of an earlier run, oldest first."""
@@ -81,8 +75,8 @@ class TransferRegistry:
         """
         if not key[1]:
             return None
-        self._expire(now)
-        record = self._records.get(self._memory.get(key, ""))
+        self._records.expire(now)
+        record = self._records.get(self._memory.get(key) or "")
         if record is None or (call_id and record.call_id != call_id):
             return None
         if parse_target(target).refer_to != record.refer_to:
@@ -92,19 +86,9 @@ class TransferRegistry:
             raise error
         return record
 
-    def _remember(self, key: RequestKey, transfer_id: str) -> None:
-        if not key[1]:
-            return
-        self._memory[key] = transfer_id
-        if len(self._memory) > MAX_REMEMBERED:
-            self._memory.popitem(last=False)
-
-    def _expire(self, now: float) -> None:
-        while self._records:
-            first = next(iter(self._records.values()))
-            if first.created_at >= now - REMEMBERED:
-                return
-            self._records.popitem(last=False)
+    def _remember(self, key: RequestKey, record: TransferRecord) -> None:
+        if key[1]:
+            self._memory.put(key, record.transfer_id, record.created_at)
 
     @property
     def waiting(self) -> int:

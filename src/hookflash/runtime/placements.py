@@ -1,0 +1,158 @@
+"""CreateSIPParticipant by its request id: the same one never dials twice (calls.md §4).
+
+What a request brought is kept for 24 hours, over restarts too. It is stored before its INVITE goes
+out and again when its outcome is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from livekit.protocol.sip import SIPParticipantInfo
+
+from ..base.errors import ApiError
+from ..calls.records import DialRecord
+from ..calls.status import PREFIX
+from .memory import Memory
+
+if TYPE_CHECKING:
+    from ..ports import DialRequest
+    from .journal import Journal
+
+INTERRUPTED = "server restarted while the call was being made"
+NOT_STORED = "the request could not be stored"
+
+
+@dataclass(slots=True, eq=False)
+class Placed:
+    """One request that was carried out."""
+
+    record: DialRecord
+    done: asyncio.Future[None]
+    """The answer, keys pressed; or the failure."""
+    stored: bool
+    """Its record is in the store, or need not be."""
+    waiting: int = 0
+    """Requests that wait for `done`: the first, and its repetitions."""
+
+    @property
+    def info(self) -> SIPParticipantInfo:
+        """What the API answers."""
+        record = self.record
+        return SIPParticipantInfo(
+            participant_id=record.participant_sid,
+            participant_identity=record.identity,
+            room_name=record.room,
+            sip_call_id=record.call_id,
+        )
+
+
+class Placements:
+    """All requests of the last 24 hours that have an id."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._memory: Memory[tuple[str, str], Placed] = Memory()
+
+    def load(self, records: Iterable[DialRecord]) -> None:
+        """Those of an earlier run, oldest first. Of one that was being dialled nobody knows
+        whether the phone rang: it is over, and its repetition is told so."""
+        for record in records:
+            if record.verdict is None:
+                record = _failed(record, ApiError("aborted", PREFIX + INTERRUPTED))
+                record = replace(record, verdict="interrupted")
+                self._journal.dial(record)
+            placed = Placed(record, _future(), stored=True)
+            error = _error(record)
+            if error is None:
+                placed.done.set_result(None)
+            else:
+                placed.done.set_exception(error)
+            self._memory.put((record.api_key, record.request_id), placed, record.created_at)
+
+    def recall(self, now: float, order: DialRequest) -> Placed | None:
+        """What an earlier request with this id brought. Raises ApiError where it asked for another
+        call, and where the process died while it was carried out."""
+        self._memory.expire(now)
+        if not order.request_id:
+            return None
+        placed = self._memory.get((order.api_key, order.request_id))
+        if placed is None:
+            return None
+        record, request = placed.record, order.request
+        if (record.room, record.callee) != (request.room_name, request.sip_call_to):
+            raise ApiError("invalid_argument", "request id was already used with another call")
+        if record.verdict == "interrupted":
+            raise ApiError(record.error_code, record.error_text, record.error_meta)
+        return placed
+
+    def open(self, now: float, order: DialRequest, info: SIPParticipantInfo) -> Placed:
+        """A request that is carried out now."""
+        record = DialRecord(
+            api_key=order.api_key,
+            request_id=order.request_id,
+            created_at=now,
+            room=info.room_name,
+            callee=order.request.sip_call_to,
+            call_id=info.sip_call_id,
+            identity=info.participant_identity,
+            participant_sid=info.participant_id,
+        )
+        placed = Placed(record, _future(), stored=not order.request_id)
+        if order.request_id:
+            self._memory.put((order.api_key, order.request_id), placed, now)
+        return placed
+
+    def store_then(
+        self, placed: Placed, stored: Callable[[], None], failed: Callable[[], None]
+    ) -> None:
+        """Go on when the request is safe. Where it cannot be stored its id is free again: nobody
+        was called."""
+
+        def not_stored() -> None:
+            self._memory.forget((placed.record.api_key, placed.record.request_id))
+            self.settle(placed, ApiError("unavailable", PREFIX + NOT_STORED))
+            failed()
+
+        placed.stored = True
+        self._journal.dial_then(placed.record, stored, not_stored)
+
+    def settle(self, placed: Placed, error: ApiError | None = None) -> None:
+        """Answered, or failed with `error`. The first outcome stands."""
+        if placed.done.done():
+            return
+        record = placed.record
+        if error is None:
+            placed.record = replace(record, verdict="answered")
+            placed.done.set_result(None)
+        else:
+            placed.record = _failed(record, error)
+            placed.done.set_exception(error)
+        if self._memory.get((record.api_key, record.request_id)) is placed:
+            self._journal.dial(placed.record)
+
+
+def _failed(record: DialRecord, error: ApiError) -> DialRecord:
+    return replace(
+        record,
+        verdict="failed",
+        error_code=error.code,
+        error_text=error.msg,
+        error_meta=dict(error.meta),
+    )
+
+
+def _error(record: DialRecord) -> ApiError | None:
+    if record.verdict == "answered":
+        return None
+    return ApiError(record.error_code, record.error_text, record.error_meta)
+
+
+def _future() -> asyncio.Future[None]:
+    """Nobody may be left to hear its exception."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from hookflash.runtime.memory import MAX_REMEMBERED, REMEMBERED, Memory
+
+
+def test_what_is_kept_and_what_is_not() -> None:
+    memory: Memory[str, int] = Memory()
+    memory.put("a", 1, 10.0)
+    memory.put("b", 2, 11.0)
+    memory.put("a", 3, 10.0)
+    assert (memory.get("a"), memory.get("c")) == (3, None)
+    memory.expire(10.0 + REMEMBERED)
+    assert len(memory) == 2
+    memory.expire(10.5 + REMEMBERED)
+    assert (memory.get("a"), memory.get("b")) == (None, 2)
+    memory.forget("b")
+    memory.forget("c")
+    assert not len(memory)
+
+
+def test_there_is_a_limit() -> None:
+    memory: Memory[int, int] = Memory()
+    for number in range(MAX_REMEMBERED + 1):
+        memory.put(number, number, 1.0)
+    assert (len(memory), memory.get(0), memory.get(1)) == (MAX_REMEMBERED, None, 1)
