@@ -9,6 +9,7 @@ from tests.wire.kit.hooks import Hooks
 from tests.wire.kit.phone import Phone
 from tests.wire.kit.server import Exchange
 from tests.wire.kit.slow import Slow
+from tests.wire.kit.ways import OUTBOUND
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +35,11 @@ def exchange(
 
 
 @pytest.fixture
-def phone(exchange: Exchange) -> Iterator[Phone]:
-    """A telephone over UDP; its calls end with the test."""
+def phone(request: pytest.FixtureRequest, exchange: Exchange) -> Iterator[Phone]:
+    """A telephone over UDP; its calls end with the test. `both` (kit/ways.py): it calls, or it is
+    called."""
     made = exchange.phone()
+    made.is_called = getattr(request, "param", "") == OUTBOUND
     yield made
     made.close()
 

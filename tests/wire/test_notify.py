@@ -9,6 +9,7 @@ from tests.wire.kit.call import Call
 from tests.wire.kit.message import Message
 from tests.wire.kit.phone import Phone
 from tests.wire.kit.server import Answer, Exchange, Line, until
+from tests.wire.kit.ways import both
 
 pytestmark = pytest.mark.interop
 
@@ -33,6 +34,7 @@ def succeeds(call: Call, answer: Future[Answer]) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_before_the_202(exchange: Exchange, phone: Phone) -> None:
     """Accepted before the REFER's own 2xx (it starts the subscription)."""
     _, call, answer, refer = accepted(exchange, phone, "")
@@ -41,6 +43,7 @@ def test_before_the_202(exchange: Exchange, phone: Phone) -> None:
     succeeds(call, answer)
 
 
+@both
 def test_answered_at_once(exchange: Exchange, phone: Phone) -> None:
     """Answered at once, before anything else happens: the 200 comes before the BYE."""
     _, call, answer, _ = accepted(exchange, phone)
@@ -52,6 +55,7 @@ def test_answered_at_once(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_repeated_final(exchange: Exchange, phone: Phone) -> None:
     """First final status wins; later ones are answered 200 and ignored; a retransmission too."""
     line, call, answer, _ = accepted(exchange, phone)
@@ -61,6 +65,7 @@ def test_repeated_final(exchange: Exchange, phone: Phone) -> None:
     assert exchange.record(line.room, answer.result().body["transfer_id"])["verdict"] == "succeeded"
 
 
+@both
 def test_after_bye(exchange: Exchange, phone: Phone) -> None:
     """Accepted after BYE, whatever became of the call."""
     line, call, answer, _ = accepted(exchange, phone)
@@ -74,6 +79,7 @@ def test_after_bye(exchange: Exchange, phone: Phone) -> None:
     )
 
 
+@both
 def test_lower_cseq(exchange: Exchange, phone: Phone) -> None:
     """A NOTIFY whose CSeq is lower than that of a later NOTIFY or of the BYE is answered 200 and
     read; a final status in it counts, a late 1xx does not."""
@@ -90,6 +96,7 @@ def test_lower_cseq(exchange: Exchange, phone: Phone) -> None:
     assert [entry["stage"] for entry in record["stages"]][-1] == "ringing"
 
 
+@both
 def test_bye_that_a_notify_overtook(exchange: Exchange, phone: Phone) -> None:
     """calls.md §2: a lower CSeq is 500, except NOTIFY; and a BYE that only NOTIFYs overtook ends
     the call."""
@@ -109,6 +116,7 @@ def test_bye_that_a_notify_overtook(exchange: Exchange, phone: Phone) -> None:
     phone.none(lambda m: m.method == "BYE" and not m.status)
 
 
+@both
 @pytest.mark.parametrize(
     "event",
     ["Refer", "refer;x=y", "refer ; id={id}", "REFER;ID={id};x", "refer;id=99999", "refer;id=abc"],
@@ -121,6 +129,7 @@ def test_event(exchange: Exchange, phone: Phone, event: str) -> None:
     succeeds(call, answer)
 
 
+@both
 def test_compact_event(exchange: Exchange, phone: Phone) -> None:
     """Or compact `o:`."""
     _, call, answer, _ = accepted(exchange, phone)
@@ -128,6 +137,7 @@ def test_compact_event(exchange: Exchange, phone: Phone) -> None:
     succeeds(call, answer)
 
 
+@both
 def test_missing_event(exchange: Exchange, phone: Phone) -> None:
     """A missing Event with a sipfrag body while a REFER is open counts as refer."""
     _, call, answer, _ = accepted(exchange, phone)
@@ -135,6 +145,7 @@ def test_missing_event(exchange: Exchange, phone: Phone) -> None:
     succeeds(call, answer)
 
 
+@both
 def test_several_refers(exchange: Exchange, phone: Phone) -> None:
     """Several: `id` = CSeq of any attempt selects it; unknown id → 200, logged, ignored; no id →
     the oldest open subscription."""
@@ -155,11 +166,13 @@ def test_several_refers(exchange: Exchange, phone: Phone) -> None:
     succeeds(call, second)
 
 
+@both
 def test_481_without_refer(exchange: Exchange, phone: Phone) -> None:
     """481 only in a dialog without any REFER."""
     assert exchange.call(exchange.line(), phone).notify(OK, GONE).status == 481
 
 
+@both
 @pytest.mark.parametrize(
     "body",
     ["SIP/2.0 200", "SIP/2.0 200\r\n", "SIP/2.0 200 OK\n", "sip/2.0 200 ok\r\nTo: <sip:x@y>\r\n"],
@@ -174,6 +187,7 @@ def test_body(exchange: Exchange, phone: Phone, body: str, kind: str) -> None:
     succeeds(call, answer)
 
 
+@both
 def test_no_news(exchange: Exchange, phone: Phone) -> None:
     """No body with `active` → no news; garbage → 200, logged, no news."""
     _, call, answer, _ = accepted(exchange, phone)
@@ -185,6 +199,7 @@ def test_no_news(exchange: Exchange, phone: Phone) -> None:
     succeeds(call, answer)
 
 
+@both
 @pytest.mark.parametrize("state", ["", "pending", "active", "active;expires=0", "ACTIVE ; x"])
 def test_state(exchange: Exchange, phone: Phone, state: str) -> None:
     """Missing Subscription-State, or `pending`: as `active`. An elapsed `expires` is no event."""
@@ -196,6 +211,7 @@ def test_state(exchange: Exchange, phone: Phone, state: str) -> None:
     succeeds(call, answer)
 
 
+@both
 def test_stages(exchange: Exchange, phone: Phone) -> None:
     """1xx → stage: 100 trying, 18x ringing, in any order."""
     line, call, answer, _ = accepted(exchange, phone)

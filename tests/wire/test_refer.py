@@ -10,6 +10,7 @@ from tests.wire.kit.digest import fields, right
 from tests.wire.kit.message import Message, reply
 from tests.wire.kit.phone import Phone, TcpPhone
 from tests.wire.kit.server import Exchange, background
+from tests.wire.kit.ways import both
 
 pytestmark = pytest.mark.interop
 
@@ -18,6 +19,7 @@ MD5 = 'Digest realm="one", nonce="n1", qop="auth", algorithm=MD5, opaque="o"'
 SHA = 'Digest realm="one", nonce="n1", qop="auth", algorithm=SHA-256'
 FROB = 'Digest realm="one", nonce="n1", algorithm=FROB'
 OTHER = 'Digest realm="two", nonce="n2"'
+USER = {"auth_username": "user", "auth_password": "pass"}
 
 
 def outbound(exchange: Exchange, number: str) -> None:
@@ -26,8 +28,7 @@ def outbound(exchange: Exchange, number: str) -> None:
         "name": "out",
         "address": "192.0.2.99",
         "numbers": [number],
-        "auth_username": "user",
-        "auth_password": "pass",
+        **USER,
     }
     exchange.ok("SIP/CreateSIPOutboundTrunk", {"trunk": trunk})
 
@@ -110,6 +111,7 @@ def test_strict_route(exchange: Exchange, phone: Phone) -> None:
     proxy.close()
 
 
+@both
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE", "NOTIFY", "INFO", "OPTIONS"])
 def test_target(exchange: Exchange, phone: Phone, method: str) -> None:
     """Remote target: Contact of the last accepted INVITE or UPDATE and of NOTIFY (RFC 5057 §5.4),
@@ -135,6 +137,7 @@ def test_target(exchange: Exchange, phone: Phone, method: str) -> None:
     answer.result(5)
 
 
+@both
 def test_target_not_by_info(exchange: Exchange, phone: Phone) -> None:
     """Never of INFO, OPTIONS."""
     line = exchange.line()
@@ -205,6 +208,7 @@ def test_waits_for_the_ack(exchange: Exchange, phone: Phone) -> None:
     phone.none(lambda m: m.method == "REFER", 0.2)
 
 
+@both
 def test_waits_for_an_open_invite(exchange: Exchange, phone: Phone) -> None:
     """And while an INVITE transaction of either side is open: a re-INVITE whose 200 has no ACK."""
     line = exchange.line()
@@ -218,6 +222,7 @@ def test_waits_for_an_open_invite(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_no_invite_of_ours_in_a_refer(exchange: Exchange, phone: Phone) -> None:
     """§5: the peer's re-INVITE or UPDATE in a transfer is answered as ever: neither failure nor
     end."""
@@ -234,6 +239,7 @@ def test_no_invite_of_ours_in_a_refer(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 @pytest.mark.parametrize(
     ("status", "header", "reply"),
     [
@@ -249,7 +255,7 @@ def test_challenge(
     answer together; of an inbound call those of the outbound trunk that has the called number."""
     line = exchange.line()
     outbound(exchange, line.number)
-    call = exchange.call(line, phone)
+    call = exchange.call(line, phone, trunk=USER)
     answer = exchange.transfer(line)
     first = call.request("REFER")
     phone.reply(first, status, [(header, challenge) for challenge in challenges])
@@ -270,11 +276,12 @@ def test_challenge(
     assert "challenged" in [entry["stage"] for entry in stages]
 
 
+@both
 def test_once_per_realm(exchange: Exchange, phone: Phone) -> None:
     """Once per realm, again only on `stale=true`."""
     line = exchange.line()
     outbound(exchange, line.number)
-    call = exchange.call(line, phone)
+    call = exchange.call(line, phone, trunk=USER)
     answer = exchange.transfer(line)
     phone.reply(call.request("REFER"), "407 Proxy", [("Proxy-Authenticate", MD5)])
     stale = MD5.replace("n1", "n9") + ", stale=true"
@@ -298,17 +305,19 @@ def test_no_credentials(exchange: Exchange, phone: Phone) -> None:
     assert "credentials" in got.text
 
 
+@both
 def test_bye_is_challenged(exchange: Exchange, phone: Phone) -> None:
     """BYE of ours answers challenges the same way."""
     line = exchange.line()
     outbound(exchange, line.number)
-    call = exchange.call(line, phone)
+    call = exchange.call(line, phone, trunk=USER)
     exchange.ok("RoomService/DeleteRoom", {"room": line.room}, line.room)
     phone.reply(call.request("BYE"), "407 Proxy", [("Proxy-Authenticate", MD5)])
     again = call.ended()
     assert right(again.get("Proxy-Authorization"), "user", "pass", "BYE")
 
 
+@both
 def test_491(exchange: Exchange, phone: Phone) -> None:
     """491: retry after the RFC 3261 §14.1 interval (callee: 0-2 s) while time is left."""
     line = exchange.line()
@@ -324,6 +333,7 @@ def test_491(exchange: Exchange, phone: Phone) -> None:
     assert "waiting" in [entry["stage"] for entry in stages]
 
 
+@both
 def test_491_until_time_is_over(exchange: Exchange, phone: Phone) -> None:
     """Time over → refused with 491."""
     line = exchange.line()
@@ -339,6 +349,7 @@ def test_491_until_time_is_over(exchange: Exchange, phone: Phone) -> None:
     assert got.meta["sip_transfer_reason"] == "STR_REJECTED"
 
 
+@both
 def test_408_with_media(exchange: Exchange, phone: Phone) -> None:
     """408: refused, and the call goes on if RTP came within the last 2 s."""
     line = exchange.line()
@@ -352,6 +363,7 @@ def test_408_with_media(exchange: Exchange, phone: Phone) -> None:
     assert call.ask("OPTIONS").status == 200
 
 
+@both
 @pytest.mark.parametrize(("status", "ends"), [("200 OK", False), ("481 Gone", True)])
 def test_408_with_a_probe(exchange: Exchange, phone: Phone, status: str, ends: bool) -> None:
     """408 without RTP: an in-dialog OPTIONS gets any answer but 481/408 within 4 s, else BYE."""
@@ -367,6 +379,7 @@ def test_408_with_a_probe(exchange: Exchange, phone: Phone, status: str, ends: b
         phone.none(lambda m: m.method == "BYE", 0.3)
 
 
+@both
 @pytest.mark.parametrize("status", [404, 410, 416, 482, 483, 484, 485, 502, 604])
 def test_never_ends_the_call(exchange: Exchange, phone: Phone, status: int) -> None:
     """404, 410, 416, 482-485, 502, 604 never end the call (against RFC 5057 §5.1)."""
@@ -379,6 +392,7 @@ def test_never_ends_the_call(exchange: Exchange, phone: Phone, status: int) -> N
     phone.none(lambda m: m.method == "BYE", 0.1)
 
 
+@both
 def test_1xx_and_2xx(exchange: Exchange, phone: Phone) -> None:
     """1xx are ignored. Any 2xx is acceptance, never success."""
     line = exchange.line()
@@ -395,6 +409,7 @@ def test_1xx_and_2xx(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_retransmitted(exchange: Exchange, phone: Phone) -> None:
     """The REFER is repeated by T1 until it is answered (RFC 3261 §17.1.2)."""
     line = exchange.line()
@@ -406,6 +421,7 @@ def test_retransmitted(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_large_refer(exchange: Exchange, phone: Phone) -> None:
     """calls.md §5: UDP requests over 1,300 bytes go by TCP if it connects within 1 s, else UDP."""
     line = exchange.line()
@@ -424,6 +440,7 @@ def test_large_refer(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_large_refer_by_tcp(exchange: Exchange, phone: Phone) -> None:
     """The same where the peer listens on TCP too: the REFER comes by TCP."""
     listener = socket.create_server(("127.0.0.1", phone.port))

@@ -9,6 +9,7 @@ import pytest
 from tests.wire.kit.hooks import Hooks
 from tests.wire.kit.phone import Phone
 from tests.wire.kit.server import Exchange, until
+from tests.wire.kit.ways import both
 
 pytestmark = pytest.mark.interop
 
@@ -51,6 +52,7 @@ def test_max_call_duration(exchange: Exchange, phone: Phone) -> None:
     call.ended()
 
 
+@both
 def test_bye_at_once(exchange: Exchange, phone: Phone) -> None:
     """Succeeded: the caller leaves the room at once; the BYE goes out right after the final NOTIFY
     has been answered."""
@@ -68,6 +70,7 @@ def test_bye_at_once(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_crossing_byes(exchange: Exchange, phone: Phone) -> None:
     """A peer that hangs up first is fine; crossing BYEs are fine."""
     line = exchange.line()
@@ -81,6 +84,7 @@ def test_crossing_byes(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_failed(exchange: Exchange, phone: Phone) -> None:
     """Failed: no BYE; room audio restored exactly as it was; attributes unchanged; another
     transfer possible."""
@@ -103,6 +107,7 @@ def test_failed(exchange: Exchange, phone: Phone) -> None:
     assert after["attributes"] == mine["attributes"]
 
 
+@both
 def test_dialtone(exchange: Exchange, phone: Phone) -> None:
     """`play_dialtone`: the caller stops hearing the room and hears ETSI ringing (425 Hz, half
     scale); the room goes on hearing the caller."""
@@ -123,6 +128,7 @@ def test_dialtone(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_without_dialtone(exchange: Exchange, phone: Phone) -> None:
     """Without it nothing is muted."""
     line = exchange.line()
@@ -143,6 +149,7 @@ def test_without_dialtone(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_dialtone_ends_at_the_timeout(exchange: Exchange, phone: Phone) -> None:
     """Timed out: the call stays up, the room audio returns."""
     line = exchange.line()
@@ -166,6 +173,7 @@ def transfer_events(hooks: Hooks, room: str, name: str) -> list[dict[str, Any]]:
     return [event for event in hooks.of_room(room) if event["event"] == name]
 
 
+@both
 def test_webhooks(exchange: Exchange, phone: Phone, hooks: Hooks) -> None:
     """Webhooks `sip_transfer_started`, `sip_transfer_updated` (once per new stage),
     `sip_transfer_ended`, with `sipTransfer`."""
@@ -197,6 +205,7 @@ def test_webhooks(exchange: Exchange, phone: Phone, hooks: Hooks) -> None:
     hooks.event("participant_left", line.room)
 
 
+@both
 def test_late_success_webhook(exchange: Exchange, phone: Phone, hooks: Hooks) -> None:
     """A late success is one more after the end, with `lateSuccess: true`."""
     line = exchange.line()
@@ -219,6 +228,7 @@ def test_late_success_webhook(exchange: Exchange, phone: Phone, hooks: Hooks) ->
     assert mine[-1]["sipTransfer"]["verdict"] == "timed out"
 
 
+@both
 def test_livekits_own_events(exchange: Exchange, phone: Phone, hooks: Hooks) -> None:
     """Beside LiveKit's own events, in their order (facts §7)."""
     line = exchange.line()
@@ -237,6 +247,7 @@ def test_livekits_own_events(exchange: Exchange, phone: Phone, hooks: Hooks) -> 
     assert "sip_call_ended" in hooks.event("sip_call_ended", line.room)["event"]
 
 
+@both
 def test_records(exchange: Exchange, phone: Phone) -> None:
     """GET /hookflash/transfers/{STR_id} and GET /hookflash/transfers?room=&limit=&before= give the
     stored record; sip.call and roomAdmin of the room are needed."""
@@ -262,6 +273,7 @@ def test_records(exchange: Exchange, phone: Phone) -> None:
     assert exchange.get("/hookflash/transfers/STR_nothing", line.room).status == 404
 
 
+@both
 def test_metrics(exchange: Exchange, phone: Phone) -> None:
     """Prometheus `hookflash_transfers_total`, `transfers_succeeded_total`,
     `transfers_failed_total{reason}`, `transfers_active`."""
@@ -286,6 +298,7 @@ def test_metrics(exchange: Exchange, phone: Phone) -> None:
     assert after["hookflash_transfers_active"] == 0
 
 
+@both
 def test_log(exchange: Exchange, phone: Phone) -> None:
     """One log line per stage with transfer_id, call_id, room."""
     line = exchange.line()

@@ -10,6 +10,7 @@ from tests.wire.kit.call import Call
 from tests.wire.kit.message import token
 from tests.wire.kit.phone import Phone, TcpPhone
 from tests.wire.kit.server import Exchange, until
+from tests.wire.kit.ways import both
 
 pytestmark = pytest.mark.interop
 
@@ -23,6 +24,7 @@ def verdict(exchange: Exchange, room: str) -> str:
     return str(found[0]["verdict"] or "") if found else ""
 
 
+@both
 def test_http_request_dies(exchange: Exchange, phone: Phone) -> None:
     """§1: the transfer lives on when the HTTP request dies."""
     line = exchange.line()
@@ -51,6 +53,7 @@ def test_http_request_dies(exchange: Exchange, phone: Phone) -> None:
     until(lambda: verdict(exchange, line.room) == "succeeded", "the verdict")
 
 
+@both
 @pytest.mark.parametrize("attempt", [0, 1])
 def test_id_of_any_attempt(exchange: Exchange, phone: Phone, attempt: int) -> None:
     """§4: `id` = CSeq of any attempt of a REFER selects it, also of the challenged one."""
@@ -69,6 +72,7 @@ def test_id_of_any_attempt(exchange: Exchange, phone: Phone, attempt: int) -> No
     assert answer.result(5).status == 200
 
 
+@both
 def test_notify_repeated(exchange: Exchange, phone: Phone) -> None:
     """§4: a retransmitted NOTIFY gets the same 200, also after the BYE; one BYE only."""
     line = exchange.line()
@@ -88,6 +92,7 @@ def test_notify_repeated(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_202_lost(exchange: Exchange, phone: Phone) -> None:
     """§3: the REFER is answered late, after its outcome: nothing changes."""
     line = exchange.line()
@@ -104,6 +109,7 @@ def test_202_lost(exchange: Exchange, phone: Phone) -> None:
     phone.none(lambda m: not m.status and m.cseq > bye.cseq)
 
 
+@both
 def test_refer_crosses_a_reinvite(exchange: Exchange, phone: Phone) -> None:
     """§3: 491 because the peer's re-INVITE crossed: retried when that is over."""
     line = exchange.line()
@@ -122,6 +128,7 @@ def test_refer_crosses_a_reinvite(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_removed_in_a_transfer(exchange: Exchange, phone: Phone) -> None:
     """§1 call ended: the room hung up, by RemoveParticipant."""
     line = exchange.line()
@@ -152,6 +159,7 @@ def test_notify_of_a_stranger(exchange: Exchange, phone: Phone) -> None:
     answer.result(5)
 
 
+@both
 def test_notify_by_another_way(exchange: Exchange, phone: Phone) -> None:
     """§4: a NOTIFY may come by another way than the call; §3: TCP: the old connection if its far
     end is the next hop (a Contact that names no transport)."""
@@ -168,6 +176,7 @@ def test_notify_by_another_way(exchange: Exchange, phone: Phone) -> None:
     other.close()
 
 
+@both
 def test_bye_while_refer_is_unanswered(exchange: Exchange, phone: Phone) -> None:
     """§1 friendly and not: BYE instead of an answer to REFER, then a NOTIFY in the grace."""
     line = exchange.line()
@@ -179,6 +188,7 @@ def test_bye_while_refer_is_unanswered(exchange: Exchange, phone: Phone) -> None
     assert answer.result(5).status == 200
 
 
+@both
 def test_second_success_after_success(exchange: Exchange, phone: Phone) -> None:
     """§1: after a verdict another request for the same call finds no participant."""
     line = exchange.line()
@@ -233,6 +243,7 @@ def test_many_at_once(exchange: Exchange) -> None:
         phone.close()
 
 
+@both
 def test_loss(exchange: Exchange, phone: Phone) -> None:
     """The 200 to our NOTIFY's sender got lost: the same NOTIFY by another branch is answered too,
     and the lower CSeq of a late 180 changes nothing."""

@@ -8,6 +8,7 @@ import pytest
 from tests.wire.kit.call import Call
 from tests.wire.kit.phone import Phone
 from tests.wire.kit.server import Exchange, background, until
+from tests.wire.kit.ways import both
 
 pytestmark = pytest.mark.interop
 
@@ -73,6 +74,7 @@ def test_target_refused(exchange: Exchange, phone: Phone, target: str) -> None:
     phone.none(lambda m: m.method == "REFER", 0.1)
 
 
+@both
 @pytest.mark.parametrize(
     ("target", "sent"),
     [
@@ -153,6 +155,7 @@ def test_headers_and_attributes(exchange: Exchange, phone: Phone) -> None:
     assert exchange.logged("Refer-Sub") or exchange.logged("refer-sub")
 
 
+@both
 def test_same_target_joins(exchange: Exchange, phone: Phone) -> None:
     """A second request while one is pending: same target → waits for the same verdict, one REFER;
     other target → invalid_argument `call already being transferred elsewhere`."""
@@ -170,6 +173,7 @@ def test_same_target_joins(exchange: Exchange, phone: Phone) -> None:
     assert first.result(5).body["transfer_id"] == second.result(5).body["transfer_id"]
 
 
+@both
 def test_joiner_times_out(exchange: Exchange, phone: Phone) -> None:
     """The joiner's own ringing_timeout bounds its wait: 408 with the id, the transfer goes on."""
     line = exchange.line()
@@ -185,6 +189,7 @@ def test_joiner_times_out(exchange: Exchange, phone: Phone) -> None:
     assert first.result(5).body["transfer_id"] == joiner.meta["sip_transfer_id"]
 
 
+@both
 def test_request_id(exchange: Exchange, phone: Phone) -> None:
     """Same `X-Livekit-Request-Id` with the same key and call, even a finished one → the earlier
     verdict, no REFER; with another target → invalid_argument."""
@@ -201,6 +206,7 @@ def test_request_id(exchange: Exchange, phone: Phone) -> None:
     phone.none(lambda m: m.method == "REFER")
 
 
+@both
 def test_while_an_earlier_one_is_watched(exchange: Exchange, phone: Phone) -> None:
     """While an earlier REFER is still watched: same target → a new transfer that sends no REFER
     and takes its verdict from the open subscription."""
@@ -219,6 +225,7 @@ def test_while_an_earlier_one_is_watched(exchange: Exchange, phone: Phone) -> No
     assert late.body["transfer_id"] != early.meta["sip_transfer_id"]
 
 
+@both
 def test_late_success_of_an_earlier_one(exchange: Exchange, phone: Phone) -> None:
     """Other target → a new REFER. A 2xx for any earlier REFER ends the call: late success there,
     and the pending transfer gets call ended with a note."""
@@ -257,6 +264,7 @@ def test_not_established(exchange: Exchange, phone: Phone) -> None:
     assert late.result(5).status == 403
 
 
+@both
 def test_again_after_a_failure(exchange: Exchange, phone: Phone) -> None:
     """After a failed transfer the call goes on and may be transferred again (next CSeq)."""
     line = exchange.line()
@@ -271,6 +279,7 @@ def test_again_after_a_failure(exchange: Exchange, phone: Phone) -> None:
     assert numbers == [numbers[0], numbers[0] + 1, numbers[0] + 2]
 
 
+@both
 def test_ringing_timeout_bounds(exchange: Exchange, phone: Phone) -> None:
     """More than 1 h → invalid_argument `ringing_timeout must not exceed 1h`, after the header
     check; ≤ 0 → 30 s."""
@@ -286,6 +295,7 @@ def test_ringing_timeout_bounds(exchange: Exchange, phone: Phone) -> None:
     assert pending.result(5).status == 403
 
 
+@both
 def test_twirp_timeout(exchange: Exchange, phone: Phone) -> None:
     """`X-Twirp-Timeout-Ms` shortens the wait of that request only: deadline_exceeded with
     sip_transfer_id and no reason, the transfer goes on."""
@@ -307,6 +317,7 @@ def test_twirp_timeout(exchange: Exchange, phone: Phone) -> None:
     )
 
 
+@both
 def test_unknown_participant(exchange: Exchange, phone: Phone) -> None:
     """The participant is resolved to its call inside the server: unknown → not_found."""
     line = exchange.line()

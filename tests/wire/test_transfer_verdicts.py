@@ -15,6 +15,7 @@ from tests.wire.kit.call import Call
 from tests.wire.kit.message import Message
 from tests.wire.kit.phone import Phone
 from tests.wire.kit.server import Answer, Exchange, Line, until
+from tests.wire.kit.ways import both
 
 pytestmark = pytest.mark.interop
 
@@ -60,6 +61,7 @@ def stored(exchange: Exchange, line: Line, answer: Answer) -> dict[str, Any]:
     return exchange.record(line.room, str(transfer_id))
 
 
+@both
 def test_succeeded(exchange: Exchange, phone: Phone) -> None:
     """succeeded: NOTIFY with a 2xx: 200 with transfer_id, STS_TRANSFER_SUCCESSFUL, STR_COMPLETED,
     `sip_status` unset; stages requested, sent, accepted, trying, ringing."""
@@ -81,6 +83,7 @@ def test_succeeded(exchange: Exchange, phone: Phone) -> None:
     assert record["mode"] == "refer"
 
 
+@both
 @pytest.mark.parametrize("code", [200, 204, 299])
 def test_any_2xx(exchange: Exchange, phone: Phone, code: int) -> None:
     """succeeded: NOTIFY with a 2xx."""
@@ -90,6 +93,7 @@ def test_any_2xx(exchange: Exchange, phone: Phone, code: int) -> None:
     call.ended()
 
 
+@both
 def test_202_mirrors(exchange: Exchange, phone: Phone) -> None:
     """A 202 with `active` only mirrors the answer to REFER: stage accepted; with `terminated` it
     counts."""
@@ -102,6 +106,7 @@ def test_202_mirrors(exchange: Exchange, phone: Phone) -> None:
     call.ended()
 
 
+@both
 def test_refer_sub_false(exchange: Exchange, phone: Phone) -> None:
     """2xx to REFER with `Refer-Sub: false`: succeeded, with the note `outcome not reported`; the
     caller leaves the room at once, the BYE waits for the peer's."""
@@ -116,6 +121,7 @@ def test_refer_sub_false(exchange: Exchange, phone: Phone) -> None:
     assert call.hang_up().status == 200
 
 
+@both
 @pytest.mark.parametrize(
     ("name", "status"),
     [
@@ -139,6 +145,7 @@ def test_refused(exchange: Exchange, phone: Phone, name: str, status: str) -> No
     assert call.ask("OPTIONS").status == 200
 
 
+@both
 @pytest.mark.parametrize(
     ("name", "sipfrag"),
     [
@@ -175,6 +182,7 @@ def conforms(got: Answer, name: str) -> None:
     assert str(int(detail.code)) == got.meta["sip_status_code"]
 
 
+@both
 def test_timed_out(exchange: Exchange, phone: Phone) -> None:
     """timed out: ringing_timeout passed: deadline_exceeded 408 `request timed out`; the call stays
     up; a late 2xx ends the call and is recorded as late success next to the unchanged verdict."""
@@ -189,6 +197,7 @@ def test_timed_out(exchange: Exchange, phone: Phone) -> None:
     assert stored(exchange, line, got)["verdict"] == "timed out"
 
 
+@both
 def test_timed_out_unanswered(exchange: Exchange, phone: Phone) -> None:
     """timed out, whatever stage it was in: note `REFER unanswered` where so."""
     line, call, answer, refer = asked(exchange, phone, ringing_timeout="1s")
@@ -199,6 +208,7 @@ def test_timed_out_unanswered(exchange: Exchange, phone: Phone) -> None:
     assert call.ask("OPTIONS").status == 200
 
 
+@both
 def test_late_failure(exchange: Exchange, phone: Phone) -> None:
     """A late failure is recorded; the verdict never changes, and the call goes on."""
     line, call, answer, _ = accepted(exchange, phone, ringing_timeout="1s")
@@ -209,6 +219,7 @@ def test_late_failure(exchange: Exchange, phone: Phone) -> None:
     assert stored(exchange, line, got)["verdict"] == "timed out"
 
 
+@both
 def test_call_ended_by_caller(exchange: Exchange, phone: Phone) -> None:
     """call ended: the caller hung up and no final NOTIFY came within 1 s: aborted 409."""
     _, call, answer, refer = asked(exchange, phone)
@@ -218,6 +229,7 @@ def test_call_ended_by_caller(exchange: Exchange, phone: Phone) -> None:
     phone.reply(refer, "202 Accepted")
 
 
+@both
 def test_call_ended_by_room(exchange: Exchange, phone: Phone) -> None:
     """call ended: the room hung up."""
     line, call, answer, _ = accepted(exchange, phone)
@@ -227,6 +239,7 @@ def test_call_ended_by_room(exchange: Exchange, phone: Phone) -> None:
     failed(answer, 409, "aborted", "STR_CALL_ENDED", text)
 
 
+@both
 def test_call_ended_by_481(exchange: Exchange, phone: Phone) -> None:
     """call ended: REFER got 481, with `sip_status_code` 481; and BYE."""
     _, call, answer, refer = asked(exchange, phone)
@@ -237,6 +250,7 @@ def test_call_ended_by_481(exchange: Exchange, phone: Phone) -> None:
     call.ended()
 
 
+@both
 def test_accepted_and_hung_up(exchange: Exchange, phone: Phone) -> None:
     """2xx to REFER, never a NOTIFY, and the peer hangs up: call ended with the note `accepted,
     outcome not reported`."""
@@ -247,6 +261,7 @@ def test_accepted_and_hung_up(exchange: Exchange, phone: Phone) -> None:
     assert "accepted, outcome not reported" in stored(exchange, line, got)["notes"]
 
 
+@both
 def test_notify_beats_bye(exchange: Exchange, phone: Phone) -> None:
     """A verdict by NOTIFY beats a BYE that crosses it (the 1 s grace)."""
     _, call, answer, _ = accepted(exchange, phone)
@@ -255,6 +270,7 @@ def test_notify_beats_bye(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_rejection_beats_bye(exchange: Exchange, phone: Phone) -> None:
     """The same with a failure: within 1 s of the BYE a final NOTIFY decides."""
     _, call, answer, _ = accepted(exchange, phone)
@@ -263,6 +279,7 @@ def test_rejection_beats_bye(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).meta["sip_transfer_reason"] == "STR_REJECTED"
 
 
+@both
 def test_trying_terminated_and_bye(exchange: Exchange, phone: Phone) -> None:
     """Friendly: a single NOTIFY `100 Trying` with `terminated`, and BYE within 2 s: succeeded with
     the note `outcome inferred from BYE`."""
@@ -274,6 +291,7 @@ def test_trying_terminated_and_bye(exchange: Exchange, phone: Phone) -> None:
     assert "outcome inferred from BYE" in stored(exchange, line, got)["notes"]
 
 
+@both
 def test_bye_and_trying_terminated(exchange: Exchange, phone: Phone) -> None:
     """Or the NOTIFY within the 1 s grace after the BYE."""
     _, call, answer, _ = accepted(exchange, phone)
@@ -282,6 +300,7 @@ def test_bye_and_trying_terminated(exchange: Exchange, phone: Phone) -> None:
     assert answer.result(5).status == 200
 
 
+@both
 def test_subscription_ended(exchange: Exchange, phone: Phone) -> None:
     """subscription ended: terminated, no final status, the peer did not hang up within 2 s:
     internal 500, text names the reason and the last status."""
@@ -297,6 +316,7 @@ def test_subscription_ended(exchange: Exchange, phone: Phone) -> None:
     assert call.ask("OPTIONS").status == 200
 
 
+@both
 @pytest.mark.parametrize("reason", ["timeout", "deactivated", "probation", "giveup"])
 def test_subscribe_for_the_outcome(exchange: Exchange, phone: Phone, reason: str) -> None:
     """§4: `terminated` with reason timeout, deactivated, probation or giveup and no final status:
@@ -311,6 +331,7 @@ def test_subscribe_for_the_outcome(exchange: Exchange, phone: Phone, reason: str
     call.ended()
 
 
+@both
 def test_subscribe_refused(exchange: Exchange, phone: Phone) -> None:
     """§4: refused → subscription ended."""
     _, call, answer, _ = accepted(exchange, phone)
@@ -321,6 +342,7 @@ def test_subscribe_refused(exchange: Exchange, phone: Phone) -> None:
     phone.none(lambda m: m.method == "SUBSCRIBE")
 
 
+@both
 def test_verdict_never_changes(exchange: Exchange, phone: Phone) -> None:
     """A verdict never changes; an error answer to REFER that comes after it changes nothing; the
     first NOTIFY counts as accepted."""

@@ -20,6 +20,7 @@ class Called(Call):
         super().__init__(
             phone,
             "",
+            caller=invite.get("To").partition("sip:")[2].partition("@")[0],
             call_id=invite.get("Call-ID"),
             from_=invite.get("To"),
             to=invite.get("From").partition(";tag=")[0],

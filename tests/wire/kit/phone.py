@@ -24,6 +24,8 @@ class Phone:
     """UDP by default. `inbox` holds what was not waited for yet, `log` everything, with times."""
 
     transport = "UDP"
+    is_called = False
+    """`Exchange.call` has the exchange call it, instead of the other way round."""
 
     def __init__(self, server: tuple[str, int], ip: str = "127.0.0.1") -> None:
         self.server = server

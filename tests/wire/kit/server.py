@@ -24,6 +24,7 @@ import jwt
 import yaml
 
 from .call import Call
+from .callee import called
 from .hooks import KEY, SECRET
 from .message import token
 from .phone import Phone
@@ -270,8 +271,22 @@ class Exchange:
         trunk_id = self.trunk(**{"numbers": [number], **trunk})
         return Line(number, room, trunk_id, self.rule([trunk_id], room, pin, **dict(rule or {})))
 
-    def call(self, line: Line, phone: Phone | None = None, **fields: Any) -> Call:
-        """A call that is up."""
+    def call(
+        self,
+        line: Line,
+        phone: Phone | None = None,
+        *,
+        trunk: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> Call:
+        """A call that is up, of the phone or to it (`trunk`: by which one): the room and what may
+        be done are alike."""
+        if phone is not None and phone.is_called:
+            answer = self.dial(phone, room=line.room, sip_number=line.number, trunk=trunk).answer
+            taken = called(phone, **fields)
+            taken.accept()
+            assert answer.result(8).status == 200
+            return taken
         call = Call(phone or self.phone(), line.number, **fields)
         call.connect()
         return call
