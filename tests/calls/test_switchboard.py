@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import weakref
 from dataclasses import dataclass, field
 
 import pytest
@@ -305,6 +306,35 @@ def test_a_finished_leg_leaves_nothing_behind() -> None:
     bench.receive(0.2, reply_to(sent, 200))
     bench.board.handle_deadline(6.0)
     assert leg.inputs == []
+
+
+def test_a_finished_leg_is_not_kept_for_a_deadline_far_ahead() -> None:
+    """A session timer runs for a quarter of an hour, a call may last seconds."""
+    board, gone = Bench().board, []
+    for number in range(500):
+        leg = FakeLeg(f"SCL_{number}")
+        board.add(leg)
+        for due in (32.0, 900.0 + number):
+            leg.due = due
+            board.drive(0.0, leg, [])
+        board.drive(0.0, leg, [LegFinished()])
+        gone.append(weakref.ref(leg))
+    del leg
+    assert [found for found in gone if found() is not None] == []
+    assert len(board._deadlines) < 100
+
+
+def test_deadlines_that_move_are_not_all_remembered() -> None:
+    board, legs = Bench().board, [FakeLeg(f"SCL_{number}") for number in range(20)]
+    for leg in legs:
+        board.add(leg)
+    for step in range(100):
+        for number, leg in enumerate(legs):
+            leg.due = 1000.0 - step + number / 100
+            board.drive(0.0, leg, [])
+    assert len(board._deadlines) < 200
+    board.handle_deadline(2000.0)
+    assert [leg.inputs for leg in legs] == [[("due", 2000.0)]] * 20
 
 
 def test_what_is_no_message_is_answered_where_that_is_possible() -> None:

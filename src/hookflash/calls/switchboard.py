@@ -74,6 +74,10 @@ class BoardLeg(Protocol):
     def handle_deadline(self, now: float) -> list[LegEffect]: ...
 
 
+_FEW_DEADLINES = 64
+"""Deadlines that no longer hold are not looked for among so few."""
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """An INVITE that starts a call: admit it (`add`) or answer it (`respond`)."""
@@ -126,7 +130,9 @@ class Switchboard:
         self._owned: dict[str, set[str]] = {}
         self._resolving: dict[int, tuple[BoardLeg, SendRequest | SendAck]] = {}
         self._refs = 0
-        self._deadlines: list[tuple[float, int, BoardLeg]] = []
+        self._deadlines: list[tuple[float, int, str]] = []
+        """A heap of (when, order, call id). Entries that no longer hold are left in it until they
+        come up, or until they are the most: a session timer's lies a quarter of an hour ahead."""
         self._due: dict[str, float] = {}
         self._order = 0
 
@@ -213,7 +219,7 @@ class Switchboard:
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called next."""
         heap = self._deadlines
-        while heap and self._due.get(heap[0][2].call_id) != heap[0][0]:
+        while heap and self._due.get(heap[0][2]) != heap[0][0]:
             heapq.heappop(heap)
         times = [heap[0][0]] if heap else []
         endpoint = self.endpoint.next_deadline()
@@ -229,9 +235,10 @@ class Switchboard:
             out += self._sip(now, self.endpoint.handle_deadline(now))
         heap = self._deadlines
         while heap and heap[0][0] <= now:
-            due, _, leg = heapq.heappop(heap)
-            if self._due.get(leg.call_id) == due and self._legs.get(leg.call_id) is leg:
-                del self._due[leg.call_id]
+            due, _, call_id = heapq.heappop(heap)
+            leg = self._legs.get(call_id)
+            if leg is not None and self._due.get(call_id) == due:
+                del self._due[call_id]
                 out += self.drive(now, leg, leg.handle_deadline(now))
         return out
 
@@ -244,7 +251,18 @@ class Switchboard:
         elif self._due.get(leg.call_id) != deadline:
             self._due[leg.call_id] = deadline
             self._order += 1
-            heapq.heappush(self._deadlines, (deadline, self._order, leg))
+            heapq.heappush(self._deadlines, (deadline, self._order, leg.call_id))
+            if len(self._deadlines) > _FEW_DEADLINES + 4 * len(self._due):
+                self._clear_out()
+
+    def _clear_out(self) -> None:
+        """Leave the deadlines that hold, each once."""
+        due = self._due
+        held = {(at, call_id): order for at, order, call_id in self._deadlines}
+        self._deadlines[:] = [
+            (at, order, call_id) for (at, call_id), order in held.items() if due.get(call_id) == at
+        ]
+        heapq.heapify(self._deadlines)
 
     def _remove(self, leg: BoardLeg) -> None:
         self._legs.pop(leg.call_id, None)
