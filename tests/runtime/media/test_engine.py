@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import socket
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from hookflash.rtp.rtcp import Report, parse_compound
 from hookflash.runtime.media.engine import MediaEngine, MediaEngineSettings
 from hookflash.runtime.media.events import FirstPacket, MediaEvent
 from hookflash.runtime.media.ports import NoPorts
-from hookflash.sdp.plan import Codec, MediaPlan
+from hookflash.runtime.media.stream import MediaStream
+from hookflash.sdp.plan import Codec, CodecName, MediaPlan
 from hookflash.testing.media import Studio
 
 
@@ -161,3 +163,17 @@ async def _call(ip: str) -> None:
 @pytest.mark.parametrize("ip", ["127.0.0.1", "::1"])
 def test_a_call_on_real_sockets(ip: str) -> None:
     uvloop.run(_call(ip))
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "G722"])
+def test_the_last_legs_are_let_go(studio: Studio, codec: CodecName) -> None:
+    """No tick comes after them that would work out anew whom the clock works for."""
+    phones = [studio.phone(codec) for _ in range(3)]
+    studio.tick()
+    for phone in phones:
+        phone.stream.close()
+    del phone
+    phones.clear()
+    gc.collect()
+    streams = [found for found in gc.get_objects() if isinstance(found, MediaStream)]
+    assert [found for found in streams if found._hub is studio.engine] == []

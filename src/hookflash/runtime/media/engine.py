@@ -183,6 +183,7 @@ class MediaEngine:
                 waiting.remove(stream)
         if not self.streams:
             self._clock.stop()
+            self._compile()  # no tick will come that lets go of the last rooms
 
     # --- the tick -------------------------------------------------------------------------------
 
