@@ -98,6 +98,37 @@ def test_a_lost_packet_is_concealed_once_and_costs_no_delay() -> None:
     assert buffer.concealed == 1
 
 
+@pytest.mark.parametrize("ptime", [10, 20, 30, 40, 50, 60])
+@pytest.mark.parametrize("wide", [False, True])
+def test_loss_costs_no_delay_at_any_packet_length(ptime: int, wide: bool) -> None:
+    """What is lost is concealed by its own length, be it a part of a frame or more than one."""
+    octets, noise = ptime * 8, random.Random(6)
+    arrivals = [
+        (0.001 + n * ptime / 1000, n * octets, bytes(octets))
+        for n in range(60_000 // ptime)
+        if n < 9 or noise.random() > 0.08
+    ]
+    buffer = JitterBuffer(8000, 32, 2, lambda data: data * 4) if wide else JitterBuffer()
+    depths = [buffer.depth_ms for _ in Line(arrivals, buffer).play(2990)]
+    assert max(depths) <= ptime + 40
+    assert sum(depths[-500:]) / 500 <= ptime / 2 + 20
+    assert buffer.skipped == buffer.late == 0
+
+
+def test_a_hole_after_a_faded_sound_is_silent() -> None:
+    """Packets of 50 ms, two lost: what began in a frame goes on to its end, whole frames are the
+    consumer's to fade, and the rest before the next packet is no old sound."""
+    arrivals = [(0.001 + n * 0.05, n * 400, bytes([n + 1]) * 400) for n in range(12)]
+    del arrivals[5:7]
+    buffer = JitterBuffer(silence=b"\xd5")
+    frames = [frame for _, frame in Line(arrivals, buffer).play(28)]
+    first = next(index for index, frame in enumerate(frames) if frame and 8 in frame)
+    hole = frames[first - 5 : first]
+    assert hole[0] == bytes([5]) * 160
+    assert hole[1:] == [None] * 4
+    assert (frames[first] or b"").lstrip(b"\xd5") == bytes([8]) * 80
+
+
 def test_a_late_packet_is_dropped_when_a_later_one_has_been_played() -> None:
     arrivals = steady(60)
     arrivals[20] = (arrivals[20][0] + 0.09, *arrivals[20][1:])

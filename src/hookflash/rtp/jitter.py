@@ -35,7 +35,8 @@ class JitterBuffer:
 
     `clock`: RTP ticks per second. `decode`: turns a payload into `octets_per_ms` octets for each
     millisecond, in the order of play (for codecs with state); None where the payload itself is
-    that line (G.711: 8 octets a millisecond). `unit`: octets of one sample of that line.
+    that line (G.711: 8 octets a millisecond). `unit`: octets of one sample of that line, `silence`
+    a silent one.
     """
 
     __slots__ = (
@@ -51,10 +52,12 @@ class JitterBuffer:
         "_octets_per_ms",
         "_owed",
         "_packets",
+        "_played",
         "_pulled",
         "_pulls",
         "_rest",
         "_running",
+        "_silence",
         "_suspect",
         "_ticks_per_ms",
         "_total",
@@ -71,11 +74,13 @@ class JitterBuffer:
         octets_per_ms: int = 8,
         unit: int = 1,
         decode: Callable[[bytes], bytes] | None = None,
+        silence: bytes = b"\xff",
     ) -> None:
         self._ticks_per_ms = clock // 1000
         self._octets_per_ms = octets_per_ms
         self._unit = unit
         self._decode = decode
+        self._silence = silence
         self._frame_ticks = FRAME_MS * self._ticks_per_ms
         self._frame_octets = FRAME_MS * octets_per_ms
         self.late = 0
@@ -89,7 +94,7 @@ class JitterBuffer:
     def restart(self) -> None:
         """Forget the stream: another SSRC, another source, another codec."""
         self._packets: dict[int, bytes] = {}
-        self._rest = b""
+        self._rest = self._played = b""
         self._next = 0
         self._running = False
         self._first_at = -1.0
@@ -206,6 +211,7 @@ class JitterBuffer:
                 del self._packets[self._next]
                 self._next += self._frame_ticks
                 self._held = self._empty = 0
+                self._played = payload
                 return payload
         return self._collect(need)
 
@@ -243,21 +249,24 @@ class JitterBuffer:
     def _collect(self, need: int) -> bytes | None:
         """`need` octets from what was left of the last packet and those that follow."""
         line = self._rest
+        concealed = self.concealed
         while len(line) < need:
             payload = self._packets.pop(self._next, None)
             if payload is not None:
                 line += self._take(payload)
                 continue
             missing = self._missing(need - len(line))
-            if missing < 0:
+            if not missing:
                 continue
-            self.concealed += 1
-            if not line:
+            self.concealed = concealed + 1
+            if missing == need:
+                self._played = b""  # it fades away; what is missing after it is silent
                 return None
-            line += _repeat(line, need - len(line), self._unit)
-            break
+            fill = _repeat(line or self._played, missing, self._unit)
+            line += fill or self._silence * (missing // self._unit)
         self._rest = line[need:]
-        return line[:need]
+        self._played = line[:need]
+        return self._played
 
     def _take(self, payload: bytes) -> bytes:
         line = payload if self._decode is None else self._decode(payload)
@@ -268,7 +277,8 @@ class JitterBuffer:
         return line
 
     def _missing(self, octets: int) -> int:
-        """Nothing stands at `_next`. Negative: moved on, look again; else: conceal.
+        """Nothing stands at `_next`: how many octets, at most as many as asked, are to be
+        concealed before something is looked for again. 0: look now.
 
         With later packets in the buffer this one is lost, and its time passes. With none it may
         only be late: time is held, so that the delay grows by what it is late, and if it turns
@@ -280,26 +290,30 @@ class JitterBuffer:
             self._empty += 1
             if self._empty > _IDLE_FRAMES:
                 self._pause()
-            return 0
+            return octets
         first = min(self._packets)
         if first < self._next:
             del self._packets[first]
-            return -1
+            return 0
         gap = first - self._next
         if self._held:
             back = min(self._held, gap)
             self._next += back
             self._held = 0
-            return -1
-        self._next += min(gap, ticks)
-        return 0
+            return 0
+        if gap >= ticks:
+            self._next += ticks
+            return octets
+        self._next = first  # within this frame: what is missing has its own length, not a frame's
+        octets = gap * self._octets_per_ms // self._ticks_per_ms
+        return octets - octets % self._unit
 
     def _pause(self) -> None:
         """The sender is silent: the next packet starts afresh."""
         self._running = False
         self._first_at = -1.0
         self._held = self._empty = 0
-        self._rest = b""
+        self._rest = self._played = b""
 
 
 def _repeat(line: bytes, octets: int, unit: int) -> bytes:

@@ -83,12 +83,13 @@ def make_jitter(codec: Codec) -> JitterBuffer:
     """The jitter buffer for what the peer speaks. G.711 stays octets until it is decoded with all
     others; a codec with memory is decoded in the order of play, to 16 kHz."""
     if codec.name in {"PCMU", "PCMA"}:
-        return JitterBuffer(codec.clock)
+        return JitterBuffer(codec.clock, silence=bytes([g711.SILENCE[codec.name]]))
     decoder = make_codec(codec.name)
     return JitterBuffer(
         codec.clock,
         octets_per_ms=WIDE_RATE // 1000 * 2,
         unit=2,
+        silence=bytes(2),
         decode=lambda payload: decoder.decode(payload).tobytes(),
     )
 
