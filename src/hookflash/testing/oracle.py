@@ -1,147 +1,149 @@
-"""What transfer.md says of one call, from what arrived, what was asked and when REFERs went out.
+"""What transfer.md says of one call, from what arrived, what was asked and what went out.
 
-This is the way of everything that happens; `oracle_refer` is one REFER and its subscription,
-`oracle_verdicts` what follows for transfers and call. None of the three knows anything of `calls`.
+Whatever happens makes a verdict due or ends the call, now or later; what is due first counts.
 """
-
-from __future__ import annotations
 
 from math import inf
 
-from .evidence import Answer, Ask, Asked, Facts, Judgement, Notified, Reader, Seen, Told
-from .oracle_refer import Refer, select
-from .oracle_verdicts import Transfer, Verdicts
+from . import evidence as ev
+
+_AGAIN = {401, 407, 491}  # to a REFER that may be sent once more
+_DOUBTFUL = {("unreachable", 0), ("refused", 408)}  # is the call alive?
+_BY_ANSWER = {("timed out", 491): ("refused", 491), ("call ended", 481): ("call ended", 481)}
+_WATCHED = {"timed out", "canceled", "call ended", "unreachable"}  # a success may follow: §5
 
 
-class Oracle(Verdicts):
+class Oracle:
     """Judges one call."""
 
-    def __init__(self, facts: Facts) -> None:
-        super().__init__(facts)
-        self.reader = Reader()
-        self.requests: dict[str, Transfer] = {}
-        self.tickets: list[tuple[int, Transfer, float]] = []
-        self.answered = False
-        self.invite = self.bye = -1
+    def __init__(self, facts: ev.Facts) -> None:
+        self.facts, self.out, self.now = facts, ev.Judgement(), -inf
+        self.refers: dict[str, ev.Refer] = {}  # by CSeq of each attempt, and by ids of the peer
+        self.requests: dict[str | int, ev.Fate] = {}
+        self.pending: ev.Fate | None = None
+        self.refer = ev.Refer(answer=0)  # that the pending transfer rides on
+        self.due: list[tuple[float, str, int]] = []  # verdicts of the pending transfer
+        self.ends: list[float] = []  # of the call
+        self.probe = self.bye_at = inf
+        self.over = False
 
-    def judge(self, log: list[Seen]) -> Judgement:
+    def judge(self, log: list[ev.Seen]) -> ev.Judgement:
         """The whole call."""
-        for seen in [*log, Seen(inf, "hangup")]:
-            while (due := min(self.due(), key=lambda item: item[0]))[0] < seen.at:
-                self.now = max(self.now, due[0])
-                due[1]()
-            self.now = seen.at
-            self._happened(seen, self.reader.read(seen.data))
-        self.out.fates = [transfer.fate for transfer in self.transfers]
-        for ticket, each, until in self.tickets:
-            word = each.fate.verdict if each.at < until else "wait over"
-            self.out.told[ticket] = Told(word, self.transfers.index(each))
+        for at, event in ev.read(log):
+            self._pass(at)
+            self._happened(event)
+        self._pass(inf)
         return self.out
 
-    def _happened(self, seen: Seen, read: Answer | Asked | Notified | None) -> None:
-        match seen.kind, read:
-            case "request", _:
-                assert seen.ask is not None
-                self._request(seen.ask)
-            case "refer", _:
-                self.sent(seen.cseq)
-            case "answer", _:
-                self.answered, self.unacked = True, self.now + 32
-            case "cancel", _ if self.pending is not None:
-                self.decide("canceled")
-            case "shutdown", _ if self.pending is not None:
-                self.decide("interrupted")
-                self.end()
-            case "hangup" | "shutdown", _:
-                self.end()
-            case "unconnected", _:
-                self.unconnected(seen.method, seen.cseq)
-            case _, Notified():
-                self._notified(read)
-            case _, Answer():
-                self._answer(read)
-            case _, Asked("BYE", cseq):
-                self.bye = cseq
-                self.end(by_peer=True)
-            case _, Asked("INVITE", cseq):
-                self.invite = cseq
-                if self.answered and not self.over:
-                    self.unacked = self.now + 32
-            case _, Asked("ACK", cseq) if cseq == self.invite:
-                self.unacked = inf
+    def _pass(self, until: float) -> None:  # what time brings: §1
+        refer, over = self.refer, min([*self.ends, self.probe])
+        unsent, handed_over = refer.answer in {ev.UNSENT, 491}, self.bye_at - refer.handed <= 2
+        lapse = max(refer.lapses, refer.asking)
+        at, verdict, status = min(
+            *self.due,
+            (over if unsent else over + 1, "call ended", 0),
+            (lapse if lapse < over else inf, "subscription ended", 0),
+            (max(self.bye_at, refer.handed) if handed_over else inf, "succeeded", 0),
+        )
+        if self.pending and at <= until:
+            verdict, status = _BY_ANSWER.get((verdict, refer.answer), (verdict, status))
+            self.pending.decide(at, verdict, status, at + 180 if verdict in _WATCHED else at)
+            if at < over and at - self.facts.silent_since > 2 and (verdict, status) in _DOUBTFUL:
+                self.probe = at + 4
+            self.pending, self.refer = None, ev.Refer(answer=0)
+        self.out.over_at = min([*self.ends, self.probe])
+        self.now, self.over = until, self.out.over_at <= until
 
-    def _request(self, ask: Ask) -> None:
-        earlier = self.requests.get(ask.request_id) if ask.request_id else None
-        joined = earlier or self.pending
-        word = ""
-        if not ask.uri:
-            word = "invalid_argument"
-        elif earlier is None and (not self.answered or self.over or self.bye_at < inf):
-            word = "failed_precondition"
-        elif joined is not None and joined.refer.target != ask.uri:
-            word = "invalid_argument"
-        if word:
-            self.out.told[ask.ticket] = Told(word, -1)
-            return
-        wait = ask.wait if joined is None else min(ask.wait, ask.ringing)
-        if joined is None:
-            watched = [r for r in self.refers if r.target == ask.uri and self.open(r)]
-            watched = [r for r in watched if r.accepted or not r.undelivered]
-            refer = watched[-1] if watched else Refer(ask.uri)
-            self.refers += [] if watched else [refer]
-            joined = self.pending = Transfer(refer, self.now + ask.ringing)
-            self.transfers.append(joined)
-        if ask.request_id:
-            self.requests[ask.request_id] = joined
-        over = joined.at <= self.now
-        self.tickets.append((ask.ticket, joined, inf if over else self.now + wait))
+    def _happened(self, event: ev.Event) -> None:
+        match event:
+            case ev.Ask():
+                self._asked(event)
+            case ev.Sent(cseq, offering):
+                if self.over or offering or self.refer.answer not in {ev.UNSENT, *_AGAIN}:
+                    self.out.faults.append(f"REFER {cseq} may not go out at {self.now:.3f}")
+                self.refer.answer, self.refers[str(cseq)] = 0, self.refer
+            case ev.Answer("REFER", cseq):
+                self._answered(self.refers[str(cseq)], event)
+            case ev.Answer("SUBSCRIBE", _, status):
+                for refer in [r for r in self.refers.values() if self.now < r.asking][:1]:
+                    refer.asking = self.now
+                    refer.lapses = inf if 200 <= status < 300 else refer.lapses
+            case ev.Answer("OPTIONS", _, status) if self.now < self.probe < inf:
+                self.probe = self.now if status in ev.DEAD else inf
+            case ev.Notified():
+                for refer in [r for r in self._about(event.event_id)[:1] if not r.final]:
+                    self.refers[event.event_id] = refer
+                    self._notified(refer, event)
+            case ev.Ended(by_peer):
+                self.ends.append(self.now)
+                self.bye_at = self.now if by_peer else self.bye_at
+            case ev.Order(verdict):
+                self.due.append((self.now, verdict, 0))
 
-    def _answer(self, answer: Answer) -> None:
-        status = answer.status
-        if answer.method == "OPTIONS" and status >= 200 and self.probe < inf:
-            self.probe = inf
-            if status in {408, 481}:
-                self.end()
-        elif answer.method == "SUBSCRIBE" and status >= 200:
-            asking = [refer for refer in self.refers if refer.asking < inf]
-            for refer in asking[:1]:
-                refer.subscribed(status)
-        if answer.method != "REFER":
-            return
-        cseq = str(answer.cseq)
-        for refer in [r for r in self.refers if r.fails_at < inf and r.ids[-1] == cseq]:
-            if status < 200:
-                refer.trying = True
-                continue
-            refer.fails_at = inf
-            if status < 300:
-                refer.accepted = True
-                if answer.unreported and not refer.final:
-                    refer.mute, refer.final = True, status
-                    self.outcome(refer, status)
-            elif not self.mine(refer):
-                refer.refused = not refer.accepted
-            elif status == 481 or (self.over and status in {401, 407, 491}):
-                refer.lost = status
-                self.end()
-            elif status == 491 and not refer.accepted:
-                refer.waiting = True
-            elif status not in {401, 407} or not (
-                self.facts.credentials and refer.challenged(answer.challenges)
-            ):
-                self.decide("refused", status)
-                if status == 408:
-                    self.doubt()
+    def _asked(self, ask: ev.Ask) -> None:  # for a transfer: §2
+        key = ask.request_id or ask.ticket
+        earlier = self.requests.get(key)
+        fate = earlier or self.pending
+        if ask.uri and not earlier and (not ask.established or self.over or self.ends):
+            fate = ev.Fate(verdict="failed_precondition", at=self.now)
+        elif not ask.uri or (fate and fate.target != ask.uri):
+            fate = ev.Fate(verdict="invalid_argument", at=self.now)
+        elif not fate:
+            same = [r for r in self.refers.values() if r.target == ask.uri and self._open(r)]
+            same = [r for r in same if r.accepted or r.answer != ev.UNCONNECTED]
+            self.refer = same[-1] if same else ev.Refer(ask.uri)
+            self.pending = fate = ev.Fate(ask.uri)
+            self.due = [(self.now + ask.ringing, "timed out", 0)]
+            self.refer.riders.append(fate)
+            self.out.fates.append(fate)
+        self.requests[key if fate.target else ask.ticket] = fate  # refusals are not remembered
+        self.out.waits[ask.ticket] = (fate, self.now + min(ask.wait, ask.ringing))
 
-    def _notified(self, notify: Notified) -> None:
-        opened = [each for each in self.refers if self.open(each)]
-        refer = select(self.refers, notify.event_id, opened)
-        if refer is None:
+    def _answered(self, refer: ev.Refer, answer: ev.Answer) -> None:  # a REFER, or not: §3
+        status, mine = answer.status, refer is self.refer
+        known = {realm for each in refer.met for realm, _ in each}
+        fresh = all(stale or realm not in known for realm, stale in answer.challenges)
+        able = self.facts.credentials and len(refer.met) < 5 and bool(answer.challenges)
+        again = not refer.accepted if status == 491 else fresh and able
+        if 200 <= status < 300:
+            refer.accepted = True
+        elif self.over and status in _AGAIN if mine else refer.accepted:
             return
-        status = refer.notified(self.now, notify, self.bye)
-        if status:
-            self.outcome(refer, status)
-        elif self.over:
-            self.infer()
-        elif notify.expired and self.mine(refer) and refer.ended == self.now:
-            refer.subscribes(self.now)
+        elif mine and status == 481:
+            self.ends.append(self.now)
+        elif mine and status >= 300 and not again:
+            self.due.append((self.now, "refused", status))
+        elif mine and status < 200 and not (self.over or refer.accepted):
+            self.due.append((self.now, "unreachable", 0))
+        refer.met = [() for _ in refer.met] if status == 491 else [*refer.met, answer.challenges]
+        refer.answer = status
+
+    def _notified(self, refer: ev.Refer, notify: ev.Notified) -> None:  # §4
+        status, watched = notify.status, refer.watched(self.now)
+        refer.accepted, refer.answer = True, 0 if refer.answer == 491 else refer.answer
+        refer.final = status >= 200 and (status != 202 or notify.terminated)
+        if refer.final and status >= 300 and refer is self.refer:
+            self.due.append((self.now, "rejected", status))
+        elif refer.final and status < 300 and watched:
+            for each in watched:
+                each.late_success = each is not self.pending
+            self.due.append((self.now, "succeeded" if refer is self.refer else "call ended", 0))
+            self.ends.append(self.now + (10 if notify.unreported else 0))
+        elif status and not notify.terminated and not notify.late:
+            refer.handed = inf
+        elif notify.terminated and refer.lapses == inf and not self.now < refer.asking:
+            refer.lapses, refer.handed = self.now + 2, self.now if status == 100 else refer.handed
+            if refer is self.refer and notify.expired and not self.over and refer.asking == -inf:
+                refer.asking = inf
+
+    def _about(self, event_id: str) -> list[ev.Refer]:  # the REFERs that it may be: §4
+        known = [r for r in self.refers.values() if r.accepted or r.answer < 300 or r is self.refer]
+        likely = [r for r in known if r.accepted or r.answer != ev.UNCONNECTED] or known
+        if event_id and self.refers.get(event_id) in known:
+            return [self.refers[event_id]]
+        return [r for r in likely if len(set(likely)) == 1 or (not event_id and self._open(r))]
+
+    def _open(self, refer: ev.Refer) -> bool:  # an outcome may come of it: §2, §5
+        going = refer.lapses == inf or self.now < refer.asking
+        alive = refer.answer != 491 if refer is self.refer else going and refer.answer < 300
+        return alive and not refer.final and bool(refer.watched(self.now))

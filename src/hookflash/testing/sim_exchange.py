@@ -38,6 +38,8 @@ from .sip_messages import OUR_ADDRESS
 ROOM = "room"
 STORING = ((0.0, 0.0), (0.001, 0.01), (0.001, 0.01), (0.05, 1.5))
 PORTS = 4
+_UNREAD = (b"ACK ", b"SIP/2.0 1", b"SIP/2.0 3", b"SIP/2.0 4", b"SIP/2.0 5", b"SIP/2.0 6")
+"""What we send and the oracle need not know."""
 
 
 class SimExchange:
@@ -93,6 +95,8 @@ class SimExchange:
         self._port: int | None = None
         self._sent: dict[str, tuple[str, int, int]] = {}
         """Method, CSeq and last connection of requests of ours, by branch."""
+        self._accepted: set[int] = set()
+        """CSeq of the INVITEs that we answered with 2xx."""
         self._queue: deque[BoardEffect] = deque()
         self._busy = False
         network.attach(OUR_ADDRESS[0], Host(self._received, self._failed))
@@ -127,7 +131,7 @@ class SimExchange:
         """The pending transfer, if there is one, is cancelled."""
         pending = self._pending()
         if self.leg is not None and pending is not None:
-            self._drive(self.leg.cancel_transfer(self._see("cancel"), pending.transfer_id))
+            self._drive(self.leg.cancel_transfer(self._see("canceled"), pending.transfer_id))
 
     def delete_room(self) -> None:
         """DeleteRoom: everybody is out, and the leg hangs up."""
@@ -140,14 +144,22 @@ class SimExchange:
     def shutdown(self) -> None:
         """SIGTERM, and the drain time is over: BYE, and nothing is received any more."""
         if self.leg is not None and not self.leg.finished:
-            self._drive(self.leg.shutdown(self._see("shutdown")))
+            self._see("interrupted")
+            self._drive(self.leg.shutdown(self._see("hangup")))
             self._stopped = True
 
     # --- inside ---------------------------------------------------------------------------------
 
-    def _see(self, kind: Kind, data: bytes = b"", ask: Ask | None = None, cseq: int = 0) -> float:
+    def _see(
+        self,
+        kind: Kind,
+        data: bytes = b"",
+        ask: Ask | None = None,
+        cseq: int = 0,
+        method: str = "",
+    ) -> float:
         now = self._agenda.now()
-        self.log.append(Seen(now, kind, data, ask, cseq))
+        self.log.append(Seen(now, kind, data, ask, cseq, method))
         return now
 
     def _pending(self) -> TransferRecord | None:
@@ -202,12 +214,16 @@ class SimExchange:
         self._busy = False
 
     def _send(self, effect: SendBytes) -> None:
-        if effect.data.startswith((b"REFER ", b"OPTIONS ", b"SUBSCRIBE ")):
-            request = parse(effect.data)
-            branch, (cseq, method) = request.top_via.branch or "", request.cseq
-            if method == "REFER" and branch not in self._sent:
-                self._see("refer", cseq=cseq)
-            self._sent[branch] = (method, cseq, effect.flow.connection)
+        if not effect.data.startswith(_UNREAD):
+            message = parse(effect.data)
+            branch, (cseq, method) = message.top_via.branch or "", message.cseq
+            if isinstance(message, Request):
+                if branch not in self._sent:
+                    self._see("sent", cseq=cseq, method=method)
+                self._sent[branch] = (method, cseq, effect.flow.connection)
+            elif method == "INVITE" and cseq not in self._accepted:
+                self._accepted.add(cseq)
+                self._see("answer", cseq=cseq)
         self._network.send(effect.data, effect.flow)
 
     def _incoming(self, incoming: Incoming) -> None:
@@ -264,7 +280,7 @@ class SimExchange:
         assert self.leg is not None
         if self.ended_at < inf:
             return
-        now = self._see("answer")
+        now = self._agenda.now()
         self._drive(self.leg.answer(now))
         self._drive(self.leg.first_packet(now))
         self.on_answered()

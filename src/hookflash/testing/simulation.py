@@ -19,7 +19,7 @@ from ..calls.effects import TransferAnswered
 from ..sip.codec import parse
 from ..sip.message import Request, Response
 from .agenda import Agenda
-from .evidence import Ask, Fate, Judgement, Told
+from .evidence import Ask, Judgement, Told
 from .network import Network
 from .oracle import Oracle
 from .scenarios import Step, draw
@@ -91,8 +91,8 @@ class Simulation:
         if not rested:
             report.problems.append("does not come to rest")
         report.problems += [*self._compare(), *self._leftovers()]
-        report.verdicts.update(fate.verdict for fate in self._fates())
-        report.verdicts["late success"] += sum(fate.late_success for fate in self._fates())
+        report.verdicts.update(verdict for verdict, _, _ in self._fates())
+        report.verdicts["late success"] += sum(late for _, _, late in self._fates())
         return report
 
     # --- what happens ---------------------------------------------------------------------------
@@ -126,22 +126,24 @@ class Simulation:
 
     # --- what is said of it ---------------------------------------------------------------------
 
-    def _fates(self) -> list[Fate]:
-        fates = []
+    def _fates(self) -> list[tuple[str, int, bool]]:
+        """Verdict, status and late success of each transfer."""
+        fates: list[tuple[str, int, bool]] = []
         for record in self.exchange.records.values():
             status = record.sip_status or 0
             decided = record.verdict in {"refused", "rejected"}
             if not decided and (record.verdict != "call ended" or status != 481):
                 status = 0
-            fates.append(Fate(record.verdict or "", status, record.late_success))
+            fates.append((record.verdict or "", status, record.late_success))
         return fates
 
     def _compare(self) -> list[str]:
         exchange, judged = self.exchange, self.judgement
         problems = [*exchange.faults, *judged.faults]
         fates = self._fates()
-        if fates != judged.fates:
-            problems.append(f"transfers: {fates}, should be {judged.fates}")
+        right = [(fate.verdict, fate.status, fate.late_success) for fate in judged.fates]
+        if fates != right:
+            problems.append(f"transfers: {fates}, should be {right}")
         told = {ticket: self._word(each, problems) for ticket, each in exchange.told.items()}
         for ticket in sorted(told.keys() | judged.told.keys()):
             if told.get(ticket) != judged.told.get(ticket):
@@ -203,7 +205,7 @@ class Simulation:
             arrivals = " ".join(f"{at - START:.3f}" for at in sent.arrivals) or "lost"
             lines.append((sent.at, f"{arrow} {summary(sent.data)}  [{arrivals}]"))
         for seen in self.exchange.log:
-            if seen.kind not in {"wire", "refer"}:
+            if seen.kind not in {"wire", "sent"}:
                 lines.append((seen.at, f"** {seen.kind} {seen.ask or ''}"))
         lines.sort(key=lambda line: line[0])
         out = [f"seed {self.seed}", f"{self.scenario.facts}", f"{self.scenario.manners}"]
