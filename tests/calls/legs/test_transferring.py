@@ -266,6 +266,27 @@ def test_credentials_are_made_for_the_target_that_the_refer_goes_to() -> None:
     assert f'uri="{again.uri_text}"' in (again.header("Authorization") or "")
 
 
+def test_491_waits_longer_where_the_call_is_ours(direction: str) -> None:
+    """RFC 3261 §14.1: 2.1 to 4 s for the owner of the Call-ID, at most 2 s for the other."""
+    driver = LegDriver().established()
+    transfer(driver)
+    driver.reply(driver.sent("REFER")[0], 491)
+    driver.advance(2.05)
+    assert len(driver.sent("REFER")) == (1 if direction == "outbound" else 2)
+    driver.advance(1.95)
+    assert len(driver.sent("REFER")) == 2
+
+
+def test_a_refer_that_waited_after_491_for_nothing_is_not_sent_for_the_next_transfer() -> None:
+    driver = LegDriver().established()
+    transfer(driver, ringing_timeout=0.001)
+    driver.reply(driver.sent("REFER")[0], 491)
+    driver.advance(0.001)
+    assert verdict(driver) == "refused"
+    transfer(driver, transfer_id="STR_2", target="sip:other@example.com")
+    assert driver.sent("REFER")[-1].request.header("Refer-To") == "<sip:other@example.com>"
+
+
 def test_a_refer_that_waited_after_491_keeps_its_credentials() -> None:
     driver = LegDriver.with_settings(credentials=lambda: Credential("u", "p")).established()
     transfer(driver)
@@ -444,6 +465,13 @@ def test_notify_refreshes_the_target() -> None:
     assert str(dialog.remote_target) == "sip:n@198.51.100.8"
 
 
+def test_a_notify_of_another_event_refreshes_nothing() -> None:
+    driver = transferring()
+    driver.receive("NOTIFY", (("Event", "dialog"), ("Contact", "<sip:else@198.51.100.8>")))
+    driver.hangup()
+    assert driver.sent("BYE")[0].request.uri_text == "sip:caller@198.51.100.7:5060"
+
+
 def test_other_events_are_489_with_allow_events_during_a_transfer_too() -> None:
     driver = transferring()
     driver.receive("NOTIFY", (("Event", "presence"),))
@@ -540,6 +568,19 @@ def test_max_call_duration_is_suspended() -> None:
     assert driver.leg.state is Phase.CONFIRMED
     driver.advance(0.2)
     assert driver.last(LegEnded).reason == "max call duration"
+
+
+def test_limits_stand_still_while_the_peer_is_to_hang_up() -> None:
+    """The caller talks to somebody else and sends us nothing (`Refer-Sub: false`)."""
+    driver = LegDriver.with_settings(max_call_duration=60.0, media_timeout=5.0).established()
+    driver.last_packet_at = driver.now + 58
+    driver.advance(58)
+    transfer(driver)
+    driver.reply(driver.sent("REFER")[0], 202, (("Refer-Sub", "false"),))
+    driver.advance(9.9)
+    assert not driver.sent("BYE")
+    driver.advance(0.2)
+    assert driver.last(LegEnded).reason == "transferred"
 
 
 @INBOUND
