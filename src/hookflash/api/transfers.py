@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,6 +16,7 @@ from ..adapters.store import Store
 from ..adapters.store_records import call_dict, transfer_dict
 from ..adapters.store_sql import Page
 from ..base.errors import ApiError
+from ..calls.records import CallRecord, TransferRecord
 from ..twirp.errors import body as error_body
 from ..twirp.errors import http_status
 
@@ -24,6 +25,7 @@ CLAIMS = "hookflash.claims"
 DEFAULT_LIMIT = 100
 
 Answer = Callable[[Request, Claims | None], Awaitable[Any]]
+Record = TypeVar("Record", TransferRecord, CallRecord)
 
 
 class Records:
@@ -37,39 +39,27 @@ class Records:
         """For Starlette."""
         return [
             Route("/hookflash/transfers", _endpoint(self.transfers)),
-            Route("/hookflash/transfers/{transfer_id}", _endpoint(self.transfer)),
+            Route("/hookflash/transfers/{ident}", _endpoint(self.transfer)),
             Route("/hookflash/calls", _endpoint(self.calls)),
-            Route("/hookflash/calls/{call_id}", _endpoint(self.call)),
+            Route("/hookflash/calls/{ident}", _endpoint(self.call)),
             Route("/hookflash/audit", _endpoint(self.audit)),
         ]
 
     async def transfers(self, request: Request, claims: Claims | None) -> Any:
         """Newest first: `{"transfers": […]}`."""
-        found = await self._store.transfers(_page_of_room(request, claims))
-        return {"transfers": [transfer_dict(record) for record in found]}
+        return {"transfers": await _page_of(self._store.transfers, transfer_dict, request, claims)}
 
     async def transfer(self, request: Request, claims: Claims | None) -> Any:
         """One transfer."""
-        need_sip_call(claims)
-        record = await self._store.transfer(request.path_params["transfer_id"])
-        if record is None:
-            raise ApiError("not_found", "transfer does not exist")
-        need_room_admin(claims, record.room)
-        return transfer_dict(record)
+        return await _one_of(self._store.transfer, transfer_dict, "transfer", request, claims)
 
     async def calls(self, request: Request, claims: Claims | None) -> Any:
         """Newest first: `{"calls": […]}`."""
-        found = await self._store.calls(_page_of_room(request, claims))
-        return {"calls": [call_dict(record) for record in found]}
+        return {"calls": await _page_of(self._store.calls, call_dict, request, claims)}
 
     async def call(self, request: Request, claims: Claims | None) -> Any:
         """One call."""
-        need_sip_call(claims)
-        record = await self._store.call(request.path_params["call_id"])
-        if record is None:
-            raise ApiError("not_found", "call does not exist")
-        need_room_admin(claims, record.room)
-        return call_dict(record)
+        return await _one_of(self._store.call, call_dict, "call", request, claims)
 
     async def audit(self, request: Request, claims: Claims | None) -> Any:
         """Who changed what, newest first: `{"audit": […]}`."""
@@ -78,14 +68,36 @@ class Records:
         return {"audit": [asdict(line) for line in found]}
 
 
-def _page_of_room(request: Request, claims: Claims | None) -> Page:
+async def _page_of(
+    read: Callable[[Page], Awaitable[list[Record]]],
+    shown: Callable[[Record], dict[str, Any]],
+    request: Request,
+    claims: Claims | None,
+) -> list[dict[str, Any]]:
+    """Those of the room that is named, or of all."""
     need_sip_call(claims)
     room = request.query_params.get("room")
     if room:
         need_room_admin(claims, room)
     else:
         need_sip_admin(claims)
-    return _page(request, room)
+    return [shown(record) for record in await read(_page(request, room))]
+
+
+async def _one_of(
+    read: Callable[[str], Awaitable[Record | None]],
+    shown: Callable[[Record], dict[str, Any]],
+    name: str,
+    request: Request,
+    claims: Claims | None,
+) -> dict[str, Any]:
+    """The one whose id ends the path."""
+    need_sip_call(claims)
+    record = await read(request.path_params["ident"])
+    if record is None:
+        raise ApiError("not_found", f"{name} does not exist")
+    need_room_admin(claims, record.room)
+    return shown(record)
 
 
 def _page(request: Request, of: str | None) -> Page:
