@@ -133,6 +133,9 @@ def test_embedded_headers_that_would_steer_the_new_call_are_refused(name: str) -
         (b"SIP/2.0\t603  Decline\r\n", Fragment(603, "Decline")),
         (b"SIP/2.0 486 Besetzt \xc3\xbc\r\n", Fragment(486, "Besetzt ü")),
         (b"SIP/2.0 486 \xff\r\n", Fragment(486, "\ufffd")),
+        (b"SIP/2.0 200 OK\rTo: <sip:a@b>\r", Fragment(200, "OK")),
+        (b"  SIP/2.0 200  OK ", Fragment(200, "OK")),
+        (b"SIP/2.0 486 \x1b[31mBusy\x07\xc2\x9b\x00\r\n", Fragment(486, "[31mBusy")),
     ],
 )
 def test_sipfrags_are_read_leniently(body: bytes, wanted: Fragment | None) -> None:
