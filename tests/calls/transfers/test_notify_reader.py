@@ -473,6 +473,38 @@ def test_there_is_no_second_subscribe() -> None:
     assert len(bench.all(SendSubscribe)) == 1
 
 
+def test_the_end_may_come_before_the_answer_to_subscribe() -> None:
+    """RFC 6665 §4.1.2.4: the NOTIFY that a SUBSCRIBE causes may overtake its 2xx."""
+    bench = accepted()
+    bench.notify(180, "terminated;reason=timeout")
+    bench.at(5).notify(180, "terminated;reason=noresource")
+    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
+    assert bench.at(6.99).verdict() is None
+    assert bench.at(7).verdict() == "subscription ended"
+    assert 'reason "noresource", last status 180' in bench.record().error
+
+
+def test_an_end_that_the_answer_to_subscribe_does_not_follow_changes_nothing() -> None:
+    bench = accepted()
+    bench.notify(180, "terminated;reason=timeout", cseq=50)
+    bench.notify(180, "terminated;reason=noresource", cseq=40)
+    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
+    assert bench.at(20).verdict() is None
+    bench = accepted()
+    bench.notify(180, "terminated;reason=timeout")
+    bench.at(1).notify(180, "terminated;reason=noresource")
+    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 481))
+    assert bench.at(2).verdict() == "subscription ended"
+
+
+def test_after_the_verdict_too_the_end_may_come_before_the_answer_to_subscribe() -> None:
+    bench = accepted(ringing=5.0)
+    bench.notify(100, "terminated;reason=timeout")
+    bench.at(5).notify(100, "terminated;reason=noresource")
+    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
+    assert not bench.desk.watching
+
+
 def test_after_the_call_nobody_subscribes() -> None:
     bench = accepted()
     bench.bye()

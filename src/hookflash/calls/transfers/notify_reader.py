@@ -103,6 +103,9 @@ class NotifyReader:
     def _terminated(self, now: float, referral: Referral, notify: Notify) -> Effects:
         """The subscription ended without an outcome; wait for the BYE, or ask once."""
         if referral.terminated_at is not None:
+            if referral.subscribe_deadline is not None and notify.cseq == referral.notify_cseq:
+                referral.ended_again_at = now
+                referral.end_reason = notify.reason
             return []
         book = self._book
         referral.terminated_at = now
@@ -124,13 +127,15 @@ class NotifyReader:
         return [SendSubscribe(referral.transfer_id, referral.last_cseq)]
 
     def subscribe_answered(self, now: float, referral: Referral, status: int | None) -> Effects:
-        """A 2xx brings the subscription back; anything else leaves it ended."""
+        """A 2xx brings the subscription back, unless a NOTIFY has ended it again before; anything
+        else leaves it ended."""
         if referral.subscribe_deadline is None:
             return []
         referral.subscribe_deadline = None
         if status is not None and 200 <= status < 300:
-            referral.terminated_at = None
-            return []
+            referral.terminated_at = referral.ended_again_at
+            if referral.terminated_at is None:
+                return []
         if self._book.rider(referral) is None:
             referral.become(ReferralState.CLOSED)
             return []

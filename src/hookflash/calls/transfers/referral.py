@@ -59,6 +59,7 @@ class Referral:
         "aliases",
         "attempts",
         "end_reason",
+        "ended_again_at",
         "final",
         "handed_over_at",
         "hopeless",
@@ -123,6 +124,9 @@ class Referral:
         self.subscribed = False
         """The one SUBSCRIBE for the outcome is spent."""
         self.subscribe_deadline: float | None = None
+        self.ended_again_at: float | None = None
+        """When it ended once more while the SUBSCRIBE was unanswered (RFC 6665 §4.1.2.4: its NOTIFY
+        may come first)."""
 
     @property
     def transfer_id(self) -> str:
