@@ -61,7 +61,7 @@ def test_id_of_any_attempt(exchange: Exchange, phone: Phone, attempt: int) -> No
     trunk = {"address": "192.0.2.99", "numbers": [line.number], "name": "o"}
     credentials = {"auth_username": "user", "auth_password": "pass"}
     exchange.ok("SIP/CreateSIPOutboundTrunk", {"trunk": {**trunk, **credentials}})
-    call = exchange.call(line, phone)
+    call = exchange.call(line, phone, trunk=credentials)
     answer = exchange.transfer(line)
     first = call.request("REFER")
     phone.reply(first, "401 Unauthorized", [("WWW-Authenticate", MD5)])
