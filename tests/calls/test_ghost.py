@@ -144,3 +144,9 @@ def test_whatever_becomes_of_the_bye_there_is_nothing_more_to_do() -> None:
 def test_a_record_that_cannot_be_read_is_one_error() -> None:
     with pytest.raises(SipError):
         Ghost(replace(RECORD, remote="<<<"))
+
+
+def test_a_mistake_about_a_ghost_ends_it_only_by_its_clock() -> None:
+    ghost = Ghost(RECORD)
+    assert ghost.broken(0.0, due=False) == []
+    assert ghost.broken(0.0, due=True) == [LegFinished()]

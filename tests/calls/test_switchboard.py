@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import weakref
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from hookflash.calls.effects import (
 )
 from hookflash.calls.switchboard import (
     BoardEffect,
+    Broken,
     ForOwner,
     Incoming,
     LegGone,
@@ -51,9 +53,14 @@ class FakeLeg:
     answers: list[LegEffect] = field(default_factory=list)
     inputs: list[tuple[object, ...]] = field(default_factory=list)
     due: float | None = None
+    mistakes: int = 0
+    """How many of the next inputs raise."""
 
     def _take(self, *seen: object) -> list[LegEffect]:
         self.inputs.append(seen)
+        if self.mistakes:
+            self.mistakes -= 1
+            raise KeyError("a mistake")
         answers, self.answers = self.answers, []
         return answers
 
@@ -81,6 +88,9 @@ class FakeLeg:
     def handle_deadline(self, now: float) -> list[LegEffect]:
         self.due = None
         return self._take("due", now)
+
+    def broken(self, now: float, *, due: bool) -> list[LegEffect]:
+        return self._take("broken", due)
 
 
 class Bench:
@@ -172,7 +182,7 @@ def test_a_cancel_reaches_the_leg_of_its_invite() -> None:
     bench, leg = Bench(), FakeLeg()
     incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
     assert isinstance(incoming, Incoming)
-    bench.board.add(leg, incoming.key)
+    bench.board.add(leg, incoming)
     assert 200 in statuses(bench.receive(0.1, request("CANCEL", to_tag=None)))
     assert leg.inputs == [("cancel", True)]
 
@@ -181,7 +191,7 @@ def test_what_a_leg_answers_goes_out_and_what_is_not_sip_comes_back() -> None:
     bench, leg = Bench(), FakeLeg()
     incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
     assert isinstance(incoming, Incoming)
-    bench.board.add(leg, incoming.key)
+    bench.board.add(leg, incoming)
     ringing = Response.reply(incoming.request, 180, to_tag="SCL_one")
     effects = bench.board.drive(0.0, leg, [Respond(incoming.key, ringing), LegRinging()])
     assert statuses(effects) == [180]
@@ -296,7 +306,7 @@ def test_a_finished_leg_leaves_nothing_behind() -> None:
     bench, leg = Bench(), FakeLeg(due=5.0)
     incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
     assert isinstance(incoming, Incoming)
-    bench.board.add(leg, incoming.key)
+    bench.board.add(leg, incoming)
     sent = bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
     assert len(bench.board) == 1
     assert list(bench.board.legs()) == [leg]
@@ -347,7 +357,7 @@ def test_an_invite_whose_refusal_is_never_acknowledged_is_forgotten() -> None:
     bench, leg = Bench(), FakeLeg()
     incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
     assert isinstance(incoming, Incoming)
-    bench.board.add(leg, incoming.key)
+    bench.board.add(leg, incoming)
     refusal = Response.reply(incoming.request, 486, to_tag="SCL_one")
     bench.board.drive(0.0, leg, [Respond(incoming.key, refusal)])
     for _ in range(20):
@@ -372,3 +382,91 @@ def test_an_invite_that_is_given_up_before_its_way_is_found_never_goes_out() -> 
         assert board.resolved(0.0, resolve.ref, FLOW) == []
         assert board.unresolved(0.0, resolve.ref, "timeout") == []
         assert board.drive(0.0, leg, [give_up]) == []
+
+
+# --- mistakes of our own --------------------------------------------------------------------------
+
+
+def told(effects: list[BoardEffect]) -> list[type]:
+    return [type(effect) for effect in effects if not isinstance(effect, SendBytes)]
+
+
+def test_a_request_that_a_leg_fails_at_is_answered_500() -> None:
+    bench, leg = Bench(), FakeLeg(mistakes=1)
+    bench.board.add(leg)
+    effects = bench.receive(0.0, request("INFO"))
+    assert (statuses(effects), told(effects)) == ([500], [Broken])
+    assert leg.inputs == [("request", "INFO", True), ("broken", False)]
+    leg.mistakes = 1
+    assert statuses(bench.receive(0.0, request("ACK", branch="z9hG4bKc"))) == []
+
+
+def test_an_invite_is_not_left_unanswered_by_a_leg_that_fails() -> None:
+    bench, leg = Bench(), FakeLeg()
+    incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
+    assert isinstance(incoming, Incoming)
+    bench.board.add(leg, incoming)
+    assert bench.board.leg_of(incoming) is leg
+    leg.due, leg.mistakes = 1.0, 1
+    bench.board.drive(0.0, leg, [])
+    effects = bench.board.handle_deadline(1.0)
+    assert (statuses(effects), told(effects)) == ([500], [Broken])
+    assert leg.inputs[-1] == ("broken", True)
+
+
+def test_an_answered_invite_gets_no_second_answer() -> None:
+    bench, leg = Bench(), FakeLeg()
+    incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
+    assert isinstance(incoming, Incoming)
+    bench.board.add(leg, incoming)
+    busy = Response.reply(incoming.request, 486, to_tag="SCL_one")
+    bench.board.drive(0.0, leg, [Respond(incoming.key, busy)])
+    assert bench.board.broken(0.0, leg) == []
+
+
+def test_a_leg_that_cannot_even_end_is_removed() -> None:
+    bench, leg = Bench(), FakeLeg(mistakes=2)
+    incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
+    assert isinstance(incoming, Incoming)
+    bench.board.add(leg, incoming)
+    effects = bench.receive(0.1, request("CANCEL", to_tag=None))
+    assert statuses(effects) == [200, 500]
+    assert told(effects) == [Broken, Broken, LegGone]
+    assert len(bench.board) == 0
+
+
+def test_a_mistake_costs_no_other_leg_its_turn() -> None:
+    bench = Bench()
+    legs = [FakeLeg("SCL_one", mistakes=1), FakeLeg("SCL_two", answers=[LegRinging()])]
+    for leg in legs:
+        bench.board.add(leg)
+        leg.due = 1.0
+        leg_mistakes, leg.mistakes = leg.mistakes, 0
+        bench.board.drive(0.0, leg, [])
+        leg.mistakes = leg_mistakes
+    assert told(bench.board.handle_deadline(1.0)) == [Broken, ForOwner]
+
+
+def test_effects_that_cannot_be_performed_break_their_leg() -> None:
+    bench, leg = Bench(), FakeLeg()
+    bench.board.add(leg)
+    unwritable: Any = Respond("s1", None)  # type: ignore[arg-type]
+    assert told(bench.board.drive(0.0, leg, [unwritable])) == [Broken]
+    assert leg.inputs == [("broken", False)]
+
+
+@pytest.mark.parametrize("way", ["response", "failed", "unresolved"])
+def test_a_mistake_about_a_request_of_ours(way: str) -> None:
+    bench, leg = Bench(route=None if way == "unresolved" else FLOW), FakeLeg()
+    bench.board.add(leg)
+    sent = bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
+    leg.mistakes = 1
+    if way == "response":
+        effects = bench.receive(0.1, reply_to(sent, 200))
+    elif way == "failed":
+        effects = bench.board.handle_deadline(33.0)
+    else:
+        assert isinstance(sent[0], Resolve)
+        effects = bench.board.unresolved(0.1, sent[0].ref, "unresolved")
+    assert Broken in told(effects)
+    assert leg.inputs[-1] == ("broken", False)

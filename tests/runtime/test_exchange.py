@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from livekit import api
 from tests.support.lab import NUMBER, Lab, run
 
+import hookflash.runtime.exchange
+from hookflash.calls.legs.leg import Leg
 from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.call import CallState
 from hookflash.carrier.phone import Behaviour
@@ -355,3 +358,75 @@ def test_a_full_process_says_so_to_those_who_ask_by_options() -> None:
         assert not board.full
 
     run(check, sip__answer="immediately", sip__max_calls=1)
+
+
+# --- mistakes of our own --------------------------------------------------------------------------
+
+
+def fails(*_: object, **__: object) -> Any:
+    raise KeyError("a mistake")
+
+
+@pytest.mark.parametrize("where", ["admission", "record", "settings", "media", "join"])
+def test_no_caller_is_left_waiting_when_something_of_ours_fails(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        exchange = lab.server.exchange
+        owner, name = {
+            "admission": (exchange.parts.admission, "consider"),
+            "record": (exchange, "_record"),
+            "settings": (hookflash.runtime.exchange, "leg_settings"),
+            "media": (exchange.parts.engine, "open"),
+            "join": (exchange.room_desk, "join"),
+        }[where]
+        caller = await lab.carrier.phone(CALLER)
+        with monkeypatch.context() as broken:
+            broken.setattr(owner, name, fails)
+            with pytest.raises(CarrierError, match="500"):
+                await caller.call(NUMBER, proxy=lab.sip)
+        assert not await lab.participants()
+        assert exchange.parts.admission.load.calls == 0
+        call = await caller.call(NUMBER, proxy=lab.sip)  # all is well again
+        await call.hang_up()
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_leg_that_cannot_say_its_end_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        exchange = lab.server.exchange
+        caller = await lab.carrier.phone(CALLER)
+        caller.place(Uri("tel", opaque=NUMBER), proxy=lab.sip)
+        await lab.events.wait_for("TrackPublished")
+        (call,) = exchange.calls.values()
+        monkeypatch.setattr(Leg, "broken", fails)
+        exchange.perform(exchange.parts.board.broken(0.0, call.leg))
+        await lab.events.wait_for("call ended")
+        assert lab.events.calls[0].end_reason == "internal error"
+        assert not await lab.participants()
+        assert not exchange.calls
+        assert exchange.parts.admission.load.calls == 0
+        assert call.stream is None
+
+    run(check)
+
+
+def test_a_webhook_that_cannot_be_made_keeps_nothing_else_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        with monkeypatch.context() as broken:
+            broken.setattr(lab.events, "call_ended", fails)
+            await call.hang_up()
+            await lab.events.wait_for("ParticipantLeft")
+        assert not lab.server.exchange.calls
+
+    run(check, sip__answer="immediately")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
 from structlog.testing import capture_logs
 
 from hookflash.adapters.store import Store
@@ -52,10 +53,11 @@ def test_a_transfer_is_stored_before_it_goes_on() -> None:
     asyncio.run(check())
 
 
-def test_a_transfer_that_cannot_be_stored_does_not_go_on() -> None:
+@pytest.mark.parametrize("error", [StoreError("disk full"), KeyError("a mistake of ours")])
+def test_a_transfer_that_cannot_be_stored_does_not_go_on(error: Exception) -> None:
     class Broken:
         async def write(self, *_ops: object) -> None:
-            raise StoreError("disk full")
+            raise error
 
     async def check() -> None:
         book = Journal(Broken(), Metrics())  # type: ignore[arg-type]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 from livekit import api
 from tests.support.lab import NUMBER, Lab, run
 
+from hookflash.calls.switchboard import Resolve
 from hookflash.carrier.phone import Behaviour
 from hookflash.sip.flow import Flow
-from hookflash.sip.message import Request
+from hookflash.sip.location import Target
+from hookflash.sip.message import Request, Response
 from hookflash.sip.routing import Hop
 from hookflash.sip.uri import Uri
 
@@ -72,5 +77,73 @@ def test_contact_and_via_name_the_transport_and_the_port() -> None:
         flow = Flow("tcp", lab.sip, ("127.0.0.1", 5099), 1)
         assert stack.via(flow) == lab.sip
         assert str(stack.contact(flow)) == f"sip:127.0.0.1:{lab.sip[1]};transport=tcp"
+
+    run(check)
+
+
+def fails(*_: object, **__: object) -> Any:
+    raise KeyError("a mistake")
+
+
+def test_a_request_that_nothing_came_of_is_answered_500(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(lab: Lab) -> None:
+        stack = lab.server.exchange.parts.stack
+        sent: list[bytes] = []
+        monkeypatch.setattr(lab.server.sockets, "send", lambda data, _flow: sent.append(data))
+        monkeypatch.setattr(stack._attached(), "message_received", fails)
+        flow = Flow("udp", lab.sip, ("127.0.0.1", 9))
+        request = Request(
+            "OPTIONS",
+            "sip:a@127.0.0.1",
+            [
+                ("Via", "SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKx"),
+                ("From", "<sip:b@127.0.0.1>;tag=b"),
+                ("To", "<sip:a@127.0.0.1>"),
+                ("Call-ID", "c"),
+                ("CSeq", "1 OPTIONS"),
+            ],
+        )
+        stack.message_received(request, flow)
+        assert sent[0].startswith(b"SIP/2.0 500 ")
+        monkeypatch.setattr(stack._attached(), "bad_message", fails)
+        stack.message_received(request, flow)
+        stack.message_received(Response.reply(request, 200), flow)
+        assert len(sent) == 1
+
+    run(check)
+
+
+def test_the_timer_goes_on_after_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        stack = lab.server.exchange.parts.stack
+        with monkeypatch.context() as broken:
+            broken.setattr(stack._attached(), "handle_deadline", fails)
+            stack._due()
+        call = await (await lab.carrier.phone(CALLER)).call(NUMBER, proxy=lab.sip)
+        await call.hang_up()
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_look_up_that_fails_by_our_mistake_is_one_that_found_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check(lab: Lab) -> None:
+        stack = lab.server.exchange.parts.stack
+        monkeypatch.setattr(stack._resolver, "locate", fails)
+        found: asyncio.Future[list[Target]] = asyncio.get_running_loop().create_future()
+        stack.locate(Uri.parse("sip:a@example.com"), found.set_result)
+        assert await found == []
+        failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def unresolved(_now: float, _ref: int, reason: str, _why: str) -> list[object]:
+            failed.set_result(reason)
+            return []
+
+        monkeypatch.setattr(stack._attached(), "unresolved", unresolved)
+        uri = Uri.parse("sip:a@example.com")
+        stack.resolve(Resolve(1, Request("BYE", "sip:a@example.com"), Hop(uri)))
+        assert await failed == "transport"
 
     run(check)

@@ -6,9 +6,11 @@ import asyncio
 
 import aiohttp
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from livekit import api
 from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 
+import hookflash.runtime.telephony
 from hookflash.carrier.phone import Behaviour
 from hookflash.rooms.participant import Join
 
@@ -152,5 +154,19 @@ def test_a_client_that_goes_away_does_not_end_the_transfer() -> None:
         pending.cancel()
         await call.ended()
         assert lab.events.transfers[-1][1].verdict == "succeeded"
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_verdict_that_is_lost_leaves_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(refer=603))
+        await caller.call(NUMBER, proxy=lab.sip)
+        monkeypatch.setattr(lab.server.exchange.parts.transfers, "answered", lambda _: None)
+        monkeypatch.setattr(hookflash.runtime.telephony, "PATIENCE", -0.5)
+        with pytest.raises(api.TwirpError) as caught:
+            await lab.transfer(f"sip_{CALLER}", TARGET, ringing_timeout=Duration(seconds=1))
+        assert caught.value.code == "internal"
 
     run(check, sip__answer="immediately")

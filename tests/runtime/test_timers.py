@@ -8,6 +8,7 @@ from typing import cast
 from unittest.mock import Mock
 
 import pytest
+from structlog.testing import capture_logs
 
 from hookflash.adapters.clock import SystemClock
 from hookflash.ports import Clock
@@ -105,3 +106,28 @@ def test_deadlines_close_together_are_met_together_and_none_early() -> None:
     woken = loop.run()
     assert len(machine.called) == 100
     assert woken <= 0.05 / GRAIN + 2
+
+
+def test_a_machine_that_fails_costs_the_others_nothing() -> None:
+    async def check() -> None:
+        clock = SystemClock()
+        done = asyncio.Event()
+        timers = Timers(clock, asyncio.get_running_loop())
+        broken = Machine(clock, [0.01], asyncio.Event())
+        failing = Mock(next_deadline=broken.next_deadline)
+
+        def fails(_now: float) -> None:
+            broken.times.clear()
+            raise KeyError("a mistake")
+
+        failing.handle_deadline = fails
+        other = Machine(clock, [0.01, 0.03], done)
+        timers.add(failing)
+        timers.add(other)
+        with capture_logs() as logs:
+            timers.arm()
+            async with asyncio.timeout(5):
+                await done.wait()
+        assert [line["event"] for line in logs] == ["internal_error"]
+
+    asyncio.run(check())

@@ -92,6 +92,11 @@ def given_up(left: Left, reason: str) -> DialOutcome:
     return DialOutcome("canceled", TIMED_OUT, left, reason)
 
 
+def broken() -> DialOutcome:
+    """A mistake of ours."""
+    return DialOutcome("internal", "internal error", "dropped", "internal error")
+
+
 def unanswered(provisional: int) -> DialOutcome:
     """No final answer; `provisional` is the number of 1xx that came."""
     text = f"transaction failed to complete ({provisional} intermediate responses)"

@@ -101,3 +101,7 @@ class Ghost:
             return []
         self._ends = None
         return [LegFinished()]
+
+    def broken(self, now: float, *, due: bool) -> list[LegEffect]:
+        """There is no call to end."""
+        return [LegFinished()] if due else []

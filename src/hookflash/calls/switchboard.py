@@ -2,7 +2,8 @@
 
 Pure: the runtime feeds it messages and performs what it returns; the simulation drives the very
 same object in virtual time. It builds no message but the answers to requests that belong to
-nobody.
+nobody, and the 500 that a mistake of ours deserves: an input of a leg that raises costs the peer
+that request and perhaps its call (`BoardLeg.broken`), never another one; its owner logs it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from ..sip.effects import (
@@ -21,6 +23,7 @@ from ..sip.effects import (
     ServerFailed,
     SipEffect,
 )
+from ..sip.message import Response
 from .effects import (
     AbandonRequest,
     CancelRequest,
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from ..sip.effects import FailureReason
     from ..sip.endpoint import Endpoint
     from ..sip.flow import Flow
-    from ..sip.message import Request, Response
+    from ..sip.message import Request
     from ..sip.routing import Hop
 
 Route = Callable[["Request", "Hop"], "Flow | None"]
@@ -72,6 +75,11 @@ class BoardLeg(Protocol):
     def next_deadline(self) -> float | None: ...
 
     def handle_deadline(self, now: float) -> list[LegEffect]: ...
+
+    def broken(self, now: float, *, due: bool) -> list[LegEffect]:
+        """Something of ours raised about this leg: end the call, unless it can go on. `due`: in
+        `handle_deadline`, where it would do so again and again."""
+        ...
 
 
 _FEW_DEADLINES = 64
@@ -111,7 +119,15 @@ class LegGone:
     leg: BoardLeg
 
 
-BoardEffect = SendBytes | Incoming | Resolve | ForOwner | LegGone
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Something raised about this leg; for the log."""
+
+    leg: BoardLeg
+    error: Exception
+
+
+BoardEffect = SendBytes | Incoming | Resolve | ForOwner | LegGone | Broken
 
 
 class Switchboard:
@@ -127,6 +143,8 @@ class Switchboard:
         self._waiting: dict[str, tuple[BoardLeg, int]] = {}
         self._keys: dict[tuple[str, int], str] = {}
         self._invites: dict[str, BoardLeg] = {}
+        self._unanswered: dict[str, Request] = {}
+        """INVITEs that made a leg and have no final answer, by their keys."""
         self._owned: dict[str, set[str]] = {}
         self._resolving: dict[int, tuple[BoardLeg, SendRequest | SendAck]] = {}
         self._refs = 0
@@ -149,20 +167,54 @@ class Switchboard:
         """The leg with this SCL_ id."""
         return self._legs.get(call_id)
 
-    def add(self, leg: BoardLeg, invite_key: str = "") -> None:
-        """A new leg; `invite_key` is the transaction of the INVITE that made it."""
+    def add(self, leg: BoardLeg, incoming: Incoming | None = None) -> None:
+        """A new leg, and the INVITE that made it."""
         self._legs[leg.call_id] = leg
-        self._owned[leg.call_id] = {invite_key}
-        if invite_key:
-            self._invites[invite_key] = leg
+        self._owned[leg.call_id] = set()
+        if incoming is not None:
+            self._owned[leg.call_id].add(incoming.key)
+            self._invites[incoming.key] = leg
+            self._unanswered[incoming.key] = incoming.request
+
+    def leg_of(self, incoming: Incoming) -> BoardLeg | None:
+        """The leg that this INVITE made, if it lives."""
+        return self._invites.get(incoming.key)
 
     def drive(self, now: float, leg: BoardLeg, effects: Iterable[LegEffect]) -> list[BoardEffect]:
         """Perform what an input of `leg` returned, as far as it is SIP; the rest comes back."""
+        try:
+            return self._drive(now, leg, effects)
+        except Exception as error:  # noqa: BLE001  # a mistake of ours, which the owner logs
+            return [Broken(leg, error), *self.broken(now, leg)]
+
+    def broken(self, now: float, leg: BoardLeg, *, due: bool = False) -> list[BoardEffect]:
+        """Something of ours raised about `leg`: do what it says to that (`BoardLeg.broken`). One
+        that cannot even say that is removed. No INVITE is left without an answer."""
+        open_ = [
+            (key, self._unanswered[key])
+            for key in self._owned.get(leg.call_id, ())
+            if key in self._unanswered
+        ]
+        out: list[BoardEffect] = []
+        try:
+            out += self._drive(now, leg, leg.broken(now, due=due))
+        except Exception as error:  # noqa: BLE001  # as above
+            self._remove(leg)
+            out += [Broken(leg, error), LegGone(leg)]
+        for key, request in open_:
+            # Where the leg has answered it this is dropped.
+            out += self._apologise(now, leg, key, request)
+            self._unanswered.pop(key, None)
+        return out
+
+    def _drive(self, now: float, leg: BoardLeg, effects: Iterable[LegEffect]) -> list[BoardEffect]:
         out: list[BoardEffect] = []
         finished = False
         for effect in effects:
             if isinstance(effect, Respond):
                 out += self._sip(now, self.endpoint.respond(now, effect.key, effect.response))
+                if effect.response.status >= 200:
+                    self._unanswered.pop(effect.key, None)
             elif isinstance(effect, SendRequest | SendAck):
                 out += self._send(now, leg, effect)
             elif isinstance(effect, CancelRequest | AbandonRequest):
@@ -212,7 +264,7 @@ class Switchboard:
         leg, effect = self._resolving.pop(ref, (None, None))
         if leg is None or leg.call_id not in self._legs or not isinstance(effect, SendRequest):
             return []
-        return self.drive(now, leg, leg.request_failed(now, effect.token, reason, why))
+        return self._ask(now, leg, partial(leg.request_failed, now, effect.token, reason, why))
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -239,10 +291,35 @@ class Switchboard:
             leg = self._legs.get(call_id)
             if leg is not None and self._due.get(call_id) == due:
                 del self._due[call_id]
-                out += self.drive(now, leg, leg.handle_deadline(now))
+                out += self._ask(now, leg, partial(leg.handle_deadline, now), due=True)
         return out
 
     # --- inside ---------------------------------------------------------------------------------
+
+    def _ask(
+        self,
+        now: float,
+        leg: BoardLeg,
+        ask: Callable[[], list[LegEffect]],
+        *,
+        due: bool = False,
+        told: RequestReceived | None = None,
+    ) -> list[BoardEffect]:
+        """Give `leg` an input and perform what comes of it. `told`: the request that it is about,
+        which is answered whatever happens."""
+        try:
+            return self._drive(now, leg, ask())
+        except Exception as error:  # noqa: BLE001  # a mistake of ours, which the owner logs
+            out: list[BoardEffect] = [Broken(leg, error)]
+            if told is not None and told.key:
+                out += self._apologise(now, leg, told.key, told.request)
+            return out + self.broken(now, leg, due=due)
+
+    def _apologise(
+        self, now: float, leg: BoardLeg, key: str, request: Request
+    ) -> list[BoardEffect]:
+        response = Response.reply(request, 500, to_tag=leg.call_id)
+        return self._sip(now, self.endpoint.respond(now, key, response))
 
     def _watch(self, leg: BoardLeg) -> None:
         deadline = leg.next_deadline()
@@ -269,6 +346,7 @@ class Switchboard:
         self._due.pop(leg.call_id, None)
         for key in self._owned.pop(leg.call_id, ()):
             self._invites.pop(key, None)
+            self._unanswered.pop(key, None)
             self._forget(key)
 
     def _send(self, now: float, leg: BoardLeg, effect: SendRequest | SendAck) -> list[BoardEffect]:
@@ -293,7 +371,7 @@ class Switchboard:
         for ref, (owner, sent) in self._resolving.items():
             if owner is leg and isinstance(sent, SendRequest) and sent.token == token:
                 del self._resolving[ref]
-                return self.drive(now, leg, leg.request_failed(now, token, "transport"))
+                return self._ask(now, leg, partial(leg.request_failed, now, token, "transport"))
         return []
 
     def _send_by(
@@ -319,14 +397,14 @@ class Switchboard:
             elif isinstance(effect, CancelReceived):
                 leg = self._invites.get(effect.key)
                 if leg is not None:
-                    out += self.drive(
-                        now, leg, leg.cancel_received(now, effect.key, effect.request)
-                    )
+                    ask = partial(leg.cancel_received, now, effect.key, effect.request)
+                    out += self._ask(now, leg, ask)
             elif isinstance(effect, RequestFailed):
                 waiting = self._forget(effect.key)
                 if waiting is not None:
                     leg, token = waiting
-                    out += self.drive(now, leg, leg.request_failed(now, token, effect.reason))
+                    ask = partial(leg.request_failed, now, token, effect.reason)
+                    out += self._ask(now, leg, ask)
             elif isinstance(effect, ServerFailed):
                 self._invites.pop(effect.key, None)
         return out
@@ -348,7 +426,8 @@ class Switchboard:
             return [Incoming(effect.key, request, effect.flow)]
         leg = self._legs.get(tag) if tag is not None else None
         if leg is not None:
-            return self.drive(now, leg, leg.request_received(now, effect.key, request, effect.flow))
+            ask = partial(leg.request_received, now, effect.key, request, effect.flow)
+            return self._ask(now, leg, ask, told=effect)
         if not effect.key:
             return []  # an ACK is never answered
         answer = answer_stray(request, stopping=self.stopping or self.full)
@@ -363,4 +442,5 @@ class Switchboard:
         # A 2xx to INVITE may come again, and needs its ACK again: its entry stays with the leg.
         if response.status >= 300 or (response.status >= 200 and response.cseq.method != "INVITE"):
             self._forget(effect.key)
-        return self.drive(now, leg, leg.response_received(now, token, response, effect.flow))
+        ask = partial(leg.response_received, now, token, response, effect.flow)
+        return self._ask(now, leg, ask)

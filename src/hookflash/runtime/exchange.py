@@ -15,10 +15,11 @@ from ..base.errors import SipError
 from ..base.text import clean
 from ..calls import effects as fx
 from ..calls.admission import CallPlan
-from ..calls.legs.leg import Leg
+from ..calls.legs.leg import BROKEN, Leg
 from ..calls.records import CallRecord
-from ..calls.switchboard import ForOwner, Incoming, LegGone, Resolve
+from ..calls.switchboard import Broken, ForOwner, Incoming, LegGone, Resolve
 from ..sip.effects import SendBytes
+from ..sip.message import Response
 from .call import Call
 from .dialer import Dialer
 from .ghosts import Ghosts
@@ -96,7 +97,11 @@ class Exchange:
         self._busy = True
         try:
             while self._queue:
-                self._one(self._queue.popleft())
+                effect = self._queue.popleft()
+                try:
+                    self._one(effect)
+                except Exception as error:  # noqa: BLE001  # logged; the next one has its turn
+                    self._failed(effect, error)
         finally:
             self._busy = False
         self.parts.stack.arm()
@@ -104,6 +109,22 @@ class Exchange:
     def drive(self, call: Call, effects: Iterable[fx.LegEffect]) -> None:
         """Perform what an input of this call's leg returned."""
         self.perform(self.parts.board.drive(self.parts.clock.now(), call.leg, effects))
+
+    def _failed(self, effect: BoardEffect, error: Exception) -> None:
+        """A mistake of ours, which ends the call that it is about unless that stands already: no
+        caller is left without an answer."""
+        board, now = self.parts.board, self.parts.clock.now()
+        leg = effect.leg if isinstance(effect, ForOwner) else None
+        if isinstance(effect, Incoming):
+            leg = board.leg_of(effect)
+            if leg is None:
+                tag = self.parts.ids.token()
+                response = Response.reply(effect.request, 500, to_tag=tag)
+                self._queue.extend(board.respond(now, effect.key, response))
+        call_id = leg.call_id if leg is not None else ""
+        _log.error("internal_error", call_id=call_id, exc_info=error)
+        if leg is not None:
+            self._queue.extend(board.broken(now, leg))
 
     def _one(self, effect: BoardEffect) -> None:
         parts = self.parts
@@ -122,8 +143,17 @@ class Exchange:
             self._incoming(effect)
         elif isinstance(effect, Resolve):
             parts.stack.resolve(effect)
+        elif isinstance(effect, Broken):
+            _log.error("internal_error", call_id=effect.leg.call_id, exc_info=effect.error)
         elif isinstance(effect, LegGone):
-            self.calls.pop(effect.leg.call_id, None)
+            self._gone(effect.leg.call_id)
+
+    def _gone(self, call_id: str) -> None:
+        call = self.calls.pop(call_id, None)
+        if call is not None and not call.ended:  # its leg broke and could not say so
+            self._left(call, fx.LegLeft("dropped"))
+            self._ended(call, fx.LegEnded("local", BROKEN, None))
+            self._close_media(call, fx.CloseMedia())
 
     def has_call_from(self, ip: str) -> bool:
         """Whether a call from this address is live or has just ended."""
@@ -165,7 +195,7 @@ class Exchange:
         call = Call(leg, plan, flow, self._record(now, plan, request.call_id))
         call.attributes = attributes_of(plan, request)
         call.remote_headers = request.headers.raw()
-        self.admit(call, incoming.key)
+        self.admit(call, incoming)
         _log.info(
             "call_incoming",
             call_id=plan.call_id,
@@ -176,12 +206,12 @@ class Exchange:
         )
         self.drive(call, leg.start_inbound(now, incoming.key, request, flow))
 
-    def admit(self, call: Call, invite_key: str = "") -> None:
+    def admit(self, call: Call, incoming: Incoming | None = None) -> None:
         """A new call, in either direction."""
+        self.parts.board.add(call.leg, incoming)
         self.calls[call.call_id] = call
         self._count(call, +1)
         self.parts.journal.call_started(call.record.direction)
-        self.parts.board.add(call.leg, invite_key)
 
     def _record(self, now: float, plan: CallPlan, sip_call_id: str) -> CallRecord:
         return CallRecord(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..base.ids import Ids
     from ..calls.admission import Admission
     from ..calls.effects import LegEffect
-    from ..calls.switchboard import BoardEffect, Switchboard
+    from ..calls.switchboard import BoardEffect, Incoming, Switchboard
     from ..calls.trunks.book import TrunkBook
     from ..ports import Clock, EventSink
     from ..rooms.registry import Rooms
@@ -67,7 +67,7 @@ class Host(Protocol):
     calls: dict[str, Call]
     """Every leg that lives, by SCL_ id."""
 
-    def admit(self, call: Call, invite_key: str = "") -> None:
+    def admit(self, call: Call, incoming: Incoming | None = None) -> None:
         """A new call, in either direction."""
         ...
 

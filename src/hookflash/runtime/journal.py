@@ -121,8 +121,9 @@ class Journal:
         async def write() -> None:
             try:
                 await self._store.write(*ops)
-            except StoreError as error:
-                _log.error(event, why=str(error), **what)
+            except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for this
+                trace = None if isinstance(error, StoreError) else error
+                _log.error(event, why=str(error), exc_info=trace, **what)
                 failed()
             else:
                 stored()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ..adapters.sip_sockets import connect_failure
+from ..base.errors import SipError
 from ..sip.effects import SendBytes
 from ..sip.flow import Address, Flow, Transport
 from ..sip.location import Target
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ..adapters.addresses import Addresses
     from ..adapters.dns import Resolver
     from ..adapters.sip_sockets import SipSockets
-    from ..base.errors import SipError
     from ..calls.switchboard import BoardEffect, Resolve, Switchboard
     from ..ports import Clock
     from ..sip.effects import FailureReason
@@ -156,6 +156,9 @@ class SipStack:
         except OSError as error:
             flow, reason, why = None, "transport", connect_failure(error)
             _log.info("sip_connect_failed", to=effect.hop.uri.host, error=why)
+        except Exception as error:  # noqa: BLE001  # the leg waits for its request's fate
+            flow, reason, why = None, "transport", str(error)
+            _log.exception("internal_error", to=effect.hop.uri.host)
         now = self._clock.now()
         if flow is None:
             self.perform(board.unresolved(now, effect.ref, reason, why))
@@ -199,7 +202,12 @@ class SipStack:
         """Find the places to try for a new call, best first (RFC 3263)."""
 
         async def find() -> None:
-            then(await self._resolver.locate(uri, self._transports()))
+            targets: list[Target] = []
+            try:
+                targets = await self._resolver.locate(uri, self._transports())
+            except Exception:  # noqa: BLE001  # somebody waits for the answer
+                _log.exception("internal_error", to=uri.host)
+            then(targets)
 
         task = self._loop.create_task(find())
         self._tasks.add(task)
@@ -210,9 +218,28 @@ class SipStack:
     def message_received(self, message: Request | Response, flow: Flow) -> None:
         """From the sockets."""
         self.received += 1
+        try:
+            effects = self._taken(message, flow)
+        except Exception:  # noqa: BLE001  # a mistake of ours
+            _log.exception("internal_error", source=flow.remote[0])
+            effects = self._apology(message, flow)
+        self.perform(effects)
+
+    def _taken(self, message: Request | Response, flow: Flow) -> list[BoardEffect]:
         if self._drops is not None and isinstance(message, Request) and self._drops(message, flow):
-            return
-        self.perform(self._attached().message_received(self._clock.now(), message, flow))
+            return []
+        return self._attached().message_received(self._clock.now(), message, flow)
+
+    def _apology(self, message: Request | Response, flow: Flow) -> list[BoardEffect]:
+        """500 to a request that went wrong before anything had answered it."""
+        if not isinstance(message, Request):
+            return []
+        error = SipError("Internal error", status=500, message=message)
+        try:
+            return self._attached().bad_message(self._clock.now(), error, flow)
+        except Exception:  # noqa: BLE001  # so bad that nothing can be made of it
+            _log.exception("internal_error", source=flow.remote[0])
+            return []
 
     def bad_message(self, error: SipError, flow: Flow) -> None:
         """From the sockets."""
@@ -250,7 +277,12 @@ class SipStack:
     def _due(self) -> None:
         self._timer = None
         self._rung = self._clock.now()
-        self.perform(self._attached().handle_deadline(self._rung))
+        effects: list[BoardEffect] = []
+        try:
+            effects = self._attached().handle_deadline(self._rung)
+        except Exception:  # noqa: BLE001  # the timer goes on
+            _log.exception("internal_error")
+        self.perform(effects)
 
     def _attached(self) -> Switchboard:
         if self._board is None:

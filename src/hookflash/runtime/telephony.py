@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+import structlog
 
 from ..base.errors import ApiError
 from ..calls.headers import merge_headers
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
     from .call import Call
     from .exchange import Exchange
     from .transfers import RequestKey
+
+_log = structlog.get_logger("transfers")
+
+PATIENCE = 5.0
+"""Seconds after a transfer's own time is over for which its verdict is still waited for."""
 
 
 class ExchangeTelephony:
@@ -58,7 +66,12 @@ class ExchangeTelephony:
         )
         ticket, verdict = parts.transfers.open(key)
         self._exchange.drive(call, call.leg.transfer(now, ticket, order))
-        return await verdict
+        try:
+            async with asyncio.timeout(request.ringing_timeout + PATIENCE):
+                return await verdict
+        except TimeoutError:  # a mistake of ours lost the ticket, and is in the log
+            _log.error("transfer_unanswered", call_id=call.call_id)
+            raise ApiError("internal", PREFIX + "the transfer was lost") from None
 
     def _meant(self, now: float, key: RequestKey, target: str) -> Call | TransferRecord:
         """The call to transfer, or the success that an earlier request with this id had.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 if TYPE_CHECKING:
     from ..ports import Clock
 
+_log = structlog.get_logger("timers")
 
 GRAIN = 0.01
 """Seconds between two wakings: deadlines close together are met together."""
@@ -62,5 +65,8 @@ class Timers:
         for machine in self._machines:
             deadline = machine.next_deadline()
             if deadline is not None and deadline <= now:
-                machine.handle_deadline(now)
+                try:
+                    machine.handle_deadline(now)
+                except Exception:  # noqa: BLE001  # the other machines have their deadlines too
+                    _log.exception("internal_error", machine=type(machine).__name__)
         self.arm()

@@ -59,10 +59,11 @@ class ServerTransaction(Transaction):
         """The user answers; an answer that the state does not allow is dropped."""
         event = event_of(response.status)
         before = self.state
+        data = response.encode()  # before anything changes: what cannot be written was not sent
         if not self.move(event):
             return
         self._answered_to = response.header("To") or ""
-        self.data = response.encode()
+        self.data = data
         self.send(out)
         if event is not Event.PROVISIONAL:
             self.answered(now, event, before)

@@ -16,7 +16,15 @@ from ..calls import effects as fx
 from ..calls.legs.leg import Leg
 from ..calls.legs.settings import Credential, LegSettings
 from ..calls.records import TransferRecord
-from ..calls.switchboard import BoardEffect, ForOwner, Incoming, LegGone, Resolve, Switchboard
+from ..calls.switchboard import (
+    BoardEffect,
+    Broken,
+    ForOwner,
+    Incoming,
+    LegGone,
+    Resolve,
+    Switchboard,
+)
 from ..calls.transfers.desk_effects import TransferOrder
 from ..rooms.participant import Join, Participant, Permission
 from ..rooms.registry import Rooms
@@ -207,6 +215,8 @@ class SimExchange:
                 self._incoming(effect)
             elif isinstance(effect, ForOwner):
                 self._own(effect.effect)
+            elif isinstance(effect, Broken):
+                raise effect.error
             elif isinstance(effect, Resolve):
                 self.faults.append("a numeric address needs no lookup")
             else:
@@ -232,7 +242,7 @@ class SimExchange:
             return
         leg = Leg("SCL_1", self.settings, self._ids, self._timers)
         self.leg = leg
-        self.board.add(leg, incoming.key)
+        self.board.add(leg, incoming)
         now = self._agenda.now()
         self._drive(leg.start_inbound(now, incoming.key, incoming.request, incoming.flow))
 

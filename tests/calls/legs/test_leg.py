@@ -8,7 +8,9 @@ import pytest
 
 from hookflash.base.errors import ApiError
 from hookflash.calls.effects import (
+    CancelRequest,
     CloseMedia,
+    DialFailed,
     ForgetDialog,
     LegActive,
     LegConfirmed,
@@ -415,3 +417,32 @@ def test_leg_is_small() -> None:
         return total + size(getattr(value, "__dict__", None))
 
     assert size(driver.leg) < 15_000
+
+
+# --- mistakes of our own --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", ["inbound", "outbound"])
+def test_a_mistake_ends_a_call_that_does_not_stand_yet(direction: str) -> None:
+    driver = LegDriver.with_settings(direction=direction)
+    driver.invite() if direction == "inbound" else driver.dial()
+    driver.leg.set_attribute_headers((("X-Bad", "no\r\nline"),))
+    driver.do(driver.leg.broken(driver.now, due=False))
+    assert driver.last(LegEnded).reason == "internal error"
+    assert driver.last(LegLeft).reason == "dropped"
+    if direction == "inbound":
+        assert driver.response.status == 500
+        assert "X-Bad" not in driver.response.headers
+    else:
+        assert driver.last(DialFailed).outcome.code == "internal"
+        assert driver.all(CancelRequest)
+
+
+def test_a_mistake_leaves_a_call_that_stands_alone_but_for_one_of_its_clock() -> None:
+    driver = LegDriver().established()
+    assert driver.leg.broken(driver.now, due=False) == []
+    driver.do(driver.leg.broken(driver.now, due=True))
+    (bye,) = driver.sent("BYE")
+    assert bye.request.header("Reason") == 'SIP;cause=500;text="Internal error"'
+    assert driver.leg.broken(driver.now, due=False) == []
+    assert driver.leg.broken(driver.now, due=True) == [LegFinished()]

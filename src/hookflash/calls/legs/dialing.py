@@ -15,6 +15,7 @@ from ...sip.routing import Hop
 from ...sip.uri import Uri
 from ..dial_outcome import (
     DialOutcome,
+    broken,
     given_up,
     no_port,
     no_session,
@@ -172,7 +173,7 @@ class Dialing:
         headers: tuple[tuple[str, str], ...] = (),
     ) -> list[Step]:
         """Give the call up: CANCEL, as soon as that may be sent (RFC 3261 §9.1)."""
-        return self._failed(given_up(left, why))
+        return self._failed(broken() if status == 500 else given_up(left, why))
 
     def cancelled(self, by: Request) -> list[Step]:
         """BYE of the peer before its answer."""

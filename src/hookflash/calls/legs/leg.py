@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ..effects import (
     CloseMedia,
+    LegFinished,
     Respond,
     TransferAnswered,
 )
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from .invitation import DialOrder
     from .settings import HeaderItems
 
+BROKEN = "internal error"
 _TRANSFER = frozenset({Purpose.REFER, Purpose.SUBSCRIBE, Purpose.PROBE})
 
 
@@ -102,6 +104,20 @@ class Leg(LegMachine):
         if self._setup.open:
             return self._carry_out(now, self._setup.reject(480, "hangup", reason))
         return self._carry_out(now, [SendBye(reason, "hangup", headers)])
+
+    def broken(self, now: float, *, due: bool) -> list[LegEffect]:
+        """A mistake of ours in something about this leg. A call that stands goes on, unless its
+        clock is at fault (`due`); any other ends, an unanswered one with 500."""
+        core = self._core
+        if core.phase in OVER:
+            return [LegFinished()] if due else []
+        if core.phase is Phase.CONFIRMED and not due:
+            return []
+        core.attribute_headers = ()
+        if self._setup.open:
+            return self._carry_out(now, self._setup.reject(500, "dropped", BROKEN))
+        reason = ("Reason", 'SIP;cause=500;text="Internal error"')
+        return self._carry_out(now, [SendBye(BROKEN, "dropped", (reason,))])
 
     # --- messages of the peer -------------------------------------------------------------------
 
