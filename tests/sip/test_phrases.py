@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.sip.phrases import reason_phrase
+from hookflash.sip.phrases import fault_phrase, reason_phrase
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,10 @@ from hookflash.sip.phrases import reason_phrase
 )
 def test_phrases(status: int, phrase: str) -> None:
     assert reason_phrase(status) == phrase
+
+
+def test_only_a_400_names_its_fault_and_nothing_that_no_phrase_may_hold() -> None:
+    assert fault_phrase(400, "Bad \r\n\udcff line") == "Bad ??? line"
+    assert fault_phrase(400, "x" * 200) == "x" * 100
+    assert fault_phrase(400, "") is None
+    assert fault_phrase(415, "body not understood") is None

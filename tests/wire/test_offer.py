@@ -81,9 +81,11 @@ def test_no_usable_audio(exchange: Exchange, phone: Phone, media: str) -> None:
 
 
 def test_unreadable(exchange: Exchange, phone: Phone) -> None:
-    """Unreadable SDP 400."""
-    for body in ("hello", "v=0\r\nm=audio x RTP/AVP 0\r\n"):
-        assert refused(exchange, phone, body, "application/sdp").status == 400
+    """Unreadable SDP 400, which names the fault."""
+    for body, fault in (("hello", "session description"), ("v=0\r\nm=audio x RTP/AVP 0\r\n", "m=")):
+        answer = refused(exchange, phone, body, "application/sdp")
+        assert answer.status == 400
+        assert fault in answer.reason
 
 
 def test_multipart(exchange: Exchange, phone: Phone) -> None:
@@ -110,6 +112,24 @@ def test_multipart_required(exchange: Exchange, phone: Phone) -> None:
         answer = refused(exchange, phone, parts, "multipart/mixed;boundary=b")
         assert answer.status == 415
         assert "application/sdp" in answer.get("Accept")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "fault"),
+    [
+        ("multipart/mixed", "--b\r\n\r\nx\r\n--b--\r\n", "boundary"),
+        ("multipart/mixed;boundary=c", "--b\r\n\r\nx\r\n--b--\r\n", "delimiter"),
+        ("multipart/mixed;boundary=b", "--b\r\nx y\r\n\r\nx\r\n--b--\r\n", "header line in a part"),
+        ("multi part/", "x", "media type"),
+    ],
+)
+def test_malformed_multipart(
+    exchange: Exchange, phone: Phone, kind: str, body: str, fault: str
+) -> None:
+    """Malformed: 400 naming the fault, also in the body (RFC 5621)."""
+    answer = refused(exchange, phone, body, kind)
+    assert answer.status == 400
+    assert fault in answer.reason
 
 
 def test_avp_with_crypto(exchange: Exchange, phone: Phone) -> None:

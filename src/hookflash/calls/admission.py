@@ -15,6 +15,7 @@ from ..base.errors import SipError
 from ..base.text import clean
 from ..sip.digest import Accepted, Challenged, DigestServer
 from ..sip.message import Request, Response
+from ..sip.phrases import fault_phrase
 from ..sip.uri import Uri
 from .dispatch import CallParties, Dispatch, dispatch, no_rule_text
 from .legs.bodies import session_body
@@ -234,7 +235,8 @@ def _unfit(request: Request, tag: str) -> Refusal | None:
         session_body(request)
     except SipError as error:
         accept = (("Accept", ACCEPT),) if error.status == 415 else ()
-        response = Response.reply(request, error.status, to_tag=tag, headers=accept)
+        reason = fault_phrase(error.status, error.text)
+        response = Response.reply(request, error.status, reason, to_tag=tag, headers=accept)
         return Refusal(response, "body_refused", error.text)
     return None
 

@@ -24,6 +24,7 @@ from .effects import CancelReceived, RequestReceived, SendBytes, SipEffect
 from .flow import Address, Flow, Transport
 from .matching import MatchKey, is_rfc2543, merge_key, server_key
 from .message import Request, Response
+from .phrases import fault_phrase
 from .response_route import alternative_flow, response_flow, stamp_via
 from .server_transaction import (
     InviteServerTransaction,
@@ -288,7 +289,7 @@ class Endpoint:
         """Answer a request that is wrong in itself: by a transaction if it has enough for one."""
         if request.method == "ACK" or "Via" not in request.headers:
             return
-        reason = _phrase(error)
+        reason = fault_phrase(error.status, error.text)
         try:
             match = server_key(request)
             known = self._servers.get(match)
@@ -424,13 +425,6 @@ class Endpoint:
             return [tx for tx in everything if tx.flow == flow]
         users = self._streams.get((flow.transport, flow.remote), ())
         return [tx for tx in users if tx.flow.connection in {0, flow.connection}]
-
-
-def _phrase(error: SipError) -> str | None:
-    """A 400 names the fault in its reason phrase; the others have theirs."""
-    if error.status != 400:
-        return None
-    return "".join(c if c.isprintable() else "?" for c in error.text)[:100] or None
 
 
 def _sent_by(host: str, port: int) -> str:

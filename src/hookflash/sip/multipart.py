@@ -39,6 +39,12 @@ class Part:
         return "session" if self.content_type == "application/sdp" else "render"
 
     @property
+    def plain(self) -> bool:
+        """Without a Content-Encoding."""
+        text = self.headers.get("Content-Encoding")
+        return text is None or text.strip(LWS).lower() == "identity"
+
+    @property
     def required(self) -> bool:
         """handling=required, which is the default (RFC 3261 §20.11)."""
         text = self.headers.get("Content-Disposition")

@@ -89,3 +89,11 @@ def reason_phrase(status: int) -> str:
     if phrase is None:
         phrase = _CLASSES[status // 100 - 1] if 100 <= status <= 699 else "Unknown"
     return phrase
+
+
+def fault_phrase(status: int, text: str) -> str | None:
+    """The reason phrase of an answer to something malformed: a 400 names the fault, which may
+    quote the peer; None: the others have their own."""
+    if status != 400:
+        return None
+    return "".join(c if c.isprintable() else "?" for c in text)[:100] or None

@@ -53,7 +53,6 @@ def test_alone() -> None:
         (("Content-Type", "text/plain"), ("Content-Disposition", "render;handling=required")),
         (),
         (("Content-Type", "application/sdp"), ("Content-Encoding", "gzip")),
-        (("Content-Type", "multipart/mixed"),),
         (("Content-Type", "application/sdp+xml"),),
     ],
 )
@@ -61,6 +60,41 @@ def test_not_understood_is_415(headers: tuple[tuple[str, str], ...]) -> None:
     with pytest.raises(SipError) as caught:
         session_body(message(b"hello", *headers))
     assert caught.value.status == 415
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "fault"),
+    [
+        ("multipart/mixed", b"--b1\r\n\r\nx\r\n--b1--", "Multipart without boundary"),
+        ("multipart/mixed;boundary=b1", b"no part", "Multipart without its delimiter"),
+        ("multipart/mixed;boundary=b1", b"--b1\r\nno header\r\n\r\nx", "Bad header line in a part"),
+        (";", b"x", "Bad media type"),
+        (
+            "multipart/alternative;boundary=b1",
+            multipart((b"Content-Type: multipart/mixed", b"x"), PLAIN_SDP),
+            "Multipart without boundary",
+        ),
+    ],
+)
+def test_malformed_is_400_and_names_the_fault(kind: str, body: bytes, fault: str) -> None:
+    with pytest.raises(SipError) as caught:
+        session_body(message(body, ("Content-Type", kind)))
+    assert (caught.value.status, caught.value.text) == (400, fault)
+
+
+def test_a_quoted_boundary_may_hold_a_semicolon() -> None:
+    body = multipart(PLAIN_SDP, boundary=b"b;1")
+    kind = 'multipart/mixed;boundary="b;1"'
+    assert lines(session_body(message(body, ("Content-Type", kind)))) == SDP.split()
+
+
+def test_sdp_that_is_no_session_or_is_encoded_is_not_understood() -> None:
+    for header in (("Content-Disposition", "early-session"), ("Content-Encoding", "gzip")):
+        with pytest.raises(SipError) as caught:
+            session_body(message(SDP, ("Content-Type", "application/sdp"), header))
+        assert caught.value.status == 415
+    with pytest.raises(SipError):
+        found((b"Content-Type: application/sdp\nContent-Encoding: gzip", SDP))
 
 
 def test_optional_and_isup_bodies_are_ignored() -> None:

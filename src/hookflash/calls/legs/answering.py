@@ -13,7 +13,7 @@ from ...sip.message import Response
 from ..effects import LegAnswered, LegRinging, OpenMedia, Respond
 from .bodies import session_body
 from .core import End, LegCore, Phase, Step, earlier
-from .offers import Offers, read_session, refusal
+from .offers import Offers, read_session, refusal, unread
 from .unacked import Unacked
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Answering:
         except SdpError as error:
             return self._refused(refusal(core, request, error))
         except SipError as error:
-            return self._refused(core.reply(request, error.status, reason=error.text))
+            return self._refused(unread(core, request, error))
         self._offer = None
         core.enter(Phase.RINGING)
         self._ring_ends = now + core.settings.ringing_timeout
@@ -187,8 +187,8 @@ class Answering:
             return [Respond(key, core.reply(request, 481))]
         try:
             sdp = session_body(request)
-        except SipError:
-            return [Respond(key, core.reply(request, 415, (("Accept", "application/sdp"),)))]
+        except SipError as error:
+            return [Respond(key, unread(core, request, error))]
         steps: list[Step] = []
         if reliable.offer:
             if not self._offers.take_answer(sdp):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ...base.errors import SdpError, SipError
 from ...sdp.negotiation import SdpNegotiator
 from ...sip.message import Response
+from ...sip.phrases import fault_phrase
 from ..effects import ApplyMedia, LegHeld, Respond
 from .bodies import session_body
 from .core import EARLY, LIVE, UNANSWERED, LegCore, SendBye, Step, unsupported
@@ -185,10 +186,16 @@ def read_session(core: LegCore, request: Request) -> bytes | Response | None:
         if request.contact is None and request.method == "INVITE":
             return core.reply(request, 400, reason="Missing Contact")
     except SipError as error:
-        headers = _REMEDIES.get(error.status, ())
-        reason = error.text if error.status == 400 else None
-        return core.reply(request, error.status, headers, reason=reason)
+        return unread(core, request, error)
     return sdp
+
+
+def unread(core: LegCore, request: Request, error: SipError) -> Response:
+    """The answer to a request that cannot be read; what it needs to be better, and a 400 the
+    fault."""
+    headers = _REMEDIES.get(error.status, ())
+    reason = fault_phrase(error.status, error.text)
+    return core.reply(request, error.status, headers, reason=reason)
 
 
 def refusal(
@@ -201,4 +208,5 @@ def refusal(
         agent = contact.host if contact.port is None else f"{contact.host}:{contact.port}"
         text = error.text.replace("\\", "").replace('"', "'")
         headers = (("Warning", f'{error.warning} {agent} "{text}"'),)
-    return core.reply(request, status or error.status, headers)
+    status = status or error.status
+    return core.reply(request, status, headers, reason=fault_phrase(status, error.text))
