@@ -302,6 +302,20 @@ def test_prack_without_a_reliable_180_is_481() -> None:
     assert late.statuses == [481]
 
 
+def test_a_prack_that_the_200_overtook_is_answered_200_once() -> None:
+    """RFC 3262 §3: be prepared for it after the final answer too."""
+    driver = LegDriver()
+    driver.invite(RELIABLE)
+    good = rack(driver)
+    driver.answer()
+    driver.receive("PRACK", (("RAck", "1 1 INVITE"),))
+    assert driver.statuses == [180, 200, 481]
+    driver.receive("PRACK", good)
+    driver.receive("PRACK", good)
+    assert driver.statuses[-2:] == [200, 481]
+    assert not driver.all(LegEnded)
+
+
 def test_prack_without_the_answer_it_owes_ends_the_call() -> None:
     driver = LegDriver()
     driver.invite(RELIABLE, b"")

@@ -34,6 +34,7 @@ class Answering:
         "_flow",
         "_offer",
         "_offers",
+        "_overtaken",
         "_reliable",
         "_request",
         "_ring_at",
@@ -59,6 +60,9 @@ class Answering:
         self._offer: SessionDescription | None = None
         self._ringing: Response | None = None
         self._reliable: Unacked | None = None
+        self._overtaken: int | None = None
+        """CSeq of the INVITE whose final answer went out while a reliable 180 waited for its PRACK,
+        which may still come (RFC 3262 §3)."""
         self._rseq = 0
         self._ring_at: float | None = None
         self._ring_ends: float | None = None
@@ -183,32 +187,33 @@ class Answering:
         """PRACK in its order: 200 if it is for our 180, else 481 (RFC 3262 §3)."""
         core = self._core
         reliable = self._reliable
-        if reliable is None or not self._matches(request, reliable):
+        known = self._overtaken if reliable is None else reliable.cseq
+        if known is None or not self._matches(request, known):
             return [Respond(key, core.reply(request, 481))]
         try:
             sdp = session_body(request)
         except SipError as error:
             return [Respond(key, unread(core, request, error))]
         steps: list[Step] = []
-        if reliable.offer:
+        if reliable is not None and reliable.offer:
             if not self._offers.take_answer(sdp):
                 refused = [Respond(key, core.reply(request, 488))]
                 return refused + self.reject(488, "rejected", "no usable answer in PRACK")
             steps.append(Respond(key, core.reply(request, 200)))
         else:
             steps += self._offers.prack_received(key, request, sdp)
-        self._reliable = None
+        self._reliable = self._overtaken = None
         if self._wanted:
             steps += self.answer(now)
         return steps
 
-    def _matches(self, request: Request, reliable: Unacked) -> bool:
+    def _matches(self, request: Request, cseq: int) -> bool:
         text = request.header("RAck")
         try:
             rack = RAck.parse(text or "")
         except SipError:
             return False
-        return (rack.rseq, rack.cseq, rack.method) == (self._rseq, reliable.cseq, "INVITE")
+        return (rack.rseq, rack.cseq, rack.method) == (self._rseq, cseq, "INVITE")
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -263,6 +268,7 @@ class Answering:
     def _final(self) -> str:
         """The INVITE gets its final answer now: let go of everything that waited for it."""
         key, self.key = self.key, ""
+        self._overtaken = self._reliable.cseq if self._reliable is not None else None
         self._request = self._flow = self._offer = self._ringing = self._reliable = None
         self._ring_at = self._ring_ends = None
         self._wanted = False
