@@ -109,6 +109,12 @@ def test_verdicts_without_a_sip_status(verdict: Verdict, text: str, code: str) -
     }
 
 
+def test_a_481_that_decided_nothing_is_not_told() -> None:
+    """The ringing timeout came within the second of grace after it."""
+    error = decided("timed out", answers.TIMED_OUT, 481, "Gone")
+    assert "sip_status_code" not in error.meta
+
+
 def test_texts_are_livekits() -> None:
     assert answers.CALL_ENDED == "call ended before transfer completed"
     assert answers.unanswered_text(0) == (
