@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -35,6 +36,20 @@ async def respond(
         headers += extra.items()
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def respond_in_pieces(
+    send: Send, status: int, content_type: bytes, pieces: deque[bytes]
+) -> None:
+    """One whole response whose body comes in pieces, each forgotten when it is sent."""
+    size = sum(map(len, pieces))
+    headers = [(b"content-type", content_type), (b"content-length", b"%d" % size)]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    more = True
+    while more:
+        piece = pieces.popleft() if pieces else b""
+        more = bool(pieces)
+        await send({"type": "http.response.body", "body": piece, "more_body": more})
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int = MAX_BODY) -> bytes:

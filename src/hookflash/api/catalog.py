@@ -3,7 +3,7 @@ replace, list and delete, in LiveKit's order of checks (facts §2.2 to §2.4).""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -16,7 +16,7 @@ from ..adapters.store_ops import StoreOp
 from ..base.errors import ApiError
 from ..calls.trunks.shelf import Change, Shelf, Shelved
 from ..calls.trunks.validation import invalid
-from .context import Context
+from .context import Context, Listing
 from .ledger import Ledger, stamp_change, stamp_new
 
 Info = TypeVar("Info", SIPInboundTrunkInfo, SIPOutboundTrunkInfo, SIPDispatchRuleInfo)
@@ -27,7 +27,7 @@ Entry = TypeVar("Entry", bound=Shelved)
 class Kind(Generic[Info, Entry]):
     """One of the three kinds: where its things are kept, and what differs from the others.
 
-    `new`, `find` and `listed` speak the request and response messages of their methods.
+    `new` and `find` speak the request messages of their methods.
     """
 
     name: str
@@ -47,9 +47,10 @@ class Kind(Generic[Info, Entry]):
     """The checked thing of a create request; raises ApiError."""
     replace: Callable[[str, Info], Info]
     update: Callable[[Info, Any], Info]
-    find: Callable[[Any, Pagination | None], list[Info]]
+    find: Callable[[Any, Pagination | None], Iterator[Info]]
     """What a list request asks for."""
-    listed: Callable[[Iterable[Info]], Message]
+    listed: type[Message]
+    """The response with `items`."""
     put_op: Callable[[str, bytes], StoreOp]
     delete_op: Callable[[str], StoreOp]
 
@@ -106,11 +107,11 @@ class Catalog(Generic[Info, Entry]):
             raise self._kind.missing()
         return self._shown(info)
 
-    async def list(self, context: Context, request: Any) -> Message:
+    async def list(self, context: Context, request: Any) -> Listing:
         """List…: those that the request names, a page of them or all, in order of their ids."""
         need_sip_admin(context.claims)
         page = request.page if request.HasField("page") else None
-        return self._kind.listed(map(self._shown, self._kind.find(request, page)))
+        return Listing(self._kind.listed, map(self._shown, self._kind.find(request, page)))
 
     async def discard(self, context: Context, ident: str) -> Info | None:
         """Delete the one with this id and return it; None: there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,18 @@ class Context:
     """X-Livekit-Request-Id."""
 
 
-Handler = Callable[[Context, Any], Awaitable[Message]]
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An answer that is one list, which may be long: it is written in slices. What `items` yields
+    may not change meanwhile."""
+
+    reply_type: type[Message]
+    items: Iterable[Message]
+    field: str = "items"
+    """The only field of `reply_type` that is set."""
+
+
+Handler = Callable[[Context, Any], Awaitable[Message | Listing]]
 
 
 @dataclass(frozen=True, slots=True)

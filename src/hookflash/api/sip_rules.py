@@ -70,7 +70,7 @@ def _kind(ledger: Ledger, book: TrunkBook) -> Kind[SIPDispatchRuleInfo, RuleEntr
         find=lambda request, page: book.list_rules(
             request.dispatch_rule_ids, request.trunk_ids, page
         ),
-        listed=lambda rules: proto.ListSIPDispatchRuleResponse(items=rules),
+        listed=proto.ListSIPDispatchRuleResponse,
         put_op=PutRule,
         delete_op=DeleteRule,
     )

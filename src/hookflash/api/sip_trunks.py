@@ -19,7 +19,7 @@ from ..calls.trunks.book import PAGE, OutboundEntry, TrunkBook
 from ..calls.trunks.index import InboundEntry
 from ..calls.trunks.validation import Trunk, check_new_trunk, invalid
 from .catalog import Catalog, Entry, Kind
-from .context import Context, Method
+from .context import Context, Listing, Method
 from .ledger import Ledger
 
 
@@ -70,9 +70,7 @@ class SipTrunks:
         need_sip_admin(context.claims)
         return answer(trunks.get(_named(request.sip_trunk_id)))
 
-    async def list_legacy(
-        self, context: Context, request: proto.ListSIPTrunkRequest
-    ) -> proto.ListSIPTrunkResponse:
+    async def list_legacy(self, context: Context, request: proto.ListSIPTrunkRequest) -> Listing:
         """ListSIPTrunk, deprecated: all trunks in the shape that they once had."""
         need_sip_admin(context.claims)
         page = request.page if request.HasField("page") else None
@@ -82,7 +80,7 @@ class SipTrunks:
             key=lambda trunk: trunk.sip_trunk_id,
         )
         limit = None if page is None else page.limit if page.limit > 0 else PAGE
-        return proto.ListSIPTrunkResponse(items=islice(trunks, limit))
+        return Listing(proto.ListSIPTrunkResponse, islice(trunks, limit))
 
     async def delete(self, context: Context, request: proto.DeleteSIPTrunkRequest) -> SIPTrunkInfo:
         """DeleteSIPTrunk: the same answer whether or not it was there."""
@@ -107,7 +105,7 @@ def _inbound_kind(ledger: Ledger, book: TrunkBook) -> Kind[SIPInboundTrunkInfo, 
         replace=updates.replace_trunk,
         update=updates.update_inbound,
         find=lambda request, page: book.list_inbound(request.trunk_ids, request.numbers, page),
-        listed=lambda trunks: proto.ListSIPInboundTrunkResponse(items=trunks),
+        listed=proto.ListSIPInboundTrunkResponse,
         put_op=lambda ident, data: PutTrunk(ident, "inbound", data),
         delete_op=DeleteTrunk,
     )
@@ -127,7 +125,7 @@ def _outbound_kind(ledger: Ledger, book: TrunkBook) -> Kind[SIPOutboundTrunkInfo
         replace=updates.replace_trunk,
         update=updates.update_outbound,
         find=lambda request, page: book.list_outbound(request.trunk_ids, request.numbers, page),
-        listed=lambda trunks: proto.ListSIPOutboundTrunkResponse(items=trunks),
+        listed=proto.ListSIPOutboundTrunkResponse,
         put_op=lambda ident, data: PutTrunk(ident, "outbound", data),
         delete_op=DeleteTrunk,
     )

@@ -6,6 +6,7 @@ exact path, and nothing is worked out twice.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -15,9 +16,21 @@ from ..base.errors import ApiError
 from ..twirp.codec import PROTOBUF, JsonWriter, content_kind, decode
 from ..twirp.errors import body as error_body
 from ..twirp.errors import http_status
-from .asgi import JSON, TEXT, Disconnected, Headers, Receive, Send, TooLarge, read_body, respond
+from .asgi import (
+    JSON,
+    TEXT,
+    Disconnected,
+    Headers,
+    Receive,
+    Send,
+    TooLarge,
+    read_body,
+    respond,
+    respond_in_pieces,
+)
 from .backend import unimplemented
-from .context import Context, Method, Service
+from .context import Context, Listing, Method, Service
+from .slices import SliceWriter
 
 PREFIX = "/twirp/"
 NOT_FOUND = b"404 page not found\n"
@@ -43,6 +56,7 @@ class TwirpRoutes:
         }
         self._clock = clock
         self._json = JsonWriter()
+        self._slices = SliceWriter(self._json)
 
     async def answer(
         self,
@@ -67,7 +81,10 @@ class TwirpRoutes:
             failure = ApiError("internal", "Internal service panic")
             await respond(send, 500, JSON, error_body(failure))
         else:
-            await respond(send, 200, kind, reply)
+            if isinstance(reply, bytes):
+                await respond(send, 200, kind, reply)
+            else:
+                await respond_in_pieces(send, 200, kind, reply)
 
     async def _reply(
         self,
@@ -76,7 +93,7 @@ class TwirpRoutes:
         headers: Headers,
         claims: Claims | None,
         receive: Receive,
-    ) -> tuple[bytes, bytes]:
+    ) -> tuple[bytes, bytes | deque[bytes]]:
         method = self._methods.get(path)
         if method is None or http_method != "POST":
             method = self._route(http_method, path)
@@ -96,9 +113,12 @@ class TwirpRoutes:
             headers.get(b"x-livekit-request-id", b"").decode("latin-1"),
         )
         answer = await method.handler(context, request)
+        content = b"application/protobuf" if kind == PROTOBUF else JSON
+        if isinstance(answer, Listing):
+            return content, await self._slices.write(kind, answer)
         if kind == PROTOBUF:
-            return b"application/protobuf", answer.SerializeToString()
-        return JSON, self._json.encode(answer)
+            return content, answer.SerializeToString()
+        return content, self._json.encode(answer)
 
     def _route(self, http_method: str, path: str) -> Method:
         """The rare ways: a wrong method or path, or a service that is not there."""

@@ -25,6 +25,26 @@ def test_ids_come_in_order_and_after_a_mark() -> None:
     assert "a" in things
 
 
+def test_a_walk_sees_what_there_was_when_it_began() -> None:
+    things = shelf()
+    a, b, c = Thing(), Thing(), Thing()
+    for ident, thing in (("a", a), ("b", b), ("c", c)):
+        things.put(ident, thing)
+    everything, after, some = (
+        things.walk(None),
+        things.walk(None, "a"),
+        things.walk(["c", "x", "b"]),
+    )
+    assert next(everything) is a
+    things.remove("a")
+    things.put("b", Thing())
+    things.remove("c")
+    things.put("d", Thing())
+    assert list(everything) == [b, c]
+    assert list(after) == [b, c]
+    assert list(some) == [b, c]
+
+
 def test_old_cells_stay_held_until_a_change_is_stored() -> None:
     things = shelf()
     things.settle(things.put("a", Thing("x", "y")))

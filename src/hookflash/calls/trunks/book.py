@@ -157,31 +157,32 @@ class TrunkBook:
         entry = self.rules.get(rule_id)
         return entry.rule if entry is not None else None
 
-    # --- lists (facts §2.4; `limit` works, which LiveKit's does not) ------------------------
+    # --- lists (facts §2.4; `limit` works, which LiveKit's does not): what there is at this moment,
+    # to be walked at leisure --------------------------------------------------------------------
 
     def list_inbound(
         self,
         trunk_ids: Sequence[str] = (),
         numbers: Sequence[str] = (),
         page: Pagination | None = None,
-    ) -> list[SIPInboundTrunkInfo]:
+    ) -> Iterator[SIPInboundTrunkInfo]:
         """Those with one of these ids that have no numbers or one of these, however spelled."""
         wanted = set(distinct(numbers))
         shelf = self.inbound
         candidates = _indexed(shelf.numbers, wanted) if wanted and not trunk_ids else trunk_ids
 
-        def fits(trunk: SIPInboundTrunkInfo, entry: InboundEntry) -> bool:
+        def fits(entry: InboundEntry) -> bool:
             return not wanted or not entry.numbers or not wanted.isdisjoint(entry.numbers)
 
         found = _walk(shelf, candidates, bool(trunk_ids or wanted), page)
-        return _page((e.trunk for _, e in found if fits(e.trunk, e)), page)
+        return _page((entry.trunk for entry in found if fits(entry)), page)
 
     def list_outbound(
         self,
         trunk_ids: Sequence[str] = (),
         numbers: Sequence[str] = (),
         page: Pagination | None = None,
-    ) -> list[SIPOutboundTrunkInfo]:
+    ) -> Iterator[SIPOutboundTrunkInfo]:
         """As `list_inbound`, but numbers are compared as they are spelled."""
         wanted = set(numbers)
         shelf = self.outbound
@@ -190,7 +191,7 @@ class TrunkBook:
         found = _walk(shelf, candidates, bool(trunk_ids or wanted), page)
         fitting = (
             e.trunk
-            for _, e in found
+            for e in found
             if not wanted or not e.trunk.numbers or not wanted.isdisjoint(e.trunk.numbers)
         )
         return _page(fitting, page)
@@ -200,7 +201,7 @@ class TrunkBook:
         rule_ids: Sequence[str] = (),
         trunk_ids: Sequence[str] = (),
         page: Pagination | None = None,
-    ) -> list[SIPDispatchRuleInfo]:
+    ) -> Iterator[SIPDispatchRuleInfo]:
         """Those with one of these ids that name no trunk or one of these."""
         wanted = set(trunk_ids)
         shelf = self.rules
@@ -208,7 +209,7 @@ class TrunkBook:
         found = _walk(shelf, candidates, bool(rule_ids or wanted), page)
         fitting = (
             e.rule
-            for _, e in found
+            for e in found
             if not wanted or not e.rule.trunk_ids or not wanted.isdisjoint(e.rule.trunk_ids)
         )
         return _page(fitting, page)
@@ -323,16 +324,12 @@ Kept = TypeVar("Kept", InboundEntry, OutboundEntry, RuleEntry)
 
 def _walk(
     shelf: Shelf[Kept], candidates: Iterable[str], restricted: bool, page: Pagination | None
-) -> Iterator[tuple[str, Kept]]:
+) -> Iterator[Kept]:
     after = page.after_id if page is not None else ""
-    idents = shelf.pick(candidates, after) if restricted else shelf.ids(after)
-    for ident in idents:
-        entry = shelf.get(ident)
-        if entry is not None:
-            yield ident, entry
+    return shelf.walk(candidates if restricted else None, after)
 
 
-def _page(items: Iterator[Item], page: Pagination | None) -> list[Item]:
+def _page(items: Iterator[Item], page: Pagination | None) -> Iterator[Item]:
     if page is None:
-        return list(items)
-    return list(islice(items, page.limit if page.limit > 0 else PAGE))
+        return items
+    return islice(items, page.limit if page.limit > 0 else PAGE)

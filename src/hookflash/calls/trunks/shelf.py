@@ -115,6 +115,14 @@ class Shelf(Generic[Entry]):
         for index in range(start, len(self._order)):
             yield self._order[index]
 
+    def walk(self, idents: Iterable[str] | None, after_id: str = "") -> Iterator[Entry]:
+        """The objects with these ids, or all (None), in ascending order: those of this moment,
+        however long the walk takes."""
+        if idents is not None:
+            return iter([self._entries[ident] for ident in self.pick(idents, after_id)])
+        start = bisect_right(self._order, after_id) if after_id else 0
+        return map(self._entries.copy().__getitem__, self._order[start:])
+
     def pick(self, idents: Iterable[str], after_id: str = "") -> Iterator[str]:
         """Of these ids the ones that exist, in ascending order, each once."""
         for ident in sorted(set(idents)):
