@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from hookflash.api.asgi import Disconnected, TooLarge, read_body, respond
+from hookflash.api.asgi import (
+    TEXT,
+    Disconnected,
+    Message,
+    TooLarge,
+    read_body,
+    respond,
+    respond_in_pieces,
+)
 
 
 def body(*pieces: bytes, headers: dict[bytes, bytes] | None = None, ends: bool = True) -> bytes:
@@ -64,3 +73,24 @@ def test_respond() -> None:
         (b"x", b"y"),
     ]
     assert sent[1]["body"] == b"xyz"
+
+
+def test_a_body_in_pieces_has_its_length_and_an_end() -> None:
+    async def sent(pieces: list[bytes]) -> list[Message]:
+        messages: list[Message] = []
+
+        async def send(message: Message) -> None:
+            messages.append(message)
+
+        await respond_in_pieces(send, 200, TEXT, deque(pieces))
+        return messages
+
+    start, *bodies = asyncio.run(sent([b"one", b"two"]))
+    assert dict(start["headers"])[b"content-length"] == b"6"
+    assert [(body["body"], body["more_body"]) for body in bodies] == [
+        (b"one", True),
+        (b"two", False),
+    ]
+    start, *bodies = asyncio.run(sent([]))
+    assert dict(start["headers"])[b"content-length"] == b"0"
+    assert [(body["body"], body["more_body"]) for body in bodies] == [(b"", False)]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 from google.protobuf.message import Message
 from livekit.protocol.models import Room
@@ -8,7 +10,13 @@ from structlog.testing import capture_logs
 from tests.api.support import api, sign
 
 from hookflash.api.context import Context, Method, Service
-from hookflash.api.twirp_service import UNIMPLEMENTED
+from hookflash.api.twirp_service import LARGE, UNIMPLEMENTED
+from hookflash.twirp.codec import decode
+
+
+def signed() -> dict[str, str]:
+    return {"authorization": "Bearer " + sign({"sip": {"admin": True}})}
+
 
 LIST = "/twirp/livekit.SIP/ListSIPInboundTrunk"
 JSON = {"content-type": "application/json"}
@@ -48,7 +56,7 @@ def test_services_that_are_not_there_say_so(name: str) -> None:
 
 
 def test_content_types_are_exact() -> None:
-    token = {"authorization": "Bearer " + sign({"sip": {"admin": True}})}
+    token = signed()
     with api() as client:
         for sent, answered in (
             ("application/json;charset=UTF-8", "application/json"),
@@ -71,6 +79,38 @@ def test_bodies_too_large_and_cut_short() -> None:
         assert answer.content_type == "text/plain; charset=utf-8"
         cut = client.http("POST", LIST, [], JSON)
         assert (cut.status, cut.json["msg"]) == (400, "failed to read request body")
+
+
+def test_a_large_body_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: list[int] = []
+
+    def noticed(kind: str, body: bytes, message_type: type[Message]) -> Message:
+        readers.append(threading.get_ident())
+        return decode(kind, body, message_type)
+
+    monkeypatch.setattr("hookflash.api.twirp_service.decode", noticed)
+    with api() as client:
+        numbers = [f"+1{number:07d}" for number in range(LARGE // 10)]
+        made = client.call("CreateSIPInboundTrunk", {"trunk": {"numbers": numbers}})
+        assert made.json["numbers"] == numbers
+        assert client.call("ListSIPInboundTrunk").status == 200
+        bad = client.http("POST", LIST, b"{" * (LARGE + 1), {**JSON, **signed()})
+        assert (bad.status, bad.json["code"]) == (400, "malformed")
+    here = threading.get_ident()
+    assert [reader == here for reader in readers] == [False, True, False]
+
+
+def test_a_large_body_without_a_token_is_not_read_at_all() -> None:
+    with api() as client:
+        answers = [
+            client.http("POST", LIST, body, JSON)
+            for body in (b"{}", b"{" * LARGE, b"{" * (LARGE + 1))
+        ]
+    assert [answer.json["code"] for answer in answers] == [
+        "unauthenticated",
+        "malformed",
+        "unauthenticated",
+    ]
 
 
 class Seen:
