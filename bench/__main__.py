@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from . import held, load
 from .crud import crud
+from .lists import lists
+from .match import match
 from .report import Row, print_rows, row, write_page
 from .sip_parse import best, ok_to, typed_invite
 from .start import start
@@ -39,6 +41,8 @@ FIGURES: dict[str, Callable[[], Row | list[Row]]] = {
     "relay": held.relayed,
     "mix": held.mixed,
     "crud": crud,
+    "match": match,
+    "list": lists,
     "parse": parse,
     "start": start,
 }

@@ -29,6 +29,13 @@ _INVITE = (
     b"Supported: replaces, norefersub\r\nUser-Agent: Bench 1.0\r\n"
     b"Content-Type: application/sdp\r\nContent-Length: %(size)d\r\n\r\n%(sdp)s"
 )
+_ACK = (
+    b"ACK sip:%(called)s@127.0.0.1:%(server)d SIP/2.0\r\n"
+    b"Via: SIP/2.0/UDP 127.0.0.1:%(port)d;rport;branch=z9hG4bKPj-%(port)d-invite-%(index)d\r\n"
+    b"Max-Forwards: 70\r\n"
+    b"From: <sip:%(caller)s@127.0.0.1>;tag=from-%(index)d\r\nTo: %(to)s\r\n"
+    b"Call-ID: b%(index)d@bench-%(port)d\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"
+)
 _IN_DIALOG = (
     b"%(method)s %(target)s SIP/2.0\r\n"
     b"Via: SIP/2.0/UDP 127.0.0.1:%(port)d;rport"
@@ -79,14 +86,16 @@ class Call:
 class Http:
     """One kept-alive connection; one request at a time."""
 
-    __slots__ = ("_buffer", "answered", "body", "socket")
+    __slots__ = ("_begin", "_buffer", "_size", "answered", "body", "socket")
 
     def __init__(self, port: int) -> None:
         self.body = b""
         """Of the last answer."""
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = b""
+        self._buffer = bytearray()
+        self._size = -1
+        """Of the answer that is coming, head included; -1 where that is not known yet."""
         self.answered: Callable[[int], None] | None = None
 
     def read(self) -> None:
@@ -95,16 +104,22 @@ class Http:
         if not data:
             raise RuntimeError("the server closed the HTTP connection")
         self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found:
+        if self._size < 0:
+            head, found, _ = bytes(self._buffer[:4096]).partition(b"\r\n\r\n")
+            if not found:
+                return
+            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+            self._begin = len(head) + 4
+            self._size = self._begin + length
+        if len(self._buffer) < self._size:
             return
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-        if len(body) < length:
-            return
-        self.body, self._buffer = body[:length], body[length:]
+        status = int(self._buffer[9:12])
+        self.body = bytes(self._buffer[self._begin : self._size])
+        del self._buffer[: self._size]
+        self._size = -1
         answered, self.answered = self.answered, None
         if answered is not None:
-            answered(int(head[9:12]))
+            answered(status)
 
 
 class Caller:
@@ -129,6 +144,8 @@ class Caller:
         self.patient = False
         """Look every half millisecond, so that the server's CPU is not that of waking us: a
         process that waits in `poll` is woken by whoever sends to it, at the sender's expense."""
+        self.refusal = ""
+        """Status and phrase of the refusal that is wanted: no error then."""
         self._indexes = 0
         self.calls: dict[int, Call] = {}
         self.errors: list[str] = []
@@ -240,7 +257,11 @@ class Caller:
             return
         method = _between(data, b"\r\nCSeq: ", b"\r\n").partition(b" ")[2]
         if status >= 300:
-            self.errors.append(data.split(b"\r\n", 1)[0].decode())
+            if method == b"INVITE":
+                self._acknowledge(call, data)
+            line = data.split(b"\r\n", 1)[0].decode()
+            if line != f"SIP/2.0 {self.refusal}":
+                self.errors.append(line)
             self._gone(call)
         elif method == b"INVITE":
             first = not call.answered_at
@@ -254,6 +275,18 @@ class Caller:
                 self.on_answered(call)
         elif method == b"BYE":
             self._gone(call)
+
+    def _acknowledge(self, call: Call, refusal: bytes) -> None:
+        """The ACK of a refusal belongs to the INVITE's transaction (RFC 3261 §17.1.1.3)."""
+        ack = _ACK % {
+            b"called": call.called.encode(),
+            b"caller": call.caller.encode(),
+            b"server": self._server[1],
+            b"port": self.port,
+            b"index": call.index,
+            b"to": _between(refusal, b"\r\nTo: ", b"\r\n"),
+        }
+        self._socket.sendto(ack, self._server)
 
     def _gone(self, call: Call) -> None:
         if not call.gone:

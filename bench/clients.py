@@ -91,7 +91,7 @@ def trunk(number: int) -> proto.SIPInboundTrunkInfo:
     return proto.SIPInboundTrunkInfo(
         name=f"trunk {number}",
         metadata=f'{{"tenant": "{number}"}}',
-        numbers=[f"+1646{number:07d}"],
+        numbers=[number_of(number)],
         allowed_addresses=["127.0.0.1", "192.0.2.0/24"],
         krisp_enabled=True,
         headers_to_attributes={"X-Tenant": "tenant"},
@@ -107,6 +107,19 @@ def rule(number: int, trunk_id: str) -> proto.SIPDispatchRuleInfo:
         rule=proto.SIPDispatchRule(dispatch_rule_individual=individual),
         attributes={"tenant": str(number)},
     )
+
+
+def fill(port: int, count: int, first_rule: int = 0) -> None:
+    """That many trunks in an exchange, and a rule for each from `first_rule` on."""
+    clients = Clients(port, 8)
+    _, trunk_ids = create_trunks(clients, range(count))
+    create_rules(clients, range(first_rule, count), trunk_ids[first_rule:])
+    clients.close()
+
+
+def number_of(trunk_number: int) -> str:
+    """The number that this trunk has."""
+    return f"+1646{trunk_number:07d}"
 
 
 def create_trunks(clients: Clients, numbers: range) -> tuple[Answers, list[str]]:

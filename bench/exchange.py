@@ -23,6 +23,7 @@ from livekit.protocol import sip as proto
 
 KEY, SECRET = "bench", "bench-bench-bench-bench-bench-bench"
 _HERTZ = os.sysconf("SC_CLK_TCK")
+_LATE = 'hookflash_media_tick_late_seconds_bucket{le="'
 _PORTS = "20000-29999"
 
 
@@ -35,19 +36,24 @@ def free_port(kind: int = socket.SOCK_DGRAM) -> int:
 
 
 class Exchange:
-    """`hookflash serve`. A context manager: stopped and its files gone at the end."""
+    """`hookflash serve`. A context manager: stopped and its files gone at the end. `open_to_all`:
+    with a trunk that takes every call and a rule that makes a room of each called number."""
 
-    def __init__(self, *, webhook: str = "", answer: str = "subscribed") -> None:
+    def __init__(
+        self, *, webhook: str = "", answer: str = "subscribed", open_to_all: bool = True
+    ) -> None:
+        self._open_to_all = open_to_all
         self._folder = Path(tempfile.mkdtemp(prefix="hookflash-bench-"))
         self.sip_port = free_port()
         self.http_port = free_port(socket.SOCK_STREAM)
+        self._metrics_port = free_port(socket.SOCK_STREAM)
         settings: dict[str, object] = {
             "port": self.http_port,
             "bind_addresses": ["127.0.0.1"],
             "keys": {KEY: SECRET},
             "data_dir": str(self._folder / "data"),
             "log": {"level": "warning"},
-            "metrics": {"bind": ""},
+            "metrics": {"bind": f"127.0.0.1:{self._metrics_port}"},
             "drain": 0,
             "sip": {
                 "listen_ip": "127.0.0.1",
@@ -65,6 +71,11 @@ class Exchange:
     def __enter__(self) -> Exchange:
         self.launch()
         self.wait()
+        if self._open_to_all:
+            self._furnish()
+        return self
+
+    def _furnish(self) -> None:
         self.call(
             "CreateSIPInboundTrunk",
             proto.CreateSIPInboundTrunkRequest(
@@ -80,7 +91,6 @@ class Exchange:
                 dispatch_rule=proto.SIPDispatchRuleInfo(rule=rule, name="bench")
             ),
         )
-        return self
 
     def __exit__(
         self,
@@ -140,6 +150,13 @@ class Exchange:
             if line.startswith("VmRSS"):
                 return int(line.split()[1])
         return 0
+
+    def late(self) -> dict[str, int]:
+        """Ticks of the media clock by how late they came at most, in seconds; `+Inf`: all."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        found = (line.partition(_LATE)[2].partition('"} ') for line in lines)
+        return {limit: int(float(count)) for limit, _, count in found if limit}
 
     def call(self, method: str, request: Message) -> bytes:
         """One method of livekit.SIP."""

@@ -56,7 +56,7 @@ class Holder:
         self._caller.wait_gone(*self._calls)
         self._caller.close()
 
-    def measure(self, count: int) -> Held:
+    def measure(self, count: int, seconds: float = SECONDS) -> Held:
         """Set up calls until there are `count`, each phone speaking 50 packets a second."""
         phones = Phones(count - len(self._calls))
         new: list[Call] = []
@@ -73,7 +73,7 @@ class Holder:
         self._phones.run(3)
         self._phones.forget()
         before, start = self._exchange.cpu(), time.monotonic()
-        self._phones.run(SECONDS)
+        self._phones.run(seconds)
         used, passed = self._exchange.cpu() - before, time.monotonic() - start
         lost, expected = self._phones.lost()
         return Held(
@@ -81,7 +81,7 @@ class Holder:
             100 * used / passed / count,
             100 * lost / max(1, expected),
             self._exchange.resident_kb(),
-            min(self._phones.sent, expected) / (count * 50 * SECONDS),
+            min(self._phones.sent, expected) / (count * 50 * seconds),
         )
 
 

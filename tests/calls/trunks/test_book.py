@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 from livekit.protocol.models import Pagination
@@ -14,7 +14,7 @@ from livekit.protocol.sip import (
 
 from hookflash.base.errors import ApiError
 from hookflash.calls.trunks.book import EXPLAINED, TrunkBook, host_of, quoted
-from hookflash.calls.trunks.index import AddressRule
+from hookflash.calls.trunks.index import AddressRule, NumberIndex
 
 
 def inbound(
@@ -169,6 +169,22 @@ def test_a_refused_call_explains_a_bounded_number_of_trunks() -> None:
     assert len(found.failed) == EXPLAINED
     assert found.others == 50 - EXPLAINED
     assert found.text.endswith("30 more")
+
+
+def test_a_refused_call_looks_at_a_handful_of_trunks_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    callers = (inbound(f"ST_{n:05}", callers=(f"+1{n:05}",)) for n in range(10_000))
+    trunks = book(*callers)
+    looked: list[str] = []
+    ids = NumberIndex.ids
+
+    def counting(self: NumberIndex, number: str) -> Iterator[str]:
+        for ident in ids(self, number):
+            looked.append(ident)
+            yield ident
+
+    monkeypatch.setattr(NumberIndex, "ids", counting)
+    assert trunks.match("+2", "+3", "9.9.9.9", "").others == 10_000 - EXPLAINED
+    assert len(looked) <= EXPLAINED
 
 
 def test_a_match_looks_at_a_handful_of_trunks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal, TypeVar
 
 from livekit.protocol.models import Pagination
@@ -248,10 +248,11 @@ class TrunkBook:
     def _nothing(
         self, called: str, number: str, phone: str, source: object, from_host: str
     ) -> TrunkMatch:
-        near = (*self.inbound.numbers.ids(number), *self.inbound.numbers.ids(""))
+        index = self.inbound.numbers
+        near = dict.fromkeys(islice(chain(index.ids(number), index.ids("")), EXPLAINED))
         rest = (i for i in self.inbound.ids() if i not in near)
         failed = []
-        for ident in islice((*near, *islice(rest, EXPLAINED)), EXPLAINED):
+        for ident in islice(chain(near, rest), EXPLAINED):
             entry = self.inbound.get(ident)
             if entry is not None:
                 check = entry.failed_check(number, phone, source, from_host)
