@@ -12,6 +12,7 @@ from . import held, load
 from .crud import crud
 from .lists import lists
 from .match import match
+from .outbound import outbound
 from .report import Row, print_rows, row, write_page
 from .sip_parse import best, ok_to, typed_invite
 from .start import start
@@ -41,6 +42,7 @@ FIGURES: dict[str, Callable[[], Row | list[Row]]] = {
     "relay": held.relayed,
     "mix": held.mixed,
     "crud": crud,
+    "outbound": outbound,
     "match": match,
     "list": lists,
     "parse": parse,

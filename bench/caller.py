@@ -40,8 +40,8 @@ _IN_DIALOG = (
     b"%(method)s %(target)s SIP/2.0\r\n"
     b"Via: SIP/2.0/UDP 127.0.0.1:%(port)d;rport"
     b";branch=z9hG4bKPj-%(port)d-%(method)s%(cseq)d-%(index)d\r\n"
-    b"Max-Forwards: 70\r\nFrom: <sip:%(caller)s@127.0.0.1>;tag=from-%(index)d\r\n"
-    b"To: %(to)s\r\nCall-ID: b%(index)d@bench-%(port)d\r\nCSeq: %(cseq)d %(method)s\r\n"
+    b"Max-Forwards: 70\r\nFrom: %(from)s\r\n"
+    b"To: %(to)s\r\nCall-ID: %(call_id)s\r\nCSeq: %(cseq)d %(method)s\r\n"
     b"%(more)sContent-Length: %(size)d\r\n\r\n%(body)s"
 )
 _NOTIFY_MORE = (
@@ -57,12 +57,14 @@ class Call:
 
     __slots__ = (
         "answered_at",
+        "call_id",
         "called",
         "caller",
         "cseq",
         "gone",
         "index",
         "invited_at",
+        "local",
         "refer_at",
         "remote_port",
         "rtp_port",
@@ -76,7 +78,9 @@ class Call:
         self.called = called
         self.rtp_port = rtp_port
         self.cseq = 1
-        self.to = b""
+        self.call_id = b""
+        self.local = self.to = b""
+        """What From and To of our requests are."""
         self.target = b""
         self.remote_port = 0
         self.invited_at = self.answered_at = self.refer_at = 0.0
@@ -148,7 +152,10 @@ class Caller:
         """Status and phrase of the refusal that is wanted: no error then."""
         self._indexes = 0
         self.calls: dict[int, Call] = {}
+        self._by_id: dict[bytes, Call] = {}
         self.errors: list[str] = []
+        self.on_invited: Callable[[Call], None] = lambda call: None
+        """A call to us: its `caller` is the number called; it is answered at once."""
         self.on_answered: Callable[[Call], None] = lambda call: None
         self.on_refer: Callable[[Call], None] = lambda call: None
         self.on_gone: Callable[[Call], None] = lambda call: None
@@ -165,7 +172,9 @@ class Caller:
         """Begin a call; without `rtp_port` its audio goes nowhere."""
         self._indexes += 1
         call = Call(self._indexes, caller, called, rtp_port or self.sink_port)
-        self.calls[call.index] = call
+        call.call_id = b"b%d@bench-%d" % (call.index, self.port)
+        call.local = b"<sip:%s@127.0.0.1>;tag=from-%d" % (caller.encode(), call.index)
+        self.calls[call.index] = self._by_id[call.call_id] = call
         data = self._render(call)
         call.invited_at = time.monotonic()
         self._socket.sendto(data, self._server)
@@ -234,13 +243,20 @@ class Caller:
             self._received(data, time.monotonic())
 
     def _received(self, data: bytes, now: float) -> None:
-        index = int(_between(data, b"\r\nCall-ID: b", b"@"))
-        call = self.calls.get(index)
+        call = self._by_id.get(_between(data, b"\r\nCall-ID: ", b"\r\n"))
         if data.startswith(b"SIP/2.0 "):
             if call is not None:
                 self._response(call, data, now)
             return
         method = data[: data.index(b" ")]
+        if method == b"INVITE":
+            self._invited(data)
+            return
+        if method == b"ACK":
+            if call is not None and not call.answered_at:
+                call.answered_at = now
+                self.on_answered(call)
+            return
         if method == b"REFER" and call is not None:
             self._answer(data, b"202 Accepted")
             call.refer_at = now
@@ -250,6 +266,19 @@ class Caller:
         self._answer(data, b"200 OK")
         if method == b"BYE" and call is not None:
             self._gone(call)
+
+    def _invited(self, data: bytes) -> None:
+        self._indexes += 1
+        number = _between(data, b"INVITE sip:", b"@").decode()
+        call = Call(self._indexes, number, "", self.sink_port)
+        call.call_id = _between(data, b"\r\nCall-ID: ", b"\r\n")
+        call.to = _between(data, b"\r\nFrom: ", b"\r\n")
+        call.local = b"%s;tag=to-%d" % (_between(data, b"\r\nTo: ", b"\r\n"), call.index)
+        call.target = _between(data, b"\r\nContact: <", b">")
+        self.calls[call.index] = self._by_id[call.call_id] = call
+        self.on_invited(call)
+        sdp = _SDP % (call.rtp_port, self.sink_port)
+        self._answer(data, b"200 OK", b";tag=to-%d" % call.index, sdp)
 
     def _response(self, call: Call, data: bytes, now: float) -> None:
         status = int(data[8:11])
@@ -291,7 +320,7 @@ class Caller:
     def _gone(self, call: Call) -> None:
         if not call.gone:
             call.gone = True
-            del self.calls[call.index]
+            del self.calls[call.index], self._by_id[call.call_id]
             self.on_gone(call)
 
     def wait_answered(self, *calls: Call) -> None:
@@ -328,7 +357,8 @@ class Caller:
             b"port": self.port,
             b"cseq": cseq,
             b"index": call.index,
-            b"caller": call.caller.encode(),
+            b"call_id": call.call_id,
+            b"from": call.local,
             b"to": call.to,
             b"more": more,
             b"size": len(body),
@@ -336,15 +366,18 @@ class Caller:
         }
         self._socket.sendto(data, self._server)
 
-    def _answer(self, data: bytes, status: bytes) -> None:
+    def _answer(self, data: bytes, status: bytes, tag: bytes = b"", sdp: bytes = b"") -> None:
         lines = data.partition(b"\r\n\r\n")[0].split(b"\r\n")
         kept = [line for line in lines[1:] if line.startswith(_ECHOED)]
+        if tag:
+            kept = [line + tag if line.startswith(b"To:") else line for line in kept]
         answer = b"\r\n".join(
             [
                 b"SIP/2.0 " + status,
                 *kept,
                 b"Contact: <sip:bench@127.0.0.1:%d>" % self.port,
-                b"Content-Length: 0\r\n\r\n",
+                *([b"Content-Type: application/sdp"] if sdp else []),
+                b"Content-Length: %d\r\n\r\n%s" % (len(sdp), sdp),
             ]
         )
         self._socket.sendto(answer, self._server)

@@ -61,7 +61,7 @@ class Load:
         self.failed += len(self.caller.errors)
 
     def _fill(self) -> None:
-        while self.started < self.limit and len(self._pairs) < self.window * 2:
+        while self.started < self.limit and self.started - self.done < self.window:
             self.started += 1
             called = f"+1510{self.started:07d}"
             pair = Pair(self.caller.invite(f"+1444{self.started:07d}", called))
@@ -75,9 +75,9 @@ class Load:
             return
         second = pair.second
         request = transfer_request(f"r_{second.called}", f"sip_{second.caller}")
-        self.caller.post(request, self._transferred)
+        self.caller.post(request, self._posted)
 
-    def _transferred(self, status: int) -> None:
+    def _posted(self, status: int) -> None:
         if status != 200:
             self.caller.errors.append(f"HTTP {status}")
 
