@@ -35,12 +35,13 @@ def incoming(
     tag: str = "them",
     state: str = "terminated;reason=noresource",
     event: str = "refer",
+    call_id: str = "call@peer",
 ) -> Request:
     headers = [
         ("Via", "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1"),
         ("From", f"<sip:them@192.0.2.9>;tag={tag}"),
         ("To", "<sip:us@192.0.2.1>;tag=SCL_one"),
-        ("Call-ID", "call@peer"),
+        ("Call-ID", call_id),
         ("CSeq", f"9 {method}"),
         ("Subscription-State", state),
         *([("Event", event)] if event else []),
@@ -114,13 +115,15 @@ def test_only_a_refer_is_reported_on(event: str, body: bytes, status: int, news:
 
 
 def test_a_bye_that_crosses_ours_is_answered_200() -> None:
-    assert statuses(Ghost(RECORD).request_received(1.0, "k", incoming("BYE"), FLOW)) == [200]
+    bye = incoming("BYE", event="")
+    assert statuses(Ghost(RECORD).request_received(1.0, "k", bye, FLOW)) == [200]
 
 
 def test_anything_else_and_other_peers_get_481_and_an_ack_nothing() -> None:
     ghost = Ghost(RECORD)
     assert statuses(ghost.request_received(1.0, "k", incoming("INVITE"), FLOW)) == [481]
     assert statuses(ghost.request_received(1.0, "k", incoming("BYE", tag="x"), FLOW)) == [481]
+    assert statuses(ghost.request_received(1.0, "k", incoming("BYE", call_id="x"), FLOW)) == [481]
     assert ghost.request_received(1.0, "", incoming("ACK"), FLOW) == []
 
 

@@ -104,6 +104,32 @@ def test_the_call_ends_once() -> None:
     assert bench.at(1).times(TransferAnswered) == [1]
 
 
+def test_a_second_hang_up_of_ours_is_no_bye_of_the_peer() -> None:
+    bench = accepted()
+    bench.notify(100, "terminated")
+    bench.hang_up()
+    bench.hang_up()
+    assert bench.at(1).verdict() == "call ended"
+
+
+def test_a_refer_that_waits_after_491_was_sent() -> None:
+    bench = TransferBench()
+    bench.request()
+    bench.answer(491)
+    bench.bye()
+    assert (bench.verdict(), bench.record().notes) == ("call ended", ())
+
+
+def test_who_rides_on_an_unanswered_refer_is_accepted_with_it() -> None:
+    bench = TransferBench()
+    bench.request(ringing=5.0)
+    bench.at(5).request("STR_2")
+    assert bench.record("STR_2").stages[-1].stage == "requested"
+    bench.notify(180)
+    stages = [entry.stage for entry in bench.record("STR_2").stages]
+    assert stages == ["requested", "accepted", "ringing"]
+
+
 def test_the_end_of_a_call_without_a_transfer_is_nothing() -> None:
     bench = TransferBench()
     assert bench.bye() == []
@@ -160,10 +186,20 @@ def test_without_a_subscription_the_2xx_is_success_and_the_bye_waits_ten_seconds
     )
 
 
+def test_of_two_without_a_subscription_the_first_says_when_the_bye_goes_out() -> None:
+    bench = TransferBench()
+    bench.request(ringing=5.0)
+    bench.at(5).request("STR_2", "tel:+2")
+    bench.at(6).answer(202, headers=NO_SUBSCRIPTION)
+    bench.at(8).answer(202, headers=NO_SUBSCRIPTION, transfer_id="STR_2")
+    assert (bench.times(LeaveRoom), bench.at(30).times(HangUp)) == ([6], [16])
+
+
 def test_the_peers_bye_spares_ours() -> None:
     bench = TransferBench()
     bench.request()
     bench.answer(200, headers=NO_SUBSCRIPTION)
+    assert bench.all(StopTone) == []
     bench.at(5).bye()
     assert bench.at(20).all(HangUp) == []
     assert not bench.desk.leaving

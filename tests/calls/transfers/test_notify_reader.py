@@ -35,6 +35,7 @@ def test_any_2xx_succeeds_and_the_call_is_hung_up_at_once(status: int, state: st
     bench = accepted()
     assert bench.notify(status, state) == 200
     assert (bench.verdict(), bench.record().sip_status) == ("succeeded", status)
+    assert bench.record().notes == ()
     assert bench.all(HangUp) == [HangUp("transferred", transfer=True)]
     assert bench.times(HangUp) == [0]
 
@@ -285,6 +286,13 @@ def test_a_1xx_that_the_bye_overtook_does_not_count_a_final_status_does() -> Non
     assert bench.verdict() == "rejected"
 
 
+def test_our_own_bye_overtakes_nothing() -> None:
+    bench = accepted()
+    bench.hang_up()
+    bench.notify(180)
+    assert bench.record().stages[-1].stage == "ringing"
+
+
 def test_without_the_cseq_of_the_bye_every_later_1xx_is_late() -> None:
     bench = accepted()
     bench.run(bench.desk.call_ended(bench.now, "remote"))
@@ -452,6 +460,15 @@ def test_a_bye_while_subscribe_is_open_still_means_success() -> None:
     bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
     bench.at(1.5).bye()
     assert bench.verdict() == "succeeded"
+
+
+@pytest.mark.parametrize(("after", "expected"), [(2.0, "succeeded"), (2.01, "call ended")])
+def test_so_it_does_for_two_seconds(after: float, expected: str) -> None:
+    bench = accepted()
+    bench.notify(100, "terminated;reason=timeout")
+    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
+    bench.at(after).bye()
+    assert bench.at(after + 1).verdict() == expected
 
 
 def test_news_after_the_subscribe_take_that_meaning_away() -> None:
