@@ -314,23 +314,32 @@ def rewritten(request: Request, pattern: str, by: str) -> Request:
     return request
 
 
-def signed(nonce: str, *, qop: str = "auth", count: str = "00000001", cnonce: str = "c") -> Request:
+def signed(
+    nonce: str,
+    *,
+    qop: str = "auth",
+    count: str = "00000001",
+    cnonce: str = "c",
+    uri: str = "sip:x",
+    uri_text: str = "",
+) -> Request:
     """Right credentials for any nonce."""
     request = request_of("INVITE")
+    request.uri_text = uri_text or request.uri_text
     response = digest_response(
         "MD5",
         username="alice",
         realm=REALM,
         password=SECRET,
         method="INVITE",
-        uri="sip:x",
+        uri=uri,
         nonce=nonce,
         qop=qop or None,
         nc=count,
         cnonce=cnonce,
     )
     text = (
-        f'Digest username="alice", realm="{REALM}", nonce="{nonce}", uri="sip:x", '
+        f'Digest username="alice", realm="{REALM}", nonce="{nonce}", uri="{uri}", '
         f'response="{response}"'
     )
     if qop:
@@ -450,6 +459,35 @@ def test_without_qop_a_nonce_is_good_once() -> None:
     request = signed(nonce_of(challenge), qop="")
     assert check(target, 101.0, request) == Accepted("alice")
     assert check(target, 102.0, request) == Challenged(stale=True)
+
+
+def test_a_count_that_nothing_signs_does_not_make_a_nonce_good_again() -> None:
+    target = server()
+    (challenge,) = target.challenge(100.0, REALM)
+    request = signed(nonce_of(challenge), qop="")
+    assert check(target, 101.0, request) == Accepted("alice")
+    replayed = rewritten(request, '", response', '", nc=00000002, response')
+    assert check(target, 102.0, replayed) == Challenged(stale=True)
+
+
+@pytest.mark.parametrize(
+    ("uri", "right"),
+    [
+        ("sip:+1555@h", True),
+        ("sip:1555@another.example:5070;transport=tcp", True),
+        ("tel:+1-555", True),
+        ("sip:h", True),
+        ("sip:+1556@h", False),
+        ("", False),
+        ("no uri", False),
+    ],
+)
+def test_the_uri_of_the_digest_names_whom_the_request_calls(uri: str, right: bool) -> None:
+    target = server()
+    (challenge,) = target.challenge(100.0, REALM)
+    request = signed(nonce_of(challenge), uri=uri, uri_text="sip:+1555@h")
+    outcome = check(target, 101.0, request)
+    assert isinstance(outcome, Accepted if right else Denied)
 
 
 def test_credentials_for_others_are_passed_over() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..base.errors import SipError
 from .fields import Challenge, Credentials
+from .uri import Uri
 
 if TYPE_CHECKING:
     from ..base.ids import Ids
@@ -25,6 +26,7 @@ MAX_CHALLENGES = 5
 NONCE_LIFETIME = 300.0
 """Seconds for which a nonce of ours is good."""
 _MAX_NONCES = 100_000
+_FILLING = str.maketrans("", "", "+-.() ")
 
 
 def digest_response(
@@ -271,12 +273,13 @@ class DigestServer:
 
         Credentials for other realms are passed over. An old nonce, one that is not ours, or a
         nonce count that is not higher than before asks for a new challenge with stale=true if
-        the password is right.
+        the password is right. `request` has passed `check_request`.
         """
         given = _credentials_of(request, realm)
         result: Challenged | Denied = Challenged()
         for credentials in given:
             why = self._wrong(credentials, method, username, password, realm)
+            why = why or _misdirected(credentials.param("uri") or "", request)
             if why:
                 result = Denied(why)
             elif self._fresh(now, credentials):
@@ -322,8 +325,8 @@ class DigestServer:
         made = self._made_at(nonce)
         if made is None or not made <= now < made + self._lifetime:
             return False
-        # Without qop there is no count: such a nonce is good once.
-        count = _count(given.param("nc") or "") or 1
+        # Without qop nothing signs the count: such a nonce is good once.
+        count = 1 if given.param("qop") is None else _count(given.param("nc") or "") or 1
         last, _ = self._counts.get(nonce, (0, 0.0))
         if count <= last:
             return False
@@ -367,6 +370,25 @@ def _credentials_of(request: Request, realm: str) -> list[Credentials]:
             if credentials.is_digest and credentials.param("realm") == realm:
                 found.append(credentials)
     return found
+
+
+def _misdirected(text: str, request: Request) -> str:
+    """Why credentials whose `uri` is `text` are not for this request; "" if they are.
+
+    Proxies may change the Request-URI, so the two need not be equal (RFC 3261 §22.4 item 8): but
+    its user, where it has one, is the one who is called.
+    """
+    try:
+        user = _bare(Uri.parse(text).number)
+    except SipError:
+        return "an unreadable uri"
+    called = {_bare(request.uri.number), _bare(request.to.uri.number)}
+    return "" if not user or user in called else "a uri that is not called"
+
+
+def _bare(number: str) -> str:
+    """A number as it is written in one place or another is the same."""
+    return number.translate(_FILLING)
 
 
 def _count(text: str) -> int | None:
