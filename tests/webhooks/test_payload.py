@@ -270,6 +270,7 @@ def test_a_call_that_ended() -> None:
         ended_at=START + 9,
         answer_status=200,
         end_reason="bye",
+        end_cause="Q.850;cause=16",
         ended_by="remote",
         stats=MediaStats(450, 449, 1, 2.25, "PCMU"),
     )
@@ -295,6 +296,7 @@ def test_a_call_that_ended() -> None:
             "caller": "+1415",
             "called": "+1555",
             "endReason": "bye",
+            "endCause": "Q.850;cause=16",
             "endedBy": "remote",
             "packetsSent": "450",
             "packetsReceived": "449",

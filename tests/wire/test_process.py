@@ -335,6 +335,7 @@ def test_calls_table(make: Make, hooks: Hooks) -> None:
     assert (record["caller"], record["called"]) == ("+15553334444", line.number)
     assert record["answer_status"] == 200
     assert record["ended_by"] == "remote"
+    assert record["end_cause"] == event["endCause"] == 'Q.850;cause=16;text="bye"'
     assert record["created_at"] <= record["answered_at"] <= record["ended_at"]
     stats = record["stats"]
     assert stats["codec"] == "PCMU"

@@ -142,5 +142,7 @@ class CallRecord:
     answer_status: int | None = None
     """Final status of the INVITE."""
     end_reason: str = ""
+    end_cause: str = ""
+    """The Reason header of what ended it (RFC 3326), of either side."""
     ended_by: Side | None = None
     stats: MediaStats = field(default_factory=MediaStats)

@@ -356,7 +356,11 @@ class Exchange:
         if effect.status is not None:
             changes["answer_status"] = effect.status
         call.note(
-            ended_at=self.parts.clock.now(), end_reason=effect.reason, ended_by=effect.by, **changes
+            ended_at=self.parts.clock.now(),
+            end_reason=effect.reason,
+            end_cause=clean(effect.cause),
+            ended_by=effect.by,
+            **changes,
         )
         _log.info(
             "call_ended",

@@ -102,6 +102,7 @@ def call_json(record: CallRecord) -> Json:
         "caller": record.caller,
         "called": record.called,
         "endReason": record.end_reason,
+        "endCause": record.end_cause,
         "endedBy": record.ended_by,
         "packetsSent": str(stats.packets_sent) if stats.packets_sent else "",
         "packetsReceived": str(stats.packets_received) if stats.packets_received else "",
