@@ -43,6 +43,9 @@ def test_claims_name_every_holder_until_it_lets_go() -> None:
         (["sip://x", "(1)", "a,b", "a b"], "9.9.9.9", "x", True),
         (["sip://x", "1.2.3.4"], "9.9.9.9", "x", False),
         ([""], "9.9.9.9", "", True),
+        (["::ffff:1.2.3.4"], "1.2.3.4", "", True),
+        (["::ffff:1.2.3.0/120"], "1.2.3.9", "", True),
+        (["::ffff:1.2.3.0/120"], "1.2.4.9", "", False),
         (["1.2.3.4"], "no address", "", False),
     ],
 )

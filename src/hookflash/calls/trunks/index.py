@@ -22,6 +22,8 @@ TrunkCell = tuple[str, str]
 """(normalised called number or "", normalised caller or "")."""
 
 _NO_ADDRESS = frozenset("()+*;,")
+_MAPPED = 96
+"""Bits of ::ffff:0:0/96 (RFC 4291 §2.5.5.2)."""
 
 
 class Claims(Generic[Key]):
@@ -69,7 +71,7 @@ class AddressRule:
             if "://" in entry or any(c in _NO_ADDRESS or c.isspace() for c in entry):
                 continue
             try:
-                networks.append(ip_network(entry, strict=False))
+                networks.append(_network(entry))
             except ValueError:
                 if entry:
                     hosts.add(entry.lower())
@@ -83,6 +85,16 @@ class AddressRule:
         if self.open or from_host.lower() in self.hosts:
             return True
         return any(source in network for network in self.networks if source is not None)
+
+
+def _network(entry: str) -> Network:
+    """An IPv4 network in IPv6 clothes counts as IPv4, as the source does."""
+    network = ip_network(entry, strict=False)
+    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return IPv4Network((mapped, network.prefixlen - _MAPPED))
+    return network
 
 
 class InboundEntry:
