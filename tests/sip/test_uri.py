@@ -202,3 +202,20 @@ def test_equivalence_is_not_transitive() -> None:
     assert plain.equivalent(five)
     assert plain.equivalent(on)
     assert not five.equivalent(on)
+
+
+@pytest.mark.parametrize(
+    ("user", "number"),
+    [
+        ("+15551112222;cpc=ordinary", "+15551112222"),
+        ("5551112222;npdi;rn=+1555", "5551112222"),
+        ("%2B1555;ext=2", "+1555"),
+        ("*72#;x", "*72#"),
+        ("alice;day=tuesday", "alice;day=tuesday"),
+        (";x", ";x"),
+    ],
+)
+def test_the_parameters_of_a_number_in_a_user_part_are_no_part_of_it(
+    user: str, number: str
+) -> None:
+    assert Uri.parse(f"sip:{user}@h").number == number

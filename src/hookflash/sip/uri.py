@@ -30,6 +30,7 @@ _OTHER_URI = re.compile(r'([A-Za-z][A-Za-z0-9+.\-]*+):([^\x00-\x20\x7f<>"]++)')
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
 _USER_UNSAFE = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]")
+_NUMBER = re.compile(r"\+?[0-9A-Da-d*#.()\-]+")
 _SEPARATORS = str.maketrans("", "", "-.()")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
 _MUST_AGREE = ("user", "ttl", "method", "maddr")
@@ -169,8 +170,16 @@ class Uri(NamedTuple):
 
     @property
     def number(self) -> str:
-        """What was dialled: the user part, or the number of a tel URI as written."""
-        return unescape(self.opaque) if self.scheme == "tel" else self.user_text
+        """What was dialled: the user part, or the number of a tel URI as written. A telephone
+        number in a user part may have parameters as in tel (`;cpc=`, `;npdi`, §19.1.6): they are
+        no part of it."""
+        if self.scheme == "tel":
+            return unescape(self.opaque)
+        user = self.user_text
+        if ";" in user:
+            number = user.partition(";")[0]
+            return number if _NUMBER.fullmatch(number) else user
+        return user
 
     def param(self, name: str) -> str | None:
         """A parameter's value, unescaped; "" for a flag such as `lr`, None if it is missing."""
