@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from livekit.protocol.sip import (
@@ -226,10 +227,48 @@ def test_an_asserted_identity_counts_only_from_a_peer_that_passed_a_check() -> N
     assert Desk(trunk=trusted).admitted(request).parties.caller == "+1999"
 
 
+def anonymous(**trunk: Any) -> Desk:
+    return Desk(trunk=SIPInboundTrunkInfo(sip_trunk_id="ST_1", numbers=[CALLED], **trunk))
+
+
+ASSERTED = invite(
+    [("P-Asserted-Identity", "<sip:+1999@carrier.example>")],
+    from_="<sip:anonymous@anonymous.invalid>;tag=a",
+)
+
+
+def test_addresses_that_nobody_can_fail_are_no_check() -> None:
+    """Entries that are no addresses are passed over (facts §4.3): then everybody passes."""
+    assert anonymous(allowed_addresses=["sip://x", ""]).admitted(ASSERTED).parties.caller == ""
+
+
+def test_an_asserted_identity_is_the_caller_for_allowed_numbers_too() -> None:
+    trusted = anonymous(allowed_addresses=[SOURCE], allowed_numbers=["1 999"])
+    assert trusted.admitted(ASSERTED).parties.caller == "+1999"
+    other = anonymous(allowed_addresses=[SOURCE], allowed_numbers=["+1998"])
+    assert other.refused(ASSERTED).response.status == 403
+    stranger = anonymous(allowed_numbers=["+1999"])
+    assert stranger.refused(ASSERTED).response.status == 403
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("sip:+1999@x", "+1999"),
+        ('"A, <B>" <sip:+1999@x>', "+1999"),
+        ('"A" <sip:x>, <tel:+1999>', "+1999"),
+        ("<sip:+1999;cpc=ordinary@x;user=phone>", "+1999"),
+    ],
+)
+def test_forms_of_an_asserted_identity(value: str, number: str) -> None:
+    assert asserted_identity(invite([("P-Asserted-Identity", value)])) == number
+
+
 def test_privacy_id_hides_the_asserted_identity() -> None:
     asserted = ("P-Asserted-Identity", "<tel:+1999>")
     assert asserted_identity(invite([asserted])) == "+1999"
     assert asserted_identity(invite([asserted, ("Privacy", "user; id")])) == ""
+    assert asserted_identity(invite([asserted, ("Privacy", "none"), ("Privacy", "ID")])) == ""
     assert asserted_identity(invite([("P-Asserted-Identity", "nonsense")])) == ""
 
 

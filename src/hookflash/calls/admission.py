@@ -14,15 +14,15 @@ from livekit.protocol.sip import SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 from ..base.errors import SipError
 from ..base.text import clean
 from ..sip.digest import Accepted, Challenged, DigestServer
+from ..sip.fields import NameAddr
 from ..sip.message import Request, Response
 from ..sip.phrases import fault_phrase
-from ..sip.uri import Uri
 from .dispatch import CallParties, Dispatch, dispatch, no_rule_text
 from .legs.bodies import session_body
 from .legs.core import unsupported
 from .legs.settings import ACCEPT
 from .limits import InviteRate, Shield
-from .trunks.book import TrunkBook
+from .trunks.book import TrunkBook, TrunkMatch
 
 if TYPE_CHECKING:
     from ..base.ids import Ids
@@ -147,7 +147,7 @@ class Admission:
         caller, host = caller_of(request)
         numbers = clean(request.to.uri.number), clean(request.uri.number)
         called = self._book.called_number(*numbers)
-        match = self._book.match(caller, called, source, host)
+        caller, match = self._matched(request, caller, called, source, host)
         trunk = match.trunk
         if match.outcome == "several":
             return _refuse(request, 500, tag, "trunk_ambiguous", match.text)
@@ -157,19 +157,32 @@ class Admission:
         if trunk is not None and 0 < limit <= self.load.per_trunk.get(trunk.sip_trunk_id, 0):
             return _refuse(request, 486, tag, "trunk_full", trunk.sip_trunk_id, counts=False)
         authenticated = False
-        if trunk is not None and trunk.auth_username and trunk.auth_password:
+        if trunk is not None and _has_credentials(trunk):
             refusal = self._authenticate(now, request, trunk, attempt)
             if refusal is not None:
                 return refusal
             authenticated = True
-        if not caller and trunk is not None and (authenticated or trunk.allowed_addresses):
-            caller = asserted_identity(request)
         trunk_id = trunk.sip_trunk_id if trunk is not None else ""
         parties = CallParties(trunk_id, caller, called)
         place = dispatch(self._book, self._ids, parties)
         if place is None:
             return _refuse(request, 404, tag, "rule_unmatched", no_rule_text(self._book, parties))
         return CallPlan(tag, trunk, parties, host, place, authenticated)
+
+    def _matched(
+        self, request: Request, caller: str, called: str, source: str, host: str
+    ) -> tuple[str, TrunkMatch]:
+        """The caller and the trunk. One who shows no number is who P-Asserted-Identity says, if
+        the trunk checks the peer's address or will ask for its credentials (calls.md §1)."""
+        asserted = "" if caller else asserted_identity(request)
+        if asserted:
+            match = self._book.match(asserted, called, source, host)
+            trunk = match.trunk
+            if trunk is not None and (
+                self._book.checks_address(trunk.sip_trunk_id) or _has_credentials(trunk)
+            ):
+                return asserted, match
+        return caller, self._book.match(caller, called, source, host)
 
     def _over_limit(self, now: float, request: Request, source: str, tag: str) -> Refusal | None:
         later = (("Retry-After", RETRY_AFTER),)
@@ -241,6 +254,10 @@ def _unfit(request: Request, tag: str) -> Refusal | None:
     return None
 
 
+def _has_credentials(trunk: SIPInboundTrunkInfo) -> bool:
+    return bool(trunk.auth_username and trunk.auth_password)
+
+
 def caller_of(request: Request) -> tuple[str, str]:
     """(user of From, "" for an anonymous caller; host of From)."""
     uri = request.from_.uri
@@ -254,14 +271,12 @@ def caller_of(request: Request) -> tuple[str, str]:
 
 def asserted_identity(request: Request) -> str:
     """The user of P-Asserted-Identity (RFC 3325), unless the caller asked for privacy."""
-    privacy = (request.header("Privacy") or "").lower().replace(";", ",")
-    if "id" in {token.strip() for token in privacy.split(",")}:
+    privacy = ";".join(request.headers.get_all("Privacy")).lower().replace(",", ";")
+    if "id" in {token.strip() for token in privacy.split(";")}:
         return ""
     for value in request.headers.split("P-Asserted-Identity"):
-        text = value.strip()
-        start, end = text.find("<"), text.rfind(">")
         try:
-            uri = Uri.parse(text[start + 1 : end] if 0 <= start < end else text)
+            uri = NameAddr.parse(value).uri
         except SipError:
             continue
         if uri.number:

@@ -147,6 +147,11 @@ class TrunkBook:
         entry = self.inbound.get(trunk_id)
         return entry.trunk if entry is not None else None
 
+    def checks_address(self, trunk_id: str) -> bool:
+        """True if whoever calls by this trunk has passed its allowed_addresses."""
+        entry = self.inbound.get(trunk_id)
+        return entry is not None and not entry.addresses.open
+
     def outbound_trunk(self, trunk_id: str) -> SIPOutboundTrunkInfo | None:
         """The outbound trunk with this id."""
         entry = self.outbound.get(trunk_id)
