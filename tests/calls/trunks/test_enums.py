@@ -32,3 +32,4 @@ def test_known_numbers() -> None:
     for number in range(3):
         check_enums(SIPInboundTrunkInfo(media_encryption=number, include_headers=number))  # type: ignore[arg-type]
     check_enums(CreateSIPParticipantRequest())
+    check_enums(SIPInboundTrunkInfo(ringing_timeout_status=599))  # type: ignore[arg-type]
