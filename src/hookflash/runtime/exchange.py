@@ -183,8 +183,6 @@ class Exchange:
             parts.journal.refused(plan.event)
             self.perform(parts.board.respond(now, incoming.key, plan.response))
             return
-        if plan.call_id in self.calls:  # the same leg, tried while its first try is up
-            return
         request, flow = incoming.request, incoming.flow
         leg = Leg(
             plan.call_id,
