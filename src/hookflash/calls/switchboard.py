@@ -273,11 +273,11 @@ class Switchboard:
         heap = self._deadlines
         while heap and self._due.get(heap[0][2]) != heap[0][0]:
             heapq.heappop(heap)
-        times = [heap[0][0]] if heap else []
         endpoint = self.endpoint.next_deadline()
-        if endpoint is not None:
-            times.append(endpoint)
-        return min(times, default=None)
+        if not heap:
+            return endpoint
+        leg = heap[0][0]
+        return leg if endpoint is None or leg < endpoint else endpoint
 
     def handle_deadline(self, now: float) -> list[BoardEffect]:
         """Everything that is due at `now`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -41,9 +42,12 @@ class Timers:
 
     def arm(self) -> None:
         """Set the timer to the earliest deadline, if that is sooner than what it is set to."""
-        times = (machine.next_deadline() for machine in self._machines)
-        deadline = min((at for at in times if at is not None), default=None)
-        if deadline is None:
+        deadline = inf
+        for machine in self._machines:  # after each input, so without a generator
+            due = machine.next_deadline()
+            if due is not None and due < deadline:
+                deadline = due
+        if deadline == inf:
             return
         at = max(deadline, self._rung + GRAIN)
         if self._handle is not None:

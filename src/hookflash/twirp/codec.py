@@ -31,6 +31,7 @@ Convert = Callable[[Any], Any]
 Shape = Literal["plain", "present", "message", "member", "list", "messages", "map"]
 Field = tuple[str, Shape, Convert | None]
 
+_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _INT64 = frozenset(
     (
         FieldDescriptor.CPPTYPE_INT64,
@@ -115,7 +116,7 @@ class JsonWriter:
 
     def encode(self, message: Message) -> bytes:
         """The body of an answer."""
-        return json.dumps(self.to_dict(message), ensure_ascii=False, separators=(",", ":")).encode()
+        return _write(self.to_dict(message)).encode()
 
     def to_dict(self, message: Message) -> dict[str, Any]:
         """The same as Python values."""
