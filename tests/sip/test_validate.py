@@ -84,6 +84,7 @@ def test_others_twice(name: str) -> None:
         ("From", '"a <sip:a@b>'),
         ("To", "<sip:a@b"),
         ("Call-ID", ""),
+        ("Call-ID", "a b"),
         ("CSeq", "2147483648 INVITE"),
         ("CSeq", "INVITE"),
         ("Max-Forwards", "256"),

@@ -84,7 +84,7 @@ class Message:
     def call_id(self) -> str:
         """Call-ID, compared byte by byte."""
         value = self._must("Call-ID", "call-id")
-        if not value:
+        if not value or " " in value or "\t" in value:
             raise SipError("Bad Call-ID")
         return value
 

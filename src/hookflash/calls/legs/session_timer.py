@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...base.errors import SipError
-from ...sip.fields import SessionExpires
+from ...sip.fields import MAX_SECONDS, SessionExpires
+from ...sip.grammar import scalar
 from .settings import MIN_SE, HeaderItems
 
 if TYPE_CHECKING:
@@ -167,7 +168,4 @@ def _min_se(message: Request | Response) -> int:
     text = message.header("Min-SE")
     if text is None:
         return 0
-    digits = text.partition(";")[0].strip()
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
-        raise SipError(f"bad Min-SE: {text}")
-    return int(digits)
+    return scalar(text.partition(";")[0], "Min-SE", MAX_SECONDS)
