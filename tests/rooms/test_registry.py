@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
-from typing import Any
-
 import pytest
 from livekit.protocol.models import DisconnectReason
 from livekit.protocol.room import RoomConfiguration
+from tests.rooms.kit import T, active, kinds, make, run_out, speaking
 
-from hookflash.base.ids import Ids
 from hookflash.rooms.events import (
     AttributesChanged,
     DataReceived,
@@ -20,7 +16,6 @@ from hookflash.rooms.events import (
     ParticipantJoined,
     ParticipantLeft,
     ParticipantUpdated,
-    RoomEvent,
     RoomFinished,
     RoomStarted,
     RoomUpdated,
@@ -29,41 +24,9 @@ from hookflash.rooms.events import (
     TrackPublished,
     TrackUnpublished,
 )
-from hookflash.rooms.participant import Join, Kind, Participant, ParticipantChange, Permission
-from hookflash.rooms.registry import Rooms
-from hookflash.rooms.room import AgentOrder, RoomOptions, RoomSettings
+from hookflash.rooms.participant import Join, Kind, ParticipantChange, Permission
+from hookflash.rooms.room import AgentOrder, RoomOptions
 from hookflash.rooms.rules import RoomRefused
-
-T = 1_700_000_000.0
-
-
-def make(**settings: Any) -> Rooms:
-    return Rooms(Ids(random.Random(1)), RoomSettings(**settings))
-
-
-def active(rooms: Rooms, identity: str, room: str = "r", at: float = T, **join: Any) -> Participant:
-    participant, _ = rooms.join(at, room, Join(identity, **join))
-    rooms.activate(at, participant)
-    return participant
-
-
-def speaking(rooms: Rooms, identity: str, **join: Any) -> Participant:
-    participant = active(rooms, identity, **join)
-    rooms.publish_audio(T, participant)
-    return participant
-
-
-def kinds(events: Sequence[RoomEvent]) -> list[type]:
-    return [type(event) for event in events]
-
-
-def run_out(rooms: Rooms) -> list[RoomEvent]:
-    """Every deadline until nothing is due any more."""
-    events: list[RoomEvent] = []
-    while (deadline := rooms.next_deadline()) is not None:
-        events += rooms.handle_deadline(deadline)
-    return events
-
 
 # --- joining and leaving --------------------------------------------------------------------------
 
