@@ -6,12 +6,25 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from livekit.protocol.sip import (
     SIPCodec,
+    SIPDispatchRuleInfo,
     SIPInboundTrunkInfo,
     SIPMediaConfig,
     SIPMediaEncryption,
+    SIPOutboundTrunkInfo,
 )
 
-from hookflash.runtime.legs import DEFAULT_RINGING, MAX_DURATION, _call_limits, media_settings
+from hookflash.calls.admission import CallPlan
+from hookflash.calls.dispatch import CallParties, Dispatch
+from hookflash.calls.legs.settings import Credential
+from hookflash.calls.trunks.book import TrunkBook
+from hookflash.runtime.legs import (
+    DEFAULT_RINGING,
+    MAX_DURATION,
+    _call_limits,
+    _credentials,
+    media_settings,
+)
+from hookflash.sip.flow import Flow
 
 DISABLE = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_DISABLE
 ALLOW = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_ALLOW
@@ -87,3 +100,34 @@ def test_the_limits_of_a_call_have_defaults_and_an_end(
     duration = Duration(seconds=asked)
     trunk = SIPInboundTrunkInfo(ringing_timeout=duration, max_call_duration=duration)
     assert _call_limits(trunk) == (ringing, longest)
+
+
+FLOW = Flow("udp", ("192.0.2.1", 5060), ("198.51.100.7", 5060))
+OWN = SIPInboundTrunkInfo(sip_trunk_id="ST_in", auth_username="caller", auth_password="theirs")
+
+
+def credential(book: TrunkBook, *, authenticated: bool = False) -> Credential | None:
+    """What answers a challenge of the peer of an inbound call to 100."""
+    place = Dispatch(SIPDispatchRuleInfo(), "SDR_1", False, "r", "sip_1", "Phone 1", False)
+    parties = CallParties("ST_in", "+1", "100")
+    plan = CallPlan("SCL_1", OWN, parties, "example.com", place, authenticated)
+    return _credentials(book, plan, FLOW)()
+
+
+@pytest.mark.parametrize(
+    ("number", "address"), [("100", "other.example.com"), ("9", FLOW.remote[0])]
+)
+def test_a_challenge_is_answered_by_the_outbound_trunk_of_the_number_or_the_peer(
+    number: str, address: str
+) -> None:
+    book = TrunkBook()
+    trunk = SIPOutboundTrunkInfo(sip_trunk_id="ST_out", numbers=[number], address=address)
+    trunk.auth_username, trunk.auth_password = "u", "p"
+    book.put_outbound(trunk)
+    assert credential(book) == Credential("u", "p")
+    assert credential(book, authenticated=True) == Credential("u", "p")
+
+
+def test_the_inbound_trunks_own_answer_only_if_this_caller_authenticated_with_them() -> None:
+    assert credential(TrunkBook()) is None
+    assert credential(TrunkBook(), authenticated=True) == Credential("caller", "theirs")
