@@ -124,6 +124,7 @@ def test_embedded_headers_that_would_steer_the_new_call_are_refused(name: str) -
         (b"SIP/2.0 200 OK\r\n", Fragment(200, "OK")),
         (b"SIP/2.0 200 OK", Fragment(200, "OK")),
         (b"SIP/2.0 200 OK\n", Fragment(200, "OK")),
+        (b"SIP/2.0 200 OK\nContact: <sip:a>\n", Fragment(200, "OK")),
         (b"SIP/2.0 200\r\n", Fragment(200, "")),
         (b"SIP/2.0 200 \r\n", Fragment(200, "")),
         (b"SIP/2.0 200", Fragment(200, "")),
