@@ -292,3 +292,8 @@ def test_replaces(exchange: Exchange, phone: Phone) -> None:
     answer = Call(phone, line.number).connect()
     assert "replaces" not in answer.tokens("Supported")
     assert answer.tokens("Supported") == {"100rel", "timer"}
+    required = Call(phone, line.number)
+    required.invite([("Require", "replaces"), ("Replaces", "a@b;to-tag=c;from-tag=d")])
+    refused = required.refuse()
+    assert refused.status == 420
+    assert refused.get("Unsupported") == "replaces"
