@@ -11,6 +11,7 @@ from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.calls.switchboard import Resolve
 from hookflash.carrier.phone import Behaviour
+from hookflash.runtime import sip_stack
 from hookflash.sip.flow import Flow
 from hookflash.sip.location import Target
 from hookflash.sip.message import Request, Response
@@ -32,6 +33,35 @@ def test_a_large_refer_goes_by_tcp() -> None:
         assert refer.top_via.transport == "TCP"
 
     run(check, sip__answer="immediately")
+
+
+def test_a_peer_whose_tcp_is_silent_gets_large_requests_by_udp(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a second, and at once for an hour from then on."""
+    assert sip_stack.LARGE_CONNECT == 1.0
+    monkeypatch.setattr(sip_stack, "LARGE_CONNECT", 0.05)
+
+    async def check(lab: Lab) -> None:
+        stack, tried = lab.server.exchange.parts.stack, []
+
+        async def connect(*place: object, **_: object) -> Flow:
+            tried.append(place)
+            await asyncio.Event().wait()
+            raise AssertionError("nobody answers")
+
+        monkeypatch.setattr(lab.server.sockets, "connect", connect)
+        request = Request("REFER", "sip:a@192.0.2.9", [("X-Long", "x" * 1400)])
+        hop = Hop(Uri.parse("sip:a@192.0.2.9"))
+        assert stack.route(request, hop) is None, "a connection is to be opened"
+        async with asyncio.timeout(0.9):
+            flow = await stack._find(request, hop)
+        assert flow == stack.route(request, hop)
+        assert flow is not None
+        assert (flow.transport, flow.remote) == ("udp", ("192.0.2.9", 5060))
+        assert tried == [("tcp", ("192.0.2.9", 5060))]
+
+    run(check)
 
 
 def test_a_small_refer_goes_by_udp() -> None:
