@@ -70,6 +70,10 @@ class TablePair:
         """As `UdpPair.send_rtcp`."""
         self.reports.append((data, address))
 
+    def wait(self, datagrams: list[tuple[bytes, Any]]) -> None:
+        """Datagrams have come, and the loop has not looked yet."""
+        self._incoming.extend(datagrams)
+
     def deliver(self, data: bytes, source: Any, *, rtcp: bool = False) -> None:
         """A datagram has come."""
         self._incoming.append((data, source))

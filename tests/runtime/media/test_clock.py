@@ -66,6 +66,28 @@ def test_an_early_call_is_not_late() -> None:
     assert (lateness.counts[0], lateness.total) == (1, 0.0)
 
 
+@pytest.mark.parametrize(("late", "told"), [(0.0, 0), (0.015, 0), (0.025, 1), (0.07, 1), (3.0, 1)])
+def test_a_tick_that_comes_a_whole_one_late_is_told_first(late: float, told: int) -> None:
+    async def run() -> list[str]:
+        seen: list[str] = []
+        time = 100.0
+        clock = MediaClock(
+            asyncio.get_running_loop(),
+            lambda: time,
+            lambda: seen.append("tick"),
+            behind=lambda: seen.append("behind"),
+        )
+        clock.start()
+        time += 0.0205 + late
+        clock._run()
+        clock.stop()
+        return seen
+
+    seen = asyncio.run(run())
+    assert seen[:told] == ["behind"] * told
+    assert set(seen[told:]) == {"tick"}
+
+
 def test_it_ticks_on_a_loop() -> None:
     async def run() -> int:
         loop = asyncio.get_running_loop()

@@ -177,3 +177,22 @@ def test_the_last_legs_are_let_go(studio: Studio, codec: CodecName) -> None:
     gc.collect()
     streams = [found for found in gc.get_objects() if isinstance(found, MediaStream)]
     assert [found for found in streams if found._hub is studio.engine] == []
+
+
+def test_what_waits_at_the_ports_is_read_at_once(studio: Studio) -> None:
+    """All of it, in order, at each port."""
+    ann, bob = studio.phone(), studio.phone()
+    packets = [RtpPacket(0, 100 + n, 160 * n, 9, bytes([n]) * 160).encode() for n in range(40)]
+    ann.pair.wait([(packet, ann.address) for packet in packets])
+    bob.pair.wait([(packet, bob.address) for packet in packets[:3]])
+    studio.engine.catch_up()
+    assert [packet.payload[0] for packet in bob.heard] == list(range(40))
+    assert [packet.payload[0] for packet in ann.heard] == list(range(3))
+
+
+def test_the_clock_asks_for_what_waits_when_it_is_late(studio: Studio) -> None:
+    ann, bob = studio.phone(), studio.phone()
+    ann.pair.wait([(RtpPacket(0, 1, 1, 9, b"x" * 160).encode(), ann.address)])
+    studio.clock.advance(0.05)
+    studio.engine._clock._run()
+    assert len(bob.heard) == 1

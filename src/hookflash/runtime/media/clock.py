@@ -66,7 +66,10 @@ class Schedule:
 
 class MediaClock:
     """Calls `tick` every 20 ms, on one timer of the loop; then `between`, which has the time until
-    the next tick. `now` is read for the schedule: uvloop's own time stands still during a turn."""
+    the next tick. `now` is read for the schedule: uvloop's own time stands still during a turn.
+
+    `behind` is called first where a tick comes a whole one too late: see `MediaEngine.catch_up`.
+    """
 
     def __init__(
         self,
@@ -74,11 +77,13 @@ class MediaClock:
         now: Callable[[], float],
         tick: Callable[[], None],
         between: Callable[[], None] | None = None,
+        behind: Callable[[], None] | None = None,
     ) -> None:
         self._loop = loop
         self._now = now
         self._tick = tick
         self._between = between
+        self._behind = behind
         self._timer: asyncio.TimerHandle | None = None
         self._schedule = Schedule(0.0)
         self.lateness = Lateness()
@@ -113,8 +118,11 @@ class MediaClock:
 
     def _run(self) -> None:
         now = self._now()
+        behind = now - self._schedule.due >= TICK
         count = self._schedule.passed(now)
         self._arm(now)
+        if behind and self._behind is not None:
+            self._behind()
         for _ in range(count):
             self._tick()
         if count and self._between is not None:

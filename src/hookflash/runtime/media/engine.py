@@ -65,7 +65,7 @@ class MediaEngine:
         self._ports = PortPool(*settings.rtp_port)
         self._open_pair = open_pair or (lambda ip, port: UdpPair(loop, ip, port))
         self._buffers = (bytearray(BUFFER_SIZE), bytearray(BUFFER_SIZE))
-        self._clock = MediaClock(loop, clock.now, self.tick, between)
+        self._clock = MediaClock(loop, clock.now, self.tick, between, self.catch_up)
         self._ticks = 0
         self._stale = True
         self._occupied: dict[str, Bridge] = {}
@@ -186,6 +186,15 @@ class MediaEngine:
             self._compile()  # no tick will come that lets go of the last rooms
 
     # --- the tick -------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Read what waits at every port: the process was stopped, or is too slow at the moment.
+
+        In a turn of the loop each port gives one packet. Turns in which two ticks are done would
+        leave one of two packets, until the ports run over, seconds late.
+        """
+        for stream in list(self.streams):
+            stream.receiver.drain()
 
     def tick(self) -> None:
         """20 ms have passed."""

@@ -26,6 +26,7 @@ _MAX_GAP: Final = 3000
 _MAX_BEHIND: Final = 100
 _EVENT_BEGINS: Final = 3
 """Frames of 20 ms that an event has lasted at most in its first packet, loss allowed for."""
+_WAITING: Final = 50
 BUFFER_SIZE: Final = 2048
 
 
@@ -233,18 +234,29 @@ class Receiver:
 
     def readable(self) -> None:
         """The socket has a packet."""
+        self._read()
+
+    def drain(self) -> None:
+        """Take what waits, at most a second of it."""
+        for _ in range(_WAITING):
+            if not self._read():
+                return
+
+    def _read(self) -> bool:
+        """Take one datagram; False where there is none."""
         try:
             size, source = self._receive(self._buffer)
         except OSError:
-            return
+            return False
         if self.unprotect is not None and not (self._mux and is_rtcp(self._view[:size])):
             plain = self.unprotect(bytes(self._view[:size]))
             if plain is None:
                 self.unreadable += 1
-                return
+                return True
             size = len(plain)
             self._buffer[:size] = plain
         self._packet(size, source)
+        return True
 
     def _packet(self, size: int, source: Any) -> None:
         head, sequence, timestamp, ssrc = _unpack(self._buffer)
