@@ -128,6 +128,23 @@ def test_a_challenge_is_answered_by_the_outbound_trunk_of_the_number_or_the_peer
     assert credential(book, authenticated=True) == Credential("u", "p")
 
 
+def test_the_host_of_from_counts_only_of_a_caller_who_passed_a_check() -> None:
+    """Anybody can write the name of a provider there, and would be sent a digest to try passwords
+    on."""
+    book = TrunkBook()
+    trunk = SIPOutboundTrunkInfo(sip_trunk_id="ST_out", numbers=["9"], address="example.com")
+    trunk.auth_username, trunk.auth_password = "u", "p"
+    book.put_outbound(trunk)
+    assert credential(book) is None
+    assert credential(book, authenticated=True) == Credential("u", "p")
+    by_name = SIPInboundTrunkInfo(sip_trunk_id="ST_in", allowed_addresses=["example.com"])
+    book.put_inbound(by_name)
+    assert credential(book) is None
+    by_address = SIPInboundTrunkInfo(sip_trunk_id="ST_in", allowed_addresses=["198.51.100.0/24"])
+    book.put_inbound(by_address)
+    assert credential(book) == Credential("u", "p")
+
+
 def test_the_inbound_trunks_own_answer_only_if_this_caller_authenticated_with_them() -> None:
     assert credential(TrunkBook()) is None
     assert credential(TrunkBook(), authenticated=True) == Credential("caller", "theirs")

@@ -134,9 +134,12 @@ def _credentials(book: TrunkBook, plan: CallPlan, flow: Flow) -> Callable[[], Cr
     """Whose user and password answer a challenge of the peer (transfer.md §3). Looked up when
     it comes: trunks may have changed since the call began."""
     called, peer, trunk = plan.parties.called, flow.remote[0], plan.trunk
+    hosts = [peer]
+    if plan.authenticated or book.names_source(plan.parties.trunk_id, peer):
+        hosts.append(plan.caller_host)  # of anybody else it may be forged, to be sent a digest
 
     def provide() -> Credential | None:
-        outbound = book.outbound_for(called, (peer, plan.caller_host))
+        outbound = book.outbound_for(called, hosts)
         if outbound is not None:
             return Credential(outbound.auth_username, outbound.auth_password)
         if trunk is not None and plan.authenticated:

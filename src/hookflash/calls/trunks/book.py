@@ -152,6 +152,11 @@ class TrunkBook:
         entry = self.inbound.get(trunk_id)
         return entry is not None and not entry.addresses.open
 
+    def names_source(self, trunk_id: str, source_ip: str) -> bool:
+        """True if the inbound trunk names this very address or a network that holds it."""
+        entry = self.inbound.get(trunk_id)
+        return entry is not None and entry.addresses.names(parse_source(source_ip))
+
     def outbound_trunk(self, trunk_id: str) -> SIPOutboundTrunkInfo | None:
         """The outbound trunk with this id."""
         entry = self.outbound.get(trunk_id)

@@ -82,8 +82,11 @@ class AddressRule:
 
     def admits(self, source: object, from_host: str) -> bool:
         """`source` is an address of `ipaddress`, or None where the peer's could not be read."""
-        if self.open or from_host.lower() in self.hosts:
-            return True
+        return self.open or from_host.lower() in self.hosts or self.names(source)
+
+    def names(self, source: object) -> bool:
+        """True if an address or network of the trunk holds `source`; From can be forged, this
+        cannot."""
         return any(source in network for network in self.networks if source is not None)
 
 
