@@ -416,6 +416,29 @@ def test_a_leg_that_cannot_say_its_end_leaves_nothing_behind(
     run(check)
 
 
+def test_a_leg_that_fails_keeps_no_other_one_up_when_the_room_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hang_up = Leg.hangup
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        first = await (await lab.carrier.phone(CALLER)).call(NUMBER, proxy=lab.sip)
+        second = await (await lab.carrier.phone(AGENT)).call(NUMBER, proxy=lab.sip)
+        one, _ = lab.server.exchange.calls.values()
+
+        def some_fail(leg: Leg, *given: Any) -> Any:
+            return fails() if leg is one.leg else hang_up(leg, *given)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Leg, "hangup", some_fail)
+            await lab.api.room.delete_room(api.DeleteRoomRequest(room="lobby"))
+        await second.ended()
+        await first.hang_up()
+
+    run(check, sip__answer="immediately")
+
+
 def test_a_webhook_that_cannot_be_made_keeps_nothing_else_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -182,10 +182,26 @@ class Switchboard:
 
     def drive(self, now: float, leg: BoardLeg, effects: Iterable[LegEffect]) -> list[BoardEffect]:
         """Perform what an input of `leg` returned, as far as it is SIP; the rest comes back."""
+        return self.ask(now, leg, lambda: effects)
+
+    def ask(
+        self,
+        now: float,
+        leg: BoardLeg,
+        ask: Callable[[], Iterable[LegEffect]],
+        *,
+        due: bool = False,
+        told: RequestReceived | None = None,
+    ) -> list[BoardEffect]:
+        """Give `leg` an input and perform what comes of it. `told`: the request that it is about,
+        which is answered whatever happens."""
         try:
-            return self._drive(now, leg, effects)
+            return self._drive(now, leg, ask())
         except Exception as error:  # noqa: BLE001  # a mistake of ours, which the owner logs
-            return [Broken(leg, error), *self.broken(now, leg)]
+            out: list[BoardEffect] = [Broken(leg, error)]
+            if told is not None and told.key:
+                out += self._apologise(now, leg, told.key, told.request)
+            return out + self.broken(now, leg, due=due)
 
     def broken(self, now: float, leg: BoardLeg, *, due: bool = False) -> list[BoardEffect]:
         """Something of ours raised about `leg`: do what it says to that (`BoardLeg.broken`). One
@@ -264,7 +280,7 @@ class Switchboard:
         leg, effect = self._resolving.pop(ref, (None, None))
         if leg is None or leg.call_id not in self._legs or not isinstance(effect, SendRequest):
             return []
-        return self._ask(now, leg, partial(leg.request_failed, now, effect.token, reason, why))
+        return self.ask(now, leg, partial(leg.request_failed, now, effect.token, reason, why))
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -291,29 +307,10 @@ class Switchboard:
             leg = self._legs.get(call_id)
             if leg is not None and self._due.get(call_id) == due:
                 del self._due[call_id]
-                out += self._ask(now, leg, partial(leg.handle_deadline, now), due=True)
+                out += self.ask(now, leg, partial(leg.handle_deadline, now), due=True)
         return out
 
     # --- inside ---------------------------------------------------------------------------------
-
-    def _ask(
-        self,
-        now: float,
-        leg: BoardLeg,
-        ask: Callable[[], list[LegEffect]],
-        *,
-        due: bool = False,
-        told: RequestReceived | None = None,
-    ) -> list[BoardEffect]:
-        """Give `leg` an input and perform what comes of it. `told`: the request that it is about,
-        which is answered whatever happens."""
-        try:
-            return self._drive(now, leg, ask())
-        except Exception as error:  # noqa: BLE001  # a mistake of ours, which the owner logs
-            out: list[BoardEffect] = [Broken(leg, error)]
-            if told is not None and told.key:
-                out += self._apologise(now, leg, told.key, told.request)
-            return out + self.broken(now, leg, due=due)
 
     def _apologise(
         self, now: float, leg: BoardLeg, key: str, request: Request
@@ -371,7 +368,7 @@ class Switchboard:
         for ref, (owner, sent) in self._resolving.items():
             if owner is leg and isinstance(sent, SendRequest) and sent.token == token:
                 del self._resolving[ref]
-                return self._ask(now, leg, partial(leg.request_failed, now, token, "transport"))
+                return self.ask(now, leg, partial(leg.request_failed, now, token, "transport"))
         return []
 
     def _send_by(
@@ -398,13 +395,13 @@ class Switchboard:
                 leg = self._invites.get(effect.key)
                 if leg is not None:
                     ask = partial(leg.cancel_received, now, effect.key, effect.request)
-                    out += self._ask(now, leg, ask)
+                    out += self.ask(now, leg, ask)
             elif isinstance(effect, RequestFailed):
                 waiting = self._forget(effect.key)
                 if waiting is not None:
                     leg, token = waiting
                     ask = partial(leg.request_failed, now, token, effect.reason)
-                    out += self._ask(now, leg, ask)
+                    out += self.ask(now, leg, ask)
             elif isinstance(effect, ServerFailed):
                 self._invites.pop(effect.key, None)
         return out
@@ -427,7 +424,7 @@ class Switchboard:
         leg = self._legs.get(tag) if tag is not None else None
         if leg is not None:
             ask = partial(leg.request_received, now, effect.key, request, effect.flow)
-            return self._ask(now, leg, ask, told=effect)
+            return self.ask(now, leg, ask, told=effect)
         if not effect.key:
             return []  # an ACK is never answered
         answer = answer_stray(request, stopping=self.stopping or self.full)
@@ -443,4 +440,4 @@ class Switchboard:
         if response.status >= 300 or (response.status >= 200 and response.cseq.method != "INVITE"):
             self._forget(effect.key)
         ask = partial(leg.response_received, now, token, response, effect.flow)
-        return self._ask(now, leg, ask)
+        return self.ask(now, leg, ask)

@@ -85,8 +85,7 @@ class Dialer:
         call = self._host.calls.get(placed.record.call_id)
         if call is not None and not call.answered and not call.ended:
             self.placements.settle(placed, error)
-            now = self._parts.clock.now()
-            self._host.drive(call, call.leg.hangup(now, "request timed out"))
+            self._host.drive(call, lambda now: call.leg.hangup(now, "request timed out"))
 
     def _place(self, now: float, order: DialRequest) -> Placed:
         host, parts = self._host, self._parts
@@ -115,7 +114,7 @@ class Dialer:
         what = f"{placed.record.room}/{placed.record.identity} to {request.sip_call_to}"
         parts.journal.call_asked_for(now, order.api_key, call_id, what)
         _log.info("call_outgoing", call_id=call_id, trunk_id=call.trunk_id, room=call.record.room)
-        host.drive(call, leg.start_outbound(now, dial))
+        host.drive(call, lambda now: leg.start_outbound(now, dial))
         return placed
 
     def _check_limits(self, trunk_id: str) -> None:
@@ -145,8 +144,7 @@ class Dialer:
             return
 
         def not_stored() -> None:
-            now = self._parts.clock.now()
-            self._host.drive(call, call.leg.hangup(now, "not stored"))
+            self._host.drive(call, lambda now: call.leg.hangup(now, "not stored"))
 
         placed = call.outgoing.placed
         self.placements.store_then(placed, lambda: self._locate(call, effect), not_stored)
@@ -161,7 +159,7 @@ class Dialer:
                 first = targets[0]
                 local = stack.local(first.transport, first.ip)
                 call.flow = Flow(first.transport, local, (first.ip, first.port))
-            self._host.drive(call, call.leg.located(self._parts.clock.now(), places))
+            self._host.drive(call, lambda now: call.leg.located(now, places))
 
         self._parts.stack.locate(effect.uri, found)
 

@@ -106,9 +106,10 @@ class Exchange:
             self._busy = False
         self.parts.stack.arm()
 
-    def drive(self, call: Call, effects: Iterable[fx.LegEffect]) -> None:
-        """Perform what an input of this call's leg returned."""
-        self.perform(self.parts.board.drive(self.parts.clock.now(), call.leg, effects))
+    def drive(self, call: Call, ask: Callable[[float], Iterable[fx.LegEffect]]) -> None:
+        """Give this call's leg an input, with the time, and perform what it returns."""
+        now = self.parts.clock.now()
+        self.perform(self.parts.board.ask(now, call.leg, lambda: ask(now)))
 
     def _failed(self, effect: BoardEffect, error: Exception) -> None:
         """A mistake of ours, which ends the call that it is about unless that stands already: no
@@ -202,7 +203,7 @@ class Exchange:
             room=plan.dispatch.room,
             source=flow.remote[0],
         )
-        self.drive(call, leg.start_inbound(now, incoming.key, request, flow))
+        self.drive(call, lambda now: leg.start_inbound(now, incoming.key, request, flow))
 
     def admit(self, call: Call, incoming: Incoming | None = None) -> None:
         """A new call, in either direction."""
@@ -238,7 +239,7 @@ class Exchange:
     # --- media ----------------------------------------------------------------------------------
 
     def _open_media(self, call: Call, effect: fx.OpenMedia) -> None:
-        parts, now = self.parts, self.parts.clock.now()
+        parts = self.parts
         try:
             call.stream = parts.engine.open(
                 call.call_id,
@@ -248,10 +249,11 @@ class Exchange:
             )
         except NoPorts:
             _log.warning("no_ports", call_id=call.call_id)
-            self.drive(call, call.leg.media_refused(now))
+            self.drive(call, call.leg.media_refused)
             return
         self.dialer.media_opened(call)
-        self.drive(call, call.leg.media_opened(now, call.stream.local))
+        local = call.stream.local
+        self.drive(call, lambda now: call.leg.media_opened(now, local))
 
     def _apply_media(self, call: Call, effect: fx.ApplyMedia) -> None:
         if call.stream is None:
@@ -264,7 +266,7 @@ class Exchange:
 
     def _check_media(self, call: Call, _: fx.CheckMedia) -> None:
         last = call.stream.last_packet_at if call.stream is not None else None
-        self.drive(call, call.leg.media_checked(self.parts.clock.now(), last))
+        self.drive(call, lambda now: call.leg.media_checked(now, last))
 
     def _play_tone(self, call: Call, effect: fx.PlayTone) -> None:
         if call.stream is not None:
@@ -286,13 +288,12 @@ class Exchange:
     def _media_event(self, call: Call, event: MediaEvent) -> None:
         if call.ended:
             return
-        now = self.parts.clock.now()
         if isinstance(event, FirstPacket):
             self.dialer.first_packet(call)
-            self.drive(call, call.leg.first_packet(now))
+            self.drive(call, call.leg.first_packet)
         elif isinstance(event, Digit):
             if not event.inband:
-                self.drive(call, call.leg.dtmf_by_rtp(now))
+                self.drive(call, call.leg.dtmf_by_rtp)
             self.digit(call, event.digit, event.duration_ms, relayed=event.relayed)
         else:
             _log.info("rtp_latched", call_id=call.call_id, address=event.address[0])
@@ -311,12 +312,12 @@ class Exchange:
             self.room_desk.status(call, "ringing")
             return
         if call.plan.dispatch.pin_needed:
-            self.drive(call, call.leg.answer(self.parts.clock.now()))
+            self.drive(call, call.leg.answer)
             return
         if not self.room_desk.join(call):
             return
         if self.settings.answer_immediately:
-            self.drive(call, call.leg.answer(self.parts.clock.now()))
+            self.drive(call, call.leg.answer)
         else:
             self.room_desk.answer_those_heard(call.room)
 
@@ -391,8 +392,8 @@ class Exchange:
         transfer_id = effect.record.transfer_id
         self.parts.journal.transfer_then(
             effect.record,
-            lambda: self.drive(call, call.leg.transfer_stored(self.parts.clock.now(), transfer_id)),
-            lambda: self.drive(call, call.leg.cancel_transfer(self.parts.clock.now(), transfer_id)),
+            lambda: self.drive(call, lambda now: call.leg.transfer_stored(now, transfer_id)),
+            lambda: self.drive(call, lambda now: call.leg.cancel_transfer(now, transfer_id)),
         )
 
     def _transfer_changed(self, call: Call, effect: fx.TransferChanged) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import structlog
@@ -55,7 +56,7 @@ class Ghosts:
                 continue
             parts.board.add(ghost)
             _log.warning("call_hung_up_after_restart", call_id=dialog.call_id)
-            self._host.perform(parts.board.drive(now, ghost, ghost.start(now)))
+            self._host.perform(parts.board.ask(now, ghost, partial(ghost.start, now)))
 
     def perform(self, effect: ForOwner) -> None:
         """What a ghost asks for."""

@@ -6,7 +6,7 @@ desk it leans on; none of them imports the exchange, which wires them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -71,8 +71,9 @@ class Host(Protocol):
         """A new call, in either direction."""
         ...
 
-    def drive(self, call: Call, effects: Iterable[LegEffect]) -> None:
-        """Perform what an input of this call's leg returned."""
+    def drive(self, call: Call, ask: Callable[[float], Iterable[LegEffect]]) -> None:
+        """Give this call's leg an input, with the time, and perform what it returns. One that
+        raises is no matter of whoever asks: it concerns this call alone."""
         ...
 
     def perform(self, effects: Iterable[BoardEffect]) -> None:

@@ -54,7 +54,7 @@ class Keeper:
         _log.info("draining", calls=len(host.calls), seconds=seconds)
         await self._wait_for_calls(seconds)
         for call in list(host.calls.values()):
-            host.drive(call, call.leg.shutdown(parts.clock.now()))
+            host.drive(call, call.leg.shutdown)
         await self._wait_for_calls(LAST_BYE)
 
     async def _wait_for_calls(self, seconds: float) -> None:

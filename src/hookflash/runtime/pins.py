@@ -105,7 +105,7 @@ class Pins:
         call.stream.play_pcm(samples, done, rate=rate)
 
     def _hang_up(self, call: Call) -> None:
-        self._host.drive(call, call.leg.hangup(self._parts.clock.now(), "wrong PIN"))
+        self._host.drive(call, lambda now: call.leg.hangup(now, "wrong PIN"))
 
     def _choose(self, call: Call, pin: str) -> None:
         found = dispatch(self._parts.book, self._parts.ids, call.plan.parties, pin)

@@ -61,7 +61,6 @@ class RoomDesk:
 
     def join(self, call: Call) -> bool:
         """Put the caller into its room; a refusal there ends the call with 480."""
-        now = self._parts.clock.now()
         try:
             self.enter(call)
         except RoomRefused as error:
@@ -69,9 +68,9 @@ class RoomDesk:
                 "join_refused", call_id=call.call_id, room=call.plan.dispatch.room, why=error.msg
             )
             if call.answered:
-                self._host.drive(call, call.leg.hangup(now, "room refused"))
+                self._host.drive(call, lambda now: call.leg.hangup(now, "room refused"))
             else:
-                self._host.drive(call, call.leg.reject(now, 480))
+                self._host.drive(call, lambda now: call.leg.reject(now, 480))
             return False
         return True
 
@@ -201,7 +200,7 @@ class RoomDesk:
         for participant in list(room.participants.values()):
             call = self._calls.get(participant.sid)
             if call is not None and not call.answered and room.is_heard(participant):
-                self._host.drive(call, call.leg.answer(self._parts.clock.now()))
+                self._host.drive(call, call.leg.answer)
 
     # --- from rooms -----------------------------------------------------------------------------
 
@@ -253,7 +252,7 @@ class RoomDesk:
         if call is None or call.ended:
             return
         why = _WHY.get(reason, "room")
-        self._host.drive(call, call.leg.hangup(self._parts.clock.now(), why))
+        self._host.drive(call, lambda now: call.leg.hangup(now, why))
 
     def _send_digit(self, event: ev.DtmfReceived) -> None:
         """Digits reach the other phones of the room as DTMF (calls.md §3, *DTMF out*)."""

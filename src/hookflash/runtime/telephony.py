@@ -65,7 +65,8 @@ class ExchangeTelephony:
             request_id=request.request_id,
         )
         ticket, verdict = parts.transfers.open(key)
-        self._exchange.drive(call, call.leg.transfer(now, ticket, order))
+        effects = call.leg.transfer(now, ticket, order)  # raised here, it is this request's 500
+        self._exchange.drive(call, lambda _: effects)
         try:
             async with asyncio.timeout(request.ringing_timeout + PATIENCE):
                 return await verdict
@@ -131,8 +132,7 @@ class ExchangeTelephony:
         if method != rpc.END_CALL:
             raise rpc.unsupported_method()
         headers = rpc.bye_headers(rpc.arguments(payload))
-        now = self._parts.clock.now()
-        self._exchange.drive(call, call.leg.hangup(now, "ended by RPC", headers))
+        self._exchange.drive(call, lambda now: call.leg.hangup(now, "ended by RPC", headers))
         return "{}"
 
     def _phone(self, room: str, identity: str) -> Call | None:
