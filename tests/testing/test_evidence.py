@@ -85,7 +85,7 @@ def test_a_bye_that_only_notifys_overtook_counts(overtaker: str, number: int, co
 
 
 def test_a_request_of_ours_has_one_outcome() -> None:
-    refer = ev.Sent(4, offering=False)
+    refer = ev.Sent(4, across=False)
     assert read(sent(0.0), answer(1.0, 100), answer(2.0, 486), answer(3.0, 486)) == [
         refer,
         ev.Answer("REFER", 4, 486),
@@ -123,10 +123,17 @@ def test_a_2xx_that_says_so_stands_for_the_notify() -> None:
     ]
 
 
+@pytest.mark.parametrize(("method", "across"), [("INVITE", True), ("UPDATE", True), ("BYE", False)])
+def test_an_offer_of_ours_that_crosses_a_refer_is_told(method: str, across: bool) -> None:
+    log = [sent(0.0), sent(1.0, method, 5)]
+    assert (ev.Sent(5, across=True) in read(*log)) is across
+    assert ev.Sent(5, across=True) not in read(log[0], answer(0.5, 202), log[1])
+
+
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 def test_an_offer_of_ours_is_open_until_it_is_answered(method: str) -> None:
     offer = sent(0.0, method)
-    assert read(offer, sent(1.0, cseq=5))[0] == ev.Sent(5, offering=True)
+    assert read(offer, sent(1.0, cseq=5))[0] == ev.Sent(5, across=True)
     assert read(offer, answer(0.5, 200, method), sent(1.0, cseq=5))[0] == ev.Sent(5, False)
     assert read(offer, answer(0.5, 491, method)) == []
     assert read(offer, answer(0.5, 481, method)) == [ev.Ended()]
@@ -139,8 +146,8 @@ def test_an_offer_of_ours_is_open_until_it_is_answered(method: str) -> None:
 def test_a_2xx_of_ours_waits_for_its_ack() -> None:
     accepted = ev.Seen(0.0, "answer", cseq=2)
     ack = wire(0.5, request_of("ACK", cseq=2))
-    assert read(accepted, sent(1.0))[0] == ev.Sent(4, offering=True)
-    assert read(accepted, ack, sent(1.0))[0] == ev.Sent(4, offering=False)
+    assert read(accepted, sent(1.0))[0] == ev.Sent(4, across=True)
+    assert read(accepted, ack, sent(1.0))[0] == ev.Sent(4, across=False)
     assert list(ev.read([accepted])) == [(32.0, ev.Ended())]
     assert read(accepted, wire(0.5, request_of("ACK", cseq=1))) == [ev.Ended()]
     again = ev.Seen(0.2, "answer", cseq=3)

@@ -239,7 +239,7 @@ def test_a_second_transfer_takes_its_verdict_from_a_watched_refer() -> None:
     log = Log(ringing=5.0).reply(1.1, 202).ask(7.0).notify(9.0, "SIP/2.0 200")
     assert fates(log.judge()) == [("timed out", 0, True), ("succeeded", 0, False)]
     again = Log(ringing=5.0).ask(7.0).refer(7.0, 2)
-    assert again.judge().faults == ["REFER 2 may not go out at 7.000"]
+    assert again.judge().faults == ["request 2 may not go out at 7.000"]
     for end in ("SIP/2.0 486", "SIP/2.0 180"):
         log = Log(ringing=5.0).notify(6.5, end, "terminated").ask(9.0).refer(9.0, 2)
         assert log.judge().faults == []
@@ -295,13 +295,15 @@ def test_a_call_that_may_be_dead_is_probed() -> None:
 
 def test_refer_waits_for_the_ack_and_for_our_own_offers() -> None:
     log = Log(sent=False).asked(1.5, "INVITE").accepts(1.5).refer(2.0, 1)
-    assert log.judge().faults == ["REFER 1 may not go out at 2.000"]
+    assert log.judge().faults == ["request 1 may not go out at 2.000"]
     assert Log(sent=False).asked(1.5, "INVITE").accepts(1.5).judge().over_at == 33.5
     acked = Log(sent=False).asked(1.5, "INVITE").accepts(1.5)
     acked.wire(1.6, request_of("ACK", cseq=2).encode())
     assert acked.refer(2.0, 1).judge().faults == []
     offering = Log(sent=False).sends(0.5, "UPDATE", 1)
     assert len(offering.refer(2.0, 2).judge().faults) == 1
+    assert len(Log().sends(2.0, "INVITE", 2).judge().faults) == 1
+    assert Log().reply(1.1, 202).sends(2.0, "INVITE", 2).judge().faults == []
 
 
 def test_nobody_sends_refer_without_a_transfer_or_a_call() -> None:

@@ -21,7 +21,10 @@ def test_all_kinds_come_up() -> None:
     assert all(each.manners.transport == "tcp" for each in drawn if each.cut_at is not None)
     assert any(each.facts.silent_since < inf for each in drawn)
     assert any(each.manners.ack_after == inf for each in drawn)
-    assert any(each.settings for each in drawn)
+    assert any("max_call_duration" in each.settings for each in drawn)
+    assert {each.settings["session_expires"] for each in drawn} == {0, 90, 120}
+    assert {each.calls_peer for each in drawn} == {True, False}
+    assert all(each.calls_peer == (each.settings["direction"] == "outbound") for each in drawn)
     steps = [step for each in drawn for step in each.steps]
     assert {step.what for step in steps} == {"transfer", "cancel", "delete room", "shutdown"}
     assert {each.steps[-1].what for each in drawn} == {"delete room"}

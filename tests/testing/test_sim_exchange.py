@@ -5,6 +5,9 @@ from __future__ import annotations
 from math import inf
 from random import Random
 
+import pytest
+
+from hookflash.sip.flow import Transport
 from hookflash.testing.agenda import Agenda
 from hookflash.testing.evidence import Ask, Facts
 from hookflash.testing.network import Conditions, Network
@@ -14,17 +17,23 @@ from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 from hookflash.testing.transferee import Manners, Transferee
 
 PLAN = ReferPlan("row", (Attempt(202),), (Notification(1.0, b"SIP/2.0 200 OK", "terminated"),))
-USUAL = Facts()
+USUAL, MANNERS = Facts(), Manners()
 ASK = Ask(1, "sip:a@example.com", 30.0)
 
 
-def exchange(plan: ReferPlan = PLAN, facts: Facts = USUAL, **settings: float) -> SimExchange:
-    """A call that was answered two seconds ago."""
+def exchange(
+    plan: ReferPlan = PLAN, facts: Facts = USUAL, manners: Manners = MANNERS, **settings: object
+) -> SimExchange:
+    """A call that was answered two seconds ago, made by us if the settings say outbound."""
     agenda, random = Agenda(), Random(1)
     ways = {ip: Conditions() for ip in (OUR_ADDRESS[0], PEER_ADDRESS[0])}
     network = Network(agenda, random, ways)
     made = SimExchange(agenda, network, random, facts, settings, 0.1)
-    Transferee(agenda, network, random, Manners(), iter([plan] * 9)).call()
+    peer = Transferee(agenda, network, random, manners, iter([plan] * 9))
+    if made.settings.direction == "outbound":
+        made.call(manners.transport)
+    else:
+        peer.call()
     agenda.run(1002.0)
     return made
 
@@ -88,3 +97,33 @@ def test_limits_of_the_call_are_hang_ups() -> None:
     made = exchange(max_call_duration=10.0)
     run(made)
     assert [pending for _, pending in made.limits] == [False]
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_call_of_ours_is_transferred_too(transport: Transport) -> None:
+    made = exchange(manners=Manners(transport, rings=0.5), direction="outbound")
+    assert made.ports.free == PORTS - 1
+    made.request(ASK)
+    run(made)
+    assert [record.verdict for record in made.records.values()] == ["succeeded"]
+    assert done(made) == ["sent INVITE", "request", "sent REFER", "sent BYE"]
+    assert (len(made.board), len(made.rooms), made.ports.free) == (0, 0, PORTS)
+    assert made.faults == []
+
+
+@pytest.mark.parametrize(("allow", "method"), [("", "INVITE"), ("INVITE, UPDATE", "UPDATE")])
+def test_a_refer_waits_for_a_refresh_of_ours(allow: str, method: str) -> None:
+    manners = Manners(allow=allow, refresh_after=2.0)
+    made = exchange(manners=manners, session_expires=90)
+    run(made, 44.5)
+    made.request(ASK)
+    assert done(made) == ["answer", f"sent {method}", "request"]
+    run(made)
+    assert done(made) == ["answer", f"sent {method}", "request", "sent REFER", "sent BYE"]
+
+
+def test_a_session_that_nobody_refreshes_is_hung_up() -> None:
+    made = exchange(manners=Manners(refresh=0), session_expires=90)
+    run(made)
+    assert done(made) == ["answer", "sent INVITE", "sent BYE", "hangup"]
+    assert len(made.board) == 0

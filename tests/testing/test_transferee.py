@@ -127,3 +127,16 @@ def test_by_tcp_it_opens_a_connection_and_another_one_after_a_cut() -> None:
     host.peer.hang_up()
     host.agenda.run(host.agenda.now() + 1)
     assert host.lines()[-1] == "BYE"
+
+
+def test_it_answers_our_offers() -> None:
+    talk = exchange(refresh=200)
+    assert talk.ask("UPDATE") == ["200"]
+    assert talk.ask("INVITE") == ["100", "200", "200", "200", "200", "200"]  # it gets no ACK
+    assert exchange(refresh=405).ask("UPDATE") == ["405"]
+    assert exchange(refresh=0).ask("UPDATE") == []
+    talk = exchange(refresh=0)
+    assert talk.ask("INVITE") == ["100"]
+    talk.agenda.run(talk.agenda.now() + 240)
+    assert talk.lines()[-1] == "487"
+    assert talk.peer.endpoint.counts() == (0, 0)

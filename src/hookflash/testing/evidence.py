@@ -156,11 +156,12 @@ _OFFERS = frozenset({"INVITE", "UPDATE", "ACK"})
 
 
 class Sent(NamedTuple):
-    """A REFER went out."""
+    """A REFER went out; or an INVITE or UPDATE of ours across one."""
 
     cseq: int
-    offering: bool
-    """An INVITE or UPDATE is open, or a 2xx of ours to one has no ACK yet."""
+    across: bool
+    """A REFER was unanswered; or, for a REFER, an INVITE or UPDATE, or a 2xx of ours to one had no
+    ACK yet."""
 
 
 class Answer(NamedTuple):
@@ -237,8 +238,8 @@ class _Reader:
         self._established = False
 
     def overdue(self, now: float) -> Iterator[tuple[float, Event]]:
-        """What was awaited and did not come before `now`."""
-        late = [(at, key) for key, at in self._awaited.items() if at < now]
+        """What was awaited and did not come by `now`."""
+        late = [(at, key) for key, at in self._awaited.items() if at <= now]
         for at, (method, cseq) in sorted(late):
             del self._awaited[method, cseq]
             for event in self._outcome(Answer(method, cseq, UNANSWERED)):
@@ -254,9 +255,11 @@ class _Reader:
                 assert seen.ask is not None
                 yield seen.ask._replace(established=self._established)
             case "sent":
-                if seen.method == "REFER":
-                    offering = any(method in _OFFERS for method, _ in self._awaited)
-                    yield Sent(seen.cseq, offering)
+                refer = seen.method == "REFER"
+                apart = _OFFERS if refer else {"REFER"} if seen.method in _OFFERS else set()
+                across = any(method in apart for method, _ in self._awaited)
+                if refer or across:
+                    yield Sent(seen.cseq, across)
                 self._awaited[key] = seen.at + _PATIENCE
             case "answer":
                 self._established = True

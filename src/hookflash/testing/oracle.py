@@ -58,9 +58,9 @@ class Oracle:
         match event:
             case ev.Ask():
                 self._asked(event)
-            case ev.Sent(cseq, offering):
-                if self.over or offering or self.refer.answer not in {ev.UNSENT, *_AGAIN}:
-                    self.out.faults.append(f"REFER {cseq} may not go out at {self.now:.3f}")
+            case ev.Sent(cseq, across):
+                if self.over or across or self.refer.answer not in {ev.UNSENT, *_AGAIN}:
+                    self.out.faults.append(f"request {cseq} may not go out at {self.now:.3f}")
                 self.refer.answer, self.refers[str(cseq)] = 0, self.refer
             case ev.Answer("REFER", cseq):
                 self._answered(self.refers[str(cseq)], event)

@@ -204,11 +204,13 @@ def terminated(random: Random) -> ReferPlan:
 
 
 def handed_over(random: Random) -> ReferPlan:
-    """A small PBX: one NOTIFY 100 with `terminated`, and BYE."""
+    """A small PBX: one NOTIFY 100 with `terminated`, and BYE; some say 180 before it."""
     at = random.choice((0.0, random.uniform(0.0, 2.0)))
-    note = Notification(at, fragment(random, 100), _ended(random))
+    notes = [Notification(at, fragment(random, 100), _ended(random))]
+    if random.random() < 0.3:
+        notes.insert(0, Notification(at, fragment(random, 180), _active(random)))
     bye = max(0.0, at + random.choice((0.0, random.uniform(-1.5, 3.0))))
-    return ReferPlan("handed over", (_accepted(random),), (note,), bye)
+    return ReferPlan("handed over", (_accepted(random),), tuple(notes), bye)
 
 
 def odd(random: Random) -> ReferPlan:
@@ -254,12 +256,14 @@ def _challenge(random: Random, number: int) -> Attempt:
 
 
 def waiting(random: Random) -> ReferPlan:
-    """491, some times, before whatever else happens."""
+    """491, some times, before whatever else happens; perhaps with challenges between them."""
     plan = carried_out(random)
     times = random.choice((1, 1, 2, 3, 60))
-    return replace(
-        plan, row=f"491 x{times}, {plan.row}", attempts=(Attempt(491),) * times + plan.attempts
-    )
+    attempts = [Attempt(491)] * times
+    if random.random() < 0.3:
+        for number in range(random.choice((1, 2, 4))):
+            attempts.insert(random.randint(0, times), _challenge(random, number))
+    return replace(plan, row=f"491 x{times}, {plan.row}", attempts=(*attempts, *plan.attempts))
 
 
 def carried_out(random: Random) -> ReferPlan:

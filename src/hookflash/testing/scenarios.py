@@ -17,6 +17,7 @@ _ROUGH = Conditions(loss=0.05, duplication=0.05, delay=(0.005, 0.1), straggling=
 _BAD = Conditions(loss=0.25, duplication=0.15, delay=(0.001, 0.2), straggling=0.3)
 _TARGETS = ("sip:+15105550100@example.com", "tel:+15105550199")
 _SPELLINGS = ("sip:+15105550100@example.com", "<SIP:+15105550100@example.com>")
+_ALLOW = "INVITE, ACK, BYE, CANCEL, REFER, NOTIFY"
 _BAD_TARGETS = ("+15105550100", "mailto:a@example.com")
 
 
@@ -39,8 +40,10 @@ class Scenario:
     """One call."""
 
     facts: Facts
-    settings: dict[str, float]
+    settings: dict[str, object]
     """Fields of `LegSettings`."""
+    calls_peer: bool
+    """It is we who call."""
     to_us: Conditions
     to_peer: Conditions
     manners: Manners
@@ -60,8 +63,13 @@ def draw(random: Random) -> Scenario:
     tcp = random.random() < 0.25
     conditions = (_CLEAN, _ROUGH, _ROUGH, _BAD)
     silent = random.random() < 0.35
-    settings = {"max_call_duration": random.uniform(10.0, 90.0)} if random.random() < 0.1 else {}
-    steps = _steps(random)
+    calls_peer = random.random() < 0.3
+    settings: dict[str, object] = {"direction": "outbound" if calls_peer else "inbound"}
+    if random.random() < 0.1:
+        settings["max_call_duration"] = random.uniform(10.0, 90.0)
+    refresh = random.choice((90, 90, 120)) if random.random() < 0.2 else 0
+    settings["session_expires"] = refresh
+    steps = _steps(random, refresh / 2)
     return Scenario(
         facts=Facts(
             credentials=random.random() < 0.7,
@@ -70,6 +78,7 @@ def draw(random: Random) -> Scenario:
             else inf,
         ),
         settings=settings,
+        calls_peer=calls_peer,
         to_us=random.choice(conditions),
         to_peer=random.choice(conditions),
         manners=_manners(random, tcp, silent),
@@ -100,6 +109,10 @@ def _manners(random: Random, tcp: bool, silent: bool) -> Manners:
         deaf_after=random.uniform(0.5, 20.0) if random.random() < 0.05 else inf,
         offers=tuple(offers),
         ack_offers=random.random() < 0.9,
+        rings=random.choice((0.0, random.uniform(0.0, 3.0))),
+        refresh=random.choice((200, 200, 200, 200, 491, 405, 488, 481, 408, 0)),
+        refresh_after=random.choice((0.0, random.uniform(0.0, 3.0))),
+        allow=random.choice(("", _ALLOW, f"{_ALLOW}, UPDATE")),
     )
 
 
@@ -117,8 +130,11 @@ def _target(random: Random) -> str:
     return random.choice(_TARGETS) if chosen < 0.97 else random.choice(_BAD_TARGETS)
 
 
-def _steps(random: Random) -> list[Step]:
+def _steps(random: Random, refresh: float) -> list[Step]:
+    """`refresh`: when we refresh the session, 0: never."""
     start = random.choice((0.0, 0.0, random.uniform(0.0, 1.0), random.uniform(0.0, 6.0)))
+    if refresh and random.random() < 0.7:
+        start = max(0.0, refresh + random.uniform(-1.5, 1.5))
     if random.random() < 0.05:
         start = -random.uniform(0.01, 1.0)
     steps = [_transfer(random, start, random.choice(_SPELLINGS))]

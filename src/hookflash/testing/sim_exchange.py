@@ -13,6 +13,8 @@ from random import Random
 
 from ..base.ids import Ids
 from ..calls import effects as fx
+from ..calls.legs.dialing import Place
+from ..calls.legs.invitation import DialOrder
 from ..calls.legs.leg import Leg
 from ..calls.legs.settings import Credential, LegSettings
 from ..calls.records import TransferRecord
@@ -33,7 +35,9 @@ from ..sdp.plan import LocalMedia
 from ..sip.codec import parse
 from ..sip.effects import SendBytes
 from ..sip.endpoint import Endpoint
-from ..sip.flow import Flow
+from ..sip.fields import NameAddr
+from ..sip.flow import Flow, Transport
+from ..sip.location import Target
 from ..sip.message import Request
 from ..sip.routing import Hop, direct_flow
 from ..sip.timers import Timers
@@ -41,7 +45,7 @@ from ..sip.uri import Uri
 from .agenda import Agenda, Machine
 from .evidence import Ask, Facts, Kind, Seen
 from .network import Host, Network
-from .sip_messages import OUR_ADDRESS
+from .sip_messages import OUR_ADDRESS, PEER_ADDRESS
 
 ROOM = "room"
 STORING = ((0.0, 0.0), (0.001, 0.01), (0.001, 0.01), (0.05, 1.5))
@@ -59,10 +63,10 @@ class SimExchange:
         network: Network,
         random: Random,
         facts: Facts,
-        settings: dict[str, float],
+        settings: dict[str, object],
         answer_after: float,
     ) -> None:
-        """`settings`: fields of `LegSettings` in seconds."""
+        """`settings`: fields of `LegSettings`."""
         self._agenda = agenda
         self._network = network
         self._random = random
@@ -74,8 +78,7 @@ class SimExchange:
         self.settings = LegSettings(
             contact=Uri.parse(f"sip:{OUR_ADDRESS[0]}:{OUR_ADDRESS[1]}"),
             credentials=lambda: Credential("user", "secret") if facts.credentials else None,
-            session_expires=0,
-            **settings,  # type: ignore[arg-type]
+            **{"session_expires": 0, **settings},  # type: ignore[arg-type]
         )
         endpoint = Endpoint(
             timers=self._timers,
@@ -99,6 +102,8 @@ class SimExchange:
         self.faults: list[str] = []
         self.on_verdict: Callable[[fx.TransferAnswered], None] = lambda _: None
         self.on_answered: Callable[[], None] = lambda: None
+        self._place: Place | None = None
+        """Where we call, if it is we who call."""
         self._timer = self._stopped = False
         self._port: int | None = None
         self._sent: dict[str, tuple[str, int, int]] = {}
@@ -112,6 +117,17 @@ class SimExchange:
         agenda.watch(Machine(self.rooms.next_deadline, self._rooms_due))
 
     # --- inputs ---------------------------------------------------------------------------------
+
+    def call(self, transport: Transport) -> None:
+        """Call the peer."""
+        peer = Uri.sip("caller", *PEER_ADDRESS, (("transport", transport),))
+        ours = NameAddr("", Uri.parse("sip:100@192.0.2.10"))
+        leg = self.leg = Leg("SCL_1", self.settings, self._ids, self._timers)
+        self._place = Place(Target(transport, *PEER_ADDRESS), self.settings.contact)
+        self.board.add(leg)
+        now = self._agenda.now()
+        self._join(now)
+        self._drive(leg.start_outbound(now, DialOrder(peer, peer, ours, "call-1")))
 
     def request(self, ask: Ask) -> None:
         """An API request with a target that the API lets pass; nothing happens once the leg is
@@ -250,6 +266,9 @@ class SimExchange:
         assert self.leg is not None
         now = self._agenda.now()
         match effect:
+            case fx.Locate():
+                assert self._place is not None
+                self._drive(self.leg.located(now, [self._place]))
             case fx.OpenMedia():
                 self._port = self.ports.take(now)
                 local = LocalMedia(OUR_ADDRESS[0], self._port, self._port + 1)
@@ -260,8 +279,12 @@ class SimExchange:
                 self._port = None
             case fx.CheckMedia():
                 self._drive(self.leg.media_checked(now, min(now, self._facts.silent_since)))
-            case fx.LegRinging():
-                self._ring(now)
+            case fx.LegRinging() if self._place is None:
+                self._join(now)
+                self._agenda.after(self._answer_after, self._answer)
+            case fx.LegAnswered():
+                self._drive(self.leg.first_packet(now))
+                self.on_answered()
             case fx.LegLeft(reason):
                 self.left_at, self.left_why = now, reason
                 if self._timer and reason == "hangup":
@@ -269,8 +292,10 @@ class SimExchange:
                     self._see("hangup")
                 if self.participant is not None:
                     self.rooms.leave(now, self.participant)
-            case fx.LegEnded():
+            case fx.LegEnded(_, reason):
                 self.ended_at = now
+                if reason == "session timer":
+                    self._see("hangup")
             case fx.StoreTransfer(record, then_send):
                 self._store(record, then_send)
             case fx.TransferAnswered(ticket):
@@ -281,19 +306,14 @@ class SimExchange:
             case _:
                 pass
 
-    def _ring(self, now: float) -> None:
+    def _join(self, now: float) -> None:
         self.participant, _ = self.rooms.join(now, ROOM, Join("caller", permission=Permission()))
         self.rooms.activate(now, self.participant)
-        self._agenda.after(self._answer_after, self._answer)
 
     def _answer(self) -> None:
         assert self.leg is not None
-        if self.ended_at < inf:
-            return
-        now = self._agenda.now()
-        self._drive(self.leg.answer(now))
-        self._drive(self.leg.first_packet(now))
-        self.on_answered()
+        if self.ended_at == inf:
+            self._drive(self.leg.answer(self._agenda.now()))
 
     def _store(self, record: TransferRecord, then_send: bool) -> None:
         before = self.records.get(record.transfer_id)

@@ -81,12 +81,16 @@ class Simulation:
 
     def run(self) -> Report:
         """Everything until nothing is left to come, and what is to be said of it."""
-        for step in self.scenario.steps:
+        scenario = self.scenario
+        for step in scenario.steps:
             if step.after < 0:
                 self.agenda.after(0.3 - 0.1 * step.after, partial(self._do, step))
-        self.peer.call()
+        if scenario.calls_peer:
+            self.exchange.call(scenario.manners.transport)
+        else:
+            self.peer.call()
         rested = self.agenda.run(START + LONGEST)
-        self.judgement = Oracle(self.scenario.facts).judge(self.exchange.log)
+        self.judgement = Oracle(scenario.facts).judge(self.exchange.log)
         report = Report(self.seed, rows=self.peer.rows)
         if not rested:
             report.problems.append("does not come to rest")

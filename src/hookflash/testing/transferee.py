@@ -1,4 +1,5 @@
-"""The peer of the simulation: a caller that is transferred, or not, as its plans say.
+"""The peer of the simulation: somebody who calls or is called, and is transferred, or not, as its
+plans say.
 
 Its transactions are real (`sip.Endpoint`), so requests and answers are repeated as over a real
 network; it is otherwise as wrong as its plans want it.
@@ -20,6 +21,7 @@ from ..sip.endpoint import Endpoint
 from ..sip.flow import Flow, Transport
 from ..sip.message import Request, Response
 from ..sip.timers import Timers
+from ..sip.uri import Uri
 from .agenda import Agenda, Machine
 from .legs import sdp
 from .network import Host, Network
@@ -44,10 +46,21 @@ class Manners:
     offers: tuple[tuple[float, str, str], ...] = ()
     """INVITE or UPDATE with an SDP direction, so long after the first 200."""
     ack_offers: bool = True
+    rings: float = 0.0
+    """From an INVITE of ours that calls it to its 200."""
+    refresh: int = 200
+    """Its answer to a re-INVITE or UPDATE of ours; 0: none, or far too late."""
+    refresh_after: float = 0.0
+    allow: str = ""
+
+
+_TAG = "peer"
+_FAR_TOO_LATE = 200.0
+"""Seconds after which an INVITE that nobody answered is answered all the same."""
 
 
 class Transferee:
-    """One caller with one call."""
+    """One party with one call."""
 
     def __init__(
         self,
@@ -75,10 +88,13 @@ class Transferee:
         self._attempts: list[int] = []
         self._retried = False
         self._acks: dict[int, Request] = {}
+        self._unacked: set[int] = set()
+        """CSeq of INVITEs of ours whose 200 it repeats."""
         self._deaf_at = inf
         self._ack_at = inf
         self._offering = False
         self._over = False
+        self._allow = (("Allow", manners.allow),) if manners.allow else ()
         transport = manners.transport
         self._contact = f"<sip:caller@{PEER_ADDRESS[0]}:{PEER_ADDRESS[1]};transport={transport}>"
         self.flow = Flow(transport, PEER_ADDRESS, OUR_ADDRESS)
@@ -91,11 +107,12 @@ class Transferee:
             self.flow = self._network.connect(self.flow)
         headers = [
             ("Max-Forwards", "70"),
-            ("From", "<sip:caller@198.51.100.7>;tag=peer"),
+            ("From", f"<sip:caller@198.51.100.7>;tag={_TAG}"),
             ("To", "<sip:100@192.0.2.10>"),
             ("Call-ID", "call-1"),
             ("CSeq", "1 INVITE"),
             ("Contact", self._contact),
+            *self._allow,
             ("Content-Type", "application/sdp"),
         ]
         self._send(Request("INVITE", "sip:100@192.0.2.10", headers, sdp()))
@@ -134,7 +151,7 @@ class Transferee:
             return
         items = [("Contact", self._contact), *headers]
         items += [("Content-Type", "application/sdp")] if body else []
-        response = Response.reply(request, status, headers=items, body=body)
+        response = Response.reply(request, status, to_tag=_TAG, headers=items, body=body)
         self._do(self.endpoint.respond(self._agenda.now(), key, response))
 
     def _notify(self, note: Notification) -> None:
@@ -185,7 +202,6 @@ class Transferee:
             self._acknowledge(response.cseq.number)
 
     def _established(self, response: Response, flow: Flow) -> None:
-        now, manners = self._agenda.now(), self._manners
         headers = [
             ("From", response.header("From") or ""),
             ("To", "<sip:100@192.0.2.10>"),
@@ -195,6 +211,10 @@ class Transferee:
         ]
         request = Request("INVITE", "sip:100@192.0.2.10", headers)
         self.dialog = Dialog.uac(request, response, flow=flow)
+        self._in_call()
+
+    def _in_call(self) -> None:
+        now, manners = self._agenda.now(), self._manners
         self._ack_at = now + manners.ack_after
         self._deaf_at = now + manners.deaf_after
         for after, method, direction in manners.offers:
@@ -213,6 +233,16 @@ class Transferee:
     def _request(self, effect: RequestReceived) -> None:
         key, request, manners = effect.key, effect.request, self._manners
         match request.method:
+            case "INVITE" if self.dialog is None:
+                self.flow = effect.flow
+                self._agenda.after(manners.rings, partial(self._picked_up, key, request))
+            case "INVITE" | "UPDATE" if manners.refresh:
+                answer = partial(self._refreshed, key, request)
+                self._agenda.after(manners.refresh_after, answer)
+            case "INVITE":
+                self._agenda.after(_FAR_TOO_LATE, partial(self._answer, key, request, 487))
+            case "ACK":
+                self._unacked.discard(request.cseq.number)
             case "REFER":
                 self._refer(key, request)
             case "BYE":
@@ -225,6 +255,38 @@ class Transferee:
                 self._answer(key, request, manners.options)
             case _:
                 pass
+
+    # --- INVITEs of ours ------------------------------------------------------------------------
+
+    def _picked_up(self, key: str, request: Request) -> None:
+        if self._over:
+            return
+        contact = Uri.parse(self._contact.strip("<>"))
+        self.dialog = Dialog.uas(request, local_tag=_TAG, contact=contact, flow=self.flow)
+        self._in_call()
+        self._accept(key, request)
+
+    def _refreshed(self, key: str, request: Request) -> None:
+        if self._over:
+            self._answer(key, request, 481)
+        elif self._manners.refresh == 200:
+            self._accept(key, request)
+        else:
+            self._answer(key, request, self._manners.refresh)
+
+    def _accept(self, key: str, request: Request) -> None:
+        if request.method == "UPDATE":
+            self._answer(key, request, 200)
+            return
+        self._unacked.add(request.cseq.number)
+        self._repeat(key, request, 0.5, self._agenda.now() + Timers().transaction)
+
+    def _repeat(self, key: str, request: Request, interval: float, until: float) -> None:
+        """The 200 again and again until its ACK (RFC 3261 §13.3.1.4)."""
+        if request.cseq.number in self._unacked and self._agenda.now() < until:
+            self._answer(key, request, 200, self._allow, sdp())
+            again = partial(self._repeat, key, request, min(2 * interval, 4.0), until)
+            self._agenda.after(interval, again)
 
     # --- transfers ------------------------------------------------------------------------------
 
