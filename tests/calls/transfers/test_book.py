@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash.calls.effects import StopTone, StoreTransfer, TransferAnswered, TransferChanged
-from hookflash.calls.transfers.desk_effects import HangUp, LeaveRoom
+from hookflash.calls.transfers.desk_effects import HangUp, LeaveRoom, SendRefer
 from hookflash.testing.transfers import START, TransferBench
 
 OTHER = "tel:+15105550111"
@@ -302,6 +302,46 @@ def test_after_the_end_of_the_call_a_late_2xx_is_recorded() -> None:
     assert bench.desk.watching
     bench.at(100).notify(200, "terminated")
     assert (bench.record().late_success, bench.all(HangUp)) == (True, [])
+
+
+def ridden() -> TransferBench:
+    """A NOTIFY accepted the REFER, its transfer timed out, a second one takes its verdict from it,
+    and now the REFER is answered 486."""
+    bench = TransferBench()
+    bench.request(ringing=5.0)
+    bench.notify(180)
+    bench.at(6).request("STR_2")
+    bench.answer(486)
+    assert (bench.verdict("STR_1"), bench.verdict("STR_2")) == ("timed out", "refused")
+    return bench
+
+
+def test_an_error_answer_changes_nothing_for_an_earlier_transfer_that_is_watched() -> None:
+    bench = ridden()
+    bench.hang_up()
+    assert bench.desk.watching
+    bench.at(100).notify(200, "terminated")
+    assert (bench.record("STR_1").late_success, bench.record("STR_2").late_success) == (True, False)
+    assert not bench.desk.watching
+    assert not ridden().at(200).desk.watching
+
+
+def test_nobody_rides_on_a_refer_that_was_refused() -> None:
+    bench = ridden()
+    bench.request("STR_3")
+    assert len(bench.all(SendRefer)) == 2
+
+
+def test_a_notify_before_481_leaves_the_transfer_watched() -> None:
+    bench = TransferBench()
+    bench.request()
+    bench.notify(180)
+    bench.answer(481)
+    bench.at(2)
+    assert bench.verdict() == "call ended"
+    assert bench.desk.watching
+    bench.notify(200, "terminated")
+    assert bench.record().late_success
 
 
 @pytest.mark.parametrize("status", [300, 486])

@@ -20,7 +20,7 @@ from ..effects import (
 from ..records import Side, Stage, Verdict
 from . import answers
 from .desk_effects import DeskEffect, HangUp, LeaveRoom, TransferOrder
-from .referral import Referral, ReferralState, watch_end
+from .referral import REPORTING, Referral, ReferralState, watch_end
 from .transfer import WATCHED, Transfer
 
 Effects = list[LegEffect | DeskEffect]
@@ -117,7 +117,7 @@ class TransferBook:
                 and referral.may_report
                 and (referral.accepted or not referral.undelivered)
                 and referral.final is None
-                and any(r.verdict in WATCHED and now < watch_end(r) for r in referral.riders)
+                and referral.watched(now)
             ):
                 return referral
         return None
@@ -159,7 +159,7 @@ class TransferBook:
         assert referral is not None
         self.current = self.referral = self.grace_until = None
         transfer.decide(now, verdict, error)
-        self._release(referral)
+        self._release(now, referral)
         if verdict == "interrupted":
             referral.become(ReferralState.CLOSED)
         effects = self.changed(transfer, "ended")
@@ -175,12 +175,14 @@ class TransferBook:
         return effects
 
     @staticmethod
-    def _release(referral: Referral) -> None:
-        """Nobody is pending on it: is there anything left to be told?"""
+    def _release(now: float, referral: Referral) -> None:
+        """Nobody is pending on it: is there anything left to be told? Where the REFER was refused,
+        only if a NOTIFY had accepted it, to a transfer that is still watched."""
         if referral.state is ReferralState.BACKOFF or referral.hopeless:
             referral.refused = True
         ended = referral.terminated_at is not None and referral.subscribe_deadline is None
-        if not referral.may_report or referral.refused or referral.unreported or ended:
+        over = referral.refused and not (referral.accepted and referral.watched(now))
+        if referral.state not in REPORTING or over or referral.unreported or ended:
             referral.become(ReferralState.CLOSED)
 
     def settle(self, now: float, referral: Referral, status: int, reason: str) -> Effects:

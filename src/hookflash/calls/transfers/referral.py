@@ -17,6 +17,8 @@ from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING
 
+from .transfer import WATCHED
+
 if TYPE_CHECKING:
     from ...sip.subscription import Notify
     from .transfer import Transfer
@@ -49,6 +51,8 @@ STEPS: dict[ReferralState, frozenset[ReferralState]] = {
     _S.CLOSED: frozenset(),
 }
 """Every legal step."""
+REPORTING = frozenset({_S.SENT, _S.OPEN})
+"""It is out, and its subscription did not end."""
 
 
 class Referral:
@@ -140,8 +144,8 @@ class Referral:
 
     @property
     def may_report(self) -> bool:
-        """It is out: a NOTIFY with the outcome may still come."""
-        return self.state in {ReferralState.SENT, ReferralState.OPEN}
+        """It is out, and not refused: a NOTIFY with the outcome may still come."""
+        return self.state in REPORTING and not self.refused
 
     @property
     def selectable(self) -> bool:
@@ -152,6 +156,10 @@ class Referral:
         """Change the state where that is a step; anything else is no change."""
         if state in STEPS[self.state]:
             self.state = state
+
+    def watched(self, now: float) -> bool:
+        """A late success counts for one of its transfers."""
+        return any(rider.verdict in WATCHED and now < watch_end(rider) for rider in self.riders)
 
     def watch_end(self) -> float:
         """Until when NOTIFYs are awaited: 3 minutes after the last verdict, for ever while there
