@@ -65,7 +65,7 @@ class Ghost:
     def _notified(self, key: str, request: Request) -> list[LegEffect]:
         notify = read_notify(request)
         fragment = notify.fragment
-        if notify.package != "refer" and (notify.package or fragment is None):
+        if notify.package != "refer" and not notify.unnamed:
             return [
                 Respond(key, Response.reply(request, 489, headers=(("Allow-Events", "refer"),)))
             ]

@@ -39,6 +39,11 @@ class Notify:
     """There is a body, and it is no sipfrag."""
 
     @property
+    def unnamed(self) -> bool:
+        """A sipfrag without an Event header: of a REFER, if there is one (transfer.md §4)."""
+        return not self.package and self.fragment is not None
+
+    @property
     def expired(self) -> bool:
         """The subscription ended for a reason that a new SUBSCRIBE may cure."""
         return self.terminated and self.reason in EXPIRED_REASONS

@@ -131,10 +131,11 @@ def test_notify_in_a_dialog_without_any_refer_is_481(name: str, event: str) -> N
     assert driver.statuses == [481]
 
 
-def test_sipfrag_without_event_and_without_refer_is_481() -> None:
+def test_sipfrag_without_event_is_of_a_refer_only_where_there_is_one() -> None:
+    """transfer.md §4."""
     driver = LegDriver().established()
     driver.receive("NOTIFY", (), b"SIP/2.0 200 OK", content_type="message/sipfrag")
-    assert driver.statuses == [481]
+    assert driver.statuses == [489]
 
 
 def test_low_cseq_of_notify_is_not_500() -> None:

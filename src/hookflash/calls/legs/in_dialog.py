@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...sip.subscription import read_notify
 from ..effects import LegDtmf, Respond
 from .core import OVER, unsupported
 from .settings import ACCEPT, ACCEPT_IN_CALL, ALLOW, DTMF_TYPES, SUPPORTED
@@ -74,17 +75,6 @@ def refused(core: LegCore, request: Request) -> Response:
 def unwanted_notify(core: LegCore, request: Request) -> Response:
     """A NOTIFY in a dialog without any REFER: 481 for the refer package (transfer.md §4), and for
     a call that is over; 489 for the others."""
-    if core.phase in OVER or _is_refer_event(request):
+    if core.phase in OVER or read_notify(request).package == "refer":
         return core.reply(request, 481)
     return core.reply(request, 489, (("Allow-Events", "refer"),))
-
-
-def _is_refer_event(request: Request) -> bool:
-    """True for a NOTIFY of the refer package, and for one that names none but carries a sipfrag.
-
-    `Event` in any case and spacing, with any parameters, or compact `o` (transfer.md §4).
-    """
-    event = request.header("Event")
-    if event is None:
-        return request.content_type == "message/sipfrag"
-    return event.partition(";")[0].strip().lower() == "refer"

@@ -38,9 +38,7 @@ class NotifyReader:
         notify = read_notify(request)
         book = self._book
         sent = any(referral.attempts for referral in book.referrals)
-        if notify.package != "refer" and not (
-            sent and not notify.package and notify.fragment is not None
-        ):
+        if notify.package != "refer" and not (sent and notify.unnamed):
             return 489, []
         if not sent:
             return 481, []
