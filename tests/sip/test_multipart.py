@@ -5,19 +5,22 @@ from __future__ import annotations
 import pytest
 
 from hookflash.base.errors import SipError
+from hookflash.sip.headers import Headers
 from hookflash.sip.multipart import Part, parts
 
 KIND = 'multipart/mixed; boundary="b"'
 
 
 def test_a_body_without_parts_is_one() -> None:
-    (part,) = parts(b"v=0", "application/sdp", "session;handling=optional")
+    headers = [("Content-Type", "application/sdp")]
+    optional = ("Content-Disposition", "session;handling=optional")
+    part = Part(Headers([*headers, optional]), b"v=0")
     assert (part.content_type, part.disposition, part.required) == (
         "application/sdp",
         "session",
         False,
     )
-    (part,) = parts(b"v=0", "application/sdp")
+    part = Part(Headers(headers), b"v=0")
     assert (part.disposition, part.required) == ("session", True)
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "CallRecord",
     "DialRecord",
     "DialogRecord",
+    "Left",
     "MediaStats",
     "Side",
     "Stage",

@@ -53,22 +53,15 @@ class Part:
         return (MediaType.parse(text).param("handling") or "required").lower() != "optional"
 
 
-def parts(body: bytes, content_type: str, disposition: str | None = None) -> list[Part]:
-    """The parts of `body`; `content_type` and `disposition` are the message's header values.
+def parts(body: bytes, content_type: str) -> list[Part]:
+    """The parts of a multipart `body`, whose Content-Type says where it is to be split.
 
-    A body that is no multipart is one part with those headers. Parts within parts stay as they
-    are: call again with the part's own headers. Line ends before a delimiter belong to the
-    delimiter; LF alone is let pass there. Raises SipError (400): no boundary parameter, no
-    delimiter in the body, unreadable part headers, over 64 parts. A missing last delimiter is
-    let pass.
+    Parts within parts stay as they are: call again with the part's own. Line ends before a
+    delimiter belong to the delimiter; LF alone is let pass there. Raises SipError (400): no
+    boundary parameter, no delimiter in the body, unreadable part headers, over 64 parts. A missing
+    last delimiter is let pass.
     """
-    kind = MediaType.parse(content_type)
-    if not kind.value.startswith("multipart/"):
-        headers = Headers([("Content-Type", content_type)])
-        if disposition is not None:
-            headers.add("Content-Disposition", disposition)
-        return [Part(headers, body)]
-    boundary = kind.param("boundary")
+    boundary = MediaType.parse(content_type).param("boundary")
     if not boundary:
         raise SipError("Multipart without boundary")
     return [_part(piece) for piece in _split(body, boundary.encode("utf-8", "surrogateescape"))]

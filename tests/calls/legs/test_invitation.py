@@ -48,15 +48,16 @@ def test_five_challenges_at_most() -> None:
     assert outcome.text == "max auth retry attempts reached for SIP invite"
 
 
-def test_redirected_credentials_are_not_sent_on() -> None:
-    made = invitation()
+def test_credentials_are_not_sent_to_where_a_redirect_leads() -> None:
+    made = invitation(follow_redirects=True)
     request = made.request(b"")
     challenge = (("WWW-Authenticate", 'Digest realm="r", nonce="1"'),)
     assert made.revise(0.0, Response.reply(request, 401, headers=challenge)) is None
-    made.request(b"")
-    assert made.credentials
-    assert made.redirect(Response.reply(request, 302), secure=False) is None
-    assert made.credentials
+    assert made.redirect(Response.reply(request, 302), secure=False) is None  # leads nowhere
+    assert "Authorization" in made.request(b"").headers
+    moved = Response.reply(request, 302, headers=(("Contact", "<sip:b@other.example>"),))
+    assert made.redirect(moved, secure=False) is not None
+    assert "Authorization" not in made.request(b"").headers
 
 
 def test_a_retry_uses_the_nonce_with_the_next_count() -> None:

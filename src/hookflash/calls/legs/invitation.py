@@ -60,7 +60,6 @@ class Invitation:
         "_order",
         "_redirects",
         "_required",
-        "credentials",
         "uri",
     )
 
@@ -69,8 +68,6 @@ class Invitation:
         self._order = order
         self.uri = order.uri
         """Where it goes now."""
-        self.credentials: HeaderItems = ()
-        """Of the last attempt; its ACK carries them too (RFC 3261 §13.2.2.4)."""
         self._cseq = 0
         self._from = ""
         self._digest: DigestClient | None = None
@@ -89,8 +86,6 @@ class Invitation:
         """The next attempt, complete but for its Via; `body` is our offer."""
         core, order = self._core, self._order
         self._cseq += 1
-        if self._digest is not None:
-            self.credentials = tuple(self._digest.credentials("INVITE", str(self.uri)))
         if not self._from:
             self._from = _from_value(order.from_, core.contact, core.call_id)
         items = [
@@ -110,7 +105,8 @@ class Invitation:
             items += core.timer.ask()
         items += self.user_agent
         items += [item for item in order.headers if item[0].lower() not in _OURS]
-        items += self.credentials
+        if self._digest is not None:
+            items += self._digest.credentials("INVITE", str(self.uri))
         items.append(("Content-Type", "application/sdp"))
         return Request("INVITE", self.uri, items, body)
 
@@ -132,7 +128,7 @@ class Invitation:
     def elsewhere(self) -> None:
         """The next attempt goes to another server: what the last one challenged us with means
         nothing there, and that one may challenge us in its turn."""
-        self._digest, self.credentials = None, ()
+        self._digest = None
 
     def redirect(self, response: Response, *, secure: bool) -> Uri | None:
         """The URI that a 3xx names, taken as the new target; None if it is not to be followed:
