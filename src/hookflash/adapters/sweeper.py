@@ -19,8 +19,8 @@ YOUNG: Final = 10_000
 MIDDLE: Final = 2
 """Searches of the young before what they left is searched too: so three times as long at most."""
 OLD: Final = 20
-"""Searches of that before the old ones are searched, and twice as many each time that they were
-searched for next to nothing: so garbage is half a million objects at most."""
+"""Searches of that before the old ones are searched: so garbage is half a million objects at most.
+Twice as many after each that found next to nothing; this many again after one that found more."""
 LOOK: Final = 1.0
 """Seconds between the looks while there are no ticks."""
 QUIET: Final = 600.0

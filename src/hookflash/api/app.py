@@ -26,9 +26,9 @@ from .asgi import TEXT, Headers, Message, Receive, Scope, Send, respond
 from .backend import Telephony
 from .context import Service
 from .dispatch_service import DispatchService
+from .records import CLAIMS, Records
 from .room_service import RoomService
 from .sip_service import sip_service
-from .transfers import CLAIMS, Records
 from .twirp_service import NOT_FOUND, PREFIX, TwirpRoutes
 
 PREFLIGHT_AGE = b"86400"

@@ -34,7 +34,7 @@ class Placed:
     done: asyncio.Future[None]
     """The answer, keys pressed; or the failure."""
     stored: bool
-    """Its record is in the store, or need not be."""
+    """Its record is in the store or on the way there, with its call waiting; or need not be."""
     waiting: int = 0
     """Requests that wait for `done`: the first, and its repetitions."""
 
