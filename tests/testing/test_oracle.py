@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import sys
 from math import inf
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from hookflash.testing import evidence, oracle
 from hookflash.testing.evidence import Ask, Facts, Judgement, Seen, Told
 from hookflash.testing.oracle import Oracle
 from hookflash.testing.sip_messages import request_of, response_of
@@ -120,7 +125,8 @@ def test_success_and_the_end_of_the_call() -> None:
         (Log().does(2.0, "hangup").notify(3.1, "SIP/2.0 200"), ("call ended", 0)),
         (Log().reply(1.1, 481), ("call ended", 481)),
         (Log().reply(1.1, 481).notify(1.9, "SIP/2.0 200"), ("succeeded", 0)),
-        (Log().does(2.0, "hangup").reply(2.1, 491), ("call ended", 0)),
+        (Log().does(2.0, "hangup").reply(2.1, 401), ("call ended", 0)),
+        (Log().notify(1.05, "").reply(1.1, 491), ("refused", 491)),
         (Log().reply(1.1, 491), ("refused", 491)),
         (Log().reply(1.1, 491).does(2.0, "hangup").notify(2.5, ""), ("call ended", 0)),
         (Log().reply(1.1, 491).refer(2.0, 2).reply(2.1, 202, cseq=2), ("timed out", 0)),
@@ -129,11 +135,33 @@ def test_success_and_the_end_of_the_call() -> None:
         (Log().notify(2.0, "SIP/2.0 100", "terminated").asked(3.9, "BYE"), ("succeeded", 0)),
         (Log().asked(3.0, "BYE").notify(3.9, "SIP/2.0 100", "terminated"), ("succeeded", 0)),
         (Log().notify(2.0, "SIP/2.0 180", "terminated").asked(3.9, "BYE"), ("call ended", 0)),
+        (Log().notify(2.0, "SIP/2.0 100", "terminated").does(3.9, "hangup"), ("call ended", 0)),
     ],
 )
 def test_verdicts(log: Log, verdict: tuple[str, int]) -> None:
     assert log.verdict() == verdict
     assert log.judge().faults == []
+
+
+@pytest.mark.parametrize(
+    ("log", "at"),
+    [
+        (Log(sent=False).does(2.0, "hangup"), 2.0),
+        (Log().reply(1.1, 491).does(2.0, "hangup"), 2.0),
+        (Log().does(2.0, "hangup"), 3.0),
+        (Log().does(2.0, "hangup").reply(2.1, 491), 3.0),
+        (Log().notify(1.05, "").reply(1.1, 491), 1.1),
+        (Log().notify(2.0, "", "terminated"), 4.0),
+        (Log(ringing=40.0), 33.0),
+    ],
+)
+def test_when_a_verdict_falls(log: Log, at: float) -> None:
+    assert log.judge().fates[0].at == at
+
+
+def test_a_bye_more_than_two_seconds_later_explains_nothing() -> None:
+    log = Log().notify(2.0, "SIP/2.0 100", "terminated;reason=timeout").sends(2.0, "SUBSCRIBE", 2)
+    assert log.asked(4.5, "BYE").verdict() == ("call ended", 0)
 
 
 def test_a_later_1xx_takes_back_the_last_word_and_one_that_was_overtaken_does_not() -> None:
@@ -196,6 +224,12 @@ def test_a_challenge_is_met_where_there_are_credentials() -> None:
     again.reply(1.2, 491, cseq=2).refer(2.0, 3).reply(2.1, 401, cseq=3, headers=CHALLENGE)
     assert again.refer(2.1, 4).verdict() == ("timed out", 0)
     assert again.judge().faults == []
+    many = Log(Facts(credentials=True))
+    for cseq, status in enumerate((401, 401, 401, 491, 401, 401, 401), 1):
+        many.reply(cseq, status, cseq=cseq, headers=stale).refer(cseq, cseq + 1)
+    assert many.verdict() == ("refused", 401)
+    over = Log(Facts(credentials=True)).reply(1.1, 401, headers=CHALLENGE).does(1.2, "hangup")
+    assert len(over.refer(1.3, 2).judge().faults) == 1
 
 
 def test_joiners_others_and_request_ids() -> None:
@@ -212,6 +246,11 @@ def test_joiners_others_and_request_ids() -> None:
         7: Told("invalid_argument", -1),
         8: Told("rejected", 0),
     }
+
+
+def test_what_was_told_once_is_told_after_the_call_too() -> None:
+    log = Log().ask(2.0, request_id="a").notify(3.0, "SIP/2.0 486").asked(4.0, "BYE")
+    assert log.ask(5.0, request_id="a").judge().told[3] == Told("rejected", 0)
 
 
 def test_only_an_established_call_is_transferred() -> None:
@@ -235,16 +274,37 @@ def test_late_success_ends_the_call_and_the_pending_transfer() -> None:
         assert fates(judged) == [("timed out", 0, late)]
 
 
+def test_a_late_outcome_counts_once_and_only_for_who_is_watched() -> None:
+    log = Log(ringing=5.0).notify(9.0, "SIP/2.0 486").notify(10.0, "SIP/2.0 200")
+    assert fates(log.judge()) == [("timed out", 0, False)]
+    log = Log().notify(1.05, "").reply(1.1, 603).notify(2.0, "SIP/2.0 200")
+    assert fates(log.judge()) == [("refused", 603, False)]
+    assert log.judge().over_at == inf
+
+
 def test_a_second_transfer_takes_its_verdict_from_a_watched_refer() -> None:
     log = Log(ringing=5.0).reply(1.1, 202).ask(7.0).notify(9.0, "SIP/2.0 200")
     assert fates(log.judge()) == [("timed out", 0, True), ("succeeded", 0, False)]
-    again = Log(ringing=5.0).ask(7.0).refer(7.0, 2)
-    assert again.judge().faults == ["request 2 may not go out at 7.000"]
-    for end in ("SIP/2.0 486", "SIP/2.0 180"):
-        log = Log(ringing=5.0).notify(6.5, end, "terminated").ask(9.0).refer(9.0, 2)
-        assert log.judge().faults == []
-    gone = Log(ringing=5.0).unconnected(2.0).ask(7.0).refer(7.0, 2)
-    assert gone.judge().faults == []
+    log = Log(ringing=5.0).ask(7.0).refer(7.0, 2)
+    assert log.judge().faults == ["request 2 may not go out at 7.000"]
+    for log in (
+        Log(ringing=5.0).notify(2.0, "").reply(7.0, 486),  # changes nothing any more
+        Log(ringing=3.0).notify(2.0, "", "terminated;reason=timeout").sends(2.0, "SUBSCRIBE", 2),
+    ):
+        assert len(log.ask(8.0).refer(8.0, 3).judge().faults) == 1
+
+
+def test_a_refer_of_which_nothing_can_come_is_followed_by_a_new_one() -> None:
+    for log in (
+        Log(ringing=5.0).notify(6.5, "SIP/2.0 486"),
+        Log(ringing=5.0).notify(6.5, "SIP/2.0 180", "terminated"),
+        Log(ringing=5.0).notify(6.5, "SIP/2.0 180", "terminated;reason=timeout"),
+        Log(ringing=5.0).reply(7.0, 486),
+        Log(ringing=5.0).unconnected(2.0),
+        Log(ringing=5.0).notify(2.0, "").ask(7.0).reply(8.0, 486),
+    ):
+        assert log.ask(9.0).refer(9.0, 2).judge().faults == []
+    assert Log(ringing=5.0).reply(1.1, 202).ask(187.0).refer(187.0, 2).judge().faults == []
 
 
 @pytest.mark.parametrize(
@@ -262,6 +322,33 @@ def test_which_refer_a_notify_is_about(event: str, pending: str) -> None:
     log.ask(7.0, OTHER).refer(7.0, 2).reply(7.1, 202, cseq=2)
     log.notify(9.0, "SIP/2.0 486", event=event)
     assert [fate.verdict for fate in log.judge().fates] == ["timed out", pending]
+
+
+def two() -> Log:
+    """The first REFER has its outcome, which came too late; the second is accepted."""
+    log = Log(ringing=5.0).reply(1.1, 202).notify(2.0, "").ask(7.0, OTHER).refer(7.0, 2)
+    return log.reply(7.1, 202, cseq=2).notify(8.0, "SIP/2.0 486", event="refer;id=1")
+
+
+def test_without_an_id_it_is_about_the_oldest_one_that_is_open() -> None:
+    assert fates(two().notify(9.0, "SIP/2.0 486").judge())[1] == ("rejected", 486, False)
+    log = two().notify(9.0, "", "terminated", event="refer;id=2").notify(10.0, "SIP/2.0 486")
+    assert fates(log.judge())[1] == ("rejected", 486, False)
+    log = two().does(9.0, "hangup")
+    log.notify(9.5, "", "terminated;reason=timeout", event="refer;id=2")
+    assert fates(log.notify(11.0, "SIP/2.0 200").judge())[1] == ("call ended", 0, False)
+    log = Log(ringing=5.0).notify(6.5, "SIP/2.0 486").ask(7.0, OTHER).refer(7.0, 2)
+    log.reply(7.1, 491, cseq=2).notify(9.0, "SIP/2.0 486")
+    assert fates(log.judge())[1] == ("refused", 491, False)
+
+
+def test_an_unknown_id_is_about_none_and_a_known_one_about_its_refer_for_ever() -> None:
+    log = Log(ringing=5.0).reply(1.1, 202).ask(7.0, OTHER).refer(7.0, 2).reply(7.1, 202, cseq=2)
+    log.notify(9.0, "SIP/2.0 200", event="refer;id=9")
+    assert fates(log.judge()) == [("timed out", 0, False), ("timed out", 0, False)]
+    log = Log().notify(1.05, "").reply(1.1, 603).ask(7.0, OTHER).refer(7.0, 2)
+    log.reply(7.1, 202, cseq=2).notify(9.0, "SIP/2.0 486", event="refer;id=1")
+    assert fates(log.judge())[1] == ("timed out", 0, False)
 
 
 @pytest.mark.parametrize("event", ["refer", "refer;id=1", "refer;id=7"])
@@ -291,6 +378,8 @@ def test_a_call_that_may_be_dead_is_probed() -> None:
     assert Log().reply(5.0, 408).judge().over_at == inf
     assert Log(silent).reply(5.0, 486).judge().over_at == inf
     assert Log(silent).unconnected(5.0).judge().over_at == 9.0
+    dead = probed().ask(5.1).refer(5.1, 3).reply(5.5, 481, "OPTIONS", 2)
+    assert dead.reply(6.0, 408, cseq=3).judge().over_at == 5.5
 
 
 def test_refer_waits_for_the_ack_and_for_our_own_offers() -> None:
@@ -315,3 +404,23 @@ def test_nobody_sends_refer_without_a_transfer_or_a_call() -> None:
         Log().reply(1.1, 491).notify(1.2, "").refer(2.0, 2),
     ):
         assert len(log.judge().faults) == 1
+
+
+def test_it_is_short_and_knows_nothing_of_the_exchange() -> None:
+    text = Path(oracle.__file__).read_text("utf-8")
+    assert len(text.splitlines()) < 150
+    assert imported(oracle) == {"math", "evidence"}
+    others = {name.partition(".")[0] for name in imported(evidence)} - sys.stdlib_module_names
+    assert others == {"sip"}
+    assert {"sip.codec", "sip.message"} <= imported(evidence)
+
+
+def imported(module: ModuleType) -> set[str]:
+    """Names of modules, those of ours without the package."""
+    found = set()
+    for node in ast.walk(ast.parse(Path(module.__file__ or "").read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module or alias.name for alias in node.names}
+    return found

@@ -131,7 +131,7 @@ class Oracle:
             self.ends.append(self.now + (10 if notify.unreported else 0))
         elif status and not notify.terminated and not notify.late:
             refer.handed = inf
-        elif notify.terminated and refer.lapses == inf and not self.now < refer.asking:
+        elif notify.terminated and refer.lapses == inf:
             refer.lapses, refer.handed = self.now + 2, self.now if status == 100 else refer.handed
             if refer is self.refer and notify.expired and not self.over and refer.asking == -inf:
                 refer.asking = inf
