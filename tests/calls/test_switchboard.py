@@ -455,6 +455,17 @@ def test_effects_that_cannot_be_performed_break_their_leg() -> None:
     assert leg.inputs == [("broken", False)]
 
 
+def test_what_was_done_before_a_mistake_is_not_lost() -> None:
+    bench, leg = Bench(), FakeLeg()
+    incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
+    assert isinstance(incoming, Incoming)
+    bench.board.add(leg, incoming)
+    answer = Respond(incoming.key, Response.reply(incoming.request, 200, to_tag="SCL_one"))
+    unwritable: Any = SendRequest(5, None, HOP)  # type: ignore[arg-type]
+    effects = bench.board.drive(0.0, leg, [answer, LegRinging(), unwritable])
+    assert (statuses(effects), told(effects)) == ([200], [ForOwner, Broken])
+
+
 @pytest.mark.parametrize("way", ["response", "failed", "unresolved"])
 def test_a_mistake_about_a_request_of_ours(way: str) -> None:
     bench, leg = Bench(route=None if way == "unresolved" else FLOW), FakeLeg()

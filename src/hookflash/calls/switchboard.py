@@ -194,14 +194,16 @@ class Switchboard:
         told: RequestReceived | None = None,
     ) -> list[BoardEffect]:
         """Give `leg` an input and perform what comes of it. `told`: the request that it is about,
-        which is answered whatever happens."""
+        which is answered whatever happens; what was done before something raised stays done."""
+        out: list[BoardEffect] = []
         try:
-            return self._drive(now, leg, ask())
+            self._drive(now, leg, ask(), out)
         except Exception as error:  # noqa: BLE001  # a mistake of ours, which the owner logs
-            out: list[BoardEffect] = [Broken(leg, error)]
+            out.append(Broken(leg, error))
             if told is not None and told.key:
                 out += self._apologise(now, leg, told.key, told.request)
-            return out + self.broken(now, leg, due=due)
+            out += self.broken(now, leg, due=due)
+        return out
 
     def broken(self, now: float, leg: BoardLeg, *, due: bool = False) -> list[BoardEffect]:
         """Something of ours raised about `leg`: do what it says to that (`BoardLeg.broken`). One
@@ -213,7 +215,7 @@ class Switchboard:
         ]
         out: list[BoardEffect] = []
         try:
-            out += self._drive(now, leg, leg.broken(now, due=due))
+            self._drive(now, leg, leg.broken(now, due=due), out)
         except Exception as error:  # noqa: BLE001  # as above
             self._remove(leg)
             out += [Broken(leg, error), LegGone(leg)]
@@ -223,8 +225,9 @@ class Switchboard:
             self._unanswered.pop(key, None)
         return out
 
-    def _drive(self, now: float, leg: BoardLeg, effects: Iterable[LegEffect]) -> list[BoardEffect]:
-        out: list[BoardEffect] = []
+    def _drive(
+        self, now: float, leg: BoardLeg, effects: Iterable[LegEffect], out: list[BoardEffect]
+    ) -> None:
         finished = False
         for effect in effects:
             if isinstance(effect, Respond):
@@ -244,7 +247,6 @@ class Switchboard:
             out.append(LegGone(leg))
         else:
             self._watch(leg)
-        return out
 
     def respond(self, now: float, key: str, response: Response) -> list[BoardEffect]:
         """Answer an `Incoming` that becomes no leg."""
