@@ -14,13 +14,15 @@ def shelf() -> Shelf[Thing]:
 
 def test_ids_come_in_order_and_after_a_mark() -> None:
     things = shelf()
-    for ident in ("c", "a", "b"):
-        things.put(ident, Thing())
+    a, b, c = Thing(), Thing(), Thing()
+    for ident, thing in (("c", c), ("a", a), ("b", b)):
+        things.put(ident, thing)
     assert list(things.ids()) == ["a", "b", "c"]
-    assert list(things.ids("a")) == ["b", "c"]
-    assert list(things.ids("aa")) == ["b", "c"]
-    assert list(things.pick(["c", "x", "a", "c"])) == ["a", "c"]
-    assert list(things.pick(["c", "a"], "a")) == ["c"]
+    assert list(things.walk(None)) == [a, b, c]
+    assert list(things.walk(None, "a")) == [b, c]
+    assert list(things.walk(None, "aa")) == [b, c]
+    assert list(things.walk(["c", "x", "a", "c"])) == [a, c]
+    assert list(things.walk(["c", "a"], "a")) == [c]
     assert len(things) == 3
     assert "a" in things
 

@@ -109,25 +109,19 @@ class Shelf(Generic[Entry]):
         """Ids that hold this cell, those of a change under way included."""
         return self._claims.holders(cell)
 
-    def ids(self, after_id: str = "") -> Iterator[str]:
-        """Ids in ascending order, those after `after_id` only."""
-        start = bisect_right(self._order, after_id) if after_id else 0
-        for index in range(start, len(self._order)):
-            yield self._order[index]
+    def ids(self) -> Iterator[str]:
+        """Ids in ascending order."""
+        return iter(self._order)
 
     def walk(self, idents: Iterable[str] | None, after_id: str = "") -> Iterator[Entry]:
-        """The objects with these ids, or all (None), in ascending order: those of this moment,
-        however long the walk takes."""
+        """The objects with these ids, or all (None), in ascending order, those after `after_id`
+        only: those of this moment, however long the walk takes."""
+        entries = self._entries
         if idents is not None:
-            return iter([self._entries[ident] for ident in self.pick(idents, after_id)])
+            known = (i for i in sorted(set(idents)) if i > after_id and i in entries)
+            return iter([entries[ident] for ident in known])
         start = bisect_right(self._order, after_id) if after_id else 0
-        return map(self._entries.copy().__getitem__, self._order[start:])
-
-    def pick(self, idents: Iterable[str], after_id: str = "") -> Iterator[str]:
-        """Of these ids the ones that exist, in ascending order, each once."""
-        for ident in sorted(set(idents)):
-            if ident > after_id and ident in self._entries:
-                yield ident
+        return map(entries.copy().__getitem__, self._order[start:])
 
     def __len__(self) -> int:
         return len(self._entries)
