@@ -98,6 +98,7 @@ def test_other_versions() -> None:
         (b"SIP/2.0 200", 200, ""),
         (b"SIP/2.0 699 \xc3\xbc  x ", 699, "ü  x "),
         (b"SIP/2.0 603 D\xe9clin\xe9", 603, "D\ufffdclin\ufffd"),
+        (b"SIP/2.0 603 De\x1b[31mcl\xc2\x9bine", 603, "De[31mcline"),
     ],
 )
 def test_status_lines(start: bytes, status: int, reason: str) -> None:

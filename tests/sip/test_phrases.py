@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.sip.phrases import fault_phrase, reason_phrase
+from hookflash.sip.phrases import fault_phrase, reason_phrase, told_phrase
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,11 @@ from hookflash.sip.phrases import fault_phrase, reason_phrase
 )
 def test_phrases(status: int, phrase: str) -> None:
     assert reason_phrase(status) == phrase
+
+
+def test_what_a_peer_says_is_told_without_what_a_terminal_obeys() -> None:
+    assert told_phrase("D\udce9cline") == "D\ufffdcline"
+    assert told_phrase("\x1b[2JDe\x07cl\x9bi\tne ü") == "[2JDecli\tne ü"
 
 
 def test_only_a_400_names_its_fault_and_nothing_that_no_phrase_may_hold() -> None:

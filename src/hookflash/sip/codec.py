@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..base.errors import SipError
-from ..base.text import clean
 from .grammar import LWS, is_safe, is_token, scalar
 from .headers import Headers
 from .message import Request, Response
+from .phrases import told_phrase
 
 MAX_MESSAGE = 65_536
 """Bytes of a whole message."""
@@ -244,8 +244,7 @@ def _assemble(head: _Head, body: bytes) -> Request | Response:
 
 
 def _response(head: _Head, body: bytes) -> Response:
-    """The reason phrase may be missing, and its space too. The API tells it: what is no UTF-8 in
-    it is replaced."""
+    """The reason phrase may be missing, and its space too."""
     version, _, rest = head.start.partition(" ")
     code = rest[:3]
     if (
@@ -258,7 +257,7 @@ def _response(head: _Head, body: bytes) -> Response:
         raise SipError("Bad Status-Line")
     if head.fault:
         raise SipError(head.fault, status=head.status)
-    return Response.trusted(int(code), clean(rest[4:]), head.headers, body)
+    return Response.trusted(int(code), told_phrase(rest[4:]), head.headers, body)
 
 
 def _refusal(head: _Head, text: str, status: int = 400) -> SipError:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+from ..base.text import clean
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+
 PHRASES = {
     100: "Trying",
     180: "Ringing",
@@ -89,6 +95,12 @@ def reason_phrase(status: int) -> str:
     if phrase is None:
         phrase = _CLASSES[status // 100 - 1] if 100 <= status <= 699 else "Unknown"
     return phrase
+
+
+def told_phrase(text: str) -> str:
+    """A peer's reason phrase, of a status line or a sipfrag, fit to be told: what is no UTF-8 is
+    replaced, and control characters are left out, which the terminal that shows it would obey."""
+    return _CONTROL.sub("", clean(text))
 
 
 def fault_phrase(status: int, text: str) -> str | None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ..base.errors import ApiError, SipError
+from .phrases import told_phrase
 from .uri import Uri
 
 NOT_A_TARGET = "transfer_to must be a valid SIP(s) or TEL URI (sip:, sips: or tel:)"
@@ -24,7 +25,6 @@ _EMBEDDED_FORBIDDEN = frozenset(
 )
 _FRAGMENT = re.compile(rb"SIP/2\.0[ \t]+([1-6][0-9]{2})(?:[ \t]+(.*))?", re.IGNORECASE)
 _LINE_END = re.compile(rb"[\r\n]")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _LONGEST_PHRASE = 512
 
 
@@ -74,13 +74,12 @@ def parse_target(text: str) -> ReferTarget:
 
 def parse_fragment(body: bytes) -> Fragment | None:
     """The first line of a sipfrag body, whatever its Content-Type and line ends; None where it
-    is no status line (an empty body too). Blank lines before it are skipped. Control characters
-    of the phrase are left out: it is shown on terminals."""
+    is no status line (an empty body too). Blank lines before it are skipped."""
     line = _LINE_END.split(body.lstrip(b"\r\n")[: _LONGEST_PHRASE * 2], maxsplit=1)[0]
     found = _FRAGMENT.fullmatch(line.strip())
     if found is None:
         return None
-    phrase = _CONTROL.sub("", (found.group(2) or b"").decode("utf-8", "replace"))
+    phrase = told_phrase((found.group(2) or b"").decode("utf-8", "replace"))
     return Fragment(int(found.group(1)), phrase[:_LONGEST_PHRASE].strip())
 
 
