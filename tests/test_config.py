@@ -83,7 +83,20 @@ def test_dev_needs_nothing() -> None:
         ("sip: {codecs: [GSM]}", "sip.codecs.0", "PCMU"),
         ("port: 70000", "port", "65535"),
         ("drain: soon", "drain", "30s"),
+        ("port: many", "port", "a whole number"),
+        ("port: -1", "port", "0 or more"),
+        ("dev: maybe", "dev", "true or false"),
+        ("data_dir: 3", "data_dir", "text"),
+        ("drain: [1]", "drain", "30s"),
+        ("sip: 5060", "sip", "settings below it"),
+        ("sip: {rtp_port: 10000}", "sip.rtp_port", "10000-20000"),
+        ("sip: {rtp_port: [10000, 10001, 2]}", "sip.rtp_port", "10000-20000"),
+        ("sip: {codecs: []}", "sip.codecs", "at least one"),
+        ("sip: {prompts_dir: /no}", "sip.prompts_dir", "a folder that exists"),
+        ("sip: {tls: {certs: here}}", "sip.tls.certs", "a list"),
+        ("sip: {tls: {certs: [{cert_file: a}]}}", "sip.tls.certs.0.key_file", "needed"),
         ("sipp: {}", "sipp", "unknown"),
+        ("sip: {sipport: 1}", "sip.sipport", "sip.sip_port?"),
         ("webhook: {urls: [ftp://x], api_key: k}", "webhook.urls", "http"),
         ("webhook: {urls: ['http://x'], api_key: nobody}", "webhook.api_key", "keys"),
         ("metrics: {bind: here}", "metrics.bind", "address:port"),
@@ -98,6 +111,52 @@ def test_a_wrong_setting_names_key_and_what_is_allowed(
         load(write(tmp_path, f"keys: {{k: {SECRET}}}\n{text}\n"))
     assert caught.value.key == key
     assert allowed in caught.value.allowed
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "key", "allowed"),
+    [
+        ("KEYS", "devkey", "keys", "a map of key to secret"),
+        ("SIP__RTP_PORT", "many", "sip.rtp_port", "10000-20000"),
+        ("SIP__TLS__CERTS", "here", "sip.tls.certs", "a list"),
+        ("SIP__SIP_PROT", "1", "sip.sip_prot", "sip.sip_port?"),
+    ],
+)
+def test_a_wrong_variable_is_refused_in_the_same_words(
+    file: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, key: str, allowed: str
+) -> None:
+    monkeypatch.setenv(f"HOOKFLASH_{variable}", value)
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert caught.value.key == key
+    assert allowed in caught.value.allowed
+    assert "devkey" not in str(caught.value)
+
+
+def test_lists_and_ranges_are_written_plainly_in_a_variable_and_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_SIP__RTP_PORT", "30000-30100")
+    monkeypatch.setenv("HOOKFLASH_SIP__CODECS", "PCMA, PCMU")
+    monkeypatch.setenv("HOOKFLASH_BIND_ADDRESSES", '["127.0.0.1", "::1"]')
+    monkeypatch.setenv("HOOKFLASH_WEBHOOK__URLS", "http://a/x")
+    text = f"keys: {{k: {SECRET}}}\nwebhook: {{api_key: k}}\nsip: {{local_net: 10.0.0.0/8}}\n"
+    settings = load(write(tmp_path, text))
+    assert settings.sip.rtp_port == (30000, 30100)
+    assert settings.sip.codecs == ["PCMA", "PCMU"]
+    assert settings.bind_addresses == ["127.0.0.1", "::1"]
+    assert settings.webhook.urls == ["http://a/x"]
+    assert settings.sip.local_net == ["10.0.0.0/8"]
+
+
+def test_a_section_whose_lines_are_comments_says_nothing(tmp_path: Path) -> None:
+    text = f"keys: {{k: {SECRET}}}\nsip:\n  # sip_port: 5070\n"
+    assert load(write(tmp_path, text)).sip.sip_port == 5060
+
+
+def test_a_fault_in_the_yaml_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="line 3"):
+        load(write(tmp_path, "port: 1\n\nsip: ]\n"))
 
 
 def test_a_short_secret_is_refused_and_not_shown(tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ when it is out of date.
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import (
@@ -25,7 +26,13 @@ from pydantic import (
     SecretStr,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from .base.errors import ConfigError
 
@@ -45,6 +52,8 @@ def _port_range(value: object) -> object:
         value = (int(match[1]), int(match[2]))
     if isinstance(value, Mapping):
         value = (value.get("start"), value.get("end"))
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError("a range of ports such as 10000-20000")
     return value
 
 
@@ -69,7 +78,10 @@ def _duration(value: object) -> object:
 
 
 def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+    """Lists take one value or several, which a variable separates by commas."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
 
 
 def _ip(value: str) -> str:
@@ -95,7 +107,9 @@ Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 IpAddress = Annotated[str, AfterValidator(_ip)]
 IpAddressOrEmpty = Annotated[str, AfterValidator(_ip_or_empty)]
-Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_one_or_many)]
+Network = Annotated[str, AfterValidator(_network)]
+Item = TypeVar("Item")
+ListOf = Annotated[list[Item], BeforeValidator(_one_or_many)]
 
 
 class Section(BaseModel):
@@ -104,11 +118,22 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
 
+class Variables(EnvSettingsSource):
+    """The environment. A value of a list, a range or a map may be JSON and need not be."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """What is no JSON is a text: the checks of the setting say what is wrong with it."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
+
 class WebhookSettings(Section):
     api_key: str = Field("", description="Key that signs webhooks; must be one of `keys`.")
-    urls: list[str] = Field([], description="Where events are posted.")
-    include_events: list[str] = Field([], description="Only these events, if any are named.")
-    exclude_events: list[str] = Field([], description="Never these; `include_events` wins.")
+    urls: ListOf[str] = Field([], description="Where events are posted.")
+    include_events: ListOf[str] = Field([], description="Only these events, if any are named.")
+    exclude_events: ListOf[str] = Field([], description="Never these; `include_events` wins.")
 
 
 class RoomSettings(Section):
@@ -146,10 +171,10 @@ class SipSettings(Section):
     use_external_ip: bool = Field(
         False, description="Ask a STUN server for the public address at the start."
     )
-    stun_servers: list[str] = Field(
+    stun_servers: ListOf[str] = Field(
         ["stun.l.google.com:19302"], description="Asked in turn by `use_external_ip`."
     )
-    local_net: Networks = Field(
+    local_net: ListOf[Network] = Field(
         [], description="Networks of peers that are told our own address, not the public one."
     )
     sip_hostname: str = Field("", description="Host name in Contact and Via over TLS.")
@@ -157,10 +182,10 @@ class SipSettings(Section):
     symmetric_rtp: Literal["auto", "always", "never"] = Field(
         "auto", description="Whether RTP goes to where RTP comes from."
     )
-    codecs: list[Literal["PCMU", "PCMA", "G722", "opus"]] = Field(
+    codecs: ListOf[Literal["PCMU", "PCMA", "G722", "opus"]] = Field(
         ["PCMU", "PCMA", "G722"], min_length=1, description="Codecs of calls, best first."
     )
-    auth_algorithms: list[Literal["MD5", "SHA-256"]] = Field(
+    auth_algorithms: ListOf[Literal["MD5", "SHA-256"]] = Field(
         ["MD5"], min_length=1, description="Digest algorithms offered to callers."
     )
     accept_unmatched: bool = Field(
@@ -216,7 +241,7 @@ class Settings(BaseSettings):
     )
 
     port: Port = Field(7880, description="Port of the HTTP API.")
-    bind_addresses: list[IpAddress] = Field(
+    bind_addresses: ListOf[IpAddress] = Field(
         ["0.0.0.0"], min_length=1, description="Addresses of the HTTP API."
     )
     keys: dict[str, SecretStr] = Field(
@@ -252,7 +277,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # Files and flags are merged by `load`, so that precedence holds for single keys of a
         # section too; the environment is read by the library.
-        return (env_settings, init_settings)
+        return (Variables(settings_cls), init_settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +387,9 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise ConfigError(
             "--config", str(file), f"a readable YAML file ({error.strerror})"
         ) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError("--config", str(file), f"YAML (line {line}: {error.problem})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0]
         raise ConfigError("--config", str(file), f"YAML ({first})") from None
@@ -369,7 +397,8 @@ def _read_file(file: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise ConfigError("--config", str(file), "a YAML mapping of settings")
-    return values
+    # A section whose lines are all comments is one that says nothing.
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
@@ -389,17 +418,49 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+_ALLOWED = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a duration such as 30s, 5m, 24h or 30d",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "one value or a list",
+    "dict_type": "a map of key to secret",
+    "tuple_type": "a range of ports such as 10000-20000",
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+    "literal_error": "{expected}",
+    "too_short": "at least one",
+    "missing": "this one is needed too",
+}
+"""In words of a person what the library complains of."""
+
+
 def _explain(error: ValidationError) -> ConfigError:
     """Turn the first of the library's complaints into key, value and what is allowed."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
-    allowed = first["msg"].removeprefix("Value error, ")
     value: object = first["input"]
+    allowed = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        allowed = "a known setting (see docs/configuration.md); this one is unknown"
+        allowed = _near(key)
+    elif first["type"].startswith("model_"):
+        allowed = "settings below it"
+    elif first["type"] in _ALLOWED:
+        allowed = _ALLOWED[first["type"]].format(**first.get("ctx", {}))
     if key.startswith("keys"):
         value = "***"
     return ConfigError(key, value, allowed)
+
+
+def _near(key: str) -> str:
+    """What an unknown key may have been meant to be."""
+    known = [line.key for line in setting_lines()]
+    near = difflib.get_close_matches(key, known, 1)
+    meant = f" (this one is unknown; {near[0]}?)" if near else " (this one is unknown)"
+    return "a setting that `hookflash settings` lists" + meant
 
 
 def _check(settings: Settings) -> None:
@@ -426,6 +487,8 @@ def _check(settings: Settings) -> None:
                 raise ConfigError("sip.tls.certs", file, "files that exist")
     if settings.sip.tls.ca_file and not Path(settings.sip.tls.ca_file).is_file():
         raise ConfigError("sip.tls.ca_file", settings.sip.tls.ca_file, "a file that exists")
+    if settings.sip.prompts_dir and not Path(settings.sip.prompts_dir).is_dir():
+        raise ConfigError("sip.prompts_dir", settings.sip.prompts_dir, "a folder that exists")
     bind = settings.metrics.bind
     if bind and not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", bind):
         raise ConfigError("metrics.bind", bind, "address:port, or empty for none")
