@@ -27,7 +27,7 @@ from hookflash.adapters.store_ops import (
     PutTrunk,
 )
 from hookflash.adapters.store_sql import AuditLine, Page
-from hookflash.base.errors import StoreError
+from hookflash.base.errors import ConfigError, StoreError
 from hookflash.calls.records import (
     CallRecord,
     DialogRecord,
@@ -95,6 +95,21 @@ def test_a_restart_finds_everything(tmp_path: Path) -> None:
         assert stored.rules == [rule]
         assert stored.transfers == [pending]
         assert stored.dialogs == [DIALOG]
+
+    run(body)
+
+
+def test_a_second_store_of_one_folder_is_refused_until_the_first_is_closed(tmp_path: Path) -> None:
+    """Two servers would hang up each other's calls at the start, as those of a crash."""
+
+    async def body() -> None:
+        async with opened(tmp_path / "data"):
+            with pytest.raises(ConfigError, match="in use"):
+                Store(tmp_path / "data")
+        (tmp_path / "data" / DATABASE).write_bytes(b"no database at all" * 100)
+        for _ in range(2):  # one that fails to open keeps nothing
+            with pytest.raises(StoreError):
+                Store(tmp_path / "data")
 
     run(body)
 

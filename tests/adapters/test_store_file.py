@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from hookflash.adapters.store_file import DATABASE, backup_database, open_database
-from hookflash.base.errors import StoreError
+from hookflash.adapters.store_file import (
+    DATABASE,
+    LOCK,
+    backup_database,
+    lock_folder,
+    open_database,
+)
+from hookflash.base.errors import ConfigError, StoreError
 
 
 def test_folder_and_file_are_for_their_owner_only(tmp_path: Path) -> None:
@@ -25,7 +32,7 @@ def test_what_others_can_read_is_refused(tmp_path: Path, part: str, mode: int) -
     data = tmp_path / "data"
     open_database(data).close()
     (data / part).chmod(mode)
-    with pytest.raises(StoreError, match="chmod"):
+    with pytest.raises(ConfigError, match="chmod"):
         open_database(data)
 
 
@@ -41,8 +48,19 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StoreError, match="cannot open"):
+    with pytest.raises(ConfigError, match=r"data_dir: .* can be written"):
         open_database(tmp_path / "file" / "data")
+    with pytest.raises(ConfigError, match=r"data_dir: .* can be written"):
+        lock_folder(tmp_path / "file")
+
+
+def test_a_folder_belongs_to_one_server_at_a_time(tmp_path: Path) -> None:
+    held = lock_folder(tmp_path / "data")
+    with pytest.raises(ConfigError, match=r"data_dir: .* in use"):
+        lock_folder(tmp_path / "data")
+    os.close(held)
+    os.close(lock_folder(tmp_path / "data"))
+    assert (tmp_path / "data" / LOCK).stat().st_mode & 0o777 == 0o600
 
 
 def test_backup_beside_a_running_server(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ that was asked for before them.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOu
 
 from ..base.errors import StoreError
 from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
-from .store_file import Sync, copy_database, open_database
+from .store_file import Sync, copy_database, lock_folder, open_database
 from .store_ops import DeleteDialog, PutCall, PutDial, PutDialog, PutTransfer, StoreOp
 from .store_records import call_from, dial_from, dialog_from, transfer_from
 from .store_sql import AuditLine, Page, audit_page, calls_page, statements, transfers_page
@@ -64,10 +65,15 @@ class _Job:
 
 
 class Store:
-    """`data_dir` None: in memory, for --dev and tests."""
+    """`data_dir` None: in memory, for --dev and tests. Raises ConfigError and StoreError."""
 
     def __init__(self, data_dir: Path | None = None, sync: Sync = "normal") -> None:
-        self._connection = open_database(data_dir, sync)
+        self._lock = None if data_dir is None else lock_folder(data_dir)
+        try:
+            self._connection = open_database(data_dir, sync)
+        except BaseException:
+            self._unlock()
+            raise
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="hookflash-store", daemon=True)
         self._soon: list[_Job] = []
@@ -111,6 +117,12 @@ class Store:
             self._run()
         else:
             await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     # --- writes -----------------------------------------------------------------------------
 

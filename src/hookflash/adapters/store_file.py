@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import stat
 from pathlib import Path
 from typing import Literal
 
-from ..base.errors import StoreError
+from ..base.errors import ConfigError, StoreError
 from .store_schema import migrate
 
 DATABASE = "hookflash.db"
+LOCK = "hookflash.lock"
 BUSY_SECONDS = 5.0
 """How long a write waits for another process that holds the database (a backup)."""
 
@@ -25,10 +27,11 @@ def open_database(data_dir: Path | None, sync: Sync = "normal") -> sqlite3.Conne
     `full` also a power cut.
 
     Raises:
-        StoreError: others can read it, or it cannot be opened, or is no database of ours.
+        ConfigError: others can read it, or the folder cannot be made.
+        StoreError: it cannot be opened, or is no database of ours.
     """
+    where = ":memory:" if data_dir is None else str(_secure(data_dir))
     try:
-        where = ":memory:" if data_dir is None else str(_secure(data_dir))
         connection = sqlite3.connect(
             where, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -42,6 +45,29 @@ def open_database(data_dir: Path | None, sync: Sync = "normal") -> sqlite3.Conne
         connection.close()
         raise StoreError(f"{data_dir}: {error}") from None
     return connection
+
+
+def lock_folder(data_dir: Path) -> int:
+    """Keep other servers out: a second one would take the calls of the first for those of a server
+    that crashed, and hang them up. Returns what holds the lock until `os.close` or the end of the
+    process, kill -9 included. Makes the folder.
+
+    Raises:
+        ConfigError: another server has it, or it is not ours to use.
+    """
+    _make(data_dir)
+    try:
+        held = os.open(data_dir / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise _unusable(data_dir, error) from None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        raise ConfigError(
+            "data_dir", str(data_dir), "a folder of its own for each server; this one is in use"
+        ) from None
+    return held
 
 
 def backup_database(data_dir: Path, target: Path) -> None:
@@ -82,22 +108,37 @@ def copy_database(connection: sqlite3.Connection, target: Path) -> None:
 
 
 def _secure(data_dir: Path) -> Path:
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _refuse_readable(data_dir, "700")
+    _make(data_dir)
     path = data_dir / DATABASE
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         for part in (path, path.with_name(DATABASE + "-wal"), path.with_name(DATABASE + "-shm")):
             if part.exists():
-                _refuse_readable(part, "600")
+                _refuse_readable(data_dir, part, "600")
+    except OSError as error:
+        raise _unusable(data_dir, error) from None
     return path
 
 
-def _refuse_readable(path: Path, wanted: str) -> None:
+def _make(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(data_dir, error) from None
+    _refuse_readable(data_dir, data_dir, "700")
+
+
+def _unusable(data_dir: Path, error: OSError) -> ConfigError:
+    return ConfigError("data_dir", str(data_dir), f"a folder that can be written ({error})")
+
+
+def _refuse_readable(data_dir: Path, path: Path, wanted: str) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
-        raise StoreError(
-            f"{path} may be read by others (mode {mode:o}), and it holds passwords: "
-            f"chmod {wanted} {path}"
+        raise ConfigError(
+            "data_dir",
+            str(data_dir),
+            f"a folder that nobody else can read, for it holds passwords: chmod {wanted} {path} "
+            f"(it is {mode:o})",
         )
