@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import subprocess
 from pathlib import Path
 
+import pytest
 import structlog
 from livekit import api
 from pydantic import SecretStr
 
+from hookflash.base.errors import ConfigError
 from hookflash.config import Settings, load
 from hookflash.server import Server
 
@@ -64,6 +68,69 @@ def test_operators_see_how_late_the_ticks_are(tmp_path: Path) -> None:
         return text
 
     assert "hookflash_media_tick_late_seconds_count 0.0" in asyncio.run(page())
+
+
+Named = tuple[str, str]
+TAKEN, FOREIGN = "free and may be opened (address already in use)", "an address of this machine"
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ({"port": "TCP"}, ("port", TAKEN)),
+        ({"sip.sip_port": "TCP"}, ("sip.sip_port", TAKEN)),
+        ({"metrics.bind": "127.0.0.1:TCP"}, ("metrics.bind", TAKEN)),
+        ({"sip.tls.port": "TCP", "sip.tls.certs": ["GOOD"]}, ("sip.tls.port", TAKEN)),
+        ({"bind_addresses": "203.0.113.1"}, ("bind_addresses", FOREIGN)),
+        ({"sip.listen_ip": "203.0.113.1"}, ("sip.listen_ip", FOREIGN)),
+        ({"sip.tls.certs": ["BAD"]}, ("sip.tls.certs", "(not readable as pem)")),
+        ({"sip.tls.certs": ["OTHER"]}, ("sip.tls.certs", "(key values mismatch)")),
+        ({"sip.tls.ca_file": "BAD"}, ("sip.tls.ca_file", "a PEM file of certificates")),
+    ],
+)
+def test_what_cannot_be_opened_names_its_setting(
+    tmp_path: Path, flags: dict[str, object], named: Named
+) -> None:
+    """What the system says of a port or a file (`[SSL] PEM lib`) names neither."""
+    cert, key = make_certificate(tmp_path, "one")
+    _, other = make_certificate(tmp_path, "two")
+    bad = tmp_path / "bad.pem"
+    bad.write_text("nothing")
+    pairs = {"GOOD": (cert, key), "BAD": (bad, bad), "OTHER": (cert, other)}
+
+    async def check(port: int) -> None:
+        filled = dict(flags)
+        for name, value in flags.items():
+            if isinstance(value, list):
+                first, second = pairs[value[0]]
+                filled[name] = [{"cert_file": str(first), "key_file": str(second)}]
+            else:
+                filled[name] = str(value).replace("TCP", str(port)).replace("BAD", str(bad))
+        server = Server(settings(tmp_path / "data", **filled))
+        try:
+            with pytest.raises(ConfigError) as caught:
+                await server.start()
+        finally:
+            await server.stop()
+        assert caught.value.key == named[0]
+        assert named[1] in caught.value.allowed
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        asyncio.run(check(taken.getsockname()[1]))
+
+
+def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate and its key."""
+    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", cert),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return cert, key
 
 
 def test_nothing_is_left_of_a_server_that_stopped(tmp_path: Path) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import secrets
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +25,7 @@ from .adapters.store import Store
 from .adapters.stun import external_ip
 from .adapters.webhooks import WebhookSender
 from .api.app import ApiParts, make_app
+from .base.errors import ConfigError
 from .base.ids import Ids
 from .calls.admission import Admission, AdmissionSettings
 from .calls.limits import InviteRate, Shield
@@ -47,7 +52,7 @@ from .version import hookflash_version
 from .webhooks.payload import EventFilter
 
 if TYPE_CHECKING:
-    from .config import Settings
+    from .config import Settings, TlsSettings
 
 _log = structlog.get_logger("server")
 
@@ -80,26 +85,15 @@ class Server:
         return self._http.port
 
     async def start(self) -> None:
-        """Open everything; raises OSError where a port is taken, StoreError for the database."""
+        """Open everything; raises ConfigError where a port is taken or a certificate is none,
+        StoreError for the database."""
         settings = self.settings
         files, calls = raise_open_files()
         stored = self.store.load()
         self.book.load(stored.inbound, stored.outbound, stored.rules)
         self.store.start()
         await self._build()
-        tls = settings.sip.tls
-        files_of_tls = TlsFiles(
-            cert_file=tls.certs[0].cert_file if tls.certs else "",
-            key_file=tls.certs[0].key_file if tls.certs else "",
-            ca_file=tls.ca_file,
-            verify=tls.verify,
-        )
-        await self.sockets.start(
-            settings.sip.listen_ip,
-            settings.sip.sip_port,
-            tls=files_of_tls,
-            tls_port=tls.port,
-        )
+        await self._open_sip()
         await self._engine.start()
         await self._webhooks.start()
         since = self._clock.now() - REMEMBERED
@@ -119,6 +113,14 @@ class Server:
             calls_possible=calls,
             dev=settings.dev,
         )
+
+    async def _open_sip(self) -> None:
+        sip = self.settings.sip
+        files = _tls_files(sip.tls)
+        with _listening("sip.sip_port", sip.sip_port, "sip.listen_ip", sip.listen_ip):
+            await self.sockets.start(sip.listen_ip, sip.sip_port)
+        with _listening("sip.tls.port", sip.tls.port, "sip.listen_ip", sip.listen_ip):
+            await self.sockets.start_tls(sip.listen_ip, sip.tls.port, files)
 
     async def _build(self) -> None:
         """Make the parts, from the wire upwards, and join them."""
@@ -212,8 +214,11 @@ class Server:
             hide_passwords=settings.sip.hide_passwords,
             healthy=lambda: not self.exchange.parts.board.stopping,
         )
-        await self._http.start(app, settings.bind_addresses, settings.port)
-        await self._http.start_metrics(self.metrics.page, settings.metrics.bind)
+        where, bind = settings.bind_addresses, settings.metrics.bind
+        with _listening("port", settings.port, "bind_addresses", ", ".join(where)):
+            await self._http.start(app, where, settings.port)
+        with _listening("metrics.bind", bind, "metrics.bind", bind):
+            await self._http.start_metrics(self.metrics.page, bind)
 
     def _gauges(self, endpoint: Endpoint) -> None:
         gauge = self.metrics.gauge
@@ -264,6 +269,49 @@ class Server:
         await self.sockets.stop()
         await self.store.close()
         _log.info("stopped")
+
+
+@contextmanager
+def _listening(key: str, value: object, address_key: str, address: str) -> Iterator[None]:
+    """Name the setting where a socket cannot be opened: its port, or its address."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigError(address_key, address, "an address of this machine") from None
+        why = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise ConfigError(key, value, f"a port that is free and may be opened ({why})") from None
+
+
+def _tls_files(tls: TlsSettings) -> TlsFiles:
+    """The files, looked into: what the sockets would say of them names no file."""
+    first = tls.certs[0] if tls.certs else None
+    if first is not None:
+        try:
+            chain = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            chain.load_cert_chain(first.cert_file, first.key_file, password="")  # asks nobody
+        except OSError as error:
+            allowed = "PEM files that can be read, of a certificate and of its key without password"
+            value = f"{first.cert_file}, {first.key_file}"
+            raise ConfigError("sip.tls.certs", value, f"{allowed} ({_why(error)})") from None
+    if tls.ca_file:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(tls.ca_file)
+        except OSError as error:
+            allowed = f"a PEM file of certificates that can be read ({_why(error)})"
+            raise ConfigError("sip.tls.ca_file", tls.ca_file, allowed) from None
+    return TlsFiles(
+        cert_file=first.cert_file if first else "",
+        key_file=first.key_file if first else "",
+        ca_file=tls.ca_file,
+        verify=tls.verify,
+    )
+
+
+def _why(error: OSError) -> str:
+    """`KEY_VALUES_MISMATCH` of OpenSSL in words, or what the system says."""
+    reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+    return (reason or "not readable as PEM").replace("_", " ").lower()
 
 
 def _engine(

@@ -56,7 +56,9 @@ def run(
     async def main() -> None:
         sockets, receiver = SipSockets(), Receiver()
         sockets.attach(receiver)
-        await sockets.start("127.0.0.1", 0, tls=tls, tls_port=0)
+        await sockets.start("127.0.0.1", 0)
+        if tls is not None:
+            await sockets.start_tls("127.0.0.1", 0, tls)
         try:
             await test(sockets, receiver)
         finally:
@@ -314,7 +316,8 @@ def test_authorities_are_trusted_without_a_certificate_of_ours(certificate: TlsF
     async def check(sockets: SipSockets, receiver: Receiver) -> None:
         ours, their_receiver = SipSockets(), Receiver()
         ours.attach(their_receiver)
-        await ours.start("127.0.0.1", 0, tls=TlsFiles(ca_file=certificate.ca_file))
+        await ours.start("127.0.0.1", 0)
+        await ours.start_tls("127.0.0.1", 0, TlsFiles(ca_file=certificate.ca_file))
         try:
             assert "tls" not in ours.local
             flow = await ours.connect("tls", sockets.local["tls"], name="localhost")

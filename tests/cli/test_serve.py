@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import pytest
 from tests.support.process import Serving
 
 
@@ -38,9 +39,11 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
             timeout=60,
             check=False,
         )
-    assert done.returncode == 1
-    assert done.stderr.startswith("hookflash: cannot start")
-    assert "Traceback" not in done.stderr
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"hookflash: sip.sip_port: {server.sip[1]} is not allowed; allowed: a port that is free "
+        "and may be opened (address already in use)\n"
+    )
 
 
 def test_a_database_that_others_can_read_is_refused(tmp_path: Path) -> None:
@@ -58,5 +61,17 @@ def test_a_database_that_others_can_read_is_refused(tmp_path: Path) -> None:
         check=False,
         env={"HOOKFLASH_KEYS": '{"k": "secretsecretsecretsecretsecretsecret"}', "PATH": "/usr/bin"},
     )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"hookflash: data_dir: '{tmp_path}' is not allowed")
+    assert f"chmod 600 {tmp_path / 'hookflash.db'}" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_data_dir_in_use_is_refused_and_the_first_server_keeps_its_calls(tmp_path: Path) -> None:
+    with Serving(tmp_path) as server:
+        second = Serving(tmp_path)
+        with pytest.raises(AssertionError, match="this one is in use"):
+            second.__enter__()
+        assert server.terminate() == 0
+    with Serving(tmp_path) as server:  # the lock went with the first
+        assert server.terminate() == 0

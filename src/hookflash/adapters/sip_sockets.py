@@ -191,11 +191,8 @@ class SipSockets:
         """Who takes what comes in; before `start`."""
         self.receiver = receiver
 
-    async def start(
-        self, listen_ip: str, port: int, *, tls: TlsFiles | None = None, tls_port: int = 5061
-    ) -> None:
-        """Bind UDP and TCP on `port` (0: any free one, the same for both), TLS on `tls_port`."""
-        loop = asyncio.get_running_loop()
+    async def start(self, listen_ip: str, port: int) -> None:
+        """Bind UDP and TCP on `port` (0: any free one, the same for both). Raises OSError."""
         for tries_left in reversed(range(1 if port else _PORT_TRIES)):
             try:
                 await self._bind(listen_ip, port)
@@ -203,17 +200,20 @@ class SipSockets:
             except OSError:
                 if not tries_left:
                     raise
+
+    async def start_tls(self, listen_ip: str, port: int, tls: TlsFiles) -> None:
+        """Take these files for TLS in both directions, and bind `port` if there is a certificate.
+        Raises OSError."""
         self._tls = tls
-        if tls is not None and tls.ca_file:
-            self._client_context()  # so that a file that is none is found at the start
-        if tls is not None and tls.cert_file:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(tls.cert_file, tls.key_file)
-            server = await loop.create_server(
-                lambda: _Connection(self, "tls"), sock=_listener(listen_ip, tls_port), ssl=context
-            )
-            self._servers.append(server)
-            self.local["tls"] = (listen_ip, server.sockets[0].getsockname()[1])
+        if not tls.cert_file:
+            return
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: _Connection(self, "tls"), sock=_listener(listen_ip, port), ssl=context
+        )
+        self._servers.append(server)
+        self.local["tls"] = (listen_ip, server.sockets[0].getsockname()[1])
 
     async def _bind(self, listen_ip: str, port: int) -> None:
         """UDP, and TCP on the same port; OSError where another process has one of the two."""

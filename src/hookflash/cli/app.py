@@ -42,11 +42,9 @@ def serve(
     from .serve import run
 
     try:
-        settings = load(config, parse_flags(context.args), dev=dev)
-    except ConfigError as error:
+        run(load(config, parse_flags(context.args), dev=dev))
+    except ConfigError as error:  # a port that is taken is found only at the start
         raise fail(str(error), EXIT_CONFIG) from None
-    try:
-        run(settings)
     except HookflashError as error:
         raise fail(str(error)) from None
 
