@@ -348,6 +348,19 @@ def test_the_last_who_waits_takes_the_call_with_it() -> None:
     run(check)
 
 
+def test_a_request_that_did_not_wait_keeps_its_call_from_one_that_gives_up() -> None:
+    async def check(lab: Lab) -> None:
+        phone = await lab.carrier.phone(CALLEE, behaviour=Behaviour(answer=None))
+        trunk = await trunk_to(lab, phone)
+        told, _ = await post(lab, trunk, request_id="r1", wait_until_answered=False)
+        again, _ = await post(lab, trunk, request_id="r1", timeout_ms=100)
+        assert (told, again) == (200, 408)
+        assert not lab.events.calls
+        assert len(await lab.participants()) == 1
+
+    run(check)
+
+
 def test_nobody_is_called_before_the_request_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(lab: Lab) -> None:
         phone = await lab.carrier.phone(CALLEE)

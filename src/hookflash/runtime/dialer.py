@@ -64,24 +64,26 @@ class Dialer:
             placed = self._place(now, order)
         if order.request.wait_until_answered:
             await self._wait(order, placed)
+        else:
+            placed.counted_on += 1  # and for good: it was told that the call is being made
         return placed.info
 
     async def _wait(self, order: DialRequest, placed: Placed) -> None:
         limit = ANSWER_LIMIT if order.wait is None else order.wait
-        placed.waiting += 1
+        placed.counted_on += 1
         try:
             async with asyncio.timeout(limit):
                 await asyncio.shield(placed.done)
         except TimeoutError:
             late = ApiError("deadline_exceeded", PREFIX + "request timed out")
-            if placed.waiting == 1:
+            if placed.counted_on == 1:
                 self._give_up(placed, late)
             raise late from None
         finally:
-            placed.waiting -= 1
+            placed.counted_on -= 1
 
     def _give_up(self, placed: Placed, error: ApiError) -> None:
-        """Nobody waits any more; all believe that nothing came of it, so nothing does."""
+        """Nobody counts on it any more; all believe that nothing came of it, so nothing does."""
         call = self._host.calls.get(placed.record.call_id)
         if call is not None and not call.answered and not call.ended:
             self.placements.settle(placed, error)

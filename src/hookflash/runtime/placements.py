@@ -35,8 +35,8 @@ class Placed:
     """The answer, keys pressed; or the failure."""
     stored: bool
     """Its record is in the store or on the way there, with its call waiting; or need not be."""
-    waiting: int = 0
-    """Requests that wait for `done`: the first, and its repetitions."""
+    counted_on: int = 0
+    """Requests, the first and its repetitions, that wait for `done` or did not want to wait."""
 
     @property
     def info(self) -> SIPParticipantInfo:
