@@ -25,6 +25,8 @@ def test_what_is_not_there_is_not_deleted_in_silence() -> None:
         assert left["sip_trunk_id"] == inbound
         (left,) = (await hookflash(lab, "rule", "ls", "--json")).json
         assert left["sip_dispatch_rule_id"] == rule
+        gone = await hookflash(lab, "rule", "rm", rule, rule)
+        assert (gone.code, gone.out) == (0, f"deleted {rule}\n")
 
     run(check)
 

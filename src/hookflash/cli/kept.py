@@ -51,7 +51,7 @@ class Kind(Generic[Info]):
     def remove(self, session: Session, idents: Sequence[str]) -> None:
         """Delete all of these, or none where one is not there: LiveKit answers 200 to the
         deletion of an unknown trunk, and a person wants to know."""
-        client = session.client
+        client, idents = session.client, list(dict.fromkeys(idents))
         known = {self.ident(info) for info in self.find(client, idents, [])}
         unknown = [ident for ident in idents if ident not in known]
         if unknown:
@@ -60,7 +60,7 @@ class Kind(Generic[Info]):
             )
         for ident in idents:
             self.delete(client, ident)
-        session.report(list(idents), f"deleted {', '.join(idents)}")
+        session.report(idents, f"deleted {', '.join(idents)}")
 
 
 # --- trunks -------------------------------------------------------------------------------------
