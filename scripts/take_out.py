@@ -11,12 +11,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -96,14 +98,19 @@ class Copy:
     def _run(self, test: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test]
         environment = {**os.environ, "PYTHONPATH": str(self.root / "src")}
+        run = subprocess.Popen(
+            command, cwd=self.root, env=environment, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
         try:
-            run = subprocess.run(
-                command, cwd=self.root, env=environment, timeout=WITHIN, check=False,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            )  # fmt: skip
+            printed, _ = run.communicate(timeout=WITHIN)
         except subprocess.TimeoutExpired:
             return _FAILED, "1 failed: it took too long"
-        return run.returncode, run.stdout
+        finally:
+            with suppress(ProcessLookupError):  # a server that a broken test left behind
+                os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+        return run.returncode, printed
 
 
 def main(words: Sequence[str]) -> int:
