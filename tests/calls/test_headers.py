@@ -117,6 +117,7 @@ def test_an_attributes_header_replaces_the_requests_and_all_are_sorted() -> None
     merged = merge_headers({"X-B": "request", "X-A": "request"}, [("x-b", "attribute")])
     assert merged == (("X-A", "request"), ("x-b", "attribute"))
     assert merge_headers({"X-B": "2", "X-A": "1"}, ()) == (("X-A", "1"), ("X-B", "2"))
+    assert merge_headers({"X-C": "2"}, [("X-A", "1")]) == (("X-A", "1"), ("X-C", "2"))
 
 
 def test_they_are_sorted_by_the_name_that_goes_out() -> None:

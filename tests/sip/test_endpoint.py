@@ -96,6 +96,11 @@ def test_the_ack_of_a_2xx_is_passed_up_whatever_its_branch() -> None:
         assert effect == RequestReceived("", ack, UDP)
 
 
+def test_an_ack_that_is_wrong_is_not_answered_either() -> None:
+    ack = request_of("ACK", uri="mailto:nobody@example.com")
+    assert new_endpoint().message_received(0.0, ack, UDP) == []
+
+
 def test_the_ack_of_a_refusal_is_absorbed_and_ends_its_repetition() -> None:
     target = new_endpoint()
     request = request_of("INVITE")

@@ -139,6 +139,13 @@ def test_without_naptr_all_services_are_asked_for() -> None:
     assert sum(q == Query("A", "b.example.com") for q in asked) == 1
 
 
+def test_servers_come_by_their_priority() -> None:
+    both = [Srv(20, 0, 5060, "a.example.com."), Srv(10, 0, 5060, "b.example.com.")]
+    zone: Zone = {**SRV, ("SRV", "_sip._udp.example.com"): [*both]}
+    targets, _ = find("sip:example.com;transport=udp", zone)
+    assert [target.ip for target in targets] == ["198.51.100.21", "198.51.100.11", "198.51.100.12"]
+
+
 def test_without_srv_the_name_itself_is_asked_for() -> None:
     assert find("sip:example.com", ADDRESSES)[0] == [
         Target("udp", "198.51.100.1", 5060),

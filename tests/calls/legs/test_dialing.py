@@ -427,7 +427,9 @@ def test_another_forks_200_while_the_first_was_settled() -> None:
 
 
 def test_digest() -> None:
-    driver = dialing(credentials=lambda: Credential("u", "p"))
+    """Its `uri` is the Request-URI, also where the To names somebody else."""
+    driver = caller(credentials=lambda: Credential("u", "p"))
+    driver.dial(to=Uri.parse("sip:somebody@else.example"))
     driver.respond(407, CHALLENGE)
     first, second = driver.sent("INVITE")
     header = second.request.header("Proxy-Authorization") or ""
