@@ -107,6 +107,13 @@ class Bench:
         return self.board.message_received(now, message, FLOW)
 
 
+def drive(
+    board: Switchboard, now: float, leg: FakeLeg, effects: list[LegEffect]
+) -> list[BoardEffect]:
+    """An input of the leg returned these."""
+    return board.ask(now, leg, lambda: effects)
+
+
 def request(method: str, *, to_tag: str | None = "SCL_one", branch: str = "z9hG4bKa1") -> Request:
     tag = f";tag={to_tag}" if to_tag is not None else ""
     return Request(
@@ -193,7 +200,7 @@ def test_what_a_leg_answers_goes_out_and_what_is_not_sip_comes_back() -> None:
     assert isinstance(incoming, Incoming)
     bench.board.add(leg, incoming)
     ringing = Response.reply(incoming.request, 180, to_tag="SCL_one")
-    effects = bench.board.drive(0.0, leg, [Respond(incoming.key, ringing), LegRinging()])
+    effects = drive(bench.board, 0.0, leg, [Respond(incoming.key, ringing), LegRinging()])
     assert statuses(effects) == [180]
     assert effects[-1] == ForOwner(leg, LegRinging())
 
@@ -209,7 +216,7 @@ def test_an_incoming_call_can_be_refused_without_a_leg() -> None:
 def test_the_answer_to_a_request_comes_back_with_its_token() -> None:
     bench, leg = Bench(), FakeLeg()
     bench.board.add(leg)
-    sent = bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
+    sent = drive(bench.board, 0.0, leg, [SendRequest(5, ours(), HOP)])
     bench.receive(0.1, reply_to(sent, 200))
     bench.receive(0.2, reply_to(sent, 200))
     assert leg.inputs == [("response", 5, 200)]
@@ -218,18 +225,18 @@ def test_the_answer_to_a_request_comes_back_with_its_token() -> None:
 def test_a_repeated_2xx_to_invite_comes_every_time() -> None:
     bench, leg = Bench(), FakeLeg()
     bench.board.add(leg)
-    sent = bench.board.drive(0.0, leg, [SendRequest(5, ours("INVITE"), HOP)])
+    sent = drive(bench.board, 0.0, leg, [SendRequest(5, ours("INVITE"), HOP)])
     bench.receive(0.1, reply_to(sent, 200))
     bench.receive(0.2, reply_to(sent, 200))
     assert leg.inputs == [("response", 5, 200), ("response", 5, 200)]
-    ack = bench.board.drive(0.3, leg, [SendAck(ours("ACK"), HOP)])
+    ack = drive(bench.board, 0.3, leg, [SendAck(ours("ACK"), HOP)])
     assert len(ack) == 1
 
 
 def test_a_request_that_nobody_answers_fails_with_its_token() -> None:
     bench, leg = Bench(), FakeLeg()
     bench.board.add(leg)
-    bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
+    drive(bench.board, 0.0, leg, [SendRequest(5, ours(), HOP)])
     while (deadline := bench.board.next_deadline()) is not None and not leg.inputs:
         bench.board.handle_deadline(deadline)
     assert leg.inputs == [("failed", 5, "timeout")]
@@ -239,7 +246,7 @@ def test_a_dead_connection_fails_the_request_on_it() -> None:
     flow = Flow("tcp", US, PEER, 3)
     bench, leg = Bench(route=flow), FakeLeg()
     bench.board.add(leg)
-    bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
+    drive(bench.board, 0.0, leg, [SendRequest(5, ours(), HOP)])
     (again,) = bench.board.flow_failed(0.1, flow)
     assert isinstance(again, SendBytes)
     bench.board.flow_failed(0.2, again.flow)
@@ -249,7 +256,7 @@ def test_a_dead_connection_fails_the_request_on_it() -> None:
 def test_a_request_without_a_known_way_waits_for_it() -> None:
     bench, leg = Bench(route=None), FakeLeg()
     bench.board.add(leg)
-    (resolve,) = bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
+    (resolve,) = drive(bench.board, 0.0, leg, [SendRequest(5, ours(), HOP)])
     assert isinstance(resolve, Resolve)
     (sent,) = bench.board.resolved(0.1, resolve.ref, FLOW)
     assert isinstance(sent, SendBytes)
@@ -258,7 +265,7 @@ def test_a_request_without_a_known_way_waits_for_it() -> None:
 def test_a_way_that_is_not_found_fails_the_request_but_not_an_ack() -> None:
     bench, leg = Bench(route=None), FakeLeg()
     bench.board.add(leg)
-    effects = bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP), SendAck(ours("ACK"), HOP)])
+    effects = drive(bench.board, 0.0, leg, [SendRequest(5, ours(), HOP), SendAck(ours("ACK"), HOP)])
     refs = [effect.ref for effect in effects if isinstance(effect, Resolve)]
     for ref in refs:
         bench.board.unresolved(0.1, ref, "transport", "timed out")
@@ -268,11 +275,11 @@ def test_a_way_that_is_not_found_fails_the_request_but_not_an_ack() -> None:
 def test_a_way_found_too_late_is_not_taken() -> None:
     bench, leg = Bench(route=None), FakeLeg()
     bench.board.add(leg)
-    effects = bench.board.drive(
-        0.0, leg, [SendRequest(5, ours(), HOP), SendRequest(6, ours(), HOP)]
+    effects = drive(
+        bench.board, 0.0, leg, [SendRequest(5, ours(), HOP), SendRequest(6, ours(), HOP)]
     )
     one, two = (effect.ref for effect in effects if isinstance(effect, Resolve))
-    bench.board.drive(0.1, leg, [LegFinished()])
+    drive(bench.board, 0.1, leg, [LegFinished()])
     assert bench.board.resolved(0.2, one, FLOW) == []
     assert bench.board.unresolved(0.2, two, "unresolved") == []
 
@@ -280,8 +287,8 @@ def test_a_way_found_too_late_is_not_taken() -> None:
 def test_our_cancel_waits_for_the_first_1xx() -> None:
     bench, leg = Bench(), FakeLeg()
     bench.board.add(leg)
-    sent = bench.board.drive(0.0, leg, [SendRequest(5, ours("INVITE"), HOP)])
-    assert bench.board.drive(0.1, leg, [CancelRequest(5), CancelRequest(99)]) == []
+    sent = drive(bench.board, 0.0, leg, [SendRequest(5, ours("INVITE"), HOP)])
+    assert drive(bench.board, 0.1, leg, [CancelRequest(5), CancelRequest(99)]) == []
     effects = bench.receive(0.2, reply_to(sent, 180))
     messages = [parse(effect.data) for effect in effects if isinstance(effect, SendBytes)]
     assert [message.method for message in messages if isinstance(message, Request)] == ["CANCEL"]
@@ -290,9 +297,9 @@ def test_our_cancel_waits_for_the_first_1xx() -> None:
 def test_a_leg_is_called_when_it_is_due_and_only_then() -> None:
     bench, leg = Bench(), FakeLeg(due=5.0)
     bench.board.add(leg)
-    bench.board.drive(0.0, leg, [])
+    drive(bench.board, 0.0, leg, [])
     leg.due = 3.0
-    bench.board.drive(0.0, leg, [])
+    drive(bench.board, 0.0, leg, [])
     assert bench.board.next_deadline() == 3.0
     assert bench.board.handle_deadline(2.0) == []
     bench.board.handle_deadline(3.0)
@@ -307,11 +314,11 @@ def test_a_finished_leg_leaves_nothing_behind() -> None:
     incoming = bench.receive(0.0, request("INVITE", to_tag=None))[-1]
     assert isinstance(incoming, Incoming)
     bench.board.add(leg, incoming)
-    sent = bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
+    sent = drive(bench.board, 0.0, leg, [SendRequest(5, ours(), HOP)])
     assert len(bench.board) == 1
     assert list(bench.board.legs()) == [leg]
     assert bench.board.leg("SCL_one") is leg
-    assert bench.board.drive(0.1, leg, [LegFinished()]) == [LegGone(leg)]
+    assert drive(bench.board, 0.1, leg, [LegFinished()]) == [LegGone(leg)]
     assert (len(bench.board), bench.board.leg("SCL_one")) == (0, None)
     bench.receive(0.2, reply_to(sent, 200))
     bench.board.handle_deadline(6.0)
@@ -326,8 +333,8 @@ def test_a_finished_leg_is_not_kept_for_a_deadline_far_ahead() -> None:
         board.add(leg)
         for due in (32.0, 900.0 + number):
             leg.due = due
-            board.drive(0.0, leg, [])
-        board.drive(0.0, leg, [LegFinished()])
+            drive(board, 0.0, leg, [])
+        drive(board, 0.0, leg, [LegFinished()])
         gone.append(weakref.ref(leg))
     del leg
     assert [found for found in gone if found() is not None] == []
@@ -341,7 +348,7 @@ def test_deadlines_that_move_are_not_all_remembered() -> None:
     for step in range(100):
         for number, leg in enumerate(legs):
             leg.due = 1000.0 - step + number / 100
-            board.drive(0.0, leg, [])
+            drive(board, 0.0, leg, [])
     assert len(board._deadlines) < 200
     board.handle_deadline(2000.0)
     assert [leg.inputs for leg in legs] == [[("due", 2000.0)]] * 20
@@ -359,7 +366,7 @@ def test_an_invite_whose_refusal_is_never_acknowledged_is_forgotten() -> None:
     assert isinstance(incoming, Incoming)
     bench.board.add(leg, incoming)
     refusal = Response.reply(incoming.request, 486, to_tag="SCL_one")
-    bench.board.drive(0.0, leg, [Respond(incoming.key, refusal)])
+    drive(bench.board, 0.0, leg, [Respond(incoming.key, refusal)])
     for _ in range(20):
         deadline = bench.board.next_deadline()
         if deadline is None:
@@ -375,13 +382,13 @@ def test_an_invite_that_is_given_up_before_its_way_is_found_never_goes_out() -> 
         leg = FakeLeg(f"SCL_{number}")
         board.add(leg)
         invite = Request("INVITE", "sip:a@b.example", (("CSeq", "1 INVITE"),))
-        (resolve,) = board.drive(0.0, leg, [SendRequest(1, invite, HOP)])
+        (resolve,) = drive(board, 0.0, leg, [SendRequest(1, invite, HOP)])
         assert isinstance(resolve, Resolve)
-        assert board.drive(0.0, leg, [give_up]) == []
+        assert drive(board, 0.0, leg, [give_up]) == []
         assert leg.inputs == [("failed", 1, "transport")]
         assert board.resolved(0.0, resolve.ref, FLOW) == []
         assert board.unresolved(0.0, resolve.ref, "timeout") == []
-        assert board.drive(0.0, leg, [give_up]) == []
+        assert drive(board, 0.0, leg, [give_up]) == []
 
 
 # --- mistakes of our own --------------------------------------------------------------------------
@@ -408,7 +415,7 @@ def test_an_invite_is_not_left_unanswered_by_a_leg_that_fails() -> None:
     bench.board.add(leg, incoming)
     assert bench.board.leg_of(incoming) is leg
     leg.due, leg.mistakes = 1.0, 1
-    bench.board.drive(0.0, leg, [])
+    drive(bench.board, 0.0, leg, [])
     effects = bench.board.handle_deadline(1.0)
     assert (statuses(effects), told(effects)) == ([500], [Broken])
     assert leg.inputs[-1] == ("broken", True)
@@ -420,7 +427,7 @@ def test_an_answered_invite_gets_no_second_answer() -> None:
     assert isinstance(incoming, Incoming)
     bench.board.add(leg, incoming)
     busy = Response.reply(incoming.request, 486, to_tag="SCL_one")
-    bench.board.drive(0.0, leg, [Respond(incoming.key, busy)])
+    drive(bench.board, 0.0, leg, [Respond(incoming.key, busy)])
     assert bench.board.broken(0.0, leg) == []
 
 
@@ -442,7 +449,7 @@ def test_a_mistake_costs_no_other_leg_its_turn() -> None:
         bench.board.add(leg)
         leg.due = 1.0
         leg_mistakes, leg.mistakes = leg.mistakes, 0
-        bench.board.drive(0.0, leg, [])
+        drive(bench.board, 0.0, leg, [])
         leg.mistakes = leg_mistakes
     assert told(bench.board.handle_deadline(1.0)) == [Broken, ForOwner]
 
@@ -451,7 +458,7 @@ def test_effects_that_cannot_be_performed_break_their_leg() -> None:
     bench, leg = Bench(), FakeLeg()
     bench.board.add(leg)
     unwritable: Any = Respond("s1", None)  # type: ignore[arg-type]
-    assert told(bench.board.drive(0.0, leg, [unwritable])) == [Broken]
+    assert told(drive(bench.board, 0.0, leg, [unwritable])) == [Broken]
     assert leg.inputs == [("broken", False)]
 
 
@@ -462,7 +469,7 @@ def test_what_was_done_before_a_mistake_is_not_lost() -> None:
     bench.board.add(leg, incoming)
     answer = Respond(incoming.key, Response.reply(incoming.request, 200, to_tag="SCL_one"))
     unwritable: Any = SendRequest(5, None, HOP)  # type: ignore[arg-type]
-    effects = bench.board.drive(0.0, leg, [answer, LegRinging(), unwritable])
+    effects = drive(bench.board, 0.0, leg, [answer, LegRinging(), unwritable])
     assert (statuses(effects), told(effects)) == ([200], [ForOwner, Broken])
 
 
@@ -470,7 +477,7 @@ def test_what_was_done_before_a_mistake_is_not_lost() -> None:
 def test_a_mistake_about_a_request_of_ours(way: str) -> None:
     bench, leg = Bench(route=None if way == "unresolved" else FLOW), FakeLeg()
     bench.board.add(leg)
-    sent = bench.board.drive(0.0, leg, [SendRequest(5, ours(), HOP)])
+    sent = drive(bench.board, 0.0, leg, [SendRequest(5, ours(), HOP)])
     leg.mistakes = 1
     if way == "response":
         effects = bench.receive(0.1, reply_to(sent, 200))

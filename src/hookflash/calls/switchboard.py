@@ -180,10 +180,6 @@ class Switchboard:
         """The leg that this INVITE made, if it lives."""
         return self._invites.get(incoming.key)
 
-    def drive(self, now: float, leg: BoardLeg, effects: Iterable[LegEffect]) -> list[BoardEffect]:
-        """Perform what an input of `leg` returned, as far as it is SIP; the rest comes back."""
-        return self.ask(now, leg, lambda: effects)
-
     def ask(
         self,
         now: float,
@@ -193,8 +189,9 @@ class Switchboard:
         due: bool = False,
         told: RequestReceived | None = None,
     ) -> list[BoardEffect]:
-        """Give `leg` an input and perform what comes of it. `told`: the request that it is about,
-        which is answered whatever happens; what was done before something raised stays done."""
+        """Give `leg` an input and perform what it returns, as far as it is SIP; the rest comes
+        back. `told`: the request that the input is about, which is answered whatever happens; what
+        was done before something raised stays done."""
         out: list[BoardEffect] = []
         try:
             self._drive(now, leg, ask(), out)

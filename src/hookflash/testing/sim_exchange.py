@@ -216,7 +216,7 @@ class SimExchange:
 
     def _drive(self, effects: Iterable[fx.LegEffect]) -> None:
         assert self.leg is not None
-        self._perform(self.board.drive(self._agenda.now(), self.leg, effects))
+        self._perform(self.board.ask(self._agenda.now(), self.leg, lambda: effects))
 
     def _perform(self, effects: Iterable[BoardEffect]) -> None:
         self._queue.extend(effects)
