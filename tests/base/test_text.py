@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.base.text import clean
+from hookflash.base.text import clean, printable
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,8 @@ from hookflash.base.text import clean
 def test_clean(text: str, wanted: str) -> None:
     assert clean(text) == wanted
     clean(text).encode()
+
+
+def test_what_a_terminal_would_obey_is_written_out() -> None:
+    assert printable("Zoë, 電話") == "Zoë, 電話"
+    assert printable("a\nb\x1b]0;c\x07\u202e") == r"a\nb\x1b]0;c\x07\u202e"

@@ -1,4 +1,5 @@
-"""Text from outside, made fit for what takes Unicode only: protobuf, JSON, SQLite."""
+"""Text from outside, made fit for what takes Unicode only (protobuf, JSON, SQLite) and for
+terminals."""
 
 from __future__ import annotations
 
@@ -9,3 +10,11 @@ def clean(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def printable(text: str) -> str:
+    """`text` with control characters written out: names come from callers and other clients, and a
+    terminal would obey them."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..base.errors import HookflashError
+from ..base.text import printable
 
 if TYPE_CHECKING:
     from .client import Client
@@ -32,14 +33,6 @@ def fail(text: str, code: int = EXIT_FAILED) -> typer.Exit:
     """One clear line on stderr, and the exit to raise."""
     typer.echo(f"hookflash: {printable(text)}", err=True)
     return typer.Exit(code)
-
-
-def printable(text: str) -> str:
-    """`text` with control characters written out: names come from callers and other clients, and a
-    terminal would obey them."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def pairs(texts: Iterable[str], option: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .options import printable
+from ..base.text import printable
 
 WIDE = 250
 """Columns where nobody looks: nothing is folded in a file or a pipe."""
