@@ -18,6 +18,14 @@ def test_what_is_kept_and_what_is_not() -> None:
     assert not len(memory)
 
 
+def test_a_key_that_comes_again_is_as_young_as_its_last_value() -> None:
+    memory: Memory[str, int] = Memory()
+    for number, key in enumerate("aba"):
+        memory.put(key, number, 10.0 + number)
+    memory.expire(11.5 + REMEMBERED)
+    assert (memory.get("a"), memory.get("b")) == (2, None)
+
+
 def test_there_is_a_limit() -> None:
     memory: Memory[int, int] = Memory()
     for number in range(MAX_REMEMBERED + 1):

@@ -112,6 +112,7 @@ def test_it_is_kept_for_24_hours() -> None:
     registry.changed(DONE)
     assert recall(registry, 1000.0 + REMEMBERED) is DONE
     assert recall(registry, 1000.1 + REMEMBERED) is None
+    assert not len(registry._memory)
 
 
 def test_the_memory_is_bounded() -> None:

@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 
 class Memory(Generic[Key, Value]):
-    """At most `MAX_REMEMBERED` values, in the order in which their keys first came."""
+    """At most `MAX_REMEMBERED` values, in the order of their times, or nearly."""
 
     def __init__(self) -> None:
         self._values: OrderedDict[Key, tuple[Value, float]] = OrderedDict()
@@ -25,6 +25,8 @@ class Memory(Generic[Key, Value]):
 
     def put(self, key: Key, value: Value, at: float) -> None:
         """Keep or replace a value; `at`: when it came about, in seconds since the epoch."""
+        if at != self._values.get(key, (value, at))[1]:
+            del self._values[key]  # it goes to the end
         self._values[key] = value, at
         if len(self._values) > MAX_REMEMBERED:
             self._values.popitem(last=False)

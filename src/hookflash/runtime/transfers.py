@@ -76,6 +76,7 @@ class TransferRegistry:
         if not key[1]:
             return None
         self._records.expire(now)
+        self._memory.expire(now)
         record = self._records.get(self._memory.get(key) or "")
         if record is None or (call_id and record.call_id != call_id):
             return None
