@@ -47,7 +47,7 @@ class Exchange:
         reply = Response.reply(message, 200, to_tag="us", headers=headers, body=body)
         self.network.send(reply.encode(), flow)
 
-    def ask(self, method: str) -> list[str]:
+    def ask(self, method: str, *more: tuple[str, str]) -> list[str]:
         """What comes back within ten seconds."""
         assert self.invite is not None
         self.cseq += 1
@@ -58,6 +58,7 @@ class Exchange:
             ("To", self.invite.header("From") or ""),
             ("Call-ID", self.invite.call_id),
             ("CSeq", f"{self.cseq} {method}"),
+            *more,
         ]
         before = len(self.got)
         request = Request(method, "sip:caller@198.51.100.7", headers)
@@ -105,9 +106,19 @@ def test_a_retry_goes_on_with_the_plan() -> None:
 @pytest.mark.parametrize(("status", "back"), [(200, ["200", "NOTIFY"]), (481, ["481"]), (0, [])])
 def test_subscribe(status: int, back: list[str]) -> None:
     host = exchange(ReferPlan("row", (Attempt(202),), (), None, status, (NOTE,)))
-    assert host.ask("SUBSCRIBE") == []
+    assert host.ask("SUBSCRIBE", ("Event", "refer;id=2")) == []
     assert host.ask("REFER") == ["202"]
-    assert host.ask("SUBSCRIBE") == back
+    assert host.ask("SUBSCRIBE", ("Event", "refer;id=2")) == back
+
+
+def test_each_notify_names_the_refer_that_it_comes_from() -> None:
+    late = Notification(15.0, b"SIP/2.0 200 OK", "terminated", "refer;id={id}")
+    host = exchange(ReferPlan("row", (Attempt(202),), (late,)))
+    assert host.ask("REFER") == ["202"]
+    assert host.ask("REFER") == ["202", "NOTIFY"]
+    assert host.got[-1].header("Event") == "refer;id=1"
+    host.agenda.run(host.agenda.now() + 10)
+    assert host.got[-1].header("Event") == "refer;id=2"
 
 
 def test_manners() -> None:

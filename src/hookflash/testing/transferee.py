@@ -86,6 +86,8 @@ class Transferee:
         """The plans that were used."""
         self._plan: ReferPlan | None = None
         self._attempts: list[int] = []
+        self._referred: dict[str, tuple[ReferPlan, list[int]]] = {}
+        """Plan and attempts of each REFER, by the Event that a SUBSCRIBE has for it."""
         self._retried = False
         self._acks: dict[int, Request] = {}
         self._unacked: set[int] = set()
@@ -154,11 +156,12 @@ class Transferee:
         response = Response.reply(request, status, to_tag=_TAG, headers=items, body=body)
         self._do(self.endpoint.respond(self._agenda.now(), key, response))
 
-    def _notify(self, note: Notification) -> None:
+    def _notify(self, note: Notification, attempts: list[int]) -> None:
+        """`attempts`: CSeq of those of its REFER."""
         headers: list[tuple[str, str]] = []
         if note.event is not None:
             name = "o" if note.compact else "Event"
-            cseq = self._random.choice(self._attempts)
+            cseq = self._random.choice(attempts)
             headers.append((name, note.event.replace("{id}", str(cseq))))
         if note.state is not None:
             headers.append(("Subscription-State", note.state))
@@ -297,13 +300,14 @@ class Transferee:
             self.rows.append(self._plan.row)
         plan = self._plan
         self._attempts.append(request.cseq.number)
+        self._referred[f"refer;id={request.cseq.number}"] = (plan, self._attempts)
         attempt = plan.attempts[min(len(self._attempts), len(plan.attempts)) - 1]
         self._retried = attempt.status in _RETRIED
         self._reply(key, request, attempt)
         if self._retried:
             return
         for note in plan.notifications:
-            self._agenda.after(note.after, partial(self._notify, note))
+            self._agenda.after(note.after, partial(self._notify, note, self._attempts))
         if plan.bye_after is not None:
             self._agenda.after(max(0.0, plan.bye_after), self.hang_up)
 
@@ -315,10 +319,10 @@ class Transferee:
             self._agenda.after(attempt.after, answer)
 
     def _subscribe(self, key: str, request: Request) -> None:
-        plan = self._plan
+        plan, attempts = self._referred.get(request.header("Event") or "", (None, []))
         if plan is None or not plan.subscribe:
             return
         self._answer(key, request, plan.subscribe, (("Expires", "60"),))
         if plan.subscribe < 300:
             for note in plan.resumed:
-                self._agenda.after(note.after, partial(self._notify, note))
+                self._agenda.after(note.after, partial(self._notify, note, attempts))
