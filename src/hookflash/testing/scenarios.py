@@ -150,4 +150,5 @@ def _steps(random: Random, refresh: float) -> list[Step]:
 
 def _retry(random: Random) -> Step:
     latest = random.choice((0.01, 5.0, 120.0))
-    return _transfer(random, random.uniform(0.001, latest), _target(random))
+    target = _target(random) if random.random() < 0.5 else _TARGETS[1]
+    return _transfer(random, random.uniform(0.001, latest), target)
