@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hookflash.base.errors import ConfigError
-from hookflash.config import load, setting_lines
+from hookflash.config import Settings, load, setting_lines
 
 SECRET = "secretsecretsecretsecretsecretsecret"
 EXAMPLE = f"""
@@ -147,6 +147,15 @@ def test_lists_and_ranges_are_written_plainly_in_a_variable_and_in_the_file(
     assert settings.bind_addresses == ["127.0.0.1", "::1"]
     assert settings.webhook.urls == ["http://a/x"]
     assert settings.sip.local_net == ["10.0.0.0/8"]
+
+
+def test_settings_with_another_prefix_see_only_its_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_PORT", "1")
+    monkeypatch.setenv("OTHER_SIP__SIP_PORT", "2")
+    settings = Settings(_env_prefix="OTHER_")
+    assert (settings.port, settings.sip.sip_port) == (7880, 2)
 
 
 def test_a_section_whose_lines_are_comments_says_nothing(tmp_path: Path) -> None:

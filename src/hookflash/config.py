@@ -277,7 +277,8 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # Files and flags are merged by `load`, so that precedence holds for single keys of a
         # section too; the environment is read by the library.
-        return (Variables(settings_cls), init_settings)
+        prefix = getattr(env_settings, "env_prefix", None)  # `Settings(_env_prefix=…)`
+        return (Variables(settings_cls, env_prefix=prefix), init_settings)
 
 
 @dataclass(frozen=True, slots=True)
