@@ -20,9 +20,9 @@ async def only_phone(livekit: api.LiveKitAPI, room: str) -> str:
 
 async def transfer(room: str, target: str, identity: str = "") -> int:
     async with api.LiveKitAPI() as livekit:
-        caller = identity or await only_phone(livekit, room)
-        print(f"transferring {caller} to {target} ...")
         try:
+            caller = identity or await only_phone(livekit, room)
+            print(f"transferring {caller} to {target} ...")
             await livekit.sip.transfer_sip_participant(
                 api.TransferSIPParticipantRequest(
                     room_name=room,
@@ -35,8 +35,8 @@ async def transfer(room: str, target: str, identity: str = "") -> int:
             why = f"{error.sip_status_code} {error.sip_status}" if error.sip_status_code else ""
             print(f"not transferred: {why or error.sip_transfer_reason} ({error.message})")
             return 1
-        except api.TwirpError as error:  # the request itself was wrong
-            print(f"not transferred: {error.message}")
+        except api.TwirpError as error:  # the request itself was wrong; 401: a wrong key
+            print(f"not transferred: {error.message or error.status}")
             return 1
     print(f"{caller} now talks to {target}")
     return 0
@@ -45,4 +45,7 @@ async def transfer(room: str, target: str, identity: str = "") -> int:
 if __name__ == "__main__":
     if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-    sys.exit(asyncio.run(transfer(*sys.argv[1:])))
+    try:
+        sys.exit(asyncio.run(transfer(*sys.argv[1:])))
+    except (OSError, ValueError) as error:  # no server there; LIVEKIT_URL is not set
+        sys.exit(f"not transferred: {error}")

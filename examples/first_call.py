@@ -8,7 +8,7 @@ from livekit import api
 NUMBER = "+15550100"
 
 
-async def main() -> int:
+async def first_call() -> int:
     async with api.LiveKitAPI() as livekit:
         try:
             trunk = await livekit.sip.create_inbound_trunk(
@@ -16,8 +16,8 @@ async def main() -> int:
                     trunk=api.SIPInboundTrunkInfo(name="first", numbers=[NUMBER])
                 )
             )
-        except api.TwirpError as error:  # run twice, it meets its own trunk
-            print(f"no trunk made: {error.message}")
+        except api.TwirpError as error:  # run twice, it meets its own trunk; 401: a wrong key
+            print(f"no trunk made: {error.message or error.status}")
             return 1
         rule = await livekit.sip.create_dispatch_rule(
             api.CreateSIPDispatchRuleRequest(
@@ -36,4 +36,7 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    try:
+        sys.exit(asyncio.run(first_call()))
+    except (OSError, ValueError) as error:  # no server there; LIVEKIT_URL is not set
+        sys.exit(f"no trunk made: {error}")

@@ -47,3 +47,22 @@ def test_what_goes_wrong_is_said() -> None:
         await call.hang_up()
 
     run(test)
+
+
+def test_without_a_server_or_with_a_wrong_secret_there_is_one_line() -> None:
+    async def test(dev: Dev) -> None:
+        for example, start in (
+            (("first_call.py",), "no trunk made: "),
+            (("cold_transfer.py", "lobby", f"tel:{NEW_PARTY}"), "not transferred: "),
+        ):
+            for variables, said in (
+                ({"LIVEKIT_API_SECRET": "wrong"}, "401"),
+                ({"LIVEKIT_URL": "http://127.0.0.1:9"}, "Cannot connect to host 127.0.0.1:9"),
+                ({"LIVEKIT_URL": ""}, "url must be set"),
+            ):
+                code, output = await dev.example(*example, PYTHONWARNINGS="ignore", **variables)
+                assert code == 1, output
+                (line,) = output.splitlines()
+                assert line.startswith(start + said), output
+
+    run(test)

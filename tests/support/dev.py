@@ -30,17 +30,18 @@ class Dev:
     sip: tuple[str, int]
     carrier: Carrier
 
-    async def example(self, name: str, *arguments: str) -> tuple[int, str]:
+    async def example(self, name: str, *arguments: str, **variables: str) -> tuple[int, str]:
         """Run an example in Python as a user does; its exit code and what it printed."""
-        return await self.program(sys.executable, EXAMPLES / name, *arguments)
+        return await self.program(sys.executable, EXAMPLES / name, *arguments, **variables)
 
-    async def program(self, *command: str | Path) -> tuple[int, str]:
-        """Run any program with LiveKit's variables; its exit code and what it printed."""
+    async def program(self, *command: str | Path, **variables: str) -> tuple[int, str]:
+        """Run any program with LiveKit's variables, or these; its exit code and output."""
         environment = {
             **os.environ,
             "LIVEKIT_URL": self.url,
             "LIVEKIT_API_KEY": DEV_KEY,
             "LIVEKIT_API_SECRET": DEV_SECRET,
+            **variables,
         }
         child = await asyncio.create_subprocess_exec(
             *map(str, command),
