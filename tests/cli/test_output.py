@@ -28,6 +28,34 @@ def test_a_table_in_a_pipe_is_not_folded(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == "nothing\n"
 
 
+def test_what_is_wider_than_any_terminal_is_not_folded_either(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(("one", "two"), [["a b " * 100, "c"]], "nothing")
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_terminal_too_narrow_for_the_words_gets_a_block_for_each_row(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An id over three lines of a column cannot be copied."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = [["STR_kC5HnJxEauGd", "sip:somebody@192.0.2.1", ""], ["STR_2", "x\x1b", "a note"]]
+    print_table(("transfer", "target", "notes"), rows, "nothing")
+    assert capsys.readouterr().out == (
+        "transfer  STR_kC5HnJxEauGd\n"
+        "target    sip:somebody@192.0.2.1\n"
+        "\n"
+        "transfer  STR_2\n"
+        "target    x\\x1b\n"
+        "notes     a note\n"
+    )
+    monkeypatch.setenv("COLUMNS", "50")
+    print_table(("transfer", "target", "notes"), rows, "nothing")
+    assert "STR_kC5HnJxEauGd  sip:somebody@192.0.2.1" in capsys.readouterr().out
+
+
 def test_texts_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     """Names come from callers and from other clients: they are neither markup nor commands."""
     name = "[/nothing] [red]x :phone: \x1b[2J"

@@ -11,13 +11,16 @@ from typing import Any, Self
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from ..base.text import printable
 
 WIDE = 250
-"""Columns where nobody looks: nothing is folded in a file or a pipe."""
+"""Columns where nobody looks, at least: nothing is folded in a file or a pipe."""
+ENDLESS = 1_000_000
+"""Columns for finding out how many a table wants."""
 
 
 def print_json(value: Any) -> None:
@@ -42,14 +45,29 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], none: str) -> None:
-    """The rows, or `none` where there are none."""
+    """The rows, or `none` where there are none. A terminal in which a word, such as an id that one
+    wants to copy, would be broken gets a block of lines for each row instead."""
     if not rows:
         say(none)
         return
     console = Console()
+    table = make_table(columns, rows)
+    size = Measurement.get(console, console.options.update_width(ENDLESS), table)
     if not console.is_terminal:
-        console = Console(width=max(WIDE, console.width))
-    console.print(make_table(columns, rows))
+        console = Console(width=max(WIDE, size.maximum))
+    if size.minimum <= console.width:
+        console.print(table)
+        return
+    wide = max(map(len, columns))
+    blocks = [
+        "\n".join(
+            f"{name:{wide}}  {printable(cell)}"
+            for name, cell in zip(columns, row, strict=True)
+            if cell
+        )
+        for row in rows
+    ]
+    sys.stdout.write("\n\n".join(blocks) + "\n")
 
 
 def say(text: str) -> None:
