@@ -64,11 +64,26 @@ def test_the_program_ends_with_the_code_of_its_command(
         with pytest.raises(SystemExit) as caught:
             main()
         assert (caught.value.code or 0) == code, arguments
-    assert capsys.readouterr().err.count("\n") == 2
+    *usage, nowhere, wrong = capsys.readouterr().err.splitlines()
+    assert usage[0] == "Usage: hookflash trunk [OPTIONS] COMMAND [ARGS]..."
+    assert nowhere.startswith("hookflash: 'nowhere' is no address")
+    assert wrong.startswith("hookflash: port: 'nine'")
+
+
+@pytest.mark.parametrize("command", [[], ["call"], ["trunk", "outbound", "add"], ["transfers"]])
+def test_help_fits_a_terminal_and_flags_take_nothing(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, text, _ = invoke(*command, "--help")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "<bool>" not in text
+    assert "..." not in text.partition("Commands:")[2], "a command's line is cut"
 
 
 def test_version_and_settings() -> None:
     assert invoke("version")[1] == f"hookflash {hookflash_version()}\n"
+    assert invoke("--version") == invoke("version")
     assert "sip.rtp_port" in invoke("settings")[1]
 
 

@@ -33,6 +33,6 @@ def test_changes_transfers_and_calls_are_shown_with_their_keys() -> None:
         assert head.split() == ["when", "key", "did", "to", "detail"]
         assert line.split()[2:] == [*(KEY, "create", "outbound", "trunk", made.sip_trunk_id, "out")]
         none = await hookflash(lab, "audit", "ST_unknown")
-        assert none.out == "nothing was changed\n"
+        assert none.out == "nothing is recorded of ST_unknown\n"
 
     run(check, sip__answer="immediately")

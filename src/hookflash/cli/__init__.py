@@ -17,7 +17,9 @@ def main() -> None:
     except typer.TyperException as error:
         code = error.exit_code
         said = error.format_message()  # "" where the help was shown instead
-        if said:
+        if said.startswith("Usage: "):  # a group without a command
+            typer.echo(said, err=True)
+        elif said:
             where = getattr(getattr(error, "ctx", None), "command_path", "hookflash")
             fail(f"{said.rstrip('.')} (`{where} --help` shows how)")
     except typer.Abort:

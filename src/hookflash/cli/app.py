@@ -20,8 +20,25 @@ app = typer.Typer(
     "transfers them.",
     no_args_is_help=True,
     add_completion=True,
+    rich_markup_mode=None,  # in frames, most of 80 columns were the frames and `<bool>`
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def _hookflash(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Like `version`."),
+    ] = False,
+) -> None:
+    """Has --version, as other programs have."""
 
 
 @app.command(
@@ -53,7 +70,7 @@ def serve(
 def demo(
     seed: Annotated[int, typer.Option(help="Seed of the simulated carrier.")] = 1,
 ) -> None:
-    """A whole call with a transfer on this machine: no phone, no provider."""
+    """Show a call and its transfer on this machine, with no phone."""
     from .demo import run
 
     raise typer.Exit(run(seed))
@@ -83,7 +100,7 @@ def transfers(
     room: Annotated[str, typer.Option(help="Only those of this room.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
 ) -> None:
-    """Show stored transfers with their stages and verdicts (Hookflash only)."""
+    """Show stored transfers and their verdicts (Hookflash only)."""
     from .transfers import show
 
     show(session, room=room, limit=limit)
@@ -97,7 +114,7 @@ def audit(
     ] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
 ) -> None:
-    """Show who changed trunks and rules, transferred and called (Hookflash only)."""
+    """Show who changed, transferred and called (Hookflash only)."""
     from .audit import show
 
     show(session, subject=subject, limit=limit)

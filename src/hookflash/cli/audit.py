@@ -16,7 +16,8 @@ def show(session: Session, *, subject: str, limit: int) -> None:
     """Print the lines of the audit, newest first; raises ClientError."""
     answer = session.client.get("/hookflash/audit", subject=subject, limit=limit)
     lines: list[dict[str, Any]] = answer["audit"]
-    session.show(lines, _COLUMNS, [_row(line) for line in lines], "nothing was changed")
+    none = f"nothing is recorded of {subject}" if subject else "nothing was changed"
+    session.show(lines, _COLUMNS, [_row(line) for line in lines], none)
 
 
 def _row(line: dict[str, Any]) -> list[str]:

@@ -41,10 +41,12 @@ def add_to(app: typer.Typer) -> None:
 
 def call(
     session: Session,
-    number: Annotated[str, typer.Argument(help="Who is called.")],
+    number: Annotated[str, typer.Argument(help="Number that is called.")],
     room: Annotated[str, typer.Option(help="Room that the called one joins.")],
     trunk: Annotated[str, typer.Option(help="ST_… id; not needed if there is one only.")] = "",
-    caller: Annotated[str, typer.Option("--from", help="Our number.")] = "",
+    caller: Annotated[
+        str, typer.Option("--from", help="Our number; else one of the trunk's.")
+    ] = "",
     identity: Annotated[str, typer.Option(help="Of the participant.")] = "",
     name: Annotated[str, typer.Option(help="Of the participant.")] = "",
     dtmf: Annotated[str, typer.Option(help="Keys to press when answered; w waits 0.5 s.")] = "",

@@ -126,7 +126,8 @@ class Client:
             raise self._silent(error) from None
 
     def _silent(self, error: Exception) -> ClientError:
-        why = getattr(error, "reason", None) or error
+        cause = getattr(error, "reason", None) or error
+        why = getattr(cause, "strerror", None) or cause
         return ClientError(
             f"no answer from {self._base} ({why}); is `hookflash serve` running there? "
             "--url or LIVEKIT_URL says where"

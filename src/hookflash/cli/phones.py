@@ -60,7 +60,8 @@ def the_phone(client: Client, room: str, identity: str) -> tuple[str, str]:
     found = list_phones(client, room)
     where = f" in the room {room}" if room else ""
     if not found:
-        raise ClientError(f"no call is up{where}; `hookflash calls` shows them all")
+        others = "; `hookflash calls` shows them all" if room else ""
+        raise ClientError(f"no call is up{where}{others}")
     if len(found) > 1:
         listed = ", ".join(f"{phone.room} {phone.info.identity}" for phone in found[:5])
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""

@@ -8,7 +8,11 @@ import typer
 
 from .options import Session, pairs, server_command
 
-app = typer.Typer(no_args_is_help=True, help="Dispatch rules: which caller goes to which room.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Dispatch rules: which caller goes to which room.",
+)
 
 
 @server_command(app, "add")

@@ -65,6 +65,7 @@ def transfer(
     if len(place) > 3:
         raise typer.BadParameter("at most ROOM, IDENTITY and TARGET")
     room, identity, target = [*place[:-1], "", ""][:2] + place[-1:]
+    headers = pairs(header, "--header")
     client = session.client
     room, identity = the_phone(client, room, identity)
     request = TransferSIPParticipantRequest(
@@ -72,7 +73,7 @@ def transfer(
         participant_identity=identity,
         transfer_to=target_of(target),
         play_dialtone=dialtone,
-        headers=pairs(header, "--header"),
+        headers=headers,
         ringing_timeout=duration(timeout),
     )
     _Attempt(session, client, request, timeout).run()

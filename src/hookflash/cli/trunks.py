@@ -12,9 +12,15 @@ from .options import Headers, Session, pairs, server_command
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-app = typer.Typer(no_args_is_help=True, help="Trunks: where calls come from and go to.")
-inbound = typer.Typer(no_args_is_help=True, help="Trunks that calls come in by.")
-outbound = typer.Typer(no_args_is_help=True, help="Trunks that calls go out by.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Trunks: where calls come from and go to."
+)
+inbound = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Trunks that calls come in by."
+)
+outbound = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Trunks that calls go out by."
+)
 app.add_typer(inbound, name="inbound")
 app.add_typer(outbound, name="outbound")
 
@@ -111,6 +117,13 @@ def add_inbound(
     from .durations import duration
     from .kept import INBOUND
 
+    _given(number, allow_address, allow_caller)
+    if user and not password:
+        raise typer.BadParameter("--user wants a password: set HOOKFLASH_TRUNK_PASSWORD")
+    if password and not user:
+        raise typer.BadParameter("a password (HOOKFLASH_TRUNK_PASSWORD is set?) wants --user")
+    if not (number or allow_address or user):
+        raise typer.BadParameter("whose calls? Give --number, --allow-address or --user")
     trunk = sip.SIPInboundTrunkInfo(
         name=name,
         numbers=number,
@@ -209,6 +222,7 @@ def add_outbound(
 
     from .kept import OUTBOUND
 
+    _given(number)
     trunk = sip.SIPOutboundTrunkInfo(
         name=name,
         address=address,
@@ -278,6 +292,12 @@ def edit_outbound(
 
 
 # --- both ---------------------------------------------------------------------------------------
+
+
+def _given(*lists: list[str]) -> None:
+    """An empty text in a list is a variable of the shell that is not set."""
+    if any(not text.strip() for texts in lists for text in texts):
+        raise typer.BadParameter("an empty number or address")
 
 
 def _list_update(lists: dict[str, list[str]], key: str, clear: list[str]) -> Any:
