@@ -15,6 +15,7 @@ from typing import Any
 
 import jwt
 from jwt.algorithms import HMACAlgorithm
+from jwt.utils import base64url_decode
 
 from ..access.grants import (
     BAD_CLAIM,
@@ -75,12 +76,7 @@ class TokenVerifier:
     def _read(self, token: str) -> tuple[Claims, float, float]:
         if len(token) > LONGEST:
             raise refused(UNREADABLE)
-        try:
-            issuer = _payload(self._jws.decode(token, options={"verify_signature": False})).get(
-                "iss"
-            )
-        except (jwt.PyJWTError, ValueError, RecursionError):
-            raise refused(UNREADABLE) from None
+        issuer = _issuer(token)
         secret = self._keys.get(issuer) if isinstance(issuer, str) else None
         if secret is None:
             raise refused(UNKNOWN_KEY)
@@ -111,6 +107,18 @@ def _hs256_only() -> jwt.PyJWS:
     jws.unregister_algorithm("HS256")
     jws.register_algorithm("HS256", _Hs256(HMACAlgorithm.SHA256))
     return jws
+
+
+def _issuer(token: str) -> object:
+    """Who says that he signed it, which only chooses the secret: everything else of a token is
+    read once, with its signature."""
+    parts = token.split(".")
+    try:
+        if len(parts) != 3:
+            raise ValueError("a token has three parts")
+        return _payload(base64url_decode(parts[1])).get("iss")
+    except (ValueError, RecursionError):
+        raise refused(UNREADABLE) from None
 
 
 def _payload(data: bytes) -> Mapping[str, Any]:
