@@ -51,7 +51,8 @@ class Keeper:
         parts = host.parts
         parts.admission.load.stopping = True
         parts.board.stopping = True
-        _log.info("draining", calls=len(host.calls), seconds=seconds)
+        up = sum(not call.ended for call in host.calls.values())
+        _log.info("draining", calls=up, seconds=seconds)
         await self._wait_for_calls(seconds)
         for call in list(host.calls.values()):
             host.drive(call, call.leg.shutdown)
