@@ -78,6 +78,13 @@ def test_puts_packets_back_in_order() -> None:
     assert len(played) >= 37
 
 
+def test_what_was_overtaken_before_the_start_is_played_first() -> None:
+    (_, ts0, p0), (_, ts1, p1) = steady(2)
+    arrivals = [(0.001, ts1, p1), (0.002, ts0, p0), *steady(40)[2:]]
+    frames = [frame for _, frame in Line(arrivals, JitterBuffer()).play(40)]
+    assert collapse(heard(frames))[:3] == [0, 1, 2]
+
+
 def test_drops_duplicates() -> None:
     buffer = JitterBuffer()
     arrivals = steady(40)
@@ -321,6 +328,8 @@ def test_the_mean_delay_stops_at_120_ms_whatever_the_network_does() -> None:
     noise = random.Random(5)
     arrivals = [(at + noise.random() * 0.24, ts, data) for at, ts, data in steady(6000)]
     buffer = JitterBuffer()
-    frames = [frame for _, frame in Line(arrivals, buffer).play(6000)]
-    assert frames[2000:].count(None) < 40
+    played = [(frame, buffer.depth_ms) for _, frame in Line(arrivals, buffer).play(6000)][2000:]
+    assert [frame for frame, _ in played].count(None) < 40
     assert buffer.skipped == 0
+    # What waits is 120 ms and the packets of the next moment; without the bound it is 185 ms.
+    assert sum(depth for _, depth in played) / len(played) < 160

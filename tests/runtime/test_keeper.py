@@ -27,6 +27,7 @@ def test_draining_refuses_new_calls_and_waits_for_running_ones() -> None:
         with pytest.raises(CarrierError, match="503"):
             await other.call(NUMBER, proxy=lab.sip)
         assert not draining.done()
+        assert [up.ended for up in lab.server.exchange.calls.values()] == [False]
         await call.hang_up()
         await draining
 
