@@ -12,7 +12,6 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
@@ -35,6 +34,7 @@ from pydantic_settings import (
 )
 
 from .base.errors import ConfigError
+from .base.light import light_dataclass
 
 MIN_SECRET = 32
 """Characters of an API secret: HS256 wants a key of at least 256 bits (RFC 7518 §3.2)."""
@@ -281,7 +281,7 @@ class Settings(BaseSettings):
         return (Variables(settings_cls, env_prefix=prefix), init_settings)
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SettingLine:
     """One row of the table of settings."""
 

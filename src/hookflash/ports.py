@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from livekit.protocol.sip import CreateSIPParticipantRequest, SIPOutboundTrunkInfo
 
+from .base.light import light_dataclass
 from .calls.records import CallRecord, TransferRecord
 from .rooms.events import RoomEvent
 from .rooms.room import Room
@@ -45,7 +45,7 @@ class EventSink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class TransferRequest:
     """TransferSIPParticipant, checked as far as that goes without the call."""
 
@@ -64,7 +64,7 @@ class TransferRequest:
     """X-Livekit-Request-Id, "" where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DialRequest:
     """CreateSIPParticipant, checked, with its trunk: the stored one, or one made of the inline
     one (without an id)."""

@@ -6,10 +6,11 @@ Verification is in `hookflash.adapters.tokens`; a token itself never comes here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ..base.errors import ApiError
+from ..base.light import light_dataclass
 
 BAD_SCHEME = "invalid authorization header. Must start with Bearer "
 UNREADABLE = "invalid authorization token"
@@ -40,7 +41,7 @@ def denied() -> ApiError:
     return ApiError("unauthenticated", "permissions denied")
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class VideoGrant:
     """Claim `video`."""
 
@@ -64,7 +65,7 @@ class VideoGrant:
     can_manage_agent_session: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Claims:
     """What a verified token says. Wrongly typed claims count as absent."""
 

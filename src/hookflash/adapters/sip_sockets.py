@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 import structlog
 
 from ..base.errors import SipError
+from ..base.light import light_dataclass
 from ..sip.codec import KeepAlive, StreamDecoder, parse
 from ..sip.flow import Address, Flow, Transport
 from ..sip.message import Request, Response
@@ -44,7 +44,7 @@ class SipReceiver(Protocol):
     def flow_failed(self, flow: Flow) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class TlsFiles:
     """PEM files of our certificate ("": none, so nobody is listened for); `ca_file` adds trusted
     authorities ("" for none). What peers that we call must show holds in either case."""

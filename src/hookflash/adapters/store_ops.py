@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from ..base.light import light_dataclass
 from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
 
 TrunkKind = Literal["inbound", "outbound"]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class PutTrunk:
     """Add or replace a trunk; `data` is its protobuf message."""
 
@@ -19,14 +19,14 @@ class PutTrunk:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DeleteTrunk:
     """Forget a trunk of either kind."""
 
     trunk_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class PutRule:
     """Add or replace a dispatch rule; `data` is its protobuf message."""
 
@@ -34,49 +34,49 @@ class PutRule:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DeleteRule:
     """Forget a dispatch rule."""
 
     rule_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class PutTransfer:
     """A transfer as it is now."""
 
     record: TransferRecord
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class PutDial:
     """A request for a call of ours as it is now."""
 
     record: DialRecord
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class PutCall:
     """A line of the call history."""
 
     record: CallRecord
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class PutDialog:
     """A confirmed dialog, to be hung up after a crash."""
 
     record: DialogRecord
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DeleteDialog:
     """Its call is over."""
 
     call_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class AddAudit:
     """Who changed what. `at` is seconds since the epoch."""
 
@@ -90,7 +90,7 @@ class AddAudit:
     """Its name; who was transferred or called, and where to."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Prune:
     """Forget transfers, calls, lines of the audit and requests for calls from before these times
     (seconds since the epoch)."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
+from ..base.light import light_dataclass
 from .store_ops import (
     AddAudit,
     DeleteDialog,
@@ -30,7 +30,7 @@ _MARK = "SELECT WHEN, id FROM TABLE WHERE id = ?"
 _PAGE = "SELECT COLUMNS FROM TABLE WHERE CONDITIONS ORDER BY WHEN DESC, id DESC LIMIT ?"
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Page:
     """Newest first. `before`: an id, or a time in seconds since the epoch as text; "" for the
     newest."""
@@ -41,7 +41,7 @@ class Page:
     before: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class AuditLine:
     """What `AddAudit` wrote. `id` counts up."""
 
@@ -53,7 +53,7 @@ class AuditLine:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class _Listing:
     """A table that is read in pages: what of it, by which time, and what `Page.of` names."""
 

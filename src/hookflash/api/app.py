@@ -6,7 +6,6 @@ Twirp requests take a short way of their own; all else is Starlette's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -20,6 +19,7 @@ from ..adapters.store import Store
 from ..adapters.tokens import TokenVerifier
 from ..base.errors import ApiError
 from ..base.ids import Ids
+from ..base.light import light_dataclass
 from ..calls.trunks.book import TrunkBook
 from ..rooms.registry import Rooms
 from .asgi import TEXT, Headers, Message, Receive, Scope, Send, respond
@@ -86,7 +86,7 @@ class ApiApp:
         return PlainTextResponse("Not Ready", 406)
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ApiParts:
     """What the API works on; wired once, in `server.py`."""
 

@@ -4,7 +4,6 @@ replace, list and delete, in LiveKit's order of checks (facts §2.2 to §2.4).""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from google.protobuf.message import Message
@@ -14,6 +13,7 @@ from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOu
 from ..access.grants import need_sip_admin
 from ..adapters.store_ops import StoreOp
 from ..base.errors import ApiError
+from ..base.light import light_dataclass
 from ..calls.trunks.shelf import Change, Shelf, Shelved
 from ..calls.trunks.validation import invalid
 from .context import Context, Listing
@@ -23,7 +23,7 @@ Info = TypeVar("Info", SIPInboundTrunkInfo, SIPOutboundTrunkInfo, SIPDispatchRul
 Entry = TypeVar("Entry", bound=Shelved)
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Kind(Generic[Info, Entry]):
     """One of the three kinds: where its things are kept, and what differs from the others.
 

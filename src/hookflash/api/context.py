@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from ..access.grants import Claims
+from ..base.light import light_dataclass
 
 
 @dataclass(slots=True)
@@ -24,7 +25,7 @@ class Context:
     """X-Livekit-Request-Id."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Listing:
     """An answer that is one list, which may be long: it is written in slices. What `items` yields
     may not change meanwhile."""
@@ -38,7 +39,7 @@ class Listing:
 Handler = Callable[[Context, Any], Awaitable[Message | Listing]]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Method:
     """One method of a service: the type of its request, and who answers."""
 
@@ -46,7 +47,7 @@ class Method:
     handler: Handler
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Service:
     """A Twirp service, such as `livekit.SIP`. `methods` None: none of them is implemented."""
 

@@ -6,11 +6,12 @@ repeated for ever without a jump of phase, and all legs share it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..base.light import light_dataclass
 
 Pcm = NDArray[np.int16]
 ToneName = Literal["ringing", "busy", "beep", "lone"]
@@ -20,7 +21,7 @@ _SOFT: Final = 1200
 _RAMP_MS: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Cadence:
     """A tone: `frequencies` (Hz) together, on and off in turn by `pattern` (seconds, on first).
 

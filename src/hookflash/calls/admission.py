@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from livekit.protocol.sip import SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
 from ..base.errors import SipError
+from ..base.light import light_dataclass
 from ..base.text import clean
 from ..sip.digest import Accepted, Challenged, DigestServer
 from ..sip.fields import NameAddr
@@ -38,7 +39,7 @@ REALM = "LiveKit"
 """Realm of a trunk that names none (facts §4.4)."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class AdmissionSettings:
     """Of the `sip` section."""
 
@@ -47,7 +48,7 @@ class AdmissionSettings:
     max_calls_per_trunk: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class CallPlan:
     """An admitted call, or one of ours (`dial_plan`). `caller` is "" for an anonymous one."""
 
@@ -61,7 +62,7 @@ class CallPlan:
     """The caller met our digest challenge with the trunk's credentials."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Refusal:
     """Answer with this, and write this log line. `counts`: towards the shield."""
 

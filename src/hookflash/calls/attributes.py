@@ -6,11 +6,11 @@ Headers come as (name, value) pairs in the order of the message.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from livekit.protocol.sip import SIPHeaderOptions
 
+from ..base.light import light_dataclass
 from ..base.text import clean
 
 CallStatus = Literal["dialing", "ringing", "automation", "active", "hangup"]
@@ -42,7 +42,7 @@ PROVIDER_HEADERS = {
 """Headers of providers that always become attributes."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SipIdentity:
     """What a leg says of itself in its participant's attributes."""
 

@@ -5,10 +5,10 @@ Texts and codes are LiveKit's (facts §5.6), what the room sees is facts §5.7.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..base.errors import ApiError
+from ..base.light import light_dataclass
 from ..base.text import clean
 from .status import PREFIX, status_meta, status_text, twirp_code
 
@@ -31,7 +31,7 @@ _TWILIO = "X-Twilio-Error"
 _TWILIO_PLAIN = "32203"
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DialOutcome:
     """One failure."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 from livekit.protocol.room import RoomConfiguration
 from livekit.protocol.sip import SIPDispatchRuleInfo
 
 from ..base.ids import Ids
+from ..base.light import light_dataclass
 from .trunks.book import TrunkBook, quoted
 from .trunks.rule_index import RuleEntry
 
@@ -16,7 +16,7 @@ ANONYMOUS = "anonymous"
 """Stands in a room name for a caller who shows no number."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class CallParties:
     """What dispatch knows of a call. The trunk is "" where none matched and
     `sip.accept_unmatched` lets the call go on."""
@@ -27,7 +27,7 @@ class CallParties:
     called: str
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Dispatch:
     """Where a call goes."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from ..base.light import light_dataclass
 
 if TYPE_CHECKING:
     from ..base.errors import ApiError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 # --- towards the SIP endpoint -------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SendRequest:
     """Start a client transaction. The answer comes back to the leg with `token`."""
 
@@ -28,7 +29,7 @@ class SendRequest:
     hop: Hop
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SendAck:
     """The ACK of a 2xx: no transaction, no answer."""
 
@@ -36,7 +37,7 @@ class SendAck:
     hop: Hop
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class CancelRequest:
     """CANCEL our pending INVITE `token` (RFC 3261 §9.1: sent once a 1xx has come)."""
 
@@ -44,7 +45,7 @@ class CancelRequest:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class AbandonRequest:
     """Our INVITE `token` is silent and another place is tried: it is not repeated any more, and
     cancelled if it is answered after all (RFC 3263 §4.3)."""
@@ -52,14 +53,14 @@ class AbandonRequest:
     token: int
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Locate:
     """Find the places that serve this URI (RFC 3263); comes back as `located`."""
 
     uri: Uri
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Respond:
     """Answer the server transaction `key`."""
 
@@ -70,7 +71,7 @@ class Respond:
 # --- towards the media engine -------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class OpenMedia:
     """Take a port; comes back as `media_opened` or `media_refused`."""
 
@@ -78,19 +79,19 @@ class OpenMedia:
     """The peer's address, for choosing our own (family, local_net)."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ApplyMedia:
     """Send and receive by this plan from now on."""
 
     plan: MediaPlan
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class CheckMedia:
     """Tell the leg at once, by `media_checked(now, last_packet_at)`, when RTP last came."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class PlayTone:
     """The caller hears this instead of the room (transfer.md §6); the room goes on hearing it."""
 
@@ -98,12 +99,12 @@ class PlayTone:
     country: str = "ETSI"
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class StopTone:
     """The caller hears the room again, exactly as before."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class CloseMedia:
     """Free the ports; the last thing that a leg asks for its media."""
 
@@ -111,7 +112,7 @@ class CloseMedia:
 # --- towards the store --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class StoreTransfer:
     """Keep this state of a transfer. With `then_send`, the leg waits for
     `transfer_stored(now, transfer_id)` before the REFER goes out."""
@@ -120,14 +121,14 @@ class StoreTransfer:
     then_send: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class StoreDialog:
     """Keep what a restart needs (at confirmation, and when target or route change)."""
 
     record: DialogRecord
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ForgetDialog:
     """The call is over: nothing to hang up after a restart."""
 
@@ -135,12 +136,12 @@ class ForgetDialog:
 # --- towards the owner of the leg (room, API) ---------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LegRinging:
     """180 is out (inbound) or came (outbound)."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class InviteAnswered:
     """A response to our INVITE, 100 excepted: its headers become attributes (facts §5.4)."""
 
@@ -148,7 +149,7 @@ class InviteAnswered:
     headers: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DialFailed:
     """Our INVITE came to nothing: what a waiting API request is told. `LegLeft` and `LegEnded`
     follow."""
@@ -156,31 +157,31 @@ class DialFailed:
     outcome: DialOutcome
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LegAnswered:
     """2xx is out or came; media may flow."""
 
     status: int = 200
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LegConfirmed:
     """The ACK of our 200 came, or we sent it."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LegActive:
     """First RTP packet, or 1 s after the ACK: callStatus `active`."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LegHeld:
     """The peer put us on hold (`held`) or took us back."""
 
     held: bool
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LegDtmf:
     """A digit by SIP INFO (RTP digits come from the media engine). `0`-`9 * # a`-`d`."""
 
@@ -188,7 +189,7 @@ class LegDtmf:
     duration_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LegLeft:
     """The caller is to leave the room now (transfer done or call over); sent once, before or
     together with `LegEnded`."""
@@ -196,7 +197,7 @@ class LegLeft:
     reason: Left
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LegEnded:
     """The INVITE usage is over. The leg may live on to answer NOTIFYs and repeated BYEs."""
 
@@ -209,12 +210,12 @@ class LegEnded:
     """The Reason header (RFC 3326) of the BYE or CANCEL, as it came or as we sent it."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LegFinished:
     """Nothing more will come of this leg: forget it."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class TransferChanged:
     """A new stage, a verdict or a late success. Goes out as a webhook (transfer.md §7)."""
 
@@ -222,7 +223,7 @@ class TransferChanged:
     kind: Literal["started", "updated", "ended"]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class TransferAnswered:
     """The verdict for the waiting API request `ticket`: `error` None means success."""
 
@@ -232,7 +233,7 @@ class TransferAnswered:
     error: ApiError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LateNotify:
     """A final status for a transfer that a crash interrupted (from `calls.ghost` only)."""
 
@@ -240,7 +241,7 @@ class LateNotify:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Note:
     """A log line with the leg's ids; `event` is a fixed snake_case name."""
 

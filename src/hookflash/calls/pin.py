@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
+
+from ..base.light import light_dataclass
 
 ATTEMPTS = 3
 MAX_DIGITS = 16
@@ -14,21 +15,21 @@ SILENCE = 30.0
 Prompt = Literal["enter_pin", "wrong_pin", "room_join"]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Play:
     """Play this prompt to the caller; what plays now is cut off."""
 
     prompt: Prompt
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Choose:
     """Look for the rule of this PIN; "" means a rule without one. Answered by `chosen`."""
 
     pin: str
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class GiveUp:
     """Three attempts failed: hang up."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from ..base.light import light_dataclass
 from ..sip.dialog import DialogRecord
 
 __all__ = [
@@ -50,7 +51,7 @@ TransferReason = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class StageEntry:
     """One stage and when it was reached (seconds since the epoch)."""
 
@@ -58,7 +59,7 @@ class StageEntry:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class TransferRecord:
     """A transfer as it is stored (transfer.md §1). Replaced as a whole at every change."""
 
@@ -89,7 +90,7 @@ class TransferRecord:
     participant_sid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DialRecord:
     """A CreateSIPParticipant with a request id and what came of it: its repetition gets the same,
     and never dials twice (calls.md §4)."""
@@ -113,7 +114,7 @@ class DialRecord:
     error_meta: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class MediaStats:
     """Counters of one leg's RTP at its end."""
 
@@ -124,7 +125,7 @@ class MediaStats:
     codec: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class CallRecord:
     """One line of the call history (calls.md §6)."""
 

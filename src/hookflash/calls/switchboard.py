@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from ..base.light import light_dataclass
 from ..sip.effects import (
     CancelReceived,
     RequestFailed,
@@ -86,7 +86,7 @@ _FEW_DEADLINES = 64
 """Deadlines that no longer hold are not looked for among so few."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Incoming:
     """An INVITE that starts a call: admit it (`add`) or answer it (`respond`)."""
 
@@ -95,7 +95,7 @@ class Incoming:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Resolve:
     """Find the way of this request, then call `resolved` or `unresolved` with `ref`."""
 
@@ -104,7 +104,7 @@ class Resolve:
     hop: Hop
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ForOwner:
     """An effect of a leg that is not about SIP: media, store, room, API."""
 
@@ -112,14 +112,14 @@ class ForOwner:
     effect: LegEffect
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LegGone:
     """The leg finished; nothing refers to it any more."""
 
     leg: BoardLeg
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Broken:
     """Something raised about this leg; for the log."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ..adapters.sip_sockets import SipSockets
 from ..base.errors import HookflashError
+from ..base.light import light_dataclass
 from ..sip.codec import parse
 from ..sip.effects import (
     CancelReceived,
@@ -43,7 +44,7 @@ class CarrierError(HookflashError):
     """A call of the simulated carrier did not go as it was to go; the text says how."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Traced:
     """One message that went by a user agent."""
 

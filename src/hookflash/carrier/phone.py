@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import SipError
+from ..base.light import light_dataclass
 from ..sdp.plan import CodecName
 from ..sip.message import Request, Response
 from ..sip.uri import Uri
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .sound import Sound, Sounds
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Behaviour:
     """What a phone does with what comes in; the defaults are those of a good phone."""
 

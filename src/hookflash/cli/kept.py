@@ -4,13 +4,13 @@ alike by `hookflash trunk inbound`, `trunk outbound` and `rule`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from livekit.protocol import sip
 
+from ..base.light import light_dataclass
 from .client import ClientError
 from .output import as_dict
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Info = TypeVar("Info", bound=Message)
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Kind(Generic[Info]):
     """One kind of them."""
 

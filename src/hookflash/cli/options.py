@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..base.errors import HookflashError
+from ..base.light import light_dataclass
 from ..base.text import printable
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Session:
     """The server that a command speaks to, and how it is to print."""
 

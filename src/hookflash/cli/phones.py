@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from livekit.protocol import room as rooms
 from livekit.protocol.models import ParticipantInfo, Room
 
+from ..base.light import light_dataclass
 from .client import ClientError
 
 if TYPE_CHECKING:
     from .client import Client
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Phone:
     """A telephone in a room."""
 

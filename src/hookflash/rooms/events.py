@@ -7,8 +7,9 @@ the next input, and they show the state at the time of the event.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ..base.light import light_dataclass
 
 if TYPE_CHECKING:
     from livekit.protocol.models import DisconnectReason
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from .room import Dispatch, Room
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class RoomStarted:
     """A room was made, by a request or by the first join."""
 
@@ -25,7 +26,7 @@ class RoomStarted:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class RoomUpdated:
     """The room's metadata changed."""
 
@@ -33,7 +34,7 @@ class RoomUpdated:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class RoomFinished:
     """The room is gone; its name is free. `reason`: ROOM_DELETED or ROOM_CLOSED."""
 
@@ -42,7 +43,7 @@ class RoomFinished:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ParticipantJoined:
     """The participant became active."""
 
@@ -51,7 +52,7 @@ class ParticipantJoined:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ParticipantLeft:
     """An active participant is out of the room.
 
@@ -66,7 +67,7 @@ class ParticipantLeft:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ParticipantAborted:
     """The same for a participant that never became active."""
 
@@ -77,7 +78,7 @@ class ParticipantAborted:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ParticipantDisplaced:
     """Another one joined with the same identity. `ParticipantLeft` or `ParticipantAborted` of
     the displaced `participant` (by_room, DUPLICATE_IDENTITY) comes next."""
@@ -88,7 +89,7 @@ class ParticipantDisplaced:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ParticipantUpdated:
     """Name, metadata or permission changed."""
 
@@ -97,7 +98,7 @@ class ParticipantUpdated:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class AttributesChanged:
     """`changed` has the new values; "" for those that are gone."""
 
@@ -107,7 +108,7 @@ class AttributesChanged:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class TrackPublished:
     """A track can be taken by the others from now on."""
 
@@ -117,7 +118,7 @@ class TrackPublished:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class TrackUnpublished:
     """The track is gone; comes before its participant's leaving."""
 
@@ -127,7 +128,7 @@ class TrackUnpublished:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class TrackMuted:
     """The others no longer get this track, or get it again (`muted` False)."""
 
@@ -138,7 +139,7 @@ class TrackMuted:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SubscriptionsChanged:
     """`participant` takes these tracks from now on, or no longer."""
 
@@ -149,7 +150,7 @@ class SubscriptionsChanged:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DtmfReceived:
     """LiveKit's SipDTMF packet: `digit` is one of 0-9 * # a-d, `code` 0-15 as RFC 4733 counts."""
 
@@ -163,7 +164,7 @@ class DtmfReceived:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DtmfPause:
     """Between the digits that a server-side client sends: half a second (`w`)."""
 
@@ -173,7 +174,7 @@ class DtmfPause:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DataReceived:
     """A data packet for participants of the room."""
 
@@ -188,7 +189,7 @@ class DataReceived:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DispatchCreated:
     """The room wants an agent."""
 
@@ -197,7 +198,7 @@ class DispatchCreated:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DispatchDeleted:
     """The room no longer wants it; its jobs end."""
 

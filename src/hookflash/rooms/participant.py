@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from livekit.protocol.models import (
@@ -14,6 +14,7 @@ from livekit.protocol.models import (
     TrackType,
 )
 
+from ..base.light import light_dataclass
 from ..base.text import clean
 from . import info
 
@@ -32,7 +33,7 @@ DEPENDENT_KINDS = frozenset((Kind.AGENT, Kind.EGRESS))
 """They do not keep a room open, and are not counted as its participants (facts §6.2)."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Permission:
     """What a participant may do; the defaults are those of a join token (facts §1.7)."""
 
@@ -210,7 +211,7 @@ class Participant:
         return changed, merged
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Join:
     """Who wants to join. Texts may hold bytes that are no UTF-8 (as surrogates)."""
 
@@ -225,7 +226,7 @@ class Join:
     room_preset: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ParticipantChange:
     """UpdateParticipant: "" and None mean no change; an attribute "" is deleted."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from livekit.protocol.agent_dispatch import JobRestartPolicy, RoomAgentDispatch
 from livekit.protocol.room import CreateRoomRequest, RoomConfiguration
 
+from ..base.light import light_dataclass
 from ..base.text import clean
 from . import info
 from .rules import check_attributes, check_metadata, check_room_name, room_full
@@ -40,7 +41,7 @@ COUNTS_INTERVAL = 5.0
 """LiveKit refreshes the numbers in its room object this often (conformance/room-events.json)."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class AgentOrder:
     """An agent to be dispatched to a room (RoomAgentDispatch, CreateAgentDispatchRequest)."""
 
@@ -62,7 +63,7 @@ class AgentOrder:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class RoomOptions:
     """What somebody wants of a room that is to be made. 0 and "" mean: as it would be anyway.
 
@@ -105,7 +106,7 @@ class RoomOptions:
             check_attributes(agent.attributes)
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class RoomSettings:
     """The `room` section of the configuration. Timeouts are seconds."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
 from ..base.errors import RtpError
+from ..base.light import light_dataclass
 
 DIGITS: Final = "0123456789*#abcd"
 """By event code (RFC 4733 §3.2); letters in LiveKit's lower case."""
@@ -25,7 +25,7 @@ LOST_END: Final = 0.12
 """Seconds without a packet after which an event counts as over (its end packets were lost)."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class EventPayload:
     """One telephone-event payload; `duration` in ticks of the RTP clock."""
 
@@ -128,14 +128,14 @@ class EventReceiver:
         return [(DIGITS[self._event], (self._before + self._duration) * 1000 // self._clock)]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class _Order:
     digit: str
     on_ms: int
     off_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class EventStep:
     """What goes out in this 20 ms instead of audio."""
 

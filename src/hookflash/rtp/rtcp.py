@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
 from ..base.errors import RtpError
+from ..base.light import light_dataclass
 
 SR: Final = 200
 RR: Final = 201
@@ -19,7 +19,7 @@ _SENDER: Final = Struct("!IIIII")
 _BLOCK: Final = Struct("!IIIIII")
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ReportBlock:
     """How one source is received (RFC 3550 §6.4.1)."""
 
@@ -49,7 +49,7 @@ class ReportBlock:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SenderInfo:
     """What the sender says of its stream; `ntp`: 64 bits of NTP time."""
 
@@ -59,7 +59,7 @@ class SenderInfo:
     octets: int
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Report:
     """One SR (`sender` set) or RR."""
 
@@ -68,7 +68,7 @@ class Report:
     sender: SenderInfo | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Bye:
     """A source has left."""
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ..base.light import light_dataclass
+
 if TYPE_CHECKING:
     from ..adapters.addresses import Addresses
     from ..base.ids import Ids
@@ -48,7 +50,7 @@ class Parts:
     transfers: TransferRegistry
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ExchangeSettings:
     """Of the `sip` section, and --dev."""
 

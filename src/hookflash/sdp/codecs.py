@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from ..base.light import light_dataclass
 from .plan import Codec, CodecName
 from .session import Attribute, Media, whole_number
 
@@ -45,7 +45,7 @@ FIRST_DYNAMIC, LAST_DYNAMIC = 96, 127
 _OPUS_TIMES = (60, 40, 20, 10)
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Format:
     """One format of an m= line; `name` is in lower case."""
 

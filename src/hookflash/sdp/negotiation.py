@@ -7,10 +7,11 @@ offer came, when ours was answered, and when it was refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..base.errors import SdpError
 from ..base.ids import Ids
+from ..base.light import light_dataclass
 from ..sip.flow import Address
 from . import crypto
 from .codecs import (
@@ -53,7 +54,7 @@ ANSWERS: dict[Direction, Direction] = {
 """RFC 3264 §6.1: how we answer each direction of an offer."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class _State:
     """A session as it stands: what we said last, and what came of it."""
 

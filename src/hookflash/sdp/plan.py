@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from ..base.light import light_dataclass
 from ..sip.flow import Address
 
 CodecName = Literal["PCMU", "PCMA", "G722", "opus"]
@@ -12,7 +13,7 @@ Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 Encryption = Literal["disable", "allow", "require"]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Codec:
     """One audio codec as it stands in SDP. `clock` is the RTP clock rate in Hz (G722: 8000)."""
 
@@ -23,7 +24,7 @@ class Codec:
     fmtp: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class CryptoKey:
     """One SDES line (RFC 4568): `suite` as written there, `key` = master key + salt (bytes)."""
 
@@ -32,7 +33,7 @@ class CryptoKey:
     tag: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LocalMedia:
     """What the media engine opened for a leg: where it listens."""
 
@@ -42,7 +43,7 @@ class LocalMedia:
     rtcp_port: int
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class MediaSettings:
     """What this leg may agree to: from sip.codecs, trunk and rule media, sip.rtp settings."""
 
@@ -51,7 +52,7 @@ class MediaSettings:
     ptime: int = 20
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class MediaPlan:
     """The agreed audio of one leg, seen from us."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..base.errors import SdpError
+from ..base.light import light_dataclass
 from ..sip.flow import Address
 from . import crypto
 from .codecs import Format, find_event, read_codecs, read_formats
@@ -23,7 +22,7 @@ PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
 SECURE = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Choice:
     """The line of an offer that we take, and what we take of it."""
 

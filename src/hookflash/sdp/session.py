@@ -13,6 +13,7 @@ from ipaddress import AddressValueError, IPv6Address
 from typing import cast
 
 from ..base.errors import SdpError
+from ..base.light import light_dataclass
 from .plan import Direction
 
 MAX_BYTES = 65536
@@ -35,7 +36,7 @@ _IP4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")  # ipaddress takes ten times 
 _BLANKS = " \t\0"
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Connection:
     """A c= line (RFC 8866 §5.7). `address` is without the TTL and the count of a group."""
 
@@ -54,7 +55,7 @@ class Connection:
         return is_unspecified(self.address)
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Origin:
     """An o= line (RFC 8866 §5.2); the numbers are text, since peers write what they like."""
 
@@ -66,7 +67,7 @@ class Origin:
     username: str = "-"
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Media:
     """An m= line (RFC 8866 §5.14) with all that follows it."""
 
@@ -94,7 +95,7 @@ class Media:
         return _direction(self.attributes)
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SessionDescription:
     """One whole session description."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from ..base.errors import SipError
+from ..base.light import light_dataclass
 from .grammar import LWS, is_token, quote, unquote
 
 _ITEM = re.compile(
@@ -22,7 +22,7 @@ _CREDENTIALS_PLAIN = frozenset({"algorithm", "qop", "nc"})
 Pairs = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class _Auth:
     """A scheme and its parameters, or its token68 (`Bearer`, `Basic`).
 

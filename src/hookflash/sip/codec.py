@@ -8,10 +8,10 @@ others (RFC 4475 §3.1.2.8 to §3.1.2.10 leave tolerance: refused here).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..base.errors import SipError
+from ..base.light import light_dataclass
 from .grammar import LWS, is_safe, is_token, scalar
 from .headers import Headers
 from .message import Request, Response
@@ -29,7 +29,7 @@ _URI_TEXT = re.compile(r"[^\x00-\x20\x7f]++")
 _VERSION = re.compile(r"[sS][iI][pP]/[0-9]{1,9}\.[0-9]{1,9}")
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class KeepAlive:
     """CRLFs between the messages of a stream (RFC 5626 §3.5.1).
 

@@ -8,9 +8,9 @@ or subscriptions: its owner decides when it begins, which messages refresh the t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..base.errors import SipError
+from ..base.light import light_dataclass
 from .fields import NameAddr
 from .flow import Address, Flow, Transport
 from .message import Message, Request, Response
@@ -27,7 +27,7 @@ REVIVED_CSEQ_GAP = 100
 """The stored CSeq may be old by as many requests (calls after a crash)."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DialogRecord:
     """What a restarted process needs to hang up a call that it no longer knows (calls.md §5)."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..base.errors import SipError
+from ..base.light import light_dataclass
 from .fields import Challenge, Credentials
 from .uri import Uri
 
@@ -212,21 +212,21 @@ def _choose(challenges: Sequence[Challenge]) -> tuple[tuple[Challenge, Algorithm
 # --- server -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Accepted:
     """The credentials are right."""
 
     username: str
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Challenged:
     """A (new) challenge is needed; this is no failed try."""
 
     stale: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Denied:
     """Wrong credentials: a failed try. `reason` is for the log."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from ..base.light import light_dataclass
 
 if TYPE_CHECKING:
     from .flow import Flow
@@ -14,7 +15,7 @@ FailureReason = Literal["timeout", "transport", "unresolved"]
 `unresolved`: the name has no address."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SendBytes:
     """Put these bytes on the wire; `flow.connection` 0 on TCP or TLS means: open one."""
 
@@ -22,7 +23,7 @@ class SendBytes:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class RequestReceived:
     """A new request, retransmissions removed. `key` names its server transaction.
 
@@ -34,7 +35,7 @@ class RequestReceived:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class CancelReceived:
     """The INVITE of transaction `key` was cancelled; the CANCEL itself is already answered."""
 
@@ -43,7 +44,7 @@ class CancelReceived:
     """The CANCEL."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ResponseReceived:
     """A response to our request of client transaction `key`.
 
@@ -56,7 +57,7 @@ class ResponseReceived:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class RequestFailed:
     """Our request of client transaction `key` gets no final response any more."""
 
@@ -64,7 +65,7 @@ class RequestFailed:
     reason: FailureReason
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ServerFailed:
     """No ACK came for our 3xx-6xx to INVITE (timer H), or its flow broke; nothing is to be done
     but to count it."""

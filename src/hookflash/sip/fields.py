@@ -7,11 +7,11 @@ stands in digest headers is in `auth_fields` and can be imported from here too.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Literal, NamedTuple, cast
 
 from ..base.errors import SipError
+from ..base.light import light_dataclass
 from .auth_fields import Challenge, Credentials
 from .grammar import (
     LWS,
@@ -271,7 +271,7 @@ def _seconds(params: Params, name: str) -> int | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class EventField:
     """Event (RFC 6665 §8.4). `package` is lower case, templates included (`presence.winfo`)."""
 
@@ -293,7 +293,7 @@ class EventField:
         return _param(self.params, "id") or None
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SubscriptionState:
     """Subscription-State (RFC 6665 §8.4). `state` and `reason` are lower case."""
 
@@ -327,7 +327,7 @@ class SubscriptionState:
         return text
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SessionExpires:
     """Session-Expires (RFC 4028 §4), in seconds; `refresher` is None where it is not said."""
 
@@ -346,7 +346,7 @@ class SessionExpires:
         return f"{self.seconds};refresher={self.refresher}" if self.refresher else f"{self.seconds}"
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class RAck:
     """RAck (RFC 3262 §7.2): the RSeq, and the CSeq of the INVITE."""
 
@@ -368,7 +368,7 @@ class RAck:
         return f"{self.rseq} {self.cseq} {self.method}"
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Replaces:
     """Replaces (RFC 3891 §6.1): a dialog, its tags seen from the one who gets the request."""
 
@@ -391,7 +391,7 @@ class Replaces:
         return f"{self.call_id};to-tag={self.to_tag};from-tag={self.from_tag}{early}"
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Reason:
     """One value of Reason (RFC 3326): `protocol` as written (`SIP`, `Q.850`)."""
 
@@ -414,7 +414,7 @@ class Reason:
         return text
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class MediaType:
     """Content-Type, Content-Disposition, Accept and their like: a lower-case value with params."""
 

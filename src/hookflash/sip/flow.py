@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from ..base.light import light_dataclass
 
 Transport = Literal["udp", "tcp", "tls"]
 Address = tuple[str, int]
 """(IP literal without brackets, port)."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Flow:
     """One path to a peer: transport, our address, its address.
 

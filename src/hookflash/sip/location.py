@@ -11,10 +11,10 @@ at once, and is sent their answers in the same order. A driver is a few lines:
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..base.hosts import ip_literal
+from ..base.light import light_dataclass
 from .flow import Transport
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ QueryKind = Literal["NAPTR", "SRV", "A", "AAAA"]
 Family = Literal["A", "AAAA"]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Query:
     """One DNS question."""
 
@@ -33,7 +33,7 @@ class Query:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Naptr:
     """A NAPTR record (RFC 3403); `replacement` is the name of an SRV record for flag `s`."""
 
@@ -44,7 +44,7 @@ class Naptr:
     replacement: str
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Srv:
     """An SRV record (RFC 2782)."""
 
@@ -61,7 +61,7 @@ Answers = list[list[Record]]
 Queries = tuple[Query, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Target:
     """One place to try; the list that they come in is the order of failover (§4.3)."""
 

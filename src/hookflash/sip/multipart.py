@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ..base.errors import SipError
+from ..base.light import light_dataclass
 from .fields import MediaType
 from .grammar import LWS
 from .headers import Headers
@@ -16,7 +16,7 @@ _HEADER = re.compile(r"^([!%'*+\-.0-9A-Z_`a-z~]++)[ \t]*+:[ \t]*+([^\r\n]*+)\r?\
 _FOLD = re.compile(r"\r?\n[ \t]++")
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Part:
     """One part of a body, or a whole body that has no parts."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ..base.errors import ApiError, SipError
+from ..base.light import light_dataclass
 from .phrases import told_phrase
 from .uri import Uri
 
@@ -28,7 +28,7 @@ _LINE_END = re.compile(rb"[\r\n]")
 _LONGEST_PHRASE = 512
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ReferTarget:
     """A transfer target that may be sent."""
 
@@ -41,7 +41,7 @@ class ReferTarget:
         return f"<{self.uri}>"
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Fragment:
     """The status line of a sipfrag (RFC 3420)."""
 

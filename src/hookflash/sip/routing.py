@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_network
 from typing import TYPE_CHECKING
 
 from ..base.hosts import ip_literal
+from ..base.light import light_dataclass
 from .flow import Address, Flow, Transport
 from .location import Target, numeric_host, uri_transport
 
@@ -45,7 +45,7 @@ _PRIVATE = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Hop:
     """Where an in-dialog request goes (RFC 3261 §12.2.1.1, transfer.md §3, calls.md §5)."""
 

@@ -6,9 +6,9 @@ Reading only: nothing here raises, and nothing decides what follows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..base.light import light_dataclass
 from ..base.text import clean
 from .refer import Fragment, parse_fragment
 
@@ -20,7 +20,7 @@ EXPIRED_REASONS = frozenset({"timeout", "deactivated", "probation", "giveup"})
 (RFC 6665 §4.1.3); the other ones say that there is none to learn."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Notify:
     """One NOTIFY, read."""
 

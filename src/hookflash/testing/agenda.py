@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
+
+from ..base.light import light_dataclass
 
 Action = Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Machine:
     """Something with a next deadline of its own, and what to do when it comes."""
 

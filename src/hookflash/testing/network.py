@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from ..base.light import light_dataclass
 from ..sip.flow import Flow
 from .agenda import Agenda
 
@@ -17,7 +18,7 @@ Receive = Callable[[bytes, Flow], None]
 Failed = Callable[[Flow], None]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Conditions:
     """One direction of the way. Shares are 0 to 1, times in seconds."""
 
@@ -40,7 +41,7 @@ class Sent:
     arrivals: list[float] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Delivery:
     """One arrival."""
 

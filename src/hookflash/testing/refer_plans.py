@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
+
+from ..base.light import light_dataclass
 
 HeaderItems = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Attempt:
     """How one arrival of a REFER (not a retransmission) is answered."""
 
@@ -22,7 +24,7 @@ class Attempt:
     headers: HeaderItems = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Notification:
     """One NOTIFY."""
 
@@ -35,7 +37,7 @@ class Notification:
     compact: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class ReferPlan:
     """Everything that a transferee does because of one REFER."""
 

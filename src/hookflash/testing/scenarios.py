@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import inf
 from random import Random
 
+from ..base.light import light_dataclass
 from .evidence import Facts
 from .network import Conditions
 from .refer_plans import ReferPlan, refer_plan
@@ -21,7 +21,7 @@ _ALLOW = "INVITE, ACK, BYE, CANCEL, REFER, NOTIFY"
 _BAD_TARGETS = ("+15105550100", "mailto:a@example.com")
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Step:
     """Something that the API or the room does, so long after our 200 (negative: before it), or
     for a retry after a verdict."""
@@ -35,7 +35,7 @@ class Step:
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Scenario:
     """One call."""
 

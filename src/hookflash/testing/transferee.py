@@ -8,12 +8,12 @@ network; it is otherwise as wrong as its plans want it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from random import Random
 
 from ..base.ids import Ids
+from ..base.light import light_dataclass
 from ..sip.codec import parse
 from ..sip.dialog import Dialog
 from ..sip.effects import RequestReceived, ResponseReceived, SendBytes, SipEffect
@@ -31,7 +31,7 @@ from .sip_messages import OUR_ADDRESS, PEER_ADDRESS
 _RETRIED = frozenset({401, 407, 491})
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Manners:
     """What a transferee does besides REFER. Times in seconds."""
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Literal
 
+from ..base.light import light_dataclass
 from ..calls.records import CallRecord, TransferRecord
 from ..rooms.events import (
     ParticipantAborted,
@@ -55,7 +55,7 @@ def transfer_event_name(kind: TransferKind) -> str:
 CALL_ENDED = "sip_call_ended"
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class EventFilter:
     """`webhook.include_events` and `exclude_events`: if any are included, only those go out."""
 

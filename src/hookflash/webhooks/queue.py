@@ -16,8 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from ..base.light import light_dataclass
 
-@dataclass(frozen=True, slots=True)
+
+@light_dataclass(frozen=True, slots=True)
 class Schedule:
     """Times are seconds."""
 
@@ -39,7 +41,7 @@ class Schedule:
     """Requests on their way to one URL at a time."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Post:
     """Send this body now; comes back as `answered` or `failed` with the ticket."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from ...base.errors import SipError
+from ...base.light import light_dataclass
 from ...sip.message import Response
 from ...sip.routing import Hop, direct_flow
 from ..effects import LegEffect, StoreDialog
@@ -181,7 +181,7 @@ def unsupported(request: Request) -> str:
     return ", ".join(sorted(required - EXTENSIONS)) if required else ""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class End:
     """A part's word to the leg: the INVITE usage is over, nothing is to be sent for it."""
 
@@ -195,7 +195,7 @@ class End:
     """Of the peer's BYE."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SendBye:
     """A part's word to the leg: hang up."""
 

@@ -6,10 +6,10 @@ as any other; only repeated 2xx and those of other forks are still met here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...base.errors import SdpError
+from ...base.light import light_dataclass
 from ...sip.location import Target, uri_transport
 from ...sip.routing import Hop
 from ...sip.uri import Uri
@@ -55,7 +55,7 @@ CREDENTIALS = ("Authorization", "Proxy-Authorization")
 OPEN = (Phase.OPENING, Phase.DIALING, Phase.RINGING)
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Place:
     """Where an INVITE may go, and the Contact by which that place reaches us."""
 

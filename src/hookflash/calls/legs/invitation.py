@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...base.errors import SipError
+from ...base.light import light_dataclass
 from ...sip.dialog import MAX_FORWARDS, request_uri
 from ...sip.digest import DigestClient
 from ...sip.fields import NameAddr
@@ -32,7 +32,7 @@ _OURS = frozenset({"supported", "k", "session-expires", "x", "min-se", "require"
 _CHALLENGES = ("WWW-Authenticate", "Proxy-Authenticate")
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class DialOrder:
     """What is to be called, as whom."""
 

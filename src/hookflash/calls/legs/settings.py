@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from ...base.light import light_dataclass
 from ...sdp.plan import MediaSettings
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ MIN_SE = 90
 HeaderItems = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Credential:
     """User and password for digest challenges of the peer."""
 
@@ -42,7 +43,7 @@ def no_credential() -> Credential | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LegSettings:
     """Fixed for the life of a leg. Times in seconds."""
 

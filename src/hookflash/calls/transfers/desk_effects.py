@@ -47,10 +47,10 @@ True the leg stays alive for NOTIFYs. `leaving` is True between `LeaveRoom` and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ...base.light import light_dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class TransferOrder:
     """One API request for a transfer, checked and resolved."""
 
@@ -75,7 +75,7 @@ class TransferOrder:
     dialtone_country: str = "ETSI"
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SendRefer:
     """Send REFER in the dialog now, at once, without queueing; `refer_sent` comes back with its
     CSeq.
@@ -88,7 +88,7 @@ class SendRefer:
     headers: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SendSubscribe:
     """Send SUBSCRIBE in the dialog with `Event: refer;id=<event_id>` (transfer.md §4), Contact
     and Expires; its outcome comes back by `subscribe_answered`."""
@@ -97,12 +97,12 @@ class SendSubscribe:
     event_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class SendProbe:
     """Send OPTIONS in the dialog: does the peer still know it? Back by `probe_answered`."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class HangUp:
     """Leave the room at once, send BYE, close the media.
 
@@ -115,7 +115,7 @@ class HangUp:
     transfer: bool
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LeaveRoom:
     """Transferred, but the peer is to hang up (`Refer-Sub: false`): `LegLeft("transfer")` now.
 

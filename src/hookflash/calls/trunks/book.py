@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal, TypeVar
 
@@ -16,6 +15,7 @@ from livekit.protocol.models import Pagination
 from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
 from ...base.errors import ApiError
+from ...base.light import light_dataclass
 from .index import AddressIndex, InboundEntry, NumberIndex, TrunkCell, parse_source
 from .numbers import distinct, normalise
 from .rule_index import RuleEntry, RuleShelf
@@ -29,7 +29,7 @@ EXPLAINED = 20
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class FailedCheck:
     """Why one trunk does not take a call: the field that does not fit."""
 
@@ -39,7 +39,7 @@ class FailedCheck:
     """`numbers`, `allowed_numbers` or `allowed_addresses`."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class TrunkMatch:
     """Outcome of matching a call. `several` is refused with 500, `none` with 403 (calls.md §1)."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
 from livekit.protocol.sip import SIPDispatchRuleInfo
 
 from ...base.errors import ApiError
+from ...base.light import light_dataclass
 from ...twirp.errors import prefixed
 from .index import NumberIndex
 from .numbers import distinct, normalise
@@ -29,7 +29,7 @@ _OPEN = 100
 _ANY_NUMBER = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class RuleShape:
     """The oneof of a rule, flat."""
 

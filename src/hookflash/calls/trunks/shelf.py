@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from ...base.light import light_dataclass
 from .index import Claims
 
 
@@ -25,7 +25,7 @@ class Shelved(Protocol):
 Entry = TypeVar("Entry", bound=Shelved)
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Change(Generic[Entry]):
     """One change that is made but not yet stored. None: not there."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ...adapters.udp import UdpPair
 from ...audio.tones import ToneBook
 from ...base.ids import Ids
+from ...base.light import light_dataclass
 from ...rtp.latch import Symmetric
 from .bridge import Bridge, route
 from .clock import Lateness, MediaClock
@@ -31,7 +31,7 @@ FILL_AFTER: Final = 0.16
 """Seconds without a relayed packet after which silence is sent instead."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class MediaEngineSettings:
     """`rtp_port`: first and last port of the range (`sip.rtp_port`)."""
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ...base.light import light_dataclass
 from ...sip.flow import Address
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class FirstPacket:
     """The first usable RTP packet of the leg; told once."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class Digit:
     """A digit is over. `0`-`9 * # a`-`d`."""
 
@@ -24,7 +23,7 @@ class Digit:
     """Heard as sound; False: a telephone-event (RFC 4733)."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_dataclass(frozen=True, slots=True)
 class LatchedAddress:
     """The peer's media comes from this address, not from the one in its SDP."""
 

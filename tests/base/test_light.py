@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from hookflash.base.light import light_dataclass
+
+
+@light_dataclass(frozen=True, slots=True)
+class Point:
+    x: int
+    y: int = 0
+
+
+def test_it_is_a_dataclass_with_equality_hash_and_slots() -> None:
+    assert [field.name for field in fields(Point)] == ["x", "y"]
+    assert Point(1) == Point(1, 0) != Point(1, 2)
+    assert len({Point(1), Point(1), Point(2)}) == 2
+    assert replace(Point(1), y=3) == Point(1, 3)
+    assert not hasattr(Point(1), "__dict__")
+
+
+@pytest.mark.parametrize(
+    "flags", [{"frozen": False, "slots": True}, {"frozen": True, "slots": False}]
+)
+def test_it_makes_nothing_else(flags: dict[str, bool]) -> None:
+    with pytest.raises(TypeError):
+        light_dataclass(**flags)
+
+
+def test_the_type_checker_lets_nobody_change_one(tmp_path: Path) -> None:
+    module = tmp_path / "changes.py"
+    module.write_text(
+        "from hookflash.base.light import light_dataclass\n"
+        "@light_dataclass(frozen=True, slots=True)\n"
+        "class Point:\n"
+        "    x: int\n"
+        "Point(1).x = 2\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--config-file", "", "--cache-dir", str(tmp_path)]
+    done = subprocess.run([*command, str(module)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'Property "x" defined in "Point" is read-only' in done.stdout
