@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..base.light import light_dataclass
 from ..sip.effects import (
@@ -153,6 +153,14 @@ class Switchboard:
         come up, or until they are the most: a session timer's lies a quarter of an hour ahead."""
         self._due: dict[str, float] = {}
         self._order = 0
+        self._performers: dict[type, Callable[[float, BoardLeg, Any], list[BoardEffect]]] = {
+            Respond: self._respond,
+            SendRequest: self._send,
+            SendAck: self._send,
+            CancelRequest: self._give_up,
+            AbandonRequest: self._give_up,
+        }
+        """What is SIP among the effects of legs; the owner sees to the rest."""
 
     # --- legs -----------------------------------------------------------------------------------
 
@@ -227,14 +235,9 @@ class Switchboard:
     ) -> None:
         finished = False
         for effect in effects:
-            if isinstance(effect, Respond):
-                out += self._sip(now, self.endpoint.respond(now, effect.key, effect.response))
-                if effect.response.status >= 200:
-                    self._unanswered.pop(effect.key, None)
-            elif isinstance(effect, SendRequest | SendAck):
-                out += self._send(now, leg, effect)
-            elif isinstance(effect, CancelRequest | AbandonRequest):
-                out += self._give_up(now, leg, effect)
+            perform = self._performers.get(type(effect))
+            if perform is not None:
+                out += perform(now, leg, effect)
             elif isinstance(effect, LegFinished):
                 finished = True
             else:
@@ -283,6 +286,12 @@ class Switchboard:
 
     # --- time -----------------------------------------------------------------------------------
 
+    def nothing_before(self) -> float:
+        """A time before which nothing is due: found at once, but maybe too early."""
+        endpoint = self.endpoint.nothing_before()
+        heap = self._deadlines
+        return heap[0][0] if heap and heap[0][0] < endpoint else endpoint
+
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called next."""
         heap = self._deadlines
@@ -316,6 +325,11 @@ class Switchboard:
     ) -> list[BoardEffect]:
         response = Response.reply(request, 500, to_tag=leg.call_id)
         return self._sip(now, self.endpoint.respond(now, key, response))
+
+    def _respond(self, now: float, _: BoardLeg, effect: Respond) -> list[BoardEffect]:
+        if effect.response.status >= 200:
+            self._unanswered.pop(effect.key, None)
+        return self._sip(now, self.endpoint.respond(now, effect.key, effect.response))
 
     def _watch(self, leg: BoardLeg) -> None:
         deadline = leg.next_deadline()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from livekit.protocol.models import DisconnectReason
@@ -52,6 +52,20 @@ class RoomDesk:
         self._parts = host.parts
         self._calls: dict[str, Call] = {}
         self._digit: tuple[Call, int, bool] | None = None
+        self._performers: dict[type, Callable[[Any], None]] = {
+            ev.ParticipantLeft: self._gone,
+            ev.ParticipantAborted: self._gone,
+            ev.AttributesChanged: self._attributes_changed,
+            ev.TrackMuted: lambda event: self._track_changed(event.participant),
+            ev.TrackUnpublished: lambda event: self._track_changed(event.participant),
+            ev.SubscriptionsChanged: self._takes_others,
+            ev.ParticipantUpdated: self._takes_others,
+            ev.TrackPublished: self._published,
+            ev.ParticipantJoined: lambda event: self._later_answer(event.room),
+            ev.DtmfReceived: self._send_digit,
+            ev.DtmfPause: self._pause,
+            ev.RoomFinished: lambda event: self._parts.engine.drop_bridge(event.room.sid),
+        }
 
     def call_of(self, participant: Participant) -> Call | None:
         """The call of a phone participant; None for any other kind."""
@@ -211,37 +225,31 @@ class RoomDesk:
             return
         self._parts.sink.room_events(events)
         for event in events:
-            self._one(event)
+            performer = self._performers.get(type(event))
+            if performer is not None:
+                performer(event)
         for event in events:
             if isinstance(event, ev.ParticipantUpdated):
                 self._publish_again(event.participant)
         self.arm()
 
-    def _one(self, event: ev.RoomEvent) -> None:
-        if isinstance(event, ev.ParticipantLeft | ev.ParticipantAborted):
-            if event.by_room:
-                self._put_out(event.participant, event.reason)
-        elif isinstance(event, ev.AttributesChanged):
-            call = self._calls.get(event.participant.sid)
-            if call is not None:
-                refresh_headers(call)
-        elif isinstance(event, ev.TrackMuted | ev.TrackUnpublished):
-            self._track_changed(event.participant)
-        elif isinstance(event, ev.SubscriptionsChanged | ev.ParticipantUpdated):
-            self._apply_subscriptions(event.participant)
-            self._later_answer(event.room)
-        elif isinstance(event, ev.TrackPublished):
-            self._track_changed(event.participant)
-            self._widen_subscriptions(event.room)
-            self._later_answer(event.room)
-        elif isinstance(event, ev.ParticipantJoined):
-            self._later_answer(event.room)
-        elif isinstance(event, ev.DtmfReceived):
-            self._send_digit(event)
-        elif isinstance(event, ev.DtmfPause):
-            self._pause(event)
-        elif isinstance(event, ev.RoomFinished):
-            self._parts.engine.drop_bridge(event.room.sid)
+    def _gone(self, event: ev.ParticipantLeft | ev.ParticipantAborted) -> None:
+        if event.by_room:
+            self._put_out(event.participant, event.reason)
+
+    def _attributes_changed(self, event: ev.AttributesChanged) -> None:
+        call = self._calls.get(event.participant.sid)
+        if call is not None:
+            refresh_headers(call)
+
+    def _takes_others(self, event: ev.SubscriptionsChanged | ev.ParticipantUpdated) -> None:
+        self._apply_subscriptions(event.participant)
+        self._later_answer(event.room)
+
+    def _published(self, event: ev.TrackPublished) -> None:
+        self._track_changed(event.participant)
+        self._widen_subscriptions(event.room)
+        self._later_answer(event.room)
 
     def _later_answer(self, room: Room) -> None:
         if not self._host.settings.answer_immediately:

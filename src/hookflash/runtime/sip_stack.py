@@ -75,7 +75,7 @@ class SipStack:
         perform: Callable[[list[BoardEffect]], None],
         drops: Filter,
     ) -> None:
-        """The switchboard above; called once before the sockets open."""
+        """The switchboard above; called once before the sockets open. `perform` calls `arm`."""
         self._board, self._perform, self._drops = board, perform, drops
 
     async def stop(self) -> None:
@@ -256,14 +256,18 @@ class SipStack:
         self._sockets.send(effect.data, effect.flow)
 
     def perform(self, effects: list[BoardEffect]) -> None:
-        """Hand effects on, and see to the timer."""
+        """Hand effects on; whoever takes them sees to the timer (`arm`) when they are done."""
         if effects and self._perform is not None:
             self._perform(effects)
-        self.arm()
+        else:
+            self.arm()
 
     def arm(self) -> None:
         """Set the timer to the next deadline, if that is sooner than what it is set to."""
-        deadline = self._attached().next_deadline()
+        board = self._attached()
+        if self._timer is not None and self._armed <= board.nothing_before():
+            return
+        deadline = board.next_deadline()
         if deadline is None:
             return
         at = max(deadline, self._rung + GRAIN)

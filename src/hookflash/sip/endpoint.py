@@ -198,6 +198,10 @@ class Endpoint:
 
     # --- time ------------------------------------------------------------------------------------
 
+    def nothing_before(self) -> float:
+        """A time before which nothing is due: found at once, but maybe too early."""
+        return self._heap[0][0] if self._heap else inf
+
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called next."""
         heap = self._heap

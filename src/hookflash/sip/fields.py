@@ -7,6 +7,7 @@ stands in digest headers is in `auth_fields` and can be imported from here too.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Literal, NamedTuple, cast
 
@@ -25,7 +26,7 @@ from .grammar import (
     scalar,
     unquote,
 )
-from .uri import Uri
+from .uri import MEMORY, REMEMBERED, Uri
 
 __all__ = [
     "CSeq",
@@ -79,6 +80,10 @@ class NameAddr(NamedTuple):
         refused, UTF-8 without quotes taken). Without <> a `?` or comma is refused and every
         parameter belongs to the header (RFC 3261 §20.10; RFC 4475 §3.1.2.13).
         """
+        return _known(text) if len(text) <= REMEMBERED else cls._read(text)
+
+    @classmethod
+    def _read(cls, text: str) -> NameAddr:
         start = text.find("<")
         if '"' in text:
             found = _QUOTED_NAME.match(text)
@@ -141,6 +146,9 @@ class NameAddr(NamedTuple):
     def with_param(self, name: str, value: str | None = None) -> NameAddr:
         """This address with one header parameter set (`value` as it shall be written)."""
         return self._replace(params=replace_param(self.params, name, value))
+
+
+_known = lru_cache(MEMORY)(NameAddr._read)
 
 
 class Via(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
@@ -34,6 +35,11 @@ _NUMBER = re.compile(r"\+?[0-9A-Da-d*#.()\-]+")
 _SEPARATORS = str.maketrans("", "", "-.()")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
 _MUST_AGREE = ("user", "ttl", "method", "maddr")
+REMEMBERED = 200
+"""Characters of an address that is remembered once read: a dialog brings the same few in each of
+its messages. Longer ones are read again, so that what is remembered stays small."""
+MEMORY = 2048
+"""Addresses that are remembered."""
 """Parameters that never match when only one of two URIs has them (RFC 3261 §19.1.4)."""
 
 
@@ -80,6 +86,10 @@ class Uri(NamedTuple):
         The user part is read liberally (`#` and such), everything else by the grammar; there is
         no whitespace anywhere (RFC 4475 §3.1.2.8, §3.1.2.15: refused, not repaired).
         """
+        return _known(text) if len(text) <= REMEMBERED else cls._read(text)
+
+    @classmethod
+    def _read(cls, text: str) -> Uri:
         found = _SIP_URI.fullmatch(text)
         if found is None:
             return cls._parse_other(text)
@@ -234,6 +244,9 @@ class Uri(NamedTuple):
             and _same_params(self.params, other.params)
             and _headers_key(self.headers) == _headers_key(other.headers)
         )
+
+
+_known = lru_cache(MEMORY)(Uri._read)
 
 
 def _parse_headers(text: str) -> Params:
