@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.base.light import light_dataclass
+from hookflash.base.light import LightEnum, light_dataclass
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -45,3 +45,14 @@ def test_the_type_checker_lets_nobody_change_one(tmp_path: Path) -> None:
     done = subprocess.run([*command, str(module)], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert 'Property "x" defined in "Point" is read-only' in done.stdout
+
+
+def test_the_members_of_an_enum_are_found_as_themselves() -> None:
+    class Colour(LightEnum):
+        RED = 1
+        BLUE = 2
+
+    assert {Colour.RED: "r"}.get(Colour.RED) == "r"
+    assert Colour.BLUE not in {Colour.RED}
+    assert Colour(2) is Colour.BLUE
+    assert hash(Colour.RED) == object.__hash__(Colour.RED)

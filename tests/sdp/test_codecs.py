@@ -28,17 +28,17 @@ def media(formats: str, *attributes: str) -> Media:
 
 
 def test_static_types_need_no_rtpmap() -> None:
-    assert read_formats(media("0 8 9 13 18")) == [
+    assert read_formats(media("0 8 9 13 18")) == (
         Format(0, "pcmu", 8000, 1),
         Format(8, "pcma", 8000, 1),
         Format(9, "g722", 8000, 1),
         Format(13, "cn", 8000, 1),
-    ]
+    )
 
 
 def test_an_rtpmap_beats_the_static_table() -> None:
     line = media("0 96", "rtpmap:0 L16/44100/2", "rtpmap:96 pcmu/8000/1", "fmtp:96 x=1")
-    assert read_formats(line) == [Format(0, "l16", 44100, 2), Format(96, "pcmu", 8000, 1, "x=1")]
+    assert read_formats(line) == (Format(0, "l16", 44100, 2), Format(96, "pcmu", 8000, 1, "x=1"),)
 
 
 def test_what_means_nothing_is_left_out() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash.base.errors import SipError
-from hookflash.sip.uri import Uri, escape_user, unescape
+from hookflash.sip.uri import REMEMBERED, Uri, escape_user, unescape
 
 
 def test_all_parts_of_a_sip_uri() -> None:
@@ -219,3 +219,14 @@ def test_the_parameters_of_a_number_in_a_user_part_are_no_part_of_it(
     user: str, number: str
 ) -> None:
     assert Uri.parse(f"sip:{user}@h").number == number
+
+
+def test_what_is_remembered_is_short_and_a_refusal_is_made_anew() -> None:
+    long = f"sip:{'a' * REMEMBERED}@example.com"
+    assert Uri.parse(long) is not Uri.parse(long)
+    assert Uri.parse(long) == Uri.parse(long)
+    short = "sip:alice@example.com"
+    assert Uri.parse(short) is Uri.parse(short)
+    for _ in range(2):
+        with pytest.raises(SipError):
+            Uri.parse("sip:")

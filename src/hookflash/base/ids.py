@@ -9,11 +9,16 @@ ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 _TOKEN = "0123456789abcdefghijklmnopqrstuvwxyz"
 
-# Two characters at a time: half the divisions of a large number.
-_PAIRS = {
-    alphabet: tuple(first + second for second in alphabet for first in alphabet)
+# Octet → character, and the last octets, which would make some characters more frequent.
+_TABLES = {
+    alphabet: (
+        bytes(ord(alphabet[octet % len(alphabet)]) for octet in range(256)),
+        bytes(range(256 - 256 % len(alphabet), 256)),
+    )
     for alphabet in (ALPHABET, _TOKEN)
 }
+_SPARE = 8
+"""Octets drawn beyond those needed, since some are left out."""
 
 
 class RandomSource(Protocol):
@@ -47,11 +52,10 @@ class Ids:
         return self.random.getrandbits(bits)
 
     def _draw(self, alphabet: str, length: int) -> str:
-        pairs = _PAIRS[alphabet]
-        size = len(pairs)
-        bits = self.random.getrandbits(length * 8)
-        out = ""
-        for _ in range(0, length, 2):
-            bits, index = divmod(bits, size)
-            out += pairs[index]
-        return out[:length]
+        table, left_out = _TABLES[alphabet]
+        size = length + _SPARE
+        drawn = b""
+        while len(drawn) < length:
+            octets = self.random.getrandbits(size * 8).to_bytes(size, "big")
+            drawn += octets.translate(table, left_out)
+        return drawn[:length].decode("ascii")

@@ -27,7 +27,12 @@ Kind = ParticipantInfo.Kind
 """LiveKit's own enum; a telephone is `Kind.SIP`."""
 State = ParticipantInfo.State
 # Looked up once: a protobuf enum looks for each name in its descriptor.
-_JOINING, _ACTIVE, _DISCONNECTED = State.JOINING, State.ACTIVE, State.DISCONNECTED
+JOINING, ACTIVE, DISCONNECTED = State.JOINING, State.ACTIVE, State.DISCONNECTED
+_UNKNOWN, _MICROPHONE, _AUDIO = (
+    DisconnectReason.UNKNOWN_REASON,
+    TrackSource.MICROPHONE,
+    TrackType.AUDIO,
+)
 
 DEPENDENT_KINDS = frozenset((Kind.AGENT, Kind.EGRESS))
 """They do not keep a room open, and are not counted as its participants (facts §6.2)."""
@@ -89,7 +94,7 @@ class Track:
         name: str,
         version_us: int,
         *,
-        source: TrackSource = TrackSource.MICROPHONE,
+        source: TrackSource = _MICROPHONE,
         mime_type: str = "audio/opus",
         mid: str = "0",
         cid: str = "audio",
@@ -98,7 +103,7 @@ class Track:
         self.participant = participant
         self.sid = sid
         self.name = name
-        self.type = TrackType.AUDIO
+        self.type = _AUDIO
         self.source = source
         self.mime_type = mime_type
         self.mid = mid
@@ -161,7 +166,7 @@ class Participant:
         self.dependent = (
             kind in DEPENDENT_KINDS or self.permission.agent or self.permission.recorder
         )
-        self.state: ParticipantInfo.State = _JOINING
+        self.state: ParticipantInfo.State = JOINING
         self.version = 0
         """Counts the changes that others may see, as LiveKit does."""
         self.is_publisher = False
@@ -170,17 +175,17 @@ class Participant:
         """By SID, in order of publication."""
         self.unsubscribed: set[str] = set()
         """SIDs of tracks of others that this participant does not take."""
-        self.disconnect_reason: DisconnectReason = DisconnectReason.UNKNOWN_REASON
+        self.disconnect_reason: DisconnectReason = _UNKNOWN
 
     @property
     def active(self) -> bool:
         """True between `Rooms.activate` and leaving."""
-        return self.state == _ACTIVE
+        return self.state == ACTIVE
 
     @property
     def left(self) -> bool:
         """True once it is out of the room, whoever wanted that."""
-        return self.state == _DISCONNECTED
+        return self.state == DISCONNECTED
 
     def takes(self, track: Track) -> bool:
         """True if this participant is subscribed to that track of another one."""

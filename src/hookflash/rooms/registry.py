@@ -34,7 +34,7 @@ from .events import (
     TrackPublished,
     TrackUnpublished,
 )
-from .participant import Join, Participant, ParticipantChange, State, Track
+from .participant import ACTIVE, DISCONNECTED, JOINING, Join, Participant, ParticipantChange, Track
 from .room import (
     JOIN_TIMEOUT,
     AgentOrder,
@@ -166,11 +166,11 @@ class Rooms:
 
     def activate(self, now: float, participant: Participant) -> list[RoomEvent]:
         """Its connection stands: the others see it from now on."""
-        if participant.state != State.JOINING:
+        if participant.state != JOINING:
             return []
         room = participant.room
         room.joining.pop(participant.sid, None)
-        participant.state = State.ACTIVE
+        participant.state = ACTIVE
         participant.version += 3  # joining, joined, active: as LiveKit counts them
         return [ParticipantJoined(room, participant, now)]
 
@@ -434,7 +434,7 @@ class Rooms:
         room = participant.room
         _unpublish_all(now, participant, events)
         was_active = participant.active
-        participant.state = State.DISCONNECTED
+        participant.state = DISCONNECTED
         participant.disconnect_reason = reason
         participant.version += 1
         del room.participants[participant.identity]

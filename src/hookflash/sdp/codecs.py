@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ..base.light import light_dataclass
 from .plan import Codec, CodecName
@@ -41,6 +42,9 @@ PREFERRED_EVENT = {8000: 101, 48000: 110}
 
 FIRST_DYNAMIC, LAST_DYNAMIC = 96, 127
 
+_REMEMBERED = 1000
+"""Characters of formats that are remembered once read: the phones of a carrier all say the same."""
+
 # RFC 6716 §2.1.4: a packet holds frames of 10, 20, 40 or 60 ms, unless frames are bundled.
 _OPUS_TIMES = (60, 40, 20, 10)
 
@@ -56,15 +60,24 @@ class Format:
     fmtp: str = ""
 
 
-def read_formats(media: Media) -> list[Format]:
+def read_formats(media: Media) -> tuple[Format, ...]:
     """The formats of an RTP media line in its order; unknown and repeated numbers left out.
 
     An rtpmap beats the static table of RFC 3551; without either a number means nothing.
     """
-    maps = _by_number(media.attribute_values("rtpmap"))
-    fmtps = _by_number(media.attribute_values("fmtp"))
+    maps = tuple(media.attribute_values("rtpmap"))
+    fmtps = tuple(media.attribute_values("fmtp"))
+    written = len(media.formats) + sum(map(len, maps)) + sum(map(len, fmtps))
+    read = _known if written <= _REMEMBERED else _read
+    return read(media.formats, maps, fmtps)
+
+
+def _read(
+    written: tuple[str, ...], rtpmaps: tuple[str, ...], fmtp: tuple[str, ...]
+) -> tuple[Format, ...]:
+    maps, fmtps = _by_number(rtpmaps), _by_number(fmtp)
     formats: dict[int, Format] = {}
-    for text in media.formats:
+    for text in written:
         number = whole_number(text, 127)
         if number is None or number in formats:
             continue
@@ -75,7 +88,10 @@ def read_formats(media: Media) -> list[Format]:
             # RFC 3551 §4.5.2: the clock is 8000 by an old mistake; some peers write 16000.
             encoding = STATIC["9"]
         formats[number] = Format(number, *encoding, fmtps.get(text, ""))
-    return list(formats.values())
+    return tuple(formats.values())
+
+
+_known = lru_cache(256)(_read)
 
 
 def read_codecs(formats: Iterable[Format], allowed: Iterable[CodecName]) -> list[Codec]:

@@ -8,10 +8,10 @@ the answer is no.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
+from ..base.light import LightEnum
 from .effects import SendBytes, SipEffect
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .timers import Timers
 
 
-class State(Enum):
+class State(LightEnum):
     """The states of RFC 3261 figures 5-8 and of RFC 6026 §7."""
 
     CALLING = "calling"
@@ -31,7 +31,7 @@ class State(Enum):
     TERMINATED = "terminated"
 
 
-class Event(Enum):
+class Event(LightEnum):
     """What can happen to a transaction."""
 
     PROVISIONAL = "1xx"
@@ -182,7 +182,8 @@ class Transaction:
     @property
     def due(self) -> float:
         """The next deadline, or `inf`."""
-        return min(self.retransmit_at, self.expires_at)
+        first, last = self.retransmit_at, self.expires_at
+        return first if first < last else last
 
     @property
     def terminated(self) -> bool:

@@ -78,8 +78,7 @@ class Activity:
 
     def next_deadline(self) -> float | None:
         """The next of the three."""
-        clocks = earlier(self._watch.next_deadline(), self._duration.next_deadline())
-        return earlier(self._active_at, clocks)
+        return earlier(self._active_at, self._watch.next_deadline(), self._duration.next_deadline())
 
     def handle_deadline(self, now: float) -> list[Step]:
         """What is due at `now`."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from ...base.errors import SipError
-from ...base.light import light_dataclass
+from ...base.light import LightEnum, light_dataclass
 from ...sip.message import Response
 from ...sip.routing import Hop, direct_flow
 from ..effects import LegEffect, StoreDialog
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from .unacked import Unacked
 
 
-class Phase(Enum):
+class Phase(LightEnum):
     """Where the INVITE usage of a leg stands."""
 
     NEW = "new"
@@ -208,8 +207,10 @@ Step = LegEffect | End | SendBye
 """What parts return; the leg carries out the last two and passes the others on."""
 
 
-def earlier(one: float | None, other: float | None) -> float | None:
-    """The earlier of two deadlines, either of which may be none."""
-    if one is None or (other is not None and other < one):
-        return other
-    return one
+def earlier(*deadlines: float | None) -> float | None:
+    """The earliest of these, each of which may be none."""
+    first = None
+    for deadline in deadlines:
+        if deadline is not None and (first is None or deadline < first):
+            first = deadline
+    return first

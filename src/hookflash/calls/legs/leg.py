@@ -245,16 +245,16 @@ class Leg(LegMachine):
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called."""
         core = self._core
+        transfers = None if self._transfers is None else self._transfers.next_deadline()
         if core.phase in OVER:
-            first = self._linger_ends
-        else:
-            first = earlier(self._activity.next_deadline(), self._setup.next_deadline())
-            first = earlier(first, core.timer.next_deadline())
-            if core.unacked is not None:
-                first = earlier(first, core.unacked.next_deadline())
-        if self._transfers is not None:
-            first = earlier(first, self._transfers.next_deadline())
-        return first
+            return earlier(self._linger_ends, transfers)
+        return earlier(
+            self._activity.next_deadline(),
+            self._setup.next_deadline(),
+            core.timer.next_deadline(),
+            None if core.unacked is None else core.unacked.next_deadline(),
+            transfers,
+        )
 
     def handle_deadline(self, now: float) -> list[LegEffect]:
         """What is due at `now`."""

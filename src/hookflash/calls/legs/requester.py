@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import auto
 from typing import TYPE_CHECKING
 
+from ...base.light import LightEnum
 from ...sip.digest import DigestClient
 from ..effects import SendRequest
 from .core import OVER
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .settings import HeaderItems
 
 
-class Purpose(Enum):
+class Purpose(LightEnum):
     """Why a request was sent: decides who is told of its outcome."""
 
     BYE = auto()

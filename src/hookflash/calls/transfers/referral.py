@@ -13,10 +13,10 @@ state. Also here: which REFER a NOTIFY belongs to (transfer.md §4).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING
 
+from ...base.light import LightEnum
 from .transfer import WATCHED
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ WATCH = 180.0
 """Seconds after a verdict in which NOTIFYs are still read."""
 
 
-class ReferralState(Enum):
+class ReferralState(LightEnum):
     """Where a REFER and its subscription stand."""
 
     IDLE = "idle"
