@@ -38,7 +38,10 @@ def test_static_types_need_no_rtpmap() -> None:
 
 def test_an_rtpmap_beats_the_static_table() -> None:
     line = media("0 96", "rtpmap:0 L16/44100/2", "rtpmap:96 pcmu/8000/1", "fmtp:96 x=1")
-    assert read_formats(line) == (Format(0, "l16", 44100, 2), Format(96, "pcmu", 8000, 1, "x=1"),)
+    assert read_formats(line) == (
+        Format(0, "l16", 44100, 2),
+        Format(96, "pcmu", 8000, 1, "x=1"),
+    )
 
 
 def test_what_means_nothing_is_left_out() -> None:

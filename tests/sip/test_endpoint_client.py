@@ -223,10 +223,10 @@ def test_a_forgotten_invite_does_not_live_forever() -> None:
     assert drain(target, 1000.0) == [(301.0, RequestFailed(key, "timeout"))]
 
 
-# --- the heap -----------------------------------------------------------------------------------
+# --- the agenda ---------------------------------------------------------------------------------
 
 
-def test_the_heap_does_not_keep_what_is_over() -> None:
+def test_the_agenda_does_not_keep_what_is_over() -> None:
     target = new_endpoint()
     for number in range(5000):
         flow = flow_to("tcp", 0)
@@ -235,7 +235,8 @@ def test_the_heap_does_not_keep_what_is_over() -> None:
         assert isinstance(effect, SendBytes)
         target.message_received(number / 1000, response_of(effect.data, 200), flow)
     assert target.counts() == (0, 0)
-    assert len(target._heap) <= 1025
+    assert len(target._agenda) == 0
+    assert len(target._agenda._times) <= 65
     assert target.next_deadline() is None
     assert target.handle_deadline(1000.0) == []
 

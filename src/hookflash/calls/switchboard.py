@@ -8,11 +8,11 @@ that request and perhaps its call (`BoardLeg.broken`), never another one; its ow
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..base.agenda import Agenda
 from ..base.light import light_dataclass
 from ..sip.effects import (
     CancelReceived,
@@ -82,10 +82,6 @@ class BoardLeg(Protocol):
         ...
 
 
-_FEW_DEADLINES = 64
-"""Deadlines that no longer hold are not looked for among so few."""
-
-
 @light_dataclass(frozen=True, slots=True)
 class Incoming:
     """An INVITE that starts a call: admit it (`add`) or answer it (`respond`)."""
@@ -148,11 +144,8 @@ class Switchboard:
         self._owned: dict[str, set[str]] = {}
         self._resolving: dict[int, tuple[BoardLeg, SendRequest | SendAck]] = {}
         self._refs = 0
-        self._deadlines: list[tuple[float, int, str]] = []
-        """A heap of (when, order, call id). Entries that no longer hold are left in it until they
-        come up, or until they are the most: a session timer's lies a quarter of an hour ahead."""
-        self._due: dict[str, float] = {}
-        self._order = 0
+        self._agenda = Agenda[str]()
+        """Call ids, by the deadlines of their legs."""
         self._performers: dict[type, Callable[[float, BoardLeg, Any], list[BoardEffect]]] = {
             Respond: self._respond,
             SendRequest: self._send,
@@ -288,20 +281,15 @@ class Switchboard:
 
     def nothing_before(self) -> float:
         """A time before which nothing is due: found at once, but maybe too early."""
-        endpoint = self.endpoint.nothing_before()
-        heap = self._deadlines
-        return heap[0][0] if heap and heap[0][0] < endpoint else endpoint
+        endpoint, legs = self.endpoint.nothing_before(), self._agenda.nothing_before()
+        return legs if legs < endpoint else endpoint
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called next."""
-        heap = self._deadlines
-        while heap and self._due.get(heap[0][2]) != heap[0][0]:
-            heapq.heappop(heap)
-        endpoint = self.endpoint.next_deadline()
-        if not heap:
-            return endpoint
-        leg = heap[0][0]
-        return leg if endpoint is None or leg < endpoint else endpoint
+        endpoint, leg = self.endpoint.next_deadline(), self._agenda.next()
+        if leg is None or endpoint is None:
+            return endpoint if leg is None else leg
+        return leg if leg < endpoint else endpoint
 
     def handle_deadline(self, now: float) -> list[BoardEffect]:
         """Everything that is due at `now`."""
@@ -309,13 +297,9 @@ class Switchboard:
         deadline = self.endpoint.next_deadline()
         if deadline is not None and deadline <= now:
             out += self._sip(now, self.endpoint.handle_deadline(now))
-        heap = self._deadlines
-        while heap and heap[0][0] <= now:
-            due, _, call_id = heapq.heappop(heap)
-            leg = self._legs.get(call_id)
-            if leg is not None and self._due.get(call_id) == due:
-                del self._due[call_id]
-                out += self.ask(now, leg, partial(leg.handle_deadline, now), due=True)
+        while (call_id := self._agenda.take(now)) is not None:
+            leg = self._legs[call_id]
+            out += self.ask(now, leg, partial(leg.handle_deadline, now), due=True)
         return out
 
     # --- inside ---------------------------------------------------------------------------------
@@ -334,26 +318,13 @@ class Switchboard:
     def _watch(self, leg: BoardLeg) -> None:
         deadline = leg.next_deadline()
         if deadline is None:
-            self._due.pop(leg.call_id, None)
-        elif self._due.get(leg.call_id) != deadline:
-            self._due[leg.call_id] = deadline
-            self._order += 1
-            heapq.heappush(self._deadlines, (deadline, self._order, leg.call_id))
-            if len(self._deadlines) > _FEW_DEADLINES + 4 * len(self._due):
-                self._clear_out()
-
-    def _clear_out(self) -> None:
-        """Leave the deadlines that hold, each once."""
-        due = self._due
-        held = {(at, call_id): order for at, order, call_id in self._deadlines}
-        self._deadlines[:] = [
-            (at, order, call_id) for (at, call_id), order in held.items() if due.get(call_id) == at
-        ]
-        heapq.heapify(self._deadlines)
+            self._agenda.discard(leg.call_id)
+        else:
+            self._agenda.set(leg.call_id, deadline)
 
     def _remove(self, leg: BoardLeg) -> None:
         self._legs.pop(leg.call_id, None)
-        self._due.pop(leg.call_id, None)
+        self._agenda.discard(leg.call_id)
         for key in self._owned.pop(leg.call_id, ()):
             self._invites.pop(key, None)
             self._unanswered.pop(key, None)

@@ -257,6 +257,8 @@ class Dialer:
 
     def next_deadline(self) -> float | None:
         """When the next call has all its keys pressed."""
+        if not self._keying:
+            return None
         times = [c.outgoing.keys_until for c in self._keying.values() if c.outgoing is not None]
         return min((at for at in times if at is not None), default=None)
 

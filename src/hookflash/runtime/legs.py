@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from livekit.protocol.sip import (
@@ -31,6 +32,7 @@ _ENCRYPTION: dict[int, Encryption] = {
     SIPMediaEncryption.SIP_MEDIA_ENCRYPT_ALLOW: "allow",
     SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE: "require",
 }
+_DISABLE = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_DISABLE
 DEFAULT_RINGING = 180.0
 DEFAULT_MEDIA_TIMEOUT = 15.0
 MAX_DURATION = 86400.0
@@ -96,7 +98,7 @@ def media_settings(
     DISABLE never overrides; an empty codec list inherits the earlier one with its
     only_listed_codecs. A codec that we do not have is passed over.
     """
-    encryption: int = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_DISABLE
+    encryption: int = _DISABLE
     listed: list[str] = []
     only = False
     for media, deprecated in configs:
@@ -109,6 +111,12 @@ def media_settings(
                 only = media.only_listed_codecs
         encryption = wanted or encryption
     names = listed if only and listed else [*listed, *codecs]
+    return _media(tuple(names), encryption)
+
+
+@lru_cache(64)
+def _media(names: tuple[str, ...], encryption: int) -> MediaSettings:
+    """One for all calls that have the same."""
     chosen = dict.fromkeys(_CODECS[name.lower()] for name in names if name.lower() in _CODECS)
     return MediaSettings(codecs=tuple(chosen), encryption=_ENCRYPTION[encryption])
 

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 from .effects import FailureReason, RequestFailed, ResponseReceived, SipEffect
 from .message import Request
-from .transaction import INVITE_CLIENT, NON_INVITE_CLIENT, Event, State, Transaction, event_of
+from .transaction import (
+    INVITE_CLIENT,
+    NON_INVITE_CLIENT,
+    Event,
+    State,
+    Transaction,
+    event_of,
+    together,
+)
 
 if TYPE_CHECKING:
     from .flow import Flow
@@ -154,7 +162,7 @@ class InviteClientTransaction(ClientTransaction):
             if before is not State.ACCEPTED:
                 self.request, self.data = None, b""
                 self.retransmit_at = inf
-                self.expires_at = now + self.timers.transaction  # timer M
+                self.expires_at = together(now + self.timers.transaction)  # timer M
             self.report(response, flow, out)
         elif before is State.COMPLETED:
             self.send(out)

@@ -14,7 +14,7 @@ from ..base.errors import SipError
 from ..base.light import light_dataclass
 from .grammar import LWS, is_safe, is_token, scalar
 from .headers import Headers
-from .message import Request, Response
+from .message import Request, Response, is_method
 from .phrases import told_phrase
 
 MAX_MESSAGE = 65_536
@@ -236,7 +236,7 @@ def _assemble(head: _Head, body: bytes) -> Request | Response:
         if _VERSION.fullmatch(version) is not None:
             raise _refusal(head, "SIP version not supported", 505)
         raise _refusal(head, "Bad Request-Line")
-    if not is_token(method) or _URI_TEXT.fullmatch(uri_text) is None:
+    if not is_method(method) or _URI_TEXT.fullmatch(uri_text) is None:
         raise _refusal(head, "Bad Request-Line")
     if head.fault:
         raise _refusal(head, head.fault, head.status)

@@ -1,4 +1,4 @@
-"""The transaction layer: which transaction a message belongs to, and one heap of deadlines.
+"""The transaction layer: which transaction a message belongs to, and when each is due.
 
 RFC 3261 §17 (with RFC 6026), §8.2.2.2 merged requests, §9 CANCEL, §18.2 the way of responses.
 The machines themselves are in `client_transaction` and `server_transaction`; what is legal in
@@ -7,11 +7,11 @@ which state stands in `transaction`.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..base.agenda import Agenda
 from ..base.errors import SipError
 from .client_transaction import (
     ClientTransaction,
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 INVITE_PATIENCE = 3600.0
 """Seconds that our INVITE waits for a final answer after its last 1xx when its user gives no
 earlier CANCEL. A safety net: the user's own ringing timeout is shorter."""
-_SPARE_ENTRIES = 1024
 _WAITING = frozenset({State.CALLING, State.TRYING, State.PROCEEDING})
 
 
@@ -78,8 +77,7 @@ class Endpoint:
         self._by_key: dict[str, ServerTransaction] = {}
         self._merging: dict[MatchKey, ServerTransaction] = {}
         self._streams: dict[tuple[Transport, Address], dict[Transaction, None]] = {}
-        self._heap: list[tuple[float, int, Transaction]] = []
-        self._entries = 0
+        self._agenda = Agenda[Transaction]()
         self._keys = 0
 
     def counts(self) -> Counts:
@@ -200,44 +198,19 @@ class Endpoint:
 
     def nothing_before(self) -> float:
         """A time before which nothing is due: found at once, but maybe too early."""
-        return self._heap[0][0] if self._heap else inf
+        return self._agenda.nothing_before()
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called next."""
-        heap = self._heap
-        while heap:
-            at, _, tx = heap[0]
-            if tx.queued == at:
-                due = tx.due
-                if due == at:
-                    return at
-                tx.queued = inf
-                heapq.heappop(heap)
-                self._schedule(tx, due)
-            else:
-                heapq.heappop(heap)
-        return None
+        return self._agenda.next()
 
     def handle_deadline(self, now: float) -> list[SipEffect]:
         """Everything that is due at `now`."""
         out: list[SipEffect] = []
-        while (at := self.next_deadline()) is not None and at <= now:
-            tx = heapq.heappop(self._heap)[2]
-            tx.queued = inf
+        while (tx := self._agenda.take(now)) is not None:
             tx.handle_deadline(now, out)
             self._settle(tx)
         return out
-
-    def _schedule(self, tx: Transaction, due: float) -> None:
-        """Let the heap look at `tx` at `due`, if it does not do so earlier anyway."""
-        if due < tx.queued:
-            tx.queued = due
-            self._entries += 1
-            heapq.heappush(self._heap, (due, self._entries, tx))
-            live = len(self._clients) + len(self._servers)
-            if len(self._heap) > 4 * live + _SPARE_ENTRIES:
-                self._heap = [entry for entry in self._heap if entry[2].queued == entry[0]]
-                heapq.heapify(self._heap)
 
     # --- requests --------------------------------------------------------------------------------
 
@@ -392,10 +365,14 @@ class Endpoint:
     def _settle(self, tx: Transaction) -> None:
         """After every change: watch the next deadline, or forget the transaction."""
         if not tx.terminated:
-            self._schedule(tx, tx.due)
+            due = tx.due
+            if due != inf:
+                self._agenda.set(tx, due)
+            else:
+                self._agenda.discard(tx)
             return
         tx.stop()
-        tx.queued = -inf  # its entries in the heap mean nothing any more
+        self._agenda.discard(tx)
         self._leave_stream(tx)
         if isinstance(tx, ClientTransaction):
             self._clients.pop(tx.match, None)

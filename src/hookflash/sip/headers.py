@@ -131,11 +131,27 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The value of the first field of that name, or None."""
-        return self.first().get(_KEYS.get(name) or header_key(name))
+        first = self._first
+        if first is None:
+            first = self.first()
+        return first.get(_KEYS.get(name) or header_key(name))
+
+    def find(self, name: str) -> str | None:
+        """As `get`, for one look at a message of ours that nobody asks anything else: no index is
+        made."""
+        key = header_key(name)
+        keys = _KEYS
+        for written, value in self._items:
+            if (keys.get(written) or header_key(written)) == key:
+                return value
+        return None
 
     def get_all(self, name: str) -> list[str]:
         """The values of all fields of that name, comma lists not split."""
-        return list(self.index().get(header_key(name), ()))
+        key = header_key(name)
+        if len(self.first()) == len(self._items):  # each stands once
+            return [self.first()[key]] if key in self.first() else []
+        return list(self.index().get(key, ()))
 
     def split(self, name: str) -> list[str]:
         """The elements of a list header over all its fields; quotes and <> are respected."""

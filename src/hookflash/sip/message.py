@@ -15,12 +15,36 @@ from .uri import Uri
 
 __all__ = ["Message", "Request", "Response", "reason_phrase"]
 
+KNOWN_METHODS = frozenset(
+    {
+        "ACK",
+        "BYE",
+        "CANCEL",
+        "INFO",
+        "INVITE",
+        "MESSAGE",
+        "NOTIFY",
+        "OPTIONS",
+        "PRACK",
+        "PUBLISH",
+        "REFER",
+        "REGISTER",
+        "SUBSCRIBE",
+        "UPDATE",
+    }
+)
+"""Every method that some RFC defines; another one is answered 501."""
 MAX_ELEMENTS = 256
 """Addresses or Vias that one list may have, however few the header lines."""
 
 _T = TypeVar("_T")
 _URI_TEXT = re.compile(r"[^\x00-\x20\x7f]+")
 _HAS_TAG = re.compile(r";[ \t]*+tag[ \t]*+=", re.IGNORECASE)
+
+
+def is_method(text: str) -> bool:
+    """True for what may stand as a method: any token."""
+    return text in KNOWN_METHODS or is_token(text)
 
 
 class Message:
@@ -279,7 +303,7 @@ class Request(Message):
         return uri
 
     def start_line(self) -> str:
-        if not is_token(self.method) or _URI_TEXT.fullmatch(self.uri_text) is None:
+        if not is_method(self.method) or _URI_TEXT.fullmatch(self.uri_text) is None:
             raise SipError("Bad method or Request-URI")
         return f"{self.method} {self.uri_text} SIP/2.0"
 
@@ -334,23 +358,26 @@ class Response(Message):
         `to_tag` is added where To has none yet. 101-299 copies Record-Route (§12.1.1), 100 the
         Timestamp. Works on what is left of a malformed request too.
         """
-        index = request.headers.index()
-        items = [("Via", value) for value in index.get("via", ())]
-        if 100 < status < 300 and "record-route" in index:
-            items += [("Record-Route", value) for value in index["record-route"]]
-        if "from" in index:
-            items.append(("From", index["from"][0]))
-        if "to" in index:
-            to = index["to"][0]
+        copied = request.headers
+        first = copied.first()
+        items: list[tuple[str, str]] = []
+        if "via" in first:
+            items += [("Via", value) for value in copied.get_all("Via")]
+        if 100 < status < 300 and "record-route" in first:
+            items += [("Record-Route", value) for value in copied.get_all("Record-Route")]
+        if "from" in first:
+            items.append(("From", first["from"]))
+        if "to" in first:
+            to = first["to"]
             if to_tag is not None and not _has_tag(request, to):
                 to = f"{to};tag={to_tag}"
             items.append(("To", to))
-        if "call-id" in index:
-            items.append(("Call-ID", index["call-id"][0]))
-        if "cseq" in index:
-            items.append(("CSeq", index["cseq"][0]))
-        if status == 100 and "timestamp" in index:
-            items.append(("Timestamp", index["timestamp"][0]))
+        if "call-id" in first:
+            items.append(("Call-ID", first["call-id"]))
+        if "cseq" in first:
+            items.append(("CSeq", first["cseq"]))
+        if status == 100 and "timestamp" in first:
+            items.append(("Timestamp", first["timestamp"]))
         items.extend(headers)
         return cls(status, reason, items, body)
 

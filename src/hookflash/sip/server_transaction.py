@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 from .effects import ServerFailed, SipEffect
 from .fields import NameAddr
-from .transaction import INVITE_SERVER, NON_INVITE_SERVER, Event, State, Transaction, event_of
+from .transaction import (
+    INVITE_SERVER,
+    NON_INVITE_SERVER,
+    Event,
+    State,
+    Transaction,
+    event_of,
+    together,
+)
 
 if TYPE_CHECKING:
     from .flow import Flow
@@ -62,7 +70,7 @@ class ServerTransaction(Transaction):
         data = response.encode()  # before anything changes: what cannot be written was not sent
         if not self.move(event):
             return
-        self._answered_to = response.header("To") or ""
+        self._answered_to = response.headers.find("To") or ""
         self.data = data
         self.send(out)
         if event is not Event.PROVISIONAL:
@@ -116,7 +124,7 @@ class InviteServerTransaction(ServerTransaction):
         if event is Event.SUCCESS:
             self.data = b""
             if before is not State.ACCEPTED:
-                self.expires_at = now + self.timers.transaction  # timer L
+                self.expires_at = together(now + self.timers.transaction)  # timer L
             return
         self.expires_at = now + self.timers.transaction  # timer H
         if not self.flow.reliable:

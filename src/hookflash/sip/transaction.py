@@ -8,7 +8,7 @@ the answer is no.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf
+from math import ceil, inf
 from typing import TYPE_CHECKING, ClassVar
 
 from ..base.light import LightEnum
@@ -128,6 +128,12 @@ NON_INVITE_SERVER: Table = {
 }
 
 
+def together(at: float) -> float:
+    """`at` or a little later: the end of a wait for stragglers needs not be exact, and what ends
+    within a tenth of a second ends at once."""
+    return ceil(at * 10.0) / 10.0
+
+
 def event_of(status: int) -> Event:
     """The event that a response of this status is."""
     if status < 200:
@@ -138,7 +144,6 @@ def event_of(status: int) -> Event:
 class Transaction:
     """What all four machines share: a state, the bytes to repeat, and two deadlines.
 
-    `queued` belongs to the endpoint: the time at which its heap will look at this transaction.
     Deadlines are seconds on the caller's clock, `inf` where nothing runs.
     """
 
@@ -149,7 +154,6 @@ class Transaction:
         "interval",
         "key",
         "match",
-        "queued",
         "retransmit_at",
         "state",
         "timers",
@@ -169,7 +173,6 @@ class Transaction:
         self.interval = 0.0
         self.retransmit_at = inf
         self.expires_at = inf
-        self.queued = inf
 
     def move(self, event: Event) -> bool:
         """Change state as the table says; False where the event means nothing here."""
@@ -213,7 +216,7 @@ class Transaction:
         """Wait for stragglers (timers D, I, J, K, L, M); 0 ends the transaction at once."""
         self.retransmit_at = inf
         if seconds > 0:
-            self.expires_at = now + seconds
+            self.expires_at = together(now + seconds)
         else:
             self.move(Event.EXPIRE)
             self.stop()

@@ -11,27 +11,7 @@ from collections.abc import Iterable
 from ..base.errors import SipError
 from .fields import MAX_SECONDS, NameAddr, SessionExpires
 from .grammar import scalar
-from .message import Message, Request, Response
-
-KNOWN_METHODS = frozenset(
-    {
-        "ACK",
-        "BYE",
-        "CANCEL",
-        "INFO",
-        "INVITE",
-        "MESSAGE",
-        "NOTIFY",
-        "OPTIONS",
-        "PRACK",
-        "PUBLISH",
-        "REFER",
-        "REGISTER",
-        "SUBSCRIBE",
-        "UPDATE",
-    }
-)
-"""Every method that some RFC defines; another one is answered 501."""
+from .message import KNOWN_METHODS, Message, Request, Response
 
 _MANDATORY = (
     ("via", "Via"),
@@ -40,6 +20,7 @@ _MANDATORY = (
     ("call-id", "Call-ID"),
     ("cseq", "CSeq"),
 )
+_MANDATORY_KEYS = frozenset(key for key, _ in _MANDATORY)
 _SINGLE = {
     "from": "From",
     "to": "To",
@@ -134,9 +115,9 @@ def unsupported(tags: Iterable[str], supported: frozenset[str]) -> list[str]:
 
 def _check_common(message: Message) -> None:
     first = message.headers.first()
-    for key, name in _MANDATORY:
-        if key not in first:
-            raise SipError(f"Missing {name} header")
+    if not first.keys() >= _MANDATORY_KEYS:
+        missing = next(name for key, name in _MANDATORY if key not in first)
+        raise SipError(f"Missing {missing} header")
     if len(first) != len(message.headers):
         for key, values in message.headers.index().items():
             if len(values) > 1 and key in _SINGLE:

@@ -60,11 +60,13 @@ class LegMachine:
         "_setup",
         "_stored",
         "_transfers",
+        "call_id",
     )
 
     def __init__(self, call_id: str, settings: LegSettings, ids: Ids, timers: Timers) -> None:
         """`call_id` is the SCL_ id and our tag in every dialog of this leg."""
         core = LegCore(call_id, settings, ids, timers)
+        self.call_id = call_id
         self._core = core
         self._offers = Offers(core)
         self._requester = Requester(core)
@@ -86,11 +88,6 @@ class LegMachine:
         self._linger_ends: float | None = None
 
     # --- what others may know -------------------------------------------------------------------
-
-    @property
-    def call_id(self) -> str:
-        """SCL_ id."""
-        return self._core.call_id
 
     @property
     def state(self) -> Phase:

@@ -52,10 +52,11 @@ def route(streams: list[MediaStream], now: float, *, lone_tone: bool) -> None:
         if output is Output.CLOCK and stream.output is not Output.CLOCK:
             stream.resume(now)
         stream.output = output
-    everything = sum(1 for stream in streams if _listens(stream) and stream.hears is None)
-    chosen = [stream.hears for stream in streams if _listens(stream) and stream.hears is not None]
+    listeners = [stream for stream in streams if _listens(stream)]
+    chosen = [stream.hears for stream in listeners if stream.hears is not None]
+    everything = [stream for stream in listeners if stream.hears is None]
     for stream in streams:
-        wanted = everything > (_listens(stream) and stream.hears is None)
+        wanted = len(everything) > (stream in everything)
         wanted = wanted or any(stream.leg_id in ids for ids in chosen)
         _connect(stream, streams, wanted=wanted and stream.audible)
 
