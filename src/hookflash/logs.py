@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import TextIO
@@ -23,14 +24,20 @@ def _blank_secrets(
     return event
 
 
+# Made once: structlog's own renderer has json make an encoder for each line.
+_encode = json.JSONEncoder(default=repr).encode
+
+
+def _json_line(_logger: object, _name: str, event: structlog.typing.EventDict) -> str:
+    return _encode(event)
+
+
 def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
     """Set up structlog for the process. `style`: `auto`, `json` or `text`."""
     out = stream if stream is not None else sys.stderr
     text = style == "text" or (style == "auto" and out.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=out.isatty())
-        if text
-        else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=out.isatty()) if text else _json_line
     )
     structlog.configure(
         processors=[
@@ -41,7 +48,7 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(
