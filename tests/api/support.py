@@ -72,7 +72,7 @@ class FakeTelephony:
         self.dials.append(request)
         asked, trunk, number = request.request, request.trunk, request.number
         dial_order(asked, trunk, number, "SCL_a")
-        dial_attributes(asked, trunk, dial_plan(asked, trunk, number, "SCL_a"))
+        dial_attributes(asked, trunk, dial_plan(asked, trunk, number, "SCL_a"), "")
         header_options(asked, trunk)
         raise unimplemented("CreateSIPParticipant")
 

@@ -178,7 +178,7 @@ def test_the_place_in_the_room() -> None:
     place = plan.dispatch
     assert (place.room, place.identity, place.name) == ("lobby", "sip_+15550199", "Ann")
     assert (place.metadata, place.pin_needed) == ("m", False)
-    assert dial_attributes(wanted, trunk(), plan) == {
+    assert dial_attributes(wanted, trunk(), plan, sip_call_id("SCL_a")) == {
         "line": "sales",
         "sip.callID": "SCL_a",
         "sip.trunkID": "ST_1",
@@ -195,7 +195,7 @@ def test_the_place_in_the_room() -> None:
 def test_a_hidden_number_is_in_no_attribute() -> None:
     wanted = request(hide_phone_number=True)
     plan = dial_plan(wanted, trunk(), NUMBER, "SCL_a")
-    attributes = dial_attributes(wanted, trunk(), plan)
+    attributes = dial_attributes(wanted, trunk(), plan, "")
     assert not {"sip.phoneNumber", "sip.hostname", "sip.trunkPhoneNumber"} & set(attributes)
     assert plan.dispatch.identity == "sip_+15550199"  # as LiveKit
 

@@ -95,9 +95,13 @@ def dial_plan(
 
 
 def dial_attributes(
-    request: CreateSIPParticipantRequest, trunk: SIPOutboundTrunkInfo, plan: CallPlan
+    request: CreateSIPParticipantRequest,
+    trunk: SIPOutboundTrunkInfo,
+    plan: CallPlan,
+    own_id: str,
 ) -> dict[str, str]:
-    """The attributes with which the called one joins, before anything rings."""
+    """The attributes with which the called one joins, before anything rings. `own_id`: our SIP
+    Call-ID, as in the order."""
     who = SipIdentity(
         call_id=plan.call_id,
         trunk_id=plan.parties.trunk_id,
@@ -105,7 +109,7 @@ def dial_attributes(
         phone_number=plan.parties.called,
         hostname=trunk.address,
         trunk_phone_number=plan.parties.caller,
-        sip_call_id=sip_call_id(plan.call_id),
+        sip_call_id=own_id,
         remote_tag="",
         hidden=plan.dispatch.hidden,
     )

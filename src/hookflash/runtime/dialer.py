@@ -108,7 +108,7 @@ class Dialer:
             created_at=now,
         )
         call = Call(leg, plan, None, record)
-        call.attributes = dial_attributes(request, trunk, plan)
+        call.attributes = dial_attributes(request, trunk, plan, dial.sip_call_id)
         self._desk.enter(call, displace=bool(request.participant_identity))
         placed = self.placements.open(now, order, self._info(call))
         call.outgoing = Outgoing(order, placed, dtmf_digits(request.dtmf))

@@ -323,7 +323,7 @@ class RoomDesk:
 
     def arm(self) -> None:
         """The rooms may have a new deadline."""
-        self._parts.machines.arm()
+        self._parts.machines.arm_for(self.next_deadline())
 
     def next_deadline(self) -> float | None:
         """Of the rooms."""

@@ -57,6 +57,11 @@ class Timers:
         self._at = at
         self._handle = self._loop.call_later(max(0.0, at - self._clock.now()), self._due)
 
+    def arm_for(self, deadline: float | None) -> None:
+        """As `arm`, after an input to one machine whose next deadline that is."""
+        if deadline is not None and (self._handle is None or deadline < self._at):
+            self.arm()
+
     def stop(self) -> None:
         """No more deadlines."""
         if self._handle is not None:

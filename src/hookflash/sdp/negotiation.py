@@ -149,8 +149,10 @@ class SdpNegotiator:
             choice.media.protocol, (received,), events, keys, plan.ptime, mux, direction
         )
         self._remember((received,), events)
-        sent = _State(b"", 0, tuple(media), choice.index, (received,), events, keys, plan)
-        self._state = self._numbered(sent)
+        lines = tuple(media)
+        self._state = _State(
+            *self._numbered(lines), lines, choice.index, (received,), events, keys, plan
+        )
         return self._state.body, plan
 
     def offer(self, *, direction: Direction = "sendrecv", full: bool = True) -> bytes:
@@ -182,8 +184,16 @@ class SdpNegotiator:
         media = [refuse(line) for line in state.media] or [audio]
         media[state.index] = audio
         self._before = state
-        self._state = self._numbered(
-            replace(state, media=tuple(media), codecs=codecs, events=events, keys=keys)
+        lines = tuple(media)
+        body, version = self._numbered(lines)
+        self._state = replace(
+            state,
+            body=body,
+            version=version,
+            media=lines,
+            codecs=codecs,
+            events=events,
+            keys=keys,
         )
         return self._state.body
 
@@ -273,16 +283,17 @@ class SdpNegotiator:
         formats = tuple(map(str, numbers))
         return Media("audio", local.port, protocol, formats, attributes=tuple(attributes))
 
-    def _numbered(self, state: _State) -> _State:
-        """`state` with its bytes; the version grows only if the media lines are not as before."""
+    def _numbered(self, media: tuple[Media, ...]) -> tuple[bytes, int]:
+        """A session of these lines as bytes, and its version, which grows only if the lines are
+        not as before."""
         before = self._state
-        if before.body and before.media == state.media:
-            return replace(state, body=before.body, version=before.version)
+        if before.body and before.media == media:
+            return before.body, before.version
         self._highest += 1
         connection = Connection.of(self._local.address)
         origin = Origin(self._session_id, str(self._highest), connection.address, connection.family)
-        body = SessionDescription(origin, connection=connection, media=state.media).encode()
-        return replace(state, body=body, version=self._highest)
+        body = SessionDescription(origin, connection=connection, media=media).encode()
+        return body, self._highest
 
     def _own_codecs(self, current: CodecName | None, full: bool) -> tuple[Codec, ...]:
         """The codecs of our offer with our payload types."""
