@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 
-from hookflash.adapters.sweeper import LOOK, MIDDLE, OLD, QUIET, YOUNG, Sweeper
+from hookflash.adapters.sweeper import LOOK, OLD, QUIET, YOUNG, Sweeper
 
 
 class FakeMemory:
@@ -71,10 +71,10 @@ def test_a_tick_searches_only_when_there_is_enough_and_in_small_steps() -> None:
     table.make(YOUNG - 1)
     table.sweeper.ticked()
     assert table.memory.done == []
-    for _ in range(2 * (MIDDLE + 1)):
+    for _ in range(5):
         table.make()
         table.sweeper.ticked()
-    assert table.memory.done == 2 * [*[0] * MIDDLE, 1]
+    assert table.memory.done == [0] * 5
     table.close()
 
 
@@ -82,9 +82,8 @@ def test_the_old_wait_for_a_quiet_time() -> None:
     table = Table()
 
     def busy() -> None:
-        for _ in range(MIDDLE + 1):
-            table.make()
-            table.sweeper.ticked()
+        table.make()
+        table.sweeper.ticked()
 
     busy()
     table.time += QUIET
@@ -105,12 +104,12 @@ def test_where_it_is_never_quiet_they_are_searched_when_there_are_many() -> None
     table = Table()
 
     def searched_after() -> int:
-        """How many searches of the middle ones until the old are searched."""
+        """How many searches of the young ones until the old are searched."""
         table.memory.done.clear()
         while 2 not in table.memory.done:
             table.make()
             table.sweeper.ticked()
-        return table.memory.done.count(1)
+        return table.memory.done.count(0)
 
     assert searched_after() == OLD
     assert searched_after() == 2 * OLD  # it found nothing

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from functools import lru_cache
 from typing import Protocol, cast
 
 import structlog
@@ -26,6 +27,8 @@ CONNECT_TIMEOUT = 4.0
 _BURST = 64
 """Datagrams read in one go."""
 _LARGEST_DATAGRAM = 65_536
+_PEERS = 1024
+"""Peers whose flow is remembered."""
 _MAPPED = "::ffff:"
 _KEEPALIVE_ANSWER = b"\r\n"
 _PORT_TRIES = 20
@@ -75,6 +78,10 @@ class _Datagrams:
             self._socket.close()
             raise
         self.local: Address = (ip, self._socket.getsockname()[1])
+        # One for all messages of a peer: calls keep those of theirs.
+        self._flow_of = lru_cache(_PEERS)(
+            lambda address: Flow("udp", self.local, (plain_ip(address[0]), address[1]))
+        )
 
     def listen(self) -> None:
         """Read from now on."""
@@ -97,7 +104,7 @@ class _Datagrams:
     def _received(self, data: bytes, address: tuple[str, int]) -> None:
         if not data.strip(b"\r\n\x00 "):
             return  # keep-alives of NATed peers
-        flow = Flow("udp", self.local, (plain_ip(address[0]), address[1]))
+        flow = self._flow_of(address)
         try:
             message = parse(data)
         except SipError as error:

@@ -15,12 +15,12 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 YOUNG: Final = 10_000
-"""Objects made, less those gone, before the young ones are searched: about 1 ms."""
-MIDDLE: Final = 2
-"""Searches of the young before what they left is searched too: so three times as long at most."""
-OLD: Final = 20
-"""Searches of that before the old ones are searched: so garbage is half a million objects at most.
-Twice as many after each that found next to nothing; this many again after one that found more."""
+"""Objects made, less those gone, before the young ones are searched: some milliseconds."""
+OLD: Final = 60
+"""Searches of the young before the old ones are searched: so garbage is half a million objects at
+most. Twice as many after each that found next to nothing; this many again after one that found
+more. What Python has between the two is not used: what a call leaves stays for half a minute, and
+would be looked at a second time for nothing."""
 LOOK: Final = 1.0
 """Seconds between the looks while there are no ticks."""
 QUIET: Final = 600.0
@@ -70,19 +70,17 @@ class Sweeper:
         self._timer = loop.call_later(LOOK, self._look, loop)
         if self._ticked:
             self._ticked = False
-        elif self._memory.get_count()[2] and self._now() - self._searched >= QUIET:
+        elif self._memory.get_count()[1] and self._now() - self._searched >= QUIET:
             self._search_old()
         else:
             self._search()
 
     def _search(self) -> None:
-        young, middle, old = self._memory.get_count()
+        young, searches, _ = self._memory.get_count()
         if young < YOUNG:
             return
-        if middle < MIDDLE:
+        if searches < self._patience:
             self._memory.collect(0)
-        elif old < self._patience:
-            self._memory.collect(1)
         else:
             self._search_old()
 

@@ -76,17 +76,18 @@ class TokenVerifier:
     def _read(self, token: str) -> tuple[Claims, float, float]:
         if len(token) > LONGEST:
             raise refused(UNREADABLE)
-        issuer = _issuer(token)
+        payload = _claimed(token)
+        issuer = payload.get("iss")
         secret = self._keys.get(issuer) if isinstance(issuer, str) else None
         if secret is None:
             raise refused(UNKNOWN_KEY)
         try:
-            payload = _payload(self._jws.decode(token, secret, algorithms=["HS256"]))
+            self._jws.decode(token, secret, algorithms=["HS256"])
         except jwt.InvalidAlgorithmError:
             raise refused_because(SIGNING_METHOD) from None
         except jwt.InvalidSignatureError:
             raise refused_because(SIGNATURE) from None
-        except (jwt.PyJWTError, ValueError, RecursionError):
+        except (jwt.PyJWTError, ValueError):
             raise refused(UNREADABLE) from None
         ends, begins = _time(payload, "exp"), _time(payload, "nbf")
         if ends is None:
@@ -96,7 +97,11 @@ class TokenVerifier:
 
 class _Hs256(HMACAlgorithm):
     """HS256 without the library's warning about short secrets: the settings refuse them, and
-    --dev has one on purpose."""
+    --dev has one on purpose. Nor is each secret searched for signs of a public key for every token:
+    there are no others than those of the settings, and no other algorithm."""
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return key.encode("utf-8") if isinstance(key, str) else key
 
     def check_key_length(self, key: bytes) -> str | None:
         return None
@@ -109,22 +114,18 @@ def _hs256_only() -> jwt.PyJWS:
     return jws
 
 
-def _issuer(token: str) -> object:
-    """Who says that he signed it, which only chooses the secret: everything else of a token is
-    read once, with its signature."""
+def _claimed(token: str) -> Mapping[str, Any]:
+    """What a token says, which is to be believed once its signature was checked; before that it
+    chooses the secret."""
     parts = token.split(".")
     try:
         if len(parts) != 3:
             raise ValueError("a token has three parts")
-        return _payload(base64url_decode(parts[1])).get("iss")
+        payload = json.loads(base64url_decode(parts[1]))
+        if not isinstance(payload, dict):
+            raise ValueError("the claims are no object")
     except (ValueError, RecursionError):
         raise refused(UNREADABLE) from None
-
-
-def _payload(data: bytes) -> Mapping[str, Any]:
-    payload = json.loads(data)
-    if not isinstance(payload, dict):
-        raise ValueError("the claims are no object")
     return payload
 
 
