@@ -40,6 +40,7 @@ PROVIDER_HEADERS = {
     "x-lk-test-id": "lktest.id",
 }
 """Headers of providers that always become attributes."""
+_X = ("X-", "x-")
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -94,6 +95,9 @@ def header_attributes(
     """Attributes from the headers of an INVITE or of a response: those that `include` asks for
     as `sip.h.<name>`, those of headers_to_attributes, those of known providers. Of a repeated
     header the first counts."""
+    headers = list(headers)
+    if include == _NO_HEADERS and not mapping and not any(n[:2] in _X for n, _ in headers):
+        return {}  # what the providers add has names of their own
     first: dict[str, str] = {}
     for name, value in headers:
         first.setdefault(name.lower(), value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from livekit.protocol.agent_dispatch import JobRestartPolicy, RoomAgentDispatch
@@ -266,9 +266,12 @@ class Room:
         return info.room_info(self, self.counts())
 
 
+_NOTHING = RoomOptions()
+_SOME_AGENT = RoomOptions(agents=(AgentOrder(),))
+
+
 def resolve(
     options: RoomOptions, preset: RoomOptions | None, settings: RoomSettings
 ) -> RoomOptions:
     """Options over preset over settings; agents default to one dispatch without a name."""
-    chosen = options.over(preset or RoomOptions()).over(settings.defaults())
-    return chosen if chosen.agents else replace(chosen, agents=(AgentOrder(),))
+    return options.over(preset or _NOTHING).over(settings.defaults()).over(_SOME_AGENT)

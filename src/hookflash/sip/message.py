@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TypeVar
 
 from ..base.errors import SipError
@@ -11,7 +12,7 @@ from .fields import MAX_SECONDS, CSeq, EventField, NameAddr, Via
 from .grammar import LWS, is_safe, is_token, scalar, split_list
 from .headers import CANONICAL, Headers, canonical_name
 from .phrases import reason_phrase
-from .uri import Uri
+from .uri import REMEMBERED, Uri
 
 __all__ = ["Message", "Request", "Response", "reason_phrase"]
 
@@ -45,6 +46,12 @@ _HAS_TAG = re.compile(r";[ \t]*+tag[ \t]*+=", re.IGNORECASE)
 def is_method(text: str) -> bool:
     """True for what may stand as a method: any token."""
     return text in KNOWN_METHODS or is_token(text)
+
+
+@lru_cache(256)
+def _tag_set(text: str, fold: Callable[[str], str]) -> frozenset[str]:
+    """All messages of a peer have the same Allow and Supported."""
+    return frozenset([fold(item) for item in split_list(text)])
 
 
 class Message:
@@ -222,7 +229,14 @@ class Message:
         if key in views:
             view: frozenset[str] = views[key]
             return view
-        tags = views[key] = frozenset([fold(item) for item in self.headers.split(key)])
+        first = self.headers.first()
+        if key not in first:
+            tags: frozenset[str] = frozenset()
+        elif len(first) == len(self.headers) and len(first[key]) <= REMEMBERED:
+            tags = _tag_set(first[key], fold)  # each header stands once
+        else:
+            tags = frozenset([fold(item) for item in self.headers.split(key)])
+        views[key] = tags
         return tags
 
     # --- the serialiser --------------------------------------------------------------------------

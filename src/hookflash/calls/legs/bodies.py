@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from ...sip.message import Message
 
 _SDP = "application/sdp"
+_CHANGING = frozenset({"content-disposition", "content-encoding"})
+"""Headers that may make something else of it."""
 _IGNORED = frozenset({"application/isup", "application/qsig"})
 """ISUP travels with handling=required everywhere and is none of ours (calls.md §1)."""
 _MAX_DEPTH = 4
@@ -23,7 +25,10 @@ def session_body(message: Message) -> bytes | None:
     if not body:
         return None
     headers = message.headers
-    if "Content-Type" not in headers:
+    written = headers.first()
+    if written.get("content-type") == _SDP and written.keys().isdisjoint(_CHANGING):
+        return body  # as nearly all are
+    if "content-type" not in written:
         if body.startswith(b"v="):
             return body
         raise _not_understood()
