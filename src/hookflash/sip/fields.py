@@ -103,7 +103,7 @@ class NameAddr(NamedTuple):
         end = text.find(">", start)
         if end < 0:
             raise SipError("Unbalanced < in address")
-        uri = Uri.parse(text[start + 1 : end])
+        uri = Uri.read(text[start + 1 : end])
         rest = text[end + 1 :]
         if rest:
             rest = rest.strip(LWS)
@@ -119,7 +119,7 @@ class NameAddr(NamedTuple):
         address = address.strip(LWS)
         if "?" in address or "," in address:
             raise SipError("Address needs <>")
-        return tuple.__new__(cls, ("", Uri.parse(address), parse_params(rest) if semicolon else ()))
+        return tuple.__new__(cls, ("", Uri.read(address), parse_params(rest) if semicolon else ()))
 
     def __str__(self) -> str:
         address = f"<{self.uri}>"

@@ -35,12 +35,13 @@ _NUMBER = re.compile(r"\+?[0-9A-Da-d*#.()\-]+")
 _SEPARATORS = str.maketrans("", "", "-.()")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
 _MUST_AGREE = ("user", "ttl", "method", "maddr")
+"""Parameters that never match when only one of two URIs has them (RFC 3261 §19.1.4)."""
 REMEMBERED = 200
 """Characters of an address that is remembered once read: a dialog brings the same few in each of
 its messages. Longer ones are read again, so that what is remembered stays small."""
-MEMORY = 2048
-"""Addresses that are remembered."""
-"""Parameters that never match when only one of two URIs has them (RFC 3261 §19.1.4)."""
+MEMORY = 128
+"""Addresses that are remembered: those of the calls that are being made. What is remembered for
+longer has grown cold, and costs as much as to be read."""
 
 
 def unescape(text: str) -> str:
@@ -86,10 +87,11 @@ class Uri(NamedTuple):
         The user part is read liberally (`#` and such), everything else by the grammar; there is
         no whitespace anywhere (RFC 4475 §3.1.2.8, §3.1.2.15: refused, not repaired).
         """
-        return _known(text) if len(text) <= REMEMBERED else cls._read(text)
+        return _known(text) if len(text) <= REMEMBERED else cls.read(text)
 
     @classmethod
-    def _read(cls, text: str) -> Uri:
+    def read(cls, text: str) -> Uri:
+        """As `parse`, for a text that is remembered otherwise, or not at all."""
         found = _SIP_URI.fullmatch(text)
         if found is None:
             return cls._parse_other(text)
@@ -246,7 +248,7 @@ class Uri(NamedTuple):
         )
 
 
-_known = lru_cache(MEMORY)(Uri._read)
+_known = lru_cache(MEMORY)(Uri.read)
 
 
 def _parse_headers(text: str) -> Params:
