@@ -12,7 +12,7 @@ import dns.rrset
 
 from hookflash.adapters.dns import Resolver
 from hookflash.base.ids import Ids
-from hookflash.sip.location import Target
+from hookflash.sip.location import ALL_TRANSPORTS, Target
 from hookflash.sip.uri import Uri
 
 ZONE = (
@@ -78,3 +78,11 @@ def test_a_name_that_only_this_machine_knows() -> None:
 
 def test_a_name_that_nobody_knows_has_no_target() -> None:
     assert locate("sip:nowhere.carrier.test") == []
+
+
+def test_what_needs_no_query_is_known_at_once() -> None:
+    resolver, all_of_them = Resolver(Ids(random.Random(1))), ALL_TRANSPORTS
+    known = resolver.at_once(Uri.parse("sip:a@192.0.2.7;transport=tcp"), all_of_them)
+    assert known == [Target("tcp", "192.0.2.7", 5060)]
+    assert resolver.at_once(Uri.parse("sips:a@192.0.2.7;transport=udp"), all_of_them) == []
+    assert resolver.at_once(Uri.parse("sip:a@carrier.test"), all_of_them) is None

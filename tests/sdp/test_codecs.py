@@ -87,14 +87,14 @@ def test_telephone_event_of_the_clock_else_of_8000() -> None:
 
 
 def test_attributes_of_our_own_formats() -> None:
-    codecs = [Codec("opus", 111, 48000, 2, "stereo=0"), Codec("PCMU", 0, 8000)]
-    assert codec_attributes(codecs, [(101, 8000)]) == [
+    codecs = (Codec("opus", 111, 48000, 2, "stereo=0"), Codec("PCMU", 0, 8000))
+    assert codec_attributes(codecs, ((101, 8000),)) == (
         ("rtpmap", "111 opus/48000/2"),
         ("fmtp", "111 stereo=0"),
         ("rtpmap", "0 PCMU/8000"),
         ("rtpmap", "101 telephone-event/8000"),
         ("fmtp", "101 0-16"),
-    ]
+    )
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,15 @@ class Resolver:
             self._resolver.nameservers = [host or servers[0]]
             self._resolver.port = int(port) if host else 53
 
+    def at_once(self, uri: Uri, transports: Sequence[Transport]) -> list[Target] | None:
+        """As `locate`, where no query is needed; else None."""
+        try:
+            next(locate(uri, ids=self._ids, transports=transports))
+        except StopIteration as stop:
+            targets: list[Target] = stop.value
+            return targets
+        return None
+
     async def locate(self, uri: Uri, transports: Sequence[Transport]) -> list[Target]:
         """Places to try for `uri`, best first; [] where there is none (RFC 3263 §4)."""
         steps = locate(uri, ids=self._ids, transports=transports)

@@ -34,6 +34,7 @@ DTMF_DIGIT = 0.5
 """Seconds of a digit of the `dtmf` string with its pause, and of a `w`."""
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS = tuple(first + second for first in _BASE62 for second in _BASE62)
 _TRANSPORTS: dict[int, str] = {
     SIPTransport.SIP_TRANSPORT_UDP: "udp",
     SIPTransport.SIP_TRANSPORT_TCP: "tcp",
@@ -48,9 +49,9 @@ def sip_call_id(call_id: str) -> str:
     number = int.from_bytes(digest, "big")
     text = ""
     while number:
-        number, digit = divmod(number, 62)
-        text = _BASE62[digit] + text
-    return text
+        number, pair = divmod(number, 62 * 62)
+        text = _PAIRS[pair] + text
+    return text.lstrip("0")
 
 
 def dial_order(

@@ -199,7 +199,12 @@ class SipStack:
         return ("udp", "tcp", "tls")
 
     def locate(self, uri: Uri, then: Callable[[list[Target]], None]) -> None:
-        """Find the places to try for a new call, best first (RFC 3263)."""
+        """Find the places to try for a new call, best first (RFC 3263); `then` is called later,
+        also where they are known now."""
+        known = self._resolver.at_once(uri, self._transports())
+        if known is not None:
+            self._loop.call_soon(then, known)
+            return
 
         async def find() -> None:
             targets: list[Target] = []

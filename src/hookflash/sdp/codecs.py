@@ -117,7 +117,10 @@ def find_event(formats: Iterable[Format], clock: int) -> Format | None:
     return fallback
 
 
-def codec_attributes(codecs: Iterable[Codec], events: Iterable[tuple[int, int]]) -> list[Attribute]:
+@lru_cache(256)
+def codec_attributes(
+    codecs: tuple[Codec, ...], events: tuple[tuple[int, int], ...]
+) -> tuple[Attribute, ...]:
     """rtpmap and fmtp of what we write; `events` are (payload type, clock)."""
     out: list[Attribute] = []
     for codec in codecs:
@@ -128,7 +131,7 @@ def codec_attributes(codecs: Iterable[Codec], events: Iterable[tuple[int, int]])
     for number, clock in events:
         out.append(("rtpmap", f"{number} {TELEPHONE_EVENT}/{clock}"))
         out.append(("fmtp", f"{number} {EVENTS}"))
-    return out
+    return tuple(out)
 
 
 def packet_time(media: Media, codec: CodecName, default: int) -> int:

@@ -262,8 +262,8 @@ class SdpNegotiator:
     def _audio(
         self,
         protocol: str,
-        codecs: Sequence[Codec],
-        events: Sequence[tuple[int, int]],
+        codecs: tuple[Codec, ...],
+        events: tuple[tuple[int, int], ...],
         keys: Sequence[CryptoKey],
         ptime: int,
         mux: bool,
@@ -271,7 +271,7 @@ class SdpNegotiator:
     ) -> Media:
         """Our own audio line."""
         local = self._local
-        attributes: list[Attribute] = codec_attributes(codecs, events)
+        attributes: list[Attribute] = list(codec_attributes(codecs, events))
         attributes.append(("ptime", str(ptime)))
         attributes.extend(("crypto", crypto.write_key(key)) for key in keys)
         if mux:
@@ -300,15 +300,11 @@ class SdpNegotiator:
         names = list(self._settings.codecs)
         if current is not None:
             names = [current, *(name for name in names if name != current)] if full else [current]
-        return tuple(
-            replace(
-                PREFERRED[name],
-                payload_type=self._number(
-                    name, PREFERRED[name].clock, PREFERRED[name].payload_type
-                ),
-            )
-            for name in names
-        )
+        return tuple([self._own_codec(PREFERRED[name]) for name in names])
+
+    def _own_codec(self, codec: Codec) -> Codec:
+        number = self._number(codec.name, codec.clock, codec.payload_type)
+        return codec if number == codec.payload_type else replace(codec, payload_type=number)
 
     def _number(self, name: str, clock: int, preferred: int) -> int:
         """Our payload type for an encoding: the one it had in this session, else a free one."""
