@@ -160,6 +160,21 @@ def test_counts_of_the_room_are_refreshed_every_five_seconds() -> None:
     assert (room["numParticipants"], room["numPublishers"]) == (2, 1)
 
 
+def test_a_track_that_was_muted_is_shown_muted_at_its_end() -> None:
+    rooms = Rooms(Ids(random.Random(1)))
+    participant, _ = rooms.join(START, "r", Join("a"))
+    rooms.activate(START, participant)
+    (published,) = rooms.publish_audio(START, participant)
+    track = json.loads(room_event_body(published, "EV_1"))["track"]
+    assert "muted" not in track
+    rooms.mute(START + 1, next(iter(participant.tracks.values())), True)
+    unpublished = rooms.leave(START + 2, participant)[0]
+    last = json.loads(room_event_body(unpublished, "EV_2"))["track"]
+    assert last["muted"] is True
+    assert int(last["version"]["unixMicro"]) == (START + 1) * 1_000_000
+    assert last["sid"] == track["sid"]
+
+
 def test_an_abandoned_join_is_a_connection_aborted() -> None:
     rooms = Rooms(Ids(random.Random(1)))
     participant, _ = rooms.join(START, "r", Join("a"))

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from .room import Dispatch, Room
 
 
+# Looked up once: a protobuf enum looks for each name in its descriptor.
+_ONE_LAYER = VideoLayer.Mode.ONE_SPATIAL_LAYER_PER_STREAM
+_SIMULCAST = BackupCodecPolicy.SIMULCAST
+
+
 @lru_cache(maxsize=16)
 def _with_codecs(codecs: tuple[str, ...]) -> RoomInfo:
     """A message to copy from: ten sub-messages are the dearest part of a room."""
@@ -92,7 +97,7 @@ def track_info(track: Track) -> TrackInfo:
         mime_type=track.mime_type,
         mid=track.mid,
         cid=track.cid,
-        video_layer_mode=VideoLayer.Mode.ONE_SPATIAL_LAYER_PER_STREAM,
+        video_layer_mode=_ONE_LAYER,
     )
     return TrackInfo(
         sid=track.sid,
@@ -105,7 +110,7 @@ def track_info(track: Track) -> TrackInfo:
         codecs=[codec],
         stream=track.stream,
         version=TimedVersion(unix_micro=track.version_us),
-        backup_codec_policy=BackupCodecPolicy.SIMULCAST,
+        backup_codec_policy=_SIMULCAST,
     )
 
 

@@ -75,6 +75,7 @@ class Track:
 
     __slots__ = (
         "cid",
+        "memo",
         "mid",
         "mime_type",
         "muted",
@@ -112,6 +113,8 @@ class Track:
         self.muted = False
         self.version_us = version_us
         """When it last changed, microseconds since the epoch."""
+        self.memo: str | None = None
+        """How webhooks show it, until it changes."""
 
     def info(self) -> TrackInfo:
         """LiveKit's message, built now."""

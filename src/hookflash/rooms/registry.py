@@ -250,6 +250,7 @@ class Rooms:
         participant = track.participant
         track.muted = muted
         track.version_us = int(now * 1e6)
+        track.memo = None
         participant.version += 1
         return [TrackMuted(participant.room, participant, track, muted, now)]
 

@@ -22,7 +22,7 @@ from ..rooms.events import (
     TrackUnpublished,
 )
 from ..rooms.info import room_info
-from ..rooms.participant import Participant
+from ..rooms.participant import Participant, Track
 from ..rooms.room import Room
 from .protojson import Json, to_json
 from .records import call_json, transfer_json
@@ -81,7 +81,7 @@ def room_event_body(event: RoomEvent, event_id: str) -> bytes:
                 event.at,
                 room=_dumps(_room_name(event.room)),
                 participant=_dumps(_participant_name(event.participant)),
-                track=_dumps(to_json(event.track.info())),
+                track=_track(event.track),
             )
         case ParticipantJoined() | ParticipantLeft() | ParticipantAborted():
             participant = _dumps(to_json(event.participant.info()))
@@ -122,6 +122,13 @@ def call_body(
     if record.identity:
         parts["participant"] = _dumps(_named(sid=participant_sid, identity=record.identity))
     return _body(CALL_ENDED, event_id, at, **parts, sipCall=_dumps(call_json(record)))
+
+
+def _track(track: Track) -> str:
+    """The end of a track shows what its beginning showed, unless it was muted in between."""
+    if track.memo is None:
+        track.memo = _dumps(to_json(track.info()))
+    return track.memo
 
 
 def _room(room: Room, now: float) -> str:
