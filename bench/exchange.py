@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -27,12 +28,18 @@ _LATE = 'hookflash_media_tick_late_seconds_bucket{le="'
 _PORTS = "20000-29999"
 
 
-def free_port(kind: int = socket.SOCK_DGRAM) -> int:
-    """A port that nobody has now."""
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+def free_port() -> int:
+    """A port that nobody has now, for datagrams nor for streams."""
+    while True:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as streams,
+        ):
+            datagrams.bind(("127.0.0.1", 0))
+            port: int = datagrams.getsockname()[1]
+            with suppress(OSError):
+                streams.bind(("127.0.0.1", port))
+                return port
 
 
 class Exchange:
@@ -45,8 +52,8 @@ class Exchange:
         self._open_to_all = open_to_all
         self._folder = Path(tempfile.mkdtemp(prefix="hookflash-bench-"))
         self.sip_port = free_port()
-        self.http_port = free_port(socket.SOCK_STREAM)
-        self._metrics_port = free_port(socket.SOCK_STREAM)
+        self.http_port = free_port()
+        self._metrics_port = free_port()
         settings: dict[str, object] = {
             "port": self.http_port,
             "bind_addresses": ["127.0.0.1"],

@@ -92,8 +92,20 @@ def test_the_first_outcome_stands() -> None:
         (record,) = paper.records
         assert (record.verdict, record.error_code) == ("failed", "resource_exhausted")
         assert (record.error_text, record.error_meta) == ("busy", {"sip_status_code": "486"})
+        assert not placed.done.done()  # a crash might still lose it
+        paper.stored()
         with pytest.raises(ApiError, match="busy"):
             await placed.done
+
+    run(check)
+
+
+def test_an_outcome_that_cannot_be_stored_is_told_all_the_same() -> None:
+    async def check(book: Placements, paper: Paper) -> None:
+        placed = book.open(1000.0, order(), INFO)
+        book.settle(placed)
+        paper.failed()
+        await placed.done
 
     run(check)
 

@@ -6,7 +6,8 @@ The leg knows no room and the room no leg; this is where they meet.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ..calls.records import CallRecord, MediaStats
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from ..sip.flow import Flow
     from .media.stream import MediaStream
     from .placements import Placed
+
+
+_FIELDS = tuple(entry.name for entry in fields(CallRecord))
+_values_of = attrgetter(*_FIELDS)
 
 
 @dataclass(slots=True, eq=False)
@@ -87,7 +92,8 @@ class Call:
     def record(self) -> CallRecord:
         """The call record, put together when read: it changes far more often."""
         if self._changes:
-            self.base = replace(self.base, **self._changes)  # type: ignore[arg-type]
+            values = dict(zip(_FIELDS, _values_of(self.base), strict=True))
+            self.base = CallRecord(**(values | self._changes))
             self._changes.clear()
         return self.base
 

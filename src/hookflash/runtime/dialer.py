@@ -23,6 +23,7 @@ from ..calls.dial_plan import (
     dtmf_digits,
     header_options,
 )
+from ..calls.legs.core import EARLY
 from ..calls.legs.dialing import Place
 from ..calls.legs.leg import Leg
 from ..calls.records import CallRecord
@@ -211,8 +212,9 @@ class Dialer:
             self._desk.bridge(call)
 
     def media_applied(self, call: Call) -> None:
-        """Early media reaches the room; the called one hears nothing of it yet."""
-        if call.outgoing is None or call.stream is None or call.answered:
+        """Early media reaches the room; the called one hears nothing of it yet. What a 200 brings
+        is connected by `answered`, which follows."""
+        if call.outgoing is None or call.stream is None or call.leg.state not in EARLY:
             return
         call.stream.silence_to_peer = True
         self._desk.bridge(call)

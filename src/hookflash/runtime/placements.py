@@ -32,7 +32,7 @@ class Placed:
 
     record: DialRecord
     done: asyncio.Future[None]
-    """The answer, keys pressed; or the failure."""
+    """The answer, keys pressed; or the failure: set when it is stored."""
     stored: bool
     """Its record is in the store or on the way there, with its call waiting; or need not be."""
     counted_on: int = 0
@@ -121,18 +121,28 @@ class Placements:
         self._journal.dial_then(placed.record, stored, not_stored)
 
     def settle(self, placed: Placed, error: ApiError | None = None) -> None:
-        """Answered, or failed with `error`. The first outcome stands."""
-        if placed.done.done():
-            return
+        """Answered, or failed with `error`. The first outcome stands. Who waits is told of it when
+        a crash would not lose it any more."""
         record = placed.record
+        if record.verdict is not None:
+            return
         if error is None:
             placed.record = replace(record, verdict="answered")
-            placed.done.set_result(None)
         else:
             placed.record = _failed(record, error)
-            placed.done.set_exception(error)
+
+        def tell() -> None:
+            if placed.done.done():
+                return
+            if error is None:
+                placed.done.set_result(None)
+            else:
+                placed.done.set_exception(error)
+
         if self._memory.get((record.api_key, record.request_id)) is placed:
-            self._journal.dial(placed.record)
+            self._journal.dial_then(placed.record, tell, tell)
+        else:
+            tell()
 
 
 def _failed(record: DialRecord, error: ApiError) -> DialRecord:
