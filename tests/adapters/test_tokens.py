@@ -127,6 +127,13 @@ def test_tokens_that_do_not_hold(token: str, text: str) -> None:
     assert refusal(token) == text
 
 
+def test_a_token_whose_header_is_too_deep() -> None:
+    """Nothing of a token may raise anything but a refusal."""
+    _, claims, signature = sign(payload()).split(".")
+    header = base64.b64encode(b"[" * 12_000).decode().rstrip("=")
+    assert refusal(f"{header}.{claims}.{signature}").startswith("invalid authorization token")
+
+
 def test_a_minute_of_leeway() -> None:
     verifier().verify(sign(payload(exp=NOW - 59)))
     verifier().verify(sign(payload(nbf=NOW + 59)))

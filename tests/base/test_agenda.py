@@ -3,6 +3,8 @@ from __future__ import annotations
 import random
 from math import inf
 
+import pytest
+
 from hookflash.base.agenda import Agenda
 
 
@@ -60,14 +62,33 @@ def test_times_without_anything_are_cleared_out() -> None:
     assert agenda.next() is None
 
 
-def test_it_agrees_with_a_plain_table() -> None:
+def test_what_moves_while_others_are_cleared_out_is_not_lost() -> None:
+    """Many times without anything, and a thing that is queued anew among them."""
+    agenda = Agenda[int]()
+    agenda.set(-1, 1.0)
+    agenda.set(-1, 5000.0)
+    agenda.set(-2, 2.0)
+    for number in range(200):
+        agenda.set(number, 10.0 + number)
+    for number in range(200):
+        agenda.discard(number)
+    assert agenda.next() == 2.0
+    assert agenda.take(9000.0) == -2
+    assert agenda.take(9000.0) == -1
+    assert agenda.take(9000.0) is None
+    assert len(agenda) == 0
+
+
+@pytest.mark.parametrize("keys", [3, 50, 500])
+@pytest.mark.parametrize("far", [40, 4000])
+def test_it_agrees_with_a_plain_table(keys: int, far: int) -> None:
     draw = random.Random(7)
     agenda, table, now = Agenda[int](), dict[int, float](), 0.0
     for _ in range(20_000):
-        key = draw.randrange(50)
+        key = draw.randrange(keys)
         match draw.randrange(4):
             case 0 | 1:
-                table[key] = now + draw.randrange(1, 40) / 4
+                table[key] = now + draw.randrange(1, far) / 4
                 agenda.set(key, table[key])
             case 2:
                 table.pop(key, None)

@@ -87,7 +87,7 @@ class TokenVerifier:
             raise refused_because(SIGNING_METHOD) from None
         except jwt.InvalidSignatureError:
             raise refused_because(SIGNATURE) from None
-        except (jwt.PyJWTError, ValueError):
+        except (jwt.PyJWTError, ValueError, RecursionError):
             raise refused(UNREADABLE) from None
         ends, begins = _time(payload, "exp"), _time(payload, "nbf")
         if ends is None:

@@ -41,6 +41,9 @@ class Agenda(Generic[Key]):
         queued = self._queued.get(key)
         if queued is None or due < queued:
             self._queue(key, due)
+            # Not where `next` queues anew: it is walking through what would be cleared out.
+            if len(self._times) > _SPARE + 4 * len(self._due):
+                self._clear_out()
 
     def discard(self, key: Key) -> None:
         """`key` is not due any more."""
@@ -97,8 +100,6 @@ class Agenda(Generic[Key]):
             return
         self._at[at] = [key]
         heapq.heappush(self._times, at)
-        if len(self._times) > _SPARE + 4 * len(self._due):
-            self._clear_out()
 
     def _clear_out(self) -> None:
         """Leave the times that something waits for."""
