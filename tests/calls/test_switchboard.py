@@ -341,6 +341,18 @@ def test_a_finished_leg_is_not_kept_for_a_deadline_far_ahead() -> None:
     assert len(board._agenda._times) < 100
 
 
+def test_a_finished_leg_that_is_asked_once_more_holds_up_no_other() -> None:
+    board, gone, other = Bench().board, FakeLeg("SCL_1"), FakeLeg("SCL_2")
+    for leg in (gone, other):
+        board.add(leg)
+        leg.due = 5.0
+    drive(board, 0.0, gone, [LegFinished()])
+    drive(board, 0.0, gone, [])
+    drive(board, 0.0, other, [])
+    board.handle_deadline(5.0)
+    assert (gone.inputs, other.inputs) == ([], [("due", 5.0)])
+
+
 def test_deadlines_that_move_are_not_all_remembered() -> None:
     board, legs = Bench().board, [FakeLeg(f"SCL_{number}") for number in range(20)]
     for leg in legs:

@@ -298,8 +298,9 @@ class Switchboard:
         if deadline is not None and deadline <= now:
             out += self._sip(now, self.endpoint.handle_deadline(now))
         while (call_id := self._agenda.take(now)) is not None:
-            leg = self._legs[call_id]
-            out += self.ask(now, leg, partial(leg.handle_deadline, now), due=True)
+            leg = self._legs.get(call_id)
+            if leg is not None:  # one that had finished may have been asked something since
+                out += self.ask(now, leg, partial(leg.handle_deadline, now), due=True)
         return out
 
     # --- inside ---------------------------------------------------------------------------------
