@@ -54,11 +54,10 @@ def permission_info(permission: Permission) -> ParticipantPermission:
     )
 
 
-def room_info(room: Room, counts: tuple[int, int], *, codecs: bool = True) -> RoomInfo:
-    """`counts`: num_participants and num_publishers. Without `codecs` they are left out."""
+def room_info(room: Room, counts: tuple[int, int]) -> RoomInfo:
+    """`counts`: num_participants and num_publishers."""
     message = RoomInfo()
-    if codecs:
-        message.CopyFrom(_with_codecs(room.codecs))
+    message.CopyFrom(_with_codecs(room.codecs))
     message.sid = room.sid
     message.name = room.name
     message.empty_timeout = room.empty_timeout

@@ -132,8 +132,6 @@ class Placements:
             placed.record = _failed(record, error)
 
         def tell() -> None:
-            if placed.done.done():
-                return
             if error is None:
                 placed.done.set_result(None)
             else:

@@ -148,9 +148,9 @@ class Headers:
 
     def get_all(self, name: str) -> list[str]:
         """The values of all fields of that name, comma lists not split."""
-        key = header_key(name)
-        if len(self.first()) == len(self._items):  # each stands once
-            return [self.first()[key]] if key in self.first() else []
+        key, first = header_key(name), self.first()
+        if len(first) == len(self._items):  # each stands once
+            return [first[key]] if key in first else []
         return list(self.index().get(key, ()))
 
     def split(self, name: str) -> list[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from functools import lru_cache
 from typing import Literal
 
 from ..base.light import light_dataclass
@@ -30,8 +29,6 @@ from .records import call_json, transfer_json
 
 TransferKind = Literal["started", "updated", "ended"]
 
-_AFTER_CODECS = ("metadata", "numParticipants", "numPublishers")
-"""Keys of a room that its message declares after enabled_codecs."""
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _NAMES: dict[type, str] = {
@@ -138,17 +135,8 @@ def _room(room: Room, now: float) -> str:
     """A room hardly changes, and is the larger half of most bodies."""
     counts = room.told(now)
     if room.memo is None:
-        shown = to_json(room_info(room, counts, codecs=False))
-        after = {key: shown.pop(key) for key in _AFTER_CODECS if key in shown}
-        text = _dumps(shown)[:-1] + _codecs(room.codecs)
-        room.memo = text + ("," + _dumps(after)[1:] if after else "}")
+        room.memo = _dumps(to_json(room_info(room, counts)))
     return room.memo
-
-
-@lru_cache(16)
-def _codecs(mimes: tuple[str, ...]) -> str:
-    """Two thirds of a room, and the same for all."""
-    return ',"enabledCodecs":' + _dumps([{"mime": mime} for mime in mimes]) if mimes else ""
 
 
 def _room_name(room: Room) -> Json:

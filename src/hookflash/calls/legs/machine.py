@@ -67,6 +67,7 @@ class LegMachine:
         """`call_id` is the SCL_ id and our tag in every dialog of this leg."""
         core = LegCore(call_id, settings, ids, timers)
         self.call_id = call_id
+        """SCL_ id, at hand here too: a call asks for it some fifty times."""
         self._core = core
         self._offers = Offers(core)
         self._requester = Requester(core)
