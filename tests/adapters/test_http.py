@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import uvicorn
 
 from hookflash.adapters.http import HttpServers, Receive, Scope, Send
 
@@ -65,5 +66,21 @@ def test_a_taken_port_is_an_error() -> None:
         await servers.start(hello, ["127.0.0.1"], 0)
         with pytest.raises(OSError, match="in use"):
             await HttpServers().start(hello, ["127.0.0.1"], servers.port)
+
+    run(check)
+
+
+def test_nothing_wakes_while_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvicorn's main loop looks ten times a second whether it is to end."""
+
+    async def look(server: uvicorn.Server, counter: int) -> bool:
+        raise AssertionError("woken for nothing")
+
+    monkeypatch.setattr(uvicorn.Server, "on_tick", look)
+
+    async def check(servers: HttpServers, session: aiohttp.ClientSession) -> None:
+        await servers.start(hello, ["127.0.0.1"], 0)
+        async with session.get(f"http://127.0.0.1:{servers.port}/") as response:
+            assert response.status == 200
 
     run(check)

@@ -24,6 +24,7 @@ class _Quiet(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self._over = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -34,6 +35,16 @@ class _Quiet(uvicorn.Server):
         """Say when it listens."""
         await super().startup(sockets)
         self.ready.set()
+
+    async def main_loop(self) -> None:
+        """Until it is told to stop. uvicorn's own wakes ten times a second to see whether it is,
+        and for a Date header, which is off: most of what an exchange without calls would do."""
+        await self._over.wait()
+
+    def finish(self) -> None:
+        """Take no more, and end when the open requests have."""
+        self.should_exit = True
+        self._over.set()
 
 
 class HttpServers:
@@ -91,7 +102,7 @@ class HttpServers:
     async def stop(self) -> None:
         """Finish open requests, at most two seconds."""
         for server, _ in self._servers:
-            server.should_exit = True
+            server.finish()
         await asyncio.gather(*(task for _, task in self._servers), return_exceptions=True)
 
 
