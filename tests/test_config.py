@@ -98,6 +98,8 @@ def test_dev_needs_nothing() -> None:
         ("sipp: {}", "sipp", "unknown"),
         ("sip: {sipport: 1}", "sip.sipport", "sip.sip_port?"),
         ("webhook: {urls: [ftp://x], api_key: k}", "webhook.urls", "http"),
+        ("webhook: {urls: ['http://me:secret@x'], api_key: k}", "webhook.urls", "no user name"),
+        ("webhook: {urls: ['http://x:port/'], api_key: k}", "webhook.urls", "http"),
         ("webhook: {urls: ['http://x'], api_key: nobody}", "webhook.api_key", "keys"),
         ("metrics: {bind: here}", "metrics.bind", "address:port"),
         ("sip: {tls: {certs: [{cert_file: /no, key_file: /no}]}}", "sip.tls.certs", "exist"),

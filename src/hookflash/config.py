@@ -479,9 +479,11 @@ def _check(settings: Settings) -> None:
     webhook = settings.webhook
     if webhook.urls and webhook.api_key not in settings.keys:
         raise ConfigError("webhook.api_key", webhook.api_key, "one of the keys of `keys`")
-    for url in webhook.urls:
-        if not re.match(r"https?://[^/\s]+", url):
-            raise ConfigError("webhook.urls", url, "URLs that start with http:// or https://")
+    if webhook.urls:
+        from .adapters.http_post import check_url  # much that other commands do without
+
+        for url in webhook.urls:
+            check_url("webhook.urls", url)
     for certificate in settings.sip.tls.certs:
         for file in (certificate.cert_file, certificate.key_file):
             if not Path(file).is_file():

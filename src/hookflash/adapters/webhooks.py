@@ -1,12 +1,10 @@
-"""Sends webhooks: one kept-alive HTTP session, driven by the queues of `webhooks.queue`."""
+"""Sends webhooks: kept-alive connections, driven by the queues of `webhooks.queue`."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -27,16 +25,12 @@ from ..webhooks.payload import (
 )
 from ..webhooks.queue import Counters, DeliveryQueues, Post, Schedule
 from ..webhooks.signing import signing_input, token
-
-if TYPE_CHECKING:
-    import aiohttp
+from .http_post import Poster, PostFailed
 
 _log = structlog.get_logger("webhooks")
 
 ATTEMPT_TIMEOUT = 10.0
-"""Seconds for one attempt, from connecting to the status line."""
-_LARGEST_ANSWER = 4096
-"""Octets of an answer's body that are read away to keep the connection; more: it is closed."""
+"""Seconds for one attempt, from connecting to the end of the answer."""
 
 
 class WebhookSender:
@@ -64,14 +58,14 @@ class WebhookSender:
         self._ids = ids
         self._queues = DeliveryQueues(urls, schedule)
         self._api_key = api_key
-        self._secret = secret.encode("utf-8")
+        self._mac = hmac.new(secret.encode("utf-8"), digestmod="sha256")
         self._wanted = wanted or EventFilter()
         self._timeout = timeout
         self._headers = {
             "User-Agent": f"Hookflash/{version}",
             "Content-Type": "application/webhook+json",
         }
-        self._session: aiohttp.ClientSession | None = None
+        self._poster: Poster | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._probing: set[str] = set()
         """URLs of which the log says that they refuse everything."""
@@ -83,20 +77,10 @@ class WebhookSender:
     # --- life ---------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Open the session; before the first event."""
-        if not self.enabled or self._session is not None:
+        """Send from now on; before the first event."""
+        if not self.enabled or self._poster is not None:
             return
-        import aiohttp  # a fifth of a second, and nothing without URLs
-
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=self._timeout),
-            headers=self._headers,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept", "Accept-Encoding"),
-            auto_decompress=False,
-        )
+        self._poster = Poster(self._headers, self._timeout)
         self._set_timer()
 
     async def stop(self, drain: float = 5.0) -> None:
@@ -106,13 +90,13 @@ class WebhookSender:
         except TimeoutError:
             _log.warning("webhooks_dropped", deliveries=self._queues.pending)
         self._cancel_timer()
-        session, self._session = self._session, None
+        poster, self._poster = self._poster, None
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if session is not None:
-            await session.close()
+        if poster is not None:
+            poster.close()
 
     @property
     def pending(self) -> int:
@@ -186,24 +170,16 @@ class WebhookSender:
 
     async def _post(self, post: Post) -> int | None:
         """The status; None where there was no answer."""
-        import aiohttp
-
-        session = self._session
-        if session is None:
+        poster = self._poster
+        if poster is None:
             return None
         signed = signing_input(self._api_key, post.body, self._clock.now())
-        signature = hmac.digest(self._secret, signed, "sha256")
-        headers = {"Authorization": token(signed, signature)}
+        mac = self._mac.copy()
+        mac.update(signed)
         try:
-            async with session.post(
-                post.url, data=post.body, headers=headers, allow_redirects=False
-            ) as response:
-                status = response.status
-                if (response.content_length or 0) <= _LARGEST_ANSWER:
-                    with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
-                        await response.content.read(_LARGEST_ANSWER)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._note(post, error=str(error) or type(error).__name__)
+            status = await poster.post(post.url, token(signed, mac.digest()), post.body)
+        except PostFailed as error:
+            self._note(post, error=str(error))
             return None
         if not 200 <= status <= 299:
             self._note(post, status=status)
@@ -232,7 +208,7 @@ class WebhookSender:
             _log.info("webhook_url_takes_again", url=url, waiting=queue.pending)
 
     def _set_timer(self) -> None:
-        at = self._queues.next_deadline() if self._session is not None else None
+        at = self._queues.next_deadline() if self._poster is not None else None
         if at == self._timer_at:
             return
         self._cancel_timer()
