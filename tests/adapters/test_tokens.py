@@ -70,6 +70,15 @@ def test_a_good_token() -> None:
         (sign([1]), "invalid authorization token"),
         (sign("x"), "invalid authorization token"),
         (sign(payload(), header=[1]), "invalid authorization token"),
+        (sign(payload(), header={"alg": "HS256", "crit": ["exp"]}), "invalid authorization token"),
+        (sign(payload()) + "=", "invalid authorization token"),
+        (sign(payload()) + "\n", "invalid authorization token"),
+        (sign(payload()) + ".x", "invalid authorization token"),
+        (sign(payload()).rpartition(".")[0] + ".", "invalid authorization token"),
+        (
+            sign(payload()).rpartition(".")[0] + ".c2hvcnQ",
+            "invalid authorization token: token signature is invalid: signature is invalid",
+        ),
         (sign(payload(iss="nobody")), "invalid API key"),
         (sign(payload(iss=["key"])), "invalid API key"),
         (
@@ -82,6 +91,14 @@ def test_a_good_token() -> None:
         ),
         (
             sign(payload(), header={"alg": "none"}),
+            "invalid authorization token: token signature is invalid: signing method is not HS256",
+        ),
+        (
+            sign(payload(), header={"typ": "JWT"}),
+            "invalid authorization token: token signature is invalid: signing method is not HS256",
+        ),
+        (
+            sign(payload(), header={"alg": ["HS256"]}),
             "invalid authorization token: token signature is invalid: signing method is not HS256",
         ),
         (
@@ -159,7 +176,7 @@ def test_a_token_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     checker = verifier()
     token = sign(payload())
     claims = checker.verify(token)
-    monkeypatch.setattr(checker, "_jws", None)
+    monkeypatch.setattr(checker, "_read", None)
     assert checker.verify(token) is claims
 
 

@@ -33,3 +33,11 @@ def test_numbers_have_the_bits_asked_for() -> None:
     ids = Ids(random.Random(1))
     assert all(ids.number(8) < 256 for _ in range(1000))
     assert ids.number().bit_length() <= 31
+
+
+def test_no_character_is_used_twice_or_lost_between_two_drafts() -> None:
+    """Whatever the lengths, the tokens are one stream of characters cut in pieces."""
+    whole, parts = Ids(random.Random(3)), Ids(random.Random(3))
+    stream = whole.token(5000)
+    cut = "".join(parts.token(length) for length in (1, 700, 14, 10, 1200, 0, 3075))
+    assert cut == stream

@@ -37,7 +37,7 @@ def test_it_stops_after_so_many_transfers_or_at_a_problem(monkeypatch: pytest.Mo
 
 
 def test_what_is_left_over_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulation, "LONGEST", 1.5)
+    monkeypatch.setattr(simulation, "LONGEST", 1.0)
     problems = Simulation(7).run().problems
     assert "does not come to rest" in problems
     assert "1 legs left" in problems

@@ -26,6 +26,15 @@ from .store_records import call_json, dial_json, dialog_json, transfer_json
 Statement = tuple[str, Sequence[object]]
 MAX_PAGE = 1000
 
+# What never changes is not written again: REPLACE would renew every index for each state of a call.
+_PUT_CALL = (
+    "INSERT INTO calls VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+    " room = excluded.room, data = excluded.data"
+)
+_PUT_TRANSFER = (
+    "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+    " open = excluded.open, data = excluded.data"
+)
 _MARK = "SELECT WHEN, id FROM TABLE WHERE id = ?"
 _PAGE = "SELECT COLUMNS FROM TABLE WHERE CONDITIONS ORDER BY WHEN DESC, id DESC LIMIT ?"
 
@@ -74,7 +83,7 @@ def statements(op: StoreOp) -> list[Statement]:
         case PutTransfer(record):
             key = (record.transfer_id, record.room, record.call_id, record.created_at)
             transfer = (*key, record.verdict is None, transfer_json(record))
-            return [("INSERT OR REPLACE INTO transfers VALUES (?, ?, ?, ?, ?, ?)", transfer)]
+            return [(_PUT_TRANSFER, transfer)]
         case PutDialog(dialog):
             row = (dialog.call_id, dialog_json(dialog))
             return [("INSERT OR REPLACE INTO dialogs VALUES (?, ?)", row)]
@@ -85,7 +94,7 @@ def statements(op: StoreOp) -> list[Statement]:
             return [("INSERT OR REPLACE INTO dials VALUES (?, ?, ?, ?)", entry)]
         case PutCall(call):
             line = (call.call_id, call.room, call.created_at, call_json(call))
-            return [("INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)", line)]
+            return [(_PUT_CALL, line)]
         case PutTrunk(trunk_id, kind, data):
             return [("INSERT OR REPLACE INTO trunks VALUES (?, ?, ?)", (trunk_id, kind, data))]
         case DeleteTrunk(trunk_id):

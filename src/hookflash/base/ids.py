@@ -9,16 +9,8 @@ ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 _TOKEN = "0123456789abcdefghijklmnopqrstuvwxyz"
 
-# Octet → character, and the last octets, which would make some characters more frequent.
-_TABLES = {
-    alphabet: (
-        bytes(ord(alphabet[octet % len(alphabet)]) for octet in range(256)),
-        bytes(range(256 - 256 % len(alphabet), 256)),
-    )
-    for alphabet in (ALPHABET, _TOKEN)
-}
-_SPARE = 8
-"""Octets drawn beyond those needed, since some are left out."""
+_STOCK = 512
+"""Octets drawn at a time: an INVITE needs a dozen identifiers."""
 
 
 class RandomSource(Protocol):
@@ -34,28 +26,46 @@ class Ids:
 
     def __init__(self, random: RandomSource) -> None:
         self.random = random
+        self._ids = _Characters(ALPHABET, random)
+        self._tokens = _Characters(_TOKEN, random)
 
     def new(self, prefix: str) -> str:
         """LiveKit's form: `prefix` (with its underscore) and 12 characters of `ALPHABET`."""
-        return prefix + self._draw(ALPHABET, 12)
+        return prefix + self._ids.take(12)
 
     def token(self, length: int = 10) -> str:
         """Lower-case letters and digits, for SIP tags and branches."""
-        return self._draw(_TOKEN, length)
+        return self._tokens.take(length)
 
     def branch(self) -> str:
         """A Via branch with RFC 3261's magic cookie (§8.1.1.7)."""
-        return "z9hG4bK" + self._draw(_TOKEN, 14)
+        return "z9hG4bK" + self._tokens.take(14)
 
     def number(self, bits: int = 31) -> int:
         """A random integer of at most `bits` bits (SSRC, session id, first CSeq)."""
         return self.random.getrandbits(bits)
 
-    def _draw(self, alphabet: str, length: int) -> str:
-        table, left_out = _TABLES[alphabet]
-        size = length + _SPARE
-        drawn = b""
-        while len(drawn) < length:
-            octets = self.random.getrandbits(size * 8).to_bytes(size, "big")
-            drawn += octets.translate(table, left_out)
-        return drawn[:length].decode("ascii")
+
+class _Characters:
+    """Random characters of one alphabet, each used once."""
+
+    __slots__ = ("_at", "_left_out", "_random", "_stock", "_table")
+
+    def __init__(self, alphabet: str, random: RandomSource) -> None:
+        self._random = random
+        self._table = bytes(ord(alphabet[octet % len(alphabet)]) for octet in range(256))
+        # The last octets would make some characters more frequent.
+        self._left_out = bytes(range(256 - 256 % len(alphabet), 256))
+        self._stock = ""
+        self._at = 0
+
+    def take(self, length: int) -> str:
+        """That many."""
+        at, end = self._at, self._at + length
+        while end > len(self._stock):
+            octets = self._random.getrandbits(_STOCK * 8).to_bytes(_STOCK, "big")
+            drawn = octets.translate(self._table, self._left_out)
+            self._stock = self._stock[at:] + drawn.decode("ascii")
+            at, end = 0, length
+        self._at = end
+        return self._stock[at:end]

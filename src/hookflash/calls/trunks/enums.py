@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from ...base.errors import ApiError
@@ -12,9 +15,17 @@ _OPEN = frozenset({"SIPStatusCode"})
 
 def check_enums(message: Message) -> None:
     """The fields of `message` itself, not those of messages in it. Raises ApiError."""
-    for field in message.DESCRIPTOR.fields:
-        if field.enum_type is None or field.enum_type.name in _OPEN:
-            continue
-        number = getattr(message, field.name)
-        if number not in field.enum_type.values_by_number:
-            raise ApiError("invalid_argument", f"{field.name} has no value {number}")
+    for name, numbers in _enums(message.DESCRIPTOR):
+        number = getattr(message, name)
+        if number not in numbers:
+            raise ApiError("invalid_argument", f"{name} has no value {number}")
+
+
+@lru_cache(maxsize=64)
+def _enums(kind: Descriptor) -> list[tuple[str, frozenset[int]]]:
+    """The fields of a kind of message that are enums, and the numbers that mean anything."""
+    return [
+        (field.name, frozenset(field.enum_type.values_by_number))
+        for field in kind.fields
+        if field.enum_type is not None and field.enum_type.name not in _OPEN
+    ]
