@@ -53,6 +53,22 @@ def test_a_transfer_is_stored_before_it_goes_on() -> None:
     asyncio.run(check())
 
 
+def test_going_on_once_everything_is_stored() -> None:
+    async def check() -> None:
+        book, store, _ = journal()
+        done = asyncio.Event()
+        book.transfer(RECORD)
+        book.once_stored(done.set)
+        assert not done.is_set()
+        await done.wait()
+        stored = store._connection.execute("SELECT id FROM transfers").fetchall()
+        assert stored == [("STR_1",)]
+        await book.stop()
+        await store.close()
+
+    asyncio.run(check())
+
+
 @pytest.mark.parametrize("error", [StoreError("disk full"), KeyError("a mistake of ours")])
 def test_a_transfer_that_cannot_be_stored_does_not_go_on(error: Exception) -> None:
     class Broken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -27,6 +28,11 @@ RECORD = TransferRecord(
 DONE = replace(RECORD, verdict="succeeded", ended_at=1001.0)
 NOBODY = ("key", "", "lobby", "caller")
 FAILED = replace(RECORD, verdict="timed out", error="request timed out")
+
+
+def at_once(tell: Callable[[], None]) -> None:
+    """A disk that never keeps anybody waiting."""
+    tell()
 
 
 def recall(
@@ -99,7 +105,9 @@ def test_a_request_that_joined_a_transfer_is_remembered_too() -> None:
         registry = TransferRegistry()
         registry.changed(RECORD)
         ticket, _ = registry.open(("key", "joiner", "lobby", "caller"))
-        registry.answered(TransferAnswered(ticket, RECORD, ApiError("deadline_exceeded", "x")))
+        registry.answered(
+            TransferAnswered(ticket, RECORD, ApiError("deadline_exceeded", "x")), at_once
+        )
         assert recall(registry, request_id="joiner") is RECORD
         registry.changed(DONE)
         assert recall(registry, request_id="joiner") is DONE
@@ -129,9 +137,9 @@ def test_a_ticket_gets_its_verdict_once() -> None:
         first, good = registry.open(NOBODY)
         second, bad = registry.open(NOBODY)
         assert registry.waiting == 2
-        registry.answered(TransferAnswered(first, DONE))
-        registry.answered(TransferAnswered(second, None, ApiError("aborted", "x")))
-        registry.answered(TransferAnswered(first, DONE))
+        registry.answered(TransferAnswered(first, DONE), at_once)
+        registry.answered(TransferAnswered(second, None, ApiError("aborted", "x")), at_once)
+        registry.answered(TransferAnswered(first, DONE), at_once)
         assert await good is DONE
         with pytest.raises(ApiError):
             await bad
@@ -145,6 +153,32 @@ def test_a_verdict_for_a_request_that_died_is_no_error() -> None:
         registry = TransferRegistry()
         ticket, future = registry.open(NOBODY)
         future.cancel()
-        registry.answered(TransferAnswered(ticket, DONE))
+        registry.answered(TransferAnswered(ticket, DONE), at_once)
+
+    asyncio.run(check())
+
+
+def test_a_verdict_that_may_be_asked_for_again_is_told_when_it_is_stored() -> None:
+    """A crash after the answer must not make another one of it."""
+
+    async def check() -> None:
+        registry = TransferRegistry()
+        registry.changed(RECORD)
+        waiting: list[Callable[[], None]] = []
+        ticket, future = registry.open(("key", "r1", "lobby", "caller"))
+        registry.answered(TransferAnswered(ticket, DONE), waiting.append)
+        assert not future.done()
+        waiting[0]()
+        assert await future is DONE
+        ticket, future = registry.open(NOBODY)  # nobody can ask again
+        registry.answered(TransferAnswered(ticket, DONE), waiting.append)
+        assert await future is DONE
+        assert len(waiting) == 1
+        ticket, future = registry.open(("key", "r2", "lobby", "caller"))
+        late = ApiError("deadline_exceeded", "x")  # it goes on, and is no verdict
+        registry.answered(TransferAnswered(ticket, RECORD, late), waiting.append)
+        with pytest.raises(ApiError):
+            await future
+        assert len(waiting) == 1
 
     asyncio.run(check())

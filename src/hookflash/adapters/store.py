@@ -127,7 +127,8 @@ class Store:
     # --- writes -----------------------------------------------------------------------------
 
     async def write(self, *ops: StoreOp) -> None:
-        """Resolves when all of `ops` are committed, together or not at all; StoreError if not."""
+        """Resolves when all of `ops` are committed, together or not at all; StoreError if not.
+        Without any: when what was asked for before has been done."""
         await self._submit(_Job(ops=ops))
 
     def write_soon(self, *ops: StoreOp) -> None:
@@ -263,8 +264,9 @@ class Store:
         the thread two turns at the interpreter lock."""
         execute = self._connection.execute
         todo = [pair for job in jobs for op in job.ops for pair in statements(op)]
-        if len(todo) == 1:
-            execute(*todo[0])
+        if len(todo) <= 1:
+            for sql, values in todo:
+                execute(sql, values)
             return
         execute("BEGIN IMMEDIATE")
         try:

@@ -81,7 +81,9 @@ class Exchange:
             fx.LegLeft: self._left,
             fx.LegEnded: self._ended,
             fx.TransferChanged: self._transfer_changed,
-            fx.TransferAnswered: lambda _, effect: parts.transfers.answered(effect),
+            fx.TransferAnswered: lambda _, effect: parts.transfers.answered(
+                effect, parts.journal.once_stored
+            ),
             fx.Note: lambda call, effect: _log.info(
                 effect.event, call_id=call.call_id, **dict(effect.fields)
             ),

@@ -110,6 +110,10 @@ class Journal:
         ops = (PutTransfer(record), line)
         self._then(ops, stored, failed, event, transfer_id=transfer_id)
 
+    def once_stored(self, go_on: Callable[[], None]) -> None:
+        """Go on when everything written so far is safe, or could not be made so."""
+        self._then((), go_on, go_on, "not_stored")
+
     def _then(
         self,
         ops: tuple[StoreOp, ...],

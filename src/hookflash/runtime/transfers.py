@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ..calls.transfers.answers import failure, other_target
@@ -38,19 +38,31 @@ class TransferRegistry:
         self._tickets[self._next] = (future, key)
         return self._next, future
 
-    def answered(self, effect: TransferAnswered) -> None:
-        """The desk resolved a ticket; a request that joined a transfer is remembered too."""
+    def answered(
+        self, effect: TransferAnswered, once_stored: Callable[[Callable[[], None]], None]
+    ) -> None:
+        """The desk resolved a ticket; a request that joined a transfer is remembered too. What a
+        repeated request would be told again is told when a crash would not lose it any more
+        (`once_stored`)."""
         future, key = self._tickets.pop(effect.ticket, (None, None))
         if future is None or key is None:
             return
-        if effect.record is not None:
-            self._remember(key, effect.record)
-        if future.done():
-            return
-        if effect.error is not None:
-            future.set_exception(effect.error)
-        elif effect.record is not None:
-            future.set_result(effect.record)
+        record = effect.record
+        if record is not None:
+            self._remember(key, record)
+
+        def tell() -> None:
+            if future.done():
+                return
+            if effect.error is not None:
+                future.set_exception(effect.error)
+            elif record is not None:
+                future.set_result(record)
+
+        if record is not None and record.verdict is not None and key[1]:
+            once_stored(tell)
+        else:
+            tell()
 
     def changed(self, record: TransferRecord) -> None:
         """A transfer was made or changed."""
