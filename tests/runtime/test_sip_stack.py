@@ -9,6 +9,7 @@ import pytest
 from livekit import api
 from tests.support.lab import NUMBER, Lab, run
 
+from hookflash.base.errors import SipError
 from hookflash.calls.switchboard import Resolve
 from hookflash.carrier.phone import Behaviour
 from hookflash.runtime import sip_stack
@@ -138,6 +139,10 @@ def test_a_request_that_nothing_came_of_is_answered_500(monkeypatch: pytest.Monk
         monkeypatch.setattr(stack._attached(), "bad_message", fails)
         stack.message_received(request, flow)
         stack.message_received(Response.reply(request, 200), flow)
+        assert len(sent) == 1
+        stack.bad_message(SipError("Bad Via", message=request), flow)
+        monkeypatch.setattr(stack._attached(), "flow_failed", fails)
+        stack.flow_failed(flow)
         assert len(sent) == 1
 
     run(check)

@@ -17,6 +17,7 @@ from ..base.errors import ApiError
 from ..calls.records import DialRecord
 from ..calls.status import PREFIX
 from .memory import Memory
+from .outcome import outcome
 
 if TYPE_CHECKING:
     from ..ports import DialRequest
@@ -65,7 +66,7 @@ class Placements:
                 record = _failed(record, ApiError("aborted", PREFIX + INTERRUPTED))
                 record = replace(record, verdict="interrupted")
                 self._journal.dial(record)
-            placed = Placed(record, _future(), stored=True)
+            placed = Placed(record, outcome(), stored=True)
             error = _error(record)
             if error is None:
                 placed.done.set_result(None)
@@ -101,7 +102,7 @@ class Placements:
             identity=info.participant_identity,
             participant_sid=info.participant_id,
         )
-        placed = Placed(record, _future(), stored=not order.request_id)
+        placed = Placed(record, outcome(), stored=not order.request_id)
         if order.request_id:
             self._memory.put((order.api_key, order.request_id), placed, now)
         return placed
@@ -157,10 +158,3 @@ def _error(record: DialRecord) -> ApiError | None:
     if record.verdict == "answered":
         return None
     return ApiError(record.error_code, record.error_text, record.error_meta)
-
-
-def _future() -> asyncio.Future[None]:
-    """Nobody may be left to hear its exception."""
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    future.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return future

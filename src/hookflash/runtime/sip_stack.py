@@ -239,22 +239,29 @@ class SipStack:
         """500 to a request that went wrong before anything had answered it."""
         if not isinstance(message, Request):
             return []
-        error = SipError("Internal error", status=500, message=message)
+        return self._refuse(SipError("Internal error", status=500, message=message), flow)
+
+    def bad_message(self, error: SipError, flow: Flow) -> None:
+        """From the sockets."""
+        self.malformed += 1
+        _log.info("sip_malformed", source=flow.remote[0], why=error.text, answer=error.status)
+        self.perform(self._refuse(error, flow))
+
+    def _refuse(self, error: SipError, flow: Flow) -> list[BoardEffect]:
         try:
             return self._attached().bad_message(self._clock.now(), error, flow)
         except Exception:  # noqa: BLE001  # so bad that nothing can be made of it
             _log.exception("internal_error", source=flow.remote[0])
             return []
 
-    def bad_message(self, error: SipError, flow: Flow) -> None:
-        """From the sockets."""
-        self.malformed += 1
-        _log.info("sip_malformed", source=flow.remote[0], why=error.text, answer=error.status)
-        self.perform(self._attached().bad_message(self._clock.now(), error, flow))
-
     def flow_failed(self, flow: Flow) -> None:
         """From the sockets."""
-        self.perform(self._attached().flow_failed(self._clock.now(), flow))
+        effects: list[BoardEffect] = []
+        try:
+            effects = self._attached().flow_failed(self._clock.now(), flow)
+        except Exception:  # noqa: BLE001  # a mistake of ours; the requests' timers go on
+            _log.exception("internal_error", source=flow.remote[0])
+        self.perform(effects)
 
     def send(self, effect: SendBytes) -> None:
         """Put a message on the wire."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..calls.transfers.answers import failure, other_target
 from ..sip.refer import parse_target
 from .memory import Memory
+from .outcome import outcome
 
 if TYPE_CHECKING:
     from ..calls.effects import TransferAnswered
@@ -32,9 +33,7 @@ class TransferRegistry:
     def open(self, key: RequestKey) -> tuple[int, asyncio.Future[TransferRecord]]:
         """A ticket, and the future that its verdict comes to."""
         self._next += 1
-        future: asyncio.Future[TransferRecord] = asyncio.get_running_loop().create_future()
-        # Nobody may be left to hear it: the transfer lives on when the HTTP request dies.
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        future: asyncio.Future[TransferRecord] = outcome()
         self._tickets[self._next] = (future, key)
         return self._next, future
 
