@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from aiohappyeyeballs import start_connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,7 +144,13 @@ def test_requests_at_a_time_have_connections_of_their_own() -> None:
         (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", 200, False),
         (b"HTTP/1.1 200 OK\r\n\r\nuntil it ends" + Server.CLOSE, 200, False),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ntoo" + Server.CLOSE, 200, False),
+        (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", 200, True),
+        (b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\nok", 200, True),
+        (OK + b"\r\n", 200, True),
         (OK + b"more than was asked for", 200, False),
+        (OK + b"H", 200, False),
+        (OK + b"HTTP/1.1 503 No\r\nX: ", 200, False),
+        (OK + b"HTTP/1.1 404 No\r\nContent-Length: 60\r\n\r\n", 200, False),
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + b"x" * (LARGEST_ANSWER + 1),
             200,
@@ -234,6 +242,72 @@ def test_no_answer_in_time() -> None:
             assert await post(ours, server) == 404  # its body never came
             assert server.connections == 2
             ours.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 201 OK\r\n\r\n", b"HTTP/1.1 201 OK\r\nConnection: close\r\n\r\nsome"]
+)
+def test_an_answer_without_an_end_is_not_waited_for_long(
+    head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_post, "REST", 0.01)
+
+    async def story() -> None:
+        async with Server(head) as server:
+            ours = poster()
+            assert await post(ours, server) == 201
+            await server.ended.wait()
+            assert await post(ours, server) == 200
+            assert server.connections == 2
+            ours.close()
+
+    run(story)
+
+
+def test_one_look_up_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few run at a time, whoever asks: those of a name that nobody answers for keep out all others.
+    Who gives up leaves it to the others."""
+
+    async def story() -> None:
+        asked: list[str] = []
+        known = asyncio.Event()
+        resolve = Poster._look_up
+
+        async def slow(host: str, port: int) -> Any:
+            asked.append(host)
+            await known.wait()
+            return await resolve("127.0.0.1", port)
+
+        async with Server() as server:
+            ours = poster()
+            url = server.url.replace("127.0.0.1", "receiver.example")
+            monkeypatch.setattr(Poster, "_look_up", staticmethod(slow))
+            posts = [asyncio.ensure_future(ours.post(url, "token", b"")) for _ in range(5)]
+            with pytest.raises(PostFailed, match="no answer"):
+                await poster(timeout=0.01).post(url, "token", b"")
+            posts.pop().cancel()
+            known.set()
+            assert await asyncio.gather(*posts) == [200] * 4
+            assert asked == ["receiver.example"] * 2
+            ours.close()
+
+    run(story)
+
+
+def test_the_limit_holds_where_connecting_swallows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def deaf(*args: Any, **how: Any) -> socket.socket:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return await start_connection(*args, **how)
+
+    monkeypatch.setattr(http_post, "start_connection", deaf)
+
+    async def story() -> None:
+        async with Server(b"") as server:
+            with pytest.raises(PostFailed, match="no answer within"):
+                await post(poster(timeout=0.05), server)
 
     run(story)
 
@@ -341,6 +415,36 @@ def test_https_trusts_whom_it_is_told_to(certificate: tuple[Path, Path]) -> None
     run(story)
 
 
+def test_giving_up_as_the_handshake_ends_leaves_no_socket_in_two_hands(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A descriptor closed under a transport that lives is given to somebody else."""
+    made = http_post._Connection.connection_made
+
+    async def story() -> None:
+        server, plain = Server(), Server()
+        server.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        server.tls.load_cert_chain(*certificate)
+        async with server, plain:
+            ours = poster(tls=ssl.create_default_context(cafile=str(certificate[0])))
+
+            def cancel(connection: Any, transport: asyncio.BaseTransport) -> None:
+                made(connection, transport)
+                task.cancel()
+
+            with monkeypatch.context() as patched:
+                patched.setattr(http_post._Connection, "connection_made", cancel)
+                task = asyncio.ensure_future(post(ours, server))
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            others = [poster() for _ in range(4)]
+            assert [await post(other, plain) for other in others] == [200] * 4
+            for other in others:
+                other.close()
+
+    run(story)
+
+
 @pytest.mark.parametrize(
     ("url", "where", "line"),
     [
@@ -366,19 +470,24 @@ def test_where_a_url_points(url: str, where: tuple[str, int, bool], line: str) -
 
 @pytest.mark.parametrize(
     "url",
-    ["", "a/b", "ftp://a/", "http:///x", "http://u:p@a/", "http://a:x/", "http://a:99999/"],
+    [
+        *("", "a/b", "ftp://a/", "http:///x", "http://u:p@a/", "http://a:x/", "http://a:99999/"),
+        *("http://a:0/", "http://a..example/", "http://.example/", f"http://{'a' * 64}.example/"),
+        "http://\u2024/",
+    ],
 )
 def test_what_is_no_url_to_post_to(url: str) -> None:
-    with pytest.raises(ValueError, match=r"URL|[Pp]ort"):
+    with pytest.raises(ValueError, match=r"URL|[Pp]ort|label"):
         Target.of(url, {})
 
 
 def test_a_password_in_a_url_is_not_told() -> None:
     check_url("webhook.urls", "https://a/x")
-    with pytest.raises(ConfigError) as wrong:
-        check_url("webhook.urls", "https://me:secret@a/x")
-    assert "secret" not in str(wrong.value)
-    assert "https://...@a/x" in str(wrong.value)
+    for url in ("https://me:secret@a/x", "https://me:sec/secret@a/x"):
+        with pytest.raises(ConfigError) as wrong:
+            check_url("webhook.urls", url)
+        assert "secret" not in str(wrong.value)
+        assert "https://...@a/x" in str(wrong.value)
 
 
 PIECES = [

@@ -71,6 +71,12 @@ def test_a_good_token() -> None:
         (sign("x"), "invalid authorization token"),
         (sign(payload(), header=[1]), "invalid authorization token"),
         (sign(payload(), header={"alg": "HS256", "crit": ["exp"]}), "invalid authorization token"),
+        (sign(payload(), header={"alg": "HS256", "b64": False}), "invalid authorization token"),
+        (
+            # The last character of 32 octets has two bits that say nothing.
+            sign(payload())[:-1] + chr(ord(sign(payload())[-1]) + 1),
+            "invalid authorization token: token signature is invalid: signature is invalid",
+        ),
         (sign(payload()) + "=", "invalid authorization token"),
         (sign(payload()) + "\n", "invalid authorization token"),
         (sign(payload()) + ".x", "invalid authorization token"),

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from livekit.api import TokenVerifier, WebhookReceiver
 from livekit.protocol.webhook import WebhookEvent
+from structlog.testing import capture_logs
 
 from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.webhooks import WebhookSender
@@ -24,6 +25,7 @@ from hookflash.rooms.registry import Rooms
 from hookflash.webhooks import payload
 from hookflash.webhooks.payload import EventFilter
 from hookflash.webhooks.queue import Schedule
+from hookflash.webhooks.signing import signing_input
 
 KEY, SECRET = "devkey", "s" * 32
 QUICK = Schedule(first_delay=0.01, longest_delay=0.01, probe_interval=0.02)
@@ -308,22 +310,30 @@ def test_without_urls_nothing_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     run(story)
 
 
-def test_a_bug_in_delivery_reaches_the_loops_handler(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> bytes:
-        raise RuntimeError("a bug")
+def test_a_mistake_of_ours_costs_an_attempt_and_not_the_queue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mistakes = [RuntimeError("a mistake"), ValueError("another")]
+
+    def broken(api_key: str, body: bytes, now: float) -> bytes:
+        if mistakes:
+            raise mistakes.pop()
+        return signing_input(api_key, body, now)
 
     monkeypatch.setattr("hookflash.adapters.webhooks.signing_input", broken)
 
     async def story() -> None:
-        seen: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        asyncio.get_running_loop().set_exception_handler(lambda _, what: seen.put_nowait(what))
-        hooks = sender("http://127.0.0.1:9/hook")
-        await hooks.start()
-        call(hooks)
-        assert isinstance((await seen.get())["exception"], RuntimeError)
-        await hooks.stop(drain=0)
+        async with receiver() as found:
+            hooks = sender(found.url)
+            await hooks.start()
+            with capture_logs() as logs:
+                call(hooks)
+                await found.wait(lambda: len(found.events) == len(ALL))
+            assert found.names == ALL
+            assert [line["event"] for line in logs].count("internal_error") == 2
+            await hooks.stop()
 
-    asyncio.run(story())
+    run(story)
 
 
 def test_bodies_are_json_of_the_payload_module() -> None:

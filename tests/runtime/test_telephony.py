@@ -68,14 +68,27 @@ async def post(lab: Lab, *, request_id: str = "", timeout_ms: int = 0, target: s
         return response.status
 
 
-def test_a_repeated_request_id_brings_the_same_verdict_and_no_second_refer() -> None:
+def test_a_repeated_request_id_brings_the_same_verdict_and_no_second_refer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def check(lab: Lab) -> None:
         await lab.ready()
         behaviour = Behaviour(notify=(100, 486))
         caller = await lab.carrier.phone(CALLER, behaviour=behaviour)
         call = await caller.call(NUMBER, proxy=lab.sip)
         first = await post(lab, request_id="one")
+        journal = lab.server.exchange.parts.journal
+        safe = journal.stored
+        waited = 0
+
+        async def stored() -> None:
+            nonlocal waited
+            await safe()
+            waited += 1
+
+        monkeypatch.setattr(journal, "stored", stored)
         again = await post(lab, request_id="one")
+        assert waited == 1  # a crash would not make another verdict of it
         other = await post(lab, request_id="one", target="tel:+19")
         assert (first, again, other) == (429, 429, 400)
         assert [request.method for request in call.requests].count("REFER") == 1

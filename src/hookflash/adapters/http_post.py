@@ -13,7 +13,7 @@ import re
 import socket
 import ssl
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Any, Final, cast
 from urllib.parse import quote, urlsplit
 
 from aiohappyeyeballs import start_connection
@@ -26,6 +26,8 @@ KEPT: Final = 60.0
 """Seconds for which a connection without a request is kept."""
 LARGEST_ANSWER: Final = 4096
 """Octets of an answer's body that are read away to keep the connection; more: it is closed."""
+REST: Final = 1.0
+"""Seconds for the rest of an answer that only the end of its connection ends."""
 _SECOND_ADDRESS: Final = 0.25
 """Seconds before the next address of a host is tried beside the first (RFC 8305 §8)."""
 _PATH: Final = "/%:@!$&'()*+,;=~-._?"
@@ -49,13 +51,13 @@ class Target:
     def of(cls, url: str, headers: Mapping[str, str]) -> Target:
         """Raises ValueError if `url` is none of http or https with a host and no user name."""
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        # idna refuses what no resolver takes either: empty labels, and those too long.
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+        known = parts.scheme in {"http", "https"}
+        if not known or not host.strip(".") or "@" in parts.netloc or parts.port == 0:
             raise ValueError(f"no URL to post to: {url}")
         tls = parts.scheme == "https"
         usual = 443 if tls else 80
-        host = parts.hostname
-        if not host.isascii():
-            host = host.encode("idna").decode("ascii")
         shown = f"[{host}]" if ":" in host else host
         if parts.port not in {None, usual}:
             shown += f":{parts.port}"
@@ -73,7 +75,7 @@ def check_url(setting: str, url: str) -> None:
     try:
         Target.of(url, {})
     except ValueError:
-        shown = re.sub(r"//[^/]*@", "//...@", url)  # there may be a password
+        shown = re.sub(r"//.*@", "//...@", url)  # there may be a password
         allowed = "URLs that start with http:// or https://, with a host and no user name"
         raise ConfigError(setting, shown, allowed) from None
 
@@ -91,6 +93,8 @@ class Poster:
         self._targets: dict[str, Target] = {}
         self._free: dict[str, list[_Connection]] = {}
         """By URL; the one used last is the next."""
+        self._asked: dict[tuple[str, int], asyncio.Future[Any]] = {}
+        """Addresses that are being looked up: few look-ups run at a time, so one for all."""
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -106,8 +110,9 @@ class Poster:
             *(len(body), body),
         )
         connection = self._kept(url)
+        limit = asyncio.timeout(self._timeout)
         try:
-            async with asyncio.timeout(self._timeout):
+            async with limit:
                 if connection is not None:
                     try:
                         return await connection.ask(data)
@@ -116,13 +121,14 @@ class Poster:
                             raise
                         # It was closed while nobody used it: no answer to this request.
                 connection = await self._connect(target)
-                return await connection.ask(data)
-        except TimeoutError:
+                # Anew, since connecting may swallow the end of the time.
+                async with asyncio.timeout_at(limit.when()):
+                    return await connection.ask(data)
+        except (OSError, UnicodeError, RuntimeError) as error:
             if connection is not None and connection.status:
                 return connection.status  # the rest of the answer is not worth more time
-            raise PostFailed(f"no answer within {self._timeout:g} s") from None
-        except OSError as error:
-            raise PostFailed(str(error) or type(error).__name__) from None
+            late = f"no answer within {self._timeout:g} s"
+            raise PostFailed(str(error) or late) from None
         finally:
             if connection is not None:
                 self._give_back(url, connection)
@@ -136,21 +142,42 @@ class Poster:
 
     async def _connect(self, target: Target) -> _Connection:
         loop = asyncio.get_running_loop()
-        infos = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        infos = await asyncio.shield(self._addresses(target))
         sock = await start_connection(
             infos, happy_eyeballs_delay=_SECOND_ADDRESS, interleave=1, loop=loop
         )
+        connection = _Connection()
         try:
-            _, connection = await loop.create_connection(
-                _Connection,
+            await loop.create_connection(
+                lambda: connection,
                 sock=sock,
                 ssl=self._context() if target.tls else None,
-                server_hostname=target.host if target.tls else None,
+                server_hostname=target.host.rstrip(".") if target.tls else None,
             )
         except BaseException:
+            connection.drop()  # first: a transport that lives has the socket
             sock.close()
             raise
         return connection
+
+    def _addresses(self, target: Target) -> asyncio.Future[Any]:
+        where = target.host, target.port
+        found = self._asked.get(where)
+        if found is None:
+            found = asyncio.ensure_future(self._look_up(*where))
+            self._asked[where] = found
+
+            def done(answer: asyncio.Future[Any]) -> None:
+                del self._asked[where]
+                _ = answer.cancelled() or answer.exception()  # maybe nobody waits any more
+
+            found.add_done_callback(done)
+        return found
+
+    @staticmethod
+    async def _look_up(host: str, port: int) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:
@@ -209,6 +236,10 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._parser = HttpResponseParser(self)
+        # Line ends and headers as people write them by hand.
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True
+        )
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[int] | None = None
         self._size = 0
@@ -272,9 +303,14 @@ class _Connection(asyncio.Protocol):
 
     # --- what httptools reads -----------------------------------------------------------------
 
+    def on_message_begin(self) -> None:
+        self.free = False  # whatever it is, it is not the answer to a request to come
+
     def on_headers_complete(self) -> None:
         status: int = self._parser.get_status_code()
         self.status = status if status >= 200 else 0  # 1xx comes before the answer
+        if self.status and not self._parser.should_keep_alive():
+            asyncio.get_running_loop().call_later(REST, self._enough, self._answer)
 
     def on_body(self, data: bytes) -> None:
         self._size += len(data)
@@ -290,3 +326,8 @@ class _Connection(asyncio.Protocol):
         self.free = free and answer is not None
         if answer is not None and not answer.done():
             answer.set_result(self.status)
+
+    def _enough(self, answer: asyncio.Future[int] | None) -> None:
+        if answer is self._answer is not None:
+            self._answered(free=False)
+            self.drop()

@@ -147,20 +147,17 @@ class WebhookSender:
         for post in posts:
             task = asyncio.create_task(self._deliver(post))
             self._tasks.add(task)
-            task.add_done_callback(self._finished)
+            task.add_done_callback(self._tasks.discard)
         self._set_timer()
         if not self._queues.pending:
             self._idle.set()
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            task.get_loop().call_exception_handler(
-                {"message": "webhook delivery failed", "exception": error, "task": task}
-            )
-
     async def _deliver(self, post: Post) -> None:
-        status = await self._post(post)
+        try:
+            status = await self._post(post)
+        except Exception:  # noqa: BLE001  # a mistake of ours costs an attempt, not the queue
+            _log.exception("internal_error", webhook=post.name)
+            status = None
         now = self._clock.now()
         if status is None:
             self._perform(self._queues.failed(now, post))

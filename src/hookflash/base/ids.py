@@ -22,7 +22,7 @@ class RandomSource(Protocol):
 
 
 class Ids:
-    """Makes every identifier of the process from one random source."""
+    """Makes every identifier of the process from one random source. Not for several threads."""
 
     def __init__(self, random: RandomSource) -> None:
         self.random = random

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 import structlog
@@ -109,6 +110,11 @@ class Journal:
         line = AddAudit(record.created_at, record.api_key, "transfer", transfer_id, what)
         ops = (PutTransfer(record), line)
         self._then(ops, stored, failed, event, transfer_id=transfer_id)
+
+    async def stored(self) -> None:
+        """Wait until everything written so far is safe, or could not be made so."""
+        with suppress(StoreError):
+            await self._store.write()
 
     def once_stored(self, go_on: Callable[[], None]) -> None:
         """Go on when everything written so far is safe, or could not be made so."""

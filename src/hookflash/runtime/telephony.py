@@ -48,8 +48,14 @@ class ExchangeTelephony:
         parts = self._parts
         now = parts.clock.now()
         key = (request.api_key, request.request_id, request.room, request.identity)
-        call = self._meant(now, key, request.target)
+        try:
+            call = self._meant(now, key, request.target)
+        except ApiError:
+            if request.request_id:  # it may be the failure of an earlier request
+                await parts.journal.stored()
+            raise
         if isinstance(call, TransferRecord):
+            await parts.journal.stored()
             return call
         order = TransferOrder(
             transfer_id=parts.ids.new("STR_"),
