@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 from livekit.protocol import sip as proto
 
 from .caller import Call, Caller
 from .exchange import Exchange, http_request, token
-from .load import CLEAN_UP, Load, Pair
-from .report import Row, row
+from .load import Load, Pair, cpu_of_load, cpu_row
+from .report import Row
 
 
 @dataclass(slots=True)
@@ -51,8 +50,8 @@ def _room(number: str) -> str:
     return f"+1510{number[-7:]}"
 
 
-def outbound(pairs: int = 500) -> Row:
-    """CPU of the server for a call, counted until everything about it is forgotten."""
+def outbound() -> Row:
+    """CPU of the server for a call out."""
     with Exchange(open_to_all=False) as exchange:
         caller = Caller(exchange.sip_port, exchange.http_port, connections=16)
         trunk = proto.SIPOutboundTrunkInfo(
@@ -63,18 +62,6 @@ def outbound(pairs: int = 500) -> Row:
         )
         load = OutboundLoad.on(caller, window=8)
         load.trunk_id = proto.SIPOutboundTrunkInfo.FromString(made).sip_trunk_id
-        load.run(50)
-        time.sleep(CLEAN_UP)
-        before = exchange.cpu()
-        load.run(pairs)
-        time.sleep(CLEAN_UP)
-        used = exchange.cpu() - before
+        used = cpu_of_load(exchange, load)
         caller.close()
-    return row(
-        "CPU per call out, half of them transferred, ended",
-        used * 1000 / (2 * pairs),
-        3.0,
-        unit=" ms",
-        note=f" ({load.failed} of {2 * pairs} failed)" if load.failed else "",
-        also=not load.failed,
-    )
+    return cpu_row("CPU per call out, half of them transferred, ended", used, load, 3.0)

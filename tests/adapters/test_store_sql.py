@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from typing import get_args
 
 from hookflash.adapters.store_ops import (
@@ -18,7 +19,7 @@ from hookflash.adapters.store_ops import (
     StoreOp,
 )
 from hookflash.adapters.store_schema import migrate
-from hookflash.adapters.store_sql import statements
+from hookflash.adapters.store_sql import transaction
 from hookflash.calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
 
 OPS: list[StoreOp] = [
@@ -41,7 +42,7 @@ def test_every_operation_is_sql_that_works_twice() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection)
     for op in (*OPS, *OPS):
-        for statement in statements(op):
+        for statement in transaction([op]):
             connection.execute(*statement)
     connection.close()
 
@@ -65,3 +66,36 @@ def test_the_questions_use_an_index() -> None:
     assert "audit_by_time" in text
     assert "TEMP B-TREE" not in text
     connection.close()
+
+
+def test_a_transaction_is_the_last_states_in_few_statements() -> None:
+    """As if each operation had been made by itself."""
+    calls = [CallRecord(f"SCL_{number}", "id", "inbound", room="r") for number in range(70)]
+    dialog = DialogRecord("SCL_1", "i", "l", "r", 1, (), "t", "udp", ("a", 1), ("b", 2))
+    ops: list[StoreOp] = [
+        *(PutCall(call) for call in calls),
+        PutDialog(dialog),
+        PutDialog(replace(dialog, call_id="SCL_2")),
+        PutTrunk("ST_a", "inbound", b"old"),
+        AddAudit(1.0, "k", "a", "first"),
+        PutTrunk("ST_a", "inbound", b"new"),
+        PutTrunk("ST_b", "inbound", b"gone"),
+        AddAudit(1.0, "k", "a", "second"),
+        *(PutCall(replace(call, room="elsewhere")) for call in calls[:3]),
+        DeleteDialog("SCL_1"),
+        DeleteTrunk("ST_b"),
+    ]
+    together, alone = (sqlite3.connect(":memory:", isolation_level=None) for _ in range(2))
+    for connection in (together, alone):
+        migrate(connection)
+    done = transaction(ops)
+    for statement in done:
+        together.execute(*statement)
+    for op in ops:
+        for statement in transaction([op]):
+            alone.execute(*statement)
+    assert len(done) == 11  # calls 3, dialogs 2, trunks 4, the audit before and after one of them 2
+    for table in ("calls", "dialogs", "trunks", "audit"):
+        rows = f"SELECT * FROM {table} ORDER BY id"
+        assert together.execute(rows).fetchall() == alone.execute(rows).fetchall()
+        assert together.execute(rows).fetchall()

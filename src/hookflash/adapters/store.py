@@ -25,9 +25,9 @@ from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOu
 from ..base.errors import StoreError
 from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
 from .store_file import Sync, copy_database, lock_folder, open_database
-from .store_ops import DeleteDialog, PutCall, PutDial, PutDialog, PutTransfer, StoreOp
+from .store_ops import StoreOp
 from .store_records import call_from, dial_from, dialog_from, transfer_from
-from .store_sql import AuditLine, Page, audit_page, calls_page, statements, transfers_page
+from .store_sql import AuditLine, Page, audit_page, calls_page, transaction, transfers_page
 
 Result = TypeVar("Result")
 
@@ -146,9 +146,9 @@ class Store:
             loop.call_later(SOON, self._hand_over)
 
     def _hand_over(self) -> None:
-        """Give the thread what waits; of several states of one thing only the last is written."""
+        """Give the thread what waits."""
         jobs, self._soon = self._soon, []
-        for job in superseded(jobs):
+        for job in jobs:
             self._queue.put(job)
 
     # --- reads ------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ class Store:
         """All statements in one transaction; a single one is a transaction by itself, and saves
         the thread two turns at the interpreter lock."""
         execute = self._connection.execute
-        todo = [pair for job in jobs for op in job.ops for pair in statements(op)]
+        todo = transaction([op for job in jobs for op in job.ops])
         if len(todo) <= 1:
             for sql, values in todo:
                 execute(sql, values)
@@ -303,38 +303,3 @@ def _resolve(jobs: list[_Job]) -> None:
             future.set_exception(StoreError(f"the database refused: {job.error}"))
         else:
             future.set_exception(job.error)
-
-
-def superseded(jobs: list[_Job]) -> list[_Job]:
-    """`jobs` without the writes that a later one of the same dialog, call, request or transfer
-    makes void."""
-    kept: list[_Job] = []
-    later: set[tuple[str, str]] = set()
-    for job in reversed(jobs):
-        ops = []
-        for op in reversed(job.ops):
-            key = _subject(op)
-            if key is None or key not in later:
-                ops.append(op)
-            if key is not None:
-                later.add(key)
-        if ops:
-            job.ops = tuple(reversed(ops))
-            kept.append(job)
-    kept.reverse()
-    return kept
-
-
-def _subject(op: StoreOp) -> tuple[str, str] | None:
-    """What a write replaces as a whole."""
-    if isinstance(op, PutTransfer):
-        return "transfer", op.record.transfer_id
-    if isinstance(op, PutCall):
-        return "call", op.record.call_id
-    if isinstance(op, PutDialog):
-        return "dialog", op.record.call_id
-    if isinstance(op, PutDial):
-        return "dial", f"{op.record.api_key} {op.record.request_id}"
-    if isinstance(op, DeleteDialog):
-        return "dialog", op.call_id
-    return None

@@ -11,6 +11,7 @@ from typing import Literal
 
 from ..base.errors import ConfigError, StoreError
 from .store_schema import migrate
+from .store_sql import KEPT_STATEMENTS
 
 DATABASE = "hookflash.db"
 LOCK = "hookflash.lock"
@@ -33,7 +34,11 @@ def open_database(data_dir: Path | None, sync: Sync = "normal") -> sqlite3.Conne
     where = ":memory:" if data_dir is None else str(_secure(data_dir))
     try:
         connection = sqlite3.connect(
-            where, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            where,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=KEPT_STATEMENTS,
         )
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"cannot open the database in {data_dir}: {error}") from None

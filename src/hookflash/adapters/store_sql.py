@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from ..base.light import light_dataclass
 from .store_ops import (
@@ -26,15 +26,6 @@ from .store_records import call_json, dial_json, dialog_json, transfer_json
 Statement = tuple[str, Sequence[object]]
 MAX_PAGE = 1000
 
-# What never changes is not written again: REPLACE would renew every index for each state of a call.
-_PUT_CALL = (
-    "INSERT INTO calls VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-    " room = excluded.room, data = excluded.data"
-)
-_PUT_TRANSFER = (
-    "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-    " open = excluded.open, data = excluded.data"
-)
 _MARK = "SELECT WHEN, id FROM TABLE WHERE id = ?"
 _PAGE = "SELECT COLUMNS FROM TABLE WHERE CONDITIONS ORDER BY WHEN DESC, id DESC LIMIT ?"
 
@@ -77,24 +68,109 @@ _CALLS = _Listing("calls", "data", "created_at", "room")
 _AUDIT = _Listing("audit", "id, at, api_key, action, subject, detail", "at", "subject")
 
 
-def statements(op: StoreOp) -> list[Statement]:
-    """What `op` asks of SQLite."""
+@light_dataclass(frozen=True, slots=True)
+class _Rows:
+    """A statement for any number of operations of one kind: `head`, `row` for each, `tail`."""
+
+    head: str
+    row: str
+    tail: str
+    values: Callable[[Any], tuple[object, ...]]
+    thing: Callable[[Any], tuple[str, ...]] | None = None
+    """What an operation tells the whole state of, so that of several only the last is written."""
+
+    def statement(self, ops: Sequence[StoreOp]) -> Statement:
+        """For at most `_MOST` of them."""
+        values = [value for op in ops for value in self.values(op)]
+        return self.head + ", ".join([self.row] * len(ops)) + self.tail, values
+
+
+_MOST = 32
+"""Rows of one statement: SQLite keeps it for each number of them."""
+KEPT_STATEMENTS = 256
+"""Statements that are to be kept ready: those for any number of rows of six kinds, and others."""
+
+# What never changes is not written again: REPLACE would renew every index for each state of a call.
+_MANY: dict[type, _Rows] = {
+    PutTransfer: _Rows(
+        "INSERT INTO transfers VALUES ",
+        "(?, ?, ?, ?, ?, ?)",
+        " ON CONFLICT (id) DO UPDATE SET open = excluded.open, data = excluded.data",
+        lambda op: (
+            *(op.record.transfer_id, op.record.room, op.record.call_id, op.record.created_at),
+            *(op.record.verdict is None, transfer_json(op.record)),
+        ),
+        lambda op: ("transfer", op.record.transfer_id),
+    ),
+    PutCall: _Rows(
+        "INSERT INTO calls VALUES ",
+        "(?, ?, ?, ?)",
+        " ON CONFLICT (id) DO UPDATE SET room = excluded.room, data = excluded.data",
+        lambda op: (op.record.call_id, op.record.room, op.record.created_at, call_json(op.record)),
+        lambda op: ("call", op.record.call_id),
+    ),
+    PutDialog: _Rows(
+        "INSERT OR REPLACE INTO dialogs VALUES ",
+        "(?, ?)",
+        "",
+        lambda op: (op.record.call_id, dialog_json(op.record)),
+        lambda op: ("dialog", op.record.call_id),
+    ),
+    DeleteDialog: _Rows(
+        "DELETE FROM dialogs WHERE id IN (",
+        "?",
+        ")",
+        lambda op: (op.call_id,),
+        lambda op: ("dialog", op.call_id),
+    ),
+    PutDial: _Rows(
+        "INSERT OR REPLACE INTO dials VALUES ",
+        "(?, ?, ?, ?)",
+        "",
+        lambda op: (
+            *(op.record.api_key, op.record.request_id, op.record.created_at),
+            dial_json(op.record),
+        ),
+        lambda op: ("dial", op.record.api_key, op.record.request_id),
+    ),
+    AddAudit: _Rows(
+        "INSERT INTO audit VALUES ",
+        "(NULL, ?, ?, ?, ?, ?)",
+        "",
+        lambda op: (op.at, op.api_key, op.action, op.subject, op.detail),
+    ),
+}
+
+
+def transaction(ops: Iterable[StoreOp]) -> list[Statement]:
+    """What `ops` ask of SQLite together, in as few statements as will do: each of them costs the
+    event loop a turn at the interpreter lock. What a later one makes void is left out."""
+    last: dict[object, StoreOp] = {}
+    for op in ops:
+        rows = _MANY.get(type(op))
+        last[len(last) if rows is None or rows.thing is None else rows.thing(op)] = op
+    out: list[Statement] = []
+    alike: dict[type, list[StoreOp]] = {}
+    for op in last.values():
+        if type(op) in _MANY:
+            alike.setdefault(type(op), []).append(op)
+        else:
+            out += _together(alike)
+            alike = {}
+            out += _single(op)
+    return out + _together(alike)
+
+
+def _together(alike: Mapping[type, Sequence[StoreOp]]) -> list[Statement]:
+    return [
+        _MANY[kind].statement(ops[start : start + _MOST])
+        for kind, ops in alike.items()
+        for start in range(0, len(ops), _MOST)
+    ]
+
+
+def _single(op: StoreOp) -> list[Statement]:
     match op:
-        case PutTransfer(record):
-            key = (record.transfer_id, record.room, record.call_id, record.created_at)
-            transfer = (*key, record.verdict is None, transfer_json(record))
-            return [(_PUT_TRANSFER, transfer)]
-        case PutDialog(dialog):
-            row = (dialog.call_id, dialog_json(dialog))
-            return [("INSERT OR REPLACE INTO dialogs VALUES (?, ?)", row)]
-        case DeleteDialog(call_id):
-            return [("DELETE FROM dialogs WHERE id = ?", (call_id,))]
-        case PutDial(dial):
-            entry = (dial.api_key, dial.request_id, dial.created_at, dial_json(dial))
-            return [("INSERT OR REPLACE INTO dials VALUES (?, ?, ?, ?)", entry)]
-        case PutCall(call):
-            line = (call.call_id, call.room, call.created_at, call_json(call))
-            return [(_PUT_CALL, line)]
         case PutTrunk(trunk_id, kind, data):
             return [("INSERT OR REPLACE INTO trunks VALUES (?, ?, ?)", (trunk_id, kind, data))]
         case DeleteTrunk(trunk_id):
@@ -103,9 +179,6 @@ def statements(op: StoreOp) -> list[Statement]:
             return [("INSERT OR REPLACE INTO rules VALUES (?, ?)", (rule_id, data))]
         case DeleteRule(rule_id):
             return [("DELETE FROM rules WHERE id = ?", (rule_id,))]
-        case AddAudit(at, api_key, action, subject, detail):
-            change = (at, api_key, action, subject, detail)
-            return [("INSERT INTO audit VALUES (NULL, ?, ?, ?, ?, ?)", change)]
         case Prune(transfers_before, calls_before, audit_before, dials_before):
             return [
                 ("DELETE FROM transfers WHERE created_at < ? AND NOT open", (transfers_before,)),
@@ -113,7 +186,7 @@ def statements(op: StoreOp) -> list[Statement]:
                 ("DELETE FROM audit WHERE at < ?", (audit_before,)),
                 ("DELETE FROM dials WHERE created_at < ?", (dials_before,)),
             ]
-    assert_never(op)
+    raise AssertionError(f"no SQL for {type(op).__name__}")
 
 
 def transfers_page(connection: sqlite3.Connection, page: Page) -> list[str]:

@@ -212,7 +212,7 @@ class Exchange:
         self.parts.board.add(call.leg, incoming)
         self.calls[call.call_id] = call
         self._count(call, +1)
-        self.parts.journal.call_started(call.record.direction)
+        self.parts.journal.call_started(call.base.direction)
 
     def _record(self, now: float, plan: CallPlan, sip_call_id: str) -> CallRecord:
         return CallRecord(
