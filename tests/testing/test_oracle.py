@@ -274,6 +274,14 @@ def test_late_success_ends_the_call_and_the_pending_transfer() -> None:
         assert fates(judged) == [("timed out", 0, late)]
 
 
+def test_once_its_subscription_and_the_call_are_over_for_32_s_nothing_is_late_any_more() -> None:
+    """The call is forgotten: such a NOTIFY is answered 481."""
+    for at, late in ((60.0, True), (60.2, False)):
+        log = Log(ringing=5.0).reply(1.1, 202).notify(8.0, "", "terminated;reason=probation")
+        judged = log.does(28.1, "hangup").notify(at, "SIP/2.0 200").judge()
+        assert fates(judged) == [("timed out", 0, late)]
+
+
 def test_a_late_outcome_counts_once_and_only_for_who_is_watched() -> None:
     log = Log(ringing=5.0).notify(9.0, "SIP/2.0 486").notify(10.0, "SIP/2.0 200")
     assert fates(log.judge()) == [("timed out", 0, False)]

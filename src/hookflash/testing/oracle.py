@@ -1,7 +1,4 @@
-"""What transfer.md says of one call, from what arrived, what was asked and what went out.
-
-Whatever happens makes a verdict due or ends the call, now or later; what is due first counts.
-"""
+"""What transfer.md says of one call, from what arrived, what was asked and what went out."""
 
 from math import inf
 
@@ -24,8 +21,7 @@ class Oracle:
         self.refer = ev.Refer(answer=0)  # that the pending transfer rides on
         self.due: list[tuple[float, str, int]] = []  # verdicts of the pending transfer
         self.ends: list[float] = []  # of the call
-        self.probe = self.bye_at = inf
-        self.over = False
+        self.probe, self.bye_at, self.over = inf, inf, False
 
     def judge(self, log: list[ev.Seen]) -> ev.Judgement:
         """The whole call."""
@@ -35,7 +31,7 @@ class Oracle:
         self._pass(inf)
         return self.out
 
-    def _pass(self, until: float) -> None:  # what time brings: §1
+    def _pass(self, until: float) -> None:  # what is due first counts: §1
         refer, over = self.refer, min([*self.ends, self.probe])
         unsent, handed_over = refer.answer in {ev.UNSENT, 491}, self.bye_at - refer.handed <= 2
         lapse = max(refer.lapses, refer.asking)
@@ -138,6 +134,9 @@ class Oracle:
 
     def _about(self, event_id: str) -> list[ev.Refer]:  # the REFERs that it may be: §4
         known = [r for r in self.refers.values() if r.accepted or r.answer < 300 or r is self.refer]
+        gone = [self.out.over_at + 32, *(r.lapses + 30 for r in known if r.lapses < inf)]
+        if self.now > max(gone) and not any(map(self._open, known)):
+            return []  # nothing keeps the call in memory
         likely = [r for r in known if r.accepted or r.answer != ev.UNCONNECTED] or known
         if event_id and self.refers.get(event_id) in known:
             return [self.refers[event_id]]
