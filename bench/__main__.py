@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from . import held, load
 from .crud import crud
@@ -14,22 +16,19 @@ from .lists import lists
 from .match import match
 from .outbound import outbound
 from .report import Row, print_rows, row, write_page
-from .sip_parse import best, ok_to, typed_invite
+from .sip_parse import figures
 from .start import start
 
 
 def parse() -> list[Row]:
-    """A 900-byte INVITE with typed Via, From, To, CSeq, Contact; a 200 with SDP."""
-    from hookflash.sip.message import Request
-
-    request = typed_invite()
-    assert isinstance(request, Request)
-    response = ok_to(request)
+    """A 900-byte INVITE with typed Via, From, To, CSeq, Contact; a 200 with SDP. In a process of
+    its own, as the server is: what the load of minutes leaves in this one costs half as much again.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        parsed, written = pool.submit(figures).result()
     return [
-        row(
-            "parse a 900-byte INVITE, typed", best(typed_invite, 100, 300) * 1e6, 40, 25, unit=" µs"
-        ),
-        row("serialise a 200", best(response.encode, 100, 300) * 1e6, 20, 10, unit=" µs"),
+        row("parse a 900-byte INVITE, typed", parsed * 1e6, 40, 25, unit=" µs"),
+        row("serialise a 200", written * 1e6, 20, 10, unit=" µs"),
     ]
 
 
