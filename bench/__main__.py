@@ -22,8 +22,7 @@ from .start import start
 
 def parse() -> list[Row]:
     """A 900-byte INVITE with typed Via, From, To, CSeq, Contact; a 200 with SDP. In a process of
-    its own, as the server is: what the load of minutes leaves in this one costs half as much again.
-    """
+    its own, as the server is."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         parsed, written = pool.submit(figures).result()
     return [
