@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -31,6 +30,7 @@ from .calls.admission import Admission, AdmissionSettings
 from .calls.limits import InviteRate, Shield
 from .calls.switchboard import Switchboard
 from .calls.trunks.book import TrunkBook
+from .config import Settings, TlsSettings
 from .rooms.registry import Rooms
 from .rooms.room import RoomSettings
 from .runtime.exchange import Exchange
@@ -50,9 +50,6 @@ from .sip.endpoint import Endpoint
 from .sip.timers import Timers
 from .version import hookflash_version
 from .webhooks.payload import EventFilter
-
-if TYPE_CHECKING:
-    from .config import Settings, TlsSettings
 
 _log = structlog.get_logger("server")
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import av
 import numpy as np
 import pytest
+from av.audio.codeccontext import AudioCodecContext
 
 from hookflash.audio import g711
-
-if TYPE_CHECKING:
-    from av.audio.codeccontext import AudioCodecContext
 
 ALL = np.arange(256, dtype=np.uint8)
 SAMPLES = np.arange(-32768, 32768, dtype=np.int32).astype(np.int16)

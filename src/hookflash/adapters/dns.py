@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
 import structlog
 
-from ..sip.location import Naptr, Query, Record, Srv, locate
-
-if TYPE_CHECKING:
-    from ..base.ids import Ids
-    from ..sip.flow import Transport
-    from ..sip.location import Target
-    from ..sip.uri import Uri
+from ..base.ids import Ids
+from ..sip.flow import Transport
+from ..sip.location import Naptr, Query, Record, Srv, Target, locate
+from ..sip.uri import Uri
 
 _log = structlog.get_logger("dns")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    import pylibsrtp
+import pylibsrtp
 
-    from ..sdp.plan import CryptoKey
+from ..sdp.plan import CryptoKey
 
 _PROFILES: Final = {
     "AES_CM_128_HMAC_SHA1_80": "SRTP_PROFILE_AES128_CM_SHA1_80",

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from livekit.protocol.sip import SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
 from ..base.errors import SipError
+from ..base.ids import Ids
 from ..base.light import light_dataclass
 from ..base.text import clean
 from ..sip.digest import Accepted, Challenged, DigestServer
 from ..sip.fields import NameAddr
+from ..sip.flow import Flow
 from ..sip.message import Request, Response
 from ..sip.phrases import fault_phrase
 from .dispatch import CallParties, Dispatch, dispatch, no_rule_text
@@ -24,10 +26,6 @@ from .legs.core import unsupported
 from .legs.settings import ACCEPT
 from .limits import InviteRate, Shield
 from .trunks.book import TrunkBook, TrunkMatch
-
-if TYPE_CHECKING:
-    from ..base.ids import Ids
-    from ..sip.flow import Flow
 
 TRIES = 3
 """Wrong credentials in a row before 403."""

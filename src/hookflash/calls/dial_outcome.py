@@ -5,17 +5,13 @@ Texts and codes are LiveKit's (facts §5.6), what the room sees is facts §5.7.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.errors import ApiError
 from ..base.light import light_dataclass
 from ..base.text import clean
+from ..sip.effects import FailureReason
+from ..sip.message import Response
+from .records import Left
 from .status import PREFIX, status_meta, status_text, twirp_code
-
-if TYPE_CHECKING:
-    from ..sip.effects import FailureReason
-    from ..sip.message import Response
-    from .records import Left
 
 NO_CREDENTIALS = "sip server required auth, but no username or password was provided"
 NOT_ACCEPTED = "max auth retry attempts reached for SIP invite"

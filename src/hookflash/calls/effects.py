@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from ..base.errors import ApiError
 from ..base.light import light_dataclass
-
-if TYPE_CHECKING:
-    from ..base.errors import ApiError
-    from ..sdp.plan import MediaPlan
-    from ..sip.message import Request, Response
-    from ..sip.routing import Hop
-    from ..sip.uri import Uri
-    from .dial_outcome import DialOutcome
-    from .records import DialogRecord, Left, Side, TransferRecord
-
+from ..sdp.plan import MediaPlan
+from ..sip.message import Request, Response
+from ..sip.routing import Hop
+from ..sip.uri import Uri
+from .dial_outcome import DialOutcome
+from .records import DialogRecord, Left, Side, TransferRecord
 
 # --- towards the SIP endpoint -------------------------------------------------------------------
 

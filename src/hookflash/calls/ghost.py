@@ -5,20 +5,14 @@ A ghost is made from a stored dialog (calls.md §5). It takes the place of a leg
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..sip.dialog import Dialog
-from ..sip.message import Response
+from ..sip.effects import FailureReason
+from ..sip.flow import Flow
+from ..sip.message import Request, Response
 from ..sip.subscription import read_notify
-from .effects import ForgetDialog, LateNotify, LegFinished, Respond, SendRequest
+from .effects import ForgetDialog, LateNotify, LegEffect, LegFinished, Respond, SendRequest
+from .records import DialogRecord
 from .transfers.notify_reader import is_outcome
-
-if TYPE_CHECKING:
-    from ..sip.effects import FailureReason
-    from ..sip.flow import Flow
-    from ..sip.message import Request
-    from .effects import LegEffect
-    from .records import DialogRecord
 
 WATCH = 180.0
 """Seconds for which NOTIFYs of an interrupted transfer are read (transfer.md §4)."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ..sip.message import Request, Response
 from .legs.settings import ACCEPT, ALLOW, SUPPORTED
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 KNOWN_REFUSED = frozenset({"REFER", "MESSAGE", "SUBSCRIBE", "PUBLISH", "REGISTER"})
 """Methods that we know and do not carry out outside of a call: we are no registrar."""

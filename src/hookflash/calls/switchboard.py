@@ -8,14 +8,16 @@ that request and perhaps its call (`BoardLeg.broken`), never another one; its ow
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ..base.agenda import Agenda
+from ..base.errors import SipError
 from ..base.light import light_dataclass
 from ..sip.effects import (
     CancelReceived,
+    FailureReason,
     RequestFailed,
     RequestReceived,
     ResponseReceived,
@@ -23,7 +25,10 @@ from ..sip.effects import (
     ServerFailed,
     SipEffect,
 )
-from ..sip.message import Response
+from ..sip.endpoint import Endpoint
+from ..sip.flow import Flow
+from ..sip.message import Request, Response
+from ..sip.routing import Hop
 from .effects import (
     AbandonRequest,
     CancelRequest,
@@ -34,16 +39,6 @@ from .effects import (
     SendRequest,
 )
 from .stray import answer_stray
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from ..base.errors import SipError
-    from ..sip.effects import FailureReason
-    from ..sip.endpoint import Endpoint
-    from ..sip.flow import Flow
-    from ..sip.message import Request
-    from ..sip.routing import Hop
 
 Route = Callable[["Request", "Hop"], "Flow | None"]
 """Chooses the way of a request at once, or None: a name must be looked up, or a connection

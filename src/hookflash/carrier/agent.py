@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from ..adapters.sip_sockets import SipSockets
-from ..base.errors import HookflashError
+from ..base.errors import HookflashError, SipError
+from ..base.ids import Ids
 from ..base.light import light_dataclass
+from ..ports import Clock
 from ..sip.codec import parse
 from ..sip.effects import (
     CancelReceived,
@@ -25,17 +27,12 @@ from ..sip.effects import (
     SipEffect,
 )
 from ..sip.endpoint import Endpoint
+from ..sip.flow import Address, Flow, Transport
 from ..sip.message import Request, Response
 from ..sip.refer import parse_fragment
 from ..sip.routing import Hop, direct_flow
 from ..sip.timers import Timers
 from ..sip.uri import Uri
-
-if TYPE_CHECKING:
-    from ..base.errors import SipError
-    from ..base.ids import Ids
-    from ..ports import Clock
-    from ..sip.flow import Address, Flow, Transport
 
 USER_AGENT: Final = "Hookflash-Carrier"
 

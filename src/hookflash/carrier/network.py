@@ -13,17 +13,15 @@ import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from ..adapters.clock import SystemClock
 from ..base.ids import Ids
 from ..sdp.plan import CodecName
+from ..sip.flow import Address
 from .agent import CarrierError, Traced
 from .phone import Behaviour, Phone
 from .sound import Sounds
-
-if TYPE_CHECKING:
-    from ..sip.flow import Address
 
 _SEPARATORS: Final = str.maketrans("", "", "-.() ")
 

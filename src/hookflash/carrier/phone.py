@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base.errors import SipError
+from ..base.ids import Ids
 from ..base.light import light_dataclass
+from ..ports import Clock
 from ..sdp.plan import CodecName
+from ..sip.flow import Address, Flow, Transport
 from ..sip.message import Request, Response
 from ..sip.uri import Uri
 from .agent import USER_AGENT, CarrierError, Traced, UserAgent
 from .call import ALLOW, Call, CallState, HeaderItems
-
-if TYPE_CHECKING:
-    from ..base.ids import Ids
-    from ..ports import Clock
-    from ..sip.flow import Address, Flow, Transport
-    from .sound import Sound, Sounds
+from .sound import Sound, Sounds
 
 
 @light_dataclass(frozen=True, slots=True)

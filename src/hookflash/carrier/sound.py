@@ -11,7 +11,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
@@ -19,15 +19,12 @@ from ..adapters.udp import UdpPair
 from ..audio import g711
 from ..audio.goertzel import Pcm, hears
 from ..base.errors import RtpError
+from ..base.ids import Ids
 from ..rtp import packet as rtp
 from ..rtp.dtmf import EventReceiver, EventSender, EventStep
 from ..runtime.media.clock import MediaClock
-from ..sdp.plan import LocalMedia
+from ..sdp.plan import LocalMedia, MediaPlan
 from .agent import CarrierError
-
-if TYPE_CHECKING:
-    from ..base.ids import Ids
-    from ..sdp.plan import MediaPlan
 
 RATE: Final = 8000
 FRAME: Final = RATE // 50

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .durations import moment
-
-if TYPE_CHECKING:
-    from .options import Session
+from .options import Session
 
 _COLUMNS = ("when", "key", "did", "to", "detail")
 

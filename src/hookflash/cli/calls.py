@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from collections.abc import Callable
+from typing import Annotated, Any, Final
 
 import typer
+from livekit.protocol.sip import CreateSIPParticipantRequest, SIPOutboundTrunkInfo
+from rich.console import Console
 
+from .client import Client
 from .options import Dialtone, Headers, Session, Timeout, fail, pairs, server_command
 from .outcome import EPILOG
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from livekit.protocol.sip import CreateSIPParticipantRequest, SIPOutboundTrunkInfo
-    from rich.console import Console
-
-    from .client import Client
-    from .phones import Phone
+from .phones import Phone
 
 SPARE: Final = 15.0
 """Seconds over the ringing time that the answer may take."""

@@ -16,7 +16,6 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
-from livekit.api import AccessToken, SIPGrants, VideoGrants
 
 from ..base.errors import HookflashError
 from ..twirp.errors import bare
@@ -134,6 +133,9 @@ class Client:
         )
 
     def _token(self, room: str) -> str:
+        # Brings aiohttp, a tenth of a second: not for `--help`.
+        from livekit.api import AccessToken, SIPGrants, VideoGrants
+
         token = (
             AccessToken(self._key, self._secret)
             .with_ttl(timedelta(minutes=1))

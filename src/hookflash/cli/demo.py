@@ -12,7 +12,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import uvloop
 from aiohttp import ClientError as HttpError
@@ -29,11 +29,9 @@ from ..carrier.phone import Behaviour
 from ..config import DEV_KEY, Settings
 from ..logs import configure
 from ..server import Server
+from ..sip.flow import Address
 from .client import Client
 from .ladder import Ladder
-
-if TYPE_CHECKING:
-    from ..sip.flow import Address
 
 LIMIT: Final = 15.0
 """Seconds for all of it."""

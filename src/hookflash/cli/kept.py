@@ -4,19 +4,16 @@ alike by `hookflash trunk inbound`, `trunk outbound` and `rule`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from livekit.protocol import sip
 
 from ..base.light import light_dataclass
-from .client import ClientError
+from .client import Client, ClientError
+from .options import Session
 from .output import as_dict
-
-if TYPE_CHECKING:
-    from .client import Client
-    from .options import Session
 
 Info = TypeVar("Info", bound=Message)
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ..base.errors import HookflashError
 from ..base.light import light_dataclass
 from ..base.text import printable
-
-if TYPE_CHECKING:
-    from .client import Client
+from .client import Client
 
 EXIT_FAILED = 1
 EXIT_CONFIG = 2

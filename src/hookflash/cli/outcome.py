@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from .client import RefusedError
+from .client import RefusedError
 
 EXIT_REFUSED: Final = 3
 EXIT_NO_ANSWER: Final = 4

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from livekit.protocol import room as rooms
 from livekit.protocol.models import ParticipantInfo, Room
 
 from ..base.light import light_dataclass
-from .client import ClientError
-
-if TYPE_CHECKING:
-    from .client import Client
+from .client import Client, ClientError
 
 
 @light_dataclass(frozen=True, slots=True)

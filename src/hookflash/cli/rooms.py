@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+
+import typer
 
 from .options import Session, server_command
-
-if TYPE_CHECKING:
-    import typer
 
 
 def add_to(app: typer.Typer) -> None:

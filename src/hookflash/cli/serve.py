@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from typing import TYPE_CHECKING
 
 import uvloop
 
 from ..adapters.sweeper import Sweeper
 from ..base.errors import HookflashError
+from ..config import Settings
 from ..logs import configure
 from ..server import Server
-
-if TYPE_CHECKING:
-    from ..config import Settings
 
 
 class StartError(HookflashError):

@@ -5,20 +5,17 @@ from __future__ import annotations
 import re
 import threading
 import time
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
+from livekit.protocol.sip import (
+    TransferSIPParticipantRequest,
+    TransferSIPParticipantResponse,
+)
 
+from .client import Client
 from .options import Dialtone, Headers, Session, Timeout, fail, pairs, server_command
 from .outcome import EPILOG
-
-if TYPE_CHECKING:
-    from livekit.protocol.sip import (
-        TransferSIPParticipantRequest,
-        TransferSIPParticipantResponse,
-    )
-
-    from .client import Client
 
 RINGING: Final = 30.0
 SPARE: Final = 15.0

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from google.protobuf.message import Message
 
 from .options import Headers, Session, pairs, server_command
-
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Trunks: where calls come from and go to."

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from . import rules
 from .events import DtmfPause, DtmfReceived, RoomEvent
-
-if TYPE_CHECKING:
-    from .participant import Participant
-    from .room import Room
+from .participant import Participant
+from .room import Room
 
 DTMF_DIGITS = "0123456789*#abcd"
 """In the order of their codes (RFC 4733 §3.2)."""

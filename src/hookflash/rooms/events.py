@@ -7,15 +7,12 @@ the next input, and they show the state at the time of the event.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+from livekit.protocol.models import DisconnectReason
 
 from ..base.light import light_dataclass
-
-if TYPE_CHECKING:
-    from livekit.protocol.models import DisconnectReason
-
-    from .participant import Participant, Track
-    from .room import Dispatch, Room
+from .participant import Participant, Track
+from .room import Dispatch, Room
 
 
 @light_dataclass(frozen=True, slots=True)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from livekit.protocol.models import DisconnectReason
 
 from ..base.text import clean
 from . import rules
-from .participant import Join
-
-if TYPE_CHECKING:
-    from .events import RoomEvent
-    from .participant import Participant
-    from .registry import Rooms
+from .events import RoomEvent
+from .participant import Join, Participant
+from .registry import Rooms
 
 
 def move(

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from livekit.protocol.agent_dispatch import JobRestartPolicy, RoomAgentDispatch
+from livekit.protocol.agent_dispatch import AgentDispatch, JobRestartPolicy, RoomAgentDispatch
+from livekit.protocol.models import Room as RoomInfo
 from livekit.protocol.room import CreateRoomRequest, RoomConfiguration
 
 from ..base.light import light_dataclass
 from ..base.text import clean
 from . import info
+from .participant import Participant, Track
 from .rules import check_attributes, check_metadata, check_room_name, room_full
-
-if TYPE_CHECKING:
-    from livekit.protocol.agent_dispatch import AgentDispatch
-    from livekit.protocol.models import Room as RoomInfo
-
-    from .participant import Participant, Track
 
 CODECS = (
     "audio/PCMU",

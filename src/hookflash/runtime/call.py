@@ -8,21 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
+from ..calls.admission import CallPlan
+from ..calls.legs.leg import Leg
+from ..calls.pin import PinDialog
 from ..calls.records import CallRecord, MediaStats
-
-if TYPE_CHECKING:
-    from ..calls.admission import CallPlan
-    from ..calls.legs.leg import Leg
-    from ..calls.pin import PinDialog
-    from ..ports import DialRequest
-    from ..rooms.participant import Participant
-    from ..rooms.room import Room
-    from ..sip.flow import Flow
-    from .media.stream import MediaStream
-    from .placements import Placed
-
+from ..ports import DialRequest
+from ..rooms.participant import Participant
+from ..rooms.room import Room
+from ..sip.flow import Flow
+from .media.stream import MediaStream
+from .placements import Placed
 
 _FIELDS = tuple(entry.name for entry in fields(CallRecord))
 _values_of = attrgetter(*_FIELDS)

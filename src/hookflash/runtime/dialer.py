@@ -7,12 +7,12 @@ to call, the dial tone that the room hears, and the keys that are pressed when i
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import structlog
 from livekit.protocol.sip import SIPParticipantInfo
 
 from ..base.errors import ApiError
+from ..calls import effects as fx
 from ..calls.attributes import CALL_TAG, header_attributes
 from ..calls.dial_outcome import TIMED_OUT
 from ..calls.dial_plan import (
@@ -28,17 +28,14 @@ from ..calls.legs.dialing import Place
 from ..calls.legs.leg import Leg
 from ..calls.records import CallRecord
 from ..calls.status import PREFIX
+from ..ports import DialRequest
 from ..sip.flow import Flow
+from ..sip.location import Target
 from .call import Call, Outgoing
+from .host import Host
 from .legs import outbound_settings
 from .placements import Placed, Placements
-
-if TYPE_CHECKING:
-    from ..calls import effects as fx
-    from ..ports import DialRequest
-    from ..sip.location import Target
-    from .host import Host
-    from .room_desk import RoomDesk
+from .room_desk import RoomDesk
 
 _log = structlog.get_logger("calls")
 

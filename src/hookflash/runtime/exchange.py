@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -17,25 +17,20 @@ from ..calls import effects as fx
 from ..calls.admission import CallPlan
 from ..calls.legs.leg import BROKEN, Leg
 from ..calls.records import CallRecord
-from ..calls.switchboard import Broken, ForOwner, Incoming, LegGone, Resolve
+from ..calls.switchboard import BoardEffect, Broken, ForOwner, Incoming, LegGone, Resolve
 from ..sip.effects import SendBytes
-from ..sip.message import Response
+from ..sip.flow import Flow
+from ..sip.message import Message, Response
 from .call import Call
 from .dialer import Dialer
 from .ghosts import Ghosts
+from .host import ExchangeSettings, Parts
 from .legs import leg_settings
-from .media.events import Digit, FirstPacket
+from .media.events import Digit, FirstPacket, MediaEvent
 from .media.ports import NoPorts
 from .participants import attributes_of
 from .pins import Pins
 from .room_desk import RoomDesk
-
-if TYPE_CHECKING:
-    from ..calls.switchboard import BoardEffect
-    from ..sip.flow import Flow
-    from ..sip.message import Message
-    from .host import ExchangeSettings, Parts
-    from .media.events import MediaEvent
 
 _log = structlog.get_logger("calls")
 

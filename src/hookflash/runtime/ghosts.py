@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import structlog
 
 from ..base.errors import SipError
 from ..calls.effects import ForgetDialog, LateNotify
 from ..calls.ghost import Ghost
+from ..calls.records import CallRecord, DialogRecord, TransferRecord
+from ..calls.switchboard import ForOwner
 from ..calls.transfers.answers import INTERRUPTED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ..calls.records import CallRecord, DialogRecord, TransferRecord
-    from ..calls.switchboard import ForOwner
-    from .host import Host
+from .host import Host
 
 _log = structlog.get_logger("calls")
 

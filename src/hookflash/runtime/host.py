@@ -8,26 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from ..adapters.addresses import Addresses
+from ..base.ids import Ids
 from ..base.light import light_dataclass
-
-if TYPE_CHECKING:
-    from ..adapters.addresses import Addresses
-    from ..base.ids import Ids
-    from ..calls.admission import Admission
-    from ..calls.effects import LegEffect
-    from ..calls.switchboard import BoardEffect, Incoming, Switchboard
-    from ..calls.trunks.book import TrunkBook
-    from ..ports import Clock, EventSink
-    from ..rooms.registry import Rooms
-    from ..sip.timers import Timers
-    from .call import Call
-    from .journal import Journal
-    from .media.engine import MediaEngine
-    from .sip_stack import SipStack
-    from .timers import Timers as DueTimers
-    from .transfers import TransferRegistry
+from ..calls.admission import Admission
+from ..calls.effects import LegEffect
+from ..calls.switchboard import BoardEffect, Incoming, Switchboard
+from ..calls.trunks.book import TrunkBook
+from ..ports import Clock, EventSink
+from ..rooms.registry import Rooms
+from ..sip.timers import Timers
+from .call import Call
+from .journal import Journal
+from .media.engine import MediaEngine
+from .sip_stack import SipStack
+from .timers import Timers as DueTimers
+from .transfers import TransferRegistry
 
 
 @dataclass(slots=True)

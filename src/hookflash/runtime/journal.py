@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import structlog
 
+from ..adapters.store import Store
 from ..adapters.store_ops import (
     AddAudit,
     DeleteDialog,
@@ -20,13 +21,10 @@ from ..adapters.store_ops import (
     StoreOp,
 )
 from ..base.errors import StoreError
+from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
 from ..calls.transfers.transfer import REASONS
 from .memory import REMEMBERED
-
-if TYPE_CHECKING:
-    from ..adapters.store import Store
-    from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
-    from .metrics import Metrics
+from .metrics import Metrics
 
 _log = structlog.get_logger("transfers")
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import structlog
 
-if TYPE_CHECKING:
-    from .host import Host
-    from .journal import Journal
+from .host import Host
+from .journal import Journal
 
 _log = structlog.get_logger("server")
 

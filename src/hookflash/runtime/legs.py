@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from livekit.protocol.sip import (
     CreateSIPParticipantRequest,
@@ -13,18 +12,16 @@ from livekit.protocol.sip import (
     SIPMediaEncryption,
 )
 
+from ..calls.admission import CallPlan
 from ..calls.legs.settings import Credential, LegSettings
+from ..calls.trunks.book import TrunkBook
 from ..calls.trunks.media_config import seconds
+from ..ports import DialRequest
 from ..sdp.plan import CodecName, Encryption, MediaSettings
+from ..sip.flow import Flow
 from ..sip.location import Target
-
-if TYPE_CHECKING:
-    from ..calls.admission import CallPlan
-    from ..calls.trunks.book import TrunkBook
-    from ..ports import DialRequest
-    from ..sip.flow import Flow
-    from ..sip.message import Request
-    from .host import ExchangeSettings, Parts
+from ..sip.message import Request
+from .host import ExchangeSettings, Parts
 
 _CODECS: dict[str, CodecName] = {"pcmu": "PCMU", "pcma": "PCMA", "g722": "G722", "opus": "opus"}
 _ENCRYPTION: dict[int, Encryption] = {

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import structlog
 
+from ..calls.admission import CallPlan
 from ..calls.attributes import SipIdentity, header_attributes, sip_attributes
+from ..calls.dispatch import Dispatch
 from ..calls.headers import attribute_headers
 from ..rooms.room import RoomOptions
-
-if TYPE_CHECKING:
-    from ..calls.admission import CallPlan
-    from ..calls.dispatch import Dispatch
-    from ..sip.message import Request
-    from .call import Call
+from ..sip.message import Request
+from .call import Call
 
 _log = structlog.get_logger("calls")
 

@@ -8,20 +8,17 @@ from functools import partial
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
 
+from ..audio.mixer import Pcm
 from ..calls.attributes import CALL_STATUS, RULE_ID
 from ..calls.dispatch import dispatch
 from ..calls.pin import Choose, GiveUp, PinDialog, PinEffect, Play
-
-if TYPE_CHECKING:
-    from ..audio.mixer import Pcm
-    from .call import Call
-    from .host import Host
-    from .room_desk import RoomDesk
+from .call import Call
+from .host import Host
+from .room_desk import RoomDesk
 
 _log = structlog.get_logger("calls")
 

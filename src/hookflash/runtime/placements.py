@@ -9,19 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from livekit.protocol.sip import SIPParticipantInfo
 
 from ..base.errors import ApiError
 from ..calls.records import DialRecord
 from ..calls.status import PREFIX
+from ..ports import DialRequest
+from .journal import Journal
 from .memory import Memory
 from .outcome import outcome
-
-if TYPE_CHECKING:
-    from ..ports import DialRequest
-    from .journal import Journal
 
 INTERRUPTED = "server restarted while the call was being made"
 NOT_STORED = "the request could not be stored"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from livekit.protocol.models import DisconnectReason
@@ -13,16 +13,13 @@ from ..calls.dispatch import distinct_identity
 from ..rooms import events as ev
 from ..rooms.dtmf import PAUSE
 from ..rooms.moving import move
-from ..rooms.participant import Join, Kind, Permission
+from ..rooms.participant import Join, Kind, Participant, Permission
+from ..rooms.room import Room
 from ..rooms.rules import RoomRefused
+from .call import Call
+from .host import Host
+from .media.stream import MediaStream
 from .participants import refresh_headers, room_options
-
-if TYPE_CHECKING:
-    from ..rooms.participant import Participant
-    from ..rooms.room import Room
-    from .call import Call
-    from .host import Host
-    from .media.stream import MediaStream
 
 _log = structlog.get_logger("calls")
 

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import structlog
 
-from ..adapters.sip_sockets import connect_failure
+from ..adapters.addresses import Addresses
+from ..adapters.dns import Resolver
+from ..adapters.sip_sockets import SipSockets, connect_failure
 from ..base.errors import SipError
-from ..sip.effects import SendBytes
+from ..calls.switchboard import BoardEffect, Resolve, Switchboard
+from ..ports import Clock
+from ..sip.effects import FailureReason, SendBytes
 from ..sip.flow import Address, Flow, Transport
 from ..sip.location import Target
-from ..sip.message import Request
+from ..sip.message import Request, Response
 from ..sip.routing import Hop, LargeRequests, direct_flow, estimated_size, located_flow
 from ..sip.uri import Uri
-
-if TYPE_CHECKING:
-    from ..adapters.addresses import Addresses
-    from ..adapters.dns import Resolver
-    from ..adapters.sip_sockets import SipSockets
-    from ..calls.switchboard import BoardEffect, Resolve, Switchboard
-    from ..ports import Clock
-    from ..sip.effects import FailureReason
-    from ..sip.message import Response
 
 _log = structlog.get_logger("sip")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import structlog
+from livekit.protocol.sip import SIPParticipantInfo
 
 from ..base.errors import ApiError
 from ..calls.headers import merge_headers
@@ -14,17 +14,13 @@ from ..calls.records import TransferRecord
 from ..calls.status import PREFIX
 from ..calls.transfers.answers import hung_up
 from ..calls.transfers.desk_effects import TransferOrder
+from ..ports import DialRequest, TransferRequest
+from ..rooms.events import RoomEvent
 from . import rpc
+from .call import Call
+from .exchange import Exchange
 from .participants import attribute_headers_of
-
-if TYPE_CHECKING:
-    from livekit.protocol.sip import SIPParticipantInfo
-
-    from ..ports import DialRequest, TransferRequest
-    from ..rooms.events import RoomEvent
-    from .call import Call
-    from .exchange import Exchange
-    from .transfers import RequestKey
+from .transfers import RequestKey
 
 _log = structlog.get_logger("transfers")
 

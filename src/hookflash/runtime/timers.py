@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from math import inf
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import structlog
 
-if TYPE_CHECKING:
-    from ..ports import Clock
+from ..ports import Clock
 
 _log = structlog.get_logger("timers")
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
+from ..calls.effects import TransferAnswered
+from ..calls.records import TransferRecord
 from ..calls.transfers.answers import failure, other_target
 from ..sip.refer import parse_target
 from .memory import Memory
 from .outcome import outcome
-
-if TYPE_CHECKING:
-    from ..calls.effects import TransferAnswered
-    from ..calls.records import TransferRecord
 
 RequestKey = tuple[str, str, str, str]
 """(API key, request id, room, identity): a caller that was transferred is no longer in its room,

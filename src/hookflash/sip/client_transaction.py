@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING
 
 from .effects import FailureReason, RequestFailed, ResponseReceived, SipEffect
-from .message import Request
+from .flow import Flow
+from .message import Request, Response
+from .timers import Timers
 from .transaction import (
     INVITE_CLIENT,
     NON_INVITE_CLIENT,
@@ -20,11 +21,6 @@ from .transaction import (
     event_of,
     together,
 )
-
-if TYPE_CHECKING:
-    from .flow import Flow
-    from .message import Response
-    from .timers import Timers
 
 HeaderList = tuple[tuple[str, str], ...]
 

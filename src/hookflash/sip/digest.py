@@ -9,16 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..base.errors import SipError
+from ..base.ids import Ids
 from ..base.light import light_dataclass
 from .fields import Challenge, Credentials
+from .message import Request, Response
 from .uri import Uri
-
-if TYPE_CHECKING:
-    from ..base.ids import Ids
-    from .message import Request, Response
 
 Algorithm = Literal["MD5", "SHA-256"]
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..base.light import light_dataclass
-
-if TYPE_CHECKING:
-    from .flow import Flow
-    from .message import Request, Response
+from .flow import Flow
+from .message import Request, Response
 
 FailureReason = Literal["timeout", "transport", "unresolved"]
 """`timeout`: timer B or F. `transport`: the connection could not be opened or broke.

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..base.agenda import Agenda
 from ..base.errors import SipError
+from ..base.ids import Ids
 from .client_transaction import (
     ClientTransaction,
     HeaderList,
@@ -31,12 +32,9 @@ from .server_transaction import (
     NonInviteServerTransaction,
     ServerTransaction,
 )
+from .timers import Timers
 from .transaction import State, Transaction
 from .validate import check_request, check_response
-
-if TYPE_CHECKING:
-    from ..base.ids import Ids
-    from .timers import Timers
 
 INVITE_PATIENCE = 3600.0
 """Seconds that our INVITE waits for a final answer after its last 1xx when its user gives no

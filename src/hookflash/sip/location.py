@@ -11,15 +11,13 @@ at once, and is sent their answers in the same order. A driver is a few lines:
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..base.hosts import ip_literal
+from ..base.ids import Ids
 from ..base.light import light_dataclass
 from .flow import Transport
-
-if TYPE_CHECKING:
-    from ..base.ids import Ids
-    from .uri import Uri
+from .uri import Uri
 
 QueryKind = Literal["NAPTR", "SRV", "A", "AAAA"]
 Family = Literal["A", "AAAA"]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .message import Request
+from .message import Request
 
 MatchKey = tuple[object, ...]
 """The last element is the method; an ACK has the key of its INVITE."""

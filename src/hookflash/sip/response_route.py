@@ -5,14 +5,10 @@ RFC 3261 §18.2.1 and §18.2.2, RFC 3581 §4.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.hosts import ip_literal
 from .fields import Via
 from .flow import Flow
-
-if TYPE_CHECKING:
-    from .message import Request
+from .message import Request
 
 
 def stamp_via(request: Request, flow: Flow) -> Via:

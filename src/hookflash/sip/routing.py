@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from ipaddress import IPv6Address, ip_network
-from typing import TYPE_CHECKING
 
 from ..base.hosts import ip_literal
 from ..base.light import light_dataclass
 from .flow import Address, Flow, Transport
 from .location import Target, numeric_host, uri_transport
-
-if TYPE_CHECKING:
-    from .message import Request
-    from .uri import Uri
+from .message import Request
+from .uri import Uri
 
 LARGE_REQUEST = 1300
 """Bytes from which a request is too large for UDP with an unknown path MTU (§18.1.1)."""

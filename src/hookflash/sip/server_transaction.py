@@ -8,10 +8,12 @@ Each input appends its effects to `out`; what is legal in which state stands in 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
 
 from .effects import ServerFailed, SipEffect
 from .fields import NameAddr
+from .flow import Flow
+from .message import Response
+from .timers import Timers
 from .transaction import (
     INVITE_SERVER,
     NON_INVITE_SERVER,
@@ -21,12 +23,6 @@ from .transaction import (
     event_of,
     together,
 )
-
-if TYPE_CHECKING:
-    from .flow import Flow
-    from .message import Response
-    from .timers import Timers
-
 
 _IN_PROGRESS = frozenset({State.TRYING, State.PROCEEDING, State.ACCEPTED})
 

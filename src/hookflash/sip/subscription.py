@@ -6,14 +6,10 @@ Reading only: nothing here raises, and nothing decides what follows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..base.light import light_dataclass
 from ..base.text import clean
+from .message import Request
 from .refer import Fragment, parse_fragment
-
-if TYPE_CHECKING:
-    from .message import Request
 
 EXPIRED_REASONS = frozenset({"timeout", "deactivated", "probation", "giveup"})
 """Reasons of `terminated` after which a new SUBSCRIBE may still learn the outcome

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil, inf
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ..base.light import LightEnum
 from .effects import SendBytes, SipEffect
-
-if TYPE_CHECKING:
-    from .flow import Flow
-    from .timers import Timers
+from .flow import Flow
+from .timers import Timers
 
 
 class State(LightEnum):

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..effects import CheckMedia, LegActive
-from .core import SendBye, earlier
+from .core import SendBye, Step, earlier
 from .media_watch import DurationLimit, MediaWatch
-
-if TYPE_CHECKING:
-    from .core import Step
-    from .settings import LegSettings
+from .settings import LegSettings
 
 ACTIVE_AFTER = 1.0
 """Seconds from the ACK to callStatus `active` where no RTP comes."""

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base.errors import SdpError, SipError
 from ...sdp.negotiation import check_offer
+from ...sdp.plan import LocalMedia
 from ...sdp.session import SessionDescription, ip_family
 from ...sip.dialog import Dialog
 from ...sip.fields import RAck
-from ...sip.message import Response
+from ...sip.flow import Flow
+from ...sip.message import Request, Response
 from ..effects import LegAnswered, LegRinging, OpenMedia, Respond
+from ..records import Left
 from .bodies import session_body
 from .core import End, LegCore, Phase, Step, earlier
 from .offers import Offers, read_session, refusal, unread
 from .unacked import Unacked
-
-if TYPE_CHECKING:
-    from ...sdp.plan import LocalMedia
-    from ...sip.flow import Flow
-    from ...sip.message import Request
-    from ..records import Left
 
 FULL_RETRY_AFTER = 10
 """Seconds, in the 503 for a process without a free port."""

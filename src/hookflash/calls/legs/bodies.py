@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base.errors import SipError
+from ...sip.message import Message
 from ...sip.multipart import Part, parts
-
-if TYPE_CHECKING:
-    from ...sip.message import Message
 
 _SDP = "application/sdp"
 _CHANGING = frozenset({"content-disposition", "content-encoding"})

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from ...base.errors import SipError
+from ...base.ids import Ids
 from ...base.light import LightEnum, light_dataclass
-from ...sip.message import Response
+from ...sdp.negotiation import SdpNegotiator
+from ...sip.dialog import Dialog
+from ...sip.message import Request, Response
 from ...sip.routing import Hop, direct_flow
+from ...sip.timers import Timers
+from ...sip.uri import Uri
 from ..effects import LegEffect, StoreDialog
+from ..records import Left, Side
 from .session_timer import SessionTimer
 from .settings import ALLOW, EXTENSIONS, SUPPORTED, HeaderItems, LegSettings
-
-if TYPE_CHECKING:
-    from ...base.ids import Ids
-    from ...sdp.negotiation import SdpNegotiator
-    from ...sip.dialog import Dialog
-    from ...sip.message import Request
-    from ...sip.timers import Timers
-    from ...sip.uri import Uri
-    from ..records import Left, Side
-    from .unacked import Unacked
+from .unacked import Unacked
 
 
 class Phase(LightEnum):

@@ -6,11 +6,13 @@ as any other; only repeated 2xx and those of other forks are still met here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base.errors import SdpError
 from ...base.light import light_dataclass
+from ...sdp.plan import LocalMedia
+from ...sip.effects import FailureReason
+from ...sip.flow import Flow
 from ...sip.location import Target, uri_transport
+from ...sip.message import Request, Response
 from ...sip.routing import Hop
 from ...sip.uri import Uri
 from ..dial_outcome import (
@@ -36,18 +38,12 @@ from ..effects import (
     SendAck,
     SendRequest,
 )
+from ..records import Left, Side
 from .core import End, LegCore, Phase, SendBye, Step, earlier
 from .forks import Fork, fork_of, is_reliable
 from .invitation import DialOrder, Invitation
 from .offers import Offers
 from .requester import Purpose, Requester
-
-if TYPE_CHECKING:
-    from ...sdp.plan import LocalMedia
-    from ...sip.effects import FailureReason
-    from ...sip.flow import Flow
-    from ...sip.message import Request, Response
-    from ..records import Left, Side
 
 SILENCE = 4.0
 """Seconds without any response after which the next place is tried."""

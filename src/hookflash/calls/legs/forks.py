@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base.errors import SipError
 from ...sip.dialog import Dialog
+from ...sip.flow import Flow
+from ...sip.message import Request, Response
+from ..effects import SendAck
 from .bodies import session_body
-
-if TYPE_CHECKING:
-    from ...sip.flow import Flow
-    from ...sip.message import Request, Response
-    from ..effects import SendAck
 
 
 class Fork:

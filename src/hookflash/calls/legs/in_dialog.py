@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ...sip.message import Request, Response
 from ...sip.subscription import read_notify
 from ..effects import LegDtmf, Respond
-from .core import OVER, unsupported
+from .core import OVER, LegCore, Step, unsupported
 from .settings import ACCEPT, ACCEPT_IN_CALL, ALLOW, DTMF_TYPES, SUPPORTED
-
-if TYPE_CHECKING:
-    from ...sip.message import Request, Response
-    from .core import LegCore, Step
 
 REFUSED = frozenset({"REFER", "MESSAGE", "SUBSCRIBE", "PUBLISH", "REGISTER"})
 """Known, and not carried out: 405."""

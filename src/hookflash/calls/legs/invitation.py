@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base.errors import SipError
 from ...base.light import light_dataclass
 from ...sip.dialog import MAX_FORWARDS, request_uri
 from ...sip.digest import DigestClient
 from ...sip.fields import NameAddr
 from ...sip.location import uri_transport
-from ...sip.message import Request
+from ...sip.message import Request, Response
+from ...sip.uri import Uri
 from ..dial_outcome import (
     NO_CHALLENGE,
     NO_CREDENTIALS,
@@ -19,12 +18,8 @@ from ..dial_outcome import (
     refused,
     unauthorised,
 )
+from .core import LegCore
 from .settings import ALLOW, EXTENSIONS, HeaderItems
-
-if TYPE_CHECKING:
-    from ...sip.message import Response
-    from ...sip.uri import Uri
-    from .core import LegCore
 
 MAX_REDIRECTS = 3
 _OURS = frozenset({"supported", "k", "session-expires", "x", "min-se", "require", "rseq", "rack"})

@@ -15,34 +15,29 @@ end; what happens within a phase is in its parts:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ...sdp.plan import LocalMedia
+from ...sip.effects import FailureReason
+from ...sip.flow import Flow
+from ...sip.message import Request, Response
 from ..effects import (
     CloseMedia,
+    LegEffect,
     LegFinished,
     Respond,
     TransferAnswered,
 )
 from ..transfers.answers import not_established
+from ..transfers.desk_effects import TransferOrder
 from .answering import Answering
-from .core import OVER, End, Phase, SendBye, earlier
+from .core import OVER, End, Phase, SendBye, Step, earlier
+from .dialing import Place
 from .in_dialog import info_received, options_received, refused, unwanted_notify
+from .invitation import DialOrder
 from .machine import LegMachine
 from .requester import OFFERING, Purpose
+from .settings import HeaderItems
 from .transferring import Transferring
 from .unacked import acknowledges
-
-if TYPE_CHECKING:
-    from ...sdp.plan import LocalMedia
-    from ...sip.effects import FailureReason
-    from ...sip.flow import Flow
-    from ...sip.message import Request, Response
-    from ..effects import LegEffect
-    from ..transfers.desk_effects import TransferOrder
-    from .core import Step
-    from .dialing import Place
-    from .invitation import DialOrder
-    from .settings import HeaderItems
 
 BROKEN = "internal error"
 _TRANSFER = frozenset({Purpose.REFER, Purpose.SUBSCRIBE, Purpose.PROBE})

@@ -5,13 +5,15 @@ Here a phase ends, a BYE goes out or is promised, and in the end the leg is forg
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ...base.ids import Ids
+from ...sip.dialog import Dialog
+from ...sip.timers import Timers
 from ..effects import (
     CloseMedia,
     ForgetDialog,
     LegAnswered,
     LegConfirmed,
+    LegEffect,
     LegEnded,
     LegFinished,
     LegHeld,
@@ -19,23 +21,16 @@ from ..effects import (
     LegRinging,
     OpenMedia,
 )
+from ..transfers.desk import TransferDesk
 from .activity import Activity
 from .answering import Answering
-from .core import OVER, End, LegCore, Phase, SendBye
+from .core import OVER, End, LegCore, Phase, SendBye, Step
 from .dialing import Dialing
 from .offers import Offers
 from .refreshing import Refreshing, may_start
 from .requester import Purpose, Requester
+from .settings import LegSettings
 from .transferring import Transferring
-
-if TYPE_CHECKING:
-    from ...base.ids import Ids
-    from ...sip.dialog import Dialog
-    from ...sip.timers import Timers
-    from ..effects import LegEffect
-    from ..transfers.desk import TransferDesk
-    from .core import Step
-    from .settings import LegSettings
 
 _HANGING_UP = frozenset({Purpose.BYE})
 _NOTED = frozenset({LegLeft, OpenMedia, LegRinging, LegHeld, LegAnswered})

@@ -6,23 +6,17 @@ Which offer waits for what is two flags of `LegCore`: `our_offer` (glare is 491)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base.errors import SdpError, SipError
 from ...sdp.negotiation import SdpNegotiator
-from ...sip.message import Response
+from ...sdp.plan import LocalMedia, MediaPlan
+from ...sdp.session import SessionDescription
+from ...sip.message import Request, Response
 from ...sip.phrases import fault_phrase
 from ..effects import ApplyMedia, LegHeld, Respond
 from .bodies import session_body
 from .core import EARLY, LIVE, UNANSWERED, LegCore, SendBye, Step, unsupported
 from .settings import ACCEPT, MIN_SE, HeaderItems
 from .unacked import Unacked
-
-if TYPE_CHECKING:
-    from ...sdp.plan import LocalMedia, MediaPlan
-    from ...sdp.session import SessionDescription
-    from ...sip.message import Request
-
 
 _REMEDIES: dict[int, HeaderItems] = {
     415: (("Accept", ACCEPT),),

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base.errors import SipError
+from ...sip.message import Response
 from ..effects import SendAck
 from .bodies import session_body
-from .core import Phase, SendBye
-from .requester import OFFERING, Purpose
-
-if TYPE_CHECKING:
-    from ...sip.message import Response
-    from .core import LegCore, Step
-    from .offers import Offers
-    from .requester import Pending, Requester
+from .core import LegCore, Phase, SendBye, Step
+from .offers import Offers
+from .requester import OFFERING, Pending, Purpose, Requester
 
 DEAD = frozenset({408, 481})
 """Answers after which the dialog is gone (RFC 4028 §10, RFC 3261 §12.2.1.2)."""

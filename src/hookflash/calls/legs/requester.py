@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from enum import auto
-from typing import TYPE_CHECKING
 
 from ...base.light import LightEnum
+from ...sip.dialog import Dialog
 from ...sip.digest import DigestClient
+from ...sip.message import Request, Response
 from ..effects import SendRequest
-from .core import OVER
-
-if TYPE_CHECKING:
-    from ...sip.dialog import Dialog
-    from ...sip.message import Request, Response
-    from .core import LegCore
-    from .settings import HeaderItems
+from .core import OVER, LegCore
+from .settings import HeaderItems
 
 
 class Purpose(LightEnum):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...base.errors import SipError
 from ...sip.fields import MAX_SECONDS, SessionExpires
 from ...sip.grammar import scalar
+from ...sip.message import Request, Response
 from .settings import MIN_SE, HeaderItems
-
-if TYPE_CHECKING:
-    from ...sip.message import Request, Response
 
 
 class SessionTimer:

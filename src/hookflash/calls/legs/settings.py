@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field
-from typing import TYPE_CHECKING
 
 from ...base.light import light_dataclass
 from ...sdp.plan import MediaSettings
-
-if TYPE_CHECKING:
-    from ...sip.uri import Uri
-    from ..records import CallDirection
+from ...sip.uri import Uri
+from ..records import CallDirection
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, NOTIFY"
 """Exactly what a leg carries out (calls.md §2)."""

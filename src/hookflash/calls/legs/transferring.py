@@ -6,25 +6,25 @@ how requests are sent. It is made with the first transfer of a call.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from ..effects import LegLeft, Respond
+from ...sip.effects import FailureReason
+from ...sip.message import Request, Response
+from ..effects import LegEffect, LegLeft, Respond
+from ..records import Side
 from ..transfers.desk import TransferDesk
-from ..transfers.desk_effects import HangUp, LeaveRoom, SendProbe, SendRefer, SendSubscribe
-from .core import Phase, SendBye
-from .requester import OFFERING, Purpose
+from ..transfers.desk_effects import (
+    DeskEffect,
+    HangUp,
+    LeaveRoom,
+    SendProbe,
+    SendRefer,
+    SendSubscribe,
+    TransferOrder,
+)
+from .core import LegCore, Phase, SendBye, Step
+from .requester import OFFERING, Pending, Purpose, Requester
 from .settings import ALLOW, SUPPORTED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ...sip.effects import FailureReason
-    from ...sip.message import Request, Response
-    from ..effects import LegEffect
-    from ..records import Side
-    from ..transfers.desk_effects import DeskEffect, TransferOrder
-    from .core import LegCore, Step
-    from .requester import Pending, Requester
 
 SUBSCRIBE_EXPIRES = 60
 """Seconds; one NOTIFY with the outcome is all that we want."""

@@ -6,13 +6,9 @@ both for 64*T1, on every transport.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ...sip.message import Request, Response
+from ...sip.timers import Timers
 from ..effects import Respond
-
-if TYPE_CHECKING:
-    from ...sip.message import Request, Response
-    from ...sip.timers import Timers
 
 
 class Unacked:

@@ -15,11 +15,15 @@ Where the rules are:
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
 
 from ...base.errors import ApiError
+from ...base.ids import Ids
+from ...sip.effects import FailureReason
+from ...sip.message import Request, Response
 from ...sip.refer import parse_target
+from ...sip.timers import Timers
 from ..effects import TransferAnswered
+from ..records import Side
 from . import answers
 from .book import (
     KEEP_REQUEST_IDS,
@@ -33,13 +37,6 @@ from .liveness import LivenessCheck
 from .notify_reader import NotifyReader
 from .referral import Referral, ReferralState
 from .transfer import Transfer
-
-if TYPE_CHECKING:
-    from ...base.ids import Ids
-    from ...sip.effects import FailureReason
-    from ...sip.message import Request, Response
-    from ...sip.timers import Timers
-    from ..records import Side
 
 _AGAIN = frozenset({401, 407, 491})
 """Answers after which the REFER would have gone out again, had the call not ended."""

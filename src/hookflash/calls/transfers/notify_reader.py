@@ -7,18 +7,15 @@ with a CSeq that a later one overtook, and up to 3 minutes after the verdict.
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
 
+from ...sip.message import Request
 from ...sip.subscription import Notify, read_notify
+from ...sip.timers import Timers
 from ..effects import Note
 from . import answers
 from .book import TERMINATED_WAIT, Effects, TransferBook
 from .desk_effects import SendSubscribe
 from .referral import Referral, ReferralState, select
-
-if TYPE_CHECKING:
-    from ...sip.message import Request
-    from ...sip.timers import Timers
 
 
 class NotifyReader:

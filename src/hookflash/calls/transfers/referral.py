@@ -14,14 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import inf
-from typing import TYPE_CHECKING
 
 from ...base.light import LightEnum
-from .transfer import WATCHED
-
-if TYPE_CHECKING:
-    from ...sip.subscription import Notify
-    from .transfer import Transfer
+from ...sip.subscription import Notify
+from .transfer import WATCHED, Transfer
 
 WATCH = 180.0
 """Seconds after a verdict in which NOTIFYs are still read."""

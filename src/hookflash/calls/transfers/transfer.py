@@ -13,13 +13,10 @@ REFER of an earlier one goes from `requested` straight to `accepted`. `LEGAL` is
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
 
 from ...base.errors import ApiError
 from ..records import Stage, StageEntry, TransferReason, TransferRecord, Verdict
-
-if TYPE_CHECKING:
-    from .desk_effects import TransferOrder
+from .desk_effects import TransferOrder
 
 LEGAL: dict[Stage, frozenset[Stage]] = {
     "requested": frozenset({"sent", "accepted"}),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ...adapters.udp import UdpPair
 from ...audio.tones import ToneBook
 from ...base.ids import Ids
 from ...base.light import light_dataclass
+from ...ports import Clock
 from ...rtp.latch import Symmetric
+from ...sdp.plan import MediaPlan
 from .bridge import Bridge, route
 from .clock import Lateness, MediaClock
 from .events import MediaEvent
@@ -19,10 +21,6 @@ from .ports import NoPorts, PortPool
 from .receiver import BUFFER_SIZE
 from .stream import MediaStream, Output, SocketPair
 from .voice import silence_payload
-
-if TYPE_CHECKING:
-    from ...ports import Clock
-    from ...sdp.plan import MediaPlan
 
 REPORT_TICKS: Final = 250
 """5 s between the RTCP reports of a leg."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
 
 from ...base.errors import RtpError
 from ...rtp.rtcp import Report, ReportBlock, SenderInfo, encode_report, ntp_time, parse_compound
-
-if TYPE_CHECKING:
-    from ...sip.flow import Address
-    from .receiver import Receiver
-    from .sender import Sender, SendTo
+from ...sip.flow import Address
+from .receiver import Receiver
+from .sender import Sender, SendTo
 
 
 class Reporter:
