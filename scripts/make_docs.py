@@ -10,7 +10,7 @@ from typing import TypeVar
 from scripts import transfer_examples as examples
 
 from hookflash.calls.legs.core import TRANSITIONS
-from hookflash.calls.transfers.referral import STEPS
+from hookflash.calls.transfers.refer_usage import STEPS
 from hookflash.calls.transfers.transfer import LEGAL
 from hookflash.cli.settings import markdown_table
 from hookflash.sip import transaction

@@ -78,9 +78,9 @@ _STORIES: dict[Verdict, Callable[[TransferBench], object]] = {
     "timed out": _silence,
     "call ended": _hung_up,
     "subscription ended": _subscription_lost,
-    "canceled": lambda bench: bench.run(bench.desk.cancel(bench.now, "STR_1")),
+    "canceled": lambda bench: bench.run(bench.transferor.cancel(bench.now, "STR_1")),
     "unreachable": lambda bench: bench.fail(),
-    "interrupted": lambda bench: bench.run(bench.desk.shutdown(bench.now)),
+    "interrupted": lambda bench: bench.run(bench.transferor.shutdown(bench.now)),
 }
 
 

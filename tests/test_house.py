@@ -64,7 +64,7 @@ TYPE_ONLY = {
     "audio/codecs.py",  # PyAV is heavy: imported when a codec is first made
     "base/light.py",  # two faces of one decorator
     "carrier/call.py",
-    "carrier/referral.py",
+    "carrier/accepted_refer.py",
     "rooms/info.py",
     "rooms/participant.py",
     "runtime/media/bridge.py",
@@ -80,3 +80,13 @@ def test_imports_are_plain() -> None:
         if "\nif TYPE_CHECKING:" in path.read_text(encoding="utf-8")
     }
     assert found == TYPE_ONLY
+
+
+def test_one_name_is_one_thing() -> None:
+    """No two classes of the source have one name."""
+    places: dict[str, list[str]] = {}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(_name(path))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

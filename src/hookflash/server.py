@@ -29,21 +29,21 @@ from .base.ids import Ids
 from .calls.admission import Admission, AdmissionSettings
 from .calls.limits import InviteRate, Shield
 from .calls.switchboard import Switchboard
-from .calls.trunks.book import TrunkBook
+from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
 from .rooms.registry import Rooms
-from .rooms.room import RoomSettings
+from .rooms.room import RoomDefaults
+from .runtime.alarm import Alarm as DueTimers
+from .runtime.call_records import CallRecords
 from .runtime.exchange import Exchange
 from .runtime.host import ExchangeSettings, Parts
-from .runtime.journal import Journal
+from .runtime.idempotency import REMEMBERED
 from .runtime.keeper import Keeper
 from .runtime.media.clock import LATE
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
-from .runtime.memory import REMEMBERED
 from .runtime.metrics import Metrics
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
-from .runtime.timers import Timers as DueTimers
 from .runtime.transfers import TransferRegistry
 from .sip.digest import DigestServer
 from .sip.endpoint import Endpoint
@@ -64,7 +64,7 @@ class Server:
         self.metrics = Metrics()
         self._clock = SystemClock()
         self._ids = Ids(Entropy())
-        self.book = TrunkBook()
+        self.trunks = TrunkTable()
         self.rooms = Rooms(self._ids, _room_settings(settings))
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.exchange: Exchange
@@ -73,7 +73,7 @@ class Server:
         self._webhooks: WebhookSender
         self._engine: MediaEngine
         self._stack: SipStack
-        self._journal: Journal
+        self._call_records: CallRecords
         self._keeper: Keeper
 
     @property
@@ -87,7 +87,7 @@ class Server:
         settings = self.settings
         files, calls = raise_open_files()
         stored = self.store.load()
-        self.book.load(stored.inbound, stored.outbound, stored.rules)
+        self.trunks.load(stored.inbound, stored.outbound, stored.rules)
         self.store.start()
         await self._build()
         await self._open_sip()
@@ -98,7 +98,7 @@ class Server:
         self.exchange.dialer.placements.load(await self.store.dials_since(since))
         found = [await self.store.call(dialog.call_id) for dialog in stored.dialogs]
         cut_off = [call for call in found if call is not None]
-        self.exchange.ghosts.raise_all(stored.dialogs, stored.transfers, cut_off)
+        self.exchange.restored_dialogs.raise_all(stored.dialogs, stored.transfers, cut_off)
         await self._listen()
         self._keeper.start()
         _log.info(
@@ -138,7 +138,7 @@ class Server:
         agent = f"Hookflash/{hookflash_version()}"
         endpoint = Endpoint(timers=timers, ids=ids, via=self._stack.via, user_agent=agent)
         board = Switchboard(endpoint, self._stack.route)
-        self._journal = Journal(self.store, self.metrics)
+        self._call_records = CallRecords(self.store, self.metrics)
         parts = Parts(
             clock=clock,
             ids=ids,
@@ -148,11 +148,11 @@ class Server:
             engine=self._engine,
             addresses=addresses,
             admission=self._admission(),
-            book=self.book,
+            trunks=self.trunks,
             rooms=self.rooms,
             sink=self._webhooks,
-            machines=DueTimers(clock, loop),
-            journal=self._journal,
+            alarm=DueTimers(clock, loop),
+            call_records=self._call_records,
             transfers=TransferRegistry(),
         )
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))
@@ -160,7 +160,7 @@ class Server:
         self._stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._keeper = Keeper(
             self.exchange,
-            self._journal,
+            self._call_records,
             settings.transfers.keep,
             settings.calls.keep,
             settings.audit.keep,
@@ -176,9 +176,9 @@ class Server:
         return Addresses(sip.listen_ip, public_ip=public, local_nets=sip.local_net)
 
     def _admission(self) -> Admission:
-        sip, book = self.settings.sip, self.book
+        sip, trunks = self.settings.sip, self.trunks
         return Admission(
-            book,
+            trunks,
             self._ids,
             DigestServer(secrets.token_bytes(32), self._ids, algorithms=sip.auth_algorithms),
             AdmissionSettings(
@@ -187,18 +187,18 @@ class Server:
                 max_calls_per_trunk=sip.max_calls_per_trunk,
             ),
             shield=Shield(self._trusted, enabled=sip.shield),
-            rate=InviteRate(sip.max_invites_per_second_per_source, book.knows_address),
+            rate=InviteRate(sip.max_invites_per_second_per_source, trunks.knows_address),
         )
 
     def _trusted(self, ip: str) -> bool:
         """A source that the shield never shuts out."""
-        return self.book.knows_address(ip) or self.exchange.has_call_from(ip)
+        return self.trunks.knows_address(ip) or self.exchange.has_call_from(ip)
 
     async def _listen(self) -> None:
         settings = self.settings
         keys = {key: secret.get_secret_value() for key, secret in settings.keys.items()}
         parts = ApiParts(
-            book=self.book,
+            trunks=self.trunks,
             store=self.store,
             rooms=self.rooms,
             ids=self._ids,
@@ -258,7 +258,7 @@ class Server:
     async def stop(self) -> None:
         """Close everything, whatever has failed before."""
         await self._keeper.stop()
-        await self._journal.stop()
+        await self._call_records.stop()
         await self._http.stop()
         await self._webhooks.stop()
         await self._engine.stop()
@@ -351,9 +351,9 @@ def _webhooks(settings: Settings, clock: SystemClock, ids: Ids) -> WebhookSender
     )
 
 
-def _room_settings(settings: Settings) -> RoomSettings:
+def _room_settings(settings: Settings) -> RoomDefaults:
     room = settings.room
-    return RoomSettings(
+    return RoomDefaults(
         auto_create=room.auto_create,
         empty_timeout=room.empty_timeout,
         departure_timeout=room.departure_timeout,

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookflash.adapters import http_post
-from hookflash.adapters.http_post import LARGEST_ANSWER, Poster, PostFailed, Target, check_url
+from hookflash.adapters.http_post import LARGEST_ANSWER, Poster, PostFailed, PostTarget, check_url
 from hookflash.base.errors import ConfigError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -419,7 +419,7 @@ def test_giving_up_as_the_handshake_ends_leaves_no_socket_in_two_hands(
     certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A descriptor closed under a transport that lives is given to somebody else."""
-    made = http_post._Connection.connection_made
+    made = http_post._PostConnection.connection_made
 
     async def story() -> None:
         server, plain = Server(), Server()
@@ -433,7 +433,7 @@ def test_giving_up_as_the_handshake_ends_leaves_no_socket_in_two_hands(
                 task.cancel()
 
             with monkeypatch.context() as patched:
-                patched.setattr(http_post._Connection, "connection_made", cancel)
+                patched.setattr(http_post._PostConnection, "connection_made", cancel)
                 task = asyncio.ensure_future(post(ours, server))
                 with pytest.raises(asyncio.CancelledError):
                     await task
@@ -462,7 +462,7 @@ def test_giving_up_as_the_handshake_ends_leaves_no_socket_in_two_hands(
     ],
 )
 def test_where_a_url_points(url: str, where: tuple[str, int, bool], line: str) -> None:
-    target = Target.of(url, {"X-Y": "z"})
+    target = PostTarget.of(url, {"X-Y": "z"})
     assert (target.host, target.port, target.tls) == where
     request, host = line.split("|")
     assert target.head.decode() == f"{request}\r\nHost: {host}\r\nX-Y: z\r\n"
@@ -478,7 +478,7 @@ def test_where_a_url_points(url: str, where: tuple[str, int, bool], line: str) -
 )
 def test_what_is_no_url_to_post_to(url: str) -> None:
     with pytest.raises(ValueError, match=r"URL|[Pp]ort|label"):
-        Target.of(url, {})
+        PostTarget.of(url, {})
 
 
 def test_a_password_in_a_url_is_not_told() -> None:
@@ -518,7 +518,7 @@ def test_whatever_is_answered_ends_as_a_status_or_as_post_failed(
             self.aborted = True
 
     async def story() -> None:
-        connection, wire = http_post._Connection(), Wire()
+        connection, wire = http_post._PostConnection(), Wire()
         connection.connection_made(wire)
         asked = asyncio.ensure_future(connection.ask(b"request"))
         await wire.written.wait()

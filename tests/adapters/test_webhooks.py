@@ -24,11 +24,11 @@ from hookflash.rooms.participant import Join, Kind
 from hookflash.rooms.registry import Rooms
 from hookflash.webhooks import payload
 from hookflash.webhooks.payload import EventFilter
-from hookflash.webhooks.queue import Schedule
+from hookflash.webhooks.queue import RetrySchedule
 from hookflash.webhooks.signing import signing_input
 
 KEY, SECRET = "devkey", "s" * 32
-QUICK = Schedule(first_delay=0.01, longest_delay=0.01, probe_interval=0.02)
+QUICK = RetrySchedule(first_delay=0.01, longest_delay=0.01, probe_interval=0.02)
 
 
 class Receiver:

@@ -21,7 +21,7 @@ from hookflash.base.ids import Ids
 from hookflash.calls.attributes import CALL_ID
 from hookflash.calls.dial_plan import dial_attributes, dial_order, dial_plan, header_options
 from hookflash.calls.records import TransferRecord
-from hookflash.calls.trunks.book import TrunkBook
+from hookflash.calls.trunks.table import TrunkTable
 from hookflash.ports import DialRequest, TransferRequest
 from hookflash.rooms.events import RoomEvent
 from hookflash.rooms.registry import Rooms
@@ -223,7 +223,9 @@ def api(**settings: Any) -> Iterator[Client]:
     store = Store()
     store.start()
     rooms = Rooms(ids)
-    parts = ApiParts(TrunkBook(), store, rooms, ids, FakeTelephony(rooms), time.time, {KEY: SECRET})
+    parts = ApiParts(
+        TrunkTable(), store, rooms, ids, FakeTelephony(rooms), time.time, {KEY: SECRET}
+    )
     with asyncio.Runner() as runner:
         yield Client(make_app(parts, **settings), runner, parts)
         runner.run(store.close())

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from tests.api.support import Client, all_grants, api, sign
 
 from hookflash.api.context import Method
-from hookflash.calls.trunks.book import TrunkBook
+from hookflash.calls.trunks.table import TrunkTable
 from hookflash.rooms.participant import Join
 from hookflash.twirp.errors import STATUS
 
@@ -176,11 +176,11 @@ class Fuzz:
     def state(self) -> Any:
         """All that a refused request may not change: in memory, on disk, told to the exchange."""
         parts, telephony = self.client.parts, self.client.telephony
-        book = parts.book
+        trunks = parts.trunks
         rooms = list(parts.rooms.all())
         return (
-            known(book),
-            [len(shelf._claims) for shelf in (book.inbound, book.outbound, book.rules)],
+            known(trunks),
+            [len(table._claims) for table in (trunks.inbound, trunks.outbound, trunks.rules)],
             [contents(room.info()) for room in rooms],
             [contents(who.info()) for room in rooms for who in room.participants.values()],
             (len(telephony.events), len(telephony.transfers)),
@@ -250,13 +250,13 @@ class Fuzz:
         return bytes(content)
 
     def use_real_ids(self, base: dict[str, Any]) -> None:
-        book = self.client.parts.book
+        trunks = self.client.parts.trunks
         for key in ("sip_trunk_id", "sip_dispatch_rule_id"):
             if key in base and self.random.random() < 0.8:
-                shelf: Any = self.random.choice((book.inbound, book.outbound))
+                table: Any = self.random.choice((trunks.inbound, trunks.outbound))
                 if key == "sip_dispatch_rule_id":
-                    shelf = book.rules
-                base[key] = self.random.choice([*shelf.ids(), base[key]])
+                    table = trunks.rules
+                base[key] = self.random.choice([*table.ids(), base[key]])
 
 
 def mutated(rng: random.Random, value: Any) -> Any:
@@ -291,11 +291,11 @@ def contents(message: Any) -> bytes:
     return found
 
 
-def known(book: TrunkBook) -> dict[str, bytes]:
+def known(trunks: TrunkTable) -> dict[str, bytes]:
     """The trunks and rules in memory, by id."""
-    found = {ident: contents(book.inbound_trunk(ident)) for ident in book.inbound.ids()}
-    found |= {ident: contents(book.outbound_trunk(ident)) for ident in book.outbound.ids()}
-    return found | {ident: contents(book.rule(ident)) for ident in book.rules.ids()}
+    found = {ident: contents(trunks.inbound_trunk(ident)) for ident in trunks.inbound.ids()}
+    found |= {ident: contents(trunks.outbound_trunk(ident)) for ident in trunks.outbound.ids()}
+    return found | {ident: contents(trunks.rule(ident)) for ident in trunks.rules.ids()}
 
 
 def stored(connection: sqlite3.Connection) -> dict[str, bytes]:
@@ -326,7 +326,7 @@ def run(seed: int, count: int) -> None:
         assert faults == []
         assert [line for line in lines if "exc_info" in line] == []
         kept = client.runner.run(client.parts.store._ask(stored))
-        assert kept == known(client.parts.book)
+        assert kept == known(client.parts.trunks)
 
 
 def test_requests_of_every_kind() -> None:

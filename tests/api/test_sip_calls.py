@@ -132,7 +132,7 @@ def test_dial_finds_its_trunk() -> None:
         assert one.number in ("+1", "+2")
         assert (two.trunk.address, two.trunk.from_host) == ("h", "f")
         assert (three.trunk.address, three.number) == ("i", "+5")
-        stored = client.parts.book.outbound_trunk(ident)
+        stored = client.parts.trunks.outbound_trunk(ident)
         assert stored is not None
         assert stored.from_host == ""
 

@@ -81,7 +81,7 @@ def test_passwords_can_be_hidden() -> None:
             assert got["auth_password"] == shown
             legacy = client.call("ListSIPTrunk").json["items"]
             assert {item["inbound_password"] for item in legacy} == {"", shown}
-            trunk = client.parts.book.inbound_trunk(one)
+            trunk = client.parts.trunks.inbound_trunk(one)
             assert trunk is not None
             assert trunk.auth_password == "p"
 

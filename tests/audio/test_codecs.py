@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hookflash.audio.codecs import make_codec
-from hookflash.audio.goertzel import amplitude
+from hookflash.audio.tone_bank import amplitude
 
 
 @pytest.mark.parametrize(

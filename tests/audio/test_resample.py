@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hookflash.audio.goertzel import amplitude
 from hookflash.audio.resample import Resampler, resample_whole, stretch
+from hookflash.audio.tone_bank import amplitude
 
 
 def tone(

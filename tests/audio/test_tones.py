@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hookflash.audio.goertzel import amplitude, rms
+from hookflash.audio.tone_bank import amplitude, rms
 from hookflash.audio.tones import LONE, Cadence, ToneBook, ToneName, TonePlayer, cadence, render
 
 

@@ -26,7 +26,7 @@ from hookflash.calls.admission import (
     caller_of,
 )
 from hookflash.calls.limits import InviteRate, Shield
-from hookflash.calls.trunks.book import TrunkBook
+from hookflash.calls.trunks.table import TrunkTable
 from hookflash.sip.digest import DigestClient, DigestServer
 from hookflash.sip.flow import Flow
 from hookflash.sip.message import Request
@@ -47,12 +47,12 @@ class Desk:
         **settings: bool | int,
     ) -> None:
         self.ids = Ids(random.Random(1))
-        self.book = TrunkBook()
-        self.book.put_inbound(
+        self.trunks = TrunkTable()
+        self.trunks.put_inbound(
             trunk or SIPInboundTrunkInfo(sip_trunk_id="ST_1", name="main", numbers=[CALLED])
         )
         if rule:
-            self.book.put_rule(
+            self.trunks.put_rule(
                 SIPDispatchRuleInfo(
                     sip_dispatch_rule_id="SDR_1",
                     rule=SIPDispatchRule(
@@ -61,7 +61,7 @@ class Desk:
                 )
             )
         self.admission = Admission(
-            self.book,
+            self.trunks,
             self.ids,
             DigestServer(b"k" * 32, self.ids),
             AdmissionSettings(**settings),  # type: ignore[arg-type]
@@ -165,7 +165,7 @@ def test_accept_unmatched_restores_livekits_behaviour() -> None:
 
 def test_several_matching_trunks_are_500_and_the_log_names_both() -> None:
     desk = Desk()
-    desk.book.put_inbound(
+    desk.trunks.put_inbound(
         SIPInboundTrunkInfo(sip_trunk_id="ST_2", numbers=[CALLED], allowed_numbers=[CALLER])
     )
     refusal = desk.refused()
@@ -192,7 +192,7 @@ def test_no_rule_is_404_never_silence() -> None:
 
 def test_the_rules_kind_decides_the_room() -> None:
     desk = Desk(rule=False)
-    desk.book.put_rule(
+    desk.trunks.put_rule(
         SIPDispatchRuleInfo(
             sip_dispatch_rule_id="SDR_2",
             rule=SIPDispatchRule(dispatch_rule_direct=SIPDispatchRuleDirect(room_name="lobby")),

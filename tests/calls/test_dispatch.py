@@ -11,13 +11,13 @@ from livekit.protocol.sip import SIPDispatchRule, SIPDispatchRuleInfo
 from hookflash.base.ids import Ids
 from hookflash.calls.dispatch import (
     CallParties,
-    Dispatch,
+    Placement,
     dispatch,
     distinct_identity,
     last_digits,
     no_rule_text,
 )
-from hookflash.calls.trunks.book import TrunkBook
+from hookflash.calls.trunks.table import TrunkTable
 
 CALLER = "+15105550199"
 CALLED = "+15105550100"
@@ -38,9 +38,9 @@ def place(
     *,
     hide: bool = False,
     pin: str | None = None,
-) -> Dispatch:
-    book = TrunkBook()
-    book.put_rule(
+) -> Placement:
+    trunks = TrunkTable()
+    trunks.put_rule(
         SIPDispatchRuleInfo(
             sip_dispatch_rule_id="SDR_a",
             rule=rule,
@@ -50,7 +50,7 @@ def place(
             room_preset="p",
         )
     )
-    found = dispatch(book, Ids(random.Random(1)), CallParties("ST_a", caller, CALLED), pin)
+    found = dispatch(trunks, Ids(random.Random(1)), CallParties("ST_a", caller, CALLED), pin)
     assert found is not None
     return found
 
@@ -68,13 +68,13 @@ def test_direct() -> None:
 
 
 def test_room_config_is_handed_on() -> None:
-    book = TrunkBook()
-    book.put_rule(
+    trunks = TrunkTable()
+    trunks.put_rule(
         SIPDispatchRuleInfo(
             rule=rule_of("direct", room_name="r"), room_config=RoomConfiguration(empty_timeout=5)
         )
     )
-    found = dispatch(book, Ids(random.Random(1)), CallParties("", CALLER, CALLED))
+    found = dispatch(trunks, Ids(random.Random(1)), CallParties("", CALLER, CALLED))
     assert found is not None
     assert found.room_config is not None
     assert found.room_config.empty_timeout == 5
@@ -122,17 +122,17 @@ def test_pin() -> None:
 
 
 def test_no_rule() -> None:
-    book = TrunkBook()
+    trunks = TrunkTable()
     parties = CallParties("ST_a", CALLER, CALLED)
-    assert dispatch(book, Ids(random.Random(1)), parties) is None
-    assert no_rule_text(book, parties) == "No SIP Dispatch Rule: there is none"
-    book.put_rule(
+    assert dispatch(trunks, Ids(random.Random(1)), parties) is None
+    assert no_rule_text(trunks, parties) == "No SIP Dispatch Rule: there is none"
+    trunks.put_rule(
         SIPDispatchRuleInfo(sip_dispatch_rule_id="SDR_a", rule=rule_of("direct", pin="1"))
     )
-    assert dispatch(book, Ids(random.Random(1)), parties, "2") is None
-    assert no_rule_text(book, parties, "2").endswith("and this PIN: 1 rules do not fit")
-    assert "without a PIN" in no_rule_text(book, CallParties("", "", ""), "")
-    assert "no trunk" in no_rule_text(book, CallParties("", "", ""))
+    assert dispatch(trunks, Ids(random.Random(1)), parties, "2") is None
+    assert no_rule_text(trunks, parties, "2").endswith("and this PIN: 1 rules do not fit")
+    assert "without a PIN" in no_rule_text(trunks, CallParties("", "", ""), "")
+    assert "no trunk" in no_rule_text(trunks, CallParties("", "", ""))
 
 
 def test_identity_of_a_second_call() -> None:

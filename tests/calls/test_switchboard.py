@@ -338,7 +338,7 @@ def test_a_finished_leg_is_not_kept_for_a_deadline_far_ahead() -> None:
         gone.append(weakref.ref(leg))
     del leg
     assert [found for found in gone if found() is not None] == []
-    assert len(board._agenda._times) < 100
+    assert len(board._deadlines._times) < 100
 
 
 def test_a_finished_leg_that_is_asked_once_more_holds_up_no_other() -> None:
@@ -361,7 +361,7 @@ def test_deadlines_that_move_are_not_all_remembered() -> None:
         for number, leg in enumerate(legs):
             leg.due = 1000.0 - step + number / 100
             drive(board, 0.0, leg, [])
-    assert len(board._agenda._times) < 200
+    assert len(board._deadlines._times) < 200
     board.handle_deadline(2000.0)
     assert [leg.inputs for leg in legs] == [[("due", 2000.0)]] * 20
 

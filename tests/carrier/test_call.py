@@ -9,14 +9,14 @@ import pytest
 
 from hookflash.base.errors import SdpError
 from hookflash.carrier.agent import CarrierError
-from hookflash.carrier.call import SDP, Call, CallState
+from hookflash.carrier.call import SDP, CallState, CarrierCall
 from hookflash.carrier.network import Carrier
 from hookflash.carrier.phone import Behaviour
 from hookflash.sip.message import Request, Response
 from hookflash.sip.uri import Uri
 
 ANNA, BERT = "+14150000001", "+14150000002"
-Test = Callable[[Carrier, Call, Call], Awaitable[None]]
+Test = Callable[[Carrier, CarrierCall, CarrierCall], Awaitable[None]]
 
 
 def run(test: Test, **settings: object) -> None:
@@ -32,7 +32,7 @@ def run(test: Test, **settings: object) -> None:
     asyncio.run(main())
 
 
-async def in_dialog(call: Call, method: str, body: bytes = b"") -> Response:
+async def in_dialog(call: CarrierCall, method: str, body: bytes = b"") -> Response:
     """The answer to a request that a phone does not send by itself."""
     assert call.dialog is not None
     request, hop = call.dialog.make_request(method, (), body, SDP if body else None)
@@ -41,7 +41,7 @@ async def in_dialog(call: Call, method: str, body: bytes = b"") -> Response:
 
 
 def test_each_hears_the_other() -> None:
-    async def test(carrier: Carrier, anna: Call, bert: Call) -> None:
+    async def test(carrier: Carrier, anna: CarrierCall, bert: CarrierCall) -> None:
         assert await anna.hears(550) > 0
         await bert.hears(330)
         with pytest.raises(CarrierError, match=r"Anna with \+14150000002: did not hear 660 Hz"):
@@ -51,7 +51,7 @@ def test_each_hears_the_other() -> None:
 
 
 def test_keys() -> None:
-    async def test(carrier: Carrier, anna: Call, bert: Call) -> None:
+    async def test(carrier: Carrier, anna: CarrierCall, bert: CarrierCall) -> None:
         await anna.press("1*")
         await bert.pressed("1*")
         assert bert.sound.digits == "1*"
@@ -60,7 +60,7 @@ def test_keys() -> None:
 
 
 def test_hold_and_resume() -> None:
-    async def test(carrier: Carrier, anna: Call, bert: Call) -> None:
+    async def test(carrier: Carrier, anna: CarrierCall, bert: CarrierCall) -> None:
         await bert.hears(330)
         await anna.hold()
         assert bert.sound.plan is not None
@@ -74,7 +74,7 @@ def test_hold_and_resume() -> None:
 
 
 def test_a_refused_hold_leaves_all_as_it_was() -> None:
-    async def test(carrier: Carrier, anna: Call, bert: Call) -> None:
+    async def test(carrier: Carrier, anna: CarrierCall, bert: CarrierCall) -> None:
         assert bert.dialog is not None
         bert.dialog.remote_cseq = 1000  # so that what comes now is out of order
         with pytest.raises(CarrierError, match="the re-INVITE was answered 500"):
@@ -85,7 +85,7 @@ def test_a_refused_hold_leaves_all_as_it_was() -> None:
 
 
 def test_requests_within_the_call() -> None:
-    async def test(carrier: Carrier, anna: Call, bert: Call) -> None:
+    async def test(carrier: Carrier, anna: CarrierCall, bert: CarrierCall) -> None:
         assert (await in_dialog(anna, "OPTIONS")).status == 200
         assert (await in_dialog(anna, "INFO")).status == 200
         assert (await in_dialog(anna, "UPDATE")).status == 200
@@ -102,7 +102,7 @@ def test_requests_within_the_call() -> None:
 
 
 def test_an_invite_without_sdp_gets_an_offer() -> None:
-    async def test(carrier: Carrier, anna: Call, bert: Call) -> None:
+    async def test(carrier: Carrier, anna: CarrierCall, bert: CarrierCall) -> None:
         assert anna.dialog is not None
         request, hop = anna.dialog.make_request("INVITE")
         agent = anna.phone.agent

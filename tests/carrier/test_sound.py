@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hookflash.audio import g711
-from hookflash.audio.goertzel import Pcm
+from hookflash.audio.tone_bank import Pcm
 from hookflash.base.ids import Ids
 from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.sound import FRAME, WINDOW, Ear, Sound, Sounds, tone_frames

@@ -15,7 +15,7 @@ from livekit.protocol.room import ListParticipantsResponse, ListRoomsResponse
 from tests.support.cli import hookflash, invoke
 from tests.support.lab import NUMBER, Lab, run
 
-from hookflash.carrier.call import Call
+from hookflash.carrier.call import CarrierCall
 from hookflash.carrier.phone import Behaviour
 from hookflash.cli.outcome import EXIT_CALL_ENDED, EXIT_NO_ANSWER, EXIT_REFUSED
 from hookflash.cli.transfer import target_of
@@ -23,7 +23,7 @@ from hookflash.cli.transfer import target_of
 CALLER, TARGET = "+14150000001", "+15105550100"
 
 
-async def ready(lab: Lab, behaviour: Behaviour | None = None) -> Call:
+async def ready(lab: Lab, behaviour: Behaviour | None = None) -> CarrierCall:
     await lab.ready()
     caller = await lab.carrier.phone(CALLER, behaviour=behaviour)
     return await caller.call(NUMBER, proxy=lab.sip)

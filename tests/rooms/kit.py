@@ -10,13 +10,13 @@ from hookflash.base.ids import Ids
 from hookflash.rooms.events import RoomEvent
 from hookflash.rooms.participant import Join, Participant
 from hookflash.rooms.registry import Rooms
-from hookflash.rooms.room import RoomSettings
+from hookflash.rooms.room import RoomDefaults
 
 T = 1_700_000_000.0
 
 
 def make(**settings: Any) -> Rooms:
-    return Rooms(Ids(random.Random(1)), RoomSettings(**settings))
+    return Rooms(Ids(random.Random(1)), RoomDefaults(**settings))
 
 
 def active(rooms: Rooms, identity: str, room: str = "r", at: float = T, **join: Any) -> Participant:

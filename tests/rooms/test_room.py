@@ -11,7 +11,7 @@ from livekit.protocol.room import CreateRoomRequest, RoomConfiguration
 from hookflash.base.ids import Ids
 from hookflash.rooms.participant import Join
 from hookflash.rooms.registry import Rooms
-from hookflash.rooms.room import AgentOrder, RoomOptions, RoomSettings, resolve
+from hookflash.rooms.room import AgentOrder, RoomDefaults, RoomOptions, resolve
 from hookflash.rooms.rules import RoomRefused
 
 
@@ -38,14 +38,14 @@ def test_options_of_a_request_and_of_a_configuration() -> None:
 
 
 def test_request_over_preset_over_settings() -> None:
-    settings = RoomSettings(empty_timeout=300, departure_timeout=20, max_participants=9)
+    settings = RoomDefaults(empty_timeout=300, departure_timeout=20, max_participants=9)
     preset = RoomOptions(empty_timeout=100, departure_timeout=50, metadata="preset")
     chosen = resolve(RoomOptions(empty_timeout=7), preset, settings)
     assert chosen == RoomOptions(7, 50, 9, "preset", (AgentOrder(),))
 
 
 def test_configured_agents_replace_the_nameless_one() -> None:
-    chosen = resolve(RoomOptions(agents=(AgentOrder("x"),)), None, RoomSettings())
+    chosen = resolve(RoomOptions(agents=(AgentOrder("x"),)), None, RoomDefaults())
     assert [agent.agent_name for agent in chosen.agents] == ["x"]
 
 

@@ -367,8 +367,8 @@ def test_nobody_is_called_before_the_request_is_stored(monkeypatch: pytest.Monke
         trunk = await trunk_to(lab, phone)
         asked: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         with monkeypatch.context() as patch:
-            journal = lab.server.exchange.parts.journal
-            patch.setattr(journal, "dial_then", lambda _, __, failed: asked.put_nowait(failed))
+            call_records = lab.server.exchange.parts.call_records
+            patch.setattr(call_records, "dial_then", lambda _, __, failed: asked.put_nowait(failed))
             waiting = asyncio.ensure_future(post(lab, trunk, request_id="r1"))
             failed = await asked.get()
             await status(lab, "dialing")
@@ -491,9 +491,11 @@ def test_a_confirmed_call_is_stored_for_a_restart_and_forgotten_at_its_end(
         phone = await lab.carrier.phone(CALLEE)
         stored: list[str] = []
         forgotten: list[str] = []
-        journal = lab.server.exchange.parts.journal
-        monkeypatch.setattr(journal, "dialog", lambda record, *_: stored.append(record.call_id))
-        monkeypatch.setattr(journal, "forget_dialog", forgotten.append)
+        call_records = lab.server.exchange.parts.call_records
+        monkeypatch.setattr(
+            call_records, "dialog", lambda record, *_: stored.append(record.call_id)
+        )
+        monkeypatch.setattr(call_records, "forget_dialog", forgotten.append)
         info = await dial(lab, await trunk_to(lab, phone), wait_until_answered=True)
         assert stored == [info.sip_call_id]
         call = await phone.called()

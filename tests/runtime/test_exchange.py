@@ -379,7 +379,7 @@ def test_no_caller_is_left_waiting_when_something_of_ours_fails(
             "record": (exchange, "_record"),
             "settings": (hookflash.runtime.exchange, "leg_settings"),
             "media": (exchange.parts.engine, "open"),
-            "join": (exchange.room_desk, "join"),
+            "join": (exchange.phones, "join"),
         }[where]
         caller = await lab.carrier.phone(CALLER)
         with monkeypatch.context() as broken:

@@ -11,7 +11,7 @@ import pytest
 from livekit import api
 from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 
-from hookflash.carrier.call import Call, CallState
+from hookflash.carrier.call import CallState, CarrierCall
 from hookflash.carrier.phone import Behaviour
 from hookflash.rooms.participant import Join
 
@@ -21,7 +21,7 @@ LOW, HIGH, MIDDLE = 330.0, 550.0, 770.0
 IDENTITY = f"sip_{CALLER}"
 
 
-async def two_rooms(lab: Lab) -> tuple[Call, Call, Call]:
+async def two_rooms(lab: Lab) -> tuple[CarrierCall, CarrierCall, CarrierCall]:
     """Caller and agent in `lobby`, a third phone in `office`."""
     lobby, office = await lab.trunk(), await lab.trunk(numbers=[OTHER_NUMBER])
     await lab.rule("lobby", trunk_ids=[lobby])
@@ -91,7 +91,7 @@ def test_a_ringing_caller_who_is_moved_to_somebody_is_answered() -> None:
         await lab.trunk()
         await lab.rule("lobby")
         listener, _ = lab.server.rooms.join(0.0, "office", Join("web"))
-        desk = lab.server.exchange.room_desk
+        desk = lab.server.exchange.phones
         desk.tell(lab.server.rooms.activate(0.0, listener))
         caller = await lab.carrier.phone(CALLER)
         ringing = asyncio.create_task(caller.call(NUMBER, proxy=lab.sip))

@@ -17,7 +17,7 @@ from livekit.protocol.sip import (
 from hookflash.base.errors import ApiError
 from hookflash.calls.records import DialRecord
 from hookflash.ports import DialRequest
-from hookflash.runtime.memory import REMEMBERED
+from hookflash.runtime.idempotency import REMEMBERED
 from hookflash.runtime.placements import Placements
 
 INFO = SIPParticipantInfo(

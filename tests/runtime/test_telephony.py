@@ -77,8 +77,8 @@ def test_a_repeated_request_id_brings_the_same_verdict_and_no_second_refer(
         caller = await lab.carrier.phone(CALLER, behaviour=behaviour)
         call = await caller.call(NUMBER, proxy=lab.sip)
         first = await post(lab, request_id="one")
-        journal = lab.server.exchange.parts.journal
-        safe = journal.stored
+        call_records = lab.server.exchange.parts.call_records
+        safe = call_records.stored
         waited = 0
 
         async def stored() -> None:
@@ -86,7 +86,7 @@ def test_a_repeated_request_id_brings_the_same_verdict_and_no_second_refer(
             await safe()
             waited += 1
 
-        monkeypatch.setattr(journal, "stored", stored)
+        monkeypatch.setattr(call_records, "stored", stored)
         again = await post(lab, request_id="one")
         assert waited == 1  # a crash would not make another verdict of it
         other = await post(lab, request_id="one", target="tel:+19")

@@ -11,7 +11,7 @@ import pytest
 from hookflash.base.errors import ApiError
 from hookflash.calls.effects import TransferAnswered
 from hookflash.calls.records import TransferRecord
-from hookflash.runtime.memory import MAX_REMEMBERED, REMEMBERED
+from hookflash.runtime.idempotency import MAX_REMEMBERED, REMEMBERED
 from hookflash.runtime.transfers import TransferRegistry
 
 RECORD = TransferRecord(
@@ -120,7 +120,7 @@ def test_it_is_kept_for_24_hours() -> None:
     registry.changed(DONE)
     assert recall(registry, 1000.0 + REMEMBERED) is DONE
     assert recall(registry, 1000.1 + REMEMBERED) is None
-    assert not len(registry._memory)
+    assert not len(registry._answers)
 
 
 def test_the_memory_is_bounded() -> None:

@@ -235,8 +235,8 @@ def test_the_agenda_does_not_keep_what_is_over() -> None:
         assert isinstance(effect, SendBytes)
         target.message_received(number / 1000, response_of(effect.data, 200), flow)
     assert target.counts() == (0, 0)
-    assert len(target._agenda) == 0
-    assert len(target._agenda._times) <= 65
+    assert len(target._deadlines) == 0
+    assert len(target._deadlines._times) <= 65
     assert target.next_deadline() is None
     assert target.handle_deadline(1000.0) == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.audio.goertzel import amplitude
+from hookflash.audio.tone_bank import amplitude
 from hookflash.testing.media import Studio, TablePair
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from random import Random
 
 from hookflash.sip.flow import Flow
-from hookflash.testing.agenda import Agenda
 from hookflash.testing.network import Conditions, Host, Network
+from hookflash.testing.virtual_timeline import VirtualTimeline
 
 HERE, THERE = ("192.0.2.1", 5060), ("192.0.2.2", 5060)
 UDP = Flow("udp", HERE, THERE)
@@ -18,16 +18,16 @@ class Ends:
     """Both hosts on one network."""
 
     def __init__(self, conditions: Conditions, seed: int = 1) -> None:
-        self.agenda = Agenda(0.0)
+        self.timeline = VirtualTimeline(0.0)
         ways = {HERE[0]: Conditions(), THERE[0]: conditions}
-        self.network = Network(self.agenda, Random(seed), ways)
+        self.network = Network(self.timeline, Random(seed), ways)
         self.got: list[tuple[float, bytes, Flow]] = []
         self.failed: list[tuple[str, Flow]] = []
         for address in (HERE, THERE):
             self.network.attach(address[0], Host(self.received, self.host_failed(address[0])))
 
     def received(self, data: bytes, flow: Flow) -> None:
-        self.got.append((self.agenda.now(), data, flow))
+        self.got.append((self.timeline.now(), data, flow))
 
     def host_failed(self, ip: str) -> Callable[[Flow], None]:
         return lambda flow: self.failed.append((ip, flow))
@@ -35,7 +35,7 @@ class Ends:
     def send(self, count: int, flow: Flow = UDP) -> list[bytes]:
         for number in range(count):
             self.network.send(b"%d" % number, flow)
-        self.agenda.run()
+        self.timeline.run()
         return [data for _, data, _ in self.got]
 
 
@@ -93,5 +93,5 @@ def test_a_cut_tells_both_ends_and_leaves_one_that_refuses() -> None:
     assert ends.send(1, TCP) == []
     assert ends.failed == [(HERE[0], TCP)]
     ends.network.send(b"back", Flow("tcp", THERE, HERE))
-    ends.agenda.run()
+    ends.timeline.run()
     assert ends.got[-1][1] == b"back"

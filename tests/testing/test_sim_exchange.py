@@ -8,13 +8,13 @@ from random import Random
 import pytest
 
 from hookflash.sip.flow import Transport
-from hookflash.testing.agenda import Agenda
 from hookflash.testing.evidence import Ask, Facts
 from hookflash.testing.network import Conditions, Network
 from hookflash.testing.refer_plans import Attempt, Notification, ReferPlan
 from hookflash.testing.sim_exchange import PORTS, SimExchange
 from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 from hookflash.testing.transferee import Manners, Transferee
+from hookflash.testing.virtual_timeline import VirtualTimeline
 
 PLAN = ReferPlan("row", (Attempt(202),), (Notification(1.0, b"SIP/2.0 200 OK", "terminated"),))
 USUAL, MANNERS = Facts(), Manners()
@@ -25,21 +25,21 @@ def exchange(
     plan: ReferPlan = PLAN, facts: Facts = USUAL, manners: Manners = MANNERS, **settings: object
 ) -> SimExchange:
     """A call that was answered two seconds ago, made by us if the settings say outbound."""
-    agenda, random = Agenda(), Random(1)
+    timeline, random = VirtualTimeline(), Random(1)
     ways = {ip: Conditions() for ip in (OUR_ADDRESS[0], PEER_ADDRESS[0])}
-    network = Network(agenda, random, ways)
-    made = SimExchange(agenda, network, random, facts, settings, 0.1)
-    peer = Transferee(agenda, network, random, manners, iter([plan] * 9))
+    network = Network(timeline, random, ways)
+    made = SimExchange(timeline, network, random, facts, settings, 0.1)
+    peer = Transferee(timeline, network, random, manners, iter([plan] * 9))
     if made.settings.direction == "outbound":
         made.call(manners.transport)
     else:
         peer.call()
-    agenda.run(1002.0)
+    timeline.run(1002.0)
     return made
 
 
 def run(made: SimExchange, seconds: float = 5000.0) -> None:
-    made._agenda.run(made._agenda.now() + seconds)
+    made._timeline.run(made._timeline.now() + seconds)
 
 
 def done(made: SimExchange) -> list[str]:

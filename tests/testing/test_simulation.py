@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.calls.transfers import book as transfer_book
+from hookflash.calls.transfers import outcomes
 from hookflash.testing import simulation
 from hookflash.testing.simulation import Simulation, main, run_until
 
@@ -30,7 +30,7 @@ def test_it_stops_after_so_many_transfers_or_at_a_problem(monkeypatch: pytest.Mo
     assert wrong is None
     assert 20 <= verdicts.total() - verdicts["late success"] < 30
     assert run_until(range(2), 20)[0].total() < 20
-    monkeypatch.setattr(transfer_book, "GRACE", 0.01)
+    monkeypatch.setattr(outcomes, "GRACE", 0.01)
     _, wrong = run_until(range(1000), 1000)
     assert wrong is not None
     assert main([str(wrong)]) == 1

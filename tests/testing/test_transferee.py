@@ -10,12 +10,12 @@ import pytest
 from hookflash.sip.codec import parse
 from hookflash.sip.flow import Flow
 from hookflash.sip.message import Request, Response
-from hookflash.testing.agenda import Agenda
 from hookflash.testing.legs import sdp
 from hookflash.testing.network import Conditions, Host, Network
 from hookflash.testing.refer_plans import Attempt, Notification, ReferPlan
 from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 from hookflash.testing.transferee import Manners, Transferee
+from hookflash.testing.virtual_timeline import VirtualTimeline
 
 NOTE = Notification(0.1, b"SIP/2.0 200 OK", "terminated", "refer;id={id}", compact=True)
 
@@ -24,17 +24,17 @@ class Exchange:
     """Answers the INVITE, and asks in the dialog."""
 
     def __init__(self, plan: ReferPlan, manners: Manners) -> None:
-        self.agenda = Agenda()
+        self.timeline = VirtualTimeline()
         conditions = {ip: Conditions() for ip in (OUR_ADDRESS[0], PEER_ADDRESS[0])}
-        self.network = Network(self.agenda, Random(1), conditions)
+        self.network = Network(self.timeline, Random(1), conditions)
         self.got: list[Request | Response] = []
         self.network.attach(OUR_ADDRESS[0], Host(self.received, lambda _: None))
-        self.peer = Transferee(self.agenda, self.network, Random(2), manners, iter([plan] * 9))
+        self.peer = Transferee(self.timeline, self.network, Random(2), manners, iter([plan] * 9))
         self.invite: Request | None = None
         self.flow = Flow("udp", OUR_ADDRESS, PEER_ADDRESS)
         self.cseq = 0
         self.peer.call()
-        self.agenda.run(self.agenda.now() + 5)
+        self.timeline.run(self.timeline.now() + 5)
 
     def received(self, data: bytes, flow: Flow) -> None:
         message = parse(data)
@@ -63,7 +63,7 @@ class Exchange:
         before = len(self.got)
         request = Request(method, "sip:caller@198.51.100.7", headers)
         self.network.send(request.encode(), self.flow)
-        self.agenda.run(self.agenda.now() + 10)
+        self.timeline.run(self.timeline.now() + 10)
         return [line(message) for message in self.got[before:]]
 
     def lines(self) -> list[str]:
@@ -92,7 +92,7 @@ def test_a_call_and_a_transfer() -> None:
     assert host.ask("OPTIONS") == ["200"]
     host.peer.hang_up()
     assert host.peer.rows == ["row"]
-    assert host.agenda.run()
+    assert host.timeline.run()
     assert sum(host.peer.endpoint.counts()) == 0
 
 
@@ -117,7 +117,7 @@ def test_each_notify_names_the_refer_that_it_comes_from() -> None:
     assert host.ask("REFER") == ["202"]
     assert host.ask("REFER") == ["202", "NOTIFY"]
     assert host.got[-1].header("Event") == "refer;id=1"
-    host.agenda.run(host.agenda.now() + 10)
+    host.timeline.run(host.timeline.now() + 10)
     assert host.got[-1].header("Event") == "refer;id=2"
 
 
@@ -136,7 +136,7 @@ def test_by_tcp_it_opens_a_connection_and_another_one_after_a_cut() -> None:
     assert host.lines() == ["INVITE", "ACK"]
     host.network.cut(PEER_ADDRESS[0])
     host.peer.hang_up()
-    host.agenda.run(host.agenda.now() + 1)
+    host.timeline.run(host.timeline.now() + 1)
     assert host.lines()[-1] == "BYE"
 
 
@@ -148,6 +148,6 @@ def test_it_answers_our_offers() -> None:
     assert exchange(refresh=0).ask("UPDATE") == []
     talk = exchange(refresh=0)
     assert talk.ask("INVITE") == ["100"]
-    talk.agenda.run(talk.agenda.now() + 240)
+    talk.timeline.run(talk.timeline.now() + 240)
     assert talk.lines()[-1] == "487"
     assert talk.peer.endpoint.counts() == (0, 0)

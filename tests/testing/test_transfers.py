@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash.calls.effects import StoreTransfer, TransferAnswered
-from hookflash.calls.transfers.desk_effects import HangUp, SendRefer
+from hookflash.calls.transfers.transferor_effects import HangUp, SendRefer
 from hookflash.testing.transfers import TransferBench
 
 

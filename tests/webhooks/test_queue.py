@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookflash.webhooks.queue import DeliveryQueues, Post, Schedule, UrlQueue, is_refusal
+from hookflash.webhooks.queue import DeliveryQueues, Post, RetrySchedule, UrlQueue, is_refusal
 
 URL = "http://receiver/hook"
 
 
-def queue(schedule: Schedule | None = None) -> UrlQueue:
-    return UrlQueue(URL, schedule or Schedule())
+def queue(schedule: RetrySchedule | None = None) -> UrlQueue:
+    return UrlQueue(URL, schedule or RetrySchedule())
 
 
 def bodies(posts: list[Post]) -> list[str]:
@@ -56,7 +56,7 @@ def test_rooms_do_not_wait_for_each_other() -> None:
 
 
 def test_no_more_than_so_many_at_a_time() -> None:
-    q = queue(Schedule(parallel=2))
+    q = queue(RetrySchedule(parallel=2))
     posts = [post for n in range(4) for post in push(q, 0, str(n), f"r{n}")]
     assert bodies(posts) == ["0", "1"]
     assert bodies(q.answered(0, posts[1].ticket, 200)) == ["2"]
@@ -99,7 +99,7 @@ def test_retries_with_growing_pauses_while_others_get_through(answer: int | None
 
 
 def test_pauses_have_a_longest() -> None:
-    q = queue(Schedule(attempts=9, failures_until_probing=99))
+    q = queue(RetrySchedule(attempts=9, failures_until_probing=99))
     (post,) = push(q, 0, "a")
     now, pause = 0.0, 0.0
     for _ in range(8):
@@ -112,14 +112,14 @@ def test_pauses_have_a_longest() -> None:
 
 
 def test_giving_up_the_last_event_of_a_room() -> None:
-    q = queue(Schedule(attempts=1))
+    q = queue(RetrySchedule(attempts=1))
     (post,) = push(q, 0, "a")
     assert q.failed(0, post.ticket) == []
     assert (q.pending, q.counters.given_up) == (0, 1)
 
 
 def test_a_full_queue_drops_the_newest() -> None:
-    q = queue(Schedule(depth=2))
+    q = queue(RetrySchedule(depth=2))
     push(q, 0, "a")
     push(q, 0, "b")
     push(q, 0, "c")
@@ -136,7 +136,7 @@ def test_an_event_that_waited_too_long_is_dropped() -> None:
 
 
 def test_a_whole_room_may_expire_while_it_waits_for_its_turn() -> None:
-    q = queue(Schedule(parallel=1))
+    q = queue(RetrySchedule(parallel=1))
     (post,) = push(q, 0, "a", "r1")
     push(q, 0, "b", "r2")
     assert push(q, 31, "c", "r2") == []
@@ -227,7 +227,7 @@ def test_while_probing_old_events_go_so_that_memory_stays_bounded() -> None:
 
 
 def test_an_idle_url_that_probes_tries_the_next_event_at_once() -> None:
-    q = queue(Schedule(failures_until_probing=1, probe_answers=1))
+    q = queue(RetrySchedule(failures_until_probing=1, probe_answers=1))
     (post,) = push(q, 0, "a")
     q.answered(0, post.ticket, 503)
     (post,) = q.handle_deadline(1)
@@ -237,7 +237,7 @@ def test_an_idle_url_that_probes_tries_the_next_event_at_once() -> None:
 
 
 def test_probing_waits_for_what_is_still_on_its_way() -> None:
-    q = queue(Schedule(failures_until_probing=1))
+    q = queue(RetrySchedule(failures_until_probing=1))
     (a,) = push(q, 0, "a", "r1")
     (b,) = push(q, 0, "b", "r2")
     (c,) = push(q, 0, "c", "r3")
@@ -250,7 +250,7 @@ def test_probing_waits_for_what_is_still_on_its_way() -> None:
 
 
 def test_urls_are_independent_of_each_other() -> None:
-    queues = DeliveryQueues(["http://a", "http://b"], Schedule())
+    queues = DeliveryQueues(["http://a", "http://b"], RetrySchedule())
     first, second = queues.push(0, "r", "event", b"1")
     assert (first.url, second.url) == ("http://a", "http://b")
     assert queues.next_deadline() is None
@@ -265,7 +265,7 @@ def test_urls_are_independent_of_each_other() -> None:
 @given(st.data())
 def test_nothing_is_lost_twice_or_out_of_order(data: st.DataObject) -> None:
     """Whatever the receiver does: each event ends once, first attempts are in order."""
-    schedule = replace(Schedule(), depth=5, parallel=2, patience=12)
+    schedule = replace(RetrySchedule(), depth=5, parallel=2, patience=12)
     q = queue(schedule)
     now, number = 0.0, 0
     flying: list[Post] = []

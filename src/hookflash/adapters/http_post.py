@@ -38,7 +38,7 @@ class PostFailed(HookflashError):  # noqa: N818  # reads as what happened
 
 
 @light_dataclass(frozen=True, slots=True)
-class Target:
+class PostTarget:
     """Where a URL points, and what each request to it begins with."""
 
     host: str
@@ -48,7 +48,7 @@ class Target:
     """Request line and headers that never change."""
 
     @classmethod
-    def of(cls, url: str, headers: Mapping[str, str]) -> Target:
+    def of(cls, url: str, headers: Mapping[str, str]) -> PostTarget:
         """Raises ValueError if `url` is none of http or https with a host and no user name."""
         parts = urlsplit(url)
         # idna refuses what no resolver takes either: empty labels, and those too long.
@@ -73,7 +73,7 @@ class Target:
 def check_url(setting: str, url: str) -> None:
     """Raises ConfigError if nothing can be posted to a URL of the configuration."""
     try:
-        Target.of(url, {})
+        PostTarget.of(url, {})
     except ValueError:
         shown = re.sub(r"//.*@", "//...@", url)  # there may be a password
         allowed = "URLs that start with http:// or https://, with a host and no user name"
@@ -90,8 +90,8 @@ class Poster:
         self._headers = dict(headers)
         self._timeout = timeout
         self._tls = tls
-        self._targets: dict[str, Target] = {}
-        self._free: dict[str, list[_Connection]] = {}
+        self._targets: dict[str, PostTarget] = {}
+        self._free: dict[str, list[_PostConnection]] = {}
         """By URL; the one used last is the next."""
         self._asked: dict[tuple[str, int], asyncio.Future[Any]] = {}
         """Addresses that are being looked up: few look-ups run at a time, so one for all."""
@@ -104,7 +104,7 @@ class Poster:
             raise PostFailed("the exchange is stopping")
         target = self._targets.get(url)
         if target is None:
-            target = self._targets[url] = Target.of(url, self._headers)
+            target = self._targets[url] = PostTarget.of(url, self._headers)
         data = b"%sAuthorization: %s\r\nContent-Length: %d\r\n\r\n%s" % (
             *(target.head, authorization.encode("ascii")),
             *(len(body), body),
@@ -140,13 +140,13 @@ class Poster:
 
     # --- connections --------------------------------------------------------------------------
 
-    async def _connect(self, target: Target) -> _Connection:
+    async def _connect(self, target: PostTarget) -> _PostConnection:
         loop = asyncio.get_running_loop()
         infos = await asyncio.shield(self._addresses(target))
         sock = await start_connection(
             infos, happy_eyeballs_delay=_SECOND_ADDRESS, interleave=1, loop=loop
         )
-        connection = _Connection()
+        connection = _PostConnection()
         try:
             await loop.create_connection(
                 lambda: connection,
@@ -160,7 +160,7 @@ class Poster:
             raise
         return connection
 
-    def _addresses(self, target: Target) -> asyncio.Future[Any]:
+    def _addresses(self, target: PostTarget) -> asyncio.Future[Any]:
         where = target.host, target.port
         found = self._asked.get(where)
         if found is None:
@@ -185,7 +185,7 @@ class Poster:
             self._tls.set_alpn_protocols(["http/1.1"])
         return self._tls
 
-    def _kept(self, url: str) -> _Connection | None:
+    def _kept(self, url: str) -> _PostConnection | None:
         free = self._free.get(url)
         while free:
             connection = free.pop()
@@ -193,7 +193,7 @@ class Poster:
                 return connection
         return None
 
-    def _give_back(self, url: str, connection: _Connection) -> None:
+    def _give_back(self, url: str, connection: _PostConnection) -> None:
         if self._closed or not connection.free:
             connection.drop()
             return
@@ -220,7 +220,7 @@ class Poster:
             self._timer = loop.call_at(min(left) + KEPT, self._sweep)
 
 
-class _Connection(asyncio.Protocol):
+class _PostConnection(asyncio.Protocol):
     """One request at a time. The methods named `on_…` are httptools'."""
 
     __slots__ = (

@@ -23,7 +23,7 @@ from ..webhooks.payload import (
     transfer_body,
     transfer_event_name,
 )
-from ..webhooks.queue import Counters, DeliveryQueues, Post, Schedule
+from ..webhooks.queue import Counters, DeliveryQueues, Post, RetrySchedule
 from ..webhooks.signing import signing_input, token
 from .http_post import Poster, PostFailed
 
@@ -50,7 +50,7 @@ class WebhookSender:
         secret: str,
         version: str,
         wanted: EventFilter | None = None,
-        schedule: Schedule | None = None,
+        schedule: RetrySchedule | None = None,
         timeout: float = ATTEMPT_TIMEOUT,
     ) -> None:
         self.enabled = bool(urls)

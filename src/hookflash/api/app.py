@@ -20,7 +20,7 @@ from ..adapters.tokens import TokenVerifier
 from ..base.errors import ApiError
 from ..base.ids import Ids
 from ..base.light import light_dataclass
-from ..calls.trunks.book import TrunkBook
+from ..calls.trunks.table import TrunkTable
 from ..rooms.registry import Rooms
 from .asgi import TEXT, Headers, Message, Receive, Scope, Send, respond
 from .backend import Telephony
@@ -90,7 +90,7 @@ class ApiApp:
 class ApiParts:
     """What the API works on; wired once, in `server.py`."""
 
-    book: TrunkBook
+    trunks: TrunkTable
     store: Store
     rooms: Rooms
     ids: Ids
@@ -111,7 +111,7 @@ def make_app(
 ) -> ApiApp:
     """The whole API, with room for further services and routes."""
     sip = sip_service(
-        parts.book, parts.store, parts.ids, parts.telephony, hide_passwords=hide_passwords
+        parts.trunks, parts.store, parts.ids, parts.telephony, hide_passwords=hide_passwords
     )
     rooms = RoomService(parts.rooms, parts.telephony).service()
     dispatches = DispatchService(parts.rooms, parts.telephony).service()

@@ -14,17 +14,17 @@ from ..access.grants import need_sip_admin
 from ..adapters.store_ops import StoreOp
 from ..base.errors import ApiError
 from ..base.light import light_dataclass
-from ..calls.trunks.shelf import Change, Shelf, Shelved
+from ..calls.trunks.indexed_table import Change, IndexedTable, Shelved
 from ..calls.trunks.validation import invalid
 from .context import Context, Listing
-from .ledger import Ledger, stamp_change, stamp_new
+from .provisioning import Provisioning, stamp_change, stamp_new
 
 Info = TypeVar("Info", SIPInboundTrunkInfo, SIPOutboundTrunkInfo, SIPDispatchRuleInfo)
 Entry = TypeVar("Entry", bound=Shelved)
 
 
 @light_dataclass(frozen=True, slots=True)
-class Kind(Generic[Info, Entry]):
+class ProvisionedKind(Generic[Info, Entry]):
     """One of the three kinds: where its things are kept, and what differs from the others.
 
     `new` and `find` speak the request messages of their methods.
@@ -39,7 +39,7 @@ class Kind(Generic[Info, Entry]):
     missing: Callable[[], ApiError]
     """There is none with this id."""
     new_id: Callable[[], str]
-    shelf: Shelf[Entry]
+    table: IndexedTable[Entry]
     stored: Callable[[str], Info | None]
     put: Callable[[Info], Change[Entry]]
     """Into the book; raises ApiError for a conflict."""
@@ -61,12 +61,12 @@ class Catalog(Generic[Info, Entry]):
 
     def __init__(
         self,
-        ledger: Ledger,
-        kind: Kind[Info, Entry],
+        provisioning: Provisioning,
+        kind: ProvisionedKind[Info, Entry],
         shown: Callable[[Info], Info] = lambda info: info,
     ) -> None:
-        self._ledger = ledger
-        self._kind: Kind[Info, Entry] = kind
+        self._provisioning = provisioning
+        self._kind: ProvisionedKind[Info, Entry] = kind
         self._shown: Callable[[Info], Info] = shown
 
     async def create(self, context: Context, request: Any) -> Info:
@@ -88,7 +88,7 @@ class Catalog(Generic[Info, Entry]):
         action = request.WhichOneof("action")
         if action is None:
             raise invalid("missing or unsupported update action")
-        async with self._ledger.changing(ident):
+        async with self._provisioning.changing(ident):
             former = kind.stored(ident)
             if action == "replace":
                 new = kind.replace(ident, request.replace)
@@ -116,12 +116,12 @@ class Catalog(Generic[Info, Entry]):
     async def discard(self, context: Context, ident: str) -> Info | None:
         """Delete the one with this id and return it; None: there is none."""
         kind = self._kind
-        async with self._ledger.changing(ident):
+        async with self._provisioning.changing(ident):
             info = kind.stored(ident)
             if info is not None:
-                change, op = kind.shelf.remove(ident), kind.delete_op(ident)
+                change, op = kind.table.remove(ident), kind.delete_op(ident)
                 action = f"delete {kind.name}"
-                await self._ledger.store(context, kind.shelf, change, op, action, info.name)
+                await self._provisioning.store(context, kind.table, change, op, action, info.name)
         return info
 
     async def _put(self, context: Context, info: Info, action: str) -> None:
@@ -129,4 +129,4 @@ class Catalog(Generic[Info, Entry]):
         change = kind.put(info)
         op = kind.put_op(change.ident, info.SerializeToString())
         done = f"{action} {kind.name}"
-        await self._ledger.store(context, kind.shelf, change, op, done, info.name)
+        await self._provisioning.store(context, kind.table, change, op, done, info.name)

@@ -13,8 +13,8 @@ from ..calls.dial_request import check_dial
 from ..calls.headers import check_headers
 from ..calls.transfers.answers import success
 from ..calls.transfers.transfer import ringing_timeout
-from ..calls.trunks.book import TrunkBook
 from ..calls.trunks.media_config import seconds
+from ..calls.trunks.table import TrunkTable
 from ..ports import DialRequest, TransferRequest
 from ..sip.refer import parse_target
 from ..twirp.errors import prefixed
@@ -26,8 +26,8 @@ from .sip_trunks import trunk_missing
 class SipCalls:
     """TransferSIPParticipant and CreateSIPParticipant."""
 
-    def __init__(self, book: TrunkBook, ids: Ids, telephony: Telephony) -> None:
-        self._book = book
+    def __init__(self, trunks: TrunkTable, ids: Ids, telephony: Telephony) -> None:
+        self._trunks = trunks
         self._ids = ids
         self._telephony = telephony
 
@@ -96,7 +96,7 @@ class SipCalls:
                 attributes_to_headers=inline.attributes_to_headers,
                 from_host=inline.from_host,
             )
-        stored = self._book.outbound_trunk(request.sip_trunk_id)
+        stored = self._trunks.outbound_trunk(request.sip_trunk_id)
         if stored is None:
             raise trunk_missing()
         if stored.from_host or not inline.from_host:

@@ -11,13 +11,13 @@ from ..access.grants import need_sip_admin
 from ..adapters.store_ops import DeleteRule, PutRule
 from ..base.errors import ApiError
 from ..calls.trunks import updates
-from ..calls.trunks.book import TrunkBook
 from ..calls.trunks.media_config import fill_media
 from ..calls.trunks.rule_index import RuleEntry
+from ..calls.trunks.table import TrunkTable
 from ..calls.trunks.validation import check_new_rule, invalid
-from .catalog import Catalog, Kind
+from .catalog import Catalog, ProvisionedKind
 from .context import Context, Method
-from .ledger import Ledger
+from .provisioning import Provisioning
 
 
 def rule_missing() -> ApiError:
@@ -28,8 +28,8 @@ def rule_missing() -> ApiError:
 class SipRules:
     """What rules have alike with trunks is in `Catalog`."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._rules = Catalog(ledger, _kind(ledger, ledger.book))
+    def __init__(self, provisioning: Provisioning) -> None:
+        self._rules = Catalog(provisioning, _kind(provisioning, provisioning.trunks))
 
     def methods(self) -> Mapping[str, Method]:
         """By their Twirp names."""
@@ -54,20 +54,22 @@ class SipRules:
         return rule
 
 
-def _kind(ledger: Ledger, book: TrunkBook) -> Kind[SIPDispatchRuleInfo, RuleEntry]:
-    return Kind(
+def _kind(
+    provisioning: Provisioning, trunks: TrunkTable
+) -> ProvisionedKind[SIPDispatchRuleInfo, RuleEntry]:
+    return ProvisionedKind(
         name="dispatch rule",
         id_field="sip_dispatch_rule_id",
         missing_id="rule id must be set",
         missing=rule_missing,
-        new_id=lambda: ledger.new_id("SDR_", lambda ident: ident in book.rules),
-        shelf=book.rules,
-        stored=book.rule,
-        put=book.put_rule,
+        new_id=lambda: provisioning.new_id("SDR_", lambda ident: ident in trunks.rules),
+        table=trunks.rules,
+        stored=trunks.rule,
+        put=trunks.put_rule,
         new=_new_rule,
         replace=updates.replace_rule,
         update=updates.update_rule,
-        find=lambda request, page: book.list_rules(
+        find=lambda request, page: trunks.list_rules(
             request.dispatch_rule_ids, request.trunk_ids, page
         ),
         listed=proto.ListSIPDispatchRuleResponse,

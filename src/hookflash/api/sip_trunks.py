@@ -15,12 +15,12 @@ from ..access.grants import need_sip_admin
 from ..adapters.store_ops import DeleteTrunk, PutTrunk
 from ..base.errors import ApiError
 from ..calls.trunks import updates
-from ..calls.trunks.book import PAGE, OutboundEntry, TrunkBook
 from ..calls.trunks.index import InboundEntry
+from ..calls.trunks.table import PAGE, OutboundEntry, TrunkTable
 from ..calls.trunks.validation import Trunk, check_new_trunk, invalid
-from .catalog import Catalog, Entry, Kind
+from .catalog import Catalog, Entry, ProvisionedKind
 from .context import Context, Listing, Method
-from .ledger import Ledger
+from .provisioning import Provisioning
 
 
 def trunk_missing() -> ApiError:
@@ -31,11 +31,15 @@ def trunk_missing() -> ApiError:
 class SipTrunks:
     """Inbound and outbound trunks; what both have alike with rules is in `Catalog`."""
 
-    def __init__(self, ledger: Ledger, *, hide_passwords: bool = False) -> None:
-        self._book = ledger.book
+    def __init__(self, provisioning: Provisioning, *, hide_passwords: bool = False) -> None:
+        self._trunks = provisioning.trunks
         self._shown = _without_password if hide_passwords else _as_it_is
-        self._inbound = Catalog(ledger, _inbound_kind(ledger, ledger.book), self._shown)
-        self._outbound = Catalog(ledger, _outbound_kind(ledger, ledger.book), self._shown)
+        self._inbound = Catalog(
+            provisioning, _inbound_kind(provisioning, provisioning.trunks), self._shown
+        )
+        self._outbound = Catalog(
+            provisioning, _outbound_kind(provisioning, provisioning.trunks), self._shown
+        )
 
     def methods(self) -> Mapping[str, Method]:
         """By their Twirp names."""
@@ -75,8 +79,8 @@ class SipTrunks:
         need_sip_admin(context.claims)
         page = request.page if request.HasField("page") else None
         trunks = merge(
-            map(_legacy_inbound, map(self._shown, self._book.list_inbound(page=page))),
-            map(_legacy_outbound, map(self._shown, self._book.list_outbound(page=page))),
+            map(_legacy_inbound, map(self._shown, self._trunks.list_inbound(page=page))),
+            map(_legacy_outbound, map(self._shown, self._trunks.list_outbound(page=page))),
             key=lambda trunk: trunk.sip_trunk_id,
         )
         limit = None if page is None else page.limit if page.limit > 0 else PAGE
@@ -91,50 +95,54 @@ class SipTrunks:
         return SIPTrunkInfo(sip_trunk_id=trunk_id)
 
 
-def _inbound_kind(ledger: Ledger, book: TrunkBook) -> Kind[SIPInboundTrunkInfo, InboundEntry]:
-    return Kind(
+def _inbound_kind(
+    provisioning: Provisioning, trunks: TrunkTable
+) -> ProvisionedKind[SIPInboundTrunkInfo, InboundEntry]:
+    return ProvisionedKind(
         name="inbound trunk",
         id_field="sip_trunk_id",
         missing_id="trunk id must be set",
         missing=trunk_missing,
-        new_id=partial(_new_id, ledger),
-        shelf=book.inbound,
-        stored=book.inbound_trunk,
-        put=book.put_inbound,
+        new_id=partial(_new_id, provisioning),
+        table=trunks.inbound,
+        stored=trunks.inbound_trunk,
+        put=trunks.put_inbound,
         new=lambda request: check_new_trunk(request.trunk if request.HasField("trunk") else None),
         replace=updates.replace_trunk,
         update=updates.update_inbound,
-        find=lambda request, page: book.list_inbound(request.trunk_ids, request.numbers, page),
+        find=lambda request, page: trunks.list_inbound(request.trunk_ids, request.numbers, page),
         listed=proto.ListSIPInboundTrunkResponse,
         put_op=lambda ident, data: PutTrunk(ident, "inbound", data),
         delete_op=DeleteTrunk,
     )
 
 
-def _outbound_kind(ledger: Ledger, book: TrunkBook) -> Kind[SIPOutboundTrunkInfo, OutboundEntry]:
-    return Kind(
+def _outbound_kind(
+    provisioning: Provisioning, trunks: TrunkTable
+) -> ProvisionedKind[SIPOutboundTrunkInfo, OutboundEntry]:
+    return ProvisionedKind(
         name="outbound trunk",
         id_field="sip_trunk_id",
         missing_id="trunk id must be set",
         missing=trunk_missing,
-        new_id=partial(_new_id, ledger),
-        shelf=book.outbound,
-        stored=book.outbound_trunk,
-        put=book.put_outbound,
+        new_id=partial(_new_id, provisioning),
+        table=trunks.outbound,
+        stored=trunks.outbound_trunk,
+        put=trunks.put_outbound,
         new=lambda request: check_new_trunk(request.trunk if request.HasField("trunk") else None),
         replace=updates.replace_trunk,
         update=updates.update_outbound,
-        find=lambda request, page: book.list_outbound(request.trunk_ids, request.numbers, page),
+        find=lambda request, page: trunks.list_outbound(request.trunk_ids, request.numbers, page),
         listed=proto.ListSIPOutboundTrunkResponse,
         put_op=lambda ident, data: PutTrunk(ident, "outbound", data),
         delete_op=DeleteTrunk,
     )
 
 
-def _new_id(ledger: Ledger) -> str:
+def _new_id(provisioning: Provisioning) -> str:
     """One that no trunk of either kind has."""
-    inbound, outbound = ledger.book.inbound, ledger.book.outbound
-    return ledger.new_id("ST_", lambda ident: ident in inbound or ident in outbound)
+    inbound, outbound = provisioning.trunks.inbound, provisioning.trunks.outbound
+    return provisioning.new_id("ST_", lambda ident: ident in inbound or ident in outbound)
 
 
 def _named(trunk_id: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .goertzel import ToneBank
+from .tone_bank import ToneBank
 
 Pcm = NDArray[np.int16]
 

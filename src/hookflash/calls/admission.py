@@ -20,12 +20,12 @@ from ..sip.fields import NameAddr
 from ..sip.flow import Flow
 from ..sip.message import Request, Response
 from ..sip.phrases import fault_phrase
-from .dispatch import CallParties, Dispatch, dispatch, no_rule_text
+from .dispatch import CallParties, Placement, dispatch, no_rule_text
 from .legs.bodies import session_body
 from .legs.core import unsupported
 from .legs.settings import ACCEPT
 from .limits import InviteRate, Shield
-from .trunks.book import TrunkBook, TrunkMatch
+from .trunks.table import TrunkMatch, TrunkTable
 
 TRIES = 3
 """Wrong credentials in a row before 403."""
@@ -55,7 +55,7 @@ class CallPlan:
     trunk: SIPInboundTrunkInfo | SIPOutboundTrunkInfo | None
     parties: CallParties
     caller_host: str
-    dispatch: Dispatch
+    dispatch: Placement
     authenticated: bool
     """The caller met our digest challenge with the trunk's credentials."""
 
@@ -92,7 +92,7 @@ class Admission:
 
     def __init__(
         self,
-        book: TrunkBook,
+        trunks: TrunkTable,
         ids: Ids,
         digest: DigestServer,
         settings: AdmissionSettings,
@@ -100,7 +100,7 @@ class Admission:
         shield: Shield,
         rate: InviteRate,
     ) -> None:
-        self._book = book
+        self._trunks = trunks
         self._ids = ids
         self._digest = digest
         self._settings = settings
@@ -145,7 +145,7 @@ class Admission:
             return unfit
         caller, host = caller_of(request)
         numbers = clean(request.to.uri.number), clean(request.uri.number)
-        called = self._book.called_number(*numbers)
+        called = self._trunks.called_number(*numbers)
         caller, match = self._matched(request, caller, called, source, host)
         trunk = match.trunk
         if match.outcome == "several":
@@ -163,9 +163,9 @@ class Admission:
             authenticated = True
         trunk_id = trunk.sip_trunk_id if trunk is not None else ""
         parties = CallParties(trunk_id, caller, called)
-        place = dispatch(self._book, self._ids, parties)
+        place = dispatch(self._trunks, self._ids, parties)
         if place is None:
-            return _refuse(request, 404, tag, "rule_unmatched", no_rule_text(self._book, parties))
+            return _refuse(request, 404, tag, "rule_unmatched", no_rule_text(self._trunks, parties))
         return CallPlan(tag, trunk, parties, host, place, authenticated)
 
     def _matched(
@@ -175,13 +175,13 @@ class Admission:
         the trunk checks the peer's address or will ask for its credentials (calls.md §1)."""
         asserted = "" if caller else asserted_identity(request)
         if asserted:
-            match = self._book.match(asserted, called, source, host)
+            match = self._trunks.match(asserted, called, source, host)
             trunk = match.trunk
             if trunk is not None and (
-                self._book.checks_address(trunk.sip_trunk_id) or _has_credentials(trunk)
+                self._trunks.checks_address(trunk.sip_trunk_id) or _has_credentials(trunk)
             ):
                 return asserted, match
-        return caller, self._book.match(caller, called, source, host)
+        return caller, self._trunks.match(caller, called, source, host)
 
     def _over_limit(self, now: float, request: Request, source: str, tag: str) -> Refusal | None:
         later = (("Retry-After", RETRY_AFTER),)

@@ -23,10 +23,10 @@ from ..sip.fields import NameAddr
 from ..sip.uri import Uri, escape_user
 from .admission import CallPlan
 from .attributes import SipIdentity, sip_attributes
-from .dispatch import CallParties, Dispatch
+from .dispatch import CallParties, Placement
 from .legs.invitation import DialOrder
 from .status import PREFIX
-from .trunks.book import host_of
+from .trunks.table import host_of
 
 FOLLOW_REDIRECTS = "hookflash.follow_redirects"
 """Key in the JSON of a trunk's metadata."""
@@ -80,7 +80,7 @@ def dial_plan(
 ) -> CallPlan:
     """Where the called one goes: room and identity are the request's. `number` is ours."""
     callee = request.sip_call_to
-    place = Dispatch(
+    place = Placement(
         rule=SIPDispatchRuleInfo(
             attributes=request.participant_attributes, metadata=request.participant_metadata
         ),

@@ -9,8 +9,8 @@ from livekit.protocol.sip import SIPDispatchRuleInfo
 
 from ..base.ids import Ids
 from ..base.light import light_dataclass
-from .trunks.book import TrunkBook, quoted
 from .trunks.rule_index import RuleEntry
+from .trunks.table import TrunkTable, quoted
 
 ANONYMOUS = "anonymous"
 """Stands in a room name for a caller who shows no number."""
@@ -28,7 +28,7 @@ class CallParties:
 
 
 @light_dataclass(frozen=True, slots=True)
-class Dispatch:
+class Placement:
     """Where a call goes."""
 
     rule: SIPDispatchRuleInfo
@@ -63,18 +63,18 @@ class Dispatch:
 
 
 def dispatch(
-    book: TrunkBook, ids: Ids, parties: CallParties, pin: str | None = None
-) -> Dispatch | None:
+    trunks: TrunkTable, ids: Ids, parties: CallParties, pin: str | None = None
+) -> Placement | None:
     """Choose the rule and work out the place; None: no rule fits (404, `no_rule_text` for the log).
 
     `pin` None: no digits were asked for yet; "": the caller sent only `#`; else the digits.
     """
-    entry = book.rules.choose(parties.trunk_id, parties.caller, parties.called, pin)
+    entry = trunks.rules.choose(parties.trunk_id, parties.caller, parties.called, pin)
     if entry is None:
         return None
     rule, shape = entry.rule, entry.shape
     hidden = rule.hide_phone_number or not parties.caller
-    return Dispatch(
+    return Placement(
         rule=rule,
         rule_id=rule.sip_dispatch_rule_id,
         pin_needed=pin is None and bool(shape.pin),
@@ -85,15 +85,15 @@ def dispatch(
     )
 
 
-def no_rule_text(book: TrunkBook, parties: CallParties, pin: str | None = None) -> str:
+def no_rule_text(trunks: TrunkTable, parties: CallParties, pin: str | None = None) -> str:
     """The log line for a call that no rule takes."""
-    if not len(book.rules):
+    if not len(trunks.rules):
         return "No SIP Dispatch Rule: there is none"
     trunk = f"trunk {parties.trunk_id}" if parties.trunk_id else "no trunk"
     asked = "" if pin is None else (" and this PIN" if pin else " without a PIN")
     return (
         f"No SIP Dispatch Rule for {trunk}, caller {quoted(parties.caller)}, "
-        f"called {quoted(parties.called)}{asked}: {len(book.rules)} rules do not fit"
+        f"called {quoted(parties.called)}{asked}: {len(trunks.rules)} rules do not fit"
     )
 
 

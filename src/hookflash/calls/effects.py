@@ -232,7 +232,7 @@ class TransferAnswered:
 
 @light_dataclass(frozen=True, slots=True)
 class LateNotify:
-    """A final status for a transfer that a crash interrupted (from `calls.ghost` only)."""
+    """A final status for a transfer that a crash interrupted (`calls.restored_dialog` only)."""
 
     status: int
     reason: str

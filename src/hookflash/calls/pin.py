@@ -37,7 +37,7 @@ class GiveUp:
 PinEffect = Play | Choose | GiveUp
 
 
-class State(Enum):
+class PinState(Enum):
     """ASKING → CHOOSING → ASKING (wrong) | DONE (right, or the last attempt failed)."""
 
     ASKING = "asking"
@@ -49,7 +49,7 @@ class PinDialog:
     """One caller's attempts. Digits come from RTP, INFO or in-band alike."""
 
     def __init__(self) -> None:
-        self.state = State.ASKING
+        self.state = PinState.ASKING
         self._digits = ""
         self._attempts = 0
         self._deadline: float | None = None
@@ -61,7 +61,7 @@ class PinDialog:
 
     def digit(self, now: float, digit: str) -> list[PinEffect]:
         """A key was pressed: `#` ends the PIN, `*` starts it again."""
-        if self.state is not State.ASKING:
+        if self.state is not PinState.ASKING:
             return []
         self._deadline = now + SILENCE
         if digit == "#":
@@ -76,10 +76,10 @@ class PinDialog:
 
     def chosen(self, now: float, found: bool) -> list[PinEffect]:
         """The answer to `Choose`: whether a rule has this PIN."""
-        if self.state is not State.CHOOSING:
+        if self.state is not PinState.CHOOSING:
             return []
         if found:
-            self.state, self._deadline = State.DONE, None
+            self.state, self._deadline = PinState.DONE, None
             return [Play("room_join")]
         return self._wrong(now)
 
@@ -89,12 +89,12 @@ class PinDialog:
 
     def handle_deadline(self, now: float) -> list[PinEffect]:
         """The caller said nothing for `SILENCE` seconds."""
-        if self._deadline is None or now < self._deadline or self.state is not State.ASKING:
+        if self._deadline is None or now < self._deadline or self.state is not PinState.ASKING:
             return []
         return self._wrong(now)
 
     def _choose(self) -> list[PinEffect]:
-        self.state, self._deadline = State.CHOOSING, None
+        self.state, self._deadline = PinState.CHOOSING, None
         pin, self._digits = self._digits, ""
         return [Choose(pin)]
 
@@ -102,7 +102,7 @@ class PinDialog:
         self._digits = ""
         self._attempts += 1
         if self._attempts >= ATTEMPTS:
-            self.state, self._deadline = State.DONE, None
+            self.state, self._deadline = PinState.DONE, None
             return [Play("wrong_pin"), GiveUp()]
-        self.state, self._deadline = State.ASKING, now + SILENCE
+        self.state, self._deadline = PinState.ASKING, now + SILENCE
         return [Play("wrong_pin")]

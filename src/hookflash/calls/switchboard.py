@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Protocol
 
-from ..base.agenda import Agenda
+from ..base.deadline_queue import DeadlineQueue
 from ..base.errors import SipError
 from ..base.light import light_dataclass
 from ..sip.effects import (
@@ -46,7 +46,7 @@ opened, first (`Resolve`)."""
 
 
 class BoardLeg(Protocol):
-    """What the switchboard needs of a leg (`legs.leg.Leg`, `calls.ghost.Ghost`)."""
+    """What the switchboard needs of a leg (`legs.leg.Leg`, `restored_dialog.RestoredDialog`)."""
 
     @property
     def call_id(self) -> str:
@@ -139,7 +139,7 @@ class Switchboard:
         self._owned: dict[str, set[str]] = {}
         self._resolving: dict[int, tuple[BoardLeg, SendRequest | SendAck]] = {}
         self._refs = 0
-        self._agenda = Agenda[str]()
+        self._deadlines = DeadlineQueue[str]()
         """Call ids, by the deadlines of their legs."""
         self._performers: dict[type, Callable[[float, BoardLeg, Any], list[BoardEffect]]] = {
             Respond: self._respond,
@@ -276,12 +276,12 @@ class Switchboard:
 
     def nothing_before(self) -> float:
         """A time before which nothing is due: found at once, but maybe too early."""
-        endpoint, legs = self.endpoint.nothing_before(), self._agenda.nothing_before()
+        endpoint, legs = self.endpoint.nothing_before(), self._deadlines.nothing_before()
         return legs if legs < endpoint else endpoint
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called next."""
-        endpoint, leg = self.endpoint.next_deadline(), self._agenda.next()
+        endpoint, leg = self.endpoint.next_deadline(), self._deadlines.next()
         if leg is None or endpoint is None:
             return endpoint if leg is None else leg
         return leg if leg < endpoint else endpoint
@@ -292,7 +292,7 @@ class Switchboard:
         deadline = self.endpoint.next_deadline()
         if deadline is not None and deadline <= now:
             out += self._sip(now, self.endpoint.handle_deadline(now))
-        while (call_id := self._agenda.take(now)) is not None:
+        while (call_id := self._deadlines.take(now)) is not None:
             leg = self._legs.get(call_id)
             if leg is not None:  # one that had finished may have been asked something since
                 out += self.ask(now, leg, partial(leg.handle_deadline, now), due=True)
@@ -314,13 +314,13 @@ class Switchboard:
     def _watch(self, leg: BoardLeg) -> None:
         deadline = leg.next_deadline()
         if deadline is None:
-            self._agenda.discard(leg.call_id)
+            self._deadlines.discard(leg.call_id)
         else:
-            self._agenda.set(leg.call_id, deadline)
+            self._deadlines.set(leg.call_id, deadline)
 
     def _remove(self, leg: BoardLeg) -> None:
         self._legs.pop(leg.call_id, None)
-        self._agenda.discard(leg.call_id)
+        self._deadlines.discard(leg.call_id)
         for key in self._owned.pop(leg.call_id, ()):
             self._invites.pop(key, None)
             self._unanswered.pop(key, None)

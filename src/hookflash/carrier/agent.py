@@ -74,7 +74,7 @@ class RequestHandler(Protocol):
 
 
 @dataclass(slots=True)
-class Sent:
+class SentRequest:
     """A request of ours that waits for its answers.
 
     Where none comes, `final` is 408 for a timeout and 503 for a broken transport (RFC 3261
@@ -110,7 +110,7 @@ class UserAgent:
         self._endpoint = Endpoint(
             timers=self.timers, ids=ids, via=lambda _: self.address, user_agent=USER_AGENT
         )
-        self._sent: dict[str, Sent] = {}
+        self._sent: dict[str, SentRequest] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0.0
         self._stopped = False
@@ -159,16 +159,16 @@ class UserAgent:
         request: Request,
         flow: Flow,
         on_response: Callable[[Response, Flow], None] | None = None,
-    ) -> Sent:
+    ) -> SentRequest:
         """Send a request. `on_response` gets every answer, repeated 2xx of INVITE and the one that
         stands for none included."""
         key, effects = self._endpoint.send_request(self.clock.now(), request, flow)
         final = asyncio.get_running_loop().create_future()
-        sent = self._sent[key] = Sent(key, final, on_response, request, flow)
+        sent = self._sent[key] = SentRequest(key, final, on_response, request, flow)
         self._perform(effects)
         return sent
 
-    def forget(self, sent: Sent) -> None:
+    def forget(self, sent: SentRequest) -> None:
         """An INVITE whose call is over: its repeated 2xx interest nobody."""
         self._sent.pop(sent.key, None)
 
@@ -176,7 +176,7 @@ class UserAgent:
         """The ACK of a 2xx, again for each repetition of the 2xx."""
         self._perform(self._endpoint.send_ack(self.clock.now(), request, flow))
 
-    def cancel(self, sent: Sent) -> None:
+    def cancel(self, sent: SentRequest) -> None:
         """CANCEL our INVITE."""
         self._perform(self._endpoint.cancel(self.clock.now(), sent.key))
 
@@ -264,7 +264,7 @@ def _failure(request: Request, reason: str) -> Response:
     return Response.reply(request, 408 if reason == "timeout" else 503)
 
 
-def _settle(sent: Sent, response: Response, flow: Flow) -> None:
+def _settle(sent: SentRequest, response: Response, flow: Flow) -> None:
     if sent.on_response is not None:
         sent.on_response(response, flow)
     if response.status >= 200 and not sent.final.done():

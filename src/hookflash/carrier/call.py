@@ -14,8 +14,8 @@ from ..sdp.negotiation import SdpNegotiator
 from ..sdp.plan import Direction, MediaSettings
 from ..sip.dialog import MAX_FORWARDS, Dialog
 from ..sip.message import Request, Response
-from .agent import USER_AGENT, CarrierError, Sent
-from .referral import Referral
+from .accepted_refer import AcceptedRefer
+from .agent import USER_AGENT, CarrierError, SentRequest
 
 if TYPE_CHECKING:
     from ..sip.flow import Flow
@@ -36,7 +36,7 @@ class CallState(Enum):
     ENDED = "ended"
 
 
-class Call:
+class CarrierCall:
     """Made by `Phone.call`, or by an INVITE that comes in. Waiting raises CarrierError."""
 
     def __init__(self, phone: Phone, peer: str, *, inbound: bool) -> None:
@@ -49,7 +49,7 @@ class Call:
         """What our INVITE was answered with, or we answered, in order."""
         self.ended_by: By = ""
         self.dialog: Dialog | None = None
-        self.referrals: list[Referral] = []
+        self.referrals: list[AcceptedRefer] = []
         """The REFERs that came, oldest first."""
         self.requests: list[Request] = []
         """All that came within the call, ACKs included."""
@@ -64,7 +64,7 @@ class Call:
         )
         self._up, self._over, self._news = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._referring = False
-        self._sent: Sent | None = None
+        self._sent: SentRequest | None = None
         self._incoming: tuple[str, Request] | None = None
         self._unacked: Unacked | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -306,7 +306,7 @@ class Call:
             dialog.refresh_target(request)
             self._agree(key, request)
         elif request.method == "REFER":
-            referral = Referral(self, key, request, first=not self.referrals)
+            referral = AcceptedRefer(self, key, request, first=not self.referrals)
             self.referrals.append(referral)
             self.phone.spawn(referral.run())
         elif request.method in {"OPTIONS", "INFO"}:
@@ -333,7 +333,7 @@ class Call:
 
     # --- our requests within the call -----------------------------------------------------------
 
-    def _in_dialog(self, method: str, headers: HeaderItems = ()) -> Sent:
+    def _in_dialog(self, method: str, headers: HeaderItems = ()) -> SentRequest:
         dialog = self._in_call()
         request, hop = dialog.make_request(method, [*headers, ("User-Agent", USER_AGENT)])
         return self._agent.send(request, self._agent.flow_of(hop))

@@ -15,7 +15,7 @@ from ..sip.flow import Address, Flow, Transport
 from ..sip.message import Request, Response
 from ..sip.uri import Uri
 from .agent import USER_AGENT, CarrierError, Traced, UserAgent
-from .call import ALLOW, Call, CallState, HeaderItems
+from .call import ALLOW, CallState, CarrierCall, HeaderItems
 from .sound import Sound, Sounds
 
 
@@ -62,12 +62,12 @@ class Phone:
         self.behaviour = behaviour or Behaviour()
         """May be changed at any time."""
         self.codecs = codecs
-        self.calls: list[Call] = []
+        self.calls: list[CarrierCall] = []
         self.agent = UserAgent(clock=clock, ids=ids, handler=self, trace=trace)
         self._sounds = sounds
         self._locate = locate
-        self._dialogs: dict[tuple[str, str], Call] = {}
-        self._came: asyncio.Queue[Call] = asyncio.Queue()
+        self._dialogs: dict[tuple[str, str], CarrierCall] = {}
+        self._came: asyncio.Queue[CarrierCall] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -104,7 +104,7 @@ class Phone:
         transport: Transport = "udp",
         headers: HeaderItems = (),
         within: float = 5.0,
-    ) -> Call:
+    ) -> CarrierCall:
         """Call a number and wait for the answer; raises CarrierError where there is none.
 
         `proxy`: (ip, port) that the INVITE goes to; without it the carrier's own number table.
@@ -123,19 +123,19 @@ class Phone:
         transport: Transport = "udp",
         headers: HeaderItems = (),
         on_status: Callable[[int], None] | None = None,
-    ) -> Call:
+    ) -> CarrierCall:
         """Send an INVITE to a tel or sip URI and wait for nothing; raises CarrierError."""
         number = target.number
         address = proxy or self._locate(number)
         params = () if transport == "udp" else (("transport", transport),)
         uri = Uri.sip(number, *address, params)
-        call = Call(self, number, inbound=False)
+        call = CarrierCall(self, number, inbound=False)
         call.on_status = on_status
         self.calls.append(call)
         call.start(uri, self.agent.flow_to(address, transport), headers)
         return call
 
-    async def called(self, within: float = 5.0) -> Call:
+    async def called(self, within: float = 5.0) -> CarrierCall:
         """Wait for the next call that comes in and is answered; raises CarrierError."""
         try:
             async with asyncio.timeout(within):
@@ -149,12 +149,12 @@ class Phone:
         """RTP for a new call."""
         return self._sounds.open(self.tone)
 
-    def established(self, call: Call) -> None:
+    def established(self, call: CarrierCall) -> None:
         """A call has its dialog."""
         if call.dialog is not None:
             self._dialogs[call.dialog.call_id, call.dialog.local_tag] = call
 
-    def came_up(self, call: Call) -> None:
+    def came_up(self, call: CarrierCall) -> None:
         """A call that came in was answered and confirmed."""
         self._came.put_nowait(call)
 
@@ -189,7 +189,7 @@ class Phone:
         any(call.cancelled(key) for call in self.calls)
 
     def _invited(self, key: str, request: Request, flow: Flow) -> None:
-        call = Call(self, request.from_.uri.number, inbound=True)
+        call = CarrierCall(self, request.from_.uri.number, inbound=True)
         try:
             call.ring(key, request, flow)
         except SipError as error:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..adapters.udp import UdpPair
 from ..audio import g711
-from ..audio.goertzel import Pcm, hears
+from ..audio.tone_bank import Pcm, hears
 from ..base.errors import RtpError
 from ..base.ids import Ids
 from ..rtp import packet as rtp

@@ -13,7 +13,7 @@ from rich.console import Console
 from .client import Client
 from .options import Dialtone, Headers, Session, Timeout, fail, pairs, server_command
 from .outcome import EPILOG
-from .phones import Phone
+from .phones import PhoneRow
 
 SPARE: Final = 15.0
 """Seconds over the ringing time that the answer may take."""
@@ -146,7 +146,7 @@ def calls(
         session.show([_phone_dict(phone) for phone in found], _COLUMNS, _rows(found), "no calls")
 
 
-def _rows(found: list[Phone]) -> list[list[str]]:
+def _rows(found: list[PhoneRow]) -> list[list[str]]:
     from .durations import clock
 
     now = time.time()
@@ -165,7 +165,7 @@ def _rows(found: list[Phone]) -> list[list[str]]:
     ]
 
 
-def _phone_dict(phone: Phone) -> dict[str, Any]:
+def _phone_dict(phone: PhoneRow) -> dict[str, Any]:
     from .output import as_dict
 
     return {"room": phone.room, **as_dict(phone.info)}

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from ..base.errors import HookflashError
 from ..carrier.agent import Traced
-from ..carrier.call import Call
+from ..carrier.call import CarrierCall
 from ..carrier.network import Carrier
 from ..carrier.phone import Behaviour
 from ..config import DEV_KEY, Settings
@@ -103,7 +103,7 @@ async def _exchange() -> AsyncIterator[Server]:
 
 
 @dataclass(slots=True)
-class Facts:
+class DemoFacts:
     """What the demo measured; times in seconds since the epoch."""
 
     before: dict[str, str] = field(default_factory=dict)
@@ -135,7 +135,7 @@ class Demo:
         self._client = client
         self._proxy = proxy
         self._ladder = Ladder(console, LANES)
-        self._facts = Facts()
+        self._facts = DemoFacts()
         self._began = carrier.now()
 
     async def play(self) -> None:
@@ -174,7 +174,7 @@ class Demo:
 
     # --- the story ------------------------------------------------------------------------------
 
-    async def _meet(self) -> tuple[Call, Call]:
+    async def _meet(self) -> tuple[CarrierCall, CarrierCall]:
         """The agent's call and the caller's."""
         phones = self._carrier.phones
         self._ladder.title(f"1  An agent and a caller dial in, and meet in the room {ROOM}")
@@ -189,7 +189,7 @@ class Demo:
         self._facts.before = _heard({"caller": caller, "agent": agent})
         return agent, caller
 
-    async def _transfer(self, caller: Call) -> None:
+    async def _transfer(self, caller: CarrierCall) -> None:
         """One request of the official SDK."""
         facts = self._facts
         identity = await self._identity(CALLER)
@@ -210,7 +210,9 @@ class Demo:
         _check(caller.ended_by == "peer", "it was not Hookflash that hung up on the caller")
         self._note("Hookflash has hung up on the caller")
 
-    async def _talk_on(self, agent: Call, caller: Call) -> tuple[Call, Call]:
+    async def _talk_on(
+        self, agent: CarrierCall, caller: CarrierCall
+    ) -> tuple[CarrierCall, CarrierCall]:
         """The two ends of the call between caller and new party."""
         self._ladder.title("3  Who hears whom now")
         new = await self._carrier.phones[NEW_PARTY].called()
@@ -231,7 +233,9 @@ class Demo:
         self._facts.after = _heard({"caller": connected, "agent": agent, "new party": new})
         return connected, new
 
-    async def _say_goodbye(self, agent: Call, connected: Call, new: Call) -> None:
+    async def _say_goodbye(
+        self, agent: CarrierCall, connected: CarrierCall, new: CarrierCall
+    ) -> None:
         self._ladder.title("4  Everybody hangs up")
         self._ladder.head()
         await new.hang_up()
@@ -240,7 +244,7 @@ class Demo:
 
     # --- parts ----------------------------------------------------------------------------------
 
-    async def _hears(self, call: Call, whom: str) -> None:
+    async def _hears(self, call: CarrierCall, whom: str) -> None:
         took = await call.hears(TONES[whom])
         who = call.phone.name
         self._note(f"the {who} hears the {whom} ({TONES[whom]} Hz, found in {took * 1000:.0f} ms)")
@@ -291,7 +295,7 @@ class Demo:
             self._console.print(line, soft_wrap=True)
 
 
-def _heard(calls: dict[str, Call]) -> dict[str, str]:
+def _heard(calls: dict[str, CarrierCall]) -> dict[str, str]:
     """Name of the listener → names of those whose tones are there now."""
     heard = {
         name: [other for other, tone in TONES.items() if call.sound.hears_now(tone)]

@@ -19,7 +19,7 @@ Info = TypeVar("Info", bound=Message)
 
 
 @light_dataclass(frozen=True, slots=True)
-class Kind(Generic[Info]):
+class ListedKind(Generic[Info]):
     """One kind of them."""
 
     name: str
@@ -82,7 +82,7 @@ def _delete_trunk(client: Client, ident: str) -> object:
     return client.call("SIP/DeleteSIPTrunk", request, Empty)
 
 
-INBOUND: Final = Kind(
+INBOUND: Final = ListedKind(
     name="inbound trunk",
     group="trunk inbound",
     info=sip.SIPInboundTrunkInfo,
@@ -99,7 +99,7 @@ INBOUND: Final = Kind(
         trunk.auth_username,
     ],
 )
-OUTBOUND: Final = Kind(
+OUTBOUND: Final = ListedKind(
     name="outbound trunk",
     group="trunk outbound",
     info=sip.SIPOutboundTrunkInfo,
@@ -150,7 +150,7 @@ def _yes(pin: str) -> str:
     return "yes" if pin else "no"
 
 
-RULES: Final = Kind(
+RULES: Final = ListedKind(
     name="dispatch rule",
     group="rule",
     info=sip.SIPDispatchRuleInfo,

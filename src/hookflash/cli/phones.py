@@ -10,7 +10,7 @@ from .client import Client, ClientError
 
 
 @light_dataclass(frozen=True, slots=True)
-class Phone:
+class PhoneRow:
     """A telephone in a room."""
 
     room: str
@@ -27,10 +27,10 @@ def list_rooms(client: Client) -> list[Room]:
     return sorted(answer.rooms, key=lambda found: found.name)
 
 
-def list_phones(client: Client, room: str = "") -> list[Phone]:
+def list_phones(client: Client, room: str = "") -> list[PhoneRow]:
     """The calls of one room or of all, the oldest of each room first."""
     names = [room] if room else [found.name for found in list_rooms(client)]
-    return [Phone(name, info) for name in names for info in _phones_of(client, name)]
+    return [PhoneRow(name, info) for name in names for info in _phones_of(client, name)]
 
 
 def _phones_of(client: Client, room: str) -> list[ParticipantInfo]:

@@ -8,7 +8,7 @@ import time
 
 import uvloop
 
-from ..adapters.sweeper import Sweeper
+from ..adapters.gc_schedule import GcSchedule
 from ..base.errors import HookflashError
 from ..config import Settings
 from ..logs import configure
@@ -26,8 +26,8 @@ def run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    sweeper = Sweeper(time.monotonic)
-    server = Server(settings, between_ticks=sweeper.ticked)
+    gc_schedule = GcSchedule(time.monotonic)
+    server = Server(settings, between_ticks=gc_schedule.ticked)
     loop = asyncio.get_running_loop()
     asked, again = asyncio.Event(), asyncio.Event()
 
@@ -40,7 +40,7 @@ async def _serve(settings: Settings) -> None:
         await server.start()
     except OSError as error:
         raise StartError(f"cannot start: {error}") from None
-    sweeper.begin(loop)
+    gc_schedule.begin(loop)
     await asked.wait()
     draining = loop.create_task(server.drain(0.0 if settings.dev else settings.drain))
     impatient = loop.create_task(again.wait())
@@ -50,4 +50,4 @@ async def _serve(settings: Settings) -> None:
         await server.drain(0.0)
     impatient.cancel()
     await server.stop()
-    sweeper.end()
+    gc_schedule.end()

@@ -40,8 +40,8 @@ from .room import (
     AgentOrder,
     Dispatch,
     Room,
+    RoomDefaults,
     RoomOptions,
-    RoomSettings,
     resolve,
 )
 
@@ -49,9 +49,9 @@ from .room import (
 class Rooms:
     """The registry. Rooms are found by name, participants by room and identity."""
 
-    def __init__(self, ids: Ids, settings: RoomSettings | None = None) -> None:
+    def __init__(self, ids: Ids, settings: RoomDefaults | None = None) -> None:
         self._ids = ids
-        self.settings = settings or RoomSettings()
+        self.settings = settings or RoomDefaults()
         self._rooms: dict[str, Room] = {}
         self._heap: list[tuple[float, int, Room]] = []
         self._entries = 0

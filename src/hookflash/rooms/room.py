@@ -102,7 +102,7 @@ class RoomOptions:
 
 
 @light_dataclass(frozen=True, slots=True)
-class RoomSettings:
+class RoomDefaults:
     """The `room` section of the configuration. Timeouts are seconds."""
 
     auto_create: bool = True
@@ -266,7 +266,7 @@ _SOME_AGENT = RoomOptions(agents=(AgentOrder(),))
 
 
 def resolve(
-    options: RoomOptions, preset: RoomOptions | None, settings: RoomSettings
+    options: RoomOptions, preset: RoomOptions | None, settings: RoomDefaults
 ) -> RoomOptions:
     """Options over preset over settings; agents default to one dispatch without a name."""
     return options.over(preset or _NOTHING).over(settings.defaults()).over(_SOME_AGENT)

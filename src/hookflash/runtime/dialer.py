@@ -32,10 +32,10 @@ from ..ports import DialRequest
 from ..sip.flow import Flow
 from ..sip.location import Target
 from .call import Call, Outgoing
-from .host import Host
-from .legs import outbound_settings
+from .host import CallHost
+from .leg_settings import outbound_settings
+from .phones import PhoneParticipants
 from .placements import Placed, Placements
-from .room_desk import RoomDesk
 
 _log = structlog.get_logger("calls")
 
@@ -47,11 +47,11 @@ _OK = range(200, 300)
 class Dialer:
     """Places calls and keeps account of what only they need."""
 
-    def __init__(self, host: Host, desk: RoomDesk) -> None:
+    def __init__(self, host: CallHost, phones: PhoneParticipants) -> None:
         self._host = host
-        self._desk = desk
+        self._phones = phones
         self._parts = host.parts
-        self.placements = Placements(host.parts.journal)
+        self.placements = Placements(host.parts.call_records)
         self._keying: dict[str, Call] = {}
 
     async def dial(self, order: DialRequest) -> SIPParticipantInfo:
@@ -107,12 +107,12 @@ class Dialer:
         )
         call = Call(leg, plan, None, record)
         call.attributes = dial_attributes(request, trunk, plan, dial.sip_call_id)
-        self._desk.enter(call, displace=bool(request.participant_identity))
+        self._phones.enter(call, displace=bool(request.participant_identity))
         placed = self.placements.open(now, order, self._info(call))
         call.outgoing = Outgoing(order, placed, dtmf_digits(request.dtmf))
         host.admit(call)
         what = f"{placed.record.room}/{placed.record.identity} to {request.sip_call_to}"
-        parts.journal.call_asked_for(now, order.api_key, call_id, what)
+        parts.call_records.call_asked_for(now, order.api_key, call_id, what)
         _log.info("call_outgoing", call_id=call_id, trunk_id=call.trunk_id, room=call.room_name)
         host.drive(call, lambda now: leg.start_outbound(now, dial))
         return placed
@@ -182,7 +182,7 @@ class Dialer:
         else:
             changes = header_attributes(effect.headers)
         if changes:
-            self._desk.attributes(call, changes)
+            self._phones.attributes(call, changes)
 
     def failed(self, call: Call, effect: fx.DialFailed) -> None:
         """Nobody answered."""
@@ -206,7 +206,7 @@ class Dialer:
         request = call.outgoing.order.request
         if request.play_dialtone or request.play_ringtone:
             call.stream.say("ringing")
-            self._desk.bridge(call)
+            self._phones.bridge(call)
 
     def media_applied(self, call: Call) -> None:
         """Early media reaches the room; the called one hears nothing of it yet. What a 200 brings
@@ -214,7 +214,7 @@ class Dialer:
         if call.outgoing is None or call.stream is None or call.leg.state not in EARLY:
             return
         call.stream.silence_to_peer = True
-        self._desk.bridge(call)
+        self._phones.bridge(call)
 
     def first_packet(self, call: Call) -> None:
         """Sound of the network takes the place of our tone."""
@@ -233,15 +233,15 @@ class Dialer:
         outgoing.keys_until = now + DTMF_DIGIT * len(outgoing.digits)
         self._keying[call.call_id] = call
         stream.silence_to_peer = True
-        self._desk.status(call, "automation")
+        self._phones.status(call, "automation")
         stream.send_dtmf(outgoing.digits)
-        self._parts.machines.arm()
+        self._parts.alarm.arm()
 
     def _connect(self, call: Call) -> None:
         if call.stream is not None:
             call.stream.hush()
             call.stream.silence_to_peer = False
-            self._desk.bridge(call)
+            self._phones.bridge(call)
         if call.outgoing is not None:
             self.placements.settle(call.outgoing.placed)
 
@@ -271,4 +271,4 @@ class Dialer:
             outgoing.keys_until = None
             self._connect(call)
             if outgoing.active:
-                self._desk.status(call, "active")
+                self._phones.status(call, "active")

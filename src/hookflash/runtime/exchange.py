@@ -23,14 +23,14 @@ from ..sip.flow import Flow
 from ..sip.message import Message, Response
 from .call import Call
 from .dialer import Dialer
-from .ghosts import Ghosts
 from .host import ExchangeSettings, Parts
-from .legs import leg_settings
+from .leg_settings import leg_settings
 from .media.events import Digit, FirstPacket, MediaEvent
 from .media.ports import NoPorts
-from .participants import attributes_of
+from .phone_attributes import attributes_of
+from .phones import PhoneParticipants
 from .pins import Pins
-from .room_desk import RoomDesk
+from .restored_dialogs import RestoredDialogs
 
 _log = structlog.get_logger("calls")
 
@@ -46,12 +46,12 @@ class Exchange:
         self.parts = parts
         self.settings = settings
         self.calls: dict[str, Call] = {}
-        self.room_desk = RoomDesk(self)
-        self.pins = Pins(self, self.room_desk, settings.prompts_dir)
-        self.ghosts = Ghosts(self)
-        self.dialer = Dialer(self, self.room_desk)
-        for machine in (self.room_desk, self.pins, self.dialer):
-            parts.machines.add(machine)
+        self.phones = PhoneParticipants(self)
+        self.pins = Pins(self, self.phones, settings.prompts_dir)
+        self.restored_dialogs = RestoredDialogs(self)
+        self.dialer = Dialer(self, self.phones)
+        for machine in (self.phones, self.pins, self.dialer):
+            parts.alarm.add(machine)
         self._queue: deque[BoardEffect] = deque()
         self._busy = False
         self._performers: dict[type, Callable[[Call, Any], None]] = {
@@ -65,19 +65,21 @@ class Exchange:
             fx.StopTone: self._stop_tone,
             fx.CloseMedia: self._close_media,
             fx.StoreTransfer: self._store_transfer,
-            fx.StoreDialog: lambda call, effect: parts.journal.dialog(effect.record, call.record),
-            fx.ForgetDialog: lambda call, _: parts.journal.forget_dialog(call.call_id),
+            fx.StoreDialog: lambda call, effect: parts.call_records.dialog(
+                effect.record, call.record
+            ),
+            fx.ForgetDialog: lambda call, _: parts.call_records.forget_dialog(call.call_id),
             fx.LegRinging: self._ringing,
             fx.LegAnswered: self._answered,
             fx.LegConfirmed: self._confirmed,
             fx.LegActive: self._active,
-            fx.LegHeld: lambda call, effect: self.room_desk.held(call, effect.held),
+            fx.LegHeld: lambda call, effect: self.phones.held(call, effect.held),
             fx.LegDtmf: lambda call, effect: self.digit(call, effect.digit, effect.duration_ms),
             fx.LegLeft: self._left,
             fx.LegEnded: self._ended,
             fx.TransferChanged: self._transfer_changed,
             fx.TransferAnswered: lambda _, effect: parts.transfers.answered(
-                effect, parts.journal.once_stored
+                effect, parts.call_records.once_stored
             ),
             fx.Note: lambda call, effect: _log.info(
                 effect.event, call_id=call.call_id, **dict(effect.fields)
@@ -131,7 +133,7 @@ class Exchange:
         elif isinstance(effect, ForOwner):
             call = self.calls.get(effect.leg.call_id)
             if call is None:
-                self.ghosts.perform(effect)
+                self.restored_dialogs.perform(effect)
                 return
             performer = self._performers.get(type(effect.effect))
             if performer is None:
@@ -178,7 +180,7 @@ class Exchange:
                 status=plan.response.status,
                 why=plan.text,
             )
-            parts.journal.refused(plan.event)
+            parts.call_records.refused(plan.event)
             self.perform(parts.board.respond(now, incoming.key, plan.response))
             return
         request, flow = incoming.request, incoming.flow
@@ -207,7 +209,7 @@ class Exchange:
         self.parts.board.add(call.leg, incoming)
         self.calls[call.call_id] = call
         self._count(call, +1)
-        self.parts.journal.call_started(call.base.direction)
+        self.parts.call_records.call_started(call.base.direction)
 
     def _record(self, now: float, plan: CallPlan, sip_call_id: str) -> CallRecord:
         return CallRecord(
@@ -259,7 +261,7 @@ class Exchange:
         self.dialer.media_applied(call)
         if effect.plan.codec.name != call.codec:
             call.codec = effect.plan.codec.name
-            self.room_desk.codec_known(call)
+            self.phones.codec_known(call)
 
     def _check_media(self, call: Call, _: fx.CheckMedia) -> None:
         last = call.stream.last_packet_at if call.stream is not None else None
@@ -278,7 +280,7 @@ class Exchange:
         if stream is None:
             return
         call.stream = None
-        self.room_desk.unbridge(call, stream)
+        self.phones.unbridge(call, stream)
         call.note(stats=stream.close())
         self._report(call)
 
@@ -300,23 +302,23 @@ class Exchange:
         if call.pin is not None:
             self.pins.digit(call, digit)
         else:
-            self.room_desk.digit(call, digit, duration_ms, relayed=relayed)
+            self.phones.digit(call, digit, duration_ms, relayed=relayed)
 
     # --- the life of a call ---------------------------------------------------------------------
 
     def _ringing(self, call: Call, _: fx.LegRinging) -> None:
         if call.outgoing is not None:
-            self.room_desk.status(call, "ringing")
+            self.phones.status(call, "ringing")
             return
         if call.plan.dispatch.pin_needed:
             self.drive(call, call.leg.answer)
             return
-        if not self.room_desk.join(call):
+        if not self.phones.join(call):
             return
         if self.settings.answer_immediately:
             self.drive(call, call.leg.answer)
         else:
-            self.room_desk.answer_those_heard(call.room)
+            self.phones.answer_those_heard(call.room)
 
     def _answered(self, call: Call, effect: fx.LegAnswered) -> None:
         now = self.parts.clock.now()
@@ -328,7 +330,7 @@ class Exchange:
         elif call.plan.dispatch.pin_needed and call.participant is None:
             self.pins.start(call)
         else:
-            self.room_desk.bridge(call)
+            self.phones.bridge(call)
 
     def _confirmed(self, call: Call, _: fx.LegConfirmed) -> None:
         """The dialog stands; `LegActive` follows with the first packet or after a second."""
@@ -336,12 +338,12 @@ class Exchange:
     def _active(self, call: Call, _: fx.LegActive) -> None:
         if self.dialer.keying(call):
             return
-        self.room_desk.status(call, "active")
+        self.phones.status(call, "active")
 
     def _left(self, call: Call, effect: fx.LegLeft) -> None:
         call.left = True
         self.pins.stop(call)
-        self.room_desk.leave(call, effect.reason)
+        self.phones.leave(call, effect.reason)
 
     def _ended(self, call: Call, effect: fx.LegEnded) -> None:
         if call.ended:
@@ -376,7 +378,7 @@ class Exchange:
         call.reported = True
         sid = call.participant.sid if call.participant is not None else ""
         record = call.record
-        self.parts.journal.call_ended(record)
+        self.parts.call_records.call_ended(record)
         self.parts.sink.call_ended(record, call.room, sid)
 
     # --- transfers ------------------------------------------------------------------------------
@@ -384,10 +386,10 @@ class Exchange:
     def _store_transfer(self, call: Call, effect: fx.StoreTransfer) -> None:
         self.parts.transfers.changed(effect.record)
         if not effect.then_send:
-            self.parts.journal.transfer(effect.record)
+            self.parts.call_records.transfer(effect.record)
             return
         transfer_id = effect.record.transfer_id
-        self.parts.journal.transfer_then(
+        self.parts.call_records.transfer_then(
             effect.record,
             lambda: self.drive(call, lambda now: call.leg.transfer_stored(now, transfer_id)),
             lambda: self.drive(call, lambda now: call.leg.cancel_transfer(now, transfer_id)),
@@ -396,7 +398,7 @@ class Exchange:
     def _transfer_changed(self, call: Call, effect: fx.TransferChanged) -> None:
         record = effect.record
         self.parts.transfers.changed(record)
-        self.parts.journal.transfer_changed(record, effect.kind)
+        self.parts.call_records.transfer_changed(record, effect.kind)
         room = call.room
         if room is not None and room.name != record.room:  # the caller was moved since
             room = self.parts.rooms.get(record.room)

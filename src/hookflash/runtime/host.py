@@ -1,7 +1,7 @@
-"""What the desks of the exchange share, and what they ask of it.
+"""What the parts of the exchange share, and what they ask of it.
 
-A desk (rooms, dialler, PINs, ghosts) has one subject each. It is given its `Host` and whichever
-desk it leans on; none of them imports the exchange, which wires them.
+Each (phones, dialler, PINs, restored dialogs) has one subject. It is given its `CallHost` and
+whichever other it leans on; none of them imports the exchange, which wires them.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from ..base.light import light_dataclass
 from ..calls.admission import Admission
 from ..calls.effects import LegEffect
 from ..calls.switchboard import BoardEffect, Incoming, Switchboard
-from ..calls.trunks.book import TrunkBook
+from ..calls.trunks.table import TrunkTable
 from ..ports import Clock, EventSink
 from ..rooms.registry import Rooms
 from ..sip.timers import Timers
+from .alarm import Alarm as DueTimers
 from .call import Call
-from .journal import Journal
+from .call_records import CallRecords
 from .media.engine import MediaEngine
 from .sip_stack import SipStack
-from .timers import Timers as DueTimers
 from .transfers import TransferRegistry
 
 
@@ -40,11 +40,11 @@ class Parts:
     engine: MediaEngine
     addresses: Addresses
     admission: Admission
-    book: TrunkBook
+    trunks: TrunkTable
     rooms: Rooms
     sink: EventSink
-    machines: DueTimers
-    journal: Journal
+    alarm: DueTimers
+    call_records: CallRecords
     transfers: TransferRegistry
 
 
@@ -59,8 +59,8 @@ class ExchangeSettings:
     follow_redirects: bool = False
 
 
-class Host(Protocol):
-    """The exchange, as its desks see it."""
+class CallHost(Protocol):
+    """The exchange, as its parts see it."""
 
     parts: Parts
     settings: ExchangeSettings

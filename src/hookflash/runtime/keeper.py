@@ -6,8 +6,8 @@ import asyncio
 
 import structlog
 
-from .host import Host
-from .journal import Journal
+from .call_records import CallRecords
+from .host import CallHost
 
 _log = structlog.get_logger("server")
 
@@ -22,14 +22,14 @@ class Keeper:
 
     def __init__(
         self,
-        host: Host,
-        journal: Journal,
+        host: CallHost,
+        call_records: CallRecords,
         transfers_keep: float,
         calls_keep: float,
         audit_keep: float,
     ) -> None:
         self._host = host
-        self._journal = journal
+        self._call_records = call_records
         self._keep = (transfers_keep, calls_keep, audit_keep)
         self._task: asyncio.Task[None] | None = None
 
@@ -39,7 +39,7 @@ class Keeper:
 
     async def _prune(self) -> None:
         while True:
-            self._journal.prune(self._host.parts.clock.now(), *self._keep)
+            self._call_records.prune(self._host.parts.clock.now(), *self._keep)
             await asyncio.sleep(PRUNE_EVERY)
 
     async def drain(self, seconds: float) -> None:
@@ -78,7 +78,7 @@ class Keeper:
 
     async def stop(self) -> None:
         """End the housekeeping."""
-        self._host.parts.machines.stop()
+        self._host.parts.alarm.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -17,8 +17,8 @@ from ..calls.attributes import CALL_STATUS, RULE_ID
 from ..calls.dispatch import dispatch
 from ..calls.pin import Choose, GiveUp, PinDialog, PinEffect, Play
 from .call import Call
-from .host import Host
-from .room_desk import RoomDesk
+from .host import CallHost
+from .phones import PhoneParticipants
 
 _log = structlog.get_logger("calls")
 
@@ -43,9 +43,9 @@ def load_prompts(folder: str = "") -> dict[str, tuple[Pcm, int]]:
 class Pins:
     """Every caller who is being asked for a PIN."""
 
-    def __init__(self, host: Host, desk: RoomDesk, prompts_dir: str = "") -> None:
+    def __init__(self, host: CallHost, phones: PhoneParticipants, prompts_dir: str = "") -> None:
         self._host = host
-        self._desk = desk
+        self._phones = phones
         self._parts = host.parts
         self._folder = prompts_dir
         self._prompts: dict[str, tuple[Pcm, int]] = {}
@@ -89,7 +89,7 @@ class Pins:
             elif isinstance(effect, GiveUp):
                 _log.info("pin_failed", call_id=call.call_id)
                 self.stop(call)
-        self._parts.machines.arm()
+        self._parts.alarm.arm()
 
     def _play(self, call: Call, effect: Play, *, then_hang_up: bool) -> None:
         if call.stream is None:
@@ -105,7 +105,7 @@ class Pins:
         self._host.drive(call, lambda now: call.leg.hangup(now, "wrong PIN"))
 
     def _choose(self, call: Call, pin: str) -> None:
-        found = dispatch(self._parts.book, self._parts.ids, call.plan.parties, pin)
+        found = dispatch(self._parts.trunks, self._parts.ids, call.plan.parties, pin)
         dialog = call.pin
         if dialog is None:
             return
@@ -116,8 +116,8 @@ class Pins:
         call.plan = replace(call.plan, dispatch=replace(found, pin_needed=False))
         call.note(rule_id=found.rule_id, room=found.room)
         _renamed(call)
-        if self._desk.join(call):
-            self._desk.bridge(call)
+        if self._phones.join(call):
+            self._phones.bridge(call)
 
 
 def _renamed(call: Call) -> None:

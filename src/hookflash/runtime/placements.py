@@ -16,8 +16,8 @@ from ..base.errors import ApiError
 from ..calls.records import DialRecord
 from ..calls.status import PREFIX
 from ..ports import DialRequest
-from .journal import Journal
-from .memory import Memory
+from .call_records import CallRecords
+from .idempotency import IdempotencyCache
 from .outcome import outcome
 
 INTERRUPTED = "server restarted while the call was being made"
@@ -51,9 +51,9 @@ class Placed:
 class Placements:
     """All requests of the last 24 hours that have an id."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._memory: Memory[tuple[str, str], Placed] = Memory()
+    def __init__(self, call_records: CallRecords) -> None:
+        self._call_records = call_records
+        self._answers: IdempotencyCache[tuple[str, str], Placed] = IdempotencyCache()
 
     def load(self, records: Iterable[DialRecord]) -> None:
         """Those of an earlier run, oldest first. Of one that was being dialled nobody knows
@@ -62,22 +62,22 @@ class Placements:
             if record.verdict is None:
                 record = _failed(record, ApiError("aborted", PREFIX + INTERRUPTED))
                 record = replace(record, verdict="interrupted")
-                self._journal.dial(record)
+                self._call_records.dial(record)
             placed = Placed(record, outcome(), stored=True)
             error = _error(record)
             if error is None:
                 placed.done.set_result(None)
             else:
                 placed.done.set_exception(error)
-            self._memory.put((record.api_key, record.request_id), placed, record.created_at)
+            self._answers.put((record.api_key, record.request_id), placed, record.created_at)
 
     def recall(self, now: float, order: DialRequest) -> Placed | None:
         """What an earlier request with this id brought. Raises ApiError where it asked for another
         call, and where the process died while it was carried out."""
-        self._memory.expire(now)
+        self._answers.expire(now)
         if not order.request_id:
             return None
-        placed = self._memory.get((order.api_key, order.request_id))
+        placed = self._answers.get((order.api_key, order.request_id))
         if placed is None:
             return None
         record, request = placed.record, order.request
@@ -101,7 +101,7 @@ class Placements:
         )
         placed = Placed(record, outcome(), stored=not order.request_id)
         if order.request_id:
-            self._memory.put((order.api_key, order.request_id), placed, now)
+            self._answers.put((order.api_key, order.request_id), placed, now)
         return placed
 
     def store_then(
@@ -111,12 +111,12 @@ class Placements:
         was called."""
 
         def not_stored() -> None:
-            self._memory.forget((placed.record.api_key, placed.record.request_id))
+            self._answers.forget((placed.record.api_key, placed.record.request_id))
             self.settle(placed, ApiError("unavailable", PREFIX + NOT_STORED))
             failed()
 
         placed.stored = True
-        self._journal.dial_then(placed.record, stored, not_stored)
+        self._call_records.dial_then(placed.record, stored, not_stored)
 
     def settle(self, placed: Placed, error: ApiError | None = None) -> None:
         """Answered, or failed with `error`. The first outcome stands. Who waits is told of it when
@@ -135,8 +135,8 @@ class Placements:
             else:
                 placed.done.set_exception(error)
 
-        if self._memory.get((record.api_key, record.request_id)) is placed:
-            self._journal.dial_then(placed.record, tell, tell)
+        if self._answers.get((record.api_key, record.request_id)) is placed:
+            self._call_records.dial_then(placed.record, tell, tell)
         else:
             tell()
 

@@ -13,13 +13,13 @@ from ..calls.headers import merge_headers
 from ..calls.records import TransferRecord
 from ..calls.status import PREFIX
 from ..calls.transfers.answers import hung_up
-from ..calls.transfers.desk_effects import TransferOrder
+from ..calls.transfers.transferor_effects import TransferOrder
 from ..ports import DialRequest, TransferRequest
 from ..rooms.events import RoomEvent
 from . import rpc
 from .call import Call
 from .exchange import Exchange
-from .participants import attribute_headers_of
+from .phone_attributes import attribute_headers_of
 from .transfers import RequestKey
 
 _log = structlog.get_logger("transfers")
@@ -37,7 +37,7 @@ class ExchangeTelephony:
 
     def tell(self, events: Iterable[RoomEvent]) -> None:
         """Perform what an input to the rooms returned."""
-        self._exchange.room_desk.tell(events)
+        self._exchange.phones.tell(events)
 
     async def transfer(self, request: TransferRequest) -> TransferRecord:
         """The record of a transfer that succeeded; it lives on when the request dies."""
@@ -48,10 +48,10 @@ class ExchangeTelephony:
             call = self._meant(now, key, request.target)
         except ApiError:
             if request.request_id:  # it may be the failure of an earlier request
-                await parts.journal.stored()
+                await parts.call_records.stored()
             raise
         if isinstance(call, TransferRecord):
-            await parts.journal.stored()
+            await parts.call_records.stored()
             return call
         order = TransferOrder(
             transfer_id=parts.ids.new("STR_"),
@@ -99,7 +99,7 @@ class ExchangeTelephony:
     def _call(self, room: str, identity: str) -> Call:
         """The call of a participant, found inside the server: no client can point elsewhere."""
         participant = self._parts.rooms.find(room, identity)
-        call = self._exchange.room_desk.call_of(participant)
+        call = self._exchange.phones.call_of(participant)
         if call is None:
             raise ApiError(
                 "invalid_argument", PREFIX + "no SIP session associated with participant"
@@ -117,10 +117,10 @@ class ExchangeTelephony:
         call = self._phone(room, identity)
         if call is None:
             raise ApiError("unknown", "not implemented")  # as LiveKit's own server
-        desk = call.leg.desk
-        if desk is not None and desk.pending:
+        transferor = call.leg.transferor
+        if transferor is not None and transferor.pending:
             raise ApiError("failed_precondition", PREFIX + "transfer in progress")
-        self._exchange.room_desk.move(call, destination)
+        self._exchange.phones.move(call, destination)
 
     async def perform_rpc(
         self, room: str, identity: str, method: str, payload: str, wait: float
@@ -140,4 +140,4 @@ class ExchangeTelephony:
     def _phone(self, room: str, identity: str) -> Call | None:
         """The call of a participant, which must be there; None where it is no phone."""
         participant = self._parts.rooms.reach(room, identity)
-        return self._exchange.room_desk.call_of(participant)
+        return self._exchange.phones.call_of(participant)

@@ -9,7 +9,7 @@ from ..calls.effects import TransferAnswered
 from ..calls.records import TransferRecord
 from ..calls.transfers.answers import failure, other_target
 from ..sip.refer import parse_target
-from .memory import Memory
+from .idempotency import IdempotencyCache
 from .outcome import outcome
 
 RequestKey = tuple[str, str, str, str]
@@ -23,9 +23,9 @@ class TransferRegistry:
     def __init__(self) -> None:
         self._tickets: dict[int, tuple[asyncio.Future[TransferRecord], RequestKey]] = {}
         self._next = 0
-        self._memory: Memory[RequestKey, str] = Memory()
+        self._answers: IdempotencyCache[RequestKey, str] = IdempotencyCache()
         """Which transfer a request made or joined."""
-        self._records: Memory[str, TransferRecord] = Memory()
+        self._records: IdempotencyCache[str, TransferRecord] = IdempotencyCache()
 
     def open(self, key: RequestKey) -> tuple[int, asyncio.Future[TransferRecord]]:
         """A ticket, and the future that its verdict comes to."""
@@ -37,8 +37,8 @@ class TransferRegistry:
     def answered(
         self, effect: TransferAnswered, once_stored: Callable[[Callable[[], None]], None]
     ) -> None:
-        """The desk resolved a ticket; a request that joined a transfer is remembered too. What a
-        repeated request would be told again is told when a crash would not lose it any more
+        """The transferor resolved a ticket; a request that joined a transfer is remembered too.
+        What a repeated request would be told again is told when a crash would not lose it any more
         (`once_stored`)."""
         future, key = self._tickets.pop(effect.ticket, (None, None))
         if future is None or key is None:
@@ -84,8 +84,8 @@ class TransferRegistry:
         if not key[1]:
             return None
         self._records.expire(now)
-        self._memory.expire(now)
-        record = self._records.get(self._memory.get(key) or "")
+        self._answers.expire(now)
+        record = self._records.get(self._answers.get(key) or "")
         if record is None or (call_id and record.call_id != call_id):
             return None
         if parse_target(target).refer_to != record.refer_to:
@@ -97,7 +97,7 @@ class TransferRegistry:
 
     def _remember(self, key: RequestKey, record: TransferRecord) -> None:
         if key[1]:
-            self._memory.put(key, record.transfer_id, record.created_at)
+            self._answers.put(key, record.transfer_id, record.created_at)
 
     @property
     def waiting(self) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from math import inf
 from typing import NamedTuple
 
-from ..base.agenda import Agenda
+from ..base.deadline_queue import DeadlineQueue
 from ..base.errors import SipError
 from ..base.ids import Ids
 from .client_transaction import (
@@ -75,7 +75,7 @@ class Endpoint:
         self._by_key: dict[str, ServerTransaction] = {}
         self._merging: dict[MatchKey, ServerTransaction] = {}
         self._streams: dict[tuple[Transport, Address], dict[Transaction, None]] = {}
-        self._agenda = Agenda[Transaction]()
+        self._deadlines = DeadlineQueue[Transaction]()
         self._keys = 0
 
     def counts(self) -> Counts:
@@ -196,16 +196,16 @@ class Endpoint:
 
     def nothing_before(self) -> float:
         """A time before which nothing is due: found at once, but maybe too early."""
-        return self._agenda.nothing_before()
+        return self._deadlines.nothing_before()
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called next."""
-        return self._agenda.next()
+        return self._deadlines.next()
 
     def handle_deadline(self, now: float) -> list[SipEffect]:
         """Everything that is due at `now`."""
         out: list[SipEffect] = []
-        while (tx := self._agenda.take(now)) is not None:
+        while (tx := self._deadlines.take(now)) is not None:
             tx.handle_deadline(now, out)
             self._settle(tx)
         return out
@@ -365,12 +365,12 @@ class Endpoint:
         if not tx.terminated:
             due = tx.due
             if due != inf:
-                self._agenda.set(tx, due)
+                self._deadlines.set(tx, due)
             else:
-                self._agenda.discard(tx)
+                self._deadlines.discard(tx)
             return
         tx.stop()
-        self._agenda.discard(tx)
+        self._deadlines.discard(tx)
         self._leave_stream(tx)
         if isinstance(tx, ClientTransaction):
             self._clients.pop(tx.match, None)

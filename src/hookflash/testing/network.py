@@ -12,7 +12,7 @@ from random import Random
 
 from ..base.light import light_dataclass
 from ..sip.flow import Flow
-from .agenda import Agenda
+from .virtual_timeline import VirtualTimeline
 
 Receive = Callable[[bytes, Flow], None]
 Failed = Callable[[Flow], None]
@@ -31,7 +31,7 @@ class Conditions:
 
 
 @dataclass(slots=True)
-class Sent:
+class SentDatagram:
     """Something that was sent, and when each copy arrives; none: it was lost."""
 
     at: float
@@ -62,8 +62,10 @@ class Host:
 class Network:
     """`hosts` and the `conditions` of the way to them, both by IP address."""
 
-    def __init__(self, agenda: Agenda, random: Random, conditions: dict[str, Conditions]) -> None:
-        self._agenda = agenda
+    def __init__(
+        self, timeline: VirtualTimeline, random: Random, conditions: dict[str, Conditions]
+    ) -> None:
+        self._timeline = timeline
         self._random = random
         self._conditions = conditions
         self._hosts: dict[str, Host] = {}
@@ -72,7 +74,7 @@ class Network:
         self._open: dict[int, Flow] = {}
         self.refusing: set[str] = set()
         """Hosts that take no connection any more."""
-        self.sent: list[Sent] = []
+        self.sent: list[SentDatagram] = []
         self.delivered: list[Delivery] = []
 
     def attach(self, ip: str, host: Host) -> None:
@@ -101,8 +103,8 @@ class Network:
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send by `flow`, as the sender sees it."""
-        now = self._agenda.now()
-        entry = Sent(now, flow.local[0], data)
+        now = self._timeline.now()
+        entry = SentDatagram(now, flow.local[0], data)
         self.sent.append(entry)
         to = flow.remote[0]
         way = self._conditions[to]
@@ -119,24 +121,24 @@ class Network:
                 delay += random.uniform(*way.straggle)
             self._arrive(now + delay, entry, Flow(flow.transport, flow.remote, flow.local))
 
-    def _stream(self, now: float, entry: Sent, flow: Flow, way: Conditions) -> None:
+    def _stream(self, now: float, entry: SentDatagram, flow: Flow, way: Conditions) -> None:
         to, connection = flow.remote[0], flow.connection
         delay = self._random.uniform(*way.delay)
         if connection == 0 and to not in self.refusing:
             connection = self.connect(flow).connection
         if connection not in self._open:
-            self._agenda.at(now + delay, lambda: self._hosts[flow.local[0]].failed(flow))
+            self._timeline.at(now + delay, lambda: self._hosts[flow.local[0]].failed(flow))
             return
         arrival = max(now + delay, self._last.get((to, connection), 0.0))
         self._last[to, connection] = arrival
         self._arrive(arrival, entry, Flow(flow.transport, flow.remote, flow.local, connection))
 
-    def _arrive(self, when: float, entry: Sent, flow: Flow) -> None:
+    def _arrive(self, when: float, entry: SentDatagram, flow: Flow) -> None:
         entry.arrivals.append(when)
 
         def arrive() -> None:
             to = flow.local[0]
-            self.delivered.append(Delivery(self._agenda.now(), to, entry.data))
+            self.delivered.append(Delivery(self._timeline.now(), to, entry.data))
             self._hosts[to].receive(entry.data, flow)
 
-        self._agenda.at(when, arrive)
+        self._timeline.at(when, arrive)

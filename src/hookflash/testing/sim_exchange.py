@@ -27,7 +27,7 @@ from ..calls.switchboard import (
     Resolve,
     Switchboard,
 )
-from ..calls.transfers.desk_effects import TransferOrder
+from ..calls.transfers.transferor_effects import TransferOrder
 from ..rooms.participant import Join, Participant, Permission
 from ..rooms.registry import Rooms
 from ..runtime.media.ports import PortPool
@@ -42,10 +42,10 @@ from ..sip.message import Request
 from ..sip.routing import Hop, direct_flow
 from ..sip.timers import Timers
 from ..sip.uri import Uri
-from .agenda import Agenda, Machine
 from .evidence import Ask, Facts, Kind, Seen
 from .network import Host, Network
 from .sip_messages import OUR_ADDRESS, PEER_ADDRESS
+from .virtual_timeline import Machine, VirtualTimeline
 
 ROOM = "room"
 STORING = ((0.0, 0.0), (0.001, 0.01), (0.001, 0.01), (0.05, 1.5))
@@ -59,7 +59,7 @@ class SimExchange:
 
     def __init__(
         self,
-        agenda: Agenda,
+        timeline: VirtualTimeline,
         network: Network,
         random: Random,
         facts: Facts,
@@ -67,7 +67,7 @@ class SimExchange:
         answer_after: float,
     ) -> None:
         """`settings`: fields of `LegSettings`."""
-        self._agenda = agenda
+        self._timeline = timeline
         self._network = network
         self._random = random
         self._facts = facts
@@ -113,8 +113,8 @@ class SimExchange:
         self._queue: deque[BoardEffect] = deque()
         self._busy = False
         network.attach(OUR_ADDRESS[0], Host(self._received, self._failed))
-        agenda.watch(Machine(self.board.next_deadline, self._due))
-        agenda.watch(Machine(self.rooms.next_deadline, self._rooms_due))
+        timeline.watch(Machine(self.board.next_deadline, self._due))
+        timeline.watch(Machine(self.rooms.next_deadline, self._rooms_due))
 
     # --- inputs ---------------------------------------------------------------------------------
 
@@ -125,7 +125,7 @@ class SimExchange:
         leg = self.leg = Leg("SCL_1", self.settings, self._ids, self._timers)
         self._place = Place(Target(transport, *PEER_ADDRESS), self.settings.contact)
         self.board.add(leg)
-        now = self._agenda.now()
+        now = self._timeline.now()
         self._join(now)
         self._drive(leg.start_outbound(now, DialOrder(peer, peer, ours, "call-1")))
 
@@ -133,7 +133,7 @@ class SimExchange:
         """An API request with a target that the API lets pass; nothing happens once the leg is
         gone."""
         leg = self.leg
-        if leg is None or leg.finished or self._stopped or (not ask.uri and leg.desk is None):
+        if leg is None or leg.finished or self._stopped or (not ask.uri and leg.transferor is None):
             return
         now = self._see("request", ask=ask)
         order = TransferOrder(
@@ -182,7 +182,7 @@ class SimExchange:
         cseq: int = 0,
         method: str = "",
     ) -> float:
-        now = self._agenda.now()
+        now = self._timeline.now()
         self.log.append(Seen(now, kind, data, ask, cseq, method))
         return now
 
@@ -199,7 +199,7 @@ class SimExchange:
         self._perform(self.board.message_received(now, parse(data), flow))
 
     def _failed(self, flow: Flow) -> None:
-        now = self._agenda.now()
+        now = self._timeline.now()
         for branch, (method, cseq, connection) in list(self._sent.items()):
             if flow.connection == connection == 0:
                 del self._sent[branch]
@@ -208,15 +208,15 @@ class SimExchange:
 
     def _due(self) -> None:
         self._timer = True
-        self._perform(self.board.handle_deadline(self._agenda.now()))
+        self._perform(self.board.handle_deadline(self._timeline.now()))
         self._timer = False
 
     def _rooms_due(self) -> None:
-        self.rooms.handle_deadline(self._agenda.now())
+        self.rooms.handle_deadline(self._timeline.now())
 
     def _drive(self, effects: Iterable[fx.LegEffect]) -> None:
         assert self.leg is not None
-        self._perform(self.board.ask(self._agenda.now(), self.leg, lambda: effects))
+        self._perform(self.board.ask(self._timeline.now(), self.leg, lambda: effects))
 
     def _perform(self, effects: Iterable[BoardEffect]) -> None:
         self._queue.extend(effects)
@@ -259,12 +259,12 @@ class SimExchange:
         leg = Leg("SCL_1", self.settings, self._ids, self._timers)
         self.leg = leg
         self.board.add(leg, incoming)
-        now = self._agenda.now()
+        now = self._timeline.now()
         self._drive(leg.start_inbound(now, incoming.key, incoming.request, incoming.flow))
 
     def _own(self, effect: fx.LegEffect) -> None:
         assert self.leg is not None
-        now = self._agenda.now()
+        now = self._timeline.now()
         match effect:
             case fx.Locate():
                 assert self._place is not None
@@ -281,7 +281,7 @@ class SimExchange:
                 self._drive(self.leg.media_checked(now, min(now, self._facts.silent_since)))
             case fx.LegRinging() if self._place is None:
                 self._join(now)
-                self._agenda.after(self._answer_after, self._answer)
+                self._timeline.after(self._answer_after, self._answer)
             case fx.LegAnswered():
                 self._drive(self.leg.first_packet(now))
                 self.on_answered()
@@ -313,7 +313,7 @@ class SimExchange:
     def _answer(self) -> None:
         assert self.leg is not None
         if self.ended_at == inf:
-            self._drive(self.leg.answer(self._agenda.now()))
+            self._drive(self.leg.answer(self._timeline.now()))
 
     def _store(self, record: TransferRecord, then_send: bool) -> None:
         before = self.records.get(record.transfer_id)
@@ -326,6 +326,6 @@ class SimExchange:
 
             def stored() -> None:
                 if not leg.finished:
-                    self._drive(leg.transfer_stored(self._agenda.now(), record.transfer_id))
+                    self._drive(leg.transfer_stored(self._timeline.now(), record.transfer_id))
 
-            self._agenda.after(self._random.uniform(*self._storing), stored)
+            self._timeline.after(self._random.uniform(*self._storing), stored)

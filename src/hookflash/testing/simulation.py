@@ -18,7 +18,6 @@ from random import Random
 from ..calls.effects import TransferAnswered
 from ..sip.codec import parse
 from ..sip.message import Request, Response
-from .agenda import Agenda
 from .evidence import Ask, Judgement, Told
 from .network import Network
 from .oracle import Oracle
@@ -26,6 +25,7 @@ from .scenarios import Step, draw
 from .sim_exchange import PORTS, ROOM, SimExchange
 from .sip_messages import OUR_ADDRESS, PEER_ADDRESS
 from .transferee import Transferee
+from .virtual_timeline import VirtualTimeline
 
 START = 1000.0
 LONGEST = 5000.0
@@ -43,7 +43,7 @@ CODES = {
 
 
 @dataclass(slots=True)
-class Report:
+class RunReport:
     """What one simulation came to."""
 
     seed: int
@@ -61,37 +61,39 @@ class Simulation:
         self.seed = seed
         random = Random(seed)
         self.scenario = scenario = draw(random)
-        self.agenda = Agenda(START)
+        self.timeline = VirtualTimeline(START)
         ways = {OUR_ADDRESS[0]: scenario.to_us, PEER_ADDRESS[0]: scenario.to_peer}
-        self.network = Network(self.agenda, random, ways)
+        self.network = Network(self.timeline, random, ways)
         self.exchange = SimExchange(
-            self.agenda,
+            self.timeline,
             self.network,
             random,
             scenario.facts,
             scenario.settings,
             scenario.answer_after,
         )
-        self.peer = Transferee(self.agenda, self.network, random, scenario.manners, scenario.plans)
+        self.peer = Transferee(
+            self.timeline, self.network, random, scenario.manners, scenario.plans
+        )
         self.exchange.on_answered = self._answered
         self.exchange.on_verdict = self._told
         self._retries = iter(scenario.retries)
         self._tickets = 0
         self.judgement = Judgement()
 
-    def run(self) -> Report:
+    def run(self) -> RunReport:
         """Everything until nothing is left to come, and what is to be said of it."""
         scenario = self.scenario
         for step in scenario.steps:
             if step.after < 0:
-                self.agenda.after(0.3 - 0.1 * step.after, partial(self._do, step))
+                self.timeline.after(0.3 - 0.1 * step.after, partial(self._do, step))
         if scenario.calls_peer:
             self.exchange.call(scenario.manners.transport)
         else:
             self.peer.call()
-        rested = self.agenda.run(START + LONGEST)
+        rested = self.timeline.run(START + LONGEST)
         self.judgement = Oracle(scenario.facts).judge(self.exchange.log)
-        report = Report(self.seed, rows=self.peer.rows)
+        report = RunReport(self.seed, rows=self.peer.rows)
         if not rested:
             report.problems.append("does not come to rest")
         report.problems += [*self._compare(), *self._leftovers()]
@@ -104,16 +106,16 @@ class Simulation:
     def _answered(self) -> None:
         for step in self.scenario.steps:
             if step.after >= 0:
-                self.agenda.after(step.after, partial(self._do, step))
+                self.timeline.after(step.after, partial(self._do, step))
         if self.scenario.bye_at is not None:
-            self.agenda.after(self.scenario.bye_at, self.peer.hang_up)
+            self.timeline.after(self.scenario.bye_at, self.peer.hang_up)
         if self.scenario.cut_at is not None:
-            self.agenda.after(self.scenario.cut_at, lambda: self.network.cut(PEER_ADDRESS[0]))
+            self.timeline.after(self.scenario.cut_at, lambda: self.network.cut(PEER_ADDRESS[0]))
 
     def _told(self, told: TransferAnswered) -> None:
         step = next(self._retries, None) if told.error is not None else None
         if step is not None:
-            self.agenda.after(step.after, partial(self._do, step))
+            self.timeline.after(step.after, partial(self._do, step))
 
     def _do(self, step: Step) -> None:
         exchange = self.exchange

@@ -22,11 +22,11 @@ from ..sip.flow import Flow, Transport
 from ..sip.message import Request, Response
 from ..sip.timers import Timers
 from ..sip.uri import Uri
-from .agenda import Agenda, Machine
 from .legs import sdp
 from .network import Host, Network
 from .refer_plans import Attempt, HeaderItems, Notification, ReferPlan
 from .sip_messages import OUR_ADDRESS, PEER_ADDRESS
+from .virtual_timeline import Machine, VirtualTimeline
 
 _RETRIED = frozenset({401, 407, 491})
 
@@ -64,13 +64,13 @@ class Transferee:
 
     def __init__(
         self,
-        agenda: Agenda,
+        timeline: VirtualTimeline,
         network: Network,
         random: Random,
         manners: Manners,
         plans: Iterator[ReferPlan],
     ) -> None:
-        self._agenda = agenda
+        self._timeline = timeline
         self._network = network
         self._random = random
         self._manners = manners
@@ -101,7 +101,7 @@ class Transferee:
         self._contact = f"<sip:caller@{PEER_ADDRESS[0]}:{PEER_ADDRESS[1]};transport={transport}>"
         self.flow = Flow(transport, PEER_ADDRESS, OUR_ADDRESS)
         network.attach(PEER_ADDRESS[0], Host(self._received, self._failed))
-        agenda.watch(Machine(self.endpoint.next_deadline, self._due))
+        timeline.watch(Machine(self.endpoint.next_deadline, self._due))
 
     def call(self) -> None:
         """Send the INVITE."""
@@ -128,7 +128,7 @@ class Transferee:
     # --- sending --------------------------------------------------------------------------------
 
     def _ask(self, method: str, headers: HeaderItems = (), body: bytes = b"") -> None:
-        if self.dialog is None or self._agenda.now() >= self._deaf_at:
+        if self.dialog is None or self._timeline.now() >= self._deaf_at:
             return
         if method != "BYE":
             headers = (("Contact", self._contact), *headers)
@@ -138,7 +138,7 @@ class Transferee:
         self._send(self.dialog.make_request(method, headers, body, kind)[0])
 
     def _send(self, request: Request) -> None:
-        now = self._agenda.now()
+        now = self._timeline.now()
         self._do(self.endpoint.send_request(now, request, self._way())[1])
 
     def _way(self) -> Flow:
@@ -149,12 +149,12 @@ class Transferee:
     def _answer(
         self, key: str, request: Request, status: int, headers: HeaderItems = (), body: bytes = b""
     ) -> None:
-        if self._agenda.now() >= self._deaf_at:
+        if self._timeline.now() >= self._deaf_at:
             return
         items = [("Contact", self._contact), *headers]
         items += [("Content-Type", "application/sdp")] if body else []
         response = Response.reply(request, status, to_tag=_TAG, headers=items, body=body)
-        self._do(self.endpoint.respond(self._agenda.now(), key, response))
+        self._do(self.endpoint.respond(self._timeline.now(), key, response))
 
     def _notify(self, note: Notification, attempts: list[int]) -> None:
         """`attempts`: CSeq of those of its REFER."""
@@ -175,20 +175,20 @@ class Transferee:
     # --- receiving ------------------------------------------------------------------------------
 
     def _received(self, data: bytes, flow: Flow) -> None:
-        now = self._agenda.now()
+        now = self._timeline.now()
         if now < self._deaf_at:
             self._do(self.endpoint.message_received(now, parse(data), flow))
 
     def _failed(self, flow: Flow) -> None:
-        self._do(self.endpoint.flow_failed(self._agenda.now(), flow))
+        self._do(self.endpoint.flow_failed(self._timeline.now(), flow))
 
     def _due(self) -> None:
-        self._do(self.endpoint.handle_deadline(self._agenda.now()))
+        self._do(self.endpoint.handle_deadline(self._timeline.now()))
 
     def _do(self, effects: list[SipEffect]) -> None:
         for effect in effects:
             if isinstance(effect, SendBytes):
-                if self._agenda.now() < self._deaf_at:
+                if self._timeline.now() < self._deaf_at:
                     self._network.send(effect.data, effect.flow)
             elif isinstance(effect, ResponseReceived):
                 self._response(effect)
@@ -217,33 +217,33 @@ class Transferee:
         self._in_call()
 
     def _in_call(self) -> None:
-        now, manners = self._agenda.now(), self._manners
+        now, manners = self._timeline.now(), self._manners
         self._ack_at = now + manners.ack_after
         self._deaf_at = now + manners.deaf_after
         for after, method, direction in manners.offers:
             at = max(after, manners.ack_after)
             if at < inf:
-                self._agenda.after(at, partial(self._offer, method, direction))
+                self._timeline.after(at, partial(self._offer, method, direction))
 
     def _acknowledge(self, cseq: int) -> None:
-        if self._agenda.now() < self._ack_at or (cseq > 1 and not self._manners.ack_offers):
+        if self._timeline.now() < self._ack_at or (cseq > 1 and not self._manners.ack_offers):
             return
         assert self.dialog is not None
         if cseq not in self._acks:
             self._acks[cseq] = self.dialog.make_ack(cseq)[0]
-        self._do(self.endpoint.send_ack(self._agenda.now(), self._acks[cseq], self._way()))
+        self._do(self.endpoint.send_ack(self._timeline.now(), self._acks[cseq], self._way()))
 
     def _request(self, effect: RequestReceived) -> None:
         key, request, manners = effect.key, effect.request, self._manners
         match request.method:
             case "INVITE" if self.dialog is None:
                 self.flow = effect.flow
-                self._agenda.after(manners.rings, partial(self._picked_up, key, request))
+                self._timeline.after(manners.rings, partial(self._picked_up, key, request))
             case "INVITE" | "UPDATE" if manners.refresh:
                 answer = partial(self._refreshed, key, request)
-                self._agenda.after(manners.refresh_after, answer)
+                self._timeline.after(manners.refresh_after, answer)
             case "INVITE":
-                self._agenda.after(_FAR_TOO_LATE, partial(self._answer, key, request, 487))
+                self._timeline.after(_FAR_TOO_LATE, partial(self._answer, key, request, 487))
             case "ACK":
                 self._unacked.discard(request.cseq.number)
             case "REFER":
@@ -282,14 +282,14 @@ class Transferee:
             self._answer(key, request, 200)
             return
         self._unacked.add(request.cseq.number)
-        self._repeat(key, request, 0.5, self._agenda.now() + Timers().transaction)
+        self._repeat(key, request, 0.5, self._timeline.now() + Timers().transaction)
 
     def _repeat(self, key: str, request: Request, interval: float, until: float) -> None:
         """The 200 again and again until its ACK (RFC 3261 §13.3.1.4)."""
-        if request.cseq.number in self._unacked and self._agenda.now() < until:
+        if request.cseq.number in self._unacked and self._timeline.now() < until:
             self._answer(key, request, 200, self._allow, sdp())
             again = partial(self._repeat, key, request, min(2 * interval, 4.0), until)
-            self._agenda.after(interval, again)
+            self._timeline.after(interval, again)
 
     # --- transfers ------------------------------------------------------------------------------
 
@@ -307,16 +307,16 @@ class Transferee:
         if self._retried:
             return
         for note in plan.notifications:
-            self._agenda.after(note.after, partial(self._notify, note, self._attempts))
+            self._timeline.after(note.after, partial(self._notify, note, self._attempts))
         if plan.bye_after is not None:
-            self._agenda.after(max(0.0, plan.bye_after), self.hang_up)
+            self._timeline.after(max(0.0, plan.bye_after), self.hang_up)
 
     def _reply(self, key: str, request: Request, attempt: Attempt) -> None:
         if attempt.trying:
             self._answer(key, request, 100)
         if attempt.status:
             answer = partial(self._answer, key, request, attempt.status, attempt.headers)
-            self._agenda.after(attempt.after, answer)
+            self._timeline.after(attempt.after, answer)
 
     def _subscribe(self, key: str, request: Request) -> None:
         plan, attempts = self._referred.get(request.header("Event") or "", (None, []))
@@ -325,4 +325,4 @@ class Transferee:
         self._answer(key, request, plan.subscribe, (("Expires", "60"),))
         if plan.subscribe < 300:
             for note in plan.resumed:
-                self._agenda.after(note.after, partial(self._notify, note, attempts))
+                self._timeline.after(note.after, partial(self._notify, note, attempts))

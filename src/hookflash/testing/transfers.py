@@ -1,4 +1,4 @@
-"""A transfer desk on a bench: events with times in, effects out, no leg and no wire."""
+"""A transferor on a bench: events with times in, effects out, no leg and no wire."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TypeVar
 from ..base.ids import Ids
 from ..calls.effects import StoreTransfer, TransferAnswered
 from ..calls.records import TransferRecord
-from ..calls.transfers.book import Effects
-from ..calls.transfers.desk import TransferDesk
-from ..calls.transfers.desk_effects import SendRefer, TransferOrder
+from ..calls.transfers.outcomes import Effects
+from ..calls.transfers.transferor import Transferor
+from ..calls.transfers.transferor_effects import SendRefer, TransferOrder
 from ..sip.effects import FailureReason
 from ..sip.message import Response
 from ..sip.timers import Timers
@@ -23,13 +23,13 @@ START = 1_700_000_000.0
 
 
 class TransferBench:
-    """Drives one desk as a leg does: what the desk stores is stored and what it sends is sent at
+    """Drives one transferor as a leg does: what it stores is stored and what it sends is sent at
     once, unless told otherwise. Times are seconds since the bench was made."""
 
     def __init__(
         self, *, owns_call_id: bool = False, gate: bool = True, stores: bool = True, seed: int = 1
     ) -> None:
-        self.desk = TransferDesk(
+        self.transferor = Transferor(
             "SCL_bench",
             Ids(Random(seed)),
             Timers(),
@@ -45,7 +45,7 @@ class TransferBench:
         self.peer_cseq = 0
         self.tickets = 0
         if gate:
-            self.run(self.desk.gate(self.now, True))
+            self.run(self.transferor.gate(self.now, True))
 
     # --- inputs -----------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ class TransferBench:
             request_id=request_id,
             dialtone_country=country,
         )
-        return self.run(self.desk.request(self.now, self.tickets, order))
+        return self.run(self.transferor.request(self.now, self.tickets, order))
 
     def answer(
         self,
@@ -91,17 +91,17 @@ class TransferBench:
     ) -> Effects:
         """An answer to REFER."""
         response = Response(status, headers=headers) if reason is None else Response(status, reason)
-        return self.run(self.desk.refer_answered(self.now, transfer_id, response, explain))
+        return self.run(self.transferor.refer_answered(self.now, transfer_id, response, explain))
 
     def challenge(self, status: int = 407, *, transfer_id: str = "STR_1") -> Effects:
         """401 or 407, and the REFER again with credentials, as the leg does it."""
-        effects = self.run(self.desk.refer_challenged(self.now, transfer_id, status))
+        effects = self.run(self.transferor.refer_challenged(self.now, transfer_id, status))
         self.cseq += 1
-        return effects + self.run(self.desk.refer_sent(self.now, transfer_id, self.cseq))
+        return effects + self.run(self.transferor.refer_sent(self.now, transfer_id, self.cseq))
 
     def fail(self, reason: FailureReason = "timeout", *, transfer_id: str = "STR_1") -> Effects:
         """No answer to REFER."""
-        return self.run(self.desk.refer_failed(self.now, transfer_id, reason))
+        return self.run(self.transferor.refer_failed(self.now, transfer_id, reason))
 
     def notify(
         self,
@@ -123,7 +123,7 @@ class TransferBench:
         body = f"SIP/2.0 {status} Phrase\r\n" if isinstance(status, int) else status or b""
         data = body.encode() if isinstance(body, str) else body
         request = request_of("NOTIFY", cseq=cseq, to_tag="SCL_bench", headers=headers, body=data)
-        answered, effects = self.desk.notify_received(self.now, request)
+        answered, effects = self.transferor.notify_received(self.now, request)
         self.run(effects)
         return answered
 
@@ -132,18 +132,18 @@ class TransferBench:
         if cseq is None:
             self.peer_cseq += 1
             cseq = self.peer_cseq
-        return self.run(self.desk.call_ended(self.now, "remote", cseq=cseq))
+        return self.run(self.transferor.call_ended(self.now, "remote", cseq=cseq))
 
     def hang_up(self) -> Effects:
         """We hang up: the room, the API, a limit."""
-        return self.run(self.desk.call_ended(self.now, "local"))
+        return self.run(self.transferor.call_ended(self.now, "local"))
 
     def at(self, seconds: float) -> TransferBench:
         """Let time pass, up to `seconds` after the start; deadlines are handled when due."""
         until = START + seconds
-        while (due := self.desk.next_deadline()) is not None and due <= until:
+        while (due := self.transferor.next_deadline()) is not None and due <= until:
             self.now = max(self.now, due)
-            self.run(self.desk.handle_deadline(self.now))
+            self.run(self.transferor.handle_deadline(self.now))
         self.now = until
         return self
 
@@ -156,11 +156,13 @@ class TransferBench:
             done.append(effect)
             if isinstance(effect, SendRefer):
                 self.cseq += 1
-                done += self.run(self.desk.refer_sent(self.now, effect.transfer_id, self.cseq))
+                done += self.run(
+                    self.transferor.refer_sent(self.now, effect.transfer_id, self.cseq)
+                )
             elif isinstance(effect, StoreTransfer) and effect.then_send and self.stores:
                 stored.append(effect.record.transfer_id)
         for transfer_id in stored:
-            done += self.run(self.desk.stored(self.now, transfer_id))
+            done += self.run(self.transferor.stored(self.now, transfer_id))
         return done
 
     # --- what came of it --------------------------------------------------------------------

@@ -20,7 +20,7 @@ from ..base.light import light_dataclass
 
 
 @light_dataclass(frozen=True, slots=True)
-class Schedule:
+class RetrySchedule:
     """Times are seconds."""
 
     attempts: int = 5
@@ -105,7 +105,7 @@ def is_refusal(status: int) -> bool:
 class UrlQueue:
     """Everything that is to go to one URL. An empty room queue is forgotten at once."""
 
-    def __init__(self, url: str, schedule: Schedule) -> None:
+    def __init__(self, url: str, schedule: RetrySchedule) -> None:
         self.url = url
         self.schedule = schedule
         self.counters = Counters()
@@ -255,8 +255,8 @@ class UrlQueue:
 class DeliveryQueues:
     """The queues of all URLs."""
 
-    def __init__(self, urls: Sequence[str], schedule: Schedule | None = None) -> None:
-        chosen = schedule or Schedule()
+    def __init__(self, urls: Sequence[str], schedule: RetrySchedule | None = None) -> None:
+        chosen = schedule or RetrySchedule()
         self.urls = {url: UrlQueue(url, chosen) for url in urls}
 
     @property

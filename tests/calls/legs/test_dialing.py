@@ -32,7 +32,7 @@ from hookflash.calls.effects import (
 )
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.settings import Credential
-from hookflash.calls.transfers.desk_effects import TransferOrder
+from hookflash.calls.transfers.transferor_effects import TransferOrder
 from hookflash.sip.effects import FailureReason
 from hookflash.sip.fields import NameAddr
 from hookflash.sip.flow import Flow

@@ -23,7 +23,7 @@ from hookflash.calls.effects import (
     TransferAnswered,
 )
 from hookflash.calls.legs.core import Phase
-from hookflash.calls.transfers.desk_effects import TransferOrder
+from hookflash.calls.transfers.transferor_effects import TransferOrder
 from hookflash.sip.flow import Transport
 from hookflash.testing.legs import CALL_ID, LOCAL, LegDriver
 from hookflash.testing.sip_messages import flow_to
@@ -383,7 +383,7 @@ def test_transfer_of_a_ringing_call_is_refused() -> None:
     error = driver.last(TransferAnswered).error
     assert isinstance(error, ApiError)
     assert error.code == "failed_precondition"
-    assert driver.leg.desk is None
+    assert driver.leg.transferor is None
     assert driver.do(driver.leg.transfer_stored(driver.now, "TR_1")) == []
     assert driver.do(driver.leg.cancel_transfer(driver.now, "TR_1")) == []
 

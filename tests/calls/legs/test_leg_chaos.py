@@ -22,7 +22,7 @@ from hookflash.calls.effects import (
     TransferAnswered,
 )
 from hookflash.calls.legs.settings import Credential
-from hookflash.calls.transfers.desk_effects import TransferOrder
+from hookflash.calls.transfers.transferor_effects import TransferOrder
 from hookflash.testing.legs import LegDriver, sdp
 
 METHODS = (

@@ -29,4 +29,4 @@ def test_the_end_is_told_once_in_either_direction(direction: str) -> None:
     driver.advance(40)
     assert [len(driver.all(kind)) for kind in (LegLeft, ForgetDialog, LegFinished)] == [1, 1, 1]
     assert driver.leg.finished
-    assert driver.leg.desk is None
+    assert driver.leg.transferor is None

@@ -1,4 +1,4 @@
-"""A leg and its desk together: when a REFER goes out, what it is, what outlives the call."""
+"""A leg and its transferor together: when a REFER goes out, what it is, what outlives the call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hookflash.calls.effects import (
 from hookflash.calls.headers import merge_headers
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.settings import Credential
-from hookflash.calls.transfers.desk_effects import TransferOrder
+from hookflash.calls.transfers.transferor_effects import TransferOrder
 from hookflash.testing.legs import LegDriver, sdp
 
 INBOUND = pytest.mark.parametrize("direction", ["inbound"], indirect=True)
@@ -239,8 +239,8 @@ def test_a_challenged_refer_that_nobody_waits_for_is_not_sent_again() -> None:
     driver.do(driver.leg.cancel_transfer(driver.now, "STR_1"))
     driver.ack()
     assert len(driver.sent("REFER")) == 1
-    assert driver.leg.desk is not None
-    assert not driver.leg.desk.watching
+    assert driver.leg.transferor is not None
+    assert not driver.leg.transferor.watching
 
 
 def test_a_challenged_refer_goes_out_again_once() -> None:

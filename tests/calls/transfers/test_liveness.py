@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hookflash.calls.effects import CheckMedia
-from hookflash.calls.transfers.desk_effects import SendProbe
 from hookflash.calls.transfers.liveness import LivenessCheck
+from hookflash.calls.transfers.transferor_effects import SendProbe
 
 
 def test_media_of_the_last_two_seconds_is_life() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash.calls.effects import Note, StoreTransfer, TransferChanged
-from hookflash.calls.transfers.desk_effects import HangUp, SendRefer, SendSubscribe
+from hookflash.calls.transfers.transferor_effects import HangUp, SendRefer, SendSubscribe
 from hookflash.testing.transfers import TransferBench
 
 OTHER = "tel:+15105550111"
@@ -173,7 +173,7 @@ def test_481_only_without_any_refer() -> None:
     assert bench.notify(200, event=None) == 489
     bench.request()
     assert bench.notify(200) == 481
-    bench.run(bench.desk.gate(bench.now, True))
+    bench.run(bench.transferor.gate(bench.now, True))
     bench.answer(603)
     assert bench.notify(200) == 200
     assert bench.verdict() == "refused"
@@ -243,7 +243,7 @@ def test_a_state_that_is_not_terminated_reads_as_active_for_ever(state: str | No
     bench = accepted()
     bench.notify(100, state)
     bench.at(29)
-    assert (bench.verdict(), bench.desk.watching) == (None, True)
+    assert (bench.verdict(), bench.transferor.watching) == (None, True)
     bench.notify(200, state)
     assert bench.verdict() == "succeeded"
 
@@ -295,7 +295,7 @@ def test_our_own_bye_overtakes_nothing() -> None:
 
 def test_without_the_cseq_of_the_bye_every_later_1xx_is_late() -> None:
     bench = accepted()
-    bench.run(bench.desk.call_ended(bench.now, "remote"))
+    bench.run(bench.transferor.call_ended(bench.now, "remote"))
     bench.notify(180)
     assert bench.stages() == "requested sent accepted"
 
@@ -318,7 +318,7 @@ def test_terminated_without_an_outcome_ends_the_subscription_after_two_seconds(
         f'(reason "{text}", last status {status or 0})'
     )
     assert bench.all(HangUp) + bench.all(SendSubscribe) == []
-    assert not bench.desk.watching
+    assert not bench.transferor.watching
 
 
 def test_the_last_status_is_named() -> None:
@@ -396,7 +396,7 @@ def test_a_hang_up_of_ours_infers_nothing() -> None:
 def test_a_call_that_dies_without_a_bye_infers_nothing() -> None:
     bench = accepted()
     bench.notify(100, "terminated")
-    bench.run(bench.desk.call_ended(bench.now, "remote", status=481))
+    bench.run(bench.transferor.call_ended(bench.now, "remote", status=481))
     assert bench.at(1).verdict() == "call ended"
 
 
@@ -417,7 +417,7 @@ def test_an_expired_subscription_is_asked_for_once(reason: str) -> None:
     bench.answer(202)
     bench.notify(100, f"terminated;reason={reason}")
     assert bench.all(SendSubscribe) == [SendSubscribe("STR_1", 2)]
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", 200))
     assert bench.at(20).verdict() is None
     bench.notify(200, "terminated")
     assert bench.verdict() == "succeeded"
@@ -428,7 +428,7 @@ def test_the_outcome_may_come_before_the_answer_to_subscribe() -> None:
     bench.notify(100, "terminated;reason=timeout")
     bench.at(20).notify(486, "terminated")
     assert bench.verdict() == "rejected"
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 481))
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", 481))
     assert bench.verdict() == "rejected"
 
 
@@ -436,13 +436,13 @@ def test_the_outcome_may_come_before_the_answer_to_subscribe() -> None:
 def test_a_refused_subscribe_ends_it_but_not_before_the_two_seconds(status: int | None) -> None:
     bench = accepted()
     bench.notify(100, "terminated;reason=timeout")
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", status))
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", status))
     assert bench.at(1.99).verdict() is None
     assert bench.at(2).verdict() == "subscription ended"
     bench = accepted()
     bench.notify(100, "terminated;reason=timeout")
     bench.at(5)
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", status))
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", status))
     assert bench.verdict() == "subscription ended"
 
 
@@ -451,13 +451,13 @@ def test_an_unanswered_subscribe_ends_it() -> None:
     bench.notify(100, "terminated;reason=timeout")
     assert bench.at(31.9).verdict() is None
     assert bench.at(32).verdict() == "subscription ended"
-    assert not bench.desk.watching
+    assert not bench.transferor.watching
 
 
 def test_a_bye_while_subscribe_is_open_still_means_success() -> None:
     bench = accepted()
     bench.notify(100, "terminated;reason=timeout")
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", 200))
     bench.at(1.5).bye()
     assert bench.verdict() == "succeeded"
 
@@ -466,7 +466,7 @@ def test_a_bye_while_subscribe_is_open_still_means_success() -> None:
 def test_so_it_does_for_two_seconds(after: float, expected: str) -> None:
     bench = accepted()
     bench.notify(100, "terminated;reason=timeout")
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", 200))
     bench.at(after).bye()
     assert bench.at(after + 1).verdict() == expected
 
@@ -474,7 +474,7 @@ def test_so_it_does_for_two_seconds(after: float, expected: str) -> None:
 def test_news_after_the_subscribe_take_that_meaning_away() -> None:
     bench = accepted()
     bench.notify(100, "terminated;reason=timeout")
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", 200))
     bench.notify(180, "active")
     bench.at(1).bye()
     assert bench.at(2).verdict() == "call ended"
@@ -483,7 +483,7 @@ def test_news_after_the_subscribe_take_that_meaning_away() -> None:
 def test_there_is_no_second_subscribe() -> None:
     bench = accepted()
     bench.notify(100, "terminated;reason=timeout")
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 202))
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", 202))
     bench.at(5).notify(100, "terminated;reason=timeout")
     assert bench.at(6.99).verdict() is None
     assert bench.at(7).verdict() == "subscription ended"
@@ -495,7 +495,7 @@ def test_the_end_may_come_before_the_answer_to_subscribe() -> None:
     bench = accepted()
     bench.notify(180, "terminated;reason=timeout")
     bench.at(5).notify(180, "terminated;reason=noresource")
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", 200))
     assert bench.at(6.99).verdict() is None
     assert bench.at(7).verdict() == "subscription ended"
     assert 'reason "noresource", last status 180' in bench.record().error
@@ -505,12 +505,12 @@ def test_an_end_that_the_answer_to_subscribe_does_not_follow_changes_nothing() -
     bench = accepted()
     bench.notify(180, "terminated;reason=timeout", cseq=50)
     bench.notify(180, "terminated;reason=noresource", cseq=40)
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", 200))
     assert bench.at(20).verdict() is None
     bench = accepted()
     bench.notify(180, "terminated;reason=timeout")
     bench.at(1).notify(180, "terminated;reason=noresource")
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 481))
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", 481))
     assert bench.at(2).verdict() == "subscription ended"
 
 
@@ -518,8 +518,8 @@ def test_after_the_verdict_too_the_end_may_come_before_the_answer_to_subscribe()
     bench = accepted(ringing=5.0)
     bench.notify(100, "terminated;reason=timeout")
     bench.at(5).notify(100, "terminated;reason=noresource")
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
-    assert not bench.desk.watching
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", 200))
+    assert not bench.transferor.watching
 
 
 def test_after_the_call_nobody_subscribes() -> None:
@@ -534,26 +534,26 @@ def test_after_the_verdict_nobody_subscribes_and_the_watch_is_over() -> None:
     bench = accepted(ringing=5.0)
     bench.at(5).notify(100, "terminated;reason=timeout")
     assert bench.all(SendSubscribe) == []
-    assert not bench.desk.watching
+    assert not bench.transferor.watching
 
 
 def test_a_subscribe_that_outlives_the_verdict() -> None:
     bench = accepted(ringing=5.0)
     bench.notify(100, "terminated;reason=timeout")
     bench.at(5)
-    assert (bench.verdict(), bench.desk.watching) == ("timed out", True)
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", None))
-    assert not bench.desk.watching
+    assert (bench.verdict(), bench.transferor.watching) == ("timed out", True)
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", None))
+    assert not bench.transferor.watching
 
 
 def test_answers_to_no_subscribe_are_ignored() -> None:
     bench = accepted()
     bench.notify(100, "terminated;reason=noresource")
-    bench.run(bench.desk.subscribe_answered(bench.now, "STR_1", 200))
+    bench.run(bench.transferor.subscribe_answered(bench.now, "STR_1", 200))
     assert bench.at(2).verdict() == "subscription ended"
     bench = accepted()
-    assert bench.desk.subscribe_answered(bench.now, "STR_1", 200) == []
-    assert bench.desk.subscribe_answered(bench.now, "STR_unknown", 200) == []
+    assert bench.transferor.subscribe_answered(bench.now, "STR_1", 200) == []
+    assert bench.transferor.subscribe_answered(bench.now, "STR_unknown", 200) == []
 
 
 # --- what is told -------------------------------------------------------------------------------
@@ -571,11 +571,11 @@ def test_after_the_call_an_outcome_may_still_be_overtaken_by_the_end_of_its_subs
     bench = accepted(ringing=5.0)
     bench.at(6).bye()
     bench.at(50).notify(None, "terminated", cseq=9)
-    assert bench.at(81.9).desk.watching
+    assert bench.at(81.9).transferor.watching
     assert bench.notify(200, "active", cseq=8) == 200
     assert bench.record().late_success
-    assert not bench.at(82).desk.watching
-    assert bench.desk.next_deadline() is None
+    assert not bench.at(82).transferor.watching
+    assert bench.transferor.next_deadline() is None
 
 
 def test_a_1xx_in_the_second_after_481_does_not_hide_the_481() -> None:

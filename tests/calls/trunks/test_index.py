@@ -6,15 +6,15 @@ from livekit.protocol.sip import SIPInboundTrunkInfo
 from hookflash.calls.trunks.index import (
     AddressIndex,
     AddressRule,
-    Claims,
     InboundEntry,
+    NumberClaims,
     NumberIndex,
     parse_source,
 )
 
 
 def test_claims_name_every_holder_until_it_lets_go() -> None:
-    claims: Claims[str] = Claims()
+    claims: NumberClaims[str] = NumberClaims()
     claims.add("a", ["x", "y"])
     claims.add("a", ["x"])
     claims.add("b", ["x"])

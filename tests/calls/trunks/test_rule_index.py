@@ -29,7 +29,7 @@ def callee(prefix: str, pin: str = "") -> SIPDispatchRule:
 
 
 def put(
-    shelf: RuleShelf,
+    table: RuleShelf,
     ident: str,
     rule: SIPDispatchRule,
     *,
@@ -46,13 +46,13 @@ def put(
         numbers=called,
         name=name,
     )
-    shelf.settle(shelf.put(ident, RuleEntry(info)))
+    table.settle(table.put(ident, RuleEntry(info)))
 
 
 def chosen(
-    shelf: RuleShelf, trunk: str, caller: str, called: str, pin: str | None = None
+    table: RuleShelf, trunk: str, caller: str, called: str, pin: str | None = None
 ) -> str | None:
-    entry = shelf.choose(trunk, caller, called, pin)
+    entry = table.choose(trunk, caller, called, pin)
     return entry.rule.sip_dispatch_rule_id if entry is not None else None
 
 
@@ -67,99 +67,99 @@ def test_shapes() -> None:
 
 
 def test_a_rule_of_the_trunk_beats_a_rule_for_all() -> None:
-    shelf = RuleShelf()
-    put(shelf, "SDR_all", direct("all"), called=("+1",), callers=("+2",))
-    put(shelf, "SDR_own", callee("own"), trunks=("ST_a", "ST_b"))
-    assert chosen(shelf, "ST_a", "+2", "+1") == "SDR_own"
-    assert chosen(shelf, "ST_c", "+2", "+1") == "SDR_all"
-    assert chosen(shelf, "", "+2", "+1") == "SDR_all"
-    assert chosen(shelf, "", "+3", "+1") is None
+    table = RuleShelf()
+    put(table, "SDR_all", direct("all"), called=("+1",), callers=("+2",))
+    put(table, "SDR_own", callee("own"), trunks=("ST_a", "ST_b"))
+    assert chosen(table, "ST_a", "+2", "+1") == "SDR_own"
+    assert chosen(table, "ST_c", "+2", "+1") == "SDR_all"
+    assert chosen(table, "", "+2", "+1") == "SDR_all"
+    assert chosen(table, "", "+3", "+1") is None
 
 
 def test_priorities() -> None:
-    shelf = RuleShelf()
-    put(shelf, "SDR_callee", callee("a"), called=("+1",), callers=("+2",))
-    assert chosen(shelf, "", "+2", "+1") == "SDR_callee"
-    put(shelf, "SDR_direct_any", direct("a"), called=("+1",))
-    assert chosen(shelf, "", "+2", "+1") == "SDR_callee"
-    put(shelf, "SDR_pin_any", direct("a", "12"), called=("+1",))
-    assert chosen(shelf, "", "+3", "+1") == "SDR_pin_any"
-    put(shelf, "SDR_individual", individual("a", "9"), called=("+1",), callers=("+2",))
-    assert chosen(shelf, "", "+2", "+1") == "SDR_individual"
-    put(shelf, "SDR_direct", direct("a", "8"), called=("+1",), callers=("+2",))
-    assert chosen(shelf, "", "+2", "+1") == "SDR_direct"
+    table = RuleShelf()
+    put(table, "SDR_callee", callee("a"), called=("+1",), callers=("+2",))
+    assert chosen(table, "", "+2", "+1") == "SDR_callee"
+    put(table, "SDR_direct_any", direct("a"), called=("+1",))
+    assert chosen(table, "", "+2", "+1") == "SDR_callee"
+    put(table, "SDR_pin_any", direct("a", "12"), called=("+1",))
+    assert chosen(table, "", "+3", "+1") == "SDR_pin_any"
+    put(table, "SDR_individual", individual("a", "9"), called=("+1",), callers=("+2",))
+    assert chosen(table, "", "+2", "+1") == "SDR_individual"
+    put(table, "SDR_direct", direct("a", "8"), called=("+1",), callers=("+2",))
+    assert chosen(table, "", "+2", "+1") == "SDR_direct"
 
 
 def test_a_tie_goes_to_the_smaller_room_name() -> None:
-    shelf = RuleShelf()
-    put(shelf, "SDR_a", direct("b", "1"))
-    put(shelf, "SDR_b", direct("a", "2"))
-    assert chosen(shelf, "", "+1", "+2") == "SDR_b"
+    table = RuleShelf()
+    put(table, "SDR_a", direct("b", "1"))
+    put(table, "SDR_b", direct("a", "2"))
+    assert chosen(table, "", "+1", "+2") == "SDR_b"
 
 
 def test_numbers_are_compared_normalised() -> None:
-    shelf = RuleShelf()
-    put(shelf, "SDR_a", direct("a"), called=("+1 (5) 5",), callers=("2-2",))
-    assert chosen(shelf, "", "+22", "155") == "SDR_a"
+    table = RuleShelf()
+    put(table, "SDR_a", direct("a"), called=("+1 (5) 5",), callers=("2-2",))
+    assert chosen(table, "", "+22", "155") == "SDR_a"
 
 
 def test_pin_logic() -> None:
-    shelf = RuleShelf()
-    put(shelf, "SDR_open", direct("open"))
-    put(shelf, "SDR_pin", direct("pin", "12"))
-    put(shelf, "SDR_other", direct("other", "34"), trunks=("ST_a",))
-    assert chosen(shelf, "", "+1", "+2") == "SDR_pin"
-    assert chosen(shelf, "ST_a", "+1", "+2") == "SDR_other"
-    assert chosen(shelf, "ST_a", "+1", "+2", "12") == "SDR_pin"
-    assert chosen(shelf, "ST_a", "+1", "+2", "34") == "SDR_other"
-    assert chosen(shelf, "", "+1", "+2", "34") is None
-    assert chosen(shelf, "", "+1", "+2", "99") is None
-    assert chosen(shelf, "", "+1", "+2", "") == "SDR_open"
+    table = RuleShelf()
+    put(table, "SDR_open", direct("open"))
+    put(table, "SDR_pin", direct("pin", "12"))
+    put(table, "SDR_other", direct("other", "34"), trunks=("ST_a",))
+    assert chosen(table, "", "+1", "+2") == "SDR_pin"
+    assert chosen(table, "ST_a", "+1", "+2") == "SDR_other"
+    assert chosen(table, "ST_a", "+1", "+2", "12") == "SDR_pin"
+    assert chosen(table, "ST_a", "+1", "+2", "34") == "SDR_other"
+    assert chosen(table, "", "+1", "+2", "34") is None
+    assert chosen(table, "", "+1", "+2", "99") is None
+    assert chosen(table, "", "+1", "+2", "") == "SDR_open"
 
 
 def test_conflicts() -> None:
-    shelf = RuleShelf()
-    put(shelf, "SDR_a", direct("lobby", "1"), trunks=("ST_a", "ST_b"), called=("+1",), name="n")
-    put(shelf, "SDR_b", direct("lobby", "2"), trunks=("ST_a",), called=("+1",))
-    put(shelf, "SDR_c", direct("lobby", "1"), called=("+1",))
+    table = RuleShelf()
+    put(table, "SDR_a", direct("lobby", "1"), trunks=("ST_a", "ST_b"), called=("+1",), name="n")
+    put(table, "SDR_b", direct("lobby", "2"), trunks=("ST_a",), called=("+1",))
+    put(table, "SDR_c", direct("lobby", "1"), called=("+1",))
     with pytest.raises(ApiError) as caught:
-        put(shelf, "SDR_d", callee("m", "1"), trunks=("ST_b",), called=("1",))
+        put(table, "SDR_d", callee("m", "1"), trunks=("ST_b",), called=("1",))
     assert (caught.value.code, caught.value.msg) == (
         "invalid_argument",
         "Dispatch rule for the same trunk, inbound number, number, and PIN combination already "
         'exists in dispatch rule "SDR_a" "n"',
     )
     with pytest.raises(ApiError, match='"<new>" "<blank name>"'):
-        put(shelf, "SDR_d", callee("a", "1"), trunks=("ST_b",), called=("1",))
+        put(table, "SDR_d", callee("a", "1"), trunks=("ST_b",), called=("1",))
     with pytest.raises(ApiError, match='"SDR_b" "<blank name>"'):
-        put(shelf, "SDR_b", direct("a", "1"), called=("1",))
+        put(table, "SDR_b", direct("a", "1"), called=("1",))
 
 
 def test_a_rule_may_conflict_with_itself() -> None:
-    shelf = RuleShelf()
+    table = RuleShelf()
     with pytest.raises(ApiError, match='"<new>" "x"'):
-        put(shelf, "SDR_a", direct("a"), called=("+1", "1"), name="x")
-    put(shelf, "SDR_a", direct("a"), called=("+1", "2"))
+        put(table, "SDR_a", direct("a"), called=("+1", "1"), name="x")
+    put(table, "SDR_a", direct("a"), called=("+1", "2"))
 
 
 def test_a_removed_rule_is_gone_from_every_index() -> None:
-    shelf = RuleShelf()
-    put(shelf, "SDR_a", direct("a"), trunks=("ST_a",), called=("+1",))
-    put(shelf, "SDR_b", direct("b", "1"), trunks=("ST_a",), called=("+1",))
-    shelf.settle(shelf.remove("SDR_b"))
-    assert chosen(shelf, "ST_a", "", "+1") == "SDR_a"
-    shelf.settle(shelf.remove("SDR_a"))
-    assert chosen(shelf, "ST_a", "", "+1") is None
-    assert shelf.of_trunks(["ST_a"]) == []
-    assert "+1" not in shelf.numbers
-    put(shelf, "SDR_c", direct("c"), trunks=("ST_a",), called=("+1",))
+    table = RuleShelf()
+    put(table, "SDR_a", direct("a"), trunks=("ST_a",), called=("+1",))
+    put(table, "SDR_b", direct("b", "1"), trunks=("ST_a",), called=("+1",))
+    table.settle(table.remove("SDR_b"))
+    assert chosen(table, "ST_a", "", "+1") == "SDR_a"
+    table.settle(table.remove("SDR_a"))
+    assert chosen(table, "ST_a", "", "+1") is None
+    assert table.of_trunks(["ST_a"]) == []
+    assert "+1" not in table.numbers
+    put(table, "SDR_c", direct("c"), trunks=("ST_a",), called=("+1",))
 
 
 def test_a_change_under_way_still_holds_its_cell() -> None:
-    shelf = RuleShelf()
-    put(shelf, "SDR_a", direct("b"), trunks=("ST_a",))
-    removal = shelf.remove("SDR_a")
+    table = RuleShelf()
+    put(table, "SDR_a", direct("b"), trunks=("ST_a",))
+    removal = table.remove("SDR_a")
     with pytest.raises(ApiError, match='"SDR_a" "<blank name>"'):
-        put(shelf, "SDR_b", direct("a"), trunks=("ST_a",))
-    shelf.settle(removal)
-    put(shelf, "SDR_b", direct("a"), trunks=("ST_a",))
+        put(table, "SDR_b", direct("a"), trunks=("ST_a",))
+    table.settle(removal)
+    put(table, "SDR_b", direct("a"), trunks=("ST_a",))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hookflash.audio.goertzel import Pcm, hears
+from hookflash.audio.tone_bank import Pcm, hears
 
 WINDOW = 0.1
 """Seconds."""

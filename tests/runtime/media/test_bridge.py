@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hookflash.audio.goertzel import amplitude
+from hookflash.audio.tone_bank import amplitude
 from hookflash.audio.tones import LONE
 from hookflash.rtp.packet import RtpPacket
 from hookflash.runtime.media.engine import MediaEngineSettings

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from hookflash.runtime.media.clock import LATE, Lateness, MediaClock, Schedule
+from hookflash.runtime.media.clock import LATE, Lateness, MediaClock, TickSchedule
 
 
 def test_the_schedule_does_not_drift() -> None:
-    schedule = Schedule(100.0)
+    schedule = TickSchedule(100.0)
     now, count = 100.0, 0
     for _ in range(100_000):
         now = schedule.due + 0.0007  # the loop is always a little late
@@ -20,20 +20,20 @@ def test_the_schedule_does_not_drift() -> None:
 
 
 def test_early_is_nothing() -> None:
-    schedule = Schedule(0.0)
+    schedule = TickSchedule(0.0)
     assert schedule.passed(0.0199) == 0
     assert schedule.passed(0.02) == 1
     assert schedule.passed(0.0201) == 0
 
 
 def test_short_delays_are_made_up_for() -> None:
-    schedule = Schedule(0.0)
+    schedule = TickSchedule(0.0)
     assert schedule.passed(0.081) == 4
     assert schedule.due == pytest.approx(0.1)
 
 
 def test_a_long_stop_is_not() -> None:
-    schedule = Schedule(0.0)
+    schedule = TickSchedule(0.0)
     assert schedule.passed(10.0) == 1
     assert schedule.skipped == 499
     assert schedule.due == pytest.approx(10.02)
@@ -41,7 +41,7 @@ def test_a_long_stop_is_not() -> None:
 
 def test_each_tick_is_counted_by_how_late_it_came() -> None:
     lateness = Lateness()
-    schedule = Schedule(0.0, lateness)
+    schedule = TickSchedule(0.0, lateness)
     schedule.passed(0.0205)  # by 0.5 ms
     schedule.passed(0.041)  # by 1 ms, which is the limit
     schedule.passed(0.107)  # three at once: by 47, 27 and 7 ms
@@ -55,14 +55,14 @@ def test_each_tick_is_counted_by_how_late_it_came() -> None:
 
 def test_ticks_that_are_skipped_were_late() -> None:
     lateness = Lateness()
-    Schedule(0.0, lateness).passed(2.015)  # the first by 1.98 s, the last in time
+    TickSchedule(0.0, lateness).passed(2.015)  # the first by 1.98 s, the last in time
     assert sum(lateness.counts) == 100
     assert lateness.counts[-1] == 75
 
 
 def test_an_early_call_is_not_late() -> None:
     lateness = Lateness()
-    Schedule(0.0, lateness).passed(0.02 - 1e-9)
+    TickSchedule(0.0, lateness).passed(0.02 - 1e-9)
     assert (lateness.counts[0], lateness.total) == (1, 0.0)
 
 

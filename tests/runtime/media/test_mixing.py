@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from hookflash.audio.goertzel import rms
+from hookflash.audio.tone_bank import rms
 from hookflash.runtime.media.mixing import is_narrow
 from hookflash.testing.media import Studio
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hookflash.adapters.srtp import SUITES, SrtpSession
-from hookflash.audio.goertzel import amplitude
+from hookflash.audio.tone_bank import amplitude
 from hookflash.rtp.dtmf import EventPayload, parse_event
 from hookflash.rtp.packet import RtpPacket, parse
 from hookflash.rtp.rtcp import Report, ReportBlock, encode_report

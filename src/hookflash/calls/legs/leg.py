@@ -8,7 +8,7 @@ end; what happens within a phase is in its parts:
     dialing       our INVITE until its final answer, in its place
     offers        re-INVITE and UPDATE of the peer, hold
     refreshing    session timer requests of ours
-    transferring  REFER, NOTIFY and the transfer desk
+    transferring  REFER, NOTIFY and the transferor
     in_dialog     INFO, OPTIONS and refusals
     activity      `active`, and what ends a call by itself
 """
@@ -27,7 +27,7 @@ from ..effects import (
     TransferAnswered,
 )
 from ..transfers.answers import not_established
-from ..transfers.desk_effects import TransferOrder
+from ..transfers.transferor_effects import TransferOrder
 from .answering import Answering
 from .core import OVER, End, Phase, SendBye, Step, earlier
 from .dialing import Place

@@ -21,7 +21,7 @@ from ..effects import (
     LegRinging,
     OpenMedia,
 )
-from ..transfers.desk import TransferDesk
+from ..transfers.transferor import Transferor
 from .activity import Activity
 from .answering import Answering
 from .core import OVER, End, LegCore, Phase, SendBye, Step
@@ -106,9 +106,9 @@ class LegMachine:
         return self._offers.held
 
     @property
-    def desk(self) -> TransferDesk | None:
+    def transferor(self) -> Transferor | None:
         """The transfers of this call, if there was one."""
-        return self._transfers.desk if self._transfers is not None else None
+        return self._transfers.transferor if self._transfers is not None else None
 
     # --- carrying out what the parts return -----------------------------------------------------
 
@@ -116,8 +116,8 @@ class LegMachine:
         out = self._resolve(now, steps)
         core = self._core
         if self._refreshing.wanted:
-            desk = self.desk
-            refer_open = desk is not None and desk.refer_open
+            transferor = self.transferor
+            refer_open = transferor is not None and transferor.refer_open
             if may_start(core, self._requester, refer_open=refer_open):
                 out += self._resolve(now, self._refreshing.start())
         if self._transfers is not None:
@@ -224,7 +224,7 @@ class LegMachine:
         if self._stored and not self._requester.open(_HANGING_UP):
             self._stored = False
             out.append(ForgetDialog())
-        watching = self._transfers is not None and self._transfers.desk.watching
+        watching = self._transfers is not None and self._transfers.transferor.watching
         idle = self._requester.idle and not self._setup.busy
         if idle and self._linger_ends is None and not watching:
             self._core.enter(Phase.FINISHED)

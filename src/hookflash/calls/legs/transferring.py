@@ -1,7 +1,7 @@
-"""The leg's side of its transfer desk: performs the desk's effects and hands it what happens.
+"""The leg's side of its transferor: performs the transferor's effects and hands it what happens.
 
-The desk (`transfers.desk`) knows what a transfer is; this part knows when a REFER may go out and
-how requests are sent. It is made with the first transfer of a call.
+The transferor (`transfers.transferor`) knows what a transfer is; this part knows when a REFER may
+go out and how requests are sent. It is made with the first transfer of a call.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from ...sip.effects import FailureReason
 from ...sip.message import Request, Response
 from ..effects import LegEffect, LegLeft, Respond
 from ..records import Side
-from ..transfers.desk import TransferDesk
-from ..transfers.desk_effects import (
-    DeskEffect,
+from ..transfers.transferor import Transferor
+from ..transfers.transferor_effects import (
     HangUp,
     LeaveRoom,
     SendProbe,
     SendRefer,
     SendSubscribe,
     TransferOrder,
+    TransferorEffect,
 )
 from .core import LegCore, Phase, SendBye, Step
 from .requester import OFFERING, Pending, Purpose, Requester
@@ -31,9 +31,9 @@ SUBSCRIBE_EXPIRES = 60
 
 
 class Transferring:
-    """Between one leg and its desk."""
+    """Between one leg and its transferor."""
 
-    __slots__ = ("_core", "_gate", "_met", "_requester", "_waiting", "desk")
+    __slots__ = ("_core", "_gate", "_met", "_requester", "_waiting", "transferor")
 
     def __init__(self, core: LegCore, requester: Requester) -> None:
         self._core = core
@@ -44,7 +44,7 @@ class Transferring:
         self._waiting: Pending | None = None
         """A REFER that was answered 491: sent again, it keeps the credentials that it has."""
         assert core.dialog is not None
-        self.desk = TransferDesk(
+        self.transferor = Transferor(
             core.call_id,
             core.ids,
             core.timers,
@@ -56,26 +56,26 @@ class Transferring:
     def suspends(self) -> bool:
         """A transfer has no verdict, or is done and waits for the peer's BYE: media timeout and
         max_call_duration stand still."""
-        return self.desk.pending or self.desk.leaving
+        return self.transferor.pending or self.transferor.leaving
 
     # --- from the API ---------------------------------------------------------------------------
 
     def request(self, now: float, ticket: int, order: TransferOrder) -> list[Step]:
         """An API request for a transfer of this call."""
         steps = self.settle(now)
-        return steps + self._perform(now, self.desk.request(now, ticket, order))
+        return steps + self._perform(now, self.transferor.request(now, ticket, order))
 
     def stored(self, now: float, transfer_id: str) -> list[Step]:
         """The record is safe."""
-        return self._perform(now, self.desk.stored(now, transfer_id))
+        return self._perform(now, self.transferor.stored(now, transfer_id))
 
     def cancel(self, now: float, transfer_id: str) -> list[Step]:
         """Cancelled inside the server."""
-        return self._perform(now, self.desk.cancel(now, transfer_id))
+        return self._perform(now, self.transferor.cancel(now, transfer_id))
 
     def shutdown(self, now: float) -> list[Step]:
         """The process stops."""
-        return self._perform(now, self.desk.shutdown(now))
+        return self._perform(now, self.transferor.shutdown(now))
 
     # --- from the peer --------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ class Transferring:
     ) -> list[Step]:
         """A NOTIFY of the dialog: its answer first, then what it means."""
         core = self._core
-        status, effects = self.desk.notify_received(now, request)
+        status, effects = self.transferor.notify_received(now, request)
         headers = (("Allow-Events", "refer"),) if status == 489 else ()
         steps: list[Step] = [Respond(key, core.reply(request, status, headers))]
         if status == 200 and in_order:
@@ -94,12 +94,12 @@ class Transferring:
     def answered(self, now: float, pending: Pending, response: Response) -> list[Step]:
         """A final answer to REFER, SUBSCRIBE or OPTIONS; a challenge is met if it can be. Not that
         of an OPTIONS: it is an answer, and says that the peer lives."""
-        desk, transfer_id = self.desk, pending.transfer_id
+        transferor, transfer_id = self.transferor, pending.transfer_id
         if response.status in {401, 407} and pending.purpose is not Purpose.PROBE:
             again = self._challenged(now, pending, response)
             if again is not None:
                 return again
-        effects: list[LegEffect | DeskEffect]
+        effects: list[LegEffect | TransferorEffect]
         if pending.purpose is Purpose.REFER:
             explain, digest = "", pending.digest
             if response.status in {401, 407}:
@@ -107,37 +107,37 @@ class Transferring:
             elif digest is not None:
                 digest.passed()
             self._waiting = pending if response.status == 491 else None
-            effects = desk.refer_answered(now, transfer_id, response, explain)
+            effects = transferor.refer_answered(now, transfer_id, response, explain)
         elif pending.purpose is Purpose.SUBSCRIBE:
-            effects = desk.subscribe_answered(now, transfer_id, response.status)
+            effects = transferor.subscribe_answered(now, transfer_id, response.status)
         else:
-            effects = desk.probe_answered(now, response.status)
+            effects = transferor.probe_answered(now, response.status)
         return self._perform(now, effects)
 
     def unanswered(self, now: float, pending: Pending, reason: FailureReason) -> list[Step]:
         """No answer to REFER, SUBSCRIBE or OPTIONS."""
-        desk, transfer_id = self.desk, pending.transfer_id
-        effects: list[LegEffect | DeskEffect]
+        transferor, transfer_id = self.transferor, pending.transfer_id
+        effects: list[LegEffect | TransferorEffect]
         if pending.purpose is Purpose.REFER:
-            effects = desk.refer_failed(now, transfer_id, reason)
+            effects = transferor.refer_failed(now, transfer_id, reason)
         elif pending.purpose is Purpose.SUBSCRIBE:
-            effects = desk.subscribe_answered(now, transfer_id, None)
+            effects = transferor.subscribe_answered(now, transfer_id, None)
         else:
-            effects = desk.probe_answered(now, None)
+            effects = transferor.probe_answered(now, None)
         return self._perform(now, effects)
 
     # --- from the leg ---------------------------------------------------------------------------
 
     def call_ended(self, now: float, by: Side, status: int | None, cseq: int | None) -> list[Step]:
         """The INVITE usage is over."""
-        return self._perform(now, self.desk.call_ended(now, by, status=status, cseq=cseq))
+        return self._perform(now, self.transferor.call_ended(now, by, status=status, cseq=cseq))
 
     def media_checked(self, now: float, last_packet_at: float | None) -> list[Step]:
-        """When RTP came last; the desk knows whether it asked."""
-        return self._perform(now, self.desk.media_checked(now, last_packet_at))
+        """When RTP came last; the transferor knows whether it asked."""
+        return self._perform(now, self.transferor.media_checked(now, last_packet_at))
 
     def settle(self, now: float) -> list[Step]:
-        """Tell the desk if a REFER may go out, when that has changed (transfer.md §3)."""
+        """Tell the transferor if a REFER may go out, when that has changed (transfer.md §3)."""
         core = self._core
         gate = (
             core.phase is Phase.CONFIRMED
@@ -148,22 +148,22 @@ class Transferring:
             return []
         self._gate = gate
         steps = self._met_refer(now) if gate else []
-        return steps + self._perform(now, self.desk.gate(now, gate))
+        return steps + self._perform(now, self.transferor.gate(now, gate))
 
     def next_deadline(self) -> float | None:
-        """The desk's."""
-        return self.desk.next_deadline()
+        """The transferor's."""
+        return self.transferor.next_deadline()
 
     def handle_deadline(self, now: float) -> list[Step]:
-        """What is due at the desk."""
-        deadline = self.desk.next_deadline()
+        """What is due at the transferor."""
+        deadline = self.transferor.next_deadline()
         if deadline is None or now < deadline:
             return []
-        return self._perform(now, self.desk.handle_deadline(now))
+        return self._perform(now, self.transferor.handle_deadline(now))
 
-    # --- the desk's effects ---------------------------------------------------------------------
+    # --- the transferor's effects ---------------------------------------------------------------
 
-    def _perform(self, now: float, effects: Iterable[LegEffect | DeskEffect]) -> list[Step]:
+    def _perform(self, now: float, effects: Iterable[LegEffect | TransferorEffect]) -> list[Step]:
         steps: list[Step] = []
         for effect in effects:
             if isinstance(effect, SendRefer):
@@ -191,13 +191,13 @@ class Transferring:
     def _challenged(self, now: float, pending: Pending, response: Response) -> list[Step] | None:
         """Send the request again with credentials; None if that cannot or need not be done."""
         refer = pending.purpose is Purpose.REFER
-        if refer and not self.desk.wants_refer(pending.transfer_id):
+        if refer and not self.transferor.wants_refer(pending.transfer_id):
             return None
         if not self._requester.meet(pending, response):
             return None
         if not refer:
             return [self._requester.repeat(pending)]
-        told = self.desk.refer_challenged(now, pending.transfer_id, response.status)
+        told = self.transferor.refer_challenged(now, pending.transfer_id, response.status)
         steps = self._perform(now, told)
         self._met = (pending, response)
         return steps + self._met_refer(now) if self._gate else steps
@@ -208,13 +208,15 @@ class Transferring:
             return []
         pending, response = self._met
         self._met = None
-        if not self.desk.wants_refer(pending.transfer_id):
-            return self._perform(now, self.desk.refer_answered(now, pending.transfer_id, response))
+        if not self.transferor.wants_refer(pending.transfer_id):
+            return self._perform(
+                now, self.transferor.refer_answered(now, pending.transfer_id, response)
+            )
         return self._refer_again(now, pending)
 
     def _refer_again(self, now: float, pending: Pending) -> list[Step]:
         again = self._requester.repeat(pending)
-        sent = self.desk.refer_sent(now, pending.transfer_id, pending.cseq)
+        sent = self.transferor.refer_sent(now, pending.transfer_id, pending.cseq)
         return [again, *self._perform(now, sent)]
 
     def _refer(self, now: float, effect: SendRefer) -> list[Step]:
@@ -225,5 +227,5 @@ class Transferring:
         ours = (("Allow", ALLOW), ("Supported", SUPPORTED))
         headers = tuple(item for item in ours if item[0].lower() not in given) + effect.headers
         pending, send = self._requester.send(Purpose.REFER, headers, transfer_id=effect.transfer_id)
-        sent = self.desk.refer_sent(now, effect.transfer_id, pending.cseq)
+        sent = self.transferor.refer_sent(now, effect.transfer_id, pending.cseq)
         return [send, *self._perform(now, sent)]

@@ -100,7 +100,7 @@ def elsewhere() -> ApiError:
 
 
 def not_established() -> ApiError:
-    """The call is not answered yet (the leg says so, before it asks the desk)."""
+    """The call is not answered yet (the leg says so, before it asks the transferor)."""
     return ApiError("failed_precondition", PREFIX + "can't transfer non established call")
 
 

@@ -7,7 +7,7 @@ by anything but 481 and 408.
 from __future__ import annotations
 
 from ..effects import CheckMedia, LegEffect
-from .desk_effects import DeskEffect, SendProbe
+from .transferor_effects import SendProbe, TransferorEffect
 
 FRESH_MEDIA = 2.0
 PROBE_TIMEOUT = 4.0
@@ -25,7 +25,7 @@ class LivenessCheck:
         self.media_asked = False
         self.probing = False
 
-    def start(self, now: float) -> list[LegEffect | DeskEffect]:
+    def start(self, now: float) -> list[LegEffect | TransferorEffect]:
         """Ask for the time of the last RTP packet."""
         self.media_asked = True
         self.deadline = now + PROBE_TIMEOUT
@@ -38,7 +38,7 @@ class LivenessCheck:
 
     def media_checked(
         self, now: float, last_packet_at: float | None
-    ) -> list[LegEffect | DeskEffect]:
+    ) -> list[LegEffect | TransferorEffect]:
         """The answer to `CheckMedia`; None where no packet ever came."""
         if not self.media_asked:
             return []

@@ -13,18 +13,18 @@ from ...sip.subscription import Notify, read_notify
 from ...sip.timers import Timers
 from ..effects import Note
 from . import answers
-from .book import TERMINATED_WAIT, Effects, TransferBook
-from .desk_effects import SendSubscribe
-from .referral import Referral, ReferralState, select
+from .outcomes import TERMINATED_WAIT, Effects, TransferOutcomes
+from .refer_usage import ReferState, ReferUsage, select
+from .transferor_effects import SendSubscribe
 
 
 class NotifyReader:
-    """The part of `TransferDesk` that deals with subscriptions."""
+    """The part of `Transferor` that deals with subscriptions."""
 
-    __slots__ = ("_book", "_read", "_timers")
+    __slots__ = ("_outcomes", "_read", "_timers")
 
-    def __init__(self, book: TransferBook, timers: Timers) -> None:
-        self._book = book
+    def __init__(self, outcomes: TransferOutcomes, timers: Timers) -> None:
+        self._outcomes = outcomes
         self._timers = timers
         self._read: set[tuple[int, str | None]] = set()
         """CSeq and branch of each: on a stream, a peer that repeats one by a new connection finds
@@ -33,8 +33,8 @@ class NotifyReader:
     def notify_received(self, now: float, request: Request) -> tuple[int, Effects]:
         """Any NOTIFY in the dialog: the status to answer it with at once, and what follows."""
         notify = read_notify(request)
-        book = self._book
-        sent = any(referral.attempts for referral in book.referrals)
+        outcomes = self._outcomes
+        sent = any(usage.attempts for usage in outcomes.usages)
         if notify.package != "refer" and not (sent and notify.unnamed):
             return 489, []
         if not sent:
@@ -43,120 +43,120 @@ class NotifyReader:
         if key in self._read:
             return 200, []
         self._read.add(key)
-        referral = select(book.referrals, notify)
-        if referral is None:
+        usage = select(outcomes.usages, notify)
+        if usage is None:
             return 200, [Note("notify_ignored", (("event_id", notify.event_id),))]
-        late = notify.cseq < referral.notify_cseq
-        late = late or (book.bye_cseq is not None and notify.cseq < book.bye_cseq)
-        referral.notify_cseq = max(referral.notify_cseq, notify.cseq)
-        return 200, self._news(now, referral, notify, late=late)
+        late = notify.cseq < usage.notify_cseq
+        late = late or (outcomes.bye_cseq is not None and notify.cseq < outcomes.bye_cseq)
+        usage.notify_cseq = max(usage.notify_cseq, notify.cseq)
+        return 200, self._news(now, usage, notify, late=late)
 
-    def _news(self, now: float, referral: Referral, notify: Notify, *, late: bool) -> Effects:
+    def _news(self, now: float, usage: ReferUsage, notify: Notify, *, late: bool) -> Effects:
         """What a NOTIFY means for its REFER; `late`: a later one, or the BYE, overtook it."""
-        book = self._book
+        outcomes = self._outcomes
         effects: Effects = []
         if notify.unreadable:
             effects.append(Note("notify_unreadable", (("event_id", notify.event_id),)))
         fragment = notify.fragment
-        if referral.final is not None:
+        if usage.final is not None:
             if notify.terminated:
-                referral.become(ReferralState.CLOSED)
-            if referral.unreported and fragment is not None:
-                effects += book.remark(referral, fragment.status, fragment.reason)
+                usage.become(ReferState.CLOSED)
+            if usage.unreported and fragment is not None:
+                effects += outcomes.remark(usage, fragment.status, fragment.reason)
             return effects
-        effects += book.accept(now, referral)
-        referral.notified = True
+        effects += outcomes.accept(now, usage)
+        usage.notified = True
         if fragment is not None and is_outcome(fragment.status, notify):
-            referral.final = fragment.status
-            effects += book.settle(now, referral, fragment.status, fragment.reason)
+            usage.final = fragment.status
+            effects += outcomes.settle(now, usage, fragment.status, fragment.reason)
             if notify.terminated:
-                referral.become(ReferralState.CLOSED)
+                usage.become(ReferState.CLOSED)
             return effects
         if fragment is not None and not late:
-            referral.last_status = fragment.status
+            usage.last_status = fragment.status
             if not notify.terminated:
-                referral.handed_over_at = None
-            effects += self._progress(now, referral, fragment.status, fragment.reason)
+                usage.handed_over_at = None
+            effects += self._progress(now, usage, fragment.status, fragment.reason)
         if notify.terminated:
-            effects += self._terminated(now, referral, notify)
+            effects += self._terminated(now, usage, notify)
         return effects
 
-    def _progress(self, now: float, referral: Referral, status: int, reason: str) -> Effects:
+    def _progress(self, now: float, usage: ReferUsage, status: int, reason: str) -> Effects:
         """A status that decides nothing: a stage, or at least the last word."""
-        transfer = self._book.rider(referral)
+        transfer = self._outcomes.rider(usage)
         if transfer is None:
             return []
         changed = (transfer.sip_status, transfer.sip_reason) != (status, reason)
-        if not referral.hopeless:  # else the answer to REFER is what decides it
+        if not usage.hopeless:  # else the answer to REFER is what decides it
             transfer.saw(status, reason)
         if status < 200:
-            stage = self._book.advance(now, referral, "trying" if status == 100 else "ringing")
+            stage = self._outcomes.advance(now, usage, "trying" if status == 100 else "ringing")
             if stage:
                 return stage
-        return self._book.changed(transfer) if changed else []
+        return self._outcomes.changed(transfer) if changed else []
 
-    def _terminated(self, now: float, referral: Referral, notify: Notify) -> Effects:
+    def _terminated(self, now: float, usage: ReferUsage, notify: Notify) -> Effects:
         """The subscription ended without an outcome; wait for the BYE, or ask once."""
-        if referral.terminated_at is not None:
-            if referral.subscribe_deadline is not None and notify.cseq == referral.notify_cseq:
-                referral.ended_again_at = now
-                referral.end_reason = notify.reason
+        if usage.terminated_at is not None:
+            if usage.subscribe_deadline is not None and notify.cseq == usage.notify_cseq:
+                usage.ended_again_at = now
+                usage.end_reason = notify.reason
             return []
-        book = self._book
-        referral.terminated_at = now
-        referral.end_reason = notify.reason
+        outcomes = self._outcomes
+        usage.terminated_at = now
+        usage.end_reason = notify.reason
         if notify.fragment is not None and notify.fragment.status == 100:
-            referral.handed_over_at = now
-        if book.rider(referral) is None:
-            if book.over:  # nothing else keeps the leg there for the NOTIFY that was overtaken
+            usage.handed_over_at = now
+        if outcomes.rider(usage) is None:
+            if outcomes.over:  # nothing else keeps the leg there for the NOTIFY that was overtaken
                 last = now + self._timers.transaction
-                referral.overtaken_until = min(last, referral.watch_end())
-            referral.become(ReferralState.CLOSED)
+                usage.overtaken_until = min(last, usage.watch_end())
+            usage.become(ReferState.CLOSED)
             return []
-        if book.over:
-            return book.infer(now) if book.handed_over(now, referral) else []
-        if not notify.expired or referral.subscribed:
+        if outcomes.over:
+            return outcomes.infer(now) if outcomes.handed_over(now, usage) else []
+        if not notify.expired or usage.subscribed:
             return []
-        referral.subscribed = True
-        referral.subscribe_deadline = now + self._timers.transaction
-        return [SendSubscribe(referral.transfer_id, referral.last_cseq)]
+        usage.subscribed = True
+        usage.subscribe_deadline = now + self._timers.transaction
+        return [SendSubscribe(usage.transfer_id, usage.last_cseq)]
 
-    def subscribe_answered(self, now: float, referral: Referral, status: int | None) -> Effects:
+    def subscribe_answered(self, now: float, usage: ReferUsage, status: int | None) -> Effects:
         """A 2xx brings the subscription back, unless a NOTIFY has ended it again before; anything
         else leaves it ended."""
-        if referral.subscribe_deadline is None:
+        if usage.subscribe_deadline is None:
             return []
-        referral.subscribe_deadline = None
+        usage.subscribe_deadline = None
         if status is not None and 200 <= status < 300:
-            referral.terminated_at = referral.ended_again_at
-            if referral.terminated_at is None:
+            usage.terminated_at = usage.ended_again_at
+            if usage.terminated_at is None:
                 return []
-        if self._book.rider(referral) is None:
-            referral.become(ReferralState.CLOSED)
+        if self._outcomes.rider(usage) is None:
+            usage.become(ReferState.CLOSED)
             return []
-        return self._lose_subscription(now, referral)
+        return self._lose_subscription(now, usage)
 
-    def deadline(self, referral: Referral) -> float:
+    def deadline(self, usage: ReferUsage) -> float:
         """When the subscription of the pending transfer is given up, or its SUBSCRIBE is."""
-        if referral.terminated_at is None or self._book.over:
+        if usage.terminated_at is None or self._outcomes.over:
             return inf
-        if referral.subscribe_deadline is not None:
-            return referral.subscribe_deadline
-        return referral.terminated_at + TERMINATED_WAIT
+        if usage.subscribe_deadline is not None:
+            return usage.subscribe_deadline
+        return usage.terminated_at + TERMINATED_WAIT
 
-    def handle_deadline(self, now: float, referral: Referral) -> Effects:
+    def handle_deadline(self, now: float, usage: ReferUsage) -> Effects:
         """See `deadline`."""
-        if now < self.deadline(referral):
+        if now < self.deadline(usage):
             return []
-        referral.subscribe_deadline = None
-        return self._lose_subscription(now, referral)
+        usage.subscribe_deadline = None
+        return self._lose_subscription(now, usage)
 
-    def _lose_subscription(self, now: float, referral: Referral) -> Effects:
+    def _lose_subscription(self, now: float, usage: ReferUsage) -> Effects:
         """Ended, the 2 s for the BYE are over, and the SUBSCRIBE did not help."""
-        if now < self.deadline(referral):
+        if now < self.deadline(usage):
             return []
-        text = answers.subscription_ended_text(referral.end_reason, referral.last_status)
-        return self._book.decide(now, "subscription ended", text)
+        text = answers.subscription_ended_text(usage.end_reason, usage.last_status)
+        return self._outcomes.decide(now, "subscription ended", text)
 
 
 def is_outcome(status: int, notify: Notify) -> bool:

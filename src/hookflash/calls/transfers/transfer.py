@@ -16,7 +16,7 @@ from math import inf
 
 from ...base.errors import ApiError
 from ..records import Stage, StageEntry, TransferReason, TransferRecord, Verdict
-from .desk_effects import TransferOrder
+from .transferor_effects import TransferOrder
 
 LEGAL: dict[Stage, frozenset[Stage]] = {
     "requested": frozenset({"sent", "accepted"}),
@@ -63,7 +63,7 @@ def ringing_timeout(seconds: float | None) -> float:
 
 
 class Transfer:
-    """The machine of one transfer. Knows no SIP: `TransferDesk` tells it what a message meant."""
+    """The machine of one transfer. Knows no SIP: `Transferor` tells it what a message meant."""
 
     __slots__ = (
         "call_id",
@@ -128,7 +128,7 @@ class Transfer:
         """Set the verdict; `error` is the text of the API error without its prefix.
 
         Raises:
-            ValueError: it has one already. The desk asks before it decides.
+            ValueError: it has one already. The transferor asks before it decides.
         """
         if self.verdict is not None:
             raise ValueError(f"{self.transfer_id} is already {self.verdict}")

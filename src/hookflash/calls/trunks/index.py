@@ -26,7 +26,7 @@ _MAPPED = 96
 """Bits of ::ffff:0:0/96 (RFC 4291 §2.5.5.2)."""
 
 
-class Claims(Generic[Key]):
+class NumberClaims(Generic[Key]):
     """Which cells are held by whom. During a change a cell can have two holders for a moment:
     what was held before stays held until the change is stored."""
 

@@ -13,8 +13,8 @@ from ...base.errors import ApiError
 from ...base.light import light_dataclass
 from ...twirp.errors import prefixed
 from .index import NumberIndex
+from .indexed_table import IndexedTable
 from .numbers import distinct, normalise
-from .shelf import Shelf
 
 RuleKind = Literal["direct", "individual", "callee"]
 RuleCell = tuple[str, str, str, str]
@@ -90,7 +90,7 @@ class RuleEntry:
         return asked != len(self.scopes)
 
 
-class RuleShelf(Shelf[RuleEntry]):
+class RuleShelf(IndexedTable[RuleEntry]):
     """Dispatch rules with their conflict rule and the choice for a call."""
 
     def __init__(self) -> None:

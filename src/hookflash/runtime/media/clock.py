@@ -32,7 +32,7 @@ class Lateness:
         self.total += seconds
 
 
-class Schedule:
+class TickSchedule:
     """When the ticks are due: multiples of 20 ms from the start, so that nothing adds up."""
 
     __slots__ = ("_lateness", "_number", "_start", "skipped")
@@ -85,7 +85,7 @@ class MediaClock:
         self._between = between
         self._behind = behind
         self._timer: asyncio.TimerHandle | None = None
-        self._schedule = Schedule(0.0)
+        self._schedule = TickSchedule(0.0)
         self.lateness = Lateness()
         """Of all ticks, over stops and starts."""
 
@@ -103,7 +103,7 @@ class MediaClock:
         """Begin now; nothing happens if it runs already."""
         if self._timer is None:
             now = self._now()
-            self._schedule = Schedule(now, self.lateness)
+            self._schedule = TickSchedule(now, self.lateness)
             self._arm(now)
 
     def stop(self) -> None:

@@ -58,7 +58,7 @@ class SocketPair(Protocol):
     def close(self) -> None: ...
 
 
-class Hub(Protocol):
+class MediaHost(Protocol):
     """The engine, as a stream sees it."""
 
     tones: ToneBook
@@ -101,7 +101,7 @@ class MediaStream:
 
     def __init__(
         self,
-        hub: Hub,
+        hub: MediaHost,
         leg_id: str,
         pair: SocketPair,
         address: str,

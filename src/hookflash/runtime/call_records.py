@@ -1,0 +1,170 @@
+"""What is written down: store, metrics and the log, for calls and transfers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Literal
+
+import structlog
+
+from ..adapters.store import Store
+from ..adapters.store_ops import (
+    AddAudit,
+    DeleteDialog,
+    Prune,
+    PutCall,
+    PutDial,
+    PutDialog,
+    PutTransfer,
+    StoreOp,
+)
+from ..base.errors import StoreError
+from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
+from ..calls.transfers.transfer import REASONS
+from .idempotency import REMEMBERED
+from .metrics import Metrics
+
+_log = structlog.get_logger("transfers")
+
+
+class CallRecords:
+    """Nothing here waits for the disk but what must be stored before a REFER or an INVITE of ours
+    goes out."""
+
+    def __init__(self, store: Store, metrics: Metrics) -> None:
+        self._store = store
+        self.metrics = metrics
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: set[str] = set()
+        self._late: set[str] = set()
+        """Late successes that are counted; there are few of them in the life of a process."""
+
+    async def stop(self) -> None:
+        """Wait for what is being stored."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- calls ----------------------------------------------------------------------------------
+
+    def dialog(self, record: DialogRecord, call: CallRecord) -> None:
+        """A confirmed dialog, or its new target, and its call as it is: what a restart hangs up
+        and reports as ended."""
+        self._store.write_soon(PutDialog(record), PutCall(call))
+
+    def forget_dialog(self, call_id: str) -> None:
+        """Nothing to hang up after a crash."""
+        self._store.write_soon(DeleteDialog(call_id))
+
+    def call_started(self, direction: str) -> None:
+        """A call was admitted."""
+        self.metrics.calls.labels(direction).inc()
+
+    def call_ended(self, record: CallRecord) -> None:
+        """One line of the call history."""
+        self._store.write_soon(PutCall(record))
+
+    def refused(self, reason: str) -> None:
+        """An INVITE was refused."""
+        self.metrics.refused.labels(reason).inc()
+
+    def call_asked_for(self, now: float, api_key: str, call_id: str, what: str) -> None:
+        """A client has a call placed: a line in the audit."""
+        self._store.write_soon(AddAudit(now, api_key, "call", call_id, what))
+
+    def prune(
+        self, now: float, transfers_keep: float, calls_keep: float, audit_keep: float
+    ) -> None:
+        """Forget what is older than it is to be kept."""
+        self._store.write_soon(
+            Prune(now - transfers_keep, now - calls_keep, now - audit_keep, now - REMEMBERED)
+        )
+
+    def dial(self, record: DialRecord) -> None:
+        """A request for a call of ours as it is now."""
+        self._store.write_soon(PutDial(record))
+
+    def dial_then(
+        self, record: DialRecord, stored: Callable[[], None], failed: Callable[[], None]
+    ) -> None:
+        """Store it, then go on: an INVITE never goes out for a request that a crash would lose,
+        for its repetition would dial again."""
+        ops = (PutDial(record),)
+        self._then(ops, stored, failed, "call_not_stored", call_id=record.call_id)
+
+    # --- transfers ------------------------------------------------------------------------------
+
+    def transfer(self, record: TransferRecord) -> None:
+        """A transfer as it is now."""
+        self._store.write_soon(PutTransfer(record))
+
+    def transfer_then(
+        self, record: TransferRecord, stored: Callable[[], None], failed: Callable[[], None]
+    ) -> None:
+        """Store it, with its line in the audit, then go on: a REFER is never sent for a transfer
+        that a crash would lose."""
+        event, transfer_id = "transfer_not_stored", record.transfer_id
+        what = f"{record.room}/{record.identity} to {record.target}"
+        line = AddAudit(record.created_at, record.api_key, "transfer", transfer_id, what)
+        ops = (PutTransfer(record), line)
+        self._then(ops, stored, failed, event, transfer_id=transfer_id)
+
+    async def stored(self) -> None:
+        """Wait until everything written so far is safe, or could not be made so."""
+        with suppress(StoreError):
+            await self._store.write()
+
+    def once_stored(self, go_on: Callable[[], None]) -> None:
+        """Go on when everything written so far is safe, or could not be made so."""
+        self._then((), go_on, go_on, "not_stored")
+
+    def _then(
+        self,
+        ops: tuple[StoreOp, ...],
+        stored: Callable[[], None],
+        failed: Callable[[], None],
+        event: str,
+        **what: str,
+    ) -> None:
+        async def write() -> None:
+            try:
+                await self._store.write(*ops)
+            except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for this
+                trace = None if isinstance(error, StoreError) else error
+                _log.error(event, why=str(error), exc_info=trace, **what)
+                failed()
+            else:
+                stored()
+
+        task = asyncio.get_running_loop().create_task(write())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def transfer_changed(
+        self, record: TransferRecord, kind: Literal["started", "updated", "ended"]
+    ) -> None:
+        """Count and log a new stage, a verdict or a late success."""
+        metrics = self.metrics
+        stage = record.stages[-1].stage if record.stages else "requested"
+        if kind == "started":
+            metrics.transfers.inc()
+            self._open.add(record.transfer_id)
+        elif kind == "ended" and record.verdict is not None:
+            self._open.discard(record.transfer_id)
+            if record.verdict == "succeeded":
+                metrics.succeeded.inc()
+            else:
+                metrics.failed.labels(REASONS[record.verdict]).inc()
+        if record.late_success and record.transfer_id not in self._late:
+            self._late.add(record.transfer_id)
+            metrics.late.inc()
+        metrics.active_transfers.set(len(self._open))
+        _log.info(
+            "transfer",
+            transfer_id=record.transfer_id,
+            call_id=record.call_id,
+            room=record.room,
+            stage=record.verdict or stage,
+            sip_status=record.sip_status,
+            late_success=record.late_success,
+        )

@@ -1,0 +1,89 @@
+"""Calls of a run that crashed: each gets its BYE, and its late NOTIFYs an answer (calls.md §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Literal
+
+import structlog
+
+from ..base.errors import SipError
+from ..calls.effects import ForgetDialog, LateNotify
+from ..calls.records import CallRecord, DialogRecord, TransferRecord
+from ..calls.restored_dialog import RestoredDialog
+from ..calls.switchboard import ForOwner
+from ..calls.transfers.answers import INTERRUPTED
+from .host import CallHost
+
+_log = structlog.get_logger("calls")
+
+
+class RestoredDialogs:
+    """What is left of calls that were up when the process died."""
+
+    def __init__(self, host: CallHost) -> None:
+        self._host = host
+        self._parts = host.parts
+        self._transfers: dict[str, TransferRecord] = {}
+
+    def raise_all(
+        self,
+        dialogs: Iterable[DialogRecord],
+        transfers: Iterable[TransferRecord],
+        calls: Iterable[CallRecord],
+    ) -> None:
+        """At the start: interrupt the open transfers, end the calls' records, hang up."""
+        parts, now = self._parts, self._parts.clock.now()
+        for record in transfers:
+            ended = replace(record, verdict="interrupted", ended_at=now, error=INTERRUPTED)
+            self._transfers[record.call_id] = ended
+            self._tell(ended, "ended")
+        for call in calls:
+            over = replace(call, ended_at=now, ended_by="local", end_reason="server restarted")
+            parts.call_records.call_ended(over)
+            parts.sink.call_ended(over, None, "")
+        for dialog in dialogs:
+            try:
+                restored = RestoredDialog(dialog)
+            except SipError as error:
+                _log.error("stored_dialog_unreadable", call_id=dialog.call_id, why=error.text)
+                parts.call_records.forget_dialog(dialog.call_id)
+                continue
+            parts.board.add(restored)
+            _log.warning("call_hung_up_after_restart", call_id=dialog.call_id)
+            self._host.perform(parts.board.ask(now, restored, partial(restored.start, now)))
+
+    def perform(self, effect: ForOwner) -> None:
+        """What a restored dialog asks for."""
+        what = effect.effect
+        if isinstance(what, ForgetDialog):
+            self._parts.call_records.forget_dialog(effect.leg.call_id)
+        elif isinstance(what, LateNotify):
+            self._late(effect.leg.call_id, what)
+
+    def _late(self, call_id: str, notify: LateNotify) -> None:
+        record = self._transfers.get(call_id)
+        if record is None:
+            return
+        note = f"after the restart: {notify.status} {notify.reason}".rstrip()
+        record = replace(
+            record, notes=(*record.notes, note), late_success=200 <= notify.status < 300
+        )
+        self._transfers[call_id] = record
+        if record.late_success:
+            self._tell(record, "updated")
+        else:  # as in a call: a late failure is written down, and that is all
+            self._keep(record)
+
+    def _tell(self, record: TransferRecord, kind: Literal["updated", "ended"]) -> None:
+        """Keep it, count it, and tell the webhooks: a receiver saw this transfer start."""
+        parts = self._parts
+        self._keep(record)
+        parts.call_records.transfer_changed(record, kind)
+        parts.sink.transfer_changed(record, kind, None)
+
+    def _keep(self, record: TransferRecord) -> None:
+        self._parts.call_records.transfer(record)
+        self._parts.transfers.changed(record)

@@ -1,0 +1,145 @@
+"""What is written down of a transfer: store, metrics, one log line per stage."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from hookflash.adapters.store import Store
+from hookflash.adapters.store_sql import AuditLine, Page
+from hookflash.base.errors import StoreError
+from hookflash.calls.records import DialRecord, StageEntry, TransferRecord
+from hookflash.runtime.call_records import CallRecords
+from hookflash.runtime.idempotency import REMEMBERED
+from hookflash.runtime.metrics import Metrics
+
+RECORD = TransferRecord(
+    transfer_id="STR_1",
+    call_id="SCL_1",
+    room="lobby",
+    identity="caller",
+    target="tel:+1",
+    refer_to="<tel:+1>",
+    api_key="key",
+    request_id="",
+    created_at=1000.0,
+    stages=(StageEntry("requested", 1000.0),),
+)
+
+
+def call_records() -> tuple[CallRecords, Store, Metrics]:
+    store, metrics = Store(), Metrics()
+    store.start()
+    return CallRecords(store, metrics), store, metrics
+
+
+def test_a_transfer_is_stored_before_it_goes_on() -> None:
+    async def check() -> None:
+        book, store, _ = call_records()
+        stored = asyncio.Event()
+        book.transfer_then(RECORD, stored.set, lambda: None)
+        assert not stored.is_set()
+        await stored.wait()
+        assert await store.transfer("STR_1") == RECORD
+        what = "lobby/caller to tel:+1"
+        line = AuditLine(1, 1000.0, "key", "transfer", "STR_1", what)
+        assert await store.audit(Page()) == [line]
+        await book.stop()
+        await store.close()
+
+    asyncio.run(check())
+
+
+def test_going_on_once_everything_is_stored() -> None:
+    async def check() -> None:
+        book, store, _ = call_records()
+        done = asyncio.Event()
+        book.transfer(RECORD)
+        book.once_stored(done.set)
+        assert not done.is_set()
+        await done.wait()
+        stored = store._connection.execute("SELECT id FROM transfers").fetchall()
+        assert stored == [("STR_1",)]
+        await book.stop()
+        await store.close()
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("error", [StoreError("disk full"), KeyError("a mistake of ours")])
+def test_a_transfer_that_cannot_be_stored_does_not_go_on(error: Exception) -> None:
+    class Broken:
+        async def write(self, *_ops: object) -> None:
+            raise error
+
+    async def check() -> None:
+        book = CallRecords(Broken(), Metrics())  # type: ignore[arg-type]
+        failed = asyncio.Event()
+        with capture_logs() as logs:
+            book.transfer_then(RECORD, lambda: None, failed.set)
+            await failed.wait()
+        assert logs[0]["event"] == "transfer_not_stored"
+
+    asyncio.run(check())
+
+
+def test_a_request_for_a_call_is_stored_before_its_call_is_made() -> None:
+    async def check() -> None:
+        book, store, _ = call_records()
+        stored = asyncio.Event()
+        record = DialRecord("key", "r1", 1000.0, "lobby", "+1", "SCL_1", "sip_+1", "PA_1")
+        book.dial_then(record, stored.set, lambda: None)
+        assert not stored.is_set()
+        await stored.wait()
+        answered = replace(record, verdict="answered")
+        book.dial(answered)
+        assert await store.dials_since(0.0) == [answered]
+        book.prune(1000.0 + REMEMBERED + 1, 1e9, 1e9, 1e9)
+        assert await store.dials_since(0.0) == []
+        await book.stop()
+        await store.close()
+
+    asyncio.run(check())
+
+
+def test_stages_and_verdicts_are_counted_and_logged() -> None:
+    async def check() -> None:
+        book, store, metrics = call_records()
+        sent = replace(RECORD, stages=(*RECORD.stages, StageEntry("sent", 1000.1)))
+        with capture_logs() as logs:
+            book.transfer_changed(RECORD, "started")
+            assert "hookflash_transfers_active 1.0" in metrics.page().decode()
+            book.transfer_changed(sent, "updated")
+            book.transfer_changed(replace(sent, verdict="rejected"), "ended")
+            book.transfer_changed(replace(sent, verdict="timed out", late_success=True), "updated")
+        assert [line["stage"] for line in logs] == ["requested", "sent", "rejected", "timed out"]
+        assert {line["transfer_id"] for line in logs} == {"STR_1"}
+        page = metrics.page().decode()
+        assert "hookflash_transfers_active 0.0" in page
+        assert 'hookflash_transfers_failed_total{reason="STR_REJECTED"} 1.0' in page
+        assert "hookflash_transfers_late_success_total 1.0" in page
+        book.transfer_changed(RECORD, "started")
+        book.transfer_changed(replace(RECORD, verdict="succeeded"), "ended")
+        assert "hookflash_transfers_succeeded_total 1.0" in metrics.page().decode()
+        await store.close()
+
+    asyncio.run(check())
+
+
+def test_old_records_are_forgotten() -> None:
+    async def check() -> None:
+        book, store, _ = call_records()
+        book.transfer(replace(RECORD, verdict="rejected"))
+        book.call_asked_for(1000.0, "key", "SCL_1", "lobby/sip_+1 to +1")
+        assert len(await store.audit(Page())) == 1
+        book.prune(1000.0 + 100, 50.0, 50.0, 200.0)
+        assert await store.transfers(Page()) == []
+        assert len(await store.audit(Page())) == 1
+        book.prune(1000.0 + 100, 50.0, 50.0, 50.0)
+        assert await store.audit(Page()) == []
+        await store.close()
+
+    asyncio.run(check())
