@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 from google.protobuf.json_format import MessageToDict
 from livekit.protocol.sip import SIPStatusCode
 
-from hookflash.adapters.store_records import transfer_dict
+from hookflash.adapters.store.records import transfer_dict
 from hookflash.calls.effects import TransferChanged
 from hookflash.calls.records import CallRecord, MediaStats, TransferRecord, Verdict
 from hookflash.calls.status import twirp_code

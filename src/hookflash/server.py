@@ -20,7 +20,7 @@ from .adapters.entropy import Entropy
 from .adapters.http import HttpServers
 from .adapters.limits import raise_open_files
 from .adapters.sip_sockets import SipSockets, TlsFiles
-from .adapters.store import Store
+from .adapters.store.store import Store
 from .adapters.stun import external_ip
 from .adapters.webhooks import WebhookSender
 from .api.app import ApiParts, make_app

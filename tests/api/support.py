@@ -14,7 +14,7 @@ from typing import Any
 import jwt
 from livekit.protocol.sip import SIPParticipantInfo
 
-from hookflash.adapters.store import Store
+from hookflash.adapters.store.store import Store
 from hookflash.api.app import ApiApp, ApiParts, make_app
 from hookflash.api.backend import unimplemented
 from hookflash.base.ids import Ids

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.api.support import Client, api
 
-from hookflash.adapters.store_sql import AuditLine, Page
+from hookflash.adapters.store.sql import AuditLine, Page
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from livekit.protocol.sip import SIPInboundTrunkInfo
 from structlog.testing import capture_logs
 from tests.api.support import Client, api
 
-from hookflash.adapters.store import Store
-from hookflash.adapters.store_ops import StoreOp
+from hookflash.adapters.store.ops import StoreOp
+from hookflash.adapters.store.store import Store
 from hookflash.api.provisioning import stamp_change, stamp_new
 from hookflash.base.errors import StoreError
 

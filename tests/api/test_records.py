@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from tests.api.support import Answer, Client, all_grants, api, sign
 
-from hookflash.adapters.store_ops import AddAudit, PutCall, PutTransfer
+from hookflash.adapters.store.ops import AddAudit, PutCall, PutTransfer
 from hookflash.calls.records import CallRecord, StageEntry, TransferRecord
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from hookflash.adapters.store import Store
-from hookflash.adapters.store_sql import AuditLine, Page
+from hookflash.adapters.store.sql import AuditLine, Page
+from hookflash.adapters.store.store import Store
 from hookflash.base.errors import StoreError
 from hookflash.calls.records import DialRecord, StageEntry, TransferRecord
 from hookflash.runtime.call_records import CallRecords

@@ -10,8 +10,8 @@ import pytest
 from tests.test_server import settings
 
 from hookflash.adapters.clock import SystemClock
-from hookflash.adapters.store import Store
-from hookflash.adapters.store_ops import PutCall, PutDialog, PutTransfer
+from hookflash.adapters.store.ops import PutCall, PutDialog, PutTransfer
+from hookflash.adapters.store.store import Store
 from hookflash.calls.effects import LateNotify
 from hookflash.calls.records import CallRecord, DialogRecord, TransferRecord
 from hookflash.calls.switchboard import ForOwner

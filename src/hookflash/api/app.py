@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ..access.grants import bearer
-from ..adapters.store import Store
+from ..adapters.store.store import Store
 from ..adapters.tokens import TokenVerifier
 from ..base.errors import ApiError
 from ..base.ids import Ids

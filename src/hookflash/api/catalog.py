@@ -11,7 +11,7 @@ from livekit.protocol.models import Pagination
 from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
 from ..access.grants import need_sip_admin
-from ..adapters.store_ops import StoreOp
+from ..adapters.store.ops import StoreOp
 from ..base.errors import ApiError
 from ..base.light import light_dataclass
 from ..calls.trunks.indexed_table import Change, IndexedTable, Shelved

@@ -16,8 +16,8 @@ import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
-from ..adapters.store import Store
-from ..adapters.store_ops import AddAudit, StoreOp
+from ..adapters.store.ops import AddAudit, StoreOp
+from ..adapters.store.store import Store
 from ..base.errors import ApiError, StoreError
 from ..base.ids import Ids
 from ..calls.trunks.indexed_table import Change, IndexedTable, Shelved

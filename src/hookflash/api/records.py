@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..access.grants import Claims, need_room_admin, need_sip_admin, need_sip_call
-from ..adapters.store import Store
-from ..adapters.store_records import call_dict, transfer_dict
-from ..adapters.store_sql import Page
+from ..adapters.store.records import call_dict, transfer_dict
+from ..adapters.store.sql import Page
+from ..adapters.store.store import Store
 from ..base.errors import ApiError
 from ..calls.records import CallRecord, TransferRecord
 from ..twirp.errors import body as error_body

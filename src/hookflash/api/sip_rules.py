@@ -8,7 +8,7 @@ from livekit.protocol import sip as proto
 from livekit.protocol.sip import SIPDispatchRuleInfo
 
 from ..access.grants import need_sip_admin
-from ..adapters.store_ops import DeleteRule, PutRule
+from ..adapters.store.ops import DeleteRule, PutRule
 from ..base.errors import ApiError
 from ..calls.trunks import updates
 from ..calls.trunks.media_config import fill_media

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..adapters.store import Store
+from ..adapters.store.store import Store
 from ..base.ids import Ids
 from ..calls.trunks.table import TrunkTable
 from .backend import Telephony

@@ -12,7 +12,7 @@ from livekit.protocol import sip as proto
 from livekit.protocol.sip import SIPInboundTrunkInfo, SIPOutboundTrunkInfo, SIPTrunkInfo
 
 from ..access.grants import need_sip_admin
-from ..adapters.store_ops import DeleteTrunk, PutTrunk
+from ..adapters.store.ops import DeleteTrunk, PutTrunk
 from ..base.errors import ApiError
 from ..calls.trunks import updates
 from ..calls.trunks.index import InboundEntry

@@ -132,7 +132,7 @@ def backup(
     config: Annotated[Path | None, typer.Option(help="The server's settings name it too.")] = None,
 ) -> None:
     """Copy the database of a running server (SQLite's online backup)."""
-    from ..adapters.store_file import backup_database
+    from ..adapters.store.file import backup_database
     from ..config import load
 
     try:

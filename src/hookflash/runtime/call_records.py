@@ -9,8 +9,7 @@ from typing import Literal
 
 import structlog
 
-from ..adapters.store import Store
-from ..adapters.store_ops import (
+from ..adapters.store.ops import (
     AddAudit,
     DeleteDialog,
     Prune,
@@ -20,6 +19,7 @@ from ..adapters.store_ops import (
     PutTransfer,
     StoreOp,
 )
+from ..adapters.store.store import Store
 from ..base.errors import StoreError
 from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
 from ..calls.transfers.transfer import REASONS

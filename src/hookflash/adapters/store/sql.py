@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..base.light import light_dataclass
-from .store_ops import (
+from ...base.light import light_dataclass
+from .ops import (
     AddAudit,
     DeleteDialog,
     DeleteRule,
@@ -21,7 +21,7 @@ from .store_ops import (
     PutTrunk,
     StoreOp,
 )
-from .store_records import call_json, dial_json, dialog_json, transfer_json
+from .records import call_json, dial_json, dialog_json, transfer_json
 
 Statement = tuple[str, Sequence[object]]
 MAX_PAGE = 1000

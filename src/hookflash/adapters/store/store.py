@@ -22,12 +22,12 @@ from typing import Any, TypeVar
 import structlog
 from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
-from ..base.errors import StoreError
-from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
-from .store_file import Sync, copy_database, lock_folder, open_database
-from .store_ops import StoreOp
-from .store_records import call_from, dial_from, dialog_from, transfer_from
-from .store_sql import AuditLine, Page, audit_page, calls_page, transaction, transfers_page
+from ...base.errors import StoreError
+from ...calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
+from .file import Sync, copy_database, lock_folder, open_database
+from .ops import StoreOp
+from .records import call_from, dial_from, dialog_from, transfer_from
+from .sql import AuditLine, Page, audit_page, calls_page, transaction, transfers_page
 
 Result = TypeVar("Result")
 

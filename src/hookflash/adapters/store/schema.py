@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from ..base.errors import StoreError
+from ...base.errors import StoreError
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from hookflash.adapters.store_schema import MIGRATIONS, migrate
+from hookflash.adapters.store.schema import MIGRATIONS, migrate
 from hookflash.base.errors import StoreError
 
 

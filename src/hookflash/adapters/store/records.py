@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from ..base.errors import StoreError
-from ..calls.records import (
+from ...base.errors import StoreError
+from ...calls.records import (
     CallRecord,
     DialogRecord,
     DialRecord,

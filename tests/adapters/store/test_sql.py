@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import replace
 from typing import get_args
 
-from hookflash.adapters.store_ops import (
+from hookflash.adapters.store.ops import (
     AddAudit,
     DeleteDialog,
     DeleteRule,
@@ -18,8 +18,8 @@ from hookflash.adapters.store_ops import (
     PutTrunk,
     StoreOp,
 )
-from hookflash.adapters.store_schema import migrate
-from hookflash.adapters.store_sql import transaction
+from hookflash.adapters.store.schema import migrate
+from hookflash.adapters.store.sql import transaction
 from hookflash.calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
 
 OPS: list[StoreOp] = [

@@ -9,9 +9,9 @@ import stat
 from pathlib import Path
 from typing import Literal
 
-from ..base.errors import ConfigError, StoreError
-from .store_schema import migrate
-from .store_sql import KEPT_STATEMENTS
+from ...base.errors import ConfigError, StoreError
+from .schema import migrate
+from .sql import KEPT_STATEMENTS
 
 DATABASE = "hookflash.db"
 LOCK = "hookflash.lock"

@@ -11,9 +11,8 @@ import pytest
 from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 from structlog.testing import capture_logs
 
-from hookflash.adapters.store import Store
-from hookflash.adapters.store_file import DATABASE
-from hookflash.adapters.store_ops import (
+from hookflash.adapters.store.file import DATABASE
+from hookflash.adapters.store.ops import (
     AddAudit,
     DeleteDialog,
     DeleteRule,
@@ -26,7 +25,8 @@ from hookflash.adapters.store_ops import (
     PutTransfer,
     PutTrunk,
 )
-from hookflash.adapters.store_sql import AuditLine, Page
+from hookflash.adapters.store.sql import AuditLine, Page
+from hookflash.adapters.store.store import Store
 from hookflash.base.errors import ConfigError, StoreError
 from hookflash.calls.records import (
     CallRecord,

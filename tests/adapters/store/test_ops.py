@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hookflash.adapters.store_ops import DeleteRule
+from hookflash.adapters.store.ops import DeleteRule
 
 
 def test_operations_compare_by_value() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.adapters.store_file import (
+from hookflash.adapters.store.file import (
     DATABASE,
     LOCK,
     backup_database,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hookflash.adapters.store_records import (
+from hookflash.adapters.store.records import (
     call_dict,
     call_from,
     call_json,

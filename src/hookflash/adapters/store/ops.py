@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..base.light import light_dataclass
-from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
+from ...base.light import light_dataclass
+from ...calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
 
 TrunkKind = Literal["inbound", "outbound"]
 

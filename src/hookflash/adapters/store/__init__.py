@@ -1,0 +1,1 @@
+"""The SQLite file: trunks, rules, calls, transfers, dialogs, audit (calls.md §5, §6)."""
