@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 
 from google.protobuf.json_format import MessageToDict
 from livekit.protocol.sip import SIPStatusCode
+from tests.simulation.transfers import START, TransferBench
 
 from hookflash.adapters.store.records import transfer_dict
 from hookflash.calls.effects import TransferChanged
@@ -16,7 +17,6 @@ from hookflash.calls.records import CallRecord, MediaStats, TransferRecord, Verd
 from hookflash.calls.status import twirp_code
 from hookflash.calls.transfers import answers
 from hookflash.calls.transfers.transfer import REASONS
-from hookflash.testing.transfers import START, TransferBench
 from hookflash.twirp.errors import bare, body, http_status
 from hookflash.webhooks.payload import call_body, transfer_body
 

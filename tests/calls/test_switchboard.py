@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.simulation.endpoints import new_endpoint
 
 from hookflash.base.errors import SipError
 from hookflash.base.ids import Ids
@@ -38,7 +39,6 @@ from hookflash.sip.message import Request, Response
 from hookflash.sip.routing import Hop
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
-from hookflash.testing.endpoints import new_endpoint
 
 US, PEER = ("192.0.2.1", 5060), ("192.0.2.9", 5070)
 FLOW = Flow("udp", US, PEER)

@@ -1,6 +1,6 @@
 """Transfers drawn from all rows of transfer.md, on a network that lies, against the oracle.
 
-A failing seed is printed with its trace; `python -m hookflash.testing.simulation SEED` runs it
+A failing seed is printed with its trace; `python -m tests.simulation.simulation SEED` runs it
 again.
 """
 
@@ -11,9 +11,9 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import pytest
+from tests.simulation.simulation import Simulation, run_until
 
 from hookflash.calls.transfers.transfer import REASONS
-from hookflash.testing.simulation import Simulation, run_until
 
 SHORT = 300
 LONG = 20_000

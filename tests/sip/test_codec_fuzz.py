@@ -9,11 +9,11 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.simulation.sip_fuzz import exercise, mutated, read_as_everything
 
 from hookflash.base.errors import SipError
 from hookflash.sip.codec import KeepAlive, StreamDecoder
 from hookflash.sip.message import Message, Request, Response
-from hookflash.testing.sip_fuzz import exercise, mutated, read_as_everything
 
 pytestmark = pytest.mark.timeout(600)  # busy machines, and coverage
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from tests.simulation.endpoints import answers, drain, key_of, new_endpoint, sent
+from tests.simulation.sip_fuzz import mutated
 
 from hookflash.base.errors import SipError
 from hookflash.sip.codec import parse
@@ -17,8 +19,6 @@ from hookflash.sip.effects import (
 )
 from hookflash.sip.flow import Flow
 from hookflash.sip.message import Request, Response
-from hookflash.testing.endpoints import answers, drain, key_of, new_endpoint, sent
-from hookflash.testing.sip_fuzz import mutated
 from hookflash.testing.sip_messages import (
     OUR_ADDRESS,
     flow_to,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.endpoints import drain, new_endpoint, sent
 
 from hookflash.sip.codec import parse
 from hookflash.sip.effects import (
@@ -13,7 +14,6 @@ from hookflash.sip.effects import (
 from hookflash.sip.endpoint import Endpoint
 from hookflash.sip.flow import Flow
 from hookflash.sip.message import Request, Response
-from hookflash.testing.endpoints import drain, new_endpoint, sent
 from hookflash.testing.sip_messages import (
     OUR_ADDRESS,
     PEER_ADDRESS,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tests.simulation.legs import LegDriver
+
 from hookflash.calls.effects import CheckMedia, LegEnded, LegLeft
 from hookflash.calls.legs.core import Phase
-from hookflash.testing.legs import LegDriver
 
 
 def test_no_packet_for_30_seconds_is_bye_and_the_reason_says_so() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.legs import CALL_ID, LOCAL, LegDriver, sdp
 
 from hookflash.calls.effects import (
     ApplyMedia,
@@ -16,7 +17,6 @@ from hookflash.calls.effects import (
     Respond,
 )
 from hookflash.calls.legs.core import Phase
-from hookflash.testing.legs import CALL_ID, LOCAL, LegDriver, sdp
 
 RELIABLE = (("Require", "100rel"),)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from tests.simulation.legs import CONTACT
 
 from hookflash.base.ids import Ids
 from hookflash.calls.legs.core import (
@@ -22,7 +23,6 @@ from hookflash.sip.dialog import Dialog
 from hookflash.sip.message import Request
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
-from hookflash.testing.legs import CONTACT
 from hookflash.testing.sip_messages import flow_to, request_of
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.simulation.legs import LOCAL, LegDriver, places, sdp
 
 from hookflash.base.errors import ApiError
 from hookflash.calls.effects import (
@@ -38,7 +39,6 @@ from hookflash.sip.fields import NameAddr
 from hookflash.sip.flow import Flow
 from hookflash.sip.location import Target
 from hookflash.sip.uri import Uri
-from hookflash.testing.legs import LOCAL, LegDriver, places, sdp
 
 RELIABLE = (("Require", "100rel"), ("RSeq", "7"))
 CHALLENGE = (("Proxy-Authenticate", 'Digest realm="c", nonce="n", qop="auth", algorithm=MD5'),)

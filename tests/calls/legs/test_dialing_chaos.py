@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.calls.legs.test_leg_chaos import BODIES, CHALLENGE, HEADERS, Chaos
+from tests.simulation.legs import LegDriver, places, sdp
 
 from hookflash.calls.effects import (
     AbandonRequest,
@@ -20,7 +21,6 @@ from hookflash.calls.effects import (
     StoreDialog,
     TransferAnswered,
 )
-from hookflash.testing.legs import LegDriver, places, sdp
 
 STATUSES = (
     100,

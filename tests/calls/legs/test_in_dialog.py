@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.legs import LegDriver
 
 from hookflash.calls.effects import LegDtmf
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.in_dialog import read_dtmf
-from hookflash.testing.legs import LegDriver
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, NOTIFY"
 RELAY = "application/dtmf-relay"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from tests.simulation.legs import CONTACT, ORDER
+
 from hookflash.base.ids import Ids
 from hookflash.calls.legs.core import LegCore
 from hookflash.calls.legs.invitation import Invitation
@@ -12,7 +14,6 @@ from hookflash.calls.legs.settings import Credential, LegSettings
 from hookflash.sip.message import Response
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
-from hookflash.testing.legs import CONTACT, ORDER
 
 
 def invitation(**changes: object) -> Invitation:

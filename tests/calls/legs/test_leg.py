@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from tests.simulation.legs import CALL_ID, LOCAL, LegDriver
 
 from hookflash.base.errors import ApiError
 from hookflash.calls.effects import (
@@ -25,7 +26,6 @@ from hookflash.calls.effects import (
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.transfers.transferor_effects import TransferOrder
 from hookflash.sip.flow import Transport
-from hookflash.testing.legs import CALL_ID, LOCAL, LegDriver
 from hookflash.testing.sip_messages import flow_to
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from tests.simulation.legs import LegDriver, sdp
 
 from hookflash.calls.effects import (
     CloseMedia,
@@ -23,7 +24,6 @@ from hookflash.calls.effects import (
 )
 from hookflash.calls.legs.settings import Credential
 from hookflash.calls.transfers.transferor_effects import TransferOrder
-from hookflash.testing.legs import LegDriver, sdp
 
 METHODS = (
     *("INVITE", "UPDATE", "NOTIFY") * 3,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.legs import LegDriver
 
 from hookflash.calls.effects import ForgetDialog, LegFinished, LegLeft
 from hookflash.calls.legs.answering import Answering
 from hookflash.calls.legs.dialing import Dialing
-from hookflash.testing.legs import LegDriver
 
 
 @pytest.mark.parametrize(("direction", "part"), [("inbound", Answering), ("outbound", Dialing)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.legs import LegDriver, sdp
 
 from hookflash.calls.effects import (
     ApplyMedia,
@@ -12,7 +13,6 @@ from hookflash.calls.effects import (
     Respond,
 )
 from hookflash.calls.legs.core import Phase
-from hookflash.testing.legs import LegDriver, sdp
 
 BOTH = pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 T38 = sdp().replace(b"m=audio 4000 RTP/AVP 0 8", b"m=image 4000 udptl t38")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.legs import CONTACT, LegDriver, sdp
 
 from hookflash.calls.effects import ApplyMedia, LegEnded
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.settings import LegSettings
 from hookflash.sip.uri import Uri
-from hookflash.testing.legs import CONTACT, LegDriver, sdp
 
 UPDATES = (("Allow", "INVITE, ACK, BYE, UPDATE"),)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.legs import LegDriver
 
 from hookflash.calls.effects import LegFinished
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.settings import Credential
-from hookflash.testing.legs import LegDriver
 
 CHALLENGE = 'Digest realm="pbx", nonce="n1", qop="auth", algorithm=MD5'
 ASKS = (("WWW-Authenticate", CHALLENGE),)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tests.simulation.legs import CONTACT
+
 from hookflash.calls.legs.settings import ALLOW, EXTENSIONS, SUPPORTED, LegSettings
 from hookflash.sip.uri import Uri
-from hookflash.testing.legs import CONTACT
 
 
 def test_allow_and_supported_are_exactly_what_is_done() -> None:

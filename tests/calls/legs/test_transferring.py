@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.legs import LegDriver, sdp
 
 from hookflash.calls.effects import (
     CheckMedia,
@@ -23,7 +24,6 @@ from hookflash.calls.headers import merge_headers
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.settings import Credential
 from hookflash.calls.transfers.transferor_effects import TransferOrder
-from hookflash.testing.legs import LegDriver, sdp
 
 INBOUND = pytest.mark.parametrize("direction", ["inbound"], indirect=True)
 """What only an inbound call can be in."""

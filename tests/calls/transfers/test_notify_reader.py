@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.transfers import TransferBench
 
 from hookflash.calls.effects import Note, StoreTransfer, TransferChanged
 from hookflash.calls.transfers.transferor_effects import HangUp, SendRefer, SendSubscribe
-from hookflash.testing.transfers import TransferBench
 
 OTHER = "tel:+15105550111"
 CURABLE = ["timeout", "deactivated", "probation", "giveup"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.transfers import START, TransferBench
 
 from hookflash.calls.effects import StopTone, StoreTransfer, TransferAnswered, TransferChanged
 from hookflash.calls.transfers.transferor_effects import HangUp, LeaveRoom, SendRefer
-from hookflash.testing.transfers import START, TransferBench
 
 OTHER = "tel:+15105550111"
 NO_SUBSCRIPTION = (("Refer-Sub", "false"),)

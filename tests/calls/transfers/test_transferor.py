@@ -23,6 +23,7 @@ all together, in any order: test_transfer_desk_random
 from __future__ import annotations
 
 import pytest
+from tests.simulation.transfers import START, TARGET, TransferBench
 
 from hookflash.calls.effects import (
     PlayTone,
@@ -33,7 +34,6 @@ from hookflash.calls.effects import (
 )
 from hookflash.calls.headers import merge_headers
 from hookflash.calls.transfers.transferor_effects import HangUp, SendRefer
-from hookflash.testing.transfers import START, TARGET, TransferBench
 
 OTHER = "tel:+15105550111"
 

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.transfers import START, TransferBench
 
 from hookflash.calls.effects import CheckMedia, TransferAnswered
 from hookflash.calls.transfers.transferor_effects import HangUp, LeaveRoom, SendProbe, SendRefer
-from hookflash.testing.transfers import START, TransferBench
 
 OTHER = "tel:+15105550111"
 

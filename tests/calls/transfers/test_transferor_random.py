@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.simulation.transfers import START, TransferBench
 
 from hookflash.calls.effects import TransferChanged
 from hookflash.calls.transfers.transferor_effects import HangUp
-from hookflash.testing.transfers import START, TransferBench
 
 TARGETS = st.sampled_from(["sip:a@example.com", "tel:+15105550111"])
 IDS = st.sampled_from(["STR_1", "STR_2", "STR_3"])

@@ -6,15 +6,15 @@ from math import inf
 from random import Random
 
 import pytest
+from tests.simulation.evidence import Ask, Facts
+from tests.simulation.network import Conditions, Network
+from tests.simulation.refer_plans import Attempt, Notification, ReferPlan
+from tests.simulation.sim_exchange import PORTS, SimExchange
+from tests.simulation.transferee import Manners, Transferee
+from tests.simulation.virtual_timeline import VirtualTimeline
 
 from hookflash.sip.flow import Transport
-from hookflash.testing.evidence import Ask, Facts
-from hookflash.testing.network import Conditions, Network
-from hookflash.testing.refer_plans import Attempt, Notification, ReferPlan
-from hookflash.testing.sim_exchange import PORTS, SimExchange
 from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
-from hookflash.testing.transferee import Manners, Transferee
-from hookflash.testing.virtual_timeline import VirtualTimeline
 
 PLAN = ReferPlan("row", (Attempt(202),), (Notification(1.0, b"SIP/2.0 200 OK", "terminated"),))
 USUAL, MANNERS = Facts(), Manners()

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable
 from math import inf
 from random import Random
 
-from ..base.ids import Ids
-from ..calls import effects as fx
-from ..calls.legs.dialing import Place
-from ..calls.legs.invitation import DialOrder
-from ..calls.legs.leg import Leg
-from ..calls.legs.settings import Credential, LegSettings
-from ..calls.records import TransferRecord
-from ..calls.switchboard import (
+from hookflash.base.ids import Ids
+from hookflash.calls import effects as fx
+from hookflash.calls.legs.dialing import Place
+from hookflash.calls.legs.invitation import DialOrder
+from hookflash.calls.legs.leg import Leg
+from hookflash.calls.legs.settings import Credential, LegSettings
+from hookflash.calls.records import TransferRecord
+from hookflash.calls.switchboard import (
     BoardEffect,
     Broken,
     ForOwner,
@@ -27,24 +27,25 @@ from ..calls.switchboard import (
     Resolve,
     Switchboard,
 )
-from ..calls.transfers.transferor_effects import TransferOrder
-from ..rooms.participant import Join, Participant, Permission
-from ..rooms.registry import Rooms
-from ..runtime.media.ports import PortPool
-from ..sdp.plan import LocalMedia
-from ..sip.codec import parse
-from ..sip.effects import SendBytes
-from ..sip.endpoint import Endpoint
-from ..sip.fields import NameAddr
-from ..sip.flow import Flow, Transport
-from ..sip.location import Target
-from ..sip.message import Request
-from ..sip.routing import Hop, direct_flow
-from ..sip.timers import Timers
-from ..sip.uri import Uri
+from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.rooms.participant import Join, Participant, Permission
+from hookflash.rooms.registry import Rooms
+from hookflash.runtime.media.ports import PortPool
+from hookflash.sdp.plan import LocalMedia
+from hookflash.sip.codec import parse
+from hookflash.sip.effects import SendBytes
+from hookflash.sip.endpoint import Endpoint
+from hookflash.sip.fields import NameAddr
+from hookflash.sip.flow import Flow, Transport
+from hookflash.sip.location import Target
+from hookflash.sip.message import Request
+from hookflash.sip.routing import Hop, direct_flow
+from hookflash.sip.timers import Timers
+from hookflash.sip.uri import Uri
+from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
+
 from .evidence import Ask, Facts, Kind, Seen
 from .network import Host, Network
-from .sip_messages import OUR_ADDRESS, PEER_ADDRESS
 from .virtual_timeline import Machine, VirtualTimeline
 
 ROOM = "room"

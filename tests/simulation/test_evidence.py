@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation import evidence as ev
 
 from hookflash.sip.message import Message
-from hookflash.testing import evidence as ev
 from hookflash.testing.sip_messages import request_of, response_of
 
 

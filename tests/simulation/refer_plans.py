@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from ..base.light import light_dataclass
+from hookflash.base.light import light_dataclass
 
 HeaderItems = tuple[tuple[str, str], ...]
 

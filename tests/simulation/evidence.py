@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, NamedTuple
 
-from ..sip.codec import parse
-from ..sip.message import Message, Request, Response
+from hookflash.sip.codec import parse
+from hookflash.sip.message import Message, Request, Response
 
 UNSENT, UNANSWERED, UNCONNECTED = -1, 0, 1
 """In place of the status of an answer: nothing was asked; none came in 32 s; no connection."""

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from ..base.light import light_dataclass
-from ..sip.flow import Flow
+from hookflash.base.light import light_dataclass
+from hookflash.sip.flow import Flow
+
 from .virtual_timeline import VirtualTimeline
 
 Receive = Callable[[bytes, Flow], None]

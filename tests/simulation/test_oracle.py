@@ -9,10 +9,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.simulation import evidence, oracle
+from tests.simulation.evidence import Ask, Facts, Judgement, Seen, Told
+from tests.simulation.oracle import Oracle
 
-from hookflash.testing import evidence, oracle
-from hookflash.testing.evidence import Ask, Facts, Judgement, Seen, Told
-from hookflash.testing.oracle import Oracle
 from hookflash.testing.sip_messages import request_of, response_of
 
 TARGET, OTHER = "sip:a@example.com", "tel:+15550100"
@@ -430,5 +430,6 @@ def imported(module: ModuleType) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found |= {node.module or alias.name for alias in node.names}
+            module_name = (node.module or "").removeprefix("hookflash.")
+            found |= {module_name or alias.name for alias in node.names}
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
-from hookflash.testing.refer_plans import fragment, refer_plan
+from tests.simulation.refer_plans import fragment, refer_plan
 
 ROWS = (
     "outcome late refused gone unanswered silent terminated odd",

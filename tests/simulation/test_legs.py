@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.legs import LegDriver, sdp
 
 from hookflash.calls.effects import LegActive, LegAnswered, OpenMedia, Respond
 from hookflash.calls.legs.core import Phase
-from hookflash.testing.legs import LegDriver, sdp
 
 
 def test_ordinary_call() -> None:

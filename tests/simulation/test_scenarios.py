@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from random import Random
 
-from hookflash.testing.scenarios import draw
+from tests.simulation.scenarios import draw
 
 
 def test_the_same_seed_draws_the_same() -> None:

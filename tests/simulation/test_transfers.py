@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.transfers import TransferBench
 
 from hookflash.calls.effects import StoreTransfer, TransferAnswered
 from hookflash.calls.transfers.transferor_effects import HangUp, SendRefer
-from hookflash.testing.transfers import TransferBench
 
 
 def test_a_transfer_runs_on_the_bench() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from tests.simulation.network import Conditions, Host, Network
+from tests.simulation.virtual_timeline import VirtualTimeline
+
 from hookflash.sip.flow import Flow
-from hookflash.testing.network import Conditions, Host, Network
-from hookflash.testing.virtual_timeline import VirtualTimeline
 
 HERE, THERE = ("192.0.2.1", 5060), ("192.0.2.2", 5060)
 UDP = Flow("udp", HERE, THERE)

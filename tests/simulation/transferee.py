@@ -12,20 +12,21 @@ from functools import partial
 from math import inf
 from random import Random
 
-from ..base.ids import Ids
-from ..base.light import light_dataclass
-from ..sip.codec import parse
-from ..sip.dialog import Dialog
-from ..sip.effects import RequestReceived, ResponseReceived, SendBytes, SipEffect
-from ..sip.endpoint import Endpoint
-from ..sip.flow import Flow, Transport
-from ..sip.message import Request, Response
-from ..sip.timers import Timers
-from ..sip.uri import Uri
+from hookflash.base.ids import Ids
+from hookflash.base.light import light_dataclass
+from hookflash.sip.codec import parse
+from hookflash.sip.dialog import Dialog
+from hookflash.sip.effects import RequestReceived, ResponseReceived, SendBytes, SipEffect
+from hookflash.sip.endpoint import Endpoint
+from hookflash.sip.flow import Flow, Transport
+from hookflash.sip.message import Request, Response
+from hookflash.sip.timers import Timers
+from hookflash.sip.uri import Uri
+from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
+
 from .legs import sdp
 from .network import Host, Network
 from .refer_plans import Attempt, HeaderItems, Notification, ReferPlan
-from .sip_messages import OUR_ADDRESS, PEER_ADDRESS
 from .virtual_timeline import Machine, VirtualTimeline
 
 _RETRIED = frozenset({401, 407, 491})

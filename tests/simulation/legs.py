@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from ..base.ids import Ids
-from ..calls.effects import (
+from hookflash.base.ids import Ids
+from hookflash.calls.effects import (
     CheckMedia,
     LegEffect,
     Locate,
@@ -22,19 +22,19 @@ from ..calls.effects import (
     SendRequest,
     StoreTransfer,
 )
-from ..calls.legs.dialing import Place
-from ..calls.legs.invitation import DialOrder
-from ..calls.legs.leg import Leg
-from ..calls.legs.settings import LegSettings
-from ..calls.records import CallDirection
-from ..sdp.plan import LocalMedia
-from ..sip.fields import NameAddr
-from ..sip.flow import Flow
-from ..sip.location import Target
-from ..sip.message import Request, Response
-from ..sip.timers import Timers
-from ..sip.uri import Uri
-from .sip_messages import flow_to, request_of
+from hookflash.calls.legs.dialing import Place
+from hookflash.calls.legs.invitation import DialOrder
+from hookflash.calls.legs.leg import Leg
+from hookflash.calls.legs.settings import LegSettings
+from hookflash.calls.records import CallDirection
+from hookflash.sdp.plan import LocalMedia
+from hookflash.sip.fields import NameAddr
+from hookflash.sip.flow import Flow
+from hookflash.sip.location import Target
+from hookflash.sip.message import Request, Response
+from hookflash.sip.timers import Timers
+from hookflash.sip.uri import Uri
+from hookflash.testing.sip_messages import flow_to, request_of
 
 CALL_ID = "SCL_driven"
 LOCAL = LocalMedia("192.0.2.10", 10000, 10001)

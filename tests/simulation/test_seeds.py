@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation import simulation
+from tests.simulation.simulation import Simulation, main, run_until
 
 from hookflash.calls.transfers import outcomes
-from hookflash.testing import simulation
-from hookflash.testing.simulation import Simulation, main, run_until
 
 
 def test_a_seed_replays() -> None:

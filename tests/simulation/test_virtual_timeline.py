@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hookflash.testing.virtual_timeline import Machine, VirtualTimeline
+from tests.simulation.virtual_timeline import Machine, VirtualTimeline
 
 
 class Bell:

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable
 from math import inf
 
-from ..base.light import light_dataclass
+from hookflash.base.light import light_dataclass
 
 Action = Callable[[], None]
 

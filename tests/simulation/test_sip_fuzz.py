@@ -5,8 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-
-from hookflash.testing import sip_fuzz
+from tests.simulation import sip_fuzz
 
 OPTIONS = (
     b"OPTIONS sip:a@example.com SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-from ..base.ids import Ids
-from ..sip.codec import parse
-from ..sip.effects import RequestReceived, SendBytes, SipEffect
-from ..sip.endpoint import INVITE_PATIENCE, Endpoint
-from ..sip.message import Request, Response
-from ..sip.timers import Timers
+from hookflash.base.ids import Ids
+from hookflash.sip.codec import parse
+from hookflash.sip.effects import RequestReceived, SendBytes, SipEffect
+from hookflash.sip.endpoint import INVITE_PATIENCE, Endpoint
+from hookflash.sip.message import Request, Response
+from hookflash.sip.timers import Timers
 
 
 def new_endpoint(*, seed: int = 1, invite_patience: float = INVITE_PATIENCE) -> Endpoint:

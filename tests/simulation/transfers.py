@@ -5,16 +5,16 @@ from __future__ import annotations
 from random import Random
 from typing import TypeVar
 
-from ..base.ids import Ids
-from ..calls.effects import StoreTransfer, TransferAnswered
-from ..calls.records import TransferRecord
-from ..calls.transfers.outcomes import Effects
-from ..calls.transfers.transferor import Transferor
-from ..calls.transfers.transferor_effects import SendRefer, TransferOrder
-from ..sip.effects import FailureReason
-from ..sip.message import Response
-from ..sip.timers import Timers
-from .sip_messages import request_of
+from hookflash.base.ids import Ids
+from hookflash.calls.effects import StoreTransfer, TransferAnswered
+from hookflash.calls.records import TransferRecord
+from hookflash.calls.transfers.outcomes import Effects
+from hookflash.calls.transfers.transferor import Transferor
+from hookflash.calls.transfers.transferor_effects import SendRefer, TransferOrder
+from hookflash.sip.effects import FailureReason
+from hookflash.sip.message import Response
+from hookflash.sip.timers import Timers
+from hookflash.testing.sip_messages import request_of
 
 _T = TypeVar("_T")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tests.simulation.endpoints import answers, drain, key_of, new_endpoint, sent
+
 from hookflash.sip.effects import ServerFailed
 from hookflash.sip.message import Response
-from hookflash.testing.endpoints import answers, drain, key_of, new_endpoint, sent
 from hookflash.testing.sip_messages import flow_to, request_of
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from math import inf
 from random import Random
 
-from ..base.light import light_dataclass
+from hookflash.base.light import light_dataclass
+
 from .evidence import Facts
 from .network import Conditions
 from .refer_plans import ReferPlan, refer_plan

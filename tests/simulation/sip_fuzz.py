@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-from ..base.errors import SipError
-from ..sip.codec import parse
-from ..sip.fields import (
+from hookflash.base.errors import SipError
+from hookflash.sip.codec import parse
+from hookflash.sip.fields import (
     Challenge,
     Credentials,
     CSeq,
@@ -21,11 +21,11 @@ from ..sip.fields import (
     SubscriptionState,
     Via,
 )
-from ..sip.headers import canonical_name
-from ..sip.message import Message, Request, Response
-from ..sip.multipart import parts
-from ..sip.uri import Uri
-from ..sip.validate import check_request, check_response
+from hookflash.sip.headers import canonical_name
+from hookflash.sip.message import Message, Request, Response
+from hookflash.sip.multipart import parts
+from hookflash.sip.uri import Uri
+from hookflash.sip.validate import check_request, check_response
 
 VIEWS = (
     "top_via",

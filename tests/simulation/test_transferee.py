@@ -6,16 +6,16 @@ from math import inf
 from random import Random
 
 import pytest
+from tests.simulation.legs import sdp
+from tests.simulation.network import Conditions, Host, Network
+from tests.simulation.refer_plans import Attempt, Notification, ReferPlan
+from tests.simulation.transferee import Manners, Transferee
+from tests.simulation.virtual_timeline import VirtualTimeline
 
 from hookflash.sip.codec import parse
 from hookflash.sip.flow import Flow
 from hookflash.sip.message import Request, Response
-from hookflash.testing.legs import sdp
-from hookflash.testing.network import Conditions, Host, Network
-from hookflash.testing.refer_plans import Attempt, Notification, ReferPlan
 from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
-from hookflash.testing.transferee import Manners, Transferee
-from hookflash.testing.virtual_timeline import VirtualTimeline
 
 NOTE = Notification(0.1, b"SIP/2.0 200 OK", "terminated", "refer;id={id}", compact=True)
 

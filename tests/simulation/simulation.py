@@ -1,6 +1,6 @@
 """A call with its transfers in virtual time on a bad network, judged by the oracle; by seed.
 
-    python -m hookflash.testing.simulation SEED
+    python -m tests.simulation.simulation SEED
 
 runs one again and prints what went over the wire, what was asked, and what came of it.
 """
@@ -15,15 +15,16 @@ from functools import partial
 from math import inf
 from random import Random
 
-from ..calls.effects import TransferAnswered
-from ..sip.codec import parse
-from ..sip.message import Request, Response
+from hookflash.calls.effects import TransferAnswered
+from hookflash.sip.codec import parse
+from hookflash.sip.message import Request, Response
+from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
+
 from .evidence import Ask, Judgement, Told
 from .network import Network
 from .oracle import Oracle
 from .scenarios import Step, draw
 from .sim_exchange import PORTS, ROOM, SimExchange
-from .sip_messages import OUR_ADDRESS, PEER_ADDRESS
 from .transferee import Transferee
 from .virtual_timeline import VirtualTimeline
 
