@@ -1,6 +1,6 @@
 """Drives one call leg in virtual time, without endpoint, media or store.
 
-The driver plays everybody around the leg: it opens media, answers checks and stores transfers at
+The driver plays everybody around the leg: it opens media and stores transfers at
 once, and keeps all effects with their times. A test says what the peer sends.
 """
 
@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from hookflash.base.ids import Ids
 from hookflash.calls.effects import (
-    CheckMedia,
     LegEffect,
     Locate,
     OpenMedia,
@@ -102,6 +101,7 @@ class LegDriver:
         self.places: list[Place] | None = places("198.51.100.7")
         """The answer to `Locate`; None leaves it to the test."""
         self.last_packet_at: float | None = None
+        """What `last_packet` tells the leg."""
         self.cseq = 1
         """Of the peer's last request."""
         self.invite_cseq = 1
@@ -125,14 +125,16 @@ class LegDriver:
             done.append(effect)
             self.log.append((self.now, effect))
             if isinstance(effect, OpenMedia) and self.opens_media:
-                done += self.do(self.leg.media_opened(self.now, LOCAL))
+                done += self.do(self.leg.media_opened(self.now, LOCAL, self.last_packet))
             elif isinstance(effect, Locate) and self.places is not None:
                 done += self.do(self.leg.located(self.now, self.places))
-            elif isinstance(effect, CheckMedia):
-                done += self.do(self.leg.media_checked(self.now, self.last_packet_at))
             elif isinstance(effect, StoreTransfer) and effect.then_send and self.stores:
                 done += self.do(self.leg.transfer_stored(self.now, effect.record.transfer_id))
         return done
+
+    def last_packet(self) -> float | None:
+        """When RTP came last."""
+        return self.last_packet_at
 
     def answer(self) -> list[LegEffect]:
         """Somebody takes the call."""

@@ -273,13 +273,11 @@ class SimExchange:
             case fx.OpenMedia():
                 self._port = self.ports.take(now)
                 local = LocalMedia(OUR_ADDRESS[0], self._port, self._port + 1)
-                self._drive(self.leg.media_opened(now, local))
+                self._drive(self.leg.media_opened(now, local, self._last_packet_at))
             case fx.CloseMedia():
                 assert self._port is not None
                 self.ports.give_back(self._port, now)
                 self._port = None
-            case fx.CheckMedia():
-                self._drive(self.leg.media_checked(now, min(now, self._facts.silent_since)))
             case fx.LegRinging() if self._place is None:
                 self._join(now)
                 self._timeline.after(self._answer_after, self._answer)
@@ -306,6 +304,9 @@ class SimExchange:
                 self.on_verdict(effect)
             case _:
                 pass
+
+    def _last_packet_at(self) -> float:
+        return min(self._timeline.now(), self._facts.silent_since)
 
     def _join(self, now: float) -> None:
         self.participant, _ = self.rooms.join(now, ROOM, Join("caller", permission=Permission()))

@@ -34,9 +34,12 @@ class TransferBench:
             Ids(Random(seed)),
             Timers(),
             "sip:+15105550199@192.0.2.10",
+            lambda: self.last_packet_at,
             owns_call_id=owns_call_id,
         )
         self.stores = stores
+        self.last_packet_at: float | None = None
+        """When RTP came last, as a clock says it."""
         self.now = START
         self.log: list[tuple[float, object]] = []
         """Every effect with its time."""

@@ -84,11 +84,6 @@ class ApplyMedia:
 
 
 @light_dataclass(frozen=True, slots=True)
-class CheckMedia:
-    """Tell the leg at once, by `media_checked(now, last_packet_at)`, when RTP last came."""
-
-
-@light_dataclass(frozen=True, slots=True)
 class PlayTone:
     """The caller hears this instead of the room (transfer.md §6); the room goes on hearing it."""
 
@@ -159,11 +154,6 @@ class LegAnswered:
     """2xx is out or came; media may flow."""
 
     status: int = 200
-
-
-@light_dataclass(frozen=True, slots=True)
-class LegConfirmed:
-    """The ACK of our 200 came, or we sent it."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -255,7 +245,6 @@ LegEffect = (
     | Respond
     | OpenMedia
     | ApplyMedia
-    | CheckMedia
     | PlayTone
     | StopTone
     | CloseMedia
@@ -266,7 +255,6 @@ LegEffect = (
     | InviteAnswered
     | DialFailed
     | LegAnswered
-    | LegConfirmed
     | LegActive
     | LegHeld
     | LegDtmf

@@ -60,7 +60,6 @@ class Exchange:
             fx.DialFailed: self.dialer.failed,
             fx.OpenMedia: self._open_media,
             fx.ApplyMedia: self._apply_media,
-            fx.CheckMedia: self._check_media,
             fx.PlayTone: self._play_tone,
             fx.StopTone: self._stop_tone,
             fx.CloseMedia: self._close_media,
@@ -71,7 +70,6 @@ class Exchange:
             fx.ForgetDialog: lambda call, _: parts.call_records.forget_dialog(call.call_id),
             fx.LegRinging: self._ringing,
             fx.LegAnswered: self._answered,
-            fx.LegConfirmed: self._confirmed,
             fx.LegActive: self._active,
             fx.LegHeld: lambda call, effect: self.phones.held(call, effect.held),
             fx.LegDtmf: lambda call, effect: self.digit(call, effect.digit, effect.duration_ms),
@@ -240,7 +238,7 @@ class Exchange:
     def _open_media(self, call: Call, effect: fx.OpenMedia) -> None:
         parts = self.parts
         try:
-            call.stream = parts.engine.open(
+            stream = call.stream = parts.engine.open(
                 call.call_id,
                 parts.addresses.bind(effect.remote_ip),
                 parts.addresses.advertised(effect.remote_ip),
@@ -251,8 +249,10 @@ class Exchange:
             self.drive(call, call.leg.media_refused)
             return
         self.dialer.media_opened(call)
-        local = call.stream.local
-        self.drive(call, lambda now: call.leg.media_opened(now, local))
+        self.drive(
+            call,
+            lambda now: call.leg.media_opened(now, stream.local, lambda: stream.last_packet_at),
+        )
 
     def _apply_media(self, call: Call, effect: fx.ApplyMedia) -> None:
         if call.stream is None:
@@ -262,10 +262,6 @@ class Exchange:
         if effect.plan.codec.name != call.codec:
             call.codec = effect.plan.codec.name
             self.phones.codec_known(call)
-
-    def _check_media(self, call: Call, _: fx.CheckMedia) -> None:
-        last = call.stream.last_packet_at if call.stream is not None else None
-        self.drive(call, lambda now: call.leg.media_checked(now, last))
 
     def _play_tone(self, call: Call, effect: fx.PlayTone) -> None:
         if call.stream is not None:
@@ -331,9 +327,6 @@ class Exchange:
             self.pins.start(call)
         else:
             self.phones.bridge(call)
-
-    def _confirmed(self, call: Call, _: fx.LegConfirmed) -> None:
-        """The dialog stands; `LegActive` follows with the first packet or after a second."""
 
     def _active(self, call: Call, _: fx.LegActive) -> None:
         if self.dialer.keying(call):

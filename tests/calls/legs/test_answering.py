@@ -424,7 +424,7 @@ def test_answer_before_media_is_open_waits_for_it() -> None:
     driver.invite()
     driver.answer()
     assert not driver.statuses
-    driver.do(driver.leg.media_opened(driver.now, LOCAL))
+    driver.do(driver.leg.media_opened(driver.now, LOCAL, driver.last_packet))
     assert driver.statuses == [180, 200]
 
 
@@ -473,7 +473,9 @@ def test_cancel_while_media_is_being_opened() -> None:
     driver.invite()
     driver.cancel()
     assert driver.statuses == [487]
-    assert [type(e) for e in driver.do(driver.leg.media_opened(driver.now, LOCAL))] == [CloseMedia]
+    assert [
+        type(e) for e in driver.do(driver.leg.media_opened(driver.now, LOCAL, driver.last_packet))
+    ] == [CloseMedia]
 
 
 def test_cancel_after_the_200_has_no_effect() -> None:

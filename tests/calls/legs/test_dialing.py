@@ -17,7 +17,6 @@ from hookflash.calls.effects import (
     InviteAnswered,
     LegActive,
     LegAnswered,
-    LegConfirmed,
     LegEnded,
     LegFinished,
     LegHeld,
@@ -121,8 +120,8 @@ def test_it_rings_and_is_answered() -> None:
     (ack,) = driver.acks()
     assert str(ack.request.uri) == "sip:caller@198.51.100.7:5060"
     assert ack.request.header("CSeq") == "1 ACK"
-    kinds = [type(effect) for _, effect in driver.log][-6:]
-    assert kinds == [SendAck, InviteAnswered, ApplyMedia, LegAnswered, LegConfirmed, StoreDialog]
+    kinds = [type(effect) for _, effect in driver.log][-5:]
+    assert kinds == [SendAck, InviteAnswered, ApplyMedia, LegAnswered, StoreDialog]
     assert driver.leg.state is Phase.CONFIRMED
     driver.advance(1)
     assert driver.all(LegActive)
@@ -270,7 +269,9 @@ def test_no_free_port() -> None:
     driver.do(driver.leg.media_refused(driver.now))
     assert failure(driver) == "unavailable: no media port"
     assert driver.leg.finished
-    assert driver.do(driver.leg.media_opened(driver.now, LOCAL)) == [CloseMedia()]
+    assert driver.do(driver.leg.media_opened(driver.now, LOCAL, driver.last_packet)) == [
+        CloseMedia()
+    ]
 
 
 # --- early media, PRACK --------------------------------------------------------------------------

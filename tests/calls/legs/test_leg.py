@@ -14,7 +14,6 @@ from hookflash.calls.effects import (
     DialFailed,
     ForgetDialog,
     LegActive,
-    LegConfirmed,
     LegEnded,
     LegFinished,
     LegLeft,
@@ -123,9 +122,9 @@ def test_requests_while_the_bye_waits() -> None:
 def test_ack_of_another_invite_is_no_ack() -> None:
     driver = answered(LegDriver())
     driver.ack(cseq=7)
-    assert not driver.all(LegConfirmed)
+    assert not driver.all(StoreDialog)
     driver.ack()
-    assert driver.all(LegConfirmed)
+    assert driver.all(StoreDialog)
     assert driver.ack() == []
 
 
@@ -133,7 +132,7 @@ def test_lost_ack_is_made_up_by_a_reinvite() -> None:
     """The peer sends no re-INVITE before it has our 200."""
     driver = answered(LegDriver())
     driver.receive("INVITE")
-    assert driver.all(LegConfirmed)
+    assert driver.all(StoreDialog)
     assert driver.statuses == [200]
 
 
@@ -313,9 +312,10 @@ def test_unknown_tokens_and_late_media_are_ignored() -> None:
     driver.reply(bye, 200)
     assert driver.reply(bye, 200) == []
     assert driver.do(driver.leg.request_failed(driver.now, 99, "timeout")) == []
-    assert [type(e) for e in driver.do(driver.leg.media_opened(driver.now, LOCAL))] == [CloseMedia]
+    assert [
+        type(e) for e in driver.do(driver.leg.media_opened(driver.now, LOCAL, driver.last_packet))
+    ] == [CloseMedia]
     assert driver.do(driver.leg.handle_deadline(driver.now)) == []
-    assert driver.do(driver.leg.media_checked(driver.now, None)) == []
 
 
 # --- what is stored ------------------------------------------------------------------------------

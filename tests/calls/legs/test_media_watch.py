@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hookflash.calls.legs.media_watch import DurationLimit, MediaWatch
+
+
+def at(last: float | None) -> Callable[[], float | None]:
+    """The last packet came then."""
+    return lambda: last
 
 
 def watch(now: float = 0.0) -> MediaWatch:
@@ -14,11 +21,8 @@ def watch(now: float = 0.0) -> MediaWatch:
 def test_30_seconds_to_the_first_packet() -> None:
     made = watch()
     assert made.next_deadline() == 30
-    assert not made.due(29.9)
-    assert made.due(30)
-    assert not made.due(30), "asked once"
-    assert made.next_deadline() is None
-    assert made.checked(30, None)
+    assert not made.dead(29.9, at(None))
+    assert made.dead(30, at(None))
 
 
 def test_then_15_seconds_from_packet_to_packet() -> None:
@@ -26,24 +30,26 @@ def test_then_15_seconds_from_packet_to_packet() -> None:
     made.heard(5)
     made.heard(6)
     assert made.next_deadline() == 20
-    assert made.due(20)
-    assert not made.checked(20, 18)
+    assert not made.dead(20, at(18))
     assert made.next_deadline() == 33
-    assert made.due(33)
-    assert made.checked(33, 18)
+    assert not made.dead(32.9, at(18))
+    assert made.dead(33, at(18))
 
 
 def test_packets_that_nobody_announced_count() -> None:
     made = watch()
-    assert made.due(30)
-    assert not made.checked(30, 25)
+    assert not made.dead(30, at(25))
     assert made.next_deadline() == 40
 
 
-def test_answers_that_nobody_asked_for_are_ignored() -> None:
+def test_packets_are_asked_for_when_it_is_time_and_not_before() -> None:
+    def asked() -> None:
+        raise AssertionError("asked")
+
     made = watch()
-    assert not made.checked(100, None)
-    assert made.next_deadline() == 30
+    assert not made.dead(29.9, asked)
+    made.stop()
+    assert not made.dead(100, asked)
 
 
 def test_suspended_and_afresh_after_it() -> None:
@@ -51,7 +57,7 @@ def test_suspended_and_afresh_after_it() -> None:
     made.heard(1)
     made.suspend(10, held=True)
     assert made.next_deadline() is None
-    assert not made.due(100)
+    assert not made.dead(100, at(None))
     made.suspend(20, transfer=True)
     made.suspend(30, held=False)
     assert made.next_deadline() is None, "one reason is enough"
@@ -61,11 +67,10 @@ def test_suspended_and_afresh_after_it() -> None:
     assert made.next_deadline() == 55, "nothing changed"
 
 
-def test_a_check_under_way_dies_with_the_suspension() -> None:
+def test_a_suspension_at_the_last_moment_counts() -> None:
     made = watch()
-    assert made.due(30)
     made.suspend(30, held=True)
-    assert not made.checked(30, None)
+    assert not made.dead(30, at(None))
     made.suspend(31, held=False)
     assert made.next_deadline() == 61, "no packet was ever heard"
 

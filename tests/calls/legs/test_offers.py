@@ -7,10 +7,10 @@ from tests.simulation.legs import LegDriver, sdp
 
 from hookflash.calls.effects import (
     ApplyMedia,
-    LegConfirmed,
     LegEnded,
     LegHeld,
     Respond,
+    StoreDialog,
 )
 from hookflash.calls.legs.core import Phase
 
@@ -225,7 +225,7 @@ def test_offer_while_our_first_offer_is_outstanding_is_491(method: str) -> None:
     driver.answer()
     driver.receive(method, body=sdp())
     assert driver.statuses == [180, 200, 491]
-    assert not driver.all(LegConfirmed)
+    assert not driver.all(StoreDialog)
 
 
 def test_update_without_sdp_disturbs_no_offer() -> None:

@@ -6,7 +6,6 @@ import pytest
 from tests.simulation.legs import LegDriver, sdp
 
 from hookflash.calls.effects import (
-    CheckMedia,
     CloseMedia,
     ForgetDialog,
     LegEnded,
@@ -349,7 +348,6 @@ def test_unanswered_refer_asks_for_media_and_probes() -> None:
     driver.last_packet_at = driver.now - 100
     driver.do(driver.leg.request_failed(driver.now, driver.sent("REFER")[0].token, "timeout"))
     assert verdict(driver) == "unreachable"
-    assert driver.all(CheckMedia)
     (probe,) = driver.sent("OPTIONS")
     driver.reply(probe, 200)
     driver.advance(10)
@@ -629,9 +627,9 @@ def test_transfer_after_the_end_is_refused_by_the_desk() -> None:
     assert driver.last(TransferAnswered).error is not None
 
 
-def test_media_check_of_the_watch_alone_is_not_the_desks() -> None:
+def test_a_look_at_the_media_by_the_watch_alone_probes_nothing() -> None:
     driver = transferring()
     notify(driver, "SIP/2.0 486 Busy Here", "terminated")
     driver.advance(31)
-    assert driver.all(CheckMedia)
     assert driver.leg.state is Phase.CONFIRMED
+    assert not driver.sent("OPTIONS")

@@ -275,8 +275,8 @@ def late(verdict: str) -> TransferBench:
     bench = TransferBench()
     bench.request(ringing=5.0 if verdict == "timed out" else 60.0)
     if verdict == "unreachable":
+        bench.last_packet_at = bench.now
         bench.fail()
-        bench.run(bench.transferor.media_checked(bench.now, bench.now))
     elif verdict == "canceled":
         bench.run(bench.transferor.cancel(bench.now, "STR_1"))
     elif verdict == "call ended":

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from tests.simulation.transfers import START, TransferBench
 
-from hookflash.calls.effects import CheckMedia, TransferAnswered
+from hookflash.calls.effects import TransferAnswered
 from hookflash.calls.transfers.transferor_effects import HangUp, LeaveRoom, SendProbe, SendRefer
 
 OTHER = "tel:+15105550111"
@@ -138,7 +138,7 @@ def test_refer_answered_by_an_error_is_refused_and_the_call_goes_on(status: int)
     bench.answer(status)
     assert bench.verdict() == "refused"
     assert bench.refused().split(": ", 1)[1].startswith(f"sip status: {status}: ")
-    assert bench.all(HangUp) + bench.all(CheckMedia) == []
+    assert bench.all(HangUp) + bench.all(SendProbe) == []
     assert not bench.transferor.watching
 
 
@@ -147,7 +147,7 @@ def test_so_is_every_other_one(status: int) -> None:
     bench = started()
     bench.answer(status)
     assert bench.verdict() == "refused"
-    assert bench.all(HangUp) + bench.all(CheckMedia) == []
+    assert bench.all(HangUp) + bench.all(SendProbe) == []
 
 
 def test_a_refusal_without_a_phrase() -> None:
@@ -228,9 +228,15 @@ def test_408_is_refused_and_the_call_is_looked_at() -> None:
     bench = started()
     bench.answer(408)
     assert bench.refused() == "deadline_exceeded: sip status: 408: Request Timeout"
-    assert bench.all(CheckMedia) == [CheckMedia()]
-    assert bench.run(bench.transferor.media_checked(bench.now, bench.now - 2.0)) == []
-    assert bench.at(10).all(HangUp) == []
+    assert bench.all(SendProbe) == [SendProbe()]
+    assert bench.at(10).times(HangUp) == [4]
+
+
+def test_rtp_within_two_seconds_is_life_enough() -> None:
+    bench = started()
+    bench.last_packet_at = bench.now - 2.0
+    bench.answer(408)
+    assert bench.at(10).all(HangUp) + bench.all(SendProbe) == []
 
 
 def test_timer_f_is_unreachable_and_the_call_is_looked_at() -> None:
@@ -238,7 +244,6 @@ def test_timer_f_is_unreachable_and_the_call_is_looked_at() -> None:
     bench.answer(100)
     bench.at(32).fail()
     assert bench.refused() == "canceled: transaction failed to complete (1 intermediate responses)"
-    bench.run(bench.transferor.media_checked(bench.now, None))
     assert bench.all(SendProbe) == [SendProbe()]
     bench.run(bench.transferor.probe_answered(bench.now, 200))
     assert bench.at(40).all(HangUp) == []
@@ -248,8 +253,9 @@ def test_timer_f_is_unreachable_and_the_call_is_looked_at() -> None:
 @pytest.mark.parametrize("status", [481, 408, None])
 def test_a_dead_call_is_hung_up(status: int | None) -> None:
     bench = started(ringing=60.0)
-    bench.at(32).fail()
-    bench.run(bench.transferor.media_checked(bench.now, bench.now - 2.1))
+    bench.at(32)
+    bench.last_packet_at = bench.now - 2.1
+    bench.fail()
     bench.run(bench.transferor.probe_answered(bench.now, status))
     assert bench.all(HangUp) == [HangUp("peer does not answer", transfer=False)]
     assert bench.transferor.watching
@@ -258,7 +264,6 @@ def test_a_dead_call_is_hung_up(status: int | None) -> None:
 def test_a_call_that_does_not_answer_for_four_seconds_is_hung_up() -> None:
     bench = started(ringing=60.0)
     bench.at(32).fail()
-    bench.run(bench.transferor.media_checked(bench.now, None))
     assert bench.at(35.9).all(HangUp) == []
     assert bench.at(36).times(HangUp) == [36]
 
@@ -267,28 +272,22 @@ def test_a_call_that_ends_meanwhile_is_not_hung_up() -> None:
     bench = started()
     bench.answer(408)
     bench.bye()
-    bench.run(bench.transferor.media_checked(bench.now, None))
     bench.run(bench.transferor.probe_answered(bench.now, 481))
-    assert bench.at(10).all(HangUp) + bench.all(SendProbe) == []
+    assert bench.at(10).all(HangUp) == []
 
 
-@pytest.mark.parametrize("probing", [True, False])
-def test_a_call_that_is_transferred_late_meanwhile_is_hung_up_once(probing: bool) -> None:
+def test_a_call_that_is_transferred_late_meanwhile_is_hung_up_once() -> None:
     bench = started(ringing=60.0)
     bench.at(32).fail()
-    if probing:
-        bench.run(bench.transferor.media_checked(bench.now, None))
     bench.at(33).notify(200, "terminated")
-    bench.run(bench.transferor.media_checked(bench.now, None))
     assert bench.at(60).times(HangUp) == [33]
-    assert len(bench.all(SendProbe)) == int(probing)
+    assert len(bench.all(SendProbe)) == 1
 
 
 def test_a_transfer_that_started_meanwhile_ends_with_the_dead_call() -> None:
     bench = started()
     bench.answer(408)
     bench.request("STR_2", OTHER)
-    bench.run(bench.transferor.media_checked(bench.now, None))
     bench.at(4)
     assert bench.times(HangUp) == [4]
     assert bench.at(5).verdict("STR_2") == "call ended"
@@ -298,7 +297,7 @@ def test_408_after_the_bye_does_not_look_at_the_call() -> None:
     bench = started()
     bench.bye()
     bench.answer(408)
-    assert (bench.verdict(), bench.all(CheckMedia)) == ("refused", [])
+    assert (bench.verdict(), bench.all(SendProbe)) == ("refused", [])
 
 
 @pytest.mark.parametrize("reason", ["transport", "unresolved"])
@@ -338,7 +337,7 @@ def test_silence_in_the_second_after_the_bye_is_call_ended() -> None:
 def test_silence_after_the_verdict_changes_nothing() -> None:
     bench = started()
     bench.at(32).fail()
-    assert (bench.verdict(), bench.all(CheckMedia)) == ("timed out", [])
+    assert (bench.verdict(), bench.all(SendProbe)) == ("timed out", [])
     assert not bench.transferor.refer_open
 
 
@@ -353,7 +352,6 @@ def test_answers_to_nothing_are_ignored() -> None:
     bench.run(bench.transferor.refer_challenged(bench.now, "STR_unknown", 401))
     bench.run(bench.transferor.refer_sent(bench.now, "STR_unknown", 9))
     bench.run(bench.transferor.probe_answered(bench.now, 481))
-    bench.run(bench.transferor.media_checked(bench.now, None))
     assert len(bench.log) == before
 
 

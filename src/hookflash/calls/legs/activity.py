@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..effects import CheckMedia, LegActive
+from collections.abc import Callable
+
+from ..effects import LegActive
 from .core import SendBye, Step, earlier
 from .media_watch import DurationLimit, MediaWatch
 from .settings import LegSettings
@@ -57,13 +59,6 @@ class Activity:
         else:
             self._duration.run(now)
 
-    def checked(self, now: float, last_packet_at: float | None) -> list[Step]:
-        """The answer to `CheckMedia`."""
-        if not self._watch.checked(now, last_packet_at):
-            return []
-        reason = ("Reason", 'SIP;cause=408;text="Media timeout"')
-        return [SendBye("media timeout", "hangup", (reason,))]
-
     def ended(self) -> None:
         """The call is over: the clocks stop."""
         self._answered = False
@@ -75,16 +70,17 @@ class Activity:
         """The next of the three."""
         return earlier(self._active_at, self._watch.next_deadline(), self._duration.next_deadline())
 
-    def handle_deadline(self, now: float) -> list[Step]:
-        """What is due at `now`."""
+    def handle_deadline(self, now: float, last_packet_at: Callable[[], float | None]) -> list[Step]:
+        """What is due at `now`. `last_packet_at`: when RTP came last, None for never."""
         steps: list[Step] = []
         if self._active_at is not None and now >= self._active_at:
             steps += self._activate()
         if self._duration.due(now):
             reason = ("Reason", 'SIP;cause=480;text="Maximum call duration reached"')
             steps.append(SendBye("max call duration", "hangup", (reason,)))
-        elif self._watch.due(now):
-            steps.append(CheckMedia())
+        elif self._watch.dead(now, last_packet_at):
+            reason = ("Reason", 'SIP;cause=408;text="Media timeout"')
+            steps.append(SendBye("media timeout", "hangup", (reason,)))
         return steps
 
     def _activate(self) -> list[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from ...base.errors import SipError
@@ -59,6 +60,10 @@ LIVE = (Phase.ANSWERED, Phase.CONFIRMED, Phase.LEAVING)
 OVER = (Phase.ENDED, Phase.FINISHED)
 
 
+def _never() -> None:
+    """No port, no packet."""
+
+
 class LegCore:
     """Shared by the parts of one leg; holds data and builds answers, decides nothing."""
 
@@ -69,6 +74,7 @@ class LegCore:
         "contact",
         "dialog",
         "ids",
+        "last_packet_at",
         "negotiator",
         "our_offer",
         "peer_allow",
@@ -93,6 +99,8 @@ class LegCore:
         self.negotiator: SdpNegotiator | None = None
         self._capabilities: HeaderItems | None = None
         self.attribute_headers: HeaderItems = ()
+        self.last_packet_at: Callable[[], float | None] = _never
+        """When RTP came last, None for never; known once there is a port."""
         self.peer_allow: frozenset[str] = frozenset()
         """Methods of the peer's last Allow."""
         self.our_offer = False

@@ -15,6 +15,8 @@ end; what happens within a phase is in its parts:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...sdp.plan import LocalMedia
 from ...sip.effects import FailureReason
 from ...sip.flow import Flow
@@ -67,10 +69,14 @@ class Leg(LegMachine):
             return []
         return self._carry_out(now, self._dialing.located(now, places))
 
-    def media_opened(self, now: float, local: LocalMedia) -> list[LegEffect]:
-        """The answer to `OpenMedia`."""
+    def media_opened(
+        self, now: float, local: LocalMedia, last_packet_at: Callable[[], float | None]
+    ) -> list[LegEffect]:
+        """The answer to `OpenMedia`. `last_packet_at` is asked whenever the leg must know if the
+        call is alive: when RTP came last, in seconds as `now`, None for never."""
         if self._core.phase is not Phase.OPENING:
             return [CloseMedia()]
+        self._core.last_packet_at = last_packet_at
         self._activity.joined(now)
         return self._carry_out(now, self._setup.media_opened(now, local))
 
@@ -219,13 +225,6 @@ class Leg(LegMachine):
         """The first RTP packet came."""
         return self._carry_out(now, self._activity.first_packet(now))
 
-    def media_checked(self, now: float, last_packet_at: float | None) -> list[LegEffect]:
-        """The answer to `CheckMedia`: when RTP came last, None for never."""
-        steps: list[Step] = []
-        if self._transfers is not None:
-            steps = self._transfers.media_checked(now, last_packet_at)
-        return self._carry_out(now, steps + self._activity.checked(now, last_packet_at))
-
     def dtmf_by_rtp(self, now: float) -> list[LegEffect]:
         """An RFC 4733 event came: digits by INFO are ignored from now on."""
         self._deaf = True
@@ -270,7 +269,7 @@ class Leg(LegMachine):
                 core.unacked = None
                 return [*steps, self._unconfirmed()]
             steps += core.unacked.due(now)
-        steps += self._activity.handle_deadline(now)
+        steps += self._activity.handle_deadline(now, core.last_packet_at)
         if core.timer.expired(now):
             reason = ("Reason", 'SIP;cause=408;text="Session timer expired"')
             steps.append(SendBye("session timer", "dropped", (reason,)))

@@ -12,7 +12,6 @@ from ..effects import (
     CloseMedia,
     ForgetDialog,
     LegAnswered,
-    LegConfirmed,
     LegEffect,
     LegEnded,
     LegFinished,
@@ -150,7 +149,7 @@ class LegMachine:
         self._core.enter(Phase.CONFIRMED)
         self._activity.confirmed(now)
         self._stored = True
-        return [LegConfirmed(), self._core.store()]
+        return [self._core.store()]
 
     def _noted(self, now: float, step: LegEffect) -> list[LegEffect]:
         if isinstance(step, OpenMedia):

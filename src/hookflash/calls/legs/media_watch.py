@@ -5,16 +5,17 @@ Both stand still during a transfer (transfer.md §5), the first one on hold as w
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class MediaWatch:
     """30 s to the first packet, then `media_timeout` from packet to packet.
 
-    It does not see packets. When its time comes it asks for a check, and the answer either moves
-    the deadline or says that the call is dead; so a packet costs nothing.
+    It does not see packets. When its time comes it asks when the last one came, which either moves
+    the deadline or means that the call is dead; so a packet costs nothing.
     """
 
     __slots__ = (
-        "_asked",
         "_deadline",
         "_first",
         "_heard",
@@ -32,7 +33,6 @@ class MediaWatch:
         self._since = 0.0
         self._deadline: float | None = None
         self._heard = False
-        self._asked = False
         self.held = False
         self.transfer = False
 
@@ -66,24 +66,18 @@ class MediaWatch:
                 self._restart(now)
 
     def next_deadline(self) -> float | None:
-        """When a check is due; None while suspended or while a check is under way."""
-        return None if self._asked else self._deadline
+        """When `dead` is to be asked; None while suspended."""
+        return self._deadline
 
-    def due(self, now: float) -> bool:
-        """True once when a check is to be asked for."""
-        if self._asked or self._deadline is None or now < self._deadline:
+    def dead(self, now: float, last_packet_at: Callable[[], float | None]) -> bool:
+        """Whether no packet came for too long. `last_packet_at`, when RTP came last or None for
+        never, is asked only where the deadline is over."""
+        if self._deadline is None or now < self._deadline:
             return False
-        self._asked = True
-        return True
-
-    def checked(self, now: float, last_packet_at: float | None) -> bool:
-        """Take the answer of a check; True if the call is dead."""
-        asked, self._asked = self._asked, False
-        if self._deadline is None or not asked:
-            return False
-        if last_packet_at is not None:
+        last = last_packet_at()
+        if last is not None:
             self._heard = True
-            self._since = max(self._since, last_packet_at)
+            self._since = max(self._since, last)
         self._deadline = self._since + self._limit()
         return now >= self._deadline
 
@@ -91,7 +85,6 @@ class MediaWatch:
         return self._then if self._heard else self._first
 
     def _restart(self, now: float) -> None:
-        self._asked = False
         self._since = now
         running = self._running and not self.held and not self.transfer
         self._deadline = now + self._limit() if running else None

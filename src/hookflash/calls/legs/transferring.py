@@ -49,6 +49,7 @@ class Transferring:
             core.ids,
             core.timers,
             str(core.dialog.local_uri.uri),
+            core.last_packet_at,
             owns_call_id=core.settings.direction == "outbound",
         )
 
@@ -131,10 +132,6 @@ class Transferring:
     def call_ended(self, now: float, by: Side, status: int | None, cseq: int | None) -> list[Step]:
         """The INVITE usage is over."""
         return self._perform(now, self.transferor.call_ended(now, by, status=status, cseq=cseq))
-
-    def media_checked(self, now: float, last_packet_at: float | None) -> list[Step]:
-        """When RTP came last; the transferor knows whether it asked."""
-        return self._perform(now, self.transferor.media_checked(now, last_packet_at))
 
     def settle(self, now: float) -> list[Step]:
         """Tell the transferor if a REFER may go out, when that has changed (transfer.md §3)."""

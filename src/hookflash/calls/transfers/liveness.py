@@ -6,7 +6,9 @@ by anything but 481 and 408.
 
 from __future__ import annotations
 
-from ..effects import CheckMedia, LegEffect
+from collections.abc import Callable
+
+from ..effects import LegEffect
 from .transferor_effects import SendProbe, TransferorEffect
 
 FRESH_MEDIA = 2.0
@@ -17,42 +19,30 @@ _DEAD = frozenset({408, 481})
 class LivenessCheck:
     """One check at a time. `dead` is set when it failed: hang up."""
 
-    __slots__ = ("dead", "deadline", "media_asked", "probing")
+    __slots__ = ("_last_packet_at", "dead", "deadline")
 
-    def __init__(self) -> None:
+    def __init__(self, last_packet_at: Callable[[], float | None]) -> None:
+        """`last_packet_at`: when RTP came last, None where none ever came."""
+        self._last_packet_at = last_packet_at
         self.deadline: float | None = None
+        """When the OPTIONS must have its answer; None where none is out."""
         self.dead = False
-        self.media_asked = False
-        self.probing = False
 
     def start(self, now: float) -> list[LegEffect | TransferorEffect]:
-        """Ask for the time of the last RTP packet."""
-        self.media_asked = True
+        """Look whether RTP came; where it did not, ask the peer."""
+        last = self._last_packet_at()
+        if last is not None and now - last <= FRESH_MEDIA:
+            return []
         self.deadline = now + PROBE_TIMEOUT
-        return [CheckMedia()]
+        return [SendProbe()]
 
     def stop(self) -> None:
         """The call is over, nothing needs to be known any more."""
         self.deadline = None
-        self.media_asked = self.probing = False
-
-    def media_checked(
-        self, now: float, last_packet_at: float | None
-    ) -> list[LegEffect | TransferorEffect]:
-        """The answer to `CheckMedia`; None where no packet ever came."""
-        if not self.media_asked:
-            return []
-        self.media_asked = False
-        if last_packet_at is not None and now - last_packet_at <= FRESH_MEDIA:
-            self.stop()
-            return []
-        self.probing = True
-        self.deadline = now + PROBE_TIMEOUT
-        return [SendProbe()]
 
     def probe_answered(self, status: int | None) -> None:
         """The final answer to the OPTIONS; None where none came."""
-        if self.probing:
+        if self.deadline is not None:
             self.stop()
             self.dead = status is None or status in _DEAD
 

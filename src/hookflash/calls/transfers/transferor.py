@@ -14,6 +14,7 @@ Where the rules are:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 
 from ...base.errors import ApiError
@@ -58,16 +59,24 @@ class Transferor:
     )
 
     def __init__(
-        self, call_id: str, ids: Ids, timers: Timers, local_uri: str, *, owns_call_id: bool = False
+        self,
+        call_id: str,
+        ids: Ids,
+        timers: Timers,
+        local_uri: str,
+        last_packet_at: Callable[[], float | None],
+        *,
+        owns_call_id: bool = False,
     ) -> None:
-        """`local_uri`: our URI in the dialog, bare, for Referred-By. `owns_call_id`: we made the
-        Call-ID (an outbound leg), which gives us the longer wait after 491."""
+        """`local_uri`: our URI in the dialog, bare, for Referred-By. `last_packet_at`: when RTP
+        came last, None for never. `owns_call_id`: we made the Call-ID (an outbound leg), which
+        gives us the longer wait after 491."""
         self._outcomes = TransferOutcomes(call_id)
         self._ids = ids
         self._referred_by = f"<{local_uri}>"
         self._owns_call_id = owns_call_id
         self._gate = False
-        self._liveness = LivenessCheck()
+        self._liveness = LivenessCheck(last_packet_at)
         self._notifies = NotifyReader(self._outcomes, timers)
 
     @property
@@ -285,12 +294,6 @@ class Transferor:
         return self._outcomes.decide(now, "unreachable", text) + self._liveness.start(now)
 
     # --- is the call alive? -----------------------------------------------------------------
-
-    def media_checked(self, now: float, last_packet_at: float | None) -> Effects:
-        """The answer to `CheckMedia`."""
-        if self._outcomes.over:
-            self._liveness.stop()
-        return self._liveness.media_checked(now, last_packet_at)
 
     def probe_answered(self, now: float, status: int | None) -> Effects:
         """The final answer to our OPTIONS."""

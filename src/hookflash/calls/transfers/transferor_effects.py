@@ -27,8 +27,6 @@ Inputs, each with `now` first and returning a list of effects unless said otherw
     No answer: `timeout` (timer F), `transport` or `unresolved`, as in `sip.effects`.
 `subscribe_answered(transfer_id, status | None)`, `probe_answered(status | None)`
     The final answer to our SUBSCRIBE or OPTIONS; None where none came.
-`media_checked(last_packet_at | None)`
-    The answer to `CheckMedia`.
 `notify_received(request) -> (status, effects)`
     Every in-dialog NOTIFY, also with a low CSeq and after the end of the call. The leg puts its
     `Respond` with this status before the effects, and adds `Allow-Events: refer` to a 489.
