@@ -21,7 +21,7 @@ def request(method: str, to: str = "<sip:b@192.0.2.2>") -> Request:
 
 
 def test_options_says_what_we_support() -> None:
-    answer = answer_stray(request("OPTIONS"))
+    answer = answer_stray(request("OPTIONS"), "t")
     assert answer.status == 200
     assert answer.header("Allow") == ALLOW
     assert answer.header("Accept") == "application/sdp"
@@ -29,27 +29,35 @@ def test_options_says_what_we_support() -> None:
 
 
 def test_options_is_503_when_the_process_is_full_or_stopping() -> None:
-    answer = answer_stray(request("OPTIONS"), stopping=True)
+    answer = answer_stray(request("OPTIONS"), "t", stopping=True)
     assert answer.status == 503
     assert answer.header("Retry-After") == "30"
 
 
 @pytest.mark.parametrize("method", ["REFER", "MESSAGE", "SUBSCRIBE", "PUBLISH", "REGISTER"])
 def test_what_we_do_not_carry_out_is_405_with_allow(method: str) -> None:
-    answer = answer_stray(request(method))
+    answer = answer_stray(request(method), "t")
     assert (answer.status, answer.header("Allow")) == (405, ALLOW)
 
 
 @pytest.mark.parametrize("method", ["BYE", "INFO", "UPDATE", "PRACK", "NOTIFY"])
 def test_what_needs_a_dialog_is_481_without_one(method: str) -> None:
-    assert answer_stray(request(method)).status == 481
+    assert answer_stray(request(method), "t").status == 481
 
 
 @pytest.mark.parametrize("method", ["BYE", "OPTIONS", "REFER", "INVITE"])
 def test_an_unknown_dialog_is_481(method: str) -> None:
-    assert answer_stray(request(method, "<sip:b@192.0.2.2>;tag=gone")).status == 481
+    assert answer_stray(request(method, "<sip:b@192.0.2.2>;tag=gone"), "t").status == 481
 
 
 def test_an_unknown_method_is_501_with_allow() -> None:
-    answer = answer_stray(request("DANCE"))
+    answer = answer_stray(request("DANCE"), "t")
     assert (answer.status, answer.header("Allow")) == (501, ALLOW)
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "REGISTER", "BYE", "FLY"])
+def test_every_answer_has_a_to_tag(method: str) -> None:
+    """RFC 3261 §8.2.6.2; one that is there stays."""
+    assert answer_stray(request(method), "t").to.tag == "t"
+    known = request(method, "<sip:b@192.0.2.2>;tag=gone")
+    assert answer_stray(known, "t").to.tag == "gone"

@@ -75,7 +75,7 @@ def test_folded_lines() -> None:
         b"INFO sip:a\tb SIP/2.0",
         b"INFO sip:a\0b SIP/2.0",
         b"INFO sip:a@b SIP/2.0\r\n folded",
-        b"INFO sip:a@b SIP/2.0\n",
+        b"INFO sip:a@b SIP/2.0\r",
     ],
 )
 def test_bad_request_lines(start: bytes) -> None:
@@ -129,7 +129,7 @@ def test_bad_status_lines(start: bytes) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"Foobar roobar", b": x", b"X Y: z", b"X\xc3\xbc: y", b"X: a\rb", b"X: a\nb", b"X: a\nY: b"],
+    [b"Foobar roobar", b": x", b"X Y: z", b"X\xc3\xbc: y", b"X: a\rb", b"X: a\nb"],
 )
 def test_bad_header_lines(line: bytes) -> None:
     error = refused(message(extra=line + b"\r\n"))
@@ -154,10 +154,34 @@ def test_bad_content_length(length: bytes) -> None:
 
 
 def test_no_empty_line() -> None:
-    assert refused(START + REST).text == "No empty line after the headers"
+    """The end of the datagram is that of the message, but for one that was cut off in a line."""
+    assert refused((START + REST)[:-2]).text == "No empty line after the headers"
+    whole = parse(START + REST)
+    assert isinstance(whole, Request)
+    assert (whole.header("Call-ID"), whole.body) == ("x", b"")
     assert refused(b"").message is None
-    assert refused(START).message is None  # no Via: nowhere to answer to
-    assert refused(START.replace(b"INFO", b"ACK") + REST).message is None  # never answered
+    cut = REST[:-2]
+    assert refused(START[:-2]).message is None  # no Via: nowhere to answer to
+    assert refused(START.replace(b"INFO", b"ACK") + cut).message is None  # never answered
+
+
+def test_bare_line_feeds_in_a_datagram() -> None:
+    """All of a message, or one line of it; its body stays as it is."""
+    body = b"v=0\r\ns=-\n"
+    data = message(body)
+    head = data[: -len(body)]
+    for written in (head.replace(b"\r\n", b"\n"), head.replace(b"\r\n", b"\n", 2)):
+        read = parse(written + body)
+        assert isinstance(read, Request)
+        assert (read.header("Call-ID"), read.body) == ("x", body)
+        assert parse(read.encode()).encode() == read.encode()
+    assert parse((START + REST).replace(b"\r\n", b"\n")).body == b""
+
+
+def test_bare_line_feeds_break_a_stream() -> None:
+    decoder = StreamDecoder()
+    found = decoder.feed(message(b"").replace(b"\r\n", b"\n") + message(b""))
+    assert isinstance(found[0], SipError)
 
 
 def test_limits_of_a_datagram() -> None:

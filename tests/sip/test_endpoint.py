@@ -343,7 +343,7 @@ def test_without_any_via_there_is_no_answer() -> None:
 def test_an_unreadable_to_is_answered_without_a_transaction() -> None:
     target = new_endpoint()
     bad = request_of("OPTIONS")
-    bad.headers.set("To", '"no end <sip:x>')
+    bad.headers.set("To", '"no end <sip:x')
     effects = target.message_received(0.0, bad, UDP)
     assert len(effects) == 1
     assert target.counts() == (0, 0)

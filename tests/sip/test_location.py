@@ -11,6 +11,9 @@ from hookflash.base.ids import Ids
 from hookflash.sip.flow import Transport
 from hookflash.sip.location import (
     ALL_TRANSPORTS,
+    MAX_QUESTIONS,
+    MAX_RECORDS,
+    MAX_TARGETS,
     Family,
     Naptr,
     Query,
@@ -203,6 +206,31 @@ def test_weights_are_respected_and_zero_is_rare_but_possible() -> None:
 def test_all_weights_zero() -> None:
     records = [Srv(1, 0, 1, "a"), Srv(1, 0, 1, "b")]
     assert len(srv_order(records, Ids(random.Random(1)))) == 2
+
+
+def test_an_answer_without_end_is_used_to_a_limit() -> None:
+    """Work and questions are bounded, whatever the zone of a peer's name holds."""
+    many = [Srv(n // 900, 0, 5060, f"h{n}.example.com.") for n in range(2700)]
+    naptr: list[Record] = [
+        Naptr(1, n, "s", "SIP+D2U", f"_sip._udp.s{n}.example.com.") for n in range(500)
+    ]
+    zone: Zone = {("NAPTR", "example.com"): naptr}
+    for n in range(500):
+        zone["SRV", f"_sip._udp.s{n}.example.com"] = list(many)
+    for n in range(2700):
+        zone["A", f"h{n}.example.com"] = [f"198.51.{n % 256}.{m}" for m in range(200)]
+    targets, asked = find("sip:example.com", zone)
+    assert len(targets) == MAX_TARGETS
+    assert len(asked) <= MAX_QUESTIONS
+    assert sum(query.kind == "SRV" for query in asked) == MAX_RECORDS
+    assert len(srv_order(many, Ids(random.Random(1)))) == MAX_RECORDS
+    assert len(find("sip:h1.example.com:5070", zone)[0]) == MAX_TARGETS
+
+
+def test_the_lowest_priorities_are_those_that_count() -> None:
+    records = [Srv(n, 0, 5060, str(n)) for n in reversed(range(100))]
+    found = srv_order(records, Ids(random.Random(1)))
+    assert [record.target for record in found] == [str(n) for n in range(MAX_RECORDS)]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """The torture messages of RFC 4475, each with what its section asks. Data: tests/data/rfc4475.
 
-Chosen where the RFC leaves it open: LWSSTART, LWSRURI, TRWS, BADASPEC, BADDN, LTGTRURI, ESCRURI and
-REGBADCT are refused with 400; the Date of BADDATE is not looked at; MISMATCH02 is 501; a response
-that is bad is dropped. What needs a dialog or the application (415, 420, 481, 405) is tested
+Chosen where the RFC leaves it open: LWSSTART, LWSRURI, TRWS, LTGTRURI, ESCRURI and REGBADCT are
+refused with 400; the names of QUOTBAL and BADDN are dropped, the spaces of BADASPEC too, and the
+calls taken; the Date of BADDATE is not looked at; MISMATCH02 is 501; a response that is bad is
+dropped. What needs a dialog or the application (415, 420, 481, 405) is tested
 where it is decided; here are the values on which that decision rests.
 """
 
@@ -241,7 +242,7 @@ def test_mpart01_binary_parts() -> None:
     assert signature.headers.get("Content-Transfer-Encoding") == "binary"
     assert signature.body[:4] == b"0\x82\x01R"
     assert len(signature.body) == 0x152 + 4  # the length that its DER says
-    assert text.required
+    assert text.handling == ""
 
 
 def test_unreason_utf8_reason() -> None:
@@ -266,8 +267,7 @@ def test_badinv01_stray_separators() -> None:
     message = parse(raw("BADINV01"))
     with pytest.raises(SipError):
         _ = message.top_via
-    with pytest.raises(SipError):
-        _ = message.contacts
+    assert [str(contact.uri) for contact in message.contacts] == ["sip:joe@example.org"]
 
 
 def test_clerr_content_length_too_large() -> None:
@@ -287,21 +287,20 @@ def test_scalar02_numbers_too_large() -> None:
     good = raw("SCALAR02").replace(b"36893488147419103232", b"1")
     assert refused("SCALAR02", data=good) == "Bad Max-Forwards"
     good = good.replace(b"Max-Forwards: 300", b"Max-Forwards: 255")
-    assert refused("SCALAR02", data=good) == "Bad Expires"
-    good = good.replace(b"Expires: 1" + b"0" * 100, b"Expires: 4294967295")
-    assert refused("SCALAR02", data=good) == "Bad expires of Contact"
+    assert parse(good).expires is None  # a wish: what cannot be read is none
 
 
 def test_scalarlg_response_with_numbers_too_large() -> None:
     assert dropped("SCALARLG") == "Bad CSeq"
     message = parse(raw("SCALARLG").replace(b"9292394834772304023312", b"1"))
     assert isinstance(message, Response)
-    with pytest.raises(SipError, match="Retry-After"):
-        check_response(message)
+    check_response(message)  # its Retry-After is no reason to wait for another answer
 
 
 def test_quotbal_unbalanced_quote() -> None:
-    assert refused("QUOTBAL") == "Bad display name"
+    """Taken, though the RFC lets us refuse it: the address can be read, the name is dropped."""
+    to = request("QUOTBAL").to
+    assert (to.display, str(to.uri)) == ("", "sip:j.user@example.com")
 
 
 def test_ltgtruri_request_uri_in_brackets() -> None:
@@ -340,15 +339,16 @@ def test_regbadct_contact_with_headers_unbracketed() -> None:
 
 
 def test_badaspec_spaces_inside_brackets() -> None:
-    """Refused, though the RFC would let us ignore the spaces."""
-    assert refused("BADASPEC") == "Bad URI"
-    assert parse(raw("BADASPEC")).from_.display == "Bell, Alexander"
+    """The spaces are ignored, as the RFC lets us."""
+    message = request("BADASPEC")
+    assert str(message.to.uri) == "sip:t.watson@example.org"
+    assert message.from_.display == "Bell, Alexander"
 
 
 def test_baddn_comma_in_unquoted_name() -> None:
-    """Refused. The file ends without its empty line, which is refused already."""
-    assert refused("BADDN") == "No empty line after the headers"
-    assert refused("BADDN", data=raw("BADDN") + b"\r\n") == "Bad display name"
+    """Taken without the name, as the RFC lets us. The file ends without its empty line, too."""
+    from_ = request("BADDN").from_
+    assert (from_.display, str(from_.uri), from_.tag) == ("", "sip:a.g.bell@example.com", "43")
 
 
 def test_badvers_version_7() -> None:

@@ -81,7 +81,7 @@ def test_others_twice(name: str) -> None:
     ("name", "value"),
     [
         ("Via", ";"),
-        ("From", '"a <sip:a@b>'),
+        ("From", '"a <sip:a@b'),
         ("To", "<sip:a@b"),
         ("Call-ID", ""),
         ("Call-ID", "a b"),
@@ -89,9 +89,7 @@ def test_others_twice(name: str) -> None:
         ("CSeq", "INVITE"),
         ("Max-Forwards", "256"),
         ("Max-Forwards", "many"),
-        ("Expires", "4294967296"),
         ("Contact", "<sip:a@b"),
-        ("Contact", "<sip:a@b>;expires=4294967296"),
         ("Route", "x"),
         ("Record-Route", "x"),
         ("Event", ""),
@@ -134,14 +132,27 @@ def test_responses() -> None:
     [
         ("Via", "SIP/2.0/UDP other"),
         ("From", "<sip:a@b>"),
-        ("Retry-After", "99999999999"),
-        ("Contact", "broken"),
-        ("Record-Route", "broken"),
     ],
 )
 def test_responses_to_drop(name: str, value: str) -> None:
     with pytest.raises(SipError):
         check_response(Response(200, headers=[*BASE, (name, value)]))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Retry-After", "99999999999"),
+        ("Contact", "broken"),
+        ("Contact", "sip:a@b?x=y"),
+        ("Record-Route", "broken"),
+        ("Expires", "x"),
+    ],
+)
+def test_an_answered_invite_wants_its_ack_whatever_the_answer_says(name: str, value: str) -> None:
+    response = Response(200, headers=[*BASE, (name, value)])
+    check_response(response)
+    assert (response.contact, response.record_routes) == (None, [])
 
 
 def test_two_vias_in_one_line() -> None:

@@ -13,25 +13,19 @@ IN_DIALOG_ONLY = frozenset({"BYE", "INFO", "UPDATE", "PRACK", "NOTIFY", "ACK", "
 RETRY_AFTER = "30"
 
 
-def answer_stray(request: Request, *, stopping: bool = False) -> Response:
-    """The answer to a request that no leg takes."""
+def answer_stray(request: Request, to_tag: str, *, stopping: bool = False) -> Response:
+    """The answer to a request that no leg takes. `to_tag` goes into To where the request had none
+    (RFC 3261 §8.2.6.2)."""
+    status, headers = _answer(request, stopping=stopping)
+    return Response.reply(request, status, to_tag=to_tag, headers=headers)
+
+
+def _answer(request: Request, *, stopping: bool) -> tuple[int, Sequence[tuple[str, str]]]:
     method = request.method
     allow = ("Allow", ALLOW)
-    if request.to.tag is not None and method != "OPTIONS":
-        return Response.reply(request, 481)
+    if request.to.tag is not None or method in IN_DIALOG_ONLY:
+        return 481, ()
     if method == "OPTIONS":
-        if request.to.tag is not None:
-            return Response.reply(request, 481)
-        headers: Sequence[tuple[str, str]] = (
-            allow,
-            ("Accept", ACCEPT),
-            ("Supported", SUPPORTED),
-        )
-        if stopping:
-            return Response.reply(request, 503, headers=(("Retry-After", RETRY_AFTER), *headers))
-        return Response.reply(request, 200, headers=headers)
-    if method in IN_DIALOG_ONLY:
-        return Response.reply(request, 481)
-    if method in KNOWN_REFUSED:
-        return Response.reply(request, 405, headers=(allow,))
-    return Response.reply(request, 501, headers=(allow,))
+        headers = (allow, ("Accept", ACCEPT), ("Supported", SUPPORTED))
+        return (503, (("Retry-After", RETRY_AFTER), *headers)) if stopping else (200, headers)
+    return (405 if method in KNOWN_REFUSED else 501), (allow,)

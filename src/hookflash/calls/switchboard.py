@@ -407,7 +407,8 @@ class Switchboard:
             return self.ask(now, leg, ask, told=effect)
         if not effect.key:
             return []  # an ACK is never answered
-        answer = answer_stray(request, stopping=self.stopping or self.full)
+        tag = self.endpoint.new_tag()
+        answer = answer_stray(request, tag, stopping=self.stopping or self.full)
         return self._sip(now, self.endpoint.respond(now, effect.key, answer))
 
     def _response(self, now: float, effect: ResponseReceived) -> list[BoardEffect]:

@@ -1,8 +1,9 @@
 """Bytes to messages: datagrams and streams (RFC 3261 §7, §18.3).
 
 Lines end in CRLF and nowhere else; a bare CR, a bare LF or a NUL outside a quoted-pair in the head
-is refused, so whatever was parsed can be written again. The start line has single spaces and no
-others (RFC 4475 §3.1.2.8 to §3.1.2.10 leave tolerance: refused here).
+is refused, so whatever was parsed can be written again. In a datagram bare LFs may stand for some
+or all CRLFs, and the empty line at its end may be missing: that is mended first. The start line has
+single spaces and no others (RFC 4475 §3.1.2.8 to §3.1.2.10 leave tolerance: refused here).
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ MAX_LINE = 8_192
 _HEADER = re.compile(r"^([!%'*+\-.0-9A-Z_`a-z~]++)[ \t]*+:[ \t]*+([^\r\n]*+)\r\n", re.MULTILINE)
 _FOLD = re.compile(r"\r\n[ \t]++")
 _URI_TEXT = re.compile(r"[^\x00-\x20\x7f]++")
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_LINE_END = re.compile(rb"(?<!\r)\n")
 _VERSION = re.compile(r"[sS][iI][pP]/[0-9]{1,9}\.[0-9]{1,9}")
 
 
@@ -56,6 +59,30 @@ def parse(data: bytes) -> Request | Response:
     """
     if len(data) > MAX_MESSAGE:
         raise SipError("Message too large", status=513)
+    try:
+        return _datagram(data)
+    except SipError:
+        mended = _mend_lines(data)
+        if mended is None:
+            raise
+    return _datagram(mended)
+
+
+def _mend_lines(data: bytes) -> bytes | None:
+    """`data` with CRLF for each bare LF of the head and the empty line behind it, where one of them
+    is missing; else None. The head has to end with a line end: the end of the datagram is the end
+    of the message (RFC 3261 §18.3), but may also be where it was cut off."""
+    data = data.lstrip(b"\r\n")
+    found = _HEAD_END.search(data)
+    head, body = (data[: found.start()], data[found.end() :]) if found else (data, b"")
+    if found is None and data[-1:] != b"\n":
+        return None
+    lines = _LINE_END.sub(b"\r\n", head.rstrip(b"\r\n"))
+    mended = lines + b"\r\n\r\n" + body
+    return None if mended == data else mended
+
+
+def _datagram(data: bytes) -> Request | Response:
     if data[:2] == b"\r\n":
         data = data.lstrip(b"\r\n")
     end = data.find(b"\r\n\r\n")

@@ -275,8 +275,8 @@ class Endpoint:
             response = self._reply(request, error.status, reason=reason)
         except SipError:
             # The last resort (§8.2.7): back to where it came from, with what can be copied.
-            headers = [("Server", self._user_agent)]
-            response = Response.reply(request, error.status, reason, headers=headers)
+            headers, tag = [("Server", self._user_agent)], self.new_tag()
+            response = Response.reply(request, error.status, reason, to_tag=tag, headers=headers)
             out.append(SendBytes(response.encode(), flow))
             return
         self._answer(now, self._open(now, request, match, flow), response, out)
@@ -305,11 +305,15 @@ class Endpoint:
         tx.respond(now, response, out)
         self._settle(tx)
 
+    def new_tag(self) -> str:
+        """A tag for an answer to a request outside of a dialog (§8.2.6.2)."""
+        return self._ids.token()
+
     def _reply(
         self, request: Request, status: int, tag: str | None = None, reason: str | None = None
     ) -> Response:
         """An answer of the endpoint itself, with a To tag (§8.2.6.2)."""
-        tag = request.to.tag or tag or self._ids.token()
+        tag = request.to.tag or tag or self.new_tag()
         headers = [("Server", self._user_agent)]
         return Response.reply(request, status, reason, to_tag=tag, headers=headers)
 

@@ -91,8 +91,8 @@ class NameAddr(NamedTuple):
                 display = unquote(found[1])
                 start = found.end() - 1
                 return cls._bracketed(text, start, display)
-        if start < 0:
-            return cls._bare(text)
+        if start < 0 or 0 <= text.find(";") < start:
+            return cls._bare(text)  # a `<` in a parameter, such as +sip.instance="<urn:...>"
         display = text[:start].strip(LWS)
         if display and _BAD_DISPLAY.search(display) is not None:
             raise SipError("Bad display name")

@@ -10,14 +10,25 @@ at once, and is sent their answers in the same order. A driver is a few lines:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Generator, Iterable, Sequence
-from typing import Literal
+from heapq import nsmallest
+from itertools import accumulate, islice
+from typing import Final, Literal
 
 from ..base.hosts import ip_literal
 from ..base.ids import Ids
 from ..base.light import light_dataclass
 from .flow import Transport
 from .uri import Uri
+
+MAX_RECORDS: Final = 16
+"""NAPTR records that are used, and SRV records of one service: whoever keeps the zone of a name
+that a peer brought may say any number of them."""
+MAX_QUESTIONS: Final = 64
+"""DNS questions of one look-up."""
+MAX_TARGETS: Final = 32
+"""Places that one look-up finds."""
 
 QueryKind = Literal["NAPTR", "SRV", "A", "AAAA"]
 Family = Literal["A", "AAAA"]
@@ -164,8 +175,8 @@ def _naptr(
             if transport is not None and transport in transports:
                 name = record.replacement.rstrip(".")
                 usable.append((record.order, record.preference, transport, name))
-    usable.sort(key=lambda item: item[:2])
-    return [item[2:] for item in usable if item[0] == usable[0][0]]
+    best = nsmallest(MAX_RECORDS, usable, key=lambda item: item[:2])
+    return [item[2:] for item in best if item[0] == best[0][0]]
 
 
 def _servers(
@@ -186,22 +197,25 @@ def _servers(
         return None
     if not hosts:
         return []
-    names = list(dict.fromkeys(name for _, _, name in hosts))
+    left = (MAX_QUESTIONS - 1 - len(services)) // len(families)
+    names = list(dict.fromkeys(name for _, _, name in hosts))[:left]
     queries = tuple(Query(family, name) for name in names for family in families)
     found = dict(zip(queries, (yield queries), strict=True))
-    return [
+    targets = (
         Target(transport, record, port)
         for transport, port, name in hosts
         for family in families
-        for record in _ips(found[Query(family, name)])
-    ]
+        for record in _ips(found.get(Query(family, name), ()))
+    )
+    return list(islice(targets, MAX_TARGETS))
 
 
 def _addresses(
     host: str, transport: Transport, port: int, families: Sequence[Family]
 ) -> Generator[Queries, Answers, list[Target]]:
     answers = yield tuple(Query(family, host) for family in families)
-    return [Target(transport, ip, port) for answer in answers for ip in _ips(answer)]
+    found = (Target(transport, ip, port) for answer in answers for ip in _ips(answer))
+    return list(islice(found, MAX_TARGETS))
 
 
 def _ips(records: Iterable[Record]) -> list[str]:
@@ -209,18 +223,17 @@ def _ips(records: Iterable[Record]) -> list[str]:
 
 
 def srv_order(records: Iterable[Srv], ids: Ids) -> list[Srv]:
-    """RFC 2782: by priority; within one, drawn at random in proportion to the weights."""
-    ordered: list[Srv] = []
+    """RFC 2782: by priority; within one, drawn at random in proportion to the weights. The first
+    `MAX_RECORDS` by priority are all that count."""
     groups: dict[int, list[Srv]] = {}
-    for record in records:
+    for record in nsmallest(MAX_RECORDS, records, key=lambda record: record.priority):
         groups.setdefault(record.priority, []).append(record)
-    for priority in sorted(groups):
+    ordered: list[Srv] = []
+    for group in groups.values():
         # Those of weight 0 first, so that they are drawn rarely but can be drawn.
-        waiting = sorted(groups[priority], key=lambda record: record.weight)
+        waiting = sorted(group, key=lambda record: record.weight)
         while waiting:
-            total = sum(record.weight for record in waiting)
-            draw = int(ids.random.random() * (total + 1))
-            running = [sum(r.weight for r in waiting[: i + 1]) for i in range(len(waiting))]
-            chosen = next(i for i, weight in enumerate(running) if weight >= draw)
-            ordered.append(waiting.pop(chosen))
+            running = list(accumulate(record.weight for record in waiting))
+            draw = int(ids.random.random() * (running[-1] + 1))
+            ordered.append(waiting.pop(bisect_left(running, draw)))
     return ordered

@@ -12,6 +12,7 @@ from .fields import MAX_SECONDS, CSeq, EventField, NameAddr, Via
 from .grammar import LWS, is_safe, is_token, scalar, split_list
 from .headers import CANONICAL, Headers, canonical_name
 from .phrases import reason_phrase
+from .salvage import read_address, read_addresses
 from .uri import REMEMBERED, Uri
 
 __all__ = ["Message", "Request", "Response", "reason_phrase"]
@@ -98,7 +99,7 @@ class Message:
         if "from" in views:
             view: NameAddr = views["from"]
             return view
-        address = views["from"] = NameAddr.parse(self._must("From", "from"))
+        address = views["from"] = read_address(self._must("From", "from"))
         return address
 
     @property
@@ -108,7 +109,7 @@ class Message:
         if "to" in views:
             view: NameAddr = views["to"]
             return view
-        address = views["to"] = NameAddr.parse(self._must("To", "to"))
+        address = views["to"] = read_address(self._must("To", "to"))
         return address
 
     @property
@@ -133,8 +134,18 @@ class Message:
 
     @property
     def contacts(self) -> list[NameAddr]:
-        """All Contacts; `*` (REGISTER) is none."""
-        return self._list("contact", NameAddr.parse)
+        """All Contacts; `*` (REGISTER) is none. Where the list cannot be read, those of it that
+        can. A response is not refused for its Contact: its INVITE has been answered, and wants
+        its ACK (RFC 3261 §13.2.2.4)."""
+        try:
+            return self._list("contact", NameAddr.parse)
+        except SipError:
+            found = read_addresses(self.headers.get_all("Contact"))
+            most = len(self.headers.split("contact")) > MAX_ELEMENTS
+            if isinstance(self, Request) and (most or not found):
+                raise
+            self.headers.views["contact"] = found
+            return found
 
     @property
     def contact(self) -> NameAddr | None:
@@ -149,8 +160,14 @@ class Message:
 
     @property
     def record_routes(self) -> list[NameAddr]:
-        """All Record-Routes, top first."""
-        return self._list("record-route", NameAddr.parse)
+        """All Record-Routes, top first; [] of a response whose list cannot be read (see
+        `contacts`)."""
+        try:
+            return self._list("record-route", NameAddr.parse)
+        except SipError:
+            if isinstance(self, Request):
+                raise
+            return []
 
     # --- the rest --------------------------------------------------------------------------------
 
@@ -161,8 +178,12 @@ class Message:
 
     @property
     def expires(self) -> int | None:
-        """Expires in seconds, or None."""
-        return self._number("Expires", MAX_SECONDS)
+        """Expires in seconds; None where it is missing or cannot be read, for it is a wish."""
+        text = self.headers.get("Expires")
+        try:
+            return None if text is None else scalar(text.partition(";")[0], "Expires", MAX_SECONDS)
+        except SipError:
+            return None
 
     @property
     def content_type(self) -> str:

@@ -45,12 +45,10 @@ class Part:
         return text is None or text.strip(LWS).lower() == "identity"
 
     @property
-    def required(self) -> bool:
-        """handling=required, which is the default (RFC 3261 §20.11)."""
+    def handling(self) -> str:
+        """`required` or `optional` (RFC 3261 §20.11) in lower case, "" where it is not said."""
         text = self.headers.get("Content-Disposition")
-        if text is None:
-            return True
-        return (MediaType.parse(text).param("handling") or "required").lower() != "optional"
+        return "" if text is None else (MediaType.parse(text).param("handling") or "").lower()
 
 
 def parts(body: bytes, content_type: str) -> list[Part]:
@@ -58,13 +56,14 @@ def parts(body: bytes, content_type: str) -> list[Part]:
 
     Parts within parts stay as they are: call again with the part's own. Line ends before a
     delimiter belong to the delimiter; LF alone is let pass there. Raises SipError (400): no
-    boundary parameter, no delimiter in the body, unreadable part headers, over 64 parts. A missing
-    last delimiter is let pass.
+    boundary parameter, no delimiter in the body, over 64 parts. A part whose headers cannot be read
+    is left out (calls.md §1); a missing last delimiter is let pass.
     """
     boundary = MediaType.parse(content_type).param("boundary")
     if not boundary:
         raise SipError("Multipart without boundary")
-    return [_part(piece) for piece in _split(body, boundary.encode("utf-8", "surrogateescape"))]
+    pieces = _split(body, boundary.encode("utf-8", "surrogateescape"))
+    return [part for piece in pieces if (part := _part(piece)) is not None]
 
 
 def _split(body: bytes, boundary: bytes) -> list[bytes]:
@@ -85,7 +84,7 @@ def _split(body: bytes, boundary: bytes) -> list[bytes]:
     return pieces
 
 
-def _part(piece: bytes) -> Part:
+def _part(piece: bytes) -> Part | None:
     """`piece` begins with the line end of its delimiter."""
     piece = piece[2:] if piece[:2] == b"\r\n" else piece[1:]
     if piece[:1] == b"\n" or piece[:2] == b"\r\n":
@@ -100,5 +99,5 @@ def _part(piece: bytes) -> Part:
     text = _FOLD.sub(" ", head.decode("utf-8", "surrogateescape"))
     items: list[tuple[str, str]] = _HEADER.findall(text)
     if len(items) != text.count("\n"):
-        raise SipError("Bad header line in a part")
+        return None
     return Part(Headers.trusted([(name, value.rstrip(LWS)) for name, value in items]), body)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..base.errors import SipError
-from .fields import MAX_SECONDS, NameAddr, SessionExpires
-from .grammar import scalar
+from .fields import NameAddr, SessionExpires
 from .message import KNOWN_METHODS, Message, Request, Response
 
 _MANDATORY = (
@@ -39,8 +38,6 @@ _SINGLE = {
     "replaces": "Replaces",
 }
 _SCHEMES = frozenset({"sip", "sips", "tel"})
-_TARGETS = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
-"""Methods whose responses make or change a dialog: their Contact and Record-Route are read."""
 
 
 def check_request(request: Request) -> None:
@@ -50,8 +47,9 @@ def check_request(request: Request) -> None:
 
     - 400: a mandatory header missing (Max-Forwards may be, RFC 3261 §16.3 item 3), a header twice
       that may stand once only, an unreadable Request-URI (or one with ?headers), top Via, From,
-      To, Call-ID, CSeq, Contact, Route, Record-Route, Event, Session-Expires, Refer-To; a CSeq
-      with another method; Max-Forwards that is no number or over 255; numbers too large.
+      To, Call-ID, CSeq, Contact (all of them), Route, Record-Route, Event, Session-Expires,
+      Refer-To; a CSeq with another method; Max-Forwards that is no number or over 255; numbers too
+      large.
     - 416: a Request-URI scheme other than sip, sips and tel.
     - 501: a method that no RFC defines and whose CSeq names another (RFC 4475 §3.1.2.18); an
       unknown method that is consistent passes, it is the user's to answer.
@@ -81,7 +79,7 @@ def _check_request(request: Request) -> None:
         raise SipError("Unsupported URI scheme", status=416)
     if uri.headers:
         raise SipError("Headers in Request-URI")
-    _ = request.max_forwards, request.expires
+    _ = request.max_forwards
     _check_addresses(request)
     _check_extras(request)
 
@@ -90,19 +88,12 @@ def check_response(response: Response) -> None:
     """Raise SipError if the response is to be dropped (there is no answer to a response).
 
     A mandatory header missing, twice or unreadable; more than one Via (RFC 3261 §8.1.3.3, RFC
-    4475 §3.3.10); a number too large; in responses that make or change dialogs an unreadable
-    Contact or Record-Route.
+    4475 §3.3.10). Nothing else: whoever dropped a response for its Contact or its Retry-After would
+    leave an answered call without its ACK, or a refused one waiting.
     """
     _check_common(response)
     if len(response.headers.split("via")) > 1:
         raise SipError("More than one Via in a response")
-    retry_after = response.header("Retry-After")
-    if retry_after is not None:
-        # delta-seconds, then a comment or parameters.
-        number = retry_after.partition(";")[0].partition("(")[0]
-        scalar(number, "Retry-After", MAX_SECONDS)
-    if response.status < 300 and response.cseq.method in _TARGETS:
-        _check_addresses(response)
 
 
 def unsupported(tags: Iterable[str], supported: frozenset[str]) -> list[str]:
@@ -125,16 +116,12 @@ def _check_common(message: Message) -> None:
     _ = message.top_via, message.from_, message.to, message.call_id, message.cseq
 
 
-def _check_addresses(message: Message) -> None:
-    first = message.headers.first()
+def _check_addresses(request: Request) -> None:
+    first = request.headers.first()
     if "contact" in first:
-        for contact in message.contacts:
-            expires = contact.param("expires")
-            if expires and expires.isascii() and expires.isdigit():
-                # Another text counts as 3600 (RFC 3261 §10.2.1.1), a number too large does not.
-                scalar(expires, "expires of Contact", MAX_SECONDS)
+        _ = request.contacts
     if "record-route" in first:
-        _ = message.record_routes
+        _ = request.record_routes
 
 
 def _check_extras(request: Request) -> None:

@@ -1,0 +1,60 @@
+"""Addresses that the grammar refuses, and what sense can be made of them all the same.
+
+Names of callers pass through many hands before they are a display name: quotes that are not
+closed, a backslash at the end, a comma without quotes. Neither the caller nor whoever gets the call
+can mend them, so From, To and Contact are read again here before a message is refused (against RFC
+3261 §25.1; RFC 4475 §3.1.2.6, 15 and 16 leave it open). URI and tag count, the name does not.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import Final
+
+from ..base.errors import SipError
+from .fields import NameAddr
+from .grammar import Params, parse_params
+from .uri import Uri
+
+MOST: Final = 16
+
+_ADDRESS = re.compile(r"<[ \t]*+((?:sips?|tel):[^<>\x00-\x20]++)[ \t]*+>", re.IGNORECASE)
+_TAG = re.compile(r";[ \t]*+(tag)[ \t]*+=[ \t]*+([!%'*+\-.0-9A-Z_`a-z~]++)", re.IGNORECASE)
+
+
+def read_address(text: str) -> NameAddr:
+    """`NameAddr.parse`, and where that fails the first URI in angle brackets. Raises SipError (400)
+    where there is none either."""
+    try:
+        return NameAddr.parse(text)
+    except SipError:
+        found = _ADDRESS.search(text)
+        if found is None:
+            raise
+        return NameAddr("", Uri.parse(found[1]), _params(text[found.end() :]))
+
+
+def read_addresses(values: list[str]) -> list[NameAddr]:
+    """The addresses of a list header (its field values) that have their URIs in angle brackets, at
+    most `MOST` of a value, without parameters."""
+    read: list[NameAddr] = []
+    for value in values:
+        for match in islice(_ADDRESS.finditer(value), MOST):
+            try:
+                read.append(NameAddr("", Uri.parse(match[1])))
+            except SipError:
+                continue
+    return read
+
+
+def _params(text: str) -> Params:
+    """The parameters behind an address; of those that cannot be read, the tag."""
+    rest = text.strip(" \t")
+    if rest[:1] == ";":
+        try:
+            return parse_params(rest[1:])
+        except SipError:
+            pass
+    tag = _TAG.search(text)
+    return () if tag is None else ((tag[1], tag[2]),)
