@@ -11,7 +11,7 @@ import pytest
 from hookflash.base.errors import ApiError
 from hookflash.calls.effects import TransferAnswered
 from hookflash.calls.records import TransferRecord
-from hookflash.runtime.idempotency import MAX_REMEMBERED, REMEMBERED
+from hookflash.runtime.requests import MAX_REMEMBERED, REMEMBERED
 from hookflash.runtime.transfers import TransferRegistry
 
 RECORD = TransferRecord(

@@ -110,7 +110,7 @@ class ExchangeTelephony:
 
     async def dial(self, request: DialRequest) -> SIPParticipantInfo:
         """CreateSIPParticipant."""
-        return await self._exchange.dialer.dial(request)
+        return await self._exchange.dial_requests.dial(request)
 
     async def move(self, room: str, identity: str, destination: str) -> None:
         """MoveParticipant: the caller keeps the call, and is in another room at once."""

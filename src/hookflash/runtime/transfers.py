@@ -9,8 +9,7 @@ from ..calls.effects import TransferAnswered
 from ..calls.records import TransferRecord
 from ..calls.transfers.answers import failure, other_target
 from ..sip.refer import parse_target
-from .idempotency import IdempotencyCache
-from .outcome import outcome
+from .requests import IdempotencyCache, outcome
 
 RequestKey = tuple[str, str, str, str]
 """(API key, request id, room, identity): a caller that was transferred is no longer in its room,
