@@ -13,6 +13,7 @@ from ..calls.transfers.transferor import Transferor
 from ..calls.transfers.transferor_effects import SendRefer, TransferOrder
 from ..sip.effects import FailureReason
 from ..sip.message import Response
+from ..sip.refer import parse_target
 from ..sip.timers import Timers
 from .sip_messages import request_of
 
@@ -69,7 +70,7 @@ class TransferBench:
             room="lobby",
             identity="sip_+1",
             participant_sid="PA_1",
-            target=target,
+            target=parse_target(target),
             headers=headers,
             play_dialtone=dialtone,
             ringing_timeout=ringing,

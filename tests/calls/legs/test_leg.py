@@ -25,6 +25,7 @@ from hookflash.calls.effects import (
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.transfers.transferor_effects import TransferOrder
 from hookflash.sip.flow import Transport
+from hookflash.sip.refer import parse_target
 from hookflash.testing.legs import CALL_ID, LOCAL, LegDriver
 from hookflash.testing.sip_messages import flow_to
 
@@ -365,7 +366,7 @@ def order(target: str = "tel:+15550100") -> TransferOrder:
         room="r",
         identity="i",
         participant_sid="PA_1",
-        target=target,
+        target=parse_target(target),
         headers=(),
         play_dialtone=False,
         ringing_timeout=30.0,
