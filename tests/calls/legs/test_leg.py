@@ -22,7 +22,9 @@ from hookflash.calls.effects import (
     StoreDialog,
     TransferAnswered,
 )
+from hookflash.calls.legs.answering import Answering
 from hookflash.calls.legs.core import Phase
+from hookflash.calls.legs.dialing import Dialing
 from hookflash.calls.transfers.transferor_effects import TransferOrder
 from hookflash.sip.flow import Transport
 from hookflash.sip.refer import parse_target
@@ -355,6 +357,15 @@ def test_moved_target_is_stored_again() -> None:
     assert not driver.all(StoreDialog)
     driver.receive("UPDATE", (("Contact", "<sip:b@198.51.100.8>"),))
     assert driver.last(StoreDialog).record.remote_target == "sip:b@198.51.100.8"
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("direction", "part"), [("inbound", Answering), ("outbound", Dialing)])
+def test_direction_chooses_what_makes_the_call(direction: str, part: type) -> None:
+    driver = LegDriver.with_settings(direction=direction)
+    assert isinstance(driver.leg._setup, part)
 
 
 # --- transfers before there is a call ------------------------------------------------------------
