@@ -43,7 +43,8 @@ class Placing:
         plan: CallPlan | None = None,
     ) -> Call:
         """Call somebody. `settings`: `leg_settings.placed_settings`, or those with changes;
-        `plan`: its ids, trunk and room, where it has any."""
+        `plan`: its ids, trunk and room, where it has any. Whether there may be one more call
+        (`Admission.overload`) is for who asks to know."""
         call = self.make(order, settings, plan)
         self.start(call, order, owner)
         return call
