@@ -11,6 +11,7 @@ from .base.light import light_dataclass
 from .calls.records import CallRecord, TransferRecord
 from .rooms.events import RoomEvent
 from .rooms.room import Room
+from .sip.refer import ReferTarget
 
 
 class Clock(Protocol):
@@ -51,8 +52,7 @@ class TransferRequest:
 
     room: str
     identity: str
-    target: str
-    """`transfer_to` as asked; `sip.refer.parse_target` takes it."""
+    target: ReferTarget
     headers: tuple[tuple[str, str], ...]
     play_dialtone: bool
     ringing_timeout: float

@@ -37,11 +37,11 @@ from .runtime.alarm import Alarm as DueTimers
 from .runtime.call_records import CallRecords
 from .runtime.exchange import Exchange
 from .runtime.host import ExchangeSettings, Parts
-from .runtime.idempotency import REMEMBERED
 from .runtime.keeper import Keeper
 from .runtime.media.clock import LATE
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
 from .runtime.metrics import Metrics
+from .runtime.requests import REMEMBERED
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
 from .runtime.transfers import TransferRegistry
@@ -95,7 +95,7 @@ class Server:
         await self._webhooks.start()
         since = self._clock.now() - REMEMBERED
         self.exchange.parts.transfers.load(await self.store.requested_since(since))
-        self.exchange.dialer.placements.load(await self.store.dials_since(since))
+        self.exchange.dial_requests.dials.load(await self.store.dials_since(since))
         found = [await self.store.call(dialog.call_id) for dialog in stored.dialogs]
         cut_off = [call for call in found if call is not None]
         self.exchange.restored_dialogs.raise_all(stored.dialogs, stored.transfers, cut_off)

@@ -20,6 +20,7 @@ from hookflash.calls.dial_plan import (
     dial_plan,
     dtmf_digits,
     header_options,
+    roomless_plan,
     sip_call_id,
 )
 from hookflash.calls.legs.invitation import DialOrder
@@ -53,6 +54,14 @@ def refusal(
         order(wanted, by)
     assert caught.value.code == "invalid_argument"
     return caught.value.msg.removeprefix(PREFIX)
+
+
+def test_a_call_in_no_room_has_the_numbers_of_its_order() -> None:
+    plan = roomless_plan(order(), "SCL_abc")
+    assert (plan.call_id, plan.caller_host) == ("SCL_abc", "sip.example.com")
+    assert (plan.parties.caller, plan.parties.called) == (NUMBER, "+15550199")
+    assert (plan.parties.trunk_id, plan.trunk) == ("", None)
+    assert (plan.dispatch.room, plan.dispatch.identity, plan.dispatch.pin_needed) == ("", "", False)
 
 
 def test_the_plain_case() -> None:

@@ -18,7 +18,7 @@ from hookflash.carrier.phone import Behaviour, Phone
 from hookflash.cli import calls
 from hookflash.cli.client import Client
 from hookflash.cli.outcome import EXIT_NO_ANSWER, EXIT_REFUSED
-from hookflash.cli.phones import list_phones
+from hookflash.cli.rooms import list_phones
 
 CALLER, CALLEE = "+14150000001", "+15105550100"
 
@@ -150,7 +150,7 @@ def test_a_call_that_ends_by_itself_does_not_keep_the_others_up(
         client = Client(f"http://127.0.0.1:{lab.server.http_port}", KEY, SECRET)
         (phone,) = await asyncio.to_thread(list_phones, client)
         gone = replace(phone, info=ParticipantInfo(identity="sip_gone"))
-        monkeypatch.setattr("hookflash.cli.phones.list_phones", lambda *_: [gone, phone])
+        monkeypatch.setattr("hookflash.cli.rooms.list_phones", lambda *_: [gone, phone])
         assert (await hookflash(lab, "hangup", "--all")).code == 0
         await call.ended()
 

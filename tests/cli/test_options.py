@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from hookflash.base.errors import HookflashError
 from hookflash.cli.app import app
-from hookflash.cli.options import Session, fail, pairs, server_command
+from hookflash.cli.options import Session, duration, fail, pairs, server_command
 
 SPEAKING = [
     *(
@@ -64,3 +64,10 @@ def test_completion_is_there_for_a_shell() -> None:
     }
     shown = CliRunner().invoke(app, [], env=variables, prog_name="hookflash")
     assert shown.stdout.split() == ["transfer", "transfers", "trunk"]
+
+
+def test_seconds_as_protobuf() -> None:
+    assert duration(0.0) is None
+    made = duration(1.25)
+    assert made is not None
+    assert (made.seconds, made.nanos) == (1, 250_000_000)

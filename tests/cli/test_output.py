@@ -7,7 +7,7 @@ import json
 import pytest
 from livekit.protocol.sip import SIPInboundTrunkInfo
 
-from hookflash.cli.output import Progress, as_dict, print_json, print_table, say
+from hookflash.cli.output import Progress, as_dict, clock, moment, print_json, print_table, say
 
 
 def test_json_is_one_document_with_names_as_the_api_has_them(
@@ -87,3 +87,14 @@ def test_progress_on_a_terminal_is_a_line_that_changes(
         progress.say("one")
         progress.say("two")
     assert "two" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-3.0, "0:00"), (59.9, "0:59"), (245, "4:05"), (3723, "1:02:03")]
+)
+def test_seconds_as_people_read_them(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+def test_times_are_utc() -> None:
+    assert moment(1772287439.9) == "2026-02-28 14:03:59"

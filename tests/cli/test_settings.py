@@ -1,10 +1,11 @@
-"""`hookflash settings` and the table for the docs."""
+"""`hookflash settings`, the table for the docs, and settings as flags."""
 
 from __future__ import annotations
 
 import pytest
 
-from hookflash.cli.settings import default_text, markdown_table, print_settings
+from hookflash.base.errors import ConfigError
+from hookflash.cli.settings import default_text, markdown_table, parse_flags, print_settings
 from hookflash.config import SettingLine, setting_lines
 
 
@@ -37,3 +38,33 @@ def test_the_table_for_the_docs_has_a_row_for_each() -> None:
 )
 def test_defaults_as_one_would_write_them(kind: str, value: object, text: str) -> None:
     assert default_text(SettingLine("k", kind, value, "h")) == text
+
+
+def test_values_behind_a_space_or_an_equals_sign() -> None:
+    assert parse_flags(["--sip.sip-port", "5070", "--sip.rtp_port=1-2"]) == {
+        "sip.sip_port": "5070",
+        "sip.rtp_port": "1-2",
+    }
+
+
+def test_yes_and_no() -> None:
+    assert parse_flags(["--sip.shield", "no", "--sip.hide-passwords", "--dev=true"]) == {
+        "sip.shield": False,
+        "sip.hide_passwords": True,
+        "dev": True,
+    }
+
+
+def test_lists_by_commas_or_by_repeating() -> None:
+    assert parse_flags(["--webhook.urls", "http://a,http://b", "--webhook.urls", "http://c"]) == {
+        "webhook.urls": ["http://a", "http://b", "http://c"]
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--nope", "1"], ["--keys", "k: s"], ["--port"], ["--sip.shield=perhaps"], ["word"]],
+)
+def test_what_is_no_flag_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(ConfigError):
+        parse_flags(arguments)

@@ -13,8 +13,8 @@ from hookflash.adapters.store.store import Store
 from hookflash.base.errors import StoreError
 from hookflash.calls.records import DialRecord, StageEntry, TransferRecord
 from hookflash.runtime.call_records import CallRecords
-from hookflash.runtime.idempotency import REMEMBERED
 from hookflash.runtime.metrics import Metrics
+from hookflash.runtime.requests import REMEMBERED
 
 RECORD = TransferRecord(
     transfer_id="STR_1",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from math import inf
 from random import Random
 
+from hookflash.base.errors import ApiError
 from hookflash.base.ids import Ids
 from hookflash.calls import effects as fx
 from hookflash.calls.legs.dialing import Place
@@ -39,6 +40,7 @@ from hookflash.sip.fields import NameAddr
 from hookflash.sip.flow import Flow, Transport
 from hookflash.sip.location import Target
 from hookflash.sip.message import Request
+from hookflash.sip.refer import parse_target
 from hookflash.sip.routing import Hop, direct_flow
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
@@ -131,18 +133,22 @@ class SimExchange:
         self._drive(leg.start_outbound(now, DialOrder(peer, peer, ours, "call-1")))
 
     def request(self, ask: Ask) -> None:
-        """An API request with a target that the API lets pass; nothing happens once the leg is
-        gone."""
+        """An API request; nothing happens once the leg is gone."""
         leg = self.leg
         if leg is None or leg.finished or self._stopped or (not ask.uri and leg.transferor is None):
             return
         now = self._see("request", ask=ask)
+        try:
+            target = parse_target(ask.target)
+        except ApiError as error:  # the API refuses it
+            self._drive([fx.TransferAnswered(ask.ticket, None, error)])
+            return
         order = TransferOrder(
             transfer_id=f"STR_{ask.ticket}",
             room=ROOM,
             identity="caller",
             participant_sid="PA_1",
-            target=ask.target,
+            target=target,
             headers=(("X-Ticket", str(ask.ticket)),),
             play_dialtone=self._random.random() < 0.3,
             ringing_timeout=ask.ringing,

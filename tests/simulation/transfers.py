@@ -13,6 +13,7 @@ from hookflash.calls.transfers.transferor import Transferor
 from hookflash.calls.transfers.transferor_effects import SendRefer, TransferOrder
 from hookflash.sip.effects import FailureReason
 from hookflash.sip.message import Response
+from hookflash.sip.refer import parse_target
 from hookflash.sip.timers import Timers
 from hookflash.testing.sip_messages import request_of
 
@@ -72,7 +73,7 @@ class TransferBench:
             room="lobby",
             identity="sip_+1",
             participant_sid="PA_1",
-            target=target,
+            target=parse_target(target),
             headers=headers,
             play_dialtone=dialtone,
             ringing_timeout=ringing,

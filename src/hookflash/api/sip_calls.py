@@ -49,13 +49,13 @@ class SipCalls:
             raise prefixed("invalid_argument", "Missing participant identity")
         need_sip_call(context.claims)
         claims = need_room_admin(context.claims, request.room_name)
-        parse_target(request.transfer_to)
+        target = parse_target(request.transfer_to)
         check_headers(request.headers)
         asked = seconds(request.ringing_timeout) if request.HasField("ringing_timeout") else None
         order = TransferRequest(
             room=request.room_name,
             identity=request.participant_identity,
-            target=request.transfer_to,
+            target=target,
             headers=tuple(sorted(request.headers.items())),
             play_dialtone=request.play_dialtone,
             ringing_timeout=ringing_timeout(asked),

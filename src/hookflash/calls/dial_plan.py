@@ -19,11 +19,12 @@ from livekit.protocol.sip import (
 )
 
 from ..base.errors import ApiError, SipError
+from ..base.text import clean
 from ..sip.fields import NameAddr
 from ..sip.uri import Uri, escape_user
 from .admission import CallPlan
 from .attributes import SipIdentity, sip_attributes
-from .dispatch import CallParties, Placement
+from .dispatch import NOWHERE, CallParties, Placement
 from .legs.invitation import DialOrder
 from .status import PREFIX
 from .trunks.table import host_of
@@ -93,6 +94,12 @@ def dial_plan(
     )
     parties = CallParties(trunk.sip_trunk_id, shown_number(number, trunk), callee)
     return CallPlan(call_id, trunk, parties, host_of(trunk.address), place, authenticated=False)
+
+
+def roomless_plan(order: DialOrder, call_id: str) -> CallPlan:
+    """A call that is in no room and of no trunk: its numbers are those of the order."""
+    parties = CallParties("", clean(order.from_.uri.number), clean(order.to.number))
+    return CallPlan(call_id, None, parties, order.uri.host, NOWHERE, authenticated=False)
 
 
 def dial_attributes(

@@ -7,9 +7,9 @@ import re
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
 from .headers import TRUNK_RESERVED, check_headers
-from .trunks.enums import check_enums
 from .trunks.media_config import check_media
 from .trunks.validation import check_outbound_config, invalid
+from .trunks.values import check_enums
 
 MAX_DISPLAY_NAME = 128
 

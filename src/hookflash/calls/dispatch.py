@@ -62,6 +62,10 @@ class Placement:
         return self.rule.room_config if self.rule.HasField("room_config") else None
 
 
+NOWHERE = Placement(SIPDispatchRuleInfo(), "", False, "", "", "", False)
+"""Of a call that is in no room."""
+
+
 def dispatch(
     trunks: TrunkTable, ids: Ids, parties: CallParties, pin: str | None = None
 ) -> Placement | None:

@@ -10,9 +10,8 @@ import typer
 
 from ..base.errors import ConfigError, HookflashError
 from ..version import hookflash_version
-from . import calls, rooms, rules, transfer, trunks
-from .flags import parse_flags
-from .options import EXIT_CONFIG, Session, fail, server_command
+from . import calls, records, rooms, rules, transfer, trunks
+from .options import EXIT_CONFIG, fail
 
 app = typer.Typer(
     name="hookflash",
@@ -57,6 +56,7 @@ def serve(
     gc.disable()  # until all is built: half of it would be looked through again and again
     from ..config import load
     from .serve import run
+    from .settings import parse_flags
 
     try:
         run(load(config, parse_flags(context.args), dev=dev))
@@ -92,34 +92,7 @@ def settings() -> None:
 
 calls.add_to(app)
 transfer.add_to(app)
-
-
-@server_command(app, "transfers")
-def transfers(
-    session: Session,
-    room: Annotated[str, typer.Option(help="Only those of this room.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
-) -> None:
-    """Show stored transfers and their verdicts (Hookflash only)."""
-    from .transfers import show
-
-    show(session, room=room, limit=limit)
-
-
-@server_command(app, "audit")
-def audit(
-    session: Session,
-    subject: Annotated[
-        str, typer.Argument(help="Only this trunk, rule, transfer or call, by its id.")
-    ] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
-) -> None:
-    """Show who changed, transferred and called (Hookflash only)."""
-    from .audit import show
-
-    show(session, subject=subject, limit=limit)
-
-
+records.add_to(app)
 rooms.add_to(app)
 app.add_typer(trunks.app, name="trunk")
 app.add_typer(rules.app, name="rule")

@@ -11,9 +11,9 @@ from livekit.protocol.sip import CreateSIPParticipantRequest, SIPOutboundTrunkIn
 from rich.console import Console
 
 from .client import Client
-from .options import Dialtone, Headers, Session, Timeout, fail, pairs, server_command
+from .options import Dialtone, Headers, Session, Timeout, duration, fail, pairs, server_command
 from .outcome import EPILOG
-from .phones import PhoneRow
+from .rooms import PhoneRow
 
 SPARE: Final = 15.0
 """Seconds over the ringing time that the answer may take."""
@@ -53,8 +53,6 @@ def call(
 ) -> None:
     """Call a number from a room."""
     from livekit.protocol.sip import CreateSIPParticipantRequest
-
-    from .durations import duration
 
     client = session.client
     request = CreateSIPParticipantRequest(
@@ -140,14 +138,14 @@ def calls(
     elif watch:
         watch_calls(client, room, _pause)
     else:
-        from .phones import list_phones
+        from .rooms import list_phones
 
         found = list_phones(client, room)
         session.show([_phone_dict(phone) for phone in found], _COLUMNS, _rows(found), "no calls")
 
 
 def _rows(found: list[PhoneRow]) -> list[list[str]]:
-    from .durations import clock
+    from .output import clock
 
     now = time.time()
     return [
@@ -183,7 +181,7 @@ def watch_calls(
     from rich.live import Live
 
     from .output import make_table
-    from .phones import list_phones
+    from .rooms import list_phones
 
     with Live(console=console, auto_refresh=False) as live:
         going_on = True
@@ -202,7 +200,7 @@ def _show_ended(session: Session, client: Client, room: str, limit: int) -> None
 
 
 def _ended_row(record: dict[str, Any]) -> list[str]:
-    from .durations import clock, moment
+    from .output import clock, moment
 
     began, answered, ended = (record.get(key) for key in ("created_at", "answered_at", "ended_at"))
     talked = clock(float(ended) - float(answered)) if answered and ended else "-"
@@ -231,7 +229,7 @@ def hangup(
     from livekit.protocol.room import RemoveParticipantResponse, RoomParticipantIdentity
 
     from .client import RefusedError
-    from .phones import list_phones, the_phone
+    from .rooms import list_phones, the_phone
 
     client = session.client
     if everybody and not identity:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
+from google.protobuf.duration_pb2 import Duration
 
 from ..base.errors import HookflashError
 from ..base.light import light_dataclass
@@ -42,6 +43,14 @@ def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
             raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint=option)
         found[name] = value
     return found
+
+
+def duration(seconds: float) -> Duration | None:
+    """Seconds of an option as protobuf wants them; None for 0: the server's default."""
+    if not seconds:
+        return None
+    whole = int(seconds)
+    return Duration(seconds=whole, nanos=round((seconds - whole) * 1e9))
 
 
 @light_dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,6 +33,18 @@ def as_dict(message: Message) -> dict[str, Any]:
     """A message as the API shows it: names in snake_case, what is empty left out."""
     found: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
     return found
+
+
+def clock(seconds: float) -> str:
+    """`1:02:03`, `4:05`."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def moment(seconds: float) -> str:
+    """`2026-02-28 14:03:59`, in UTC; `seconds` since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def make_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

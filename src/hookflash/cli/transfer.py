@@ -14,7 +14,7 @@ from livekit.protocol.sip import (
 )
 
 from .client import Client
-from .options import Dialtone, Headers, Session, Timeout, fail, pairs, server_command
+from .options import Dialtone, Headers, Session, Timeout, duration, fail, pairs, server_command
 from .outcome import EPILOG
 
 RINGING: Final = 30.0
@@ -56,8 +56,7 @@ def transfer(
     """Transfer a caller, and wait until it is known what came of it."""
     from livekit.protocol.sip import TransferSIPParticipantRequest
 
-    from .durations import duration
-    from .phones import the_phone
+    from .rooms import the_phone
 
     if len(place) > 3:
         raise typer.BadParameter("at most ROOM, IDENTITY and TARGET")

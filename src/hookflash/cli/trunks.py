@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from google.protobuf.message import Message
 
-from .options import Headers, Session, pairs, server_command
+from .options import Headers, Session, duration, pairs, server_command
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Trunks: where calls come from and go to."
@@ -112,7 +112,6 @@ def add_inbound(
     """Make a trunk that calls come in by."""
     from livekit.protocol import sip
 
-    from .durations import duration
     from .kept import INBOUND
 
     _given(number, allow_address, allow_caller)

@@ -5,38 +5,24 @@ The leg knows no room and the room no leg; this is where they meet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
+from typing import Protocol
 
 from ..calls.admission import CallPlan
+from ..calls.dial_outcome import DialOutcome
 from ..calls.legs.leg import Leg
+from ..calls.legs.settings import HeaderItems
 from ..calls.pin import PinDialog
 from ..calls.records import CallRecord, MediaStats
-from ..ports import DialRequest
 from ..rooms.participant import Participant
 from ..rooms.room import Room
 from ..sip.flow import Flow
 from .media.stream import MediaStream
-from .placements import Placed
 
 _FIELDS = tuple(entry.name for entry in fields(CallRecord))
 _values_of = attrgetter(*_FIELDS)
-
-
-@dataclass(slots=True, eq=False)
-class Outgoing:
-    """What a call that we make has besides."""
-
-    order: DialRequest
-    placed: Placed
-    """Who asked for it, and is told of its outcome."""
-    digits: str = ""
-    """To be pressed when it is answered."""
-    keys_until: float | None = None
-    """They are being pressed."""
-    active: bool = False
-    """It became active meanwhile."""
 
 
 @dataclass(slots=True, eq=False)
@@ -54,8 +40,8 @@ class Call:
     stream: MediaStream | None = None
     participant: Participant | None = None
     pin: PinDialog | None = None
-    outgoing: Outgoing | None = None
-    """Of a call that we make."""
+    owner: LegOwner | None = None
+    """Who had it placed; None where the INVITE was the peer's."""
     answered: bool = False
     ended: bool = False
     left: bool = False
@@ -102,3 +88,52 @@ class Call:
     def stats(self) -> MediaStats:
         """Counters of the audio so far."""
         return self.stream.stats() if self.stream is not None else self.record.stats
+
+
+class LegOwner(Protocol):
+    """Who had a leg placed (`placing`), and hears at once what becomes of it.
+
+    Either `answered` or `failed` comes, unless a mistake of ours ends the leg; `ended` always does.
+    What need not concern an owner does nothing here, and one that is a subclass may leave it out.
+    """
+
+    def before_call(self, call: Call, go: Callable[[], None]) -> None:
+        """Nobody is looked up, let alone called, before `go`, now or later. Once more for each
+        redirect that is followed."""
+        go()
+
+    def media_opened(self, call: Call) -> None:
+        """It has its port and its `stream`: no peer yet, but the exchange may play to others."""
+        return
+
+    def responded(self, call: Call, status: int, headers: HeaderItems) -> None:
+        """A response to the INVITE, 100 excepted, before what it means is told."""
+        return
+
+    def early_media(self, call: Call) -> None:
+        """Audio may come before the answer."""
+        return
+
+    def early_sound(self, call: Call) -> None:
+        """And there it is: the first packet before the answer."""
+        return
+
+    def ringing(self, call: Call) -> None:
+        """180, or a 18x that means as much; once."""
+        ...
+
+    def answered(self, call: Call) -> None:
+        """2xx, and its audio is agreed on."""
+        ...
+
+    def active(self, call: Call) -> None:
+        """The first packet of an answered call, or a second after its ACK."""
+        return
+
+    def failed(self, call: Call, outcome: DialOutcome) -> None:
+        """Nobody answered: refused, silent, not reachable, or hung up by us before the answer."""
+        ...
+
+    def ended(self, call: Call) -> None:
+        """The call is over, answered or not."""
+        ...

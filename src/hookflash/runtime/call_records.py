@@ -23,8 +23,8 @@ from ..adapters.store.store import Store
 from ..base.errors import StoreError
 from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
 from ..calls.transfers.transfer import REASONS
-from .idempotency import REMEMBERED
 from .metrics import Metrics
+from .requests import REMEMBERED
 
 _log = structlog.get_logger("transfers")
 

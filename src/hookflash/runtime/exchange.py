@@ -15,6 +15,7 @@ from ..base.errors import SipError
 from ..base.text import clean
 from ..calls import effects as fx
 from ..calls.admission import CallPlan
+from ..calls.legs.core import EARLY
 from ..calls.legs.leg import BROKEN, Leg
 from ..calls.records import CallRecord
 from ..calls.switchboard import BoardEffect, Broken, ForOwner, Incoming, LegGone, Resolve
@@ -22,7 +23,7 @@ from ..sip.effects import SendBytes
 from ..sip.flow import Flow
 from ..sip.message import Message, Response
 from .call import Call
-from .dialer import Dialer
+from .dial_requests import DialRequests
 from .host import ExchangeSettings, Parts
 from .leg_settings import leg_settings
 from .media.events import Digit, FirstPacket, MediaEvent
@@ -30,6 +31,7 @@ from .media.ports import NoPorts
 from .phone_attributes import attributes_of
 from .phones import PhoneParticipants
 from .pins import Pins
+from .placing import Placing
 from .restored_dialogs import RestoredDialogs
 
 _log = structlog.get_logger("calls")
@@ -49,15 +51,16 @@ class Exchange:
         self.phones = PhoneParticipants(self)
         self.pins = Pins(self, self.phones, settings.prompts_dir)
         self.restored_dialogs = RestoredDialogs(self)
-        self.dialer = Dialer(self, self.phones)
-        for machine in (self.phones, self.pins, self.dialer):
+        self.placing = Placing(self)
+        self.dial_requests = DialRequests(self, self.phones, self.placing)
+        for machine in (self.phones, self.pins, self.dial_requests):
             parts.alarm.add(machine)
         self._queue: deque[BoardEffect] = deque()
         self._busy = False
         self._performers: dict[type, Callable[[Call, Any], None]] = {
-            fx.Locate: self.dialer.locate,
-            fx.InviteAnswered: self.dialer.invite_answered,
-            fx.DialFailed: self.dialer.failed,
+            fx.Locate: self.placing.locate,
+            fx.InviteAnswered: self.placing.invite_answered,
+            fx.DialFailed: self.placing.failed,
             fx.OpenMedia: self._open_media,
             fx.ApplyMedia: self._apply_media,
             fx.PlayTone: self._play_tone,
@@ -248,7 +251,8 @@ class Exchange:
             _log.warning("no_ports", call_id=call.call_id)
             self.drive(call, call.leg.media_refused)
             return
-        self.dialer.media_opened(call)
+        if call.owner is not None:
+            call.owner.media_opened(call)
         self.drive(
             call,
             lambda now: call.leg.media_opened(now, stream.local, lambda: stream.last_packet_at),
@@ -258,7 +262,8 @@ class Exchange:
         if call.stream is None:
             return
         call.stream.apply(effect.plan)
-        self.dialer.media_applied(call)
+        if call.owner is not None and call.leg.state in EARLY:
+            call.owner.early_media(call)
         if effect.plan.codec.name != call.codec:
             call.codec = effect.plan.codec.name
             self.phones.codec_known(call)
@@ -284,7 +289,8 @@ class Exchange:
         if call.ended:
             return
         if isinstance(event, FirstPacket):
-            self.dialer.first_packet(call)
+            if call.owner is not None and not call.answered:
+                call.owner.early_sound(call)
             self.drive(call, call.leg.first_packet)
         elif isinstance(event, Digit):
             if not event.inband:
@@ -303,8 +309,8 @@ class Exchange:
     # --- the life of a call ---------------------------------------------------------------------
 
     def _ringing(self, call: Call, _: fx.LegRinging) -> None:
-        if call.outgoing is not None:
-            self.phones.status(call, "ringing")
+        if call.owner is not None:
+            call.owner.ringing(call)
             return
         if call.plan.dispatch.pin_needed:
             self.drive(call, call.leg.answer)
@@ -321,17 +327,18 @@ class Exchange:
         call.answered = True
         call.note(answered_at=now, answer_status=effect.status)
         _log.info("call_answered", call_id=call.call_id, room=call.room_name)
-        if call.outgoing is not None:
-            self.dialer.answered(call)
+        if call.owner is not None:
+            call.owner.answered(call)
         elif call.plan.dispatch.pin_needed and call.participant is None:
             self.pins.start(call)
         else:
             self.phones.bridge(call)
 
     def _active(self, call: Call, _: fx.LegActive) -> None:
-        if self.dialer.keying(call):
-            return
-        self.phones.status(call, "active")
+        if call.owner is not None:
+            call.owner.active(call)
+        else:
+            self.phones.status(call, "active")
 
     def _left(self, call: Call, effect: fx.LegLeft) -> None:
         call.left = True
@@ -361,7 +368,8 @@ class Exchange:
             reason=effect.reason,
             status=effect.status,
         )
-        self.dialer.ended(call)
+        if call.owner is not None:
+            call.owner.ended(call)
         self._report(call)
 
     def _report(self, call: Call) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from livekit.protocol.sip import (
@@ -62,8 +63,20 @@ def leg_settings(
     )
 
 
+def placed_settings(parts: Parts, ours: ExchangeSettings) -> LegSettings:
+    """Settings of a leg that calls out, as we have them for everybody; its Contact is chosen when
+    its target is known."""
+    here = parts.stack.local("udp", "")
+    return LegSettings(
+        contact=parts.stack.contact_at(Target("udp", *here)),
+        direction="outbound",
+        media=media_settings([], ours.codecs),
+        user_agent=ours.user_agent,
+    )
+
+
 def outbound_settings(parts: Parts, ours: ExchangeSettings, order: DialRequest) -> LegSettings:
-    """Settings of a leg that calls out; its Contact is chosen when its target is known."""
+    """Those of a leg that an API request places."""
     request, trunk = order.request, order.trunk
     medias = [
         (trunk.media if trunk.HasField("media") else None, trunk.media_encryption),
@@ -73,12 +86,9 @@ def outbound_settings(parts: Parts, ours: ExchangeSettings, order: DialRequest) 
     known = None
     if trunk.auth_username and trunk.auth_password:
         known = Credential(trunk.auth_username, trunk.auth_password)
-    here = parts.stack.local("udp", "")
-    return LegSettings(
-        contact=parts.stack.contact_at(Target("udp", *here)),
-        direction="outbound",
+    return replace(
+        placed_settings(parts, ours),
         media=media_settings(medias, ours.codecs),
-        user_agent=ours.user_agent,
         ringing_timeout=ringing,
         max_call_duration=longest,
         media_timeout=_media_timeout(media for media, _ in medias),

@@ -126,7 +126,7 @@ class PhoneParticipants:
         if not participant.left and reason in STATUS_AT_END:
             self.status(call, "hangup")
         why = DisconnectReason.CLIENT_INITIATED
-        if call.outgoing is not None:
+        if call.owner is not None:
             why = _DISCONNECTED.get(reason, why)
         self.tell(self._parts.rooms.leave(self._parts.clock.now(), participant, why))
         self._calls.pop(participant.sid, None)

@@ -16,6 +16,7 @@ from ..calls.transfers.answers import hung_up
 from ..calls.transfers.transferor_effects import TransferOrder
 from ..ports import DialRequest, TransferRequest
 from ..rooms.events import RoomEvent
+from ..sip.refer import ReferTarget
 from . import rpc
 from .call import Call
 from .exchange import Exchange
@@ -76,7 +77,7 @@ class ExchangeTelephony:
             _log.error("transfer_unanswered", call_id=call.call_id)
             raise ApiError("internal", PREFIX + "the transfer was lost") from None
 
-    def _meant(self, now: float, key: RequestKey, target: str) -> Call | TransferRecord:
+    def _meant(self, now: float, key: RequestKey, target: ReferTarget) -> Call | TransferRecord:
         """The call to transfer, or the success that an earlier request with this id had.
 
         The caller of a pending transfer may have left already: in the second after a hang-up a
@@ -110,7 +111,7 @@ class ExchangeTelephony:
 
     async def dial(self, request: DialRequest) -> SIPParticipantInfo:
         """CreateSIPParticipant."""
-        return await self._exchange.dialer.dial(request)
+        return await self._exchange.dial_requests.dial(request)
 
     async def move(self, room: str, identity: str, destination: str) -> None:
         """MoveParticipant: the caller keeps the call, and is in another room at once."""

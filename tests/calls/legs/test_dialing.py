@@ -37,6 +37,7 @@ from hookflash.sip.effects import FailureReason
 from hookflash.sip.fields import NameAddr
 from hookflash.sip.flow import Flow
 from hookflash.sip.location import Target
+from hookflash.sip.refer import parse_target
 from hookflash.sip.uri import Uri
 
 RELIABLE = (("Require", "100rel"), ("RSeq", "7"))
@@ -706,7 +707,7 @@ def test_a_ringing_call_cannot_be_transferred() -> None:
         room="r",
         identity="i",
         participant_sid="PA_1",
-        target="tel:+1",
+        target=parse_target("tel:+1"),
         headers=(),
         play_dialtone=False,
         ringing_timeout=30,

@@ -22,9 +22,12 @@ from hookflash.calls.effects import (
     StoreDialog,
     TransferAnswered,
 )
+from hookflash.calls.legs.answering import Answering
 from hookflash.calls.legs.core import Phase
+from hookflash.calls.legs.dialing import Dialing
 from hookflash.calls.transfers.transferor_effects import TransferOrder
 from hookflash.sip.flow import Transport
+from hookflash.sip.refer import parse_target
 from hookflash.testing.sip_messages import flow_to
 
 
@@ -356,6 +359,15 @@ def test_moved_target_is_stored_again() -> None:
     assert driver.last(StoreDialog).record.remote_target == "sip:b@198.51.100.8"
 
 
+# --- parts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("direction", "part"), [("inbound", Answering), ("outbound", Dialing)])
+def test_direction_chooses_what_makes_the_call(direction: str, part: type) -> None:
+    driver = LegDriver.with_settings(direction=direction)
+    assert isinstance(driver.leg._setup, part)
+
+
 # --- transfers before there is a call ------------------------------------------------------------
 
 
@@ -365,7 +377,7 @@ def order(target: str = "tel:+15550100") -> TransferOrder:
         room="r",
         identity="i",
         participant_sid="PA_1",
-        target=target,
+        target=parse_target(target),
         headers=(),
         play_dialtone=False,
         ringing_timeout=30.0,

@@ -24,6 +24,7 @@ from hookflash.calls.effects import (
 )
 from hookflash.calls.legs.settings import Credential
 from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.sip.refer import parse_target
 
 METHODS = (
     *("INVITE", "UPDATE", "NOTIFY") * 3,
@@ -146,7 +147,7 @@ class Chaos:
                 room="r",
                 identity="i",
                 participant_sid="PA",
-                target=f"tel:+1555010{number}",
+                target=parse_target(f"tel:+1555010{number}"),
                 headers=(),
                 play_dialtone=pick.random() < 0.5,
                 ringing_timeout=pick.choice([5.0, 30.0]),

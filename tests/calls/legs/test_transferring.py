@@ -23,6 +23,7 @@ from hookflash.calls.headers import merge_headers
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.settings import Credential
 from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.sip.refer import parse_target
 
 INBOUND = pytest.mark.parametrize("direction", ["inbound"], indirect=True)
 """What only an inbound call can be in."""
@@ -48,7 +49,7 @@ def order(
         room="r",
         identity="i",
         participant_sid="PA_1",
-        target=target,
+        target=parse_target(target),
         headers=headers,
         play_dialtone=bool(more.get("play_dialtone", False)),
         ringing_timeout=float(str(more.get("ringing_timeout", 30.0))),

@@ -9,6 +9,7 @@ import pytest
 from hookflash.calls.transfers.refer_usage import STEPS, ReferState, ReferUsage, select
 from hookflash.calls.transfers.transfer import Transfer
 from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.sip.refer import parse_target
 from hookflash.sip.subscription import read_notify
 from hookflash.testing.sip_messages import request_of
 
@@ -16,7 +17,9 @@ IDLE, SENT, BACKOFF, OPEN, CLOSED = ReferState
 
 
 def usage(*attempts: int, state: ReferState = OPEN, accepted: bool = True) -> ReferUsage:
-    order = TransferOrder("STR_1", "r", "i", "PA_1", "sip:a@b", (), False, 30.0, None, "k", "")
+    order = TransferOrder(
+        "STR_1", "r", "i", "PA_1", parse_target("sip:a@b"), (), False, 30.0, None, "k", ""
+    )
     made = ReferUsage(Transfer(100.0, "SCL_1", order, "<sip:a@b>"))
     made.attempts = [str(cseq) for cseq in attempts]
     made.accepted = accepted

@@ -10,8 +10,11 @@ from hookflash.base.errors import ApiError
 from hookflash.calls.records import Stage, Verdict
 from hookflash.calls.transfers.transfer import LEGAL, REASONS, WATCHED, Transfer, ringing_timeout
 from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.sip.refer import parse_target
 
-ORDER = TransferOrder("STR_1", "room", "me", "PA_1", "sip:a@b", (), False, 30.0, None, "key", "r")
+ORDER = TransferOrder(
+    "STR_1", "room", "me", "PA_1", parse_target("sip:a@b"), (), False, 30.0, None, "key", "r"
+)
 PATHS: dict[Stage, list[Stage]] = {
     "requested": [],
     "sent": ["sent"],

@@ -125,13 +125,6 @@ def test_refer_never_has_refer_sub() -> None:
     assert "refer-sub" not in names
 
 
-def test_a_bad_target_is_refused_without_a_transfer() -> None:
-    bench = started(target="+15105550100")
-    assert bench.refused().startswith("invalid_argument: transfer_to must be a valid SIP(s)")
-    assert bench.answered() == bench.log[0][1]
-    assert not bench.transferor.pending
-
-
 # --- joiners, other targets, repeated requests --------------------------------------------------
 
 

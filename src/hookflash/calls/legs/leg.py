@@ -1,8 +1,8 @@
 """One call leg: the SIP side of one phone call, as a pure machine (calls.md §1-§3).
 
 A leg knows neither room nor endpoint. Its inputs take `now` (seconds) and return effects of
-`calls.effects` in the order in which they are to be performed. The leg owns the phase and the
-end; what happens within a phase is in its parts:
+`calls.effects` in the order in which they are to be performed. What happens within a phase is in
+its parts; the leg hands each input to its part, and carries out the steps that come back:
 
     answering     the peer's INVITE until our final answer; PRACK
     dialing       our INVITE until its final answer, in its place
@@ -11,44 +11,117 @@ end; what happens within a phase is in its parts:
     transferring  REFER, NOTIFY and the transferor
     in_dialog     INFO, OPTIONS and refusals
     activity      `active`, and what ends a call by itself
+    ending        BYE, the end, and what is waited for after it
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...base.ids import Ids
 from ...sdp.plan import LocalMedia
+from ...sip.dialog import Dialog
 from ...sip.effects import FailureReason
 from ...sip.flow import Flow
 from ...sip.message import Request, Response
+from ...sip.timers import Timers
 from ..effects import (
     CloseMedia,
+    LegAnswered,
     LegEffect,
     LegFinished,
+    LegHeld,
+    LegLeft,
+    LegRinging,
+    OpenMedia,
     Respond,
     TransferAnswered,
 )
 from ..transfers.answers import not_established
+from ..transfers.transferor import Transferor
 from ..transfers.transferor_effects import TransferOrder
+from .activity import Activity
 from .answering import Answering
-from .core import OVER, End, Phase, SendBye, Step, earlier
-from .dialing import Place
+from .core import OVER, End, LegCore, Phase, SendBye, Step, earlier
+from .dialing import Dialing, Place
+from .ending import Ending
 from .in_dialog import info_received, options_received, refused, unwanted_notify
 from .invitation import DialOrder
-from .machine import LegMachine
-from .requester import OFFERING, Purpose
-from .settings import HeaderItems
+from .offers import Offers
+from .refreshing import Refreshing, may_start
+from .requester import OFFERING, Purpose, Requester
+from .settings import HeaderItems, LegSettings
 from .transferring import Transferring
 from .unacked import acknowledges
 
 BROKEN = "internal error"
 _TRANSFER = frozenset({Purpose.REFER, Purpose.SUBSCRIBE, Purpose.PROBE})
+_NOTED = frozenset({LegLeft, OpenMedia, LegRinging, LegHeld, LegAnswered})
+"""Effects of the parts that the leg itself takes note of."""
 
 
-class Leg(LegMachine):
+class Leg:
     """One leg. Direction is data (`LegSettings.direction`), never a second class."""
 
-    __slots__ = ()
+    __slots__ = (
+        "_activity",
+        "_core",
+        "_deaf",
+        "_dialing",
+        "_ending",
+        "_offers",
+        "_refreshing",
+        "_requester",
+        "_setup",
+        "_transfers",
+        "call_id",
+    )
+
+    def __init__(self, call_id: str, settings: LegSettings, ids: Ids, timers: Timers) -> None:
+        """`call_id` is the SCL_ id and our tag in every dialog of this leg."""
+        core = LegCore(call_id, settings, ids, timers)
+        self.call_id = call_id
+        """SCL_ id, at hand here too: a call asks for it some fifty times."""
+        self._core = core
+        self._offers = Offers(core)
+        self._requester = Requester(core)
+        self._dialing: Dialing | None = None
+        if settings.direction == "outbound":
+            self._dialing = Dialing(core, self._offers, self._requester)
+        self._setup = self._dialing or Answering(core, self._offers)
+        """What makes the call; of no use once it is confirmed."""
+        self._refreshing = Refreshing(core, self._offers, self._requester)
+        self._transfers: Transferring | None = None
+        self._activity = Activity(settings)
+        self._ending = Ending(core, self._setup, self._requester, self._activity)
+        self._deaf = False
+
+    # --- what others may know -------------------------------------------------------------------
+
+    @property
+    def state(self) -> Phase:
+        """Where the call stands."""
+        return self._core.phase
+
+    @property
+    def dialog(self) -> Dialog | None:
+        """From the first 180 on."""
+        return self._core.dialog
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more will come of this leg."""
+        return self._core.phase is Phase.FINISHED
+
+    @property
+    def held(self) -> bool:
+        """The peer put us on hold."""
+        return self._offers.held
+
+    @property
+    def transferor(self) -> Transferor | None:
+        """The transfers of this call, if there was one."""
+        return self._transfers.transferor if self._transfers is not None else None
 
     # --- the INVITE -----------------------------------------------------------------------------
 
@@ -58,9 +131,9 @@ class Leg(LegMachine):
         return self._carry_out(now, self._setup.start(key, request, flow))
 
     def start_outbound(self, now: float, order: DialOrder) -> list[LegEffect]:
-        """Call somebody, for a participant that is in its room already. Asks for `Locate`."""
+        """Call somebody, who may have a place in a room already. Asks for `Locate`."""
         assert self._dialing is not None
-        self._left = False
+        self._ending.in_room = True
         return self._carry_out(now, self._dialing.start(now, order))
 
     def located(self, now: float, places: list[Place]) -> list[LegEffect]:
@@ -84,7 +157,7 @@ class Leg(LegMachine):
         """The answer to `OpenMedia` where no port is free."""
         if self._core.phase is not Phase.OPENING:
             return []
-        self._media_open = False
+        self._ending.media_open = False
         return self._carry_out(now, self._setup.media_refused())
 
     def answer(self, now: float) -> list[LegEffect]:
@@ -163,7 +236,7 @@ class Leg(LegMachine):
         if self._dialing is not None and self._dialing.owns(token):
             steps = self._dialing.answered(now, token, response, flow)
             if self._core.phase in OVER:
-                self._linger(now)
+                self._ending.linger(now)
             return self._carry_out(now, steps)
         pending = self._requester.answered(token, response)
         if pending is None:
@@ -241,7 +314,7 @@ class Leg(LegMachine):
         core = self._core
         transfers = None if self._transfers is None else self._transfers.next_deadline()
         if core.phase in OVER:
-            return earlier(self._linger_ends, transfers)
+            return earlier(self._ending.next_deadline(), transfers)
         return earlier(
             self._activity.next_deadline(),
             self._setup.next_deadline(),
@@ -257,8 +330,8 @@ class Leg(LegMachine):
             steps += self._transfers.handle_deadline(now)
         if self._core.phase not in OVER:
             steps += self._due(now)
-        elif self._linger_ends is not None and now >= self._linger_ends:
-            self._linger_ends = None
+        else:
+            self._ending.handle_deadline(now)
         return self._carry_out(now, steps)
 
     def _due(self, now: float) -> list[Step]:
@@ -267,7 +340,7 @@ class Leg(LegMachine):
         if core.unacked is not None:
             if core.unacked.over(now):
                 core.unacked = None
-                return [*steps, self._unconfirmed()]
+                return [*steps, self._ending.unconfirmed()]
             steps += core.unacked.due(now)
         steps += self._activity.handle_deadline(now, core.last_packet_at)
         if core.timer.expired(now):
@@ -276,11 +349,6 @@ class Leg(LegMachine):
         elif core.timer.refresh_due(now):
             self._refreshing.wanted = True
         return steps
-
-    def _unconfirmed(self) -> SendBye:
-        """Nobody acknowledged our 2xx for 32 s (RFC 3261 §13.3.1.4): BYE without its ACK."""
-        reason = ("Reason", 'SIP;cause=408;text="No ACK"')
-        return self._bye or SendBye("no ACK", "dropped", (reason,))
 
     # --- requests in the dialog -----------------------------------------------------------------
 
@@ -331,10 +399,70 @@ class Leg(LegMachine):
         core.unacked = None
         core.dialog.request_received(request, flow)
         if core.phase is Phase.LEAVING:
-            assert self._bye is not None
-            return [self._bye]
+            assert self._ending.bye is not None
+            return [self._ending.bye]
         first = core.phase is Phase.ANSWERED
         steps = self._confirmed(now) if first else []
         if unacked.offer:
             steps += self._offers.acknowledged(request, first=first)
         return steps
+
+    # --- carrying out what the parts return -----------------------------------------------------
+
+    def _carry_out(self, now: float, steps: list[Step]) -> list[LegEffect]:
+        out = self._resolve(now, steps)
+        core = self._core
+        if self._refreshing.wanted:
+            transferor = self.transferor
+            refer_open = transferor is not None and transferor.refer_open
+            if may_start(core, self._requester, refer_open=refer_open):
+                out += self._resolve(now, self._refreshing.start())
+        if self._transfers is not None:
+            self._settle_transfers(now, self._transfers, out)
+        if core.target_moved and self._ending.stored:
+            out.append(core.store())
+        if core.phase is Phase.ENDED:
+            out += self._ending.finish(self._transfers)
+        return out
+
+    def _resolve(self, now: float, steps: list[Step]) -> list[LegEffect]:
+        """Turn the parts' own steps into effects, and keep account of a few of the others."""
+        out: list[LegEffect] = []
+        for step in steps:
+            if isinstance(step, End):
+                out += self._resolve(now, self._ending.end(now, step, self._transfers))
+            elif isinstance(step, SendBye):
+                out += self._resolve(now, self._ending.hang_up(now, step, self._transfers))
+            elif type(step) not in _NOTED:
+                out.append(step)
+            elif not isinstance(step, LegLeft):
+                out.append(step)
+                out += self._noted(now, step)
+            elif self._ending.in_room:
+                self._ending.in_room = False
+                out.append(step)
+        return out
+
+    def _confirmed(self, now: float) -> list[Step]:
+        self._core.enter(Phase.CONFIRMED)
+        self._activity.confirmed(now)
+        self._ending.stored = True
+        return [self._core.store()]
+
+    def _noted(self, now: float, step: LegEffect) -> list[LegEffect]:
+        if isinstance(step, OpenMedia):
+            self._ending.media_open = True
+        elif isinstance(step, LegRinging):
+            self._ending.in_room = True
+        elif isinstance(step, LegHeld):
+            self._activity.hold(now, step.held)
+        elif self._dialing is None:
+            return self._resolve(now, self._activity.answered(now))
+        else:  # the ACK of ours is out
+            return self._resolve(now, [*self._confirmed(now), *self._activity.answered(now)])
+        return []
+
+    def _settle_transfers(self, now: float, transfers: Transferring, out: list[LegEffect]) -> None:
+        out += self._resolve(now, transfers.settle(now))
+        if self._core.phase not in (*OVER, Phase.LEAVING):  # no clock starts again then
+            self._activity.transfer(now, transfers.suspends)

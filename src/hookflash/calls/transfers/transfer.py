@@ -159,7 +159,7 @@ class Transfer:
             call_id=self.call_id,
             room=order.room,
             identity=order.identity,
-            target=order.target,
+            target=order.target.asked,
             refer_to=self.refer_to,
             api_key=order.api_key,
             request_id=order.request_id,

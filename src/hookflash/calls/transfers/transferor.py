@@ -17,11 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from ...base.errors import ApiError
 from ...base.ids import Ids
 from ...sip.effects import FailureReason
 from ...sip.message import Request, Response
-from ...sip.refer import parse_target
 from ...sip.timers import Timers
 from ..effects import TransferAnswered
 from ..records import Side
@@ -103,11 +101,7 @@ class Transferor:
 
     def request(self, now: float, ticket: int, order: TransferOrder) -> Effects:
         """An API request; answered at once by `TransferAnswered` where it cannot wait."""
-        try:
-            refer_to = parse_target(order.target).refer_to
-        except ApiError as error:
-            return [TransferAnswered(ticket, None, error)]
-        outcomes = self._outcomes
+        refer_to, outcomes = order.target.refer_to, self._outcomes
         if order.request_id:
             key = (order.api_key, order.request_id)
             earlier = outcomes.requests.get(key)

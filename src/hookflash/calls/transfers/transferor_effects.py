@@ -46,6 +46,7 @@ True the leg stays alive for NOTIFYs. `leaving` is True between `LeaveRoom` and 
 from __future__ import annotations
 
 from ...base.light import light_dataclass
+from ...sip.refer import ReferTarget
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -57,8 +58,7 @@ class TransferOrder:
     room: str
     identity: str
     participant_sid: str
-    target: str
-    """As asked; the transferor parses it (`sip.refer.parse_target`)."""
+    target: ReferTarget
     headers: tuple[tuple[str, str], ...]
     """Headers of the request merged with attributes_to_headers, and sorted, by
     `calls.headers.merge_headers`."""

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from livekit.protocol.sip import SIPInboundTrunkInfo
 
 from ...base.hosts import ip_literal
-from .numbers import distinct, normalise
+from .values import distinct, normalise
 
 Key = TypeVar("Key", bound=Hashable)
 Network = IPv4Network | IPv6Network

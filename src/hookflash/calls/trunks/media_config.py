@@ -15,7 +15,7 @@ from livekit.protocol.sip import (
 )
 
 from ...base.errors import ApiError
-from .enums import check_enums
+from .values import check_enums
 
 DISABLE = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_DISABLE
 LONGEST_MEDIA_TIMEOUT = 600.0

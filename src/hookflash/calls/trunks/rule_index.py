@@ -14,7 +14,7 @@ from ...base.light import light_dataclass
 from ...twirp.errors import prefixed
 from .index import NumberIndex
 from .indexed_table import IndexedTable
-from .numbers import distinct, normalise
+from .values import distinct, normalise
 
 RuleKind = Literal["direct", "individual", "callee"]
 RuleCell = tuple[str, str, str, str]

@@ -18,8 +18,8 @@ from ...base.errors import ApiError
 from ...base.light import light_dataclass
 from .index import AddressIndex, InboundEntry, NumberIndex, TrunkCell, parse_source
 from .indexed_table import Change, IndexedTable
-from .numbers import distinct, normalise
 from .rule_index import RuleEntry, RuleShelf
+from .values import distinct, normalise
 
 PAGE = 1000
 """How many items a page has when the client names no number (facts §2.4)."""

@@ -17,8 +17,8 @@ from livekit.protocol.sip import (
 
 from ...base.errors import ApiError
 from ..headers import TRUNK_RESERVED, check_header_name, check_headers
-from .enums import check_enums
 from .media_config import check_media
+from .values import check_enums
 
 OPEN_TRUNK = (
     "for security, one of the fields must be set: AuthUsername+AuthPassword, AllowedAddresses "

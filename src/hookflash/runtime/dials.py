@@ -17,15 +17,14 @@ from ..calls.records import DialRecord
 from ..calls.status import PREFIX
 from ..ports import DialRequest
 from .call_records import CallRecords
-from .idempotency import IdempotencyCache
-from .outcome import outcome
+from .requests import IdempotencyCache, outcome
 
 INTERRUPTED = "server restarted while the call was being made"
 NOT_STORED = "the request could not be stored"
 
 
 @dataclass(slots=True, eq=False)
-class Placed:
+class Dial:
     """One request that was carried out."""
 
     record: DialRecord
@@ -48,12 +47,12 @@ class Placed:
         )
 
 
-class Placements:
+class DialRegistry:
     """All requests of the last 24 hours that have an id."""
 
     def __init__(self, call_records: CallRecords) -> None:
         self._call_records = call_records
-        self._answers: IdempotencyCache[tuple[str, str], Placed] = IdempotencyCache()
+        self._answers: IdempotencyCache[tuple[str, str], Dial] = IdempotencyCache()
 
     def load(self, records: Iterable[DialRecord]) -> None:
         """Those of an earlier run, oldest first. Of one that was being dialled nobody knows
@@ -63,31 +62,31 @@ class Placements:
                 record = _failed(record, ApiError("aborted", PREFIX + INTERRUPTED))
                 record = replace(record, verdict="interrupted")
                 self._call_records.dial(record)
-            placed = Placed(record, outcome(), stored=True)
+            dial = Dial(record, outcome(), stored=True)
             error = _error(record)
             if error is None:
-                placed.done.set_result(None)
+                dial.done.set_result(None)
             else:
-                placed.done.set_exception(error)
-            self._answers.put((record.api_key, record.request_id), placed, record.created_at)
+                dial.done.set_exception(error)
+            self._answers.put((record.api_key, record.request_id), dial, record.created_at)
 
-    def recall(self, now: float, order: DialRequest) -> Placed | None:
+    def recall(self, now: float, order: DialRequest) -> Dial | None:
         """What an earlier request with this id brought. Raises ApiError where it asked for another
         call, and where the process died while it was carried out."""
         self._answers.expire(now)
         if not order.request_id:
             return None
-        placed = self._answers.get((order.api_key, order.request_id))
-        if placed is None:
+        dial = self._answers.get((order.api_key, order.request_id))
+        if dial is None:
             return None
-        record, request = placed.record, order.request
+        record, request = dial.record, order.request
         if (record.room, record.callee) != (request.room_name, request.sip_call_to):
             raise ApiError("invalid_argument", "request id was already used with another call")
         if record.verdict == "interrupted":
             raise ApiError(record.error_code, record.error_text, record.error_meta)
-        return placed
+        return dial
 
-    def open(self, now: float, order: DialRequest, info: SIPParticipantInfo) -> Placed:
+    def open(self, now: float, order: DialRequest, info: SIPParticipantInfo) -> Dial:
         """A request that is carried out now."""
         record = DialRecord(
             api_key=order.api_key,
@@ -99,44 +98,44 @@ class Placements:
             identity=info.participant_identity,
             participant_sid=info.participant_id,
         )
-        placed = Placed(record, outcome(), stored=not order.request_id)
+        dial = Dial(record, outcome(), stored=not order.request_id)
         if order.request_id:
-            self._answers.put((order.api_key, order.request_id), placed, now)
-        return placed
+            self._answers.put((order.api_key, order.request_id), dial, now)
+        return dial
 
     def store_then(
-        self, placed: Placed, stored: Callable[[], None], failed: Callable[[], None]
+        self, dial: Dial, stored: Callable[[], None], failed: Callable[[], None]
     ) -> None:
         """Go on when the request is safe. Where it cannot be stored its id is free again: nobody
         was called."""
 
         def not_stored() -> None:
-            self._answers.forget((placed.record.api_key, placed.record.request_id))
-            self.settle(placed, ApiError("unavailable", PREFIX + NOT_STORED))
+            self._answers.forget((dial.record.api_key, dial.record.request_id))
+            self.settle(dial, ApiError("unavailable", PREFIX + NOT_STORED))
             failed()
 
-        placed.stored = True
-        self._call_records.dial_then(placed.record, stored, not_stored)
+        dial.stored = True
+        self._call_records.dial_then(dial.record, stored, not_stored)
 
-    def settle(self, placed: Placed, error: ApiError | None = None) -> None:
+    def settle(self, dial: Dial, error: ApiError | None = None) -> None:
         """Answered, or failed with `error`. The first outcome stands. Who waits is told of it when
         a crash would not lose it any more."""
-        record = placed.record
+        record = dial.record
         if record.verdict is not None:
             return
         if error is None:
-            placed.record = replace(record, verdict="answered")
+            dial.record = replace(record, verdict="answered")
         else:
-            placed.record = _failed(record, error)
+            dial.record = _failed(record, error)
 
         def tell() -> None:
             if error is None:
-                placed.done.set_result(None)
+                dial.done.set_result(None)
             else:
-                placed.done.set_exception(error)
+                dial.done.set_exception(error)
 
-        if self._answers.get((record.api_key, record.request_id)) is placed:
-            self._call_records.dial_then(placed.record, tell, tell)
+        if self._answers.get((record.api_key, record.request_id)) is dial:
+            self._call_records.dial_then(dial.record, tell, tell)
         else:
             tell()
 

@@ -10,7 +10,7 @@ from livekit.protocol.sip import (
 )
 
 from hookflash.base.errors import ApiError
-from hookflash.calls.trunks.enums import check_enums
+from hookflash.calls.trunks.values import check_enums, distinct, normalise
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,28 @@ def test_known_numbers() -> None:
         check_enums(SIPInboundTrunkInfo(media_encryption=number, include_headers=number))  # type: ignore[arg-type]
     check_enums(CreateSIPParticipantRequest())
     check_enums(SIPInboundTrunkInfo(ringing_timeout_status=599))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("number", "normal"),
+    [
+        ("+1 (510) 555-0100", "+15105550100"),
+        ("1510-555-0100", "+15105550100"),
+        ("+15105550100", "+15105550100"),
+        ("100", "+100"),
+        ("alice", "alice"),
+        ("alice 1", "alice 1"),
+        ("+1+2", "+1+2"),
+        ("+", "+"),
+        ("", ""),
+        ("1510*", "1510*"),
+        ("١٢٣", "١٢٣"),
+        ("+1\n", "+1\n"),
+    ],
+)
+def test_normalise(number: str, normal: str) -> None:
+    assert normalise(number) == normal
+
+
+def test_distinct_keeps_the_first_spelling() -> None:
+    assert distinct(["1 5", "+15", "bob"]) == {"+15": "1 5", "bob": "bob"}

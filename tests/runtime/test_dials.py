@@ -17,8 +17,8 @@ from livekit.protocol.sip import (
 from hookflash.base.errors import ApiError
 from hookflash.calls.records import DialRecord
 from hookflash.ports import DialRequest
-from hookflash.runtime.idempotency import REMEMBERED
-from hookflash.runtime.placements import Placements
+from hookflash.runtime.dials import DialRegistry
+from hookflash.runtime.requests import REMEMBERED
 
 INFO = SIPParticipantInfo(
     participant_id="PA_1", participant_identity="sip_+1", room_name="lobby", sip_call_id="SCL_1"
@@ -50,20 +50,20 @@ def order(request_id: str = "r1", *, api_key: str = "key", callee: str = "+1") -
     return DialRequest(request, SIPOutboundTrunkInfo(), "+2", None, api_key, request_id)
 
 
-def run(check: Callable[[Placements, Paper], Coroutine[Any, Any, None]]) -> None:
+def run(check: Callable[[DialRegistry, Paper], Coroutine[Any, Any, None]]) -> None:
     async def main() -> None:
         paper = Paper()
-        await check(Placements(paper), paper)  # type: ignore[arg-type]
+        await check(DialRegistry(paper), paper)  # type: ignore[arg-type]
 
     asyncio.run(main())
 
 
 def test_a_request_is_known_by_its_id_and_its_api_key() -> None:
-    async def check(book: Placements, _: Paper) -> None:
+    async def check(book: DialRegistry, _: Paper) -> None:
         assert book.recall(1000.0, order()) is None
-        placed = book.open(1000.0, order(), INFO)
-        assert book.recall(1000.0 + REMEMBERED, order()) is placed
-        assert placed.info == INFO
+        dial = book.open(1000.0, order(), INFO)
+        assert book.recall(1000.0 + REMEMBERED, order()) is dial
+        assert dial.info == INFO
         assert book.recall(1000.0, order(api_key="other")) is None
         assert book.recall(1000.0, order("r2")) is None
         with pytest.raises(ApiError, match="already used with another call"):
@@ -74,60 +74,60 @@ def test_a_request_is_known_by_its_id_and_its_api_key() -> None:
 
 
 def test_a_request_without_an_id_is_neither_known_nor_stored() -> None:
-    async def check(book: Placements, paper: Paper) -> None:
-        placed = book.open(1000.0, order(""), INFO)
-        assert placed.stored
+    async def check(book: DialRegistry, paper: Paper) -> None:
+        dial = book.open(1000.0, order(""), INFO)
+        assert dial.stored
         assert book.recall(1000.0, order("")) is None
-        book.settle(placed)
+        book.settle(dial)
         assert not paper.records
 
     run(check)
 
 
 def test_the_first_outcome_stands() -> None:
-    async def check(book: Placements, paper: Paper) -> None:
-        placed = book.open(1000.0, order(), INFO)
-        book.settle(placed, BUSY)
-        book.settle(placed)
+    async def check(book: DialRegistry, paper: Paper) -> None:
+        dial = book.open(1000.0, order(), INFO)
+        book.settle(dial, BUSY)
+        book.settle(dial)
         (record,) = paper.records
         assert (record.verdict, record.error_code) == ("failed", "resource_exhausted")
         assert (record.error_text, record.error_meta) == ("busy", {"sip_status_code": "486"})
-        assert not placed.done.done()  # a crash might still lose it
+        assert not dial.done.done()  # a crash might still lose it
         paper.stored()
         with pytest.raises(ApiError, match="busy"):
-            await placed.done
+            await dial.done
 
     run(check)
 
 
 def test_an_outcome_that_cannot_be_stored_is_told_all_the_same() -> None:
-    async def check(book: Placements, paper: Paper) -> None:
-        placed = book.open(1000.0, order(), INFO)
-        book.settle(placed)
+    async def check(book: DialRegistry, paper: Paper) -> None:
+        dial = book.open(1000.0, order(), INFO)
+        book.settle(dial)
         paper.failed()
-        await placed.done
+        await dial.done
 
     run(check)
 
 
 def test_what_cannot_be_stored_may_be_asked_for_again() -> None:
-    async def check(book: Placements, paper: Paper) -> None:
+    async def check(book: DialRegistry, paper: Paper) -> None:
         told: list[str] = []
-        placed = book.open(1000.0, order(), INFO)
-        book.store_then(placed, lambda: told.append("go"), lambda: told.append("stop"))
+        dial = book.open(1000.0, order(), INFO)
+        book.store_then(dial, lambda: told.append("go"), lambda: told.append("stop"))
         assert not told
         paper.failed()
         assert told == ["stop"]
         assert book.recall(1000.0, order()) is None
         assert len(paper.records) == 1
         with pytest.raises(ApiError, match="could not be stored"):
-            await placed.done
+            await dial.done
 
     run(check)
 
 
 def test_after_a_restart() -> None:
-    async def check(book: Placements, paper: Paper) -> None:
+    async def check(book: DialRegistry, paper: Paper) -> None:
         failed = replace(
             RECORD,
             request_id="r2",

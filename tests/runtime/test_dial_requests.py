@@ -227,7 +227,8 @@ def test_sound_of_the_network_takes_the_place_of_our_dial_tone() -> None:
         call = exchange.calls[info.sip_call_id]
         assert call.stream is not None
         assert call.stream.spoken is not None
-        exchange.dialer.first_packet(call)
+        assert call.owner is not None
+        call.owner.early_sound(call)
         assert call.stream.spoken is None
 
     run(check)

@@ -1,10 +1,12 @@
-"""What requests with an id brought, for 24 hours: transfers and calls of ours keep it alike."""
+"""API requests, whether they ask for a transfer or for a call: what they wait for, and what those
+with an id brought, for 24 hours."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 REMEMBERED = 24 * 3600.0
 """Seconds for which a request id brings back what its first request got."""
@@ -12,6 +14,14 @@ MAX_REMEMBERED = 100_000
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
+
+
+def outcome() -> asyncio.Future[Any]:
+    """A future whose exception may stay unheard: what was asked for goes on when the request that
+    waits for it dies."""
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future
 
 
 class IdempotencyCache(Generic[Key, Value]):
