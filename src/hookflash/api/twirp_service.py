@@ -15,7 +15,8 @@ from google.protobuf.message import Message
 
 from ..access.grants import Claims
 from ..base.errors import ApiError
-from ..twirp.codec import PROTOBUF, JsonWriter, content_kind, decode
+from ..base.protojson import JsonWriter
+from ..twirp.codec import PROTOBUF, content_kind, decode
 from ..twirp.errors import body as error_body
 from ..twirp.errors import http_status
 from .asgi import (

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from ..base.light import light_dataclass
+from ..base.protojson import Json
 from ..calls.records import CallRecord, TransferRecord
 from ..rooms.events import (
     ParticipantAborted,
@@ -24,8 +25,7 @@ from ..rooms.events import (
 from ..rooms.info import room_info
 from ..rooms.participant import Participant, Track
 from ..rooms.room import Room
-from .protojson import Json, to_json
-from .records import call_json, transfer_json
+from .records import call_json, to_json, transfer_json
 
 TransferKind = Literal["started", "updated", "ended"]
 
