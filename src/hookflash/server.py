@@ -31,6 +31,7 @@ from .calls.limits import InviteRate, Shield
 from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
+from .ports import Clock, WorldClock
 from .rooms.registry import Rooms
 from .rooms.room import RoomDefaults
 from .runtime.alarm import Alarm as DueTimers
@@ -56,16 +57,21 @@ _log = structlog.get_logger("server")
 
 class Server:
     """One exchange. `start`, then `drain` and `stop`; `ports` say where it listens.
-    `between_ticks` is called after each tick of the media clock."""
+    `between_ticks` is called after each tick of the media clock; `clock` None: the machine's."""
 
-    def __init__(self, settings: Settings, between_ticks: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        between_ticks: Callable[[], None] | None = None,
+        clock: WorldClock | None = None,
+    ) -> None:
         self.settings = settings
         self._between_ticks = between_ticks
         self.metrics = Metrics()
-        self._clock = SystemClock()
+        self._clock: WorldClock = clock or SystemClock()
         self._ids = Ids(Entropy())
         self.trunks = TrunkTable()
-        self.rooms = Rooms(self._ids, _room_settings(settings))
+        self.rooms = Rooms(self._ids, _room_settings(settings), self._clock.shift)
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.exchange: Exchange
         self.sockets: SipSockets
@@ -138,7 +144,7 @@ class Server:
         agent = f"Hookflash/{hookflash_version()}"
         endpoint = Endpoint(timers=timers, ids=ids, via=self._stack.via, user_agent=agent)
         board = Switchboard(endpoint, self._stack.route)
-        self._call_records = CallRecords(self.store, self.metrics)
+        self._call_records = CallRecords(self.store, self.metrics, clock)
         parts = Parts(
             clock=clock,
             ids=ids,
@@ -203,7 +209,7 @@ class Server:
             rooms=self.rooms,
             ids=self._ids,
             telephony=ExchangeTelephony(self.exchange),
-            clock=self._clock.now,
+            clock=self._clock,
             keys=keys,
         )
         app = make_app(
@@ -312,7 +318,7 @@ def _why(error: OSError) -> str:
 
 
 def _engine(
-    settings: Settings, clock: SystemClock, ids: Ids, between: Callable[[], None] | None
+    settings: Settings, clock: Clock, ids: Ids, between: Callable[[], None] | None
 ) -> MediaEngine:
     sip = settings.sip
     return MediaEngine(
@@ -337,7 +343,7 @@ def _exchange_settings(settings: Settings, agent: str) -> ExchangeSettings:
     )
 
 
-def _webhooks(settings: Settings, clock: SystemClock, ids: Ids) -> WebhookSender:
+def _webhooks(settings: Settings, clock: WorldClock, ids: Ids) -> WebhookSender:
     webhook = settings.webhook
     secret = settings.keys.get(webhook.api_key)
     return WebhookSender(

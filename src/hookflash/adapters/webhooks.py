@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from ..base.ids import Ids
-from ..calls.records import CallRecord, TransferRecord
-from ..ports import Clock
+from ..calls.records import CallRecord, TransferRecord, in_world_time
+from ..ports import WorldClock
 from ..rooms.events import RoomEvent
 from ..rooms.room import Room
 from ..webhooks.payload import (
@@ -43,7 +43,7 @@ class WebhookSender:
     def __init__(
         self,
         *,
-        clock: Clock,
+        clock: WorldClock,
         ids: Ids,
         urls: Sequence[str],
         api_key: str,
@@ -116,7 +116,7 @@ class WebhookSender:
         for event in events:
             name = event_name(event)
             if name is not None and self._wanted.accepts(name):
-                body = room_event_body(event, self._ids.new("EV_"))
+                body = room_event_body(event, self._ids.new("EV_"), self._clock.shift())
                 self._push(event.room.name, name, body)
 
     def transfer_changed(
@@ -126,15 +126,16 @@ class WebhookSender:
         name = transfer_event_name(kind)
         if not self.enabled or not self._wanted.accepts(name):
             return
-        body = transfer_body(record, kind, room, self._ids.new("EV_"), self._clock.now())
+        told = in_world_time(record, self._clock.shift())
+        body = transfer_body(told, kind, room, self._ids.new("EV_"), self._clock.world())
         self._push(record.room, name, body)
 
     def call_ended(self, record: CallRecord, room: Room | None, participant_sid: str) -> None:
         """`ports.EventSink`."""
         if not self.enabled or not self._wanted.accepts(CALL_ENDED):
             return
-        now = self._clock.now()
-        body = call_body(record, room, participant_sid, self._ids.new("EV_"), now)
+        told, now = in_world_time(record, self._clock.shift()), self._clock.world()
+        body = call_body(told, room, participant_sid, self._ids.new("EV_"), now)
         self._push(record.room, CALL_ENDED, body)
 
     # --- inside -------------------------------------------------------------------------------
@@ -170,7 +171,7 @@ class WebhookSender:
         poster = self._poster
         if poster is None:
             return None
-        signed = signing_input(self._api_key, post.body, self._clock.now())
+        signed = signing_input(self._api_key, post.body, self._clock.world())
         mac = self._mac.copy()
         mac.update(signed)
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import structlog
 from google.protobuf.message import Message
@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from ..access.grants import Claims
 from ..base.errors import ApiError
 from ..base.protojson import JsonWriter
+from ..ports import WorldClock
 from ..twirp.codec import PROTOBUF, content_kind, decode
 from ..twirp.errors import body as error_body
 from ..twirp.errors import http_status
@@ -50,9 +51,9 @@ _log = structlog.get_logger("api")
 
 
 class TwirpRoutes:
-    """All services. `clock` gives seconds since the epoch."""
+    """All services."""
 
-    def __init__(self, services: Iterable[Service], clock: Callable[[], float]) -> None:
+    def __init__(self, services: Iterable[Service], clock: WorldClock) -> None:
         known = [*services, *(Service(f"livekit.{name}", None) for name in UNIMPLEMENTED)]
         self._services = {service.name: service for service in known}
         self._methods = {
@@ -114,7 +115,8 @@ class TwirpRoutes:
         request = await _decoded(kind, body, method, claims)
         context = Context(
             claims,
-            self._clock(),
+            self._clock.now(),
+            self._clock.world(),
             _wait(headers.get(b"x-twirp-timeout-ms", b"")),
             headers.get(b"x-livekit-request-id", b"").decode("latin-1"),
         )

@@ -112,7 +112,7 @@ class Dialer:
         call.outgoing = Outgoing(order, placed, dtmf_digits(request.dtmf))
         host.admit(call)
         what = f"{placed.record.room}/{placed.record.identity} to {request.sip_call_to}"
-        parts.call_records.call_asked_for(now, order.api_key, call_id, what)
+        parts.call_records.call_asked_for(order.api_key, call_id, what)
         _log.info("call_outgoing", call_id=call_id, trunk_id=call.trunk_id, room=call.room_name)
         host.drive(call, lambda now: leg.start_outbound(now, dial))
         return placed
