@@ -33,6 +33,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from .adapters.post_urls import check_url
 from .base.errors import ConfigError
 from .base.light import light_dataclass
 
@@ -480,8 +481,6 @@ def _check(settings: Settings) -> None:
     if webhook.urls and webhook.api_key not in settings.keys:
         raise ConfigError("webhook.api_key", webhook.api_key, "one of the keys of `keys`")
     if webhook.urls:
-        from .adapters.http_post import check_url  # much that other commands do without
-
         for url in webhook.urls:
             check_url("webhook.urls", url)
     for certificate in settings.sip.tls.certs:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import structlog
 
+from ..base.errors import PostFailed
 from ..base.ids import Ids
 from ..calls.records import CallRecord, TransferRecord, in_world_time
 from ..ports import WorldClock
@@ -25,12 +27,23 @@ from ..webhooks.payload import (
 )
 from ..webhooks.queue import Counters, DeliveryQueues, Post, RetrySchedule
 from ..webhooks.signing import signing_input, token
-from .http_post import Poster, PostFailed
 
 _log = structlog.get_logger("webhooks")
 
 ATTEMPT_TIMEOUT = 10.0
 """Seconds for one attempt, from connecting to the end of the answer."""
+
+
+class Posts(Protocol):
+    """What sends: `http_post.Poster`."""
+
+    async def post(self, url: str, authorization: str, body: bytes) -> int:
+        """The status of the answer. Raises PostFailed."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
 
 
 class WebhookSender:
@@ -65,7 +78,7 @@ class WebhookSender:
             "User-Agent": f"Hookflash/{version}",
             "Content-Type": "application/webhook+json",
         }
-        self._poster: Poster | None = None
+        self._poster: Posts | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._probing: set[str] = set()
         """URLs of which the log says that they refuse everything."""
@@ -80,6 +93,8 @@ class WebhookSender:
         """Send from now on; before the first event."""
         if not self.enabled or self._poster is not None:
             return
+        from .http_post import Poster  # brings aiohttp: for those who have webhooks
+
         self._poster = Poster(self._headers, self._timeout)
         self._set_timer()
 
@@ -96,7 +111,7 @@ class WebhookSender:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if poster is not None:
-            poster.close()
+            await poster.close()
 
     @property
     def pending(self) -> int:
