@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import subprocess
 import time
@@ -16,10 +17,12 @@ import pytest
 import structlog
 from livekit import api
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from hookflash.adapters.clock import SystemClock
 from hookflash.base.errors import ConfigError
 from hookflash.config import Settings, load
+from hookflash.runtime.media.ports import NoPorts
 from hookflash.server import Server
 
 KEY, SECRET = "k", "secretsecretsecretsecretsecretsecret"
@@ -104,6 +107,41 @@ def test_the_wall_clock_is_set_under_a_running_server(tmp_path: Path, step: floa
             assert abs(created - wall()) < 5
         await server.stop()
         structlog.reset_defaults()
+
+    asyncio.run(check())
+
+
+def test_connections_to_the_api_are_as_many_as_the_settings_say(tmp_path: Path) -> None:
+    async def check() -> None:
+        server = Server(settings(tmp_path, **{"http.max_connections": 2}))
+        await server.start()
+        silent = [await asyncio.open_connection("127.0.0.1", server.http_port) for _ in range(3)]
+        assert await silent[0][0].read() == b""
+        for _, writer in silent:
+            writer.close()
+        await server.stop()
+
+    asyncio.run(check())
+
+
+def test_the_log_says_that_rtp_has_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only that there are no ports."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("hookflash.server.UdpPair", full)
+
+    async def check() -> None:
+        server = Server(settings(tmp_path))
+        await server.start()
+        with pytest.raises(NoPorts), capture_logs() as logs:
+            server._engine.open("L1", "127.0.0.1", "127.0.0.1", lambda _: None)
+        lines = [line for line in logs if line["event"] == "no_open_files"]
+        assert [line["needed_for"] for line in lines] == ["RTP"]
+        await server.stop()
 
     asyncio.run(check())
 

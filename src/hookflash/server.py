@@ -15,13 +15,16 @@ import structlog
 
 from .adapters.addresses import Addresses
 from .adapters.clock import SystemClock
+from .adapters.connections import Connections
 from .adapters.dns import Resolver
 from .adapters.entropy import Entropy
 from .adapters.http import HttpServers
-from .adapters.limits import raise_open_files
+from .adapters.limits import http_connections, raise_open_files
+from .adapters.open_files import OpenFiles
 from .adapters.sip_sockets import SipSockets, TlsFiles
 from .adapters.store.store import Store
 from .adapters.stun import external_ip
+from .adapters.udp import UdpPair
 from .adapters.webhooks import WebhookSender
 from .api.app import ApiParts, make_app
 from .base.errors import ConfigError
@@ -75,7 +78,9 @@ class Server:
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.exchange: Exchange
         self.sockets: SipSockets
-        self._http = HttpServers()
+        self._open_files = 0
+        self._files = OpenFiles(self._clock.now)
+        self._http = HttpServers(files=self._files)
         self._webhooks: WebhookSender
         self._engine: MediaEngine
         self._stack: SipStack
@@ -91,7 +96,7 @@ class Server:
         """Open everything; raises ConfigError where a port is taken or a certificate is none,
         StoreError for the database."""
         settings = self.settings
-        files, calls = raise_open_files()
+        self._open_files, calls = raise_open_files()
         stored = self.store.load()
         self.trunks.load(stored.inbound, stored.outbound, stored.rules)
         self.store.start()
@@ -112,7 +117,7 @@ class Server:
             version=hookflash_version(),
             api=f"http://{settings.bind_addresses[0]}:{self._http.port}",
             sip=self.sockets.local,
-            open_files=files,
+            open_files=self._open_files,
             calls_possible=calls,
             dev=settings.dev,
         )
@@ -131,7 +136,7 @@ class Server:
         loop = asyncio.get_running_loop()
         addresses = await self._addresses()
         self._webhooks = _webhooks(settings, clock, ids)
-        self._engine = _engine(settings, clock, ids, self._between_ticks)
+        self._engine = _engine(settings, clock, ids, self._files, self._between_ticks)
         self.sockets = SipSockets()
         self._stack = SipStack(
             clock=clock,
@@ -218,8 +223,12 @@ class Server:
             healthy=lambda: not self.exchange.parts.board.stopping,
         )
         where, bind = settings.bind_addresses, settings.metrics.bind
+        connections = Connections(
+            settings.http.max_connections or http_connections(self._open_files),
+            settings.http.max_silent_per_address,
+        )
         with _listening("port", settings.port, "bind_addresses", ", ".join(where)):
-            await self._http.start(app, where, settings.port)
+            await self._http.start(app, where, settings.port, connections)
         with _listening("metrics.bind", bind, "metrics.bind", bind):
             await self._http.start_metrics(self.metrics.page, bind)
 
@@ -318,13 +327,23 @@ def _why(error: OSError) -> str:
 
 
 def _engine(
-    settings: Settings, clock: Clock, ids: Ids, between: Callable[[], None] | None
+    settings: Settings,
+    clock: Clock,
+    ids: Ids,
+    files: OpenFiles,
+    between: Callable[[], None] | None,
 ) -> MediaEngine:
-    sip = settings.sip
+    sip, loop = settings.sip, asyncio.get_running_loop()
+
+    def open_pair(ip: str, port: int) -> UdpPair:
+        with files.noted("RTP"):
+            return UdpPair(loop, ip, port)
+
     return MediaEngine(
         clock=clock,
-        loop=asyncio.get_running_loop(),
+        loop=loop,
         ids=ids,
+        open_pair=open_pair,
         settings=MediaEngineSettings(
             rtp_port=sip.rtp_port, symmetric_rtp=sip.symmetric_rtp, lone_tone=settings.dev
         ),
