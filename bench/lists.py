@@ -14,7 +14,8 @@ from livekit.protocol import sip as proto
 
 from hookflash.api.context import Listing
 from hookflash.api.slices import SliceWriter
-from hookflash.twirp.codec import JSON, PROTOBUF, JsonWriter
+from hookflash.base.protojson import JsonWriter
+from hookflash.twirp.codec import JSON, PROTOBUF
 
 from .clients import fill, trunk
 from .exchange import Exchange

@@ -7,13 +7,14 @@ import random
 from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.webhooks import WebhookSender
 from hookflash.base.ids import Ids
-from hookflash.ports import Clock, EventSink
+from hookflash.ports import EventSink, WorldClock
 from hookflash.testing.clock import ManualClock
 
 
 def test_clocks() -> None:
-    clocks: list[Clock] = [SystemClock(), ManualClock()]
+    clocks: list[WorldClock] = [SystemClock(), ManualClock()]
     assert all(clock.now() <= clock.now() for clock in clocks)
+    assert [clock.shift() for clock in clocks] == [0.0, 0.0]
 
 
 def test_event_sinks() -> None:

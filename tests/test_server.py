@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import subprocess
+import time
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import aiohttp
+import jwt
 import pytest
 import structlog
 from livekit import api
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
+from hookflash.adapters.clock import SystemClock
 from hookflash.base.errors import ConfigError
 from hookflash.config import Settings, load
+from hookflash.runtime.media.ports import NoPorts
 from hookflash.server import Server
 
 KEY, SECRET = "k", "secretsecretsecretsecretsecretsecret"
@@ -57,6 +66,84 @@ async def with_server(data_dir: Path, what: str) -> list[str]:
 def test_trunks_are_there_after_a_restart(tmp_path: Path) -> None:
     assert asyncio.run(with_server(tmp_path, "main")) == ["main"]
     assert asyncio.run(with_server(tmp_path, "")) == ["main"]
+
+
+@pytest.mark.parametrize("step", [3600.0, -7200.0])
+def test_the_wall_clock_is_set_under_a_running_server(tmp_path: Path, step: float) -> None:
+    """Tokens and what is written down go by the new time; no deadline comes early or late."""
+    steps = [0.0]
+
+    def wall() -> float:
+        return time.time() + steps[-1]
+
+    async def ask(session: aiohttp.ClientSession, method: str, **request: object) -> Any:
+        grants = {"video": {"roomCreate": True, "roomList": True}, "sip": {"admin": True}}
+        claims = {"iss": KEY, "nbf": int(wall()), "exp": int(wall()) + 60, **grants}
+        headers = {"Authorization": f"Bearer {jwt.encode(claims, SECRET)}"}
+        async with session.post(f"/twirp/livekit.{method}", json=request, headers=headers) as reply:
+            assert reply.status == 200, await reply.text()
+            return await reply.json()
+
+    async def check() -> None:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+        server = Server(settings(tmp_path), clock=SystemClock(wall))
+        await server.start()
+        base = f"http://127.0.0.1:{server.http_port}"
+        async with aiohttp.ClientSession(base) as session:
+            await ask(session, "RoomService/CreateRoom", name="old", empty_timeout=300)
+            steps.append(step)
+            room = await ask(session, "RoomService/CreateRoom", name="new", empty_timeout=300)
+            assert abs(int(room["creation_time"]) - wall()) < 5
+            now = server._clock.now()
+            deadline = server.rooms.next_deadline()
+            assert deadline is not None
+            assert 290 < deadline - now < 310
+            assert server.rooms.handle_deadline(now) == []
+            rooms = await ask(session, "RoomService/ListRooms")
+            assert [item["name"] for item in rooms["rooms"]] == ["old", "new"]
+            trunk = {"name": "t", "numbers": ["+1"], "auth_username": "u", "auth_password": "p"}
+            made = await ask(session, "SIP/CreateSIPInboundTrunk", trunk=trunk)
+            created = datetime.fromisoformat(made["created_at"]).timestamp()
+            assert abs(created - wall()) < 5
+        await server.stop()
+        structlog.reset_defaults()
+
+    asyncio.run(check())
+
+
+def test_connections_to_the_api_are_as_many_as_the_settings_say(tmp_path: Path) -> None:
+    async def check() -> None:
+        server = Server(settings(tmp_path, **{"http.max_connections": 2}))
+        await server.start()
+        silent = [await asyncio.open_connection("127.0.0.1", server.http_port) for _ in range(3)]
+        assert await silent[0][0].read() == b""
+        for _, writer in silent:
+            writer.close()
+        await server.stop()
+
+    asyncio.run(check())
+
+
+def test_the_log_says_that_rtp_has_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only that there are no ports."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("hookflash.server.UdpPair", full)
+
+    async def check() -> None:
+        server = Server(settings(tmp_path))
+        await server.start()
+        with pytest.raises(NoPorts), capture_logs() as logs:
+            server._engine.open("L1", "127.0.0.1", "127.0.0.1", lambda _: None)
+        lines = [line for line in logs if line["event"] == "no_open_files"]
+        assert [line["needed_for"] for line in lines] == ["RTP"]
+        await server.stop()
+
+    asyncio.run(check())
 
 
 def test_operators_see_how_late_the_ticks_are(tmp_path: Path) -> None:

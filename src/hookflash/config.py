@@ -8,18 +8,15 @@ when it is out of date.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -33,83 +30,16 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from .adapters.post_urls import check_url
 from .base.errors import ConfigError
 from .base.light import light_dataclass
+from .setting_kinds import Duration, IpAddress, IpAddressOrEmpty, ListOf, Network, Port, PortRange
 
 MIN_SECRET = 32
 """Characters of an API secret: HS256 wants a key of at least 256 bits (RFC 7518 §3.2)."""
 
 DEV_KEY = "devkey"
 DEV_SECRET = "secret"
-
-
-def _port_range(value: object) -> object:
-    """`10000-20000` as LiveKit writes it, or `{start, end}`."""
-    if isinstance(value, str):
-        match = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", value)
-        if match is None:
-            raise ValueError("a range of ports such as 10000-20000")
-        value = (int(match[1]), int(match[2]))
-    if isinstance(value, Mapping):
-        value = (value.get("start"), value.get("end"))
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise ValueError("a range of ports such as 10000-20000")
-    return value
-
-
-def _check_range(value: tuple[int, int]) -> tuple[int, int]:
-    low, high = value
-    if not 1024 <= low < high <= 65535:
-        raise ValueError("a range of ports such as 10000-20000, within 1024-65535")
-    return value
-
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def _duration(value: object) -> object:
-    """`30s`, `5m`, `24h`, `30d`, or a number of seconds."""
-    if isinstance(value, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*", value)
-        if match is None:
-            raise ValueError("a duration such as 30s, 5m, 24h or 30d")
-        return float(match[1]) * _UNITS[match[2] or "s"]
-    return value
-
-
-def _one_or_many(value: object) -> object:
-    """Lists take one value or several, which a variable separates by commas."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
-def _ip(value: str) -> str:
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        raise ValueError("an IP address such as 192.0.2.1") from None
-
-
-def _ip_or_empty(value: str) -> str:
-    return _ip(value) if value else value
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value, strict=False))
-    except ValueError:
-        raise ValueError("a network such as 10.0.0.0/8") from None
-
-
-PortRange = Annotated[tuple[int, int], BeforeValidator(_port_range), AfterValidator(_check_range)]
-Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-IpAddress = Annotated[str, AfterValidator(_ip)]
-IpAddressOrEmpty = Annotated[str, AfterValidator(_ip_or_empty)]
-Network = Annotated[str, AfterValidator(_network)]
-Item = TypeVar("Item")
-ListOf = Annotated[list[Item], BeforeValidator(_one_or_many)]
 
 
 class Section(BaseModel):
@@ -134,6 +64,15 @@ class WebhookSettings(Section):
     urls: ListOf[str] = Field([], description="Where events are posted.")
     include_events: ListOf[str] = Field([], description="Only these events, if any are named.")
     exclude_events: ListOf[str] = Field([], description="Never these; `include_events` wins.")
+
+
+class HttpSettings(Section):
+    max_connections: int = Field(
+        0, ge=0, description="Most connections to the API; 0: an eighth of the open files, to 4096."
+    )
+    max_silent_per_address: int = Field(
+        256, ge=0, description="Most of one address without a request in work; 0: no limit."
+    )
 
 
 class RoomSettings(Section):
@@ -244,6 +183,7 @@ class Settings(BaseSettings):
     bind_addresses: ListOf[IpAddress] = Field(
         ["0.0.0.0"], min_length=1, description="Addresses of the HTTP API."
     )
+    http: HttpSettings = Field(HttpSettings(), description="Limits of the HTTP API.")
     keys: dict[str, SecretStr] = Field(
         {}, description="API keys and their secrets of at least 32 characters."
     )
@@ -480,8 +420,6 @@ def _check(settings: Settings) -> None:
     if webhook.urls and webhook.api_key not in settings.keys:
         raise ConfigError("webhook.api_key", webhook.api_key, "one of the keys of `keys`")
     if webhook.urls:
-        from .adapters.http_post import check_url  # much that other commands do without
-
         for url in webhook.urls:
             check_url("webhook.urls", url)
     for certificate in settings.sip.tls.certs:

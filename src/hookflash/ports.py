@@ -15,10 +15,23 @@ from .sip.refer import ReferTarget
 
 
 class Clock(Protocol):
-    """The one clock of the process."""
+    """The time of deadlines: no timer is early or late because the machine's clock is set."""
 
     def now(self) -> float:
-        """Seconds since the epoch; never less than it said before."""
+        """Seconds since the epoch as they were at the start; never less than it said before."""
+        ...
+
+
+class WorldClock(Clock, Protocol):
+    """That and the time that other people read and write. Machines get `now`; what leaves the
+    process (records, events, signatures) and what comes from others (tokens) has the world's."""
+
+    def world(self) -> float:
+        """Seconds since the epoch as the machine's clock says them; may jump."""
+        ...
+
+    def shift(self) -> float:
+        """Seconds from a `now` to the world's time; 0.0 unless the machine's clock was set."""
         ...
 
 

@@ -15,13 +15,16 @@ import structlog
 
 from .adapters.addresses import Addresses
 from .adapters.clock import SystemClock
+from .adapters.connections import Connections
 from .adapters.dns import Resolver
 from .adapters.entropy import Entropy
 from .adapters.http import HttpServers
-from .adapters.limits import raise_open_files
+from .adapters.limits import http_connections, raise_open_files
+from .adapters.open_files import OpenFiles
 from .adapters.sip_sockets import SipSockets, TlsFiles
 from .adapters.store.store import Store
 from .adapters.stun import external_ip
+from .adapters.udp import UdpPair
 from .adapters.webhooks import WebhookSender
 from .api.app import ApiParts, make_app
 from .base.errors import ConfigError
@@ -31,6 +34,7 @@ from .calls.limits import InviteRate, Shield
 from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
+from .ports import Clock, WorldClock
 from .rooms.registry import Rooms
 from .rooms.room import RoomDefaults
 from .runtime.alarm import Alarm as DueTimers
@@ -56,20 +60,27 @@ _log = structlog.get_logger("server")
 
 class Server:
     """One exchange. `start`, then `drain` and `stop`; `ports` say where it listens.
-    `between_ticks` is called after each tick of the media clock."""
+    `between_ticks` is called after each tick of the media clock; `clock` None: the machine's."""
 
-    def __init__(self, settings: Settings, between_ticks: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        between_ticks: Callable[[], None] | None = None,
+        clock: WorldClock | None = None,
+    ) -> None:
         self.settings = settings
         self._between_ticks = between_ticks
         self.metrics = Metrics()
-        self._clock = SystemClock()
+        self._clock: WorldClock = clock or SystemClock()
         self._ids = Ids(Entropy())
         self.trunks = TrunkTable()
-        self.rooms = Rooms(self._ids, _room_settings(settings))
+        self.rooms = Rooms(self._ids, _room_settings(settings), self._clock.shift)
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.exchange: Exchange
         self.sockets: SipSockets
-        self._http = HttpServers()
+        self._open_files = 0
+        self._files = OpenFiles(self._clock.now)
+        self._http = HttpServers(files=self._files)
         self._webhooks: WebhookSender
         self._engine: MediaEngine
         self._stack: SipStack
@@ -85,7 +96,7 @@ class Server:
         """Open everything; raises ConfigError where a port is taken or a certificate is none,
         StoreError for the database."""
         settings = self.settings
-        files, calls = raise_open_files()
+        self._open_files, calls = raise_open_files()
         stored = self.store.load()
         self.trunks.load(stored.inbound, stored.outbound, stored.rules)
         self.store.start()
@@ -106,7 +117,7 @@ class Server:
             version=hookflash_version(),
             api=f"http://{settings.bind_addresses[0]}:{self._http.port}",
             sip=self.sockets.local,
-            open_files=files,
+            open_files=self._open_files,
             calls_possible=calls,
             dev=settings.dev,
         )
@@ -125,7 +136,7 @@ class Server:
         loop = asyncio.get_running_loop()
         addresses = await self._addresses()
         self._webhooks = _webhooks(settings, clock, ids)
-        self._engine = _engine(settings, clock, ids, self._between_ticks)
+        self._engine = _engine(settings, clock, ids, self._files, self._between_ticks)
         self.sockets = SipSockets()
         self._stack = SipStack(
             clock=clock,
@@ -138,7 +149,7 @@ class Server:
         agent = f"Hookflash/{hookflash_version()}"
         endpoint = Endpoint(timers=timers, ids=ids, via=self._stack.via, user_agent=agent)
         board = Switchboard(endpoint, self._stack.route)
-        self._call_records = CallRecords(self.store, self.metrics)
+        self._call_records = CallRecords(self.store, self.metrics, clock)
         parts = Parts(
             clock=clock,
             ids=ids,
@@ -203,7 +214,7 @@ class Server:
             rooms=self.rooms,
             ids=self._ids,
             telephony=ExchangeTelephony(self.exchange),
-            clock=self._clock.now,
+            clock=self._clock,
             keys=keys,
         )
         app = make_app(
@@ -212,8 +223,12 @@ class Server:
             healthy=lambda: not self.exchange.parts.board.stopping,
         )
         where, bind = settings.bind_addresses, settings.metrics.bind
+        connections = Connections(
+            settings.http.max_connections or http_connections(self._open_files),
+            settings.http.max_silent_per_address,
+        )
         with _listening("port", settings.port, "bind_addresses", ", ".join(where)):
-            await self._http.start(app, where, settings.port)
+            await self._http.start(app, where, settings.port, connections)
         with _listening("metrics.bind", bind, "metrics.bind", bind):
             await self._http.start_metrics(self.metrics.page, bind)
 
@@ -312,13 +327,23 @@ def _why(error: OSError) -> str:
 
 
 def _engine(
-    settings: Settings, clock: SystemClock, ids: Ids, between: Callable[[], None] | None
+    settings: Settings,
+    clock: Clock,
+    ids: Ids,
+    files: OpenFiles,
+    between: Callable[[], None] | None,
 ) -> MediaEngine:
-    sip = settings.sip
+    sip, loop = settings.sip, asyncio.get_running_loop()
+
+    def open_pair(ip: str, port: int) -> UdpPair:
+        with files.noted("RTP"):
+            return UdpPair(loop, ip, port)
+
     return MediaEngine(
         clock=clock,
-        loop=asyncio.get_running_loop(),
+        loop=loop,
         ids=ids,
+        open_pair=open_pair,
         settings=MediaEngineSettings(
             rtp_port=sip.rtp_port, symmetric_rtp=sip.symmetric_rtp, lone_tone=settings.dev
         ),
@@ -337,7 +362,7 @@ def _exchange_settings(settings: Settings, agent: str) -> ExchangeSettings:
     )
 
 
-def _webhooks(settings: Settings, clock: SystemClock, ids: Ids) -> WebhookSender:
+def _webhooks(settings: Settings, clock: WorldClock, ids: Ids) -> WebhookSender:
     webhook = settings.webhook
     secret = settings.keys.get(webhook.api_key)
     return WebhookSender(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import resource
 
-from hookflash.adapters.limits import FILES_BESIDES_CALLS, raise_open_files
+import pytest
+
+from hookflash.adapters.limits import FILES_BESIDES_CALLS, http_connections, raise_open_files
 
 
 def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
@@ -16,3 +18,10 @@ def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
         assert calls == (files - FILES_BESIDES_CALLS) // 2
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize(
+    ("files", "connections"), [(20, 16), (256, 32), (20_000, 2500), (10**6, 4096)]
+)
+def test_http_has_a_share_of_the_files(files: int, connections: int) -> None:
+    assert http_connections(files) == connections

@@ -75,7 +75,7 @@ def test_a_good_token() -> None:
         (
             # The last character of 32 octets has two bits that say nothing.
             sign(payload())[:-1] + chr(ord(sign(payload())[-1]) + 1),
-            "invalid authorization token: token signature is invalid: signature is invalid",
+            "invalid authorization token",
         ),
         (sign(payload()) + "=", "invalid authorization token"),
         (sign(payload()) + "\n", "invalid authorization token"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.webhooks import WebhookSender
 from hookflash.base.ids import Ids
 from hookflash.calls.records import CallRecord, TransferRecord
-from hookflash.ports import EventSink
+from hookflash.ports import EventSink, WorldClock
 from hookflash.rooms.participant import Join, Kind
 from hookflash.rooms.registry import Rooms
 from hookflash.webhooks import payload
@@ -38,6 +39,7 @@ class Receiver:
         self.answers: list[int] = []
         """Statuses to answer with; then 200."""
         self.requests: list[web.Request] = []
+        self.bodies: list[str] = []
         self.events: list[WebhookEvent] = []
         self.changed = asyncio.Event()
         self.url = ""
@@ -49,6 +51,7 @@ class Receiver:
         """Verify and keep."""
         body = (await request.read()).decode()
         self.requests.append(request)
+        self.bodies.append(body)
         self.connections.add(request.transport)
         status = self.answers.pop(0) if self.answers else 200
         if 200 <= status <= 299:
@@ -86,9 +89,14 @@ async def receiver() -> Any:
         await runner.cleanup()
 
 
-def sender(*urls: str, wanted: EventFilter | None = None, timeout: float = 10) -> WebhookSender:
+def sender(
+    *urls: str,
+    wanted: EventFilter | None = None,
+    timeout: float = 10,
+    clock: WorldClock | None = None,
+) -> WebhookSender:
     return WebhookSender(
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         ids=Ids(random.Random(1)),
         urls=urls,
         api_key=KEY,
@@ -150,6 +158,37 @@ def test_the_sdk_verifies_every_webhook_in_order() -> None:
             assert len(found.connections) == 1
             assert hooks.pending == 0
             assert hooks.counters()[found.url].delivered == len(ALL)
+
+    run(story)
+
+
+def test_signatures_and_events_have_the_time_of_the_world() -> None:
+    """The machine's clock was two hours behind as the process began, and is right now."""
+    behind = [7200.0]
+    clock = SystemClock(lambda: time.time() - behind[-1])
+    behind.append(0.0)
+
+    async def story() -> None:
+        async with receiver() as found:
+            hooks = sender(found.url, clock=clock)
+            await hooks.start()
+            now = clock.now()
+            _, events = Rooms(Ids(random.Random(2)), shift=clock.shift).create(now, "r")
+            hooks.room_events(events)
+            transfer = TransferRecord("STR_1", "SCL_1", "r", "a", "t", "<t>", "k", "", now)
+            hooks.transfer_changed(transfer, "started", None)
+            hooks.call_ended(CallRecord("SCL_1", "c", "inbound", created_at=now), None, "")
+            await hooks.stop()
+            assert len(found.events) == 3  # the SDK took their signatures
+            told = [json.loads(body) for body in found.bodies]
+            bodies = {body["event"]: body for body in told}
+            at = [float(body["createdAt"]) for body in told]
+            at += [float(bodies["room_started"]["room"]["creationTime"])]
+            at += [
+                int(bodies["sip_transfer_started"]["sipTransfer"]["transferInitiatedAtNs"]) / 1e9
+            ]
+            at += [int(bodies["sip_call_ended"]["sipCall"]["createdAtNs"]) / 1e9]
+            assert all(abs(time.time() - moment) < 60 for moment in at), at
 
     run(story)
 

@@ -14,6 +14,7 @@ from typing import Any
 import jwt
 from livekit.protocol.sip import SIPParticipantInfo
 
+from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.store.store import Store
 from hookflash.api.app import ApiApp, ApiParts, make_app
 from hookflash.api.backend import unimplemented
@@ -224,7 +225,7 @@ def api(**settings: Any) -> Iterator[Client]:
     store.start()
     rooms = Rooms(ids)
     parts = ApiParts(
-        TrunkTable(), store, rooms, ids, FakeTelephony(rooms), time.time, {KEY: SECRET}
+        TrunkTable(), store, rooms, ids, FakeTelephony(rooms), SystemClock(), {KEY: SECRET}
     )
     with asyncio.Runner() as runner:
         yield Client(make_app(parts, **settings), runner, parts)

@@ -15,7 +15,8 @@ from tests.api.support import GRANTS, api, sign
 
 from hookflash.api.context import Context, Listing, Method, Service
 from hookflash.api.slices import BATCH, SLICE, SliceWriter
-from hookflash.twirp.codec import JSON, PROTOBUF, JsonWriter
+from hookflash.base.protojson import JsonWriter
+from hookflash.twirp.codec import JSON, PROTOBUF
 
 STEP = SLICE / 10
 """What an item costs on the clock of these tests."""

@@ -74,7 +74,7 @@ def test_content_types_are_exact() -> None:
 def test_bodies_too_large_and_cut_short() -> None:
     with api() as client:
         piece = b"x" * (6 * 1024 * 1024)
-        answer = client.http("POST", LIST, [piece, piece], JSON)
+        answer = client.http("POST", LIST, [piece, piece], {**JSON, **signed()})
         assert (answer.status, answer.body) == (413, b"request body too large")
         assert answer.content_type == "text/plain; charset=utf-8"
         cut = client.http("POST", LIST, [], JSON)

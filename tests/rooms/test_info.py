@@ -142,3 +142,20 @@ def test_a_dispatch() -> None:
     }
     rooms.delete_dispatch(2.5, "lobby", dispatch.dispatch_id)
     assert dispatch.info().state.deleted_at == 2_500_000_000
+
+
+def test_messages_tell_the_time_of_the_world() -> None:
+    """The clock was an hour behind when the process began."""
+    rooms = Rooms(Ids(random.Random(1)), shift=lambda: 3600.0)
+    order = AgentOrder(agent_name="phone")
+    dispatch, _ = rooms.create_dispatch(1.5, "lobby", order)
+    participant, _ = rooms.join(2.5, "lobby", Join("a"))
+    rooms.publish_audio(3.5, participant)
+    room = participant.room.info()
+    assert (room.creation_time, room.creation_time_ms) == (3601, 3601500)
+    info = participant.info()
+    assert (info.joined_at, info.joined_at_ms) == (3602, 3602500)
+    assert info.tracks[0].version.unix_micro == 3603500000
+    assert dispatch.info().state.created_at == 3601500000000
+    rooms.delete_dispatch(4.5, "lobby", dispatch.dispatch_id)
+    assert dispatch.info().state.deleted_at == 3604500000000

@@ -11,10 +11,11 @@ from structlog.testing import capture_logs
 from hookflash.adapters.store.sql import AuditLine, Page
 from hookflash.adapters.store.store import Store
 from hookflash.base.errors import StoreError
-from hookflash.calls.records import DialRecord, StageEntry, TransferRecord
+from hookflash.calls.records import CallRecord, DialRecord, StageEntry, TransferRecord
 from hookflash.runtime.call_records import CallRecords
 from hookflash.runtime.metrics import Metrics
 from hookflash.runtime.requests import REMEMBERED
+from hookflash.testing.clock import ManualClock
 
 RECORD = TransferRecord(
     transfer_id="STR_1",
@@ -30,10 +31,10 @@ RECORD = TransferRecord(
 )
 
 
-def call_records() -> tuple[CallRecords, Store, Metrics]:
+def call_records(clock: ManualClock | None = None) -> tuple[CallRecords, Store, Metrics]:
     store, metrics = Store(), Metrics()
     store.start()
-    return CallRecords(store, metrics), store, metrics
+    return CallRecords(store, metrics, clock or ManualClock(1000.0)), store, metrics
 
 
 def test_a_transfer_is_stored_before_it_goes_on() -> None:
@@ -76,7 +77,7 @@ def test_a_transfer_that_cannot_be_stored_does_not_go_on(error: Exception) -> No
             raise error
 
     async def check() -> None:
-        book = CallRecords(Broken(), Metrics())  # type: ignore[arg-type]
+        book = CallRecords(Broken(), Metrics(), ManualClock())  # type: ignore[arg-type]
         failed = asyncio.Event()
         with capture_logs() as logs:
             book.transfer_then(RECORD, lambda: None, failed.set)
@@ -88,7 +89,8 @@ def test_a_transfer_that_cannot_be_stored_does_not_go_on(error: Exception) -> No
 
 def test_a_request_for_a_call_is_stored_before_its_call_is_made() -> None:
     async def check() -> None:
-        book, store, _ = call_records()
+        clock = ManualClock(1000.0)
+        book, store, _ = call_records(clock)
         stored = asyncio.Event()
         record = DialRecord("key", "r1", 1000.0, "lobby", "+1", "SCL_1", "sip_+1", "PA_1")
         book.dial_then(record, stored.set, lambda: None)
@@ -97,7 +99,8 @@ def test_a_request_for_a_call_is_stored_before_its_call_is_made() -> None:
         answered = replace(record, verdict="answered")
         book.dial(answered)
         assert await store.dials_since(0.0) == [answered]
-        book.prune(1000.0 + REMEMBERED + 1, 1e9, 1e9, 1e9)
+        clock.advance(REMEMBERED + 1)
+        book.prune(1e9, 1e9, 1e9)
         assert await store.dials_since(0.0) == []
         await book.stop()
         await store.close()
@@ -131,15 +134,45 @@ def test_stages_and_verdicts_are_counted_and_logged() -> None:
 
 def test_old_records_are_forgotten() -> None:
     async def check() -> None:
-        book, store, _ = call_records()
+        clock = ManualClock(1000.0)
+        book, store, _ = call_records(clock)
         book.transfer(replace(RECORD, verdict="rejected"))
-        book.call_asked_for(1000.0, "key", "SCL_1", "lobby/sip_+1 to +1")
+        book.call_asked_for("key", "SCL_1", "lobby/sip_+1 to +1")
         assert len(await store.audit(Page())) == 1
-        book.prune(1000.0 + 100, 50.0, 50.0, 200.0)
+        clock.advance(100)
+        book.prune(50.0, 50.0, 200.0)
         assert await store.transfers(Page()) == []
         assert len(await store.audit(Page())) == 1
-        book.prune(1000.0 + 100, 50.0, 50.0, 50.0)
+        book.prune(50.0, 50.0, 50.0)
         assert await store.audit(Page()) == []
+        await store.close()
+
+    asyncio.run(check())
+
+
+def test_what_is_stored_has_the_time_of_the_world() -> None:
+    """The clock was an hour behind at the start and has been set since."""
+
+    async def check() -> None:
+        clock = ManualClock(1000.0)
+        clock.ahead = 3600.0
+        book, store, _ = call_records(clock)
+        book.transfer(replace(RECORD, verdict="rejected", ended_at=1001.0))
+        book.call_ended(CallRecord("SCL_1", "c", "inbound", created_at=1000.0, ended_at=1002.0))
+        book.dial(DialRecord("key", "r1", 1000.0, "lobby", "+1", "SCL_1", "sip_+1", "PA_1"))
+        book.call_asked_for("key", "SCL_1", "lobby/sip_+1 to +1")
+        transfer = await store.transfer("STR_1")
+        assert transfer is not None
+        assert (transfer.created_at, transfer.ended_at) == (4600.0, 4601.0)
+        assert transfer.stages == (StageEntry("requested", 4600.0),)
+        call = await store.call("SCL_1")
+        assert call is not None
+        assert (call.created_at, call.answered_at, call.ended_at) == (4600.0, None, 4602.0)
+        assert [dial.created_at for dial in await store.dials_since(0.0)] == [4600.0]
+        assert [line.at for line in await store.audit(Page())] == [4600.0]
+        clock.ahead = 7200.0
+        book.prune(3599.0, 3599.0, 3599.0)
+        assert await store.transfers(Page()) == []
         await store.close()
 
     asyncio.run(check())

@@ -69,7 +69,7 @@ def test_a_drain_ends_with_the_answers_to_the_last_byes() -> None:
 
 def test_records_are_kept_as_long_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[tuple[float, ...]] = []
-    monkeypatch.setattr(CallRecords, "prune", lambda _, now, *keep: kept.append(keep))
+    monkeypatch.setattr(CallRecords, "prune", lambda _, *keep: kept.append(keep))
 
     async def check(lab: Lab) -> None:
         await lab.ready()

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 import uvicorn
+
+from .accepting import Acceptor
+from .connections import Connections
+from .http_guard import GuardedHttp, HttpGuard, HttpLimits
+from .open_files import OpenFiles
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -16,13 +23,18 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BACKLOG = 2048
+METRICS_CONNECTIONS = 64
+"""Most at once to the port of /metrics."""
 
 
 class _Quiet(uvicorn.Server):
-    """uvicorn without its signal handlers: the process has its own."""
+    """uvicorn without its signal handlers, which the process has, and with limits on clients."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, guard: HttpGuard, files: OpenFiles) -> None:
         super().__init__(config)
+        self._guard = guard
+        self._files = files
+        self._acceptor: Acceptor
         self.ready = asyncio.Event()
         self._over = asyncio.Event()
 
@@ -32,9 +44,23 @@ class _Quiet(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say when it listens."""
-        await super().startup(sockets)
+        """Listen, and say so."""
+        await self.lifespan.startup()
+        self.servers = []
+        self._acceptor = Acceptor(
+            sockets or [], self._connection, self._files, self._guard.connections.make_room, "HTTP"
+        )
+        self.started = True
         self.ready.set()
+
+    def _connection(self) -> GuardedHttp:
+        return GuardedHttp(self.config, self.server_state, self.lifespan.state, self._guard)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more; finish open requests."""
+        self._acceptor.close()
+        await super().shutdown([])
+        self._guard.stop()
 
     async def main_loop(self) -> None:
         """Until it is told to stop. uvicorn's own wakes ten times a second to see whether it is,
@@ -50,21 +76,30 @@ class _Quiet(uvicorn.Server):
 class HttpServers:
     """The API's and the metrics' listeners."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: HttpLimits | None = None, files: OpenFiles | None = None) -> None:
+        self._limits = limits or HttpLimits()
+        self._files = files or OpenFiles(time.monotonic)
         self._servers: list[tuple[_Quiet, asyncio.Task[None]]] = []
         self.port = 0
         """The API's real port."""
         self.metrics_port = 0
 
-    async def start(self, app: AsgiApp, addresses: Sequence[str], port: int) -> None:
-        """Serve `app` on each address; `port` 0 takes any free one. Raises OSError."""
+    async def start(
+        self,
+        app: AsgiApp,
+        addresses: Sequence[str],
+        port: int,
+        connections: Connections | None = None,
+    ) -> None:
+        """Serve `app` on each address; `port` 0 takes any free one; `connections` None: without a
+        limit on their number. Raises OSError."""
         sockets = []
         for address in addresses:
             sock = _listen(address, port)
             port = sock.getsockname()[1]
             sockets.append(sock)
         self.port = port
-        await self._serve(app, sockets)
+        await self._serve(app, sockets, Connections() if connections is None else connections)
 
     async def start_metrics(self, page: Callable[[], bytes], bind: str) -> None:
         """Serve `page()` at /metrics on `bind` (`address:port`; "" for nowhere)."""
@@ -73,9 +108,13 @@ class HttpServers:
         host, _, port = bind.rpartition(":")
         sock = _listen(host.strip("[]"), int(port))
         self.metrics_port = sock.getsockname()[1]
-        await self._serve(_metrics_app(page), [sock])
+        await self._serve(_metrics_app(page), [sock], Connections(METRICS_CONNECTIONS))
 
-    async def _serve(self, app: AsgiApp, sockets: list[socket.socket]) -> None:
+    async def _serve(
+        self, app: AsgiApp, sockets: list[socket.socket], connections: Connections
+    ) -> None:
+        # What strangers send is answered; a line for each of their mistakes would fill the log.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -89,7 +128,7 @@ class HttpServers:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=2,
         )
-        server = _Quiet(config)
+        server = _Quiet(config, HttpGuard(self._limits, connections), self._files)
         loop = asyncio.get_running_loop()
         task = loop.create_task(server.serve(sockets=sockets))
         ready = loop.create_task(server.ready.wait())

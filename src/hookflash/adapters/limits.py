@@ -9,6 +9,14 @@ FILES_PER_CALL = 2
 """RTP and RTCP."""
 
 
+MOST_HTTP_CONNECTIONS = 4096
+
+
+def http_connections(files: int) -> int:
+    """How many connections HTTP may have of so many open files: calls come first."""
+    return min(max(files // 8, 16), MOST_HTTP_CONNECTIONS)
+
+
 def raise_open_files() -> tuple[int, int]:
     """Raise the soft limit of open files to the hard one (calls.md §5).
 

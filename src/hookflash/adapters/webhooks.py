@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import structlog
 
+from ..base.errors import PostFailed
 from ..base.ids import Ids
-from ..calls.records import CallRecord, TransferRecord
-from ..ports import Clock
+from ..calls.records import CallRecord, TransferRecord, in_world_time
+from ..ports import WorldClock
 from ..rooms.events import RoomEvent
 from ..rooms.room import Room
 from ..webhooks.payload import (
@@ -25,12 +27,23 @@ from ..webhooks.payload import (
 )
 from ..webhooks.queue import Counters, DeliveryQueues, Post, RetrySchedule
 from ..webhooks.signing import signing_input, token
-from .http_post import Poster, PostFailed
 
 _log = structlog.get_logger("webhooks")
 
 ATTEMPT_TIMEOUT = 10.0
 """Seconds for one attempt, from connecting to the end of the answer."""
+
+
+class Posts(Protocol):
+    """What sends: `http_post.Poster`."""
+
+    async def post(self, url: str, authorization: str, body: bytes) -> int:
+        """The status of the answer. Raises PostFailed."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
 
 
 class WebhookSender:
@@ -43,7 +56,7 @@ class WebhookSender:
     def __init__(
         self,
         *,
-        clock: Clock,
+        clock: WorldClock,
         ids: Ids,
         urls: Sequence[str],
         api_key: str,
@@ -65,7 +78,7 @@ class WebhookSender:
             "User-Agent": f"Hookflash/{version}",
             "Content-Type": "application/webhook+json",
         }
-        self._poster: Poster | None = None
+        self._poster: Posts | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._probing: set[str] = set()
         """URLs of which the log says that they refuse everything."""
@@ -80,6 +93,8 @@ class WebhookSender:
         """Send from now on; before the first event."""
         if not self.enabled or self._poster is not None:
             return
+        from .http_post import Poster  # brings aiohttp: for those who have webhooks
+
         self._poster = Poster(self._headers, self._timeout)
         self._set_timer()
 
@@ -96,7 +111,7 @@ class WebhookSender:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if poster is not None:
-            poster.close()
+            await poster.close()
 
     @property
     def pending(self) -> int:
@@ -116,7 +131,7 @@ class WebhookSender:
         for event in events:
             name = event_name(event)
             if name is not None and self._wanted.accepts(name):
-                body = room_event_body(event, self._ids.new("EV_"))
+                body = room_event_body(event, self._ids.new("EV_"), self._clock.shift())
                 self._push(event.room.name, name, body)
 
     def transfer_changed(
@@ -126,15 +141,16 @@ class WebhookSender:
         name = transfer_event_name(kind)
         if not self.enabled or not self._wanted.accepts(name):
             return
-        body = transfer_body(record, kind, room, self._ids.new("EV_"), self._clock.now())
+        told = in_world_time(record, self._clock.shift())
+        body = transfer_body(told, kind, room, self._ids.new("EV_"), self._clock.world())
         self._push(record.room, name, body)
 
     def call_ended(self, record: CallRecord, room: Room | None, participant_sid: str) -> None:
         """`ports.EventSink`."""
         if not self.enabled or not self._wanted.accepts(CALL_ENDED):
             return
-        now = self._clock.now()
-        body = call_body(record, room, participant_sid, self._ids.new("EV_"), now)
+        told, now = in_world_time(record, self._clock.shift()), self._clock.world()
+        body = call_body(told, room, participant_sid, self._ids.new("EV_"), now)
         self._push(record.room, CALL_ENDED, body)
 
     # --- inside -------------------------------------------------------------------------------
@@ -170,7 +186,7 @@ class WebhookSender:
         poster = self._poster
         if poster is None:
             return None
-        signed = signing_input(self._api_key, post.body, self._clock.now())
+        signed = signing_input(self._api_key, post.body, self._clock.world())
         mac = self._mac.copy()
         mac.update(signed)
         try:

@@ -21,6 +21,7 @@ from ..base.errors import ApiError
 from ..base.ids import Ids
 from ..base.light import light_dataclass
 from ..calls.trunks.table import TrunkTable
+from ..ports import WorldClock
 from ..rooms.registry import Rooms
 from .asgi import TEXT, Headers, Message, Receive, Scope, Send, respond
 from .backend import Telephony
@@ -95,8 +96,7 @@ class ApiParts:
     rooms: Rooms
     ids: Ids
     telephony: Telephony
-    clock: Callable[[], float]
-    """Seconds since the epoch."""
+    clock: WorldClock
     keys: Mapping[str, str]
     """API key → secret."""
 
@@ -116,7 +116,7 @@ def make_app(
     rooms = RoomService(parts.rooms, parts.telephony).service()
     dispatches = DispatchService(parts.rooms, parts.telephony).service()
     twirp = TwirpRoutes([sip, rooms, dispatches, *services], parts.clock)
-    verifier = TokenVerifier(parts.keys, parts.clock)
+    verifier = TokenVerifier(parts.keys, parts.clock.world)
     return ApiApp(twirp, verifier, [*Records(parts.store).routes(), *routes], healthy)
 
 

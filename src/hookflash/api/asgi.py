@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from ..adapters.http_guard import HttpLimits
 from ..base.errors import HookflashError
 
 Scope = MutableMapping[str, Any]
@@ -16,7 +17,7 @@ Headers = dict[bytes, bytes]
 
 TEXT = b"text/plain; charset=utf-8"
 JSON = b"application/json"
-MAX_BODY = 10 * 1024 * 1024
+MAX_BODY = HttpLimits().body
 
 
 class TooLarge(HookflashError):  # noqa: N818  # reads as what happened
@@ -52,6 +53,14 @@ async def respond_in_pieces(
         await send({"type": "http.response.body", "body": piece, "more_body": more})
 
 
+def announced(headers: Headers) -> int:
+    """Octets of the body by its Content-Length; 0 where there is none."""
+    length = headers.get(b"content-length", b"")
+    if not length.isdigit():
+        return 0
+    return int(length) if len(length) <= 18 else 10**18
+
+
 async def read_body(receive: Receive, headers: Headers, limit: int = MAX_BODY) -> bytes:
     """The whole body.
 
@@ -59,8 +68,7 @@ async def read_body(receive: Receive, headers: Headers, limit: int = MAX_BODY) -
         TooLarge: by its Content-Length, or as it comes.
         Disconnected: it did not come whole.
     """
-    announced = headers.get(b"content-length", b"")
-    if announced.isdigit() and (len(announced) > 18 or int(announced) > limit):
+    if announced(headers) > limit:
         raise TooLarge
     message = await receive()
     if message["type"] != "http.request":

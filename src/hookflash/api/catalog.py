@@ -74,7 +74,7 @@ class Catalog(Generic[Info, Entry]):
         need_sip_admin(context.claims)
         info = self._kind.new(request)
         setattr(info, self._kind.id_field, self._kind.new_id())
-        stamp_new(info, context.now)
+        stamp_new(info, context.at)
         await self._put(context, info, "create")
         return self._shown(info)
 
@@ -96,7 +96,7 @@ class Catalog(Generic[Info, Entry]):
                 raise kind.missing()
             if action == "update":
                 new = kind.update(former, request.update)
-            stamp_change(new, former, context.now)
+            stamp_change(new, former, context.at)
             await self._put(context, new, action)
         return self._shown(new)
 

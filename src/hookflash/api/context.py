@@ -18,7 +18,9 @@ class Context:
 
     claims: Claims | None
     now: float
-    """Seconds since the epoch."""
+    """By the clock of deadlines (`ports.Clock`)."""
+    at: float
+    """The world's time, for what is written down: seconds since the epoch."""
     wait: float | None = None
     """X-Twirp-Timeout-Ms in seconds; None: no limit of the client's."""
     request_id: str = ""

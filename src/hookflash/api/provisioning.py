@@ -70,7 +70,7 @@ class Provisioning:
         """
         key = context.claims.api_key if context.claims is not None else ""
         try:
-            await self._store.write(op, AddAudit(context.now, key, action, change.ident, name))
+            await self._store.write(op, AddAudit(context.at, key, action, change.ident, name))
         except StoreError as error:
             table.undo(change)
             _log.error("change_not_stored", action=action, id=change.ident, why=str(error))

@@ -13,7 +13,8 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from ..twirp.codec import PROTOBUF, JsonWriter
+from ..base.protojson import JsonWriter
+from ..twirp.codec import PROTOBUF
 from .context import Listing
 
 SLICE: Final = 0.002

@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import structlog
 from google.protobuf.message import Message
 
 from ..access.grants import Claims
 from ..base.errors import ApiError
-from ..twirp.codec import PROTOBUF, JsonWriter, content_kind, decode
+from ..base.protojson import JsonWriter
+from ..ports import WorldClock
+from ..twirp.codec import PROTOBUF, content_kind, decode
 from ..twirp.errors import body as error_body
 from ..twirp.errors import http_status
 from .asgi import (
     JSON,
+    MAX_BODY,
     TEXT,
     Disconnected,
     Headers,
     Receive,
     Send,
     TooLarge,
+    announced,
     read_body,
     respond,
     respond_in_pieces,
@@ -49,9 +53,9 @@ _log = structlog.get_logger("api")
 
 
 class TwirpRoutes:
-    """All services. `clock` gives seconds since the epoch."""
+    """All services."""
 
-    def __init__(self, services: Iterable[Service], clock: Callable[[], float]) -> None:
+    def __init__(self, services: Iterable[Service], clock: WorldClock) -> None:
         known = [*services, *(Service(f"livekit.{name}", None) for name in UNIMPLEMENTED)]
         self._services = {service.name: service for service in known}
         self._methods = {
@@ -107,13 +111,13 @@ class TwirpRoutes:
         if not kind:
             raise _bad_route(f'unexpected Content-Type: "{content_type}"', http_method, path)
         try:
-            body = await read_body(receive, headers)
+            request = await _request(kind, method, claims, receive, headers)
         except Disconnected:
             raise ApiError("malformed", "failed to read request body") from None
-        request = await _decoded(kind, body, method, claims)
         context = Context(
             claims,
-            self._clock(),
+            self._clock.now(),
+            self._clock.world(),
             _wait(headers.get(b"x-twirp-timeout-ms", b"")),
             headers.get(b"x-livekit-request-id", b"").decode("latin-1"),
         )
@@ -139,13 +143,19 @@ class TwirpRoutes:
         raise _bad_route(f'no handler for path "{path}"', http_method, path)
 
 
-async def _decoded(kind: str, body: bytes, method: Method, claims: Claims | None) -> Message:
-    """The request. A large one takes seconds to read: without a token it is refused whatever it
-    says, with one it is read beside the loop."""
+async def _request(
+    kind: str, method: Method, claims: Claims | None, receive: Receive, headers: Headers
+) -> Message:
+    """The request. A large one is read beside the loop, for that takes seconds; without a token it
+    is refused whatever it says, and so not read at all."""
+    try:
+        body = await read_body(receive, headers, LARGE if claims is None else MAX_BODY)
+    except TooLarge:
+        if claims is not None or announced(headers) > MAX_BODY:
+            raise
+        return method.request_type()
     if len(body) <= LARGE:
         return decode(kind, body, method.request_type)
-    if claims is None:
-        return method.request_type()
     return await asyncio.to_thread(decode, kind, body, method.request_type)
 
 

@@ -78,3 +78,7 @@ class ConfigError(HookflashError):
 
 class StoreError(HookflashError):
     """The database cannot be opened, read, written or trusted."""
+
+
+class PostFailed(HookflashError):  # noqa: N818  # reads as what happened
+    """No answer came to an HTTP request of ours; the text says why."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-from typing import Literal
+from dataclasses import field, replace
+from typing import Literal, TypeVar
 
 from ..base.light import light_dataclass
 from ..sip.dialog import DialogRecord
@@ -21,6 +21,7 @@ __all__ = [
     "TransferReason",
     "TransferRecord",
     "Verdict",
+    "in_world_time",
 ]
 
 CallDirection = Literal["inbound", "outbound"]
@@ -148,3 +149,25 @@ class CallRecord:
     """The Reason header of what ended it (RFC 3326), of either side."""
     ended_by: Side | None = None
     stats: MediaStats = field(default_factory=MediaStats)
+
+
+R = TypeVar("R", TransferRecord, CallRecord, DialRecord)
+
+
+def in_world_time(record: R, shift: float) -> R:
+    """A record whose times are those of deadlines, with the times that others are told
+    (`ports.WorldClock.shift`)."""
+    if not shift:
+        return record
+    if isinstance(record, DialRecord):
+        return replace(record, created_at=record.created_at + shift)
+    ended_at = None if record.ended_at is None else record.ended_at + shift
+    if isinstance(record, TransferRecord):
+        stages = tuple(replace(entry, at=entry.at + shift) for entry in record.stages)
+        return replace(
+            record, created_at=record.created_at + shift, ended_at=ended_at, stages=stages
+        )
+    answered_at = None if record.answered_at is None else record.answered_at + shift
+    return replace(
+        record, created_at=record.created_at + shift, ended_at=ended_at, answered_at=answered_at
+    )

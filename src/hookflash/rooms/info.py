@@ -63,8 +63,8 @@ def room_info(room: Room, counts: tuple[int, int]) -> RoomInfo:
     message.empty_timeout = room.empty_timeout
     message.departure_timeout = room.departure_timeout
     message.max_participants = room.max_participants
-    message.creation_time = int(room.created_at)
-    message.creation_time_ms = int(room.created_at * 1000)
+    message.creation_time = int(room.created_at + room.shift)
+    message.creation_time_ms = int((room.created_at + room.shift) * 1000)
     message.turn_password = room.turn_password
     message.metadata = room.metadata
     message.num_participants, message.num_publishers = counts
@@ -79,8 +79,8 @@ def participant_info(participant: Participant) -> ParticipantInfo:
         state=participant.state,
         tracks=[track_info(track) for track in participant.tracks.values()],
         metadata=participant.metadata,
-        joined_at=int(participant.joined_at),
-        joined_at_ms=int(participant.joined_at * 1000),
+        joined_at=int(participant.joined_at + participant.shift),
+        joined_at_ms=int((participant.joined_at + participant.shift) * 1000),
         name=participant.name,
         version=participant.version,
         permission=permission_info(participant.permission),

@@ -136,6 +136,7 @@ class Participant:
         "name",
         "permission",
         "room",
+        "shift",
         "sid",
         "state",
         "tracks",
@@ -155,6 +156,7 @@ class Participant:
         attributes: dict[str, str] | None = None,
         metadata: str = "",
         permission: Permission | None = None,
+        shift: float = 0.0,
     ) -> None:
         self.room = room
         self.sid = sid
@@ -165,7 +167,9 @@ class Participant:
         self.attributes = attributes if attributes is not None else {}
         self.metadata = metadata
         self.joined_at = joined_at
-        """Seconds since the epoch."""
+        """Seconds since the epoch, by the clock of deadlines."""
+        self.shift = shift
+        """From there to the world's time, which others are told."""
         self.dependent = (
             kind in DEPENDENT_KINDS or self.permission.agent or self.permission.recorder
         )

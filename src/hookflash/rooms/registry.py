@@ -6,7 +6,7 @@ that is refused raises `RoomRefused` and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 
 from livekit.protocol.models import DisconnectReason
@@ -47,10 +47,17 @@ from .room import (
 
 
 class Rooms:
-    """The registry. Rooms are found by name, participants by room and identity."""
+    """The registry. Rooms are found by name, participants by room and identity. `shift` leads from
+    `now` to the world's time (`ports.WorldClock`), which messages tell."""
 
-    def __init__(self, ids: Ids, settings: RoomDefaults | None = None) -> None:
+    def __init__(
+        self,
+        ids: Ids,
+        settings: RoomDefaults | None = None,
+        shift: Callable[[], float] = float,
+    ) -> None:
         self._ids = ids
+        self._shift = shift
         self.settings = settings or RoomDefaults()
         self._rooms: dict[str, Room] = {}
         self._heap: list[tuple[float, int, Room]] = []
@@ -151,6 +158,7 @@ class Rooms:
             attributes=attributes,
             metadata=metadata,
             permission=join.permission,
+            shift=self._shift(),
         )
         former = room.participants.get(identity)
         room.check_space(participant, former)
@@ -237,7 +245,7 @@ class Rooms:
         if not participant.permission.can_publish:
             raise rules.may_not_publish()
         title = participant.identity if name is None else clean(name)
-        track = Track(participant, self._ids.new("TR_AM"), title, int(now * 1e6))
+        track = Track(participant, self._ids.new("TR_AM"), title, self._micros(now))
         participant.tracks[track.sid] = track
         participant.is_publisher = True
         participant.version += 1
@@ -249,7 +257,7 @@ class Rooms:
             return []
         participant = track.participant
         track.muted = muted
-        track.version_us = int(now * 1e6)
+        track.version_us = self._micros(now)
         track.memo = None
         participant.version += 1
         return [TrackMuted(participant.room, participant, track, muted, now)]
@@ -342,7 +350,7 @@ class Rooms:
         dispatch = room.dispatches.pop(dispatch_id, None)
         if dispatch is None:
             raise rules.dispatch_missing()
-        dispatch.deleted_at = now
+        dispatch.deleted_at = now + self._shift()
         return dispatch, [DispatchDeleted(room, dispatch, now)]
 
     def list_dispatches(self, room_name: str, dispatch_id: str = "") -> list[Dispatch]:
@@ -382,6 +390,9 @@ class Rooms:
 
     # --- inside -------------------------------------------------------------------------------
 
+    def _micros(self, now: float) -> int:
+        return int((now + self._shift()) * 1e6)
+
     def _preset(self, name: str) -> RoomOptions | None:
         if not name:
             return None
@@ -411,6 +422,7 @@ class Rooms:
             chosen,
             turn_password=self._ids.token(32),
             codecs=self.settings.enabled_codecs,
+            shift=self._shift(),
         )
         for order in chosen.agents:
             self._dispatch(now, room, order)
@@ -418,7 +430,7 @@ class Rooms:
         return room
 
     def _dispatch(self, now: float, room: Room, order: AgentOrder) -> Dispatch:
-        dispatch = Dispatch(self._ids.new("AD_"), room.name, order, now)
+        dispatch = Dispatch(self._ids.new("AD_"), room.name, order, now + self._shift())
         room.dispatches[dispatch.dispatch_id] = dispatch
         return dispatch
 

@@ -126,7 +126,7 @@ class RoomDefaults:
 
 @dataclass(slots=True)
 class Dispatch:
-    """An agent dispatch that a room holds. Times are seconds since the epoch."""
+    """An agent dispatch that a room holds. Times are the world's, in seconds since the epoch."""
 
     dispatch_id: str
     room: str
@@ -158,6 +158,7 @@ class Room:
         "name",
         "participants",
         "scheduled_at",
+        "shift",
         "sid",
         "told_at",
         "told_counts",
@@ -173,11 +174,14 @@ class Room:
         *,
         turn_password: str,
         codecs: tuple[str, ...] = CODECS,
+        shift: float = 0.0,
     ) -> None:
         self.sid = sid
         self.name = name
         self.created_at = created_at
-        """Seconds since the epoch."""
+        """Seconds since the epoch, by the clock of deadlines."""
+        self.shift = shift
+        """From there to the world's time, which others are told."""
         self.empty_timeout = options.empty_timeout
         self.departure_timeout = options.departure_timeout
         self.max_participants = options.max_participants

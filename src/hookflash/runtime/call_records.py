@@ -21,8 +21,16 @@ from ..adapters.store.ops import (
 )
 from ..adapters.store.store import Store
 from ..base.errors import StoreError
-from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
+from ..calls.records import (
+    CallRecord,
+    DialogRecord,
+    DialRecord,
+    R,
+    TransferRecord,
+    in_world_time,
+)
 from ..calls.transfers.transfer import REASONS
+from ..ports import WorldClock
 from .metrics import Metrics
 from .requests import REMEMBERED
 
@@ -31,10 +39,11 @@ _log = structlog.get_logger("transfers")
 
 class CallRecords:
     """Nothing here waits for the disk but what must be stored before a REFER or an INVITE of ours
-    goes out."""
+    goes out. What is stored has the world's time."""
 
-    def __init__(self, store: Store, metrics: Metrics) -> None:
+    def __init__(self, store: Store, metrics: Metrics, clock: WorldClock) -> None:
         self._store = store
+        self._clock = clock
         self.metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
         self._open: set[str] = set()
@@ -45,12 +54,15 @@ class CallRecords:
         """Wait for what is being stored."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _told(self, record: R) -> R:
+        return in_world_time(record, self._clock.shift())
+
     # --- calls ----------------------------------------------------------------------------------
 
     def dialog(self, record: DialogRecord, call: CallRecord) -> None:
         """A confirmed dialog, or its new target, and its call as it is: what a restart hangs up
         and reports as ended."""
-        self._store.write_soon(PutDialog(record), PutCall(call))
+        self._store.write_soon(PutDialog(record), PutCall(self._told(call)))
 
     def forget_dialog(self, call_id: str) -> None:
         """Nothing to hang up after a crash."""
@@ -62,41 +74,40 @@ class CallRecords:
 
     def call_ended(self, record: CallRecord) -> None:
         """One line of the call history."""
-        self._store.write_soon(PutCall(record))
+        self._store.write_soon(PutCall(self._told(record)))
 
     def refused(self, reason: str) -> None:
         """An INVITE was refused."""
         self.metrics.refused.labels(reason).inc()
 
-    def call_asked_for(self, now: float, api_key: str, call_id: str, what: str) -> None:
+    def call_asked_for(self, api_key: str, call_id: str, what: str) -> None:
         """A client has a call placed: a line in the audit."""
-        self._store.write_soon(AddAudit(now, api_key, "call", call_id, what))
+        self._store.write_soon(AddAudit(self._clock.world(), api_key, "call", call_id, what))
 
-    def prune(
-        self, now: float, transfers_keep: float, calls_keep: float, audit_keep: float
-    ) -> None:
+    def prune(self, transfers_keep: float, calls_keep: float, audit_keep: float) -> None:
         """Forget what is older than it is to be kept."""
+        now = self._clock.world()
         self._store.write_soon(
             Prune(now - transfers_keep, now - calls_keep, now - audit_keep, now - REMEMBERED)
         )
 
     def dial(self, record: DialRecord) -> None:
         """A request for a call of ours as it is now."""
-        self._store.write_soon(PutDial(record))
+        self._store.write_soon(PutDial(self._told(record)))
 
     def dial_then(
         self, record: DialRecord, stored: Callable[[], None], failed: Callable[[], None]
     ) -> None:
         """Store it, then go on: an INVITE never goes out for a request that a crash would lose,
         for its repetition would dial again."""
-        ops = (PutDial(record),)
+        ops = (PutDial(self._told(record)),)
         self._then(ops, stored, failed, "call_not_stored", call_id=record.call_id)
 
     # --- transfers ------------------------------------------------------------------------------
 
     def transfer(self, record: TransferRecord) -> None:
         """A transfer as it is now."""
-        self._store.write_soon(PutTransfer(record))
+        self._store.write_soon(PutTransfer(self._told(record)))
 
     def transfer_then(
         self, record: TransferRecord, stored: Callable[[], None], failed: Callable[[], None]
@@ -104,6 +115,7 @@ class CallRecords:
         """Store it, with its line in the audit, then go on: a REFER is never sent for a transfer
         that a crash would lose."""
         event, transfer_id = "transfer_not_stored", record.transfer_id
+        record = self._told(record)
         what = f"{record.room}/{record.identity} to {record.target}"
         line = AddAudit(record.created_at, record.api_key, "transfer", transfer_id, what)
         ops = (PutTransfer(record), line)

@@ -94,7 +94,7 @@ class DialRequests:
         self.phones.enter(call, displace=bool(request.participant_identity))
         dial = self.dials.open(now, order, _info(call))
         asked = f"{dial.record.room}/{dial.record.identity} to {request.sip_call_to}"
-        parts.call_records.call_asked_for(now, order.api_key, call_id, asked)
+        parts.call_records.call_asked_for(order.api_key, call_id, asked)
         self._placing.start(call, what, RequestedLeg(self, order, dial))
         return dial
 

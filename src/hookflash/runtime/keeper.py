@@ -39,7 +39,7 @@ class Keeper:
 
     async def _prune(self) -> None:
         while True:
-            self._call_records.prune(self._host.parts.clock.now(), *self._keep)
+            self._call_records.prune(*self._keep)
             await asyncio.sleep(PRUNE_EVERY)
 
     async def drain(self, seconds: float) -> None:

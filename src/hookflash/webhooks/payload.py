@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from ..base.light import light_dataclass
+from ..base.protojson import Json
 from ..calls.records import CallRecord, TransferRecord
 from ..rooms.events import (
     ParticipantAborted,
@@ -24,8 +25,7 @@ from ..rooms.events import (
 from ..rooms.info import room_info
 from ..rooms.participant import Participant, Track
 from ..rooms.room import Room
-from .protojson import Json, to_json
-from .records import call_json, transfer_json
+from .records import call_json, to_json, transfer_json
 
 TransferKind = Literal["started", "updated", "ended"]
 
@@ -67,18 +67,20 @@ class EventFilter:
         return name in self.include if self.include else name not in self.exclude
 
 
-def room_event_body(event: RoomEvent, event_id: str) -> bytes:
-    """The body of an event that has a name. Raises KeyError for others.
+def room_event_body(event: RoomEvent, event_id: str, shift: float = 0.0) -> bytes:
+    """The body of an event that has a name. Raises KeyError for others. `shift` leads from the
+    event's time to the world's (`ports.WorldClock`).
 
     The room of track events has only sid and name, their participant only sid and identity.
     """
     name = _NAMES[type(event)]
+    at = event.at + shift
     match event:
         case TrackPublished() | TrackUnpublished():
             return _body(
                 name,
                 event_id,
-                event.at,
+                at,
                 room=_dumps(_room_name(event.room)),
                 participant=_dumps(_participant_name(event.participant)),
                 track=_track(event.track),
@@ -86,9 +88,9 @@ def room_event_body(event: RoomEvent, event_id: str) -> bytes:
         case ParticipantJoined() | ParticipantLeft() | ParticipantAborted():
             participant = _dumps(to_json(event.participant.info()))
             room = _room(event.room, event.at)
-            return _body(name, event_id, event.at, room=room, participant=participant)
+            return _body(name, event_id, at, room=room, participant=participant)
         case _:
-            return _body(name, event_id, event.at, room=_room(event.room, event.at))
+            return _body(name, event_id, at, room=_room(event.room, event.at))
 
 
 def transfer_body(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 
 from livekit.protocol.sip import (
     SIPCallDirection,
@@ -14,9 +14,12 @@ from livekit.protocol.sip import (
     SIPTransferStatus,
 )
 
+from ..base.protojson import Json, JsonWriter
 from ..calls.records import CallRecord, TransferRecord
 from ..calls.transfers.transfer import REASONS
-from .protojson import Json, to_json
+
+to_json: Final = JsonWriter("json", defaults=False).to_dict
+"""The JSON of webhooks: camelCase, only what is set."""
 
 
 def nanoseconds(seconds: float | None) -> int:

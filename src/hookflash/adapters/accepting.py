@@ -1,0 +1,80 @@
+"""Accepting connections.
+
+The loop's own server does not say when there are no files left: uvloop takes each connection then
+and closes it at once. Here they wait in the backlog until there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from .open_files import OpenFiles
+
+AT_ONCE = 64
+"""Connections taken in one turn of the loop."""
+PAUSE = 0.1
+"""Seconds before the next try where there were no files."""
+
+
+class Acceptor:
+    """Takes connections at listening sockets, which it closes. `make_room` is asked for a file
+    when there is none."""
+
+    def __init__(
+        self,
+        sockets: list[socket.socket],
+        make_protocol: Callable[[], asyncio.BaseProtocol],
+        files: OpenFiles,
+        make_room: Callable[[], object],
+        what: str,
+    ) -> None:
+        self._sockets = sockets
+        self._make = make_protocol
+        self._files = files
+        self._make_room = make_room
+        self._what = what
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
+        for sock in sockets:
+            self._listen(sock)
+
+    def close(self) -> None:
+        """Take no more."""
+        for pause in self._pauses.values():
+            pause.cancel()
+        for sock in self._sockets:
+            self._loop.remove_reader(sock.fileno())
+            sock.close()
+        self._sockets = []
+        for task in self._tasks:
+            task.cancel()
+
+    def _listen(self, sock: socket.socket) -> None:
+        self._pauses.pop(sock, None)
+        self._loop.add_reader(sock.fileno(), self._readable, sock)
+
+    def _readable(self, sock: socket.socket) -> None:
+        for _ in range(AT_ONCE):
+            try:
+                taken, _ = sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if self._files.missing(error, self._what):
+                    self._make_room()
+                self._loop.remove_reader(sock.fileno())
+                self._pauses[sock] = self._loop.call_later(PAUSE, self._listen, sock)
+                return
+            taken.setblocking(False)
+            task = self._loop.create_task(self._open(taken))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _open(self, taken: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._make, taken)
+        except OSError:
+            taken.close()  # it has gone again

@@ -1,0 +1,93 @@
+"""Which connections of strangers are open, and which of them goes when there are too many.
+
+A connection is *silent* until it has asked for something whole, and again once that is answered: it
+may go then without a loss to anybody who waits. The others stay.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from typing import Protocol
+
+
+class Closable(Protocol):
+    """A connection."""
+
+    def give_way(self) -> None:
+        """Close at once: another one needs the room."""
+        ...
+
+
+class Connections:
+    """`most` of all, and `silent_of_one` silent ones of one address; 0: no limit."""
+
+    def __init__(self, most: int = 0, silent_of_one: int = 0) -> None:
+        self._most = most
+        self._of_one = silent_of_one
+        self._source: dict[Closable, str] = {}
+        self._silent: OrderedDict[Closable, None] = OrderedDict()
+        """The longest silent one first."""
+        self._by_source: dict[str, OrderedDict[Closable, None]] = {}
+        """The silent ones of each address, the same way."""
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def add(self, connection: Closable, address: str) -> bool:
+        """A new one, silent so far. The one that was silent for longest makes room for it; False
+        where nobody can, and it is not taken."""
+        source = source_of(address)
+        own = self._by_source.get(source)
+        if self._of_one and own is not None and len(own) >= self._of_one:
+            self._close(next(iter(own)))
+        if self._most and len(self._source) >= self._most and not self.make_room():
+            return False
+        self._source[connection] = source
+        self.silent(connection)
+        return True
+
+    def make_room(self) -> bool:
+        """Close the one that was silent for longest; False: there is none."""
+        if not self._silent:
+            return False
+        self._close(next(iter(self._silent)))
+        return True
+
+    def busy(self, connection: Closable) -> None:
+        """Somebody works on what it asked for."""
+        source = self._source.get(connection)
+        if source is None or connection not in self._silent:
+            return
+        del self._silent[connection]
+        own = self._by_source[source]
+        del own[connection]
+        if not own:
+            del self._by_source[source]
+
+    def silent(self, connection: Closable) -> None:
+        """It has its answer."""
+        source = self._source.get(connection)
+        if source is None or connection in self._silent:
+            return
+        self._silent[connection] = None
+        self._by_source.setdefault(source, OrderedDict())[connection] = None
+
+    def remove(self, connection: Closable) -> None:
+        """It is closed, or somebody else's now."""
+        self.busy(connection)
+        self._source.pop(connection, None)
+
+    def _close(self, connection: Closable) -> None:
+        self.remove(connection)
+        connection.give_way()
+
+
+def source_of(address: str) -> str:
+    """Whose it is: an IPv4 address, or a /64 of IPv6, which is what one customer has at least."""
+    if ":" not in address:
+        return address
+    try:
+        return ipaddress.IPv6Address(address).packed[:8].hex()
+    except ValueError:
+        return address
