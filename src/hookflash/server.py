@@ -320,7 +320,10 @@ def _engine(
         loop=asyncio.get_running_loop(),
         ids=ids,
         settings=MediaEngineSettings(
-            rtp_port=sip.rtp_port, symmetric_rtp=sip.symmetric_rtp, lone_tone=settings.dev
+            rtp_port=sip.rtp_port,
+            symmetric_rtp=sip.symmetric_rtp,
+            opus_complexity=sip.opus_complexity,
+            lone_tone=settings.dev,
         ),
         between=between,
     )
