@@ -16,6 +16,7 @@ from .lists import lists
 from .match import match
 from .outbound import outbound
 from .report import Row, print_rows, row, write_page
+from .rooms import rooms
 from .sip_parse import figures
 from .start import start
 
@@ -43,6 +44,7 @@ FIGURES: dict[str, Callable[[], Row | list[Row]]] = {
     "list": lists,
     "relay": held.relayed,
     "mix": held.mixed,
+    "rooms": rooms,
     "parse": parse,
     "start": start,
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hookflash.audio.opus import COMPLEXITY
 from hookflash.base.errors import ConfigError
 from hookflash.config import Settings, load, setting_lines
 
@@ -39,6 +40,7 @@ def test_the_example_of_the_readme_works_as_it_stands(file: Path) -> None:
     assert settings.keys["devkey"].get_secret_value() == SECRET
     assert settings.webhook.urls == ["http://127.0.0.1:9099/hook"]
     assert settings.sip.rtp_port == (10000, 20000)
+    assert settings.sip.opus_complexity == COMPLEXITY
     assert settings.sip.answer == "subscribed"
 
 

@@ -226,3 +226,15 @@ def test_nothing_is_left_of_a_server_that_stopped(tmp_path: Path) -> None:
         return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
     assert asyncio.run(check()) == set()
+
+
+def test_the_effort_of_opus_is_handed_down(tmp_path: Path) -> None:
+    async def effort() -> int:
+        server = Server(settings(tmp_path, **{"sip.opus_complexity": 7}))
+        await server.start()
+        try:
+            return server._engine._settings.opus_complexity
+        finally:
+            await server.stop()
+
+    assert asyncio.run(effort()) == 7

@@ -124,6 +124,7 @@ class SipSettings(Section):
     codecs: ListOf[Literal["PCMU", "PCMA", "G722", "opus"]] = Field(
         ["PCMU", "PCMA", "G722"], min_length=1, description="Codecs of calls, best first."
     )
+    opus_complexity: int = Field(1, ge=0, le=10, description="Effort of Opus encoders, 0 to 10.")
     auth_algorithms: ListOf[Literal["MD5", "SHA-256"]] = Field(
         ["MD5"], min_length=1, description="Digest algorithms offered to callers."
     )

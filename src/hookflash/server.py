@@ -345,7 +345,10 @@ def _engine(
         ids=ids,
         open_pair=open_pair,
         settings=MediaEngineSettings(
-            rtp_port=sip.rtp_port, symmetric_rtp=sip.symmetric_rtp, lone_tone=settings.dev
+            rtp_port=sip.rtp_port,
+            symmetric_rtp=sip.symmetric_rtp,
+            opus_complexity=sip.opus_complexity,
+            lone_tone=settings.dev,
         ),
         between=between,
     )

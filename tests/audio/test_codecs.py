@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hookflash.audio.codecs import make_codec
+from hookflash.audio.codecs import AudioCodec, Opus, make_codec
 from hookflash.audio.tone_bank import amplitude
 
 
@@ -37,6 +37,29 @@ def test_an_unreadable_payload_raises_nothing(name: str) -> None:
     codec = make_codec(name)
     for payload in (b"\xff", b"\xff" * 7, bytes(range(256))):
         assert codec.decode(payload).dtype == np.int16
+
+
+def test_opus_conceals_and_recovers_any_number_of_samples() -> None:
+    codec = Opus(fec=True)
+    sound = (8000 * np.sin(2 * np.pi * 300 * np.arange(3200) / 16000)).astype(np.int16)
+    packets = [codec.encode(sound[at : at + 320]) for at in range(0, 3200, 320)]
+    for packet in packets[:8]:
+        codec.decode(packet)
+    for samples in (1, 13, 320, 960):
+        assert len(codec.conceal(samples)) == samples
+        assert len(codec.recover(packets[9], samples)) == samples
+        assert len(codec.recover(b"\x03", samples)) == samples, "unreadable: concealed"
+
+
+def test_opus_at_another_complexity_and_for_a_peer_that_recovers() -> None:
+    sound = (8000 * np.sin(2 * np.pi * 300 * np.arange(3200) / 16000)).astype(np.int16)
+
+    def size(codec: AudioCodec) -> int:
+        return sum(len(codec.encode(sound[at : at + 320])) for at in range(0, 3200, 320))
+
+    plain = size(make_codec("opus"))
+    assert size(make_codec("opus", 10)) != plain
+    assert size(make_codec("opus", fec=True)) > 1.2 * plain
 
 
 def test_an_unknown_codec() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from hookflash.rtp.jitter import JitterBuffer
+from hookflash.audio.codecs import Opus
+from hookflash.rtp.jitter import JitterBuffer, Repair
 
 FRAME = 160
 
@@ -304,6 +307,202 @@ def test_an_unreadable_payload_counts_as_lost() -> None:
     assert numbers[numbers.index(6) + 1 : numbers.index(8)].count(None) <= 1
 
 
+class Noted:
+    """A decoder that repairs: each sample of a packet is its number, 1000 more of what is recovered
+    from it, and -1 of what is concealed."""
+
+    def __init__(self) -> None:
+        self.concealed: list[int] = []
+        self.recovered: list[tuple[int, int]] = []
+
+    @staticmethod
+    def decode(data: bytes) -> bytes:
+        return np.full(len(data) * 2, data[0], np.int16).tobytes()
+
+    def conceal(self, samples: int) -> NDArray[np.int16]:
+        self.concealed.append(samples)
+        return np.full(samples, -1, np.int16)
+
+    def recover(self, payload: bytes, samples: int) -> NDArray[np.int16]:
+        self.recovered.append((payload[0], samples))
+        return np.full(samples, 1000 + payload[0], np.int16)
+
+    def buffer(self) -> JitterBuffer:
+        return JitterBuffer(8000, 32, 2, self.decode, bytes(2), self)
+
+
+def sounds(frames: list[bytes | None]) -> list[int | None]:
+    """The middle sample of each frame."""
+    return [None if frame is None else int(np.frombuffer(frame, np.int16)[160]) for frame in frames]
+
+
+def test_a_lost_packet_is_recovered_from_the_one_behind_it() -> None:
+    decoder = Noted()
+    buffer = decoder.buffer()
+    arrivals = steady(60)
+    del arrivals[20]
+    numbers = sounds([frame for _, frame in Line(arrivals, buffer).play(60)])
+    place = numbers.index(19)
+    assert numbers[place : place + 3] == [19, 1021, 21]
+    assert (decoder.recovered, decoder.concealed) == ([(21, 320)], [])
+    assert buffer.concealed == 1
+
+
+def test_of_several_lost_packets_the_last_is_recovered() -> None:
+    decoder = Noted()
+    arrivals = steady(60)
+    arrivals[23] = (arrivals[20][0], *arrivals[23][1:])  # there in time to know of the loss
+    del arrivals[20:23]
+    numbers = sounds([frame for _, frame in Line(arrivals, decoder.buffer()).play(60)])
+    place = numbers.index(19)
+    assert numbers[place : place + 5] == [19, -1, -1, 1023, 23]
+    assert decoder.concealed == [320, 320]
+
+
+def test_a_packet_that_is_only_late_is_waited_for_with_concealed_sound() -> None:
+    decoder = Noted()
+    arrivals = [(at + 0.06 * (at > 0.4), *rest) for at, *rest in steady(60)]
+    frames = [frame for _, frame in Line(arrivals, decoder.buffer()).play(60)]  # type: ignore[arg-type]
+    numbers = sounds(frames)
+    heard_ones = [number for number in numbers[3:] if number is not None and number >= 0]
+    assert heard_ones == list(range(heard_ones[0], heard_ones[0] + len(heard_ones)))
+    assert -1 in numbers
+    assert None not in numbers[3:]
+    assert decoder.recovered == []
+
+
+def test_an_unreadable_packet_is_recovered_as_a_lost_one() -> None:
+    decoder = Noted()
+    buffer = JitterBuffer(
+        8000,
+        32,
+        2,
+        lambda data: b"" if data[0] == 7 else decoder.decode(data),
+        bytes(2),
+        decoder,
+    )
+    numbers = sounds([frame for _, frame in Line(steady(30), buffer).play(30)])
+    assert numbers[numbers.index(6) : numbers.index(8) + 1] == [6, 1008, 8]
+    assert decoder.recovered == [(8, 320)]
+
+
+def test_concealing_ends_with_the_stream_and_leaves_nothing_behind() -> None:
+    """Also where it ends while the line is played faster, in frames of a little over 20 ms."""
+    decoder = Noted()
+    buffer = decoder.buffer()
+    talk = steady(208)
+    more = [(at + 10, ts + 80000, data) for at, ts, data in steady(20)]
+    frames, left = [], set()
+    for _, frame in Line(talk + more, buffer).play(515):
+        frames.append(frame)
+        if 220 < len(frames) < 500:
+            left.add(buffer.depth_ms)
+    assert len(frames[207] or b"") > 640
+    assert 3 <= sounds(frames).count(-1) <= 8
+    assert left == {0.0}
+    assert sounds(frames)[220:] == [None] * 282 + list(range(13))
+
+
+@pytest.mark.parametrize("ptime", [10, 20, 30, 40, 50, 60])
+def test_repairing_costs_no_delay_at_any_packet_length(ptime: int) -> None:
+    octets, noise = ptime * 8, random.Random(6)
+    arrivals = [
+        (0.001 + n * ptime / 1000, n * octets, bytes(octets))
+        for n in range(60_000 // ptime)
+        if n < 9 or noise.random() > 0.08
+    ]
+    decoder = Noted()
+    buffer = decoder.buffer()
+    played = [(frame, buffer.depth_ms) for frame in Line(arrivals, buffer).play(2990)]
+    assert max(depth for _, depth in played) <= ptime + 40
+    assert sum(depth for _, depth in played[-500:]) / 500 <= ptime / 2 + 20
+    assert buffer.skipped == buffer.late == 0
+    assert max(samples for _, samples in decoder.recovered) <= ptime * 16
+    assert [frame for (_, frame), _ in played[4:]].count(None) < 30  # only after 100 ms of nothing
+
+
+def speech(seconds: float) -> NDArray[np.int16]:
+    """Like a vowel, 16 kHz: harmonics of a pitch that moves, with two formants, in syllables."""
+    time = np.arange(round(16000 * seconds)) / 16000
+    pitch = 2 * np.pi * np.cumsum(120 + 30 * np.sin(2 * np.pi * 0.7 * time)) / 16000
+    sound = np.zeros(len(time))
+    for number in range(1, 26):
+        at = 120 * number
+        level = np.exp(-(((at - 500) / 300) ** 2)) + 0.6 * np.exp(-(((at - 1500) / 400) ** 2))
+        sound += (level + 0.02) * np.sin(number * pitch)
+    sound *= np.clip(np.sin(2 * np.pi * 2.3 * time) + 1.2, 0, 2)
+    result: NDArray[np.int16] = (sound / np.abs(sound).max() * 12000).astype(np.int16)
+    return result
+
+
+class ConcealingOnly:
+    """Opus without what the next packet knows."""
+
+    def __init__(self, codec: Opus) -> None:
+        self._codec = codec
+
+    def conceal(self, samples: int) -> NDArray[np.int16]:
+        return self._codec.conceal(samples)
+
+    def recover(self, payload: bytes, samples: int) -> NDArray[np.int16]:
+        return self._codec.conceal(samples)
+
+
+Frames = NDArray[np.float64]
+
+
+def listen(
+    packets: list[bytes], lost: set[int], repair: Callable[[Opus], Repair | None]
+) -> tuple[Frames, JitterBuffer]:
+    """What is heard of them at the ticks, before the delay is judged and changed."""
+    codec = Opus()
+    buffer = JitterBuffer(
+        48000, 32, 2, lambda data: codec.decode(data).tobytes(), bytes(2), repair(codec)
+    )
+    arrivals = [
+        (0.001 + n * 0.02, n * 960, packet) for n, packet in enumerate(packets) if n not in lost
+    ]
+    frames = [frame or bytes(640) for _, frame in Line(arrivals, buffer).play(200)]
+    return np.stack([np.frombuffer(frame, np.int16) for frame in frames]).astype(float), buffer
+
+
+def test_ten_percent_of_opus_are_lost() -> None:
+    """What is concealed is as loud as its neighbours; what is recovered is the sound itself."""
+    encoder, noise = Opus(fec=True), random.Random(9)
+    sound = speech(24)
+    packets = [encoder.encode(sound[at : at + 320]) for at in range(0, len(sound), 320)]
+    whole, fec, plc = [], [], []
+    for start in range(0, 1200, 200):
+        part = packets[start : start + 200]
+        lost = {n for n in range(10, 195) if noise.random() < 0.1}
+        original, _ = listen(part, set(), lambda codec: codec)
+        recovered, buffer = listen(part, lost, lambda codec: codec)
+        concealed, _ = listen(part, lost, ConcealingOnly)
+        faded, _ = listen(part, lost, lambda _: None)
+        assert buffer.concealed == len(lost)
+        at = [n for n in range(10, 200) if not faded[n].any()]
+        assert len(at) == len(lost)
+        at = [n for place, n in enumerate(at) if sorted(lost)[place] + 1 not in lost]
+        whole.append(original[at])
+        fec.append(recovered[at])
+        plc.append(concealed[at])
+    wanted = np.concatenate(whole)
+
+    def level(frames: Frames) -> Frames:
+        levels: Frames = np.sqrt((frames**2).mean(axis=1))
+        return levels
+
+    def likeness(frames: Frames) -> float:
+        return float(np.corrcoef(frames.ravel(), wanted.ravel())[0, 1])
+
+    for frames in (np.concatenate(fec), np.concatenate(plc)):
+        ratio = level(frames) / level(wanted)
+        assert 0.7 < np.median(ratio) < 1.3
+        assert (ratio < 0.2).mean() < 0.1
+    assert likeness(np.concatenate(fec)) > 0.9
+    assert likeness(np.concatenate(fec)) > likeness(np.concatenate(plc)) + 0.1
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
@@ -320,6 +519,12 @@ def test_anything_may_come(arrivals: list[tuple[float, int, bytes]]) -> None:
     for _, frame in Line(arrivals, buffer).play(150):
         assert frame is None or 140 <= len(frame) <= 180
         assert buffer.idle or buffer.depth_ms <= 340
+    codec = Opus()
+    decode = lambda data: codec.decode(data).tobytes()  # noqa: E731
+    buffer = JitterBuffer(48000, 32, 2, decode, bytes(2), codec)
+    for _, frame in Line(arrivals, buffer).play(150):
+        assert frame is None or 560 <= len(frame) <= 720
+        assert buffer.idle or buffer.depth_ms <= 460
 
 
 def test_the_mean_delay_stops_at_120_ms_whatever_the_network_does() -> None:

@@ -1,23 +1,31 @@
 """One leg's audio codec, for everything that is not batched: PCMU, PCMA, G.722, Opus.
 
-PyAV is imported when the first leg needs G.722 or Opus. All sound is mono int16.
+PyAV is imported when the first leg needs G.722. All sound is mono int16.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.errors import RtpError
 from . import g711
-from .resample import Resampler
+from .opus import COMPLEXITY, OpusDecoder, OpusEncoder
 
 if TYPE_CHECKING:
     import av
     from av.audio.codeccontext import AudioCodecContext
 
 Pcm = NDArray[np.int16]
+
+_RATE: Final = 16000
+_BITRATE: Final = 24000
+_BITRATE_FEC: Final = 32000
+"""What it takes for 16 kHz sound to be carried twice at each complexity."""
+_EXPECTED_LOSS: Final = 10
+"""Percent, told to the encoder for a peer that can recover what it misses."""
 
 
 class AudioCodec(Protocol):
@@ -30,7 +38,7 @@ class AudioCodec(Protocol):
         ...
 
     def encode(self, samples: Pcm) -> bytes:
-        """One payload of 20 ms, or of what the codec was made for."""
+        """One payload; Opus takes 10, 20, 40 or 60 ms, for its packets cannot be cut."""
         ...
 
 
@@ -74,44 +82,59 @@ class G722:
 
 
 class Opus:
-    """Opus (RFC 7587) towards phones: mono, 16 kHz on our side, 48 kHz on the wire."""
+    """Opus (RFC 7587) towards phones: mono, 16 kHz on our side, whatever the peer's rate."""
 
-    __slots__ = ("_decoder", "_down", "_encoder", "_time", "rate")
+    __slots__ = ("_decoder", "_encoder", "rate")
 
-    def __init__(self, ptime: int = 20) -> None:
-        """`ptime`: ms of sound in a packet of ours; 10, 20, 40 or 60 (RFC 6716 §2.1.4)."""
-        self.rate = 16000
-        self._encoder = _context("libopus", "w", 16000, ptime)
-        self._decoder = _context("libopus", "r", 48000)
-        self._down = Resampler(48000, 16000)
-        self._time = 0
+    def __init__(self, complexity: int = COMPLEXITY, *, fec: bool = False) -> None:
+        """`complexity`: of the encoder, 0 to 10. `fec`: the peer can recover a lost packet from
+        the next (`useinbandfec=1`, RFC 7587 §6.1). Raises CodecError where there is no libopus."""
+        self.rate = _RATE
+        self._encoder = OpusEncoder(
+            _RATE,
+            bitrate=_BITRATE_FEC if fec else _BITRATE,
+            complexity=complexity,
+            expected_loss=_EXPECTED_LOSS if fec else 0,
+        )
+        self._decoder = OpusDecoder(_RATE)
 
     def decode(self, payload: bytes) -> Pcm:
         """320 samples for 20 ms."""
-        return self._down.process(_decode(self._decoder, payload))
+        try:
+            return self._decoder.decode(payload)
+        except RtpError:
+            return np.zeros(0, np.int16)
 
     def encode(self, samples: Pcm) -> bytes:
-        """`ptime` ms as one Opus packet."""
-        self._time += len(samples)
-        return _encode(self._encoder, samples, 16000, self._time)
+        """10, 20, 40 or 60 ms as one packet."""
+        return self._encoder.encode(samples)
+
+    def conceal(self, samples: int) -> Pcm:
+        """What may have been in the next `samples`, at most 120 ms, which are lost."""
+        return self._decoder.conceal(samples)
+
+    def recover(self, payload: bytes, samples: int) -> Pcm:
+        """The same for samples that come just before those of `payload`, from what that has."""
+        try:
+            return self._decoder.recover(payload, samples)
+        except RtpError:
+            return self._decoder.conceal(samples)
 
 
-def make_codec(name: str, ptime: int = 20) -> AudioCodec:
-    """The codec of that SDP name; ValueError for one that we do not have.
-
-    `ptime`: ms that `encode` takes at a time, of a codec whose packets cannot be cut (Opus).
-    """
+def make_codec(name: str, complexity: int = COMPLEXITY, *, fec: bool = False) -> AudioCodec:
+    """The codec of that SDP name; ValueError for one that we do not have. `complexity` and `fec`
+    are those of Opus."""
     match name:
         case "PCMU" | "PCMA":
             return G711(name)
         case "G722":
             return G722()
         case "opus":
-            return Opus(ptime)
+            return Opus(complexity, fec=fec)
     raise ValueError(f"no such codec: {name}")
 
 
-def _context(name: str, mode: str, rate: int, ptime: int = 20) -> AudioCodecContext:
+def _context(name: str, mode: str, rate: int) -> AudioCodecContext:
     import av
 
     context = cast(
@@ -122,14 +145,6 @@ def _context(name: str, mode: str, rate: int, ptime: int = 20) -> AudioCodecCont
     context.layout = "mono"
     if mode == "w":
         context.format = av.AudioFormat("s16")
-        if name == "libopus":
-            context.bit_rate = 24000
-            context.options = {
-                "application": "voip",
-                "frame_duration": str(ptime),
-                "compression_level": "5",
-                "packet_loss": "5",
-            }
     return context
 
 

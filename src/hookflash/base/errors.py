@@ -7,6 +7,7 @@ HookflashError
 │   └── RtpError           a media packet that cannot be read
 ├── ApiError               a request at our API that is refused (Twirp code and text)
 ├── ConfigError            a setting that is wrong (key, value, what is allowed)
+├── CodecError             a codec whose library is not installed
 └── StoreError             the database cannot be opened, read or trusted
 """
 
@@ -74,6 +75,10 @@ class ConfigError(HookflashError):
         self.key = key
         self.value = value
         self.allowed = allowed
+
+
+class CodecError(HookflashError):
+    """A codec cannot be had on this machine. The text says what to install."""
 
 
 class StoreError(HookflashError):

@@ -10,7 +10,10 @@ is then made of a few samples more or fewer than usual, and the consumer stretch
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 FRAME_MS: Final = 20
 MIN_DELAY_MS: Final = 20.0
@@ -30,13 +33,27 @@ _JUMP_MS: Final = 2000.0
 _IDLE_FRAMES: Final = 5
 
 
+class Repair(Protocol):
+    """The decoder of a codec that makes sound for lost packets itself (Opus: RFC 6716 §4.4), by the
+    count of samples."""
+
+    def conceal(self, samples: int) -> NDArray[np.int16]:
+        """For a loss, from what was decoded before it."""
+        ...
+
+    def recover(self, payload: bytes, samples: int) -> NDArray[np.int16]:
+        """For a loss just before `payload`, from what that packet has of it, if anything."""
+        ...
+
+
 class JitterBuffer:
     """One leg's packets between network and mixer.
 
     `clock`: RTP ticks per second. `decode`: turns a payload into `octets_per_ms` octets for each
     millisecond, in the order of play (for codecs with state); None where the payload itself is
     that line (G.711: 8 octets a millisecond). `unit`: octets of one sample of that line, `silence`
-    a silent one.
+    a silent one. `repair`: makes the sound for what is lost; None: the end of what was played once
+    more, or nothing where a whole frame is missing.
     """
 
     __slots__ = (
@@ -51,10 +68,12 @@ class JitterBuffer:
         "_next",
         "_octets_per_ms",
         "_owed",
+        "_packet_octets",
         "_packets",
         "_played",
         "_pulled",
         "_pulls",
+        "_repair",
         "_rest",
         "_running",
         "_silence",
@@ -75,14 +94,16 @@ class JitterBuffer:
         unit: int = 1,
         decode: Callable[[bytes], bytes] | None = None,
         silence: bytes = b"\xff",
+        repair: Repair | None = None,
     ) -> None:
         self._ticks_per_ms = clock // 1000
         self._octets_per_ms = octets_per_ms
         self._unit = unit
         self._decode = decode
         self._silence = silence
+        self._repair = repair
         self._frame_ticks = FRAME_MS * self._ticks_per_ms
-        self._frame_octets = FRAME_MS * octets_per_ms
+        self._frame_octets = self._packet_octets = FRAME_MS * octets_per_ms
         self.late = 0
         self.duplicates = 0
         self.concealed = 0
@@ -255,24 +276,46 @@ class JitterBuffer:
             if payload is not None:
                 line += self._take(payload)
                 continue
-            missing = self._missing(need - len(line))
+            missing = self._missing(self._wanted(need - len(line)))
             if not missing:
                 continue
             self.concealed = concealed + 1
+            if self._repair is not None:
+                line += self._repaired(self._repair, missing)
+                continue
             if missing == need:
                 self._played = b""  # it fades away; what is missing after it is silent
                 return None
             fill = _repeat(line or self._played, missing, self._unit)
             line += fill or self._silence * (missing // self._unit)
-        self._rest = line[need:]
+        self._rest = line[need:] if self._running else b""
         self._played = line[:need]
         return self._played
+
+    def _wanted(self, octets: int) -> int:
+        """How much is to be concealed at once where `octets` are missing now."""
+        if self._repair is None:
+            return octets
+        if self._packets:  # lost: as a packet, for what the next one has of it is one packet
+            return self._packet_octets
+        grain = self._frame_octets // 8  # 2.5 ms: it may only be late
+        return -(-octets // grain) * grain
+
+    def _repaired(self, repair: Repair, octets: int) -> bytes:
+        """What the decoder makes of `octets` just before `_next` that are missing."""
+        following = self._packets.get(self._next)
+        samples = octets // self._unit
+        if following is None:
+            return repair.conceal(samples).tobytes()
+        return repair.recover(following, samples).tobytes()
 
     def _take(self, payload: bytes) -> bytes:
         line = payload if self._decode is None else self._decode(payload)
         self._next += len(line) * self._ticks_per_ms // self._octets_per_ms
-        if not line:  # unreadable: as if it had been lost
-            self._next += 1
+        if line:
+            self._packet_octets = len(line)
+        elif self._repair is None:
+            self._next += 1  # unreadable: as if it had been lost
         self._held = self._empty = 0
         return line
 

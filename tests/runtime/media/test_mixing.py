@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hookflash.audio.tone_bank import rms
+from hookflash.runtime.media.engine import MediaEngineSettings
 from hookflash.runtime.media.mixing import is_narrow
 from hookflash.testing.media import Studio
 
@@ -85,3 +86,17 @@ def test_a_wide_room_with_a_phone_on_hold(studio: Studio) -> None:
     studio.tick(10)
     assert phones[0].heard == []
     assert len(phones[1].heard) == 10
+
+
+def test_opus_is_encoded_with_the_effort_that_is_set() -> None:
+    said = []
+    for complexity in (0, 10):
+        studio = Studio(MediaEngineSettings(opus_complexity=complexity))
+        ann, bob = studio.phone("opus"), studio.phone()
+        for _ in range(20):
+            bob.hum(440)
+            studio.tick()
+        said.append([packet.payload for packet in ann.heard])
+        studio.close()
+    assert len(said[0]) == len(said[1]) == 20
+    assert said[0] != said[1]

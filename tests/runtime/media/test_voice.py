@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,42 @@ def test_through_jitter_buffer_and_voice(name: str) -> None:
         out.append(voice.decode(jitter.pull(number * 0.02 + 0.001)))
     assert {len(frame) for frame in out} == {320}
     assert amplitude(np.concatenate(out[40:]), 600, 16000) == pytest.approx(8000, rel=0.15)
+
+
+def test_the_opus_encoder_is_made_as_told() -> None:
+    """By the setting, and by what the peer's SDP says of FEC (RFC 7587 §6.1)."""
+    plain, pcmu = CODECS["opus"], CODECS["PCMU"]
+    time = np.arange(6400) / 16000
+    sound = (8000 * np.sin(2 * np.pi * (300 + 400 * time) * time)).astype(np.int16)
+
+    def octets(voice: WideVoice) -> int:
+        frames = [sound[at : at + 320] for at in range(0, len(sound), 320)]
+        return sum(len(payload) for frame in frames for payload in voice.encode(frame))
+
+    usual = octets(WideVoice(pcmu, plain))
+    assert octets(WideVoice(pcmu, plain, 20, 10)) != usual
+    for fmtp in ("useinbandfec=1", "stereo=0; useinbandfec=1;usedtx=0"):
+        able = replace(plain, fmtp=fmtp)
+        assert octets(WideVoice(pcmu, able)) > 1.2 * usual
+        assert WideVoice(pcmu, able).fits(pcmu, able, 20)
+        assert not WideVoice(pcmu, plain).fits(pcmu, able, 20)
+    for fmtp in ("useinbandfec=0", "maxplaybackrate=16000"):
+        assert octets(WideVoice(pcmu, replace(plain, fmtp=fmtp))) == usual
+
+
+def test_a_lost_opus_packet_is_concealed_by_the_decoder() -> None:
+    codec = make_codec("opus")
+    jitter = make_jitter(CODECS["opus"])
+    time = np.arange(16000) / 16000
+    sound = (8000 * np.sin(2 * np.pi * 300 * time)).astype(np.int16)
+    levels = []
+    for number in range(40):
+        payload = codec.encode(sound[number * 320 : number * 320 + 320])
+        if number != 30:
+            jitter.put(number * 960, payload, number * 0.02)
+        line = jitter.pull(number * 0.02 + 0.001)
+        if number > 10:
+            assert line is not None
+            levels.append(np.abs(np.frombuffer(line, np.int16)).mean())
+    assert jitter.concealed == 1
+    assert min(levels) > 1000

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ...adapters.udp import UdpPair
+from ...audio.opus import COMPLEXITY
 from ...audio.tones import ToneBook
 from ...base.ids import Ids
 from ...base.light import light_dataclass
@@ -31,10 +32,11 @@ FILL_AFTER: Final = 0.16
 
 @light_dataclass(frozen=True, slots=True)
 class MediaEngineSettings:
-    """`rtp_port`: first and last port of the range (`sip.rtp_port`)."""
+    """`rtp_port`: first and last port of the range (`sip.rtp_port`); `opus_complexity`: 0 to 10."""
 
     rtp_port: tuple[int, int] = (10000, 20000)
     symmetric_rtp: Symmetric = "auto"
+    opus_complexity: int = COMPLEXITY
     lone_tone: bool = False
     """`--dev`: a phone alone in a room hears a soft beep every 5 s."""
 
@@ -219,7 +221,8 @@ class MediaEngine:
         rooms += [[stream] for stream in self.streams if stream.bridge is None]
         busy = [room for room in rooms if any(s.output is Output.CLOCK for s in room)]
         narrow = [room for room in busy if is_narrow(room)]
-        self._wide = [WideMix(room) for room in busy if not is_narrow(room)]
+        complexity = self._settings.opus_complexity
+        self._wide = [WideMix(room, complexity) for room in busy if not is_narrow(room)]
         self._narrow = NarrowMix(narrow) if narrow else None
 
     def _after(self, special: list[MediaStream]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...audio import g711
 from ...audio.mixer import RoomMixer, mix, mix_others
+from ...audio.opus import COMPLEXITY
 from ...audio.resample import stretch
 from ...rtp.packet import HEADER_SIZE
 from .stream import MediaStream, Output
@@ -182,7 +183,8 @@ def _is_special(stream: MediaStream) -> bool:
 class WideMix:
     """One room at 16 kHz."""
 
-    def __init__(self, streams: list[MediaStream]) -> None:
+    def __init__(self, streams: list[MediaStream], complexity: int = COMPLEXITY) -> None:
+        """`complexity`: of the Opus encoders that this room needs, 0 to 10."""
         self.rows = [stream for stream in streams if _takes_part(stream)]
         for stream in self.rows:
             if stream.plan is None:
@@ -190,7 +192,7 @@ class WideMix:
             incoming = stream.codec or stream.plan.codec
             outgoing, ptime = stream.plan.codec, stream.plan.ptime
             if stream.voice is None or not stream.voice.fits(incoming, outgoing, ptime):
-                stream.voice = WideVoice(incoming, outgoing, ptime)
+                stream.voice = WideVoice(incoming, outgoing, ptime, complexity)
 
     def tick(self, now: float) -> list[MediaStream]:
         """As `NarrowMix.tick`."""

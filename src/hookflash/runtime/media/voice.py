@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...audio import g711
-from ...audio.codecs import AudioCodec, make_codec
+from ...audio.codecs import AudioCodec, Opus, make_codec
+from ...audio.opus import COMPLEXITY
 from ...audio.resample import Resampler, resample_whole, stretch
 from ...rtp.jitter import JitterBuffer
 from ...sdp.plan import Codec
@@ -91,6 +92,7 @@ def make_jitter(codec: Codec) -> JitterBuffer:
         unit=2,
         silence=bytes(2),
         decode=lambda payload: decoder.decode(payload).tobytes(),
+        repair=decoder if isinstance(decoder, Opus) else None,
     )
 
 
@@ -100,11 +102,16 @@ def silence_payload(name: str, ptime: int = 20) -> bytes:
         return bytes([g711.SILENCE[name]]) * 160
     if name == "G722":
         return b"\xfc" * 160  # the octet of which a decoder makes zeros, whatever its state
-    codec = make_codec(name, ptime)
+    codec = make_codec(name)
     payload = b""
     for _ in range(3):  # the encoders need a moment to come to rest
         payload = codec.encode(np.zeros(codec.rate * ptime // 1000, np.int16)) or payload
     return payload
+
+
+def _can_recover(codec: Codec) -> bool:
+    """The peer's decoder makes use of in-band FEC (RFC 7587 §6.1)."""
+    return "useinbandfec=1" in codec.fmtp.replace(" ", "").split(";")
 
 
 class WideVoice:
@@ -114,6 +121,7 @@ class WideVoice:
         "_conceal",
         "_down",
         "_encoder",
+        "_fec",
         "_incoming",
         "_last",
         "_line",
@@ -123,12 +131,19 @@ class WideVoice:
         "_up",
     )
 
-    def __init__(self, incoming: Codec, outgoing: Codec, ptime: int = 20) -> None:
-        """`ptime`: ms of sound in each packet that goes out."""
+    def __init__(
+        self,
+        incoming: Codec,
+        outgoing: Codec,
+        ptime: int = 20,
+        complexity: int = COMPLEXITY,
+    ) -> None:
+        """`ptime`: ms of sound in each packet that goes out; `complexity`: of Opus, 0 to 10."""
         self._incoming = incoming.name
         self._outgoing = outgoing.name
         self._ptime = ptime
-        self._encoder: AudioCodec = make_codec(outgoing.name, ptime)
+        self._fec = _can_recover(outgoing)
+        self._encoder: AudioCodec = make_codec(outgoing.name, complexity, fec=self._fec)
         self._packet = self._encoder.rate * (ptime if outgoing.name == "opus" else 20) // 1000
         """Samples that the encoder takes at a time; those of G.711 and G.722 can be cut later."""
         self._line: Pcm = np.zeros(0, np.int16)
@@ -139,8 +154,8 @@ class WideVoice:
 
     def fits(self, incoming: Codec, outgoing: Codec, ptime: int) -> bool:
         """True while the leg speaks the codecs that this was made for."""
-        made_for = (self._incoming, self._outgoing, self._ptime)
-        return made_for == (incoming.name, outgoing.name, ptime)
+        made_for = (self._incoming, self._outgoing, self._fec, self._ptime)
+        return made_for == (incoming.name, outgoing.name, _can_recover(outgoing), ptime)
 
     def decode(self, line: bytes | None) -> Pcm:
         """320 samples of what `JitterBuffer.pull` gave."""
