@@ -87,6 +87,7 @@ def test_calls_are_shown_while_they_are_up_and_when_they_are_over() -> None:
     async def check(lab: Lab) -> None:
         assert (await hookflash(lab, "calls")).out == "no calls\n"
         (call,) = await ready(lab, CALLER)
+        await lab.status("active", f"sip_{CALLER}")
         table = (await hookflash(lab, "calls")).out
         for text in ("lobby", f"sip_{CALLER}", NUMBER, "active", "PCMU", "SCL_"):
             assert text in table
