@@ -133,6 +133,7 @@ def test_port_is_even_and_rested(tmp_path: Path) -> None:
             calls[index].hang_up()
         for port, since in freed.items():
             call = until(lambda: call_or_none(phone, line), "a rested port")
+            assert call is not None
             assert time.monotonic() - since > 2
             assert port_of(call) == port
     finally:
