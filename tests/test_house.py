@@ -26,13 +26,6 @@ def _name(path: Path) -> str:
     return str(path.relative_to(SOURCE if path.is_relative_to(SOURCE) else ROOT))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_each_module_has_its_test_module(path: Path) -> None:
-    relative = path.relative_to(SOURCE)
-    expected = ROOT / "tests" / relative.parent / f"test_{relative.stem}.py"
-    assert expected.exists(), f"{expected.relative_to(ROOT)} is missing"
-
-
 @pytest.mark.parametrize("path", [*sorted(SOURCE.rglob("*.py")), *SIMULATED], ids=_name)
 def test_files_and_functions_are_short(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

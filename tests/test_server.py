@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 import subprocess
 from pathlib import Path
+from typing import cast
 
 import pytest
 import structlog
@@ -139,3 +141,31 @@ def test_nothing_is_left_of_a_server_that_stopped(tmp_path: Path) -> None:
         return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
     assert asyncio.run(check()) == set()
+
+
+class _Stun(asyncio.DatagramProtocol):
+    """Tells everybody that they are 203.0.113.9."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        mapped = struct.pack("!HHBBHI", 0x0020, 8, 0, 1, 0, 0xCB007109 ^ 0x2112A442)
+        head = struct.pack("!HHI", 0x0101, len(mapped), 0x2112A442)
+        self.transport.sendto(head + data[8:20] + mapped, addr)
+
+
+def test_the_public_address_is_asked_for_where_that_is_wanted(tmp_path: Path) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        stun, _ = await loop.create_datagram_endpoint(_Stun, local_addr=("127.0.0.1", 0))
+        port = stun.get_extra_info("sockname")[1]
+        asked = {"sip.use_external_ip": True, "sip.stun_servers": [f"127.0.0.1:{port}"]}
+        server = Server(settings(tmp_path, **asked))
+        try:
+            addresses = await server._addresses()
+        finally:
+            stun.close()
+        assert addresses.advertised("198.51.100.1") == "203.0.113.9"
+
+    asyncio.run(main())

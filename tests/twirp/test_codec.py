@@ -180,6 +180,8 @@ def test_other_well_known_types_and_floats() -> None:
     packet.speaker.speakers.add(level=float("inf"))
     level = json.loads(writer.encode(packet))["speaker"]["speakers"][0]["level"]
     assert level == "Infinity"
+    packet.speaker.speakers[0].level = 0.5
+    assert writer.to_dict(packet)["speaker"]["speakers"][0]["level"] == 0.5
 
 
 @pytest.mark.parametrize(
