@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hookflash.adapters.sip_sockets import SipSockets, TlsFiles, connect_failure
+from hookflash.adapters.sip_sockets import SipSockets, TlsFiles, _Connection, connect_failure
 from hookflash.base.errors import SipError
 from hookflash.sip.flow import Address, Flow
 from hookflash.sip.message import Request, Response
@@ -446,3 +446,23 @@ def test_whoever_is_called_may_show_any_certificate_where_that_is_wanted(
         await ours.stop()
 
     run(check, certificate)
+
+
+def test_half_a_keep_alive_needs_no_answer_and_a_connection_that_never_was_takes_nothing() -> None:
+    async def check(sockets: SipSockets, receiver: Receiver) -> None:
+        never = _Connection(sockets, "tcp")
+        never.data_received(OPTIONS % 1)
+        assert not never.send(b"x")
+        never.close()
+        never.connection_lost(None)
+        reader, writer = await asyncio.open_connection(*sockets.local["tcp"])
+        writer.write(OPTIONS % 1)
+        _, flow = await receiver.next("message")
+        ours = sockets._connections[flow.connection]
+        ours.data_received(b"\r\n")
+        sockets.send(b"first", flow)
+        assert await reader.readexactly(5) == b"first"
+        await closed(writer)
+        assert receiver.seen.empty()
+
+    run(check)

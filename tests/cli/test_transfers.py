@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 from livekit import api
+from tests.support.cli import hookflash
+from tests.support.lab import Lab, run
 from tests.support.process import SECRET, Serving
 
 from hookflash.carrier.network import Carrier
 from hookflash.carrier.phone import Behaviour
+from hookflash.cli.transfers import _row
 
 NUMBER, CALLER = "+15550000001", "+14150000001"
 
@@ -70,3 +73,23 @@ def test_stored_transfers_are_shown_with_stages_and_verdict(tmp_path: Path) -> N
         code, _, error = command(server, secret="x" * 40)
         assert code == 1
         assert "LIVEKIT_API_SECRET" in error
+
+
+def test_a_table_of_one_room_or_of_all() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(notify=(100, 486)))
+        await caller.call(NUMBER, proxy=lab.sip)
+        assert (
+            await hookflash(lab, "transfers", "--room", "other")
+        ).out == "no transfers are stored\n"
+        with pytest.raises(api.SipCallError):
+            await lab.transfer(f"sip_{CALLER}", "tel:+15105550100")
+        for arguments in ((), ("--room", "lobby")):
+            table = (await hookflash(lab, "transfers", *arguments)).out
+            for text in ("lobby", f"sip_{CALLER}", "requested +0.0s → sent", "(486)"):
+                assert text in table
+        record = (await hookflash(lab, "transfers", "--json")).json[0]
+        assert "(" not in _row({**record, "sip_status": 0})[6]
+
+    run(check, sip__answer="immediately")
