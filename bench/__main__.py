@@ -15,7 +15,7 @@ from .crud import crud
 from .lists import lists
 from .match import match
 from .outbound import outbound
-from .report import Row, print_rows, row, write_page
+from .report import Row, Run, print_rows, row, write_page
 from .rooms import rooms
 from .sip_parse import figures
 from .start import start
@@ -58,7 +58,7 @@ def main() -> None:
     unknown = [name for name in names if name not in FIGURES]
     if unknown:
         parser.error(f"no figure {', '.join(unknown)}; there are: {', '.join(FIGURES)}")
-    rows: list[Row] = []
+    run = Run()
     for name in names:
         print(f"{name} …", flush=True)
         try:
@@ -67,11 +67,11 @@ def main() -> None:
             found = Row(name, "", "", str(error), "no")
         found = found if isinstance(found, list) else [found]
         print_rows(found)
-        rows += found
+        run.rows.extend(found)
     print()
-    print_rows(rows)
+    print_rows(run.rows)
     if names == list(FIGURES):
-        write_page(rows)
+        write_page(run)
 
 
 if __name__ == "__main__":

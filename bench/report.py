@@ -6,7 +6,8 @@ import os
 import platform
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -67,14 +68,34 @@ def print_rows(rows: Sequence[Row]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
 
 
-def write_page(rows: Sequence[Row]) -> None:
-    """Replace the table of docs/performance.md; the text around it stays."""
-    lines = [_line(HEADS), _line(("---",) * len(HEADS)), *(_line(item.cells()) for item in rows)]
-    body = "\n".join([_BEGIN, "", machine(), "", *lines, "", _END])
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(_BEGIN)
-    after = rest.partition(_END)[2]
-    PAGE.write_text(before + body + after, encoding="utf-8")
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the whole bench: make it before the first figure. `rows` come as they are
+    measured, and the table is made of nothing else."""
+
+    facts: str = field(default_factory=lambda: machine())  # noqa: PLW0108 - defined below
+    rows: list[Row] = field(default_factory=list)
+
+
+def write_page(run: Run, page: Path = PAGE) -> None:
+    """Replace the table of docs/performance.md, and what it was measured on; the text around them
+    stays.
+
+    Raises:
+        ValueError: the page lacks the marks of the table.
+    """
+    lines = [
+        _line(HEADS),
+        _line(("---",) * len(HEADS)),
+        *(_line(item.cells()) for item in run.rows),
+    ]
+    body = "\n".join([_BEGIN, "", run.facts, "", *lines, "", _END])
+    text = page.read_text(encoding="utf-8")
+    before, begun, rest = text.partition(_BEGIN)
+    _, ended, after = rest.partition(_END)
+    if not begun or not ended:
+        raise ValueError(f"{page.name} lacks the marks of the figures")
+    page.write_text(before + body + after, encoding="utf-8")
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -82,7 +103,8 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """When and on what it is measured: date, commit ("and changes" where the files are not those of
+    the commit), processors, memory, system, and how busy the machine is."""
     model = next(
         (
             line.partition(":")[2].strip()
@@ -96,16 +118,18 @@ def machine() -> str:
         for line in Path("/proc/meminfo").read_text().splitlines()
         if line.startswith("MemTotal")
     )
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=PAGE.parent,
-    ).stdout.strip()
+    today = datetime.now(UTC).date().isoformat()
+    commit = _git("rev-parse", "--short", "HEAD") or "unknown"
+    changed = " and changes" if _git("status", "--porcelain") else ""
     load = os.getloadavg()[0]
     return (
-        f"Commit {commit or 'unknown'}; {os.cpu_count()} × {model}, {memory:.0f} GB; "
+        f"{today}, commit {commit}{changed}; {os.cpu_count()} × {model}, {memory:.0f} GB; "
         f"Linux {platform.release()}, Python {platform.python_version()}; "
-        f"load average at the end {load:.1f}."
+        f"load average before the run {load:.1f}."
     )
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PAGE.parent)
+    return run.stdout.strip()

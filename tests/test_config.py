@@ -196,6 +196,18 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "none.yaml")
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hookflash.yaml"
+    path.write_bytes(b"port: \xff\xfe")
+    with pytest.raises(ConfigError, match="YAML"):
+        load(path)
+
+
+def test_a_range_of_ports_may_have_names(tmp_path: Path) -> None:
+    text = f"keys: {{k: {SECRET}}}\nsip: {{rtp_port: {{start: 10000, end: 20000}}}}\n"
+    assert load(write(tmp_path, text)).sip.rtp_port == (10000, 20000)
+
+
 def test_durations_have_units(tmp_path: Path) -> None:
     text = f"keys: {{k: {SECRET}}}\ntransfers: {{keep: 2d}}\ncalls: {{keep: 1h}}\ndrain: 500ms\n"
     settings = load(write(tmp_path, text))

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ast
+import tomllib
+from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "hookflash"
@@ -19,13 +24,6 @@ MAX_FUNCTION = 60
 
 def _name(path: Path) -> str:
     return str(path.relative_to(SOURCE if path.is_relative_to(SOURCE) else ROOT))
-
-
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_each_module_has_its_test_module(path: Path) -> None:
-    relative = path.relative_to(SOURCE)
-    expected = ROOT / "tests" / relative.parent / f"test_{relative.stem}.py"
-    assert expected.exists(), f"{expected.relative_to(ROOT)} is missing"
 
 
 @pytest.mark.parametrize("path", [*sorted(SOURCE.rglob("*.py")), *SIMULATED], ids=_name)
@@ -83,6 +81,25 @@ def test_imports_are_plain() -> None:
         if "\nif TYPE_CHECKING:" in path.read_text(encoding="utf-8")
     }
     assert found == TYPE_ONLY
+
+
+def test_nothing_is_installed_that_nothing_imports() -> None:
+    imported = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add((node.module or "").partition(".")[0])
+    providers = packages_distributions()
+    used = {canonicalize_name(one) for name in imported for one in providers.get(name, ())}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    optional = [list_ for name, list_ in project["optional-dependencies"].items() if name != "dev"]
+    wanted = {
+        canonicalize_name(Requirement(line).name)
+        for line in [*project["dependencies"], *chain.from_iterable(optional)]
+    }
+    assert wanted - used == set()
 
 
 def test_one_name_is_one_thing() -> None:

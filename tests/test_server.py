@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import struct
 import subprocess
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import jwt
@@ -238,3 +239,31 @@ def test_the_effort_of_opus_is_handed_down(tmp_path: Path) -> None:
             await server.stop()
 
     assert asyncio.run(effort()) == 7
+
+
+class _Stun(asyncio.DatagramProtocol):
+    """Tells everybody that they are 203.0.113.9."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        mapped = struct.pack("!HHBBHI", 0x0020, 8, 0, 1, 0, 0xCB007109 ^ 0x2112A442)
+        head = struct.pack("!HHI", 0x0101, len(mapped), 0x2112A442)
+        self.transport.sendto(head + data[8:20] + mapped, addr)
+
+
+def test_the_public_address_is_asked_for_where_that_is_wanted(tmp_path: Path) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        stun, _ = await loop.create_datagram_endpoint(_Stun, local_addr=("127.0.0.1", 0))
+        port = stun.get_extra_info("sockname")[1]
+        asked = {"sip.use_external_ip": True, "sip.stun_servers": [f"127.0.0.1:{port}"]}
+        server = Server(settings(tmp_path, **asked))
+        try:
+            addresses = await server._addresses()
+        finally:
+            stun.close()
+        assert addresses.advertised("198.51.100.1") == "203.0.113.9"
+
+    asyncio.run(main())

@@ -246,8 +246,6 @@ def setting_lines(model: type[BaseModel] = Settings, prefix: str = "") -> Iterat
     """Every leaf setting, in the order of the file."""
     for name, field in model.model_fields.items():
         annotation = field.annotation
-        if field.exclude:
-            continue
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             yield from setting_lines(annotation, f"{prefix}{name}.")
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -82,5 +83,20 @@ def test_nothing_wakes_while_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> Non
         await servers.start(hello, ["127.0.0.1"], 0)
         async with session.get(f"http://127.0.0.1:{servers.port}/") as response:
             assert response.status == 200
+
+    run(check)
+
+
+def test_a_listener_that_fails_at_once_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        for one in sockets:
+            one.close()
+        raise RuntimeError("it does not start")
+
+    monkeypatch.setattr(uvicorn.Server, "serve", broken)
+
+    async def check(servers: HttpServers, session: aiohttp.ClientSession) -> None:
+        with pytest.raises(RuntimeError, match="does not start"):
+            await servers.start(hello, ["127.0.0.1"], 0)
 
     run(check)

@@ -25,3 +25,20 @@ def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
 )
 def test_http_has_a_share_of_the_files(files: int, connections: int) -> None:
     assert http_connections(files) == connections
+
+
+def test_without_a_hard_limit_there_is_one_that_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (512, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, pair: asked.append(pair))
+    assert raise_open_files()[0] == 1_048_576
+    assert asked == [(1_048_576, 1_048_576)]
+
+
+def test_a_limit_that_may_not_be_raised_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (512, 1024))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    assert raise_open_files() == (512, (512 - FILES_BESIDES_CALLS) // 2)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hookflash.adapters.sip_sockets import SipSockets, TlsFiles, connect_failure
+from hookflash.adapters.sip_sockets import SipSockets, TlsFiles, _Connection, connect_failure
 from hookflash.base.errors import SipError
 from hookflash.sip.flow import Address, Flow
 from hookflash.sip.message import Request, Response
@@ -379,3 +379,90 @@ def test_any_port_is_one_that_is_free_for_tcp_too(monkeypatch: pytest.MonkeyPatc
         assert len(tried) == 1  # a port that was asked for is not replaced
 
     asyncio.run(main())
+
+
+def test_a_flood_is_read_in_bursts() -> None:
+    async def check(sockets: SipSockets, receiver: Receiver) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            for number in range(100):
+                peer.sendto(OPTIONS % number, sockets.local["udp"])
+            for _ in range(100):
+                await receiver.next("message")
+
+    run(check)
+
+
+def test_the_answer_to_a_keep_alive_needs_no_answer() -> None:
+    async def check(sockets: SipSockets, receiver: Receiver) -> None:
+        reader, writer = await asyncio.open_connection(*sockets.local["tcp"])
+        writer.write(b"\r\n" + OPTIONS % 1)
+        await receiver.next("message")
+        writer.write(b"\r\n\r\n")
+        assert await reader.readexactly(2) == b"\r\n"
+        await closed(writer)
+
+    run(check)
+
+
+def test_what_is_being_opened_ends_with_the_sockets() -> None:
+    async def main() -> None:
+        sockets, receiver = SipSockets(), Receiver()
+        sockets.attach(receiver)
+        nobody = Flow("udp", ("127.0.0.1", 1), ("127.0.0.1", 9))
+        sockets.send(b"too early", nobody)
+        await sockets.start("127.0.0.1", 0)
+        with socket.socket() as full:  # its queue takes one connection, and nobody accepts
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            opening = [
+                asyncio.ensure_future(sockets.connect("tls", full.getsockname(), name=name))
+                for name in ("a.example.com", "b.example.com")
+            ]
+            await asyncio.wait(opening, timeout=0.05)
+            await sockets.stop()
+            for task in opening:
+                with pytest.raises((OSError, asyncio.CancelledError)):
+                    await task
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_whoever_is_called_may_show_any_certificate_where_that_is_wanted(
+    certificate: TlsFiles, verify: bool
+) -> None:
+    async def check(sockets: SipSockets, receiver: Receiver) -> None:
+        ours = SipSockets()
+        ours.attach(receiver)
+        await ours.start("127.0.0.1", 0)
+        if not verify:
+            await ours.start_tls("127.0.0.1", 0, TlsFiles(verify=False))
+        connecting = ours.connect("tls", sockets.local["tls"])
+        if verify:
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await connecting
+        else:
+            assert (await connecting).transport == "tls"
+        await ours.stop()
+
+    run(check, certificate)
+
+
+def test_half_a_keep_alive_needs_no_answer_and_a_connection_that_never_was_takes_nothing() -> None:
+    async def check(sockets: SipSockets, receiver: Receiver) -> None:
+        never = _Connection(sockets, "tcp")
+        never.data_received(OPTIONS % 1)
+        assert not never.send(b"x")
+        never.close()
+        never.connection_lost(None)
+        reader, writer = await asyncio.open_connection(*sockets.local["tcp"])
+        writer.write(OPTIONS % 1)
+        _, flow = await receiver.next("message")
+        ours = sockets._connections[flow.connection]
+        ours.data_received(b"\r\n")
+        sockets.send(b"first", flow)
+        assert await reader.readexactly(5) == b"first"
+        await closed(writer)
+        assert receiver.seen.empty()
+
+    run(check)

@@ -25,7 +25,7 @@ from hookflash.rooms.participant import Join, Kind
 from hookflash.rooms.registry import Rooms
 from hookflash.webhooks import payload
 from hookflash.webhooks.payload import EventFilter
-from hookflash.webhooks.queue import RetrySchedule
+from hookflash.webhooks.queue import Post, RetrySchedule
 from hookflash.webhooks.signing import signing_input
 
 KEY, SECRET = "devkey", "s" * 32
@@ -379,3 +379,8 @@ def test_bodies_are_json_of_the_payload_module() -> None:
     rooms = Rooms(Ids(random.Random(1)))
     _, events = rooms.create(1.0, "r")
     assert json.loads(payload.room_event_body(events[0], "EV_1"))["event"] == "room_started"
+
+
+def test_before_the_start_nothing_is_posted() -> None:
+    post = Post(1, "http://127.0.0.1:9/", "room_started", "lobby", b"{}", 1)
+    assert asyncio.run(sender()._post(post)) is None

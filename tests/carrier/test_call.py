@@ -191,3 +191,34 @@ def test_a_cancel_that_crosses_the_200() -> None:
             assert call.ended_by == "phone"
 
     asyncio.run(main())
+
+
+def test_what_comes_again_or_too_late_changes_nothing() -> None:
+    async def test(carrier: Carrier, anna: CarrierCall, bert: CarrierCall) -> None:
+        bert.answer(486)  # it is answered already
+        assert anna.dialog is not None
+        agent = anna.phone.agent
+        again, hop = anna.dialog.make_ack(1)
+        flow = agent.flow_of(hop)
+        agent.send_ack(again, flow)
+        await bert.received("ACK", count=2)
+        stray, _ = anna.dialog.make_ack(1)
+        stray.headers.set("To", f"<sip:{BERT}@127.0.0.1>;tag=other")
+        agent.send_ack(stray, flow)
+        assert (await in_dialog(anna, "OPTIONS")).status == 200
+        assert len([r for r in bert.requests if r.method == "ACK"]) == 2
+        assert (anna.state, bert.state) == (CallState.UP, CallState.UP)
+
+    run(test)
+
+
+def test_a_call_that_is_not_answered_cannot_be_held() -> None:
+    async def main() -> None:
+        async with Carrier() as carrier:
+            anna = await carrier.phone(ANNA)
+            await carrier.phone(BERT, behaviour=Behaviour(answer=None))
+            call = anna.place(Uri("tel", opaque=BERT))
+            with pytest.raises(CarrierError, match="there is no dialog"):
+                await call.hold()
+
+    asyncio.run(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import struct
 from collections.abc import Awaitable, Callable
 
 import numpy as np
@@ -14,6 +15,7 @@ from hookflash.audio.tone_bank import Pcm
 from hookflash.base.ids import Ids
 from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.sound import FRAME, WINDOW, Ear, Sound, Sounds, tone_frames
+from hookflash.rtp import packet as rtp
 from hookflash.sdp.plan import Codec, CodecName, MediaPlan
 
 PAYLOAD_TYPES: dict[CodecName, int] = {"PCMU": 0, "PCMA": 8}
@@ -97,8 +99,8 @@ def test_both_directions(codec: CodecName) -> None:
         assert one.plan is None
         one.apply(plan(other, codec))
         other.apply(plan(one, codec))
-        assert await other.hears(330, within=2) > 0
-        await one.hears(550, within=2)
+        assert await other.hears(330, within=10) > 0
+        await one.hears(550, within=10)
         assert [tone for tone in (330, 550) if one.hears_now(tone)] == [550]
         with pytest.raises(CarrierError, match=r"did not hear 660 Hz within 0\.1 s"):
             await one.hears(660, within=0.1)
@@ -112,11 +114,11 @@ def test_hold_is_silence() -> None:
     async def test(one: Sound, other: Sound) -> None:
         one.apply(plan(other))
         other.apply(plan(one))
-        await other.hears(330, within=2)
+        await other.hears(330, within=10)
         one.apply(plan(other, send=False))
-        await other.misses(330, within=2)
+        await other.misses(330, within=10)
         sent = one.sent
-        await one.hears(550, within=2)
+        await one.hears(550, within=10)
         assert one.sent == sent
 
     run(test)
@@ -129,9 +131,9 @@ def test_digits() -> None:
         one.apply(plan(other))
         other.apply(plan(one))
         await one.press("12#")
-        await other.pressed("12#", within=2)
+        await other.pressed("12#", within=10)
         assert other.digits == "12#"
-        await other.hears(330, within=2)  # the tone goes on
+        await other.hears(330, within=10)  # the tone goes on
         with pytest.raises(CarrierError, match="did not get the digits 9"):
             await other.pressed("9", within=0.05)
         one.apply(plan(other, dtmf=False))
@@ -167,7 +169,7 @@ def test_noise_on_the_port_is_ignored() -> None:
         )
         reports.sendto(b"report")
         one.apply(plan(other))
-        await one.hears(550, within=2)
+        await one.hears(550, within=10)
         wire.close()
         reports.close()
 
@@ -188,5 +190,53 @@ def test_the_clock_rests_while_nobody_calls() -> None:
         sounds.stop()
         assert not sounds.running
         assert stopped.closed
+
+    asyncio.run(main())
+
+
+def event(code: int, duration: int) -> bytes:
+    """The beginning of an RFC 4733 event."""
+    return struct.pack("!BBH", code, 10, duration)
+
+
+def test_what_is_not_understood_is_not_heard_and_a_lost_end_is_found() -> None:
+    async def test(one: Sound, other: Sound) -> None:
+        other.apply(plan(one))
+        await one.misses(550, within=10)  # no plan yet
+        assert one.received == 0
+        one.apply(plan(other))
+        loop = asyncio.get_running_loop()
+        wire, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, remote_addr=(one.local.address, one.local.port)
+        )
+        wire.sendto(rtp.RtpPacket(77, 1, 160, 9, bytes(160)).encode())
+        wire.sendto(rtp.RtpPacket(101, 2, 320, 9, event(5, 400)).encode())
+        await one.pressed("5", within=5)  # its end never comes
+        await one.hears(550, within=5)
+        wire.close()
+
+    run(test)
+
+
+def test_who_gave_up_is_not_told_of_the_end() -> None:
+    async def test(one: Sound, other: Sound) -> None:
+        waiting = asyncio.ensure_future(one.hears(550, within=5))
+        await asyncio.wait({waiting}, timeout=0.01)
+        waiting.cancel()
+        one.close()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    run(test)
+
+
+def test_where_no_port_is_free_there_is_no_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(*_: object) -> None:
+        raise OSError("address already in use")
+
+    async def main() -> None:
+        monkeypatch.setattr("hookflash.carrier.sound.UdpPair", taken)
+        with pytest.raises(CarrierError, match="no free RTP ports"):
+            Sounds(Ids(random.Random(1))).open(330)
 
     asyncio.run(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,27 @@ def test_every_command_is_documented() -> None:
     assert len(commands(app)) == 23
     for command in commands(app):
         assert f"| `{command}` |" in text
+
+
+def test_a_command_that_the_user_breaks_off_ends_with_1_and_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Silent(typer.TyperException):
+        """As Typer raises it where it has shown the help already."""
+
+        def format_message(self) -> str:
+            return ""
+
+    for raised, code in ((typer.Abort(), 1), (Silent(""), Silent.exit_code)):
+        monkeypatch.setattr("hookflash.cli.app.app", broken_by(raised))
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == code
+    assert capsys.readouterr().err == ""
+
+
+def broken_by(error: Exception) -> Callable[..., int]:
+    def app(**_: object) -> int:
+        raise error
+
+    return app

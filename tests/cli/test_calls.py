@@ -73,6 +73,8 @@ def test_a_call_that_fails_says_why(behaviour: Behaviour, code: int, words: str)
         assert failed.code == code, failed.err
         assert words in failed.err
         assert failed.json["error"]["code"]
+        plain = await hookflash(lab, "call", CALLEE, "--room", "lobby", "--timeout", "1")
+        assert (plain.code, plain.out) == (code, "")
 
     run(check)
 
@@ -87,6 +89,7 @@ def test_calls_are_shown_while_they_are_up_and_when_they_are_over() -> None:
     async def check(lab: Lab) -> None:
         assert (await hookflash(lab, "calls")).out == "no calls\n"
         (call,) = await ready(lab, CALLER)
+        await lab.status("active", f"sip_{CALLER}")
         table = (await hookflash(lab, "calls")).out
         for text in ("lobby", f"sip_{CALLER}", NUMBER, "active", "PCMU", "SCL_"):
             assert text in table
@@ -114,7 +117,7 @@ def test_calls_that_are_over_are_a_history() -> None:
     run(check, sip__answer="immediately")
 
 
-def test_watching_draws_the_table_again_and_again() -> None:
+def test_watching_draws_the_table_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(lab: Lab) -> None:
         await ready(lab, CALLER)
         client = Client(f"http://127.0.0.1:{lab.server.http_port}", KEY, SECRET)
@@ -123,6 +126,8 @@ def test_watching_draws_the_table_again_and_again() -> None:
         console = Console(file=out, force_terminal=True, width=200)
         await asyncio.to_thread(calls.watch_calls, client, "", lambda: next(pauses), console)
         assert out.getvalue().count(f"sip_{CALLER}") >= 3
+        monkeypatch.setattr(calls, "_pause", lambda: False)
+        assert (await hookflash(lab, "calls", "--watch", "--room", "x")).code == 0
         for wrong in ("--json", "--ended"):
             assert (await hookflash(lab, "calls", "--watch", wrong)).code == 2
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
 
-from hookflash.cli.demo import LIMIT
+import pytest
+
+from hookflash.cli.demo import LIMIT, Demo, DemoError, _check
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -67,3 +70,14 @@ def test_what_goes_wrong_is_said_and_makes_the_exit_code() -> None:
     assert "404" in done.stdout
     assert "NOTIFY 404 Not Found" in done.stdout
     assert done.stderr == ""
+
+
+def test_what_the_demo_does_not_find_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nobody(self: Demo) -> list[object]:
+        return []
+
+    monkeypatch.setattr(Demo, "_participants", nobody)
+    with pytest.raises(DemoError, match="is not in the room"):
+        asyncio.run(Demo.__new__(Demo)._identity("+14150000001"))
+    with pytest.raises(DemoError, match="as it should not be"):
+        _check(False, "as it should not be")

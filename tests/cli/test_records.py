@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hookflash.cli.records import _transfer
 from livekit import api
 from tests.support.cli import hookflash
 from tests.support.lab import KEY, Lab, run
@@ -97,5 +98,25 @@ def test_changes_transfers_and_calls_are_shown_with_their_keys() -> None:
         assert line.split()[2:] == [*(KEY, "create", "outbound", "trunk", made.sip_trunk_id, "out")]
         none = await hookflash(lab, "audit", "ST_unknown")
         assert none.out == "nothing is recorded of ST_unknown\n"
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_table_of_one_room_or_of_all() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(notify=(100, 486)))
+        await caller.call(NUMBER, proxy=lab.sip)
+        assert (
+            await hookflash(lab, "transfers", "--room", "other")
+        ).out == "no transfers are stored\n"
+        with pytest.raises(api.SipCallError):
+            await lab.transfer(f"sip_{CALLER}", "tel:+15105550100")
+        for arguments in ((), ("--room", "lobby")):
+            table = (await hookflash(lab, "transfers", *arguments)).out
+            for text in ("lobby", f"sip_{CALLER}", "requested +0.0s → sent", "(486)"):
+                assert text in table
+        record = (await hookflash(lab, "transfers", "--json")).json[0]
+        assert "(" not in _transfer({**record, "sip_status": 0})[6]
 
     run(check, sip__answer="immediately")

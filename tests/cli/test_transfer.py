@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 from google.protobuf.empty_pb2 import Empty
@@ -17,6 +18,7 @@ from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.carrier.call import CarrierCall
 from hookflash.carrier.phone import Behaviour
+from hookflash.cli.client import Client, ClientError
 from hookflash.cli.outcome import EXIT_CALL_ENDED, EXIT_NO_ANSWER, EXIT_REFUSED
 from hookflash.cli.transfer import target_of
 
@@ -178,3 +180,21 @@ def test_a_livekit_without_our_extras_does_as_well(livekit: str) -> None:
     history = invoke(livekit, "calls", "--ended")
     assert history.code == 1
     assert "A plain LiveKit has no such page" in history.err
+
+
+def test_a_server_that_is_gone_in_the_middle_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Client.call
+
+    def lost(client: Client, path: str, *arguments: Any, **fields: Any) -> Any:
+        if path == "SIP/TransferSIPParticipant":
+            raise ClientError("the server is gone")
+        return call(client, path, *arguments, **fields)
+
+    async def check(lab: Lab) -> None:
+        await ready(lab)
+        monkeypatch.setattr(Client, "call", lost)
+        failed = await hookflash(lab, "transfer", "lobby", f"sip_{CALLER}", TARGET)
+        assert failed.code == 1
+        assert "the server is gone" in failed.err
+
+    run(check, sip__answer="immediately")

@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from livekit import api
 from livekit.protocol.models import DisconnectReason
-from tests.support.lab import KEY, SECRET, Lab, run
+from tests.support.lab import KEY, SECRET, TIMEOUT, Lab, run
 
 from hookflash.carrier.phone import Behaviour, Phone
 from hookflash.rooms.events import ParticipantLeft, RoomEvent
@@ -64,12 +64,7 @@ async def dial(lab: Lab, trunk: str, **fields: Any) -> api.SIPParticipantInfo:
 
 async def status(lab: Lab, wanted: str, identity: str = f"sip_{CALLEE}") -> dict[str, str]:
     """Wait for sip.callStatus of a participant; its attributes."""
-    while True:
-        count = lab.events.names.count("AttributesChanged")
-        for one in await lab.participants():
-            if one.identity == identity and one.attributes["sip.callStatus"] == wanted:
-                return dict(one.attributes)
-        await lab.events.wait_for("AttributesChanged", count + 1)
+    return await lab.status(wanted, identity)
 
 
 async def refused(lab: Lab, trunk: str, **fields: Any) -> api.TwirpError:
@@ -194,7 +189,7 @@ def test_keys_are_pressed_before_the_room_is_heard() -> None:
         )
         call = await phone.called()
         await status(lab, "automation")
-        await call.pressed("12", within=4)
+        await call.pressed("12", within=TIMEOUT)
         assert not asked.done()
         await asked
         await status(lab, "active")
@@ -210,7 +205,7 @@ def test_the_room_hears_a_dial_tone_until_the_answer() -> None:
         await dial(lab, await trunk_to(lab, other), sip_call_to=OTHER, wait_until_answered=True)
         listener = await other.called()
         await dial(lab, await trunk_to(lab, phone), play_dialtone=True)
-        await listener.hears(DIALTONE, within=6)
+        await listener.hears(DIALTONE, within=TIMEOUT)
         phone.calls[0].answer(200)
         await listener.hears(LOW)
         await listener.misses(DIALTONE)

@@ -84,3 +84,10 @@ def test_streams_go_back_by_their_connection_or_to_sent_by() -> None:
     assert alternative_flow(via, tls).remote == ("203.0.113.5", 5061)
     named = Via.parse("SIP/2.0/TLS 10.0.0.1:5099")
     assert alternative_flow(named, tls).remote == ("203.0.113.5", 5099)
+
+
+def test_streams_are_reliable_and_datagrams_are_not() -> None:
+    ours, theirs = ("192.0.2.1", 5060), ("192.0.2.2", 5060)
+    assert not Flow("udp", ours, theirs).reliable
+    assert Flow("tcp", ours, theirs).reliable
+    assert Flow("tls", ours, theirs).reliable

@@ -137,6 +137,15 @@ class Lab:
         answer = await self.api.room.list_participants(api.ListParticipantsRequest(room=room))
         return list(answer.participants)
 
+    async def status(self, wanted: str, identity: str, room: str = "lobby") -> dict[str, str]:
+        """Wait for sip.callStatus of a participant; its attributes."""
+        while True:
+            count = self.events.names.count("AttributesChanged")
+            for one in await self.participants(room):
+                if one.identity == identity and one.attributes["sip.callStatus"] == wanted:
+                    return dict(one.attributes)
+            await self.events.wait_for("AttributesChanged", count + 1)
+
     async def transfer(
         self, identity: str, target: str, *, room: str = "lobby", **fields: Any
     ) -> api.TransferSIPParticipantResponse:

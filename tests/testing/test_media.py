@@ -36,3 +36,12 @@ def test_two_phones_on_the_table() -> None:
     assert not len(bob.sound())
     studio.close()
     assert ann.pair.closed
+
+
+def test_a_codec_that_still_gathers_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = Studio()
+    ann = studio.phone()
+    monkeypatch.setattr(type(ann._voice), "encode", lambda self, samples: b"")
+    ann.hum(440)
+    assert ann.sequence == 100
+    studio.close()

@@ -200,12 +200,13 @@ class SipSockets:
 
     async def start(self, listen_ip: str, port: int) -> None:
         """Bind UDP and TCP on `port` (0: any free one, the same for both). Raises OSError."""
-        for tries_left in reversed(range(1 if port else _PORT_TRIES)):
+        tries = 1 if port else _PORT_TRIES
+        while True:
             try:
-                await self._bind(listen_ip, port)
-                break
+                return await self._bind(listen_ip, port)
             except OSError:
-                if not tries_left:
+                tries -= 1
+                if not tries:
                     raise
 
     async def start_tls(self, listen_ip: str, port: int, tls: TlsFiles) -> None:

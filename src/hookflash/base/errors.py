@@ -1,4 +1,5 @@
-"""The whole error tree on one screen.
+"""What packages raise for each other, on one screen. What stays within one package has its class
+there, under `HookflashError` or under `ApiError`.
 
 HookflashError
 ├── ProtocolError          the peer sent what the protocol forbids; never our bug
@@ -17,7 +18,7 @@ from collections.abc import Mapping
 
 
 class HookflashError(Exception):
-    """Root of everything that Hookflash raises on purpose."""
+    """Root of what Hookflash raises on purpose."""
 
 
 class ProtocolError(HookflashError):

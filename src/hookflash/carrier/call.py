@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from ..base.errors import SdpError
@@ -166,28 +167,26 @@ class CarrierCall:
             ("Content-Type", SDP),
         ]
         request = Request("INVITE", uri, items, self.negotiator.offer())
-        self._sent = self._agent.send(request, flow, self._invite_answered)
+        answered = partial(self._invite_answered, request)
+        self._sent = self._agent.send(request, flow, answered)
 
-    def _invite_answered(self, response: Response, flow: Flow) -> None:
-        sent, status = self._sent, response.status
-        if sent is None:
-            return
-        cseq = sent.request.cseq.number
+    def _invite_answered(self, request: Request, response: Response, flow: Flow) -> None:
+        cseq, status = request.cseq.number, response.status
         if self.dialog is not None:
             if 200 <= status < 300:
                 self._acknowledge(cseq)  # it came again: our ACK was lost
             return
         self.statuses.append(status)
         if 200 <= status < 300:
-            self.dialog = Dialog.uac(sent.request, response, flow=flow)
+            self.dialog = Dialog.uac(request, response, flow=flow)
             self._acknowledge(cseq)
-            self._established(response)
+            self._established(self.dialog, response)
         elif status >= 300:
             self._end("peer")
         if self.on_status is not None:
             self.on_status(status)
 
-    def _established(self, response: Response) -> None:
+    def _established(self, dialog: Dialog, response: Response) -> None:
         """The first 2xx; one that crossed our CANCEL, or has no use, gets a BYE."""
         try:
             plan = self.negotiator.accept(response.body)
@@ -196,7 +195,7 @@ class CarrierCall:
         if self.state is CallState.ENDED:
             self._in_dialog("BYE")
             return
-        self.phone.established(self)
+        self.phone.established(self, dialog)
         self.sound.apply(plan)
         self._confirmed()
 
@@ -213,7 +212,7 @@ class CarrierCall:
         self.dialog = Dialog.uas(
             request, local_tag=self._agent.ids.token(), contact=contact, flow=flow
         )
-        self.phone.established(self)
+        self.phone.established(self, self.dialog)
         if behaviour.answer is None or behaviour.answer < 300 or behaviour.ring:
             self._reply(key, request, 180)
         if behaviour.answer is None:
@@ -255,26 +254,24 @@ class CarrierCall:
         if request.method == "INVITE":
             now, timers = self._agent.clock.now(), self._agent.timers
             self._unacked = Unacked(now, key, response, timers, offer=not offered, cap=True)
-            self._repeat_later()
+            self._repeat_later(self._unacked)
         return 200
 
-    def _repeat_later(self) -> None:
-        """The 200 goes out again until its ACK comes (RFC 3261 §13.3.1.4)."""
-        if self._unacked is not None:
-            delay = self._unacked.next_deadline() - self._agent.clock.now()
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, delay), self._repeat)
+    def _repeat_later(self, unacked: Unacked) -> None:
+        """The 200 goes out again until its ACK comes, which stops the timer (RFC 3261
+        §13.3.1.4)."""
+        delay = max(0.0, unacked.next_deadline() - self._agent.clock.now())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._repeat, unacked)
 
-    def _repeat(self) -> None:
-        unacked, now = self._unacked, self._agent.clock.now()
-        if unacked is None:
-            return
+    def _repeat(self, unacked: Unacked) -> None:
+        now = self._agent.clock.now()
         if unacked.over(now):
             self._end("phone")
             self._in_dialog("BYE")
             return
         for again in unacked.due(now):
             self._agent.respond(again.key, again.response)
-        self._repeat_later()
+        self._repeat_later(unacked)
 
     def cancelled(self, key: str) -> bool:
         """CANCEL came for this transaction; True if it was this call's."""
@@ -289,9 +286,7 @@ class CarrierCall:
 
     def request_received(self, key: str, request: Request, flow: Flow) -> None:
         """A request of this dialog."""
-        dialog = self.dialog
-        if dialog is None:
-            return
+        dialog = self._in_call()
         if not dialog.request_received(request, flow):
             self._reply(key, request, 500)
             return
@@ -321,9 +316,7 @@ class CarrierCall:
         if unacked is None or not acknowledges(request, unacked):
             return
         self._unacked = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_timer()
         if unacked.offer:
             with contextlib.suppress(SdpError):  # without an answer the session stays as it was
                 self.sound.apply(self.negotiator.accept(request.body))
@@ -379,11 +372,14 @@ class CarrierCall:
             return
         self.state, self.ended_by = CallState.ENDED, by
         self._unacked = None
+        self._stop_timer()
+        self.sound.close()
+        self._over.set()
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self.sound.close()
-        self._over.set()
 
     def close(self) -> None:
         """The phone is switched off: nothing is said to the other side."""

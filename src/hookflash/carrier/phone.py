@@ -11,6 +11,7 @@ from ..base.ids import Ids
 from ..base.light import light_dataclass
 from ..ports import Clock
 from ..sdp.plan import CodecName
+from ..sip.dialog import Dialog
 from ..sip.flow import Address, Flow, Transport
 from ..sip.message import Request, Response
 from ..sip.uri import Uri
@@ -149,10 +150,9 @@ class Phone:
         """RTP for a new call."""
         return self._sounds.open(self.tone)
 
-    def established(self, call: CarrierCall) -> None:
+    def established(self, call: CarrierCall, dialog: Dialog) -> None:
         """A call has its dialog."""
-        if call.dialog is not None:
-            self._dialogs[call.dialog.call_id, call.dialog.local_tag] = call
+        self._dialogs[dialog.call_id, dialog.local_tag] = call
 
     def came_up(self, call: CarrierCall) -> None:
         """A call that came in was answered and confirmed."""

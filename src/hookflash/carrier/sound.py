@@ -201,7 +201,7 @@ class Sound:
         except CarrierError as error:
             raise CarrierError(f"{failure}: {error}") from None
         finally:
-            if waiter in self._waiters:
+            with contextlib.suppress(ValueError):  # `close` has forgotten them all
                 self._waiters.remove(waiter)
         return self._loop.time() - started
 
@@ -249,7 +249,7 @@ class Sound:
 
     def _read(self) -> None:
         """Everything that waits in the socket."""
-        while not self.closed:
+        while True:
             try:
                 size, _ = self._pair.receive(self._buffer)
             except OSError:
@@ -274,7 +274,7 @@ class Sound:
     def _drain_reports(self) -> None:
         """RTCP is read and ignored."""
         with contextlib.suppress(OSError):
-            while not self.closed:
+            while True:
                 self._pair.receive_rtcp()
 
 

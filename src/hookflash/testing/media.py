@@ -22,6 +22,8 @@ from ..sdp.plan import Codec, CodecName, MediaPlan
 from ..sip.flow import Address
 from .clock import ManualClock
 
+__all__ = ["CODECS", "EVENT_TYPE", "Studio", "TablePair", "TablePhone"]
+
 CODECS: dict[CodecName, Codec] = {
     "PCMU": Codec("PCMU", 0, 8000),
     "PCMA": Codec("PCMA", 8, 8000),

@@ -4,6 +4,8 @@ import sqlite3
 from dataclasses import replace
 from typing import get_args
 
+import pytest
+
 from hookflash.adapters.store.ops import (
     AddAudit,
     DeleteDialog,
@@ -99,3 +101,8 @@ def test_a_transaction_is_the_last_states_in_few_statements() -> None:
         rows = f"SELECT * FROM {table} ORDER BY id"
         assert together.execute(rows).fetchall() == alone.execute(rows).fetchall()
         assert together.execute(rows).fetchall()
+
+
+def test_an_operation_without_sql_is_a_mistake_of_ours() -> None:
+    with pytest.raises(AssertionError, match="no SQL for str"):
+        transaction(["nonsense"])  # type: ignore[list-item]

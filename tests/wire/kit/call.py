@@ -145,10 +145,13 @@ class Call:
         """Wait for the final answer, which is to be 200, and take its dialog."""
         answer = self.answer(method="INVITE", within=within)
         assert answer.status == 200, f"{answer.start}"
+        self._accepted(answer)
+        return answer
+
+    def _accepted(self, answer: Message) -> None:
         self.adopt(answer)
         if answer.body:
             self.sound.peer = (answer.sdp("c=").split()[-1], int(answer.sdp("m=audio ").split()[0]))
-        return answer
 
     def adopt(self, answer: Message) -> None:
         """The dialog that an answer made: tag, target and route set (reversed)."""
@@ -164,6 +167,17 @@ class Call:
         self.ack()
         return answer
 
+    def tried(self) -> int:
+        """INVITE, its final answer, ACK; the status."""
+        self.invite()
+        answer = self.answer(method="INVITE")
+        if answer.status == 200:
+            self._accepted(answer)
+            self.ack()
+        else:
+            self._refused(answer)
+        return answer.status
+
     def adopt_early(self, answer: Message) -> None:
         """The early dialog that a 180 made."""
         self.adopt(answer)
@@ -173,10 +187,13 @@ class Call:
         """Wait for a final answer that refuses the INVITE, and ACK it."""
         answer = self.answer(method="INVITE")
         assert answer.status >= 300, answer.start
+        self._refused(answer)
+        return answer
+
+    def _refused(self, answer: Message) -> None:
         before, self.to_tag = self.to_tag, answer.tag("To")
         self.ack(branch=self.branches[self.cseq])
         self.to_tag = before
-        return answer
 
     def reinvite(self, body: str | None = None, headers: Iterable[Header] = ()) -> Message:
         """A re-INVITE, its final answer, and the ACK."""

@@ -128,6 +128,15 @@ class Sound:
             lambda packets: level(recent(packets), frequency) > least, f"{frequency} Hz", within
         )
 
+    def hears_digit(self, low: float, high: float, within: float = 5, least: float = 1500) -> None:
+        """Wait until both tones of a DTMF digit are in the last 100 ms that came."""
+
+        def digit(packets: list[Packet]) -> bool:
+            samples = recent(packets)
+            return min(level(samples, low), level(samples, high)) > least
+
+        self.heard(digit, f"{low} and {high} Hz", within)
+
     def hears_not(self, frequency: float, within: float = 5) -> None:
         """Wait until this tone is not in the last 100 ms that came."""
         self.heard(
