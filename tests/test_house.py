@@ -65,8 +65,6 @@ TYPE_ONLY = {
     "base/light.py",  # two faces of one decorator
     "carrier/call.py",
     "carrier/accepted_refer.py",
-    "rooms/info.py",
-    "rooms/participant.py",
     "runtime/media/bridge.py",
     "runtime/media/stream.py",
 }

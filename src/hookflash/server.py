@@ -31,8 +31,8 @@ from .calls.limits import InviteRate, Shield
 from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
+from .rooms.orders import RoomDefaults
 from .rooms.registry import Rooms
-from .rooms.room import RoomDefaults
 from .runtime.alarm import Alarm as DueTimers
 from .runtime.call_records import CallRecords
 from .runtime.exchange import Exchange

@@ -20,7 +20,7 @@ from hookflash.adapters.webhooks import WebhookSender
 from hookflash.base.ids import Ids
 from hookflash.calls.records import CallRecord, TransferRecord
 from hookflash.ports import EventSink
-from hookflash.rooms.participant import Join, Kind
+from hookflash.rooms.orders import Join, Kind
 from hookflash.rooms.registry import Rooms
 from hookflash.webhooks import payload
 from hookflash.webhooks.payload import EventFilter

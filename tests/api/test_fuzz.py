@@ -18,7 +18,8 @@ from tests.api.support import Client, all_grants, api, sign
 
 from hookflash.api.context import Method
 from hookflash.calls.trunks.table import TrunkTable
-from hookflash.rooms.participant import Join
+from hookflash.rooms.info import participant_info, room_info
+from hookflash.rooms.orders import Join
 from hookflash.twirp.errors import STATUS
 
 TRUNK = {
@@ -181,8 +182,12 @@ class Fuzz:
         return (
             known(trunks),
             [len(table._claims) for table in (trunks.inbound, trunks.outbound, trunks.rules)],
-            [contents(room.info()) for room in rooms],
-            [contents(who.info()) for room in rooms for who in room.participants.values()],
+            [contents(room_info(room)) for room in rooms],
+            [
+                contents(participant_info(who))
+                for room in rooms
+                for who in room.participants.values()
+            ],
             (len(telephony.events), len(telephony.transfers)),
             self.client.runner.run(parts.store._ask(lambda c: c.total_changes)),
         )

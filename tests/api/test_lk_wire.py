@@ -24,7 +24,9 @@ from hookflash.base.errors import ApiError
 from hookflash.calls.records import TransferRecord
 from hookflash.calls.status import status_meta
 from hookflash.calls.transfers.answers import failure, wait_over
-from hookflash.rooms.participant import Join, Participant
+from hookflash.rooms.info import participant_info
+from hookflash.rooms.orders import Join
+from hookflash.rooms.room import Participant
 
 T = TypeVar("T", bound=Message)
 
@@ -441,7 +443,7 @@ def test_room_participants(lk: Lk) -> None:
 
 def test_room_mute_track(lk: Lk) -> None:
     """--mute; --unmute is refused as LiveKit does; an unknown track is no error."""
-    track = phone(lk).info().tracks[0].sid
+    track = participant_info(phone(lk)).tracks[0].sid
     mute = room.MuteRoomTrackRequest(**WHO, track_sid=track, muted=True)
     assert lk.do("MutePublishedTrack", mute, room.MuteRoomTrackResponse, LOBBY).track.muted
     unmute = room.MuteRoomTrackRequest(**WHO, track_sid=track)
@@ -456,7 +458,7 @@ def test_room_mute_track(lk: Lk) -> None:
 def test_room_update_subscriptions(lk: Lk) -> None:
     """--subscribe, --unsubscribe, of a track of another phone."""
     phone(lk)
-    other = phone(lk, "sip_+2").info().tracks[0].sid
+    other = participant_info(phone(lk, "sip_+2")).tracks[0].sid
     for subscribe in (False, True):
         asked = room.UpdateSubscriptionsRequest(**WHO, track_sids=[other], subscribe=subscribe)
         lk.do("UpdateSubscriptions", asked, room.UpdateSubscriptionsResponse, LOBBY)

@@ -9,7 +9,8 @@ from tests.api.support import Answer, Client, all_grants, api
 
 from hookflash.api.room_service import RoomService
 from hookflash.rooms.events import DtmfReceived, ParticipantLeft, RoomFinished, RoomStarted
-from hookflash.rooms.participant import Join, Participant
+from hookflash.rooms.orders import Join
+from hookflash.rooms.room import Participant
 
 
 def call(client: Client, method: str, room_name: str = "lobby", **fields: object) -> Answer:

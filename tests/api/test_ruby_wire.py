@@ -20,7 +20,7 @@ from tests.api.support import Answer, Client, api, sign
 
 from hookflash.base.errors import ApiError
 from hookflash.calls.status import status_meta
-from hookflash.rooms.participant import Join
+from hookflash.rooms.orders import Join
 from hookflash.twirp.errors import STATUS
 
 ADMIN = {"sip": {"admin": True}}

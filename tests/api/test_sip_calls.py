@@ -5,7 +5,7 @@ from livekit.protocol.models import ParticipantInfo
 from tests.api.support import Client, api
 
 from hookflash.base.errors import ApiError
-from hookflash.rooms.participant import Join
+from hookflash.rooms.orders import Join
 
 GOOD = {"room_name": "lobby", "participant_identity": "sip_+1", "transfer_to": "tel:+2"}
 

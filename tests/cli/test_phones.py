@@ -9,7 +9,7 @@ from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 
 from hookflash.cli.client import Client, ClientError
 from hookflash.cli.phones import list_phones, list_rooms, the_phone
-from hookflash.rooms.participant import Join
+from hookflash.rooms.orders import Join
 
 CALLER, OTHER = "+14150000001", "+14150000002"
 

@@ -17,9 +17,9 @@ from hookflash.rooms.events import (
     TrackUnpublished,
 )
 from hookflash.rooms.moving import move
-from hookflash.rooms.participant import Join, Kind, Participant, Permission
+from hookflash.rooms.orders import Join, Kind, Permission, RoomOptions
 from hookflash.rooms.registry import Rooms
-from hookflash.rooms.room import RoomOptions
+from hookflash.rooms.room import Participant
 from hookflash.rooms.rules import RoomRefused
 
 T = 1_700_000_000.0

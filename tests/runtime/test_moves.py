@@ -13,7 +13,7 @@ from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 
 from hookflash.carrier.call import CallState, CarrierCall
 from hookflash.carrier.phone import Behaviour
-from hookflash.rooms.participant import Join
+from hookflash.rooms.orders import Join
 
 CALLER, AGENT, THIRD = "+14150000001", "+14160000001", "+14170000001"
 OTHER_NUMBER = "+15550000002"

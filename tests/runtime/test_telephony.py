@@ -12,7 +12,7 @@ from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 
 import hookflash.runtime.telephony
 from hookflash.carrier.phone import Behaviour
-from hookflash.rooms.participant import Join
+from hookflash.rooms.orders import Join
 
 CALLER = "+14150000001"
 TARGET = "tel:+15105550100"

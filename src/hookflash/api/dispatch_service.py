@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from livekit.protocol import agent_dispatch as proto
 
 from ..access.grants import need_room_admin
+from ..rooms.info import dispatch_info
+from ..rooms.orders import AgentOrder
 from ..rooms.registry import Rooms
-from ..rooms.room import AgentOrder
 from .backend import Telephony
 from .context import Context, Method, Service
 
@@ -43,7 +44,7 @@ class DispatchService:
         )
         dispatch, events = self._rooms.create_dispatch(context.now, request.room, order)
         self._telephony.tell(events)
-        return dispatch.info()
+        return dispatch_info(dispatch)
 
     async def delete(
         self, context: Context, request: proto.DeleteAgentDispatchRequest
@@ -54,7 +55,7 @@ class DispatchService:
             context.now, request.room, request.dispatch_id
         )
         self._telephony.tell(events)
-        return dispatch.info()
+        return dispatch_info(dispatch)
 
     async def list(
         self, context: Context, request: proto.ListAgentDispatchRequest
@@ -62,4 +63,4 @@ class DispatchService:
         """ListDispatch."""
         need_room_admin(context.claims, request.room)
         found = self._rooms.list_dispatches(request.room, request.dispatch_id)
-        return proto.ListAgentDispatchResponse(agent_dispatches=[d.info() for d in found])
+        return proto.ListAgentDispatchResponse(agent_dispatches=[dispatch_info(d) for d in found])

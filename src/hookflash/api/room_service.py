@@ -17,9 +17,10 @@ from ..access.grants import (
 from ..base.errors import ApiError
 from ..rooms import rules
 from ..rooms.events import RoomEvent
-from ..rooms.participant import ParticipantChange, Permission
+from ..rooms.info import participant_info, room_info, track_info
+from ..rooms.orders import ParticipantChange, Permission, RoomOptions
 from ..rooms.registry import Rooms
-from ..rooms.room import Room, RoomOptions
+from ..rooms.room import Room
 from ..twirp.errors import argument, prefixed
 from .backend import Telephony
 from .context import Context, Method, Service
@@ -66,7 +67,7 @@ class RoomService:
         options = RoomOptions.of(request)
         room, events = self._rooms.create(context.now, request.name, options, request.room_preset)
         self._telephony.tell(events)
-        return room.info()
+        return room_info(room)
 
     async def list(
         self, context: Context, request: proto.ListRoomsRequest
@@ -75,9 +76,9 @@ class RoomService:
         need_room_list(context.claims)
         if request.names:
             named = (self._rooms.get(name) for name in dict.fromkeys(request.names))
-            found = [room.info() for room in named if room is not None]
+            found = [room_info(room) for room in named if room is not None]
         else:
-            found = [room.info() for room in self._rooms.all()]
+            found = [room_info(room) for room in self._rooms.all()]
         return proto.ListRoomsResponse(rooms=found)
 
     async def delete(
@@ -96,7 +97,7 @@ class RoomService:
         need_room_admin(context.claims, request.room)
         room, events = self._rooms.update_metadata(context.now, request.room, request.metadata)
         self._telephony.tell(events)
-        return room.info()
+        return room_info(room)
 
     # --- participants -----------------------------------------------------------------------
 
@@ -106,7 +107,7 @@ class RoomService:
         """ListParticipants; an unknown room has none."""
         need_room_admin(context.claims, request.room)
         room = self._rooms.get(request.room)
-        present = [] if room is None else [p.info() for p in room.participants.values()]
+        present = [] if room is None else [participant_info(p) for p in room.participants.values()]
         return proto.ListParticipantsResponse(participants=present)
 
     async def get_participant(
@@ -114,7 +115,7 @@ class RoomService:
     ) -> ParticipantInfo:
         """GetParticipant."""
         need_room_admin(context.claims, request.room)
-        return self._rooms.find(request.room, request.identity).info()
+        return participant_info(self._rooms.find(request.room, request.identity))
 
     async def remove_participant(
         self, context: Context, request: proto.RoomParticipantIdentity
@@ -142,7 +143,7 @@ class RoomService:
             attributes=dict(request.attributes),
         )
         self._telephony.tell(self._rooms.update_participant(context.now, participant, change))
-        return participant.info()
+        return participant_info(participant)
 
     async def mute_track(
         self, context: Context, request: proto.MuteRoomTrackRequest
@@ -154,7 +155,7 @@ class RoomService:
             context.now, participant, request.track_sid, request.muted
         )
         self._telephony.tell(events)
-        return proto.MuteRoomTrackResponse(track=track.info() if track is not None else None)
+        return proto.MuteRoomTrackResponse(track=track_info(track) if track is not None else None)
 
     async def subscribe(
         self, context: Context, request: proto.UpdateSubscriptionsRequest

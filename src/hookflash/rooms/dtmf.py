@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from . import rules
 from .events import DtmfPause, DtmfReceived, RoomEvent
-from .participant import Participant
-from .room import Room
+from .room import Participant, Room
 
 DTMF_DIGITS = "0123456789*#abcd"
 """In the order of their codes (RFC 4733 §3.2)."""

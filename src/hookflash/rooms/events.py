@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from livekit.protocol.models import DisconnectReason
 
 from ..base.light import light_dataclass
-from .participant import Participant, Track
-from .room import Dispatch, Room
+from .orders import Dispatch
+from .room import Participant, Room, Track
 
 
 @light_dataclass(frozen=True, slots=True)

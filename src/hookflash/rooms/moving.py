@@ -7,8 +7,9 @@ from livekit.protocol.models import DisconnectReason
 from ..base.text import clean
 from . import rules
 from .events import RoomEvent
-from .participant import Join, Participant
+from .orders import Join
 from .registry import Rooms
+from .room import Participant
 
 
 def move(

@@ -34,16 +34,16 @@ from .events import (
     TrackPublished,
     TrackUnpublished,
 )
-from .participant import ACTIVE, DISCONNECTED, JOINING, Join, Participant, ParticipantChange, Track
-from .room import (
-    JOIN_TIMEOUT,
+from .orders import (
     AgentOrder,
     Dispatch,
-    Room,
+    Join,
+    ParticipantChange,
     RoomDefaults,
     RoomOptions,
     resolve,
 )
+from .room import ACTIVE, DISCONNECTED, JOIN_TIMEOUT, JOINING, Participant, Room, Track
 
 
 class Rooms:

@@ -14,8 +14,7 @@ from ..calls.legs.leg import Leg
 from ..calls.pin import PinDialog
 from ..calls.records import CallRecord, MediaStats
 from ..ports import DialRequest
-from ..rooms.participant import Participant
-from ..rooms.room import Room
+from ..rooms.room import Participant, Room
 from ..sip.flow import Flow
 from .media.stream import MediaStream
 from .placements import Placed

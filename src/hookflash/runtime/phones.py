@@ -13,8 +13,8 @@ from ..calls.dispatch import distinct_identity
 from ..rooms import events as ev
 from ..rooms.dtmf import PAUSE
 from ..rooms.moving import move
-from ..rooms.participant import Join, Kind, Participant, Permission
-from ..rooms.room import Room
+from ..rooms.orders import Join, Kind, Permission
+from ..rooms.room import Participant, Room
 from ..rooms.rules import RoomRefused
 from .call import Call
 from .host import CallHost

@@ -28,8 +28,9 @@ from ..calls.switchboard import (
     Switchboard,
 )
 from ..calls.transfers.transferor_effects import TransferOrder
-from ..rooms.participant import Join, Participant, Permission
+from ..rooms.orders import Join, Permission
 from ..rooms.registry import Rooms
+from ..rooms.room import Participant
 from ..runtime.media.ports import PortPool
 from ..sdp.plan import LocalMedia
 from ..sip.codec import parse

@@ -21,9 +21,8 @@ from ..rooms.events import (
     TrackPublished,
     TrackUnpublished,
 )
-from ..rooms.info import room_info
-from ..rooms.participant import Participant, Track
-from ..rooms.room import Room
+from ..rooms.info import participant_info, room_info, track_info
+from ..rooms.room import Participant, Room, Track
 from .protojson import Json, to_json
 from .records import call_json, transfer_json
 
@@ -84,7 +83,7 @@ def room_event_body(event: RoomEvent, event_id: str) -> bytes:
                 track=_track(event.track),
             )
         case ParticipantJoined() | ParticipantLeft() | ParticipantAborted():
-            participant = _dumps(to_json(event.participant.info()))
+            participant = _dumps(to_json(participant_info(event.participant)))
             room = _room(event.room, event.at)
             return _body(name, event_id, event.at, room=room, participant=participant)
         case _:
@@ -127,7 +126,7 @@ def call_body(
 def _track(track: Track) -> str:
     """The end of a track shows what its beginning showed, unless it was muted in between."""
     if track.memo is None:
-        track.memo = _dumps(to_json(track.info()))
+        track.memo = _dumps(to_json(track_info(track)))
     return track.memo
 
 
