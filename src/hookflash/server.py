@@ -32,16 +32,17 @@ from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
 from .rooms.orders import RoomDefaults
-from .rooms.registry import Rooms
 from .runtime.alarm import Alarm as DueTimers
 from .runtime.call_records import CallRecords
 from .runtime.exchange import Exchange
 from .runtime.host import ExchangeSettings, Parts
 from .runtime.idempotency import REMEMBERED
 from .runtime.keeper import Keeper
+from .runtime.local_rooms import LocalParticipants, LocalRooms
 from .runtime.media.clock import LATE
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
 from .runtime.metrics import Metrics
+from .runtime.rooms import RoomHost
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
 from .runtime.transfers import TransferRegistry
@@ -65,8 +66,8 @@ class Server:
         self._clock = SystemClock()
         self._ids = Ids(Entropy())
         self.trunks = TrunkTable()
-        self.rooms = Rooms(self._ids, _room_settings(settings))
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
+        self.rooms: RoomHost
         self.exchange: Exchange
         self.sockets: SipSockets
         self._http = HttpServers()
@@ -139,6 +140,8 @@ class Server:
         endpoint = Endpoint(timers=timers, ids=ids, via=self._stack.via, user_agent=agent)
         board = Switchboard(endpoint, self._stack.route)
         self._call_records = CallRecords(self.store, self.metrics)
+        alarm = DueTimers(clock, loop)
+        self.rooms = RoomHost(clock, ids, alarm, _room_settings(settings))
         parts = Parts(
             clock=clock,
             ids=ids,
@@ -151,11 +154,12 @@ class Server:
             trunks=self.trunks,
             rooms=self.rooms,
             sink=self._webhooks,
-            alarm=DueTimers(clock, loop),
+            alarm=alarm,
             call_records=self._call_records,
             transfers=TransferRegistry(),
         )
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))
+        self.rooms.listeners += [self._webhooks, self.exchange.phones]
         self.sockets.attach(self._stack)
         self._stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._keeper = Keeper(
@@ -200,9 +204,10 @@ class Server:
         parts = ApiParts(
             trunks=self.trunks,
             store=self.store,
-            rooms=self.rooms,
             ids=self._ids,
-            telephony=ExchangeTelephony(self.exchange),
+            rooms=LocalRooms(self.rooms),
+            participants=LocalParticipants(self.rooms, owners=[self.exchange.phones]),
+            sip=self._telephony(),
             clock=self._clock.now,
             keys=keys,
         )
@@ -216,6 +221,19 @@ class Server:
             await self._http.start(app, where, settings.port)
         with _listening("metrics.bind", bind, "metrics.bind", bind):
             await self._http.start_metrics(self.metrics.page, bind)
+
+    def _telephony(self) -> ExchangeTelephony:
+        exchange = self.exchange
+        return ExchangeTelephony(
+            exchange,
+            exchange.phones,
+            exchange.dialer,
+            self.rooms,
+            exchange.parts.transfers,
+            self._call_records,
+            clock=self._clock,
+            ids=self._ids,
+        )
 
     def _gauges(self, endpoint: Endpoint) -> None:
         gauge = self.metrics.gauge

@@ -11,6 +11,7 @@ from hookflash.base.ids import Ids
 from hookflash.rooms.events import (
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantMoved,
     RoomStarted,
     TrackMuted,
     TrackPublished,
@@ -49,9 +50,11 @@ def test_it_leaves_one_room_and_joins_the_other_as_itself() -> None:
     former = phone(rooms)
     newcomer, events = move(rooms, T + 1, former, "b")
     assert [type(event) for event in events] == [
-        *(TrackUnpublished, ParticipantLeft, RoomStarted, ParticipantJoined, TrackPublished)
+        ParticipantMoved,
+        *(TrackUnpublished, ParticipantLeft, RoomStarted, ParticipantJoined, TrackPublished),
     ]
-    left = events[1]
+    assert events[0] == ParticipantMoved(former.room, former, newcomer, T + 1)
+    left = events[2]
     assert isinstance(left, ParticipantLeft)
     assert (left.reason, left.by_room) == (DisconnectReason.MIGRATION, False)
     assert newcomer.sid != former.sid

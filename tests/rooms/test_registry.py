@@ -377,8 +377,11 @@ def test_dtmf() -> None:
     rooms = make()
     participant = active(rooms, "a")
     room = participant.room
-    assert rooms.send_dtmf(T, participant, "A") == [DtmfReceived(room, participant, "a", 12, (), T)]
-    assert rooms.server_dtmf(T, room, "5", ["a"]) == [DtmfReceived(room, None, "5", 5, ("a",), T)]
+    for length, relayed in ((None, False), (160, True)):
+        pressed = rooms.send_dtmf(T, participant, "A", duration_ms=length, relayed=relayed)
+        assert pressed == [DtmfReceived(room, participant, "a", 12, (), length, relayed, T)]
+    (sent,) = rooms.server_dtmf(T, room, "5", ["a"])
+    assert sent == DtmfReceived(room, None, "5", 5, ("a",), None, False, T)
 
 
 def test_data() -> None:

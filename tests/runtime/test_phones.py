@@ -70,13 +70,11 @@ def test_a_phone_hears_only_what_it_is_subscribed_to() -> None:
 def test_a_digit_of_a_server_side_client_reaches_the_phones() -> None:
     async def check(lab: Lab) -> None:
         one, two = await two_calls(lab)
-        rooms, desk = lab.server.rooms, lab.server.exchange.phones
-        room = rooms.get("lobby")
-        assert room is not None
-        desk.tell(rooms.server_dtmf(0.0, room, "7", [f"sip_{CALLER}"]))
+        rooms = lab.server.rooms
+        rooms.send_data("lobby", b"", digits="7", destinations=[f"sip_{CALLER}"])
         await one.pressed("7")
         assert two.sound.digits == ""
-        desk.tell(rooms.server_dtmf(0.0, room, "8"))
+        rooms.send_data("lobby", b"", digits="8")
         await asyncio.gather(one.pressed("8"), two.pressed("8"))
 
     run(check)

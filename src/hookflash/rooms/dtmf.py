@@ -21,13 +21,17 @@ def dtmf(
     sender: Participant | None,
     digit: str,
     destinations: Sequence[str] = (),
+    *,
+    duration_ms: int | None = None,
+    relayed: bool = False,
 ) -> list[RoomEvent]:
     """One key as an event, letters in either case. Nothing for what is no key."""
     lowered = digit.lower()
     code = DTMF_DIGITS.find(lowered)
     if len(lowered) != 1 or code < 0:
         return []
-    return [DtmfReceived(room, sender, lowered, code, tuple(destinations), now)]
+    to = tuple(destinations)
+    return [DtmfReceived(room, sender, lowered, code, to, duration_ms, relayed, now)]
 
 
 def server_dtmf(

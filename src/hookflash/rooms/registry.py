@@ -283,12 +283,22 @@ class Rooms:
     # --- data ---------------------------------------------------------------------------------
 
     def send_dtmf(
-        self, now: float, participant: Participant, digit: str, destinations: Sequence[str] = ()
+        self,
+        now: float,
+        participant: Participant,
+        digit: str,
+        destinations: Sequence[str] = (),
+        *,
+        duration_ms: int | None = None,
+        relayed: bool = False,
     ) -> list[RoomEvent]:
         """A digit that the participant pressed, to the others (or to some identities)."""
         if participant.left:
             return []
-        return dtmf(now, participant.room, participant, digit, destinations)
+        room = participant.room
+        return dtmf(
+            now, room, participant, digit, destinations, duration_ms=duration_ms, relayed=relayed
+        )
 
     def server_dtmf(
         self, now: float, room: Room, digits: str, destinations: Sequence[str] = ()

@@ -46,11 +46,21 @@ class Exchange:
         self.parts = parts
         self.settings = settings
         self.calls: dict[str, Call] = {}
-        self.phones = PhoneParticipants(self)
-        self.pins = Pins(self, self.phones, settings.prompts_dir)
+        self.phones = PhoneParticipants(
+            self, parts.rooms, parts.engine, answer_immediately=settings.answer_immediately
+        )
+        self.pins = Pins(
+            self,
+            self.phones,
+            clock=parts.clock,
+            ids=parts.ids,
+            trunks=parts.trunks,
+            alarm=parts.alarm,
+            prompts_dir=settings.prompts_dir,
+        )
         self.restored_dialogs = RestoredDialogs(self)
         self.dialer = Dialer(self, self.phones)
-        for machine in (self.phones, self.pins, self.dialer):
+        for machine in (self.pins, self.dialer):
             parts.alarm.add(machine)
         self._queue: deque[BoardEffect] = deque()
         self._busy = False

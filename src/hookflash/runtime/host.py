@@ -18,12 +18,12 @@ from ..calls.effects import LegEffect
 from ..calls.switchboard import BoardEffect, Incoming, Switchboard
 from ..calls.trunks.table import TrunkTable
 from ..ports import Clock, EventSink
-from ..rooms.registry import Rooms
 from ..sip.timers import Timers
 from .alarm import Alarm as DueTimers
 from .call import Call
 from .call_records import CallRecords
 from .media.engine import MediaEngine
+from .rooms import RoomHost
 from .sip_stack import SipStack
 from .transfers import TransferRegistry
 
@@ -41,7 +41,7 @@ class Parts:
     addresses: Addresses
     admission: Admission
     trunks: TrunkTable
-    rooms: Rooms
+    rooms: RoomHost
     sink: EventSink
     alarm: DueTimers
     call_records: CallRecords
