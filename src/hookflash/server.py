@@ -76,6 +76,7 @@ class Server:
         self._stack: SipStack
         self._call_records: CallRecords
         self._keeper: Keeper
+        self._alarm: DueTimers
 
     @property
     def http_port(self) -> int:
@@ -140,8 +141,8 @@ class Server:
         endpoint = Endpoint(timers=timers, ids=ids, via=self._stack.via, user_agent=agent)
         board = Switchboard(endpoint, self._stack.route)
         self._call_records = CallRecords(self.store, self.metrics)
-        alarm = DueTimers(clock, loop)
-        self.rooms = RoomHost(clock, ids, alarm, _room_settings(settings))
+        self._alarm = DueTimers(clock, loop)
+        self.rooms = RoomHost(clock, ids, self._alarm, _room_settings(settings))
         parts = Parts(
             clock=clock,
             ids=ids,
@@ -154,7 +155,7 @@ class Server:
             trunks=self.trunks,
             rooms=self.rooms,
             sink=self._webhooks,
-            alarm=alarm,
+            alarm=self._alarm,
             call_records=self._call_records,
             transfers=TransferRegistry(),
         )
@@ -164,10 +165,13 @@ class Server:
         self._stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._keeper = Keeper(
             self.exchange,
+            board,
+            parts.admission.load,
             self._call_records,
-            settings.transfers.keep,
-            settings.calls.keep,
-            settings.audit.keep,
+            clock,
+            transfers_keep=settings.transfers.keep,
+            calls_keep=settings.calls.keep,
+            audit_keep=settings.audit.keep,
         )
         self._gauges(endpoint)
 
@@ -276,6 +280,7 @@ class Server:
     async def stop(self) -> None:
         """Close everything, whatever has failed before."""
         await self._keeper.stop()
+        self._alarm.stop()
         await self._call_records.stop()
         await self._http.stop()
         await self._webhooks.stop()

@@ -58,7 +58,14 @@ class Exchange:
             alarm=parts.alarm,
             prompts_dir=settings.prompts_dir,
         )
-        self.restored_dialogs = RestoredDialogs(self)
+        self.restored_dialogs = RestoredDialogs(
+            self,
+            clock=parts.clock,
+            board=parts.board,
+            call_records=parts.call_records,
+            transfer_requests=parts.transfers,
+            sink=parts.sink,
+        )
         self.dialer = Dialer(self, self.phones)
         for machine in (self.pins, self.dialer):
             parts.alarm.add(machine)

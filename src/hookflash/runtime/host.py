@@ -1,7 +1,7 @@
 """What the parts of the exchange share, and what they ask of it.
 
-Each (phones, dialler, PINs, restored dialogs) has one subject. It is given its `CallHost` and
-whichever other it leans on; none of them imports the exchange, which wires them.
+Each (phones, dialler, PINs, restored dialogs) has one subject. It is given its `CallHost`, what it
+leans on and what it works with; none of them imports the exchange, which wires them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from .transfers import TransferRegistry
 
 @dataclass(slots=True)
 class Parts:
-    """What the exchange is built from; wired once, in `server.py`."""
+    """What the exchange and its dialler are built from; wired once, in `server.py`. Everything else
+    takes what it needs in its constructor."""
 
     clock: Clock
     ids: Ids
