@@ -7,7 +7,9 @@ import random
 from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.webhooks import WebhookSender
 from hookflash.base.ids import Ids
+from hookflash.calls.records import CallRecord
 from hookflash.ports import EventSink, WorldClock
+from hookflash.runtime.rooms import RoomListener
 from hookflash.testing.clock import ManualClock
 
 
@@ -18,7 +20,7 @@ def test_clocks() -> None:
 
 
 def test_event_sinks() -> None:
-    sink: EventSink = WebhookSender(
+    sender = WebhookSender(
         clock=ManualClock(),
         ids=Ids(random.Random(1)),
         urls=(),
@@ -26,4 +28,7 @@ def test_event_sinks() -> None:
         secret="",
         version="0",
     )
-    sink.room_events([])
+    sink: EventSink = sender
+    sink.call_ended(CallRecord("SCL_1", "a@host", "inbound"), None, "")
+    listener: RoomListener = sender
+    listener.room_events([])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from livekit.protocol.sip import CreateSIPParticipantRequest, SIPOutboundTrunkInfo
 
 from .base.light import light_dataclass
 from .calls.records import CallRecord, TransferRecord
-from .rooms.events import RoomEvent
 from .rooms.room import Room
 from .sip.refer import ReferTarget
 
@@ -36,14 +34,10 @@ class WorldClock(Clock, Protocol):
 
 
 class EventSink(Protocol):
-    """Who is told what happened: webhooks, later the agents and the signalling sockets.
+    """Who is told of calls and transfers: webhooks. Called at once; nothing here waits.
 
-    Called at once, before the next input goes to the rooms; nothing here waits.
+    Of what happens in rooms a `runtime.rooms.RoomListener` is told.
     """
-
-    def room_events(self, events: Iterable[RoomEvent]) -> None:
-        """What an input to `Rooms` returned, in order."""
-        ...
 
     def transfer_changed(
         self,

@@ -35,17 +35,18 @@ from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
 from .ports import Clock, WorldClock
-from .rooms.registry import Rooms
-from .rooms.room import RoomDefaults
+from .rooms.orders import RoomDefaults
 from .runtime.alarm import Alarm as DueTimers
 from .runtime.call_records import CallRecords
 from .runtime.exchange import Exchange
 from .runtime.host import ExchangeSettings, Parts
 from .runtime.keeper import Keeper
+from .runtime.local_rooms import LocalParticipants, LocalRooms
 from .runtime.media.clock import LATE
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
 from .runtime.metrics import Metrics
 from .runtime.requests import REMEMBERED
+from .runtime.rooms import RoomHost
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
 from .runtime.transfers import TransferRegistry
@@ -74,8 +75,8 @@ class Server:
         self._clock: WorldClock = clock or SystemClock()
         self._ids = Ids(Entropy())
         self.trunks = TrunkTable()
-        self.rooms = Rooms(self._ids, _room_settings(settings), self._clock.shift)
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
+        self.rooms: RoomHost
         self.exchange: Exchange
         self.sockets: SipSockets
         self._open_files = 0
@@ -86,6 +87,7 @@ class Server:
         self._stack: SipStack
         self._call_records: CallRecords
         self._keeper: Keeper
+        self._alarm: DueTimers
 
     @property
     def http_port(self) -> int:
@@ -150,6 +152,8 @@ class Server:
         endpoint = Endpoint(timers=timers, ids=ids, via=self._stack.via, user_agent=agent)
         board = Switchboard(endpoint, self._stack.route)
         self._call_records = CallRecords(self.store, self.metrics, clock)
+        self._alarm = DueTimers(clock, loop)
+        self.rooms = RoomHost(clock, ids, self._alarm, _room_settings(settings))
         parts = Parts(
             clock=clock,
             ids=ids,
@@ -162,19 +166,23 @@ class Server:
             trunks=self.trunks,
             rooms=self.rooms,
             sink=self._webhooks,
-            alarm=DueTimers(clock, loop),
+            alarm=self._alarm,
             call_records=self._call_records,
             transfers=TransferRegistry(),
         )
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))
+        self.rooms.listeners += [self._webhooks, self.exchange.phones]
         self.sockets.attach(self._stack)
         self._stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._keeper = Keeper(
             self.exchange,
+            board,
+            parts.admission.load,
             self._call_records,
-            settings.transfers.keep,
-            settings.calls.keep,
-            settings.audit.keep,
+            clock,
+            transfers_keep=settings.transfers.keep,
+            calls_keep=settings.calls.keep,
+            audit_keep=settings.audit.keep,
         )
         self._gauges(endpoint)
 
@@ -211,9 +219,10 @@ class Server:
         parts = ApiParts(
             trunks=self.trunks,
             store=self.store,
-            rooms=self.rooms,
             ids=self._ids,
-            telephony=ExchangeTelephony(self.exchange),
+            rooms=LocalRooms(self.rooms),
+            participants=LocalParticipants(self.rooms, owners=[self.exchange.phones]),
+            sip=self._telephony(),
             clock=self._clock,
             keys=keys,
         )
@@ -231,6 +240,19 @@ class Server:
             await self._http.start(app, where, settings.port, connections)
         with _listening("metrics.bind", bind, "metrics.bind", bind):
             await self._http.start_metrics(self.metrics.page, bind)
+
+    def _telephony(self) -> ExchangeTelephony:
+        exchange = self.exchange
+        return ExchangeTelephony(
+            exchange,
+            exchange.phones,
+            exchange.dial_requests,
+            self.rooms,
+            exchange.parts.transfers,
+            self._call_records,
+            clock=self._clock,
+            ids=self._ids,
+        )
 
     def _gauges(self, endpoint: Endpoint) -> None:
         gauge = self.metrics.gauge
@@ -273,6 +295,7 @@ class Server:
     async def stop(self) -> None:
         """Close everything, whatever has failed before."""
         await self._keeper.stop()
+        self._alarm.stop()
         await self._call_records.stop()
         await self._http.stop()
         await self._webhooks.stop()

@@ -20,9 +20,10 @@ from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.webhooks import WebhookSender
 from hookflash.base.ids import Ids
 from hookflash.calls.records import CallRecord, TransferRecord
-from hookflash.ports import EventSink, WorldClock
-from hookflash.rooms.participant import Join, Kind
+from hookflash.ports import WorldClock
+from hookflash.rooms.orders import Join, Kind
 from hookflash.rooms.registry import Rooms
+from hookflash.runtime.rooms import RoomListener
 from hookflash.webhooks import payload
 from hookflash.webhooks.payload import EventFilter
 from hookflash.webhooks.queue import Post, RetrySchedule
@@ -120,7 +121,7 @@ def run(story: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(guarded())
 
 
-def call(sink: EventSink) -> None:
+def call(sink: RoomListener) -> None:
     """One participant comes, speaks and goes; the room is deleted."""
     rooms = Rooms(Ids(random.Random(2)))
     now = SystemClock().now()

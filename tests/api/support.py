@@ -1,4 +1,4 @@
-"""The API in process: an ASGI client, and a telephone exchange that only takes notes."""
+"""The API in process with real rooms: an ASGI client, and calls of which only notes are taken."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,7 @@ from livekit.protocol.sip import SIPParticipantInfo
 
 from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.store.store import Store
-from hookflash.api.app import ApiApp, ApiParts, make_app
+from hookflash.api.app import ApiParts, make_app
 from hookflash.api.backend import unimplemented
 from hookflash.base.ids import Ids
 from hookflash.calls.attributes import CALL_ID
@@ -25,7 +25,9 @@ from hookflash.calls.records import TransferRecord
 from hookflash.calls.trunks.table import TrunkTable
 from hookflash.ports import DialRequest, TransferRequest
 from hookflash.rooms.events import RoomEvent
-from hookflash.rooms.registry import Rooms
+from hookflash.runtime.alarm import Alarm
+from hookflash.runtime.local_rooms import LocalParticipants, LocalRooms
+from hookflash.runtime.rooms import ParticipantOwner, RoomHost
 from hookflash.twirp.errors import prefixed
 
 KEY, SECRET = "devkey", "secretsecretsecretsecretsecretsecret"
@@ -35,18 +37,24 @@ GRANTS = {
 }
 
 
-class FakeTelephony:
+class RoomNotes:
+    """A listener of the rooms that takes notes."""
+
+    def __init__(self) -> None:
+        self.events: list[RoomEvent] = []
+
+    def room_events(self, events: Sequence[RoomEvent]) -> None:
+        self.events += events
+
+
+class FakeSip:
     """Takes notes; every transfer of a participant with a call succeeds."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: RoomHost) -> None:
         self._rooms = rooms
-        self.events: list[RoomEvent] = []
         self.transfers: list[TransferRequest] = []
         self.dials: list[DialRequest] = []
         self.fault: Exception | None = None
-
-    def tell(self, events: Iterable[RoomEvent]) -> None:
-        self.events += events
 
     async def transfer(self, request: TransferRequest) -> TransferRecord:
         participant = self._rooms.find(request.room, request.identity)
@@ -76,14 +84,6 @@ class FakeTelephony:
         dial_attributes(asked, trunk, dial_plan(asked, trunk, number, "SCL_a"), "")
         header_options(asked, trunk)
         raise unimplemented("CreateSIPParticipant")
-
-    async def move(self, room: str, identity: str, destination: str) -> None:
-        raise unimplemented("MoveParticipant")
-
-    async def perform_rpc(
-        self, room: str, identity: str, method: str, payload: str, wait: float
-    ) -> str:
-        raise unimplemented("PerformRpc")
 
 
 @dataclass
@@ -117,12 +117,27 @@ def all_grants(room: str = "") -> dict[str, Any]:
 class Client:
     """Calls an ASGI app on its own event loop."""
 
-    def __init__(self, app: ApiApp, runner: asyncio.Runner, parts: ApiParts) -> None:
-        self.app = app
+    def __init__(self, runner: asyncio.Runner, **settings: Any) -> None:
         self.runner = runner
-        self.parts = parts
-        assert isinstance(parts.telephony, FakeTelephony)
-        self.telephony = parts.telephony
+        ids, clock = Ids(random.Random(7)), SystemClock()
+        self.store = Store()
+        self.store.start()
+        self.rooms = RoomHost(clock, ids, Alarm(clock, runner.get_loop()))
+        self.owners: list[ParticipantOwner] = []
+        self.notes = RoomNotes()
+        self.rooms.listeners.append(self.notes)
+        self.sip = FakeSip(self.rooms)
+        self.parts = ApiParts(
+            trunks=TrunkTable(),
+            store=self.store,
+            ids=ids,
+            rooms=LocalRooms(self.rooms),
+            participants=LocalParticipants(self.rooms, self.owners),
+            sip=self.sip,
+            clock=clock,
+            keys={KEY: SECRET},
+        )
+        self.app = make_app(self.parts, **settings)
 
     def http(
         self,
@@ -220,13 +235,7 @@ class Client:
 @contextmanager
 def api(**settings: Any) -> Iterator[Client]:
     """A whole API with an empty store in memory."""
-    ids = Ids(random.Random(7))
-    store = Store()
-    store.start()
-    rooms = Rooms(ids)
-    parts = ApiParts(
-        TrunkTable(), store, rooms, ids, FakeTelephony(rooms), SystemClock(), {KEY: SECRET}
-    )
     with asyncio.Runner() as runner:
-        yield Client(make_app(parts, **settings), runner, parts)
-        runner.run(store.close())
+        client = Client(runner, **settings)
+        yield client
+        runner.run(client.store.close())

@@ -10,7 +10,7 @@ NAME = "AgentDispatchService"
 
 def test_every_method_of_the_service_is_there_with_its_request_type() -> None:
     with api() as client:
-        service = DispatchService(client.parts.rooms, client.telephony).service()
+        service = DispatchService(client.parts.rooms).service()
         assert service.methods is not None
         described = agent_dispatch.DESCRIPTOR.services_by_name[NAME]
         assert {method.name: method.input_type.full_name for method in described.methods} == {
@@ -37,7 +37,7 @@ def test_a_dispatch_makes_its_room_and_keeps_its_fields() -> None:
         assert (made["agent_name"], made["metadata"], made["deployment"]) == ("a", "m", "d")
         assert (made["restart_policy"], made["attributes"]) == ("JRP_NEVER", {"x": "y"})
         assert int(made["state"]["created_at"]) > 1e18
-        assert client.parts.rooms.get("lobby") is not None
+        assert client.rooms.get("lobby") is not None
         one = {"room": "lobby", "dispatch_id": made["id"]}
         listed = client.call("ListDispatch", one, room="lobby", service=NAME).json
         assert [d["id"] for d in listed["agent_dispatches"]] == [made["id"]]

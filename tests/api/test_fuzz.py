@@ -18,7 +18,8 @@ from tests.api.support import Client, all_grants, api, sign
 
 from hookflash.api.context import Method
 from hookflash.calls.trunks.table import TrunkTable
-from hookflash.rooms.participant import Join
+from hookflash.rooms.info import participant_info, room_info
+from hookflash.rooms.orders import Join
 from hookflash.twirp.errors import STATUS
 
 TRUNK = {
@@ -119,13 +120,13 @@ ODD: list[Any] = [
 ]
 NO_RESPONSE = {(503, "unavailable")}
 FAULTS: dict[str, set[tuple[int, str]]] = {
-    "SIP/CreateSIPParticipant": {(501, "unimplemented")},  # by the fake exchange
+    "SIP/CreateSIPParticipant": {(501, "unimplemented")},  # by the fake SIP
     "RoomService/MutePublishedTrack": NO_RESPONSE,
     "RoomService/UpdateSubscriptions": NO_RESPONSE,
     "RoomService/SendData": NO_RESPONSE,
-    "RoomService/PerformRpc": NO_RESPONSE | {(501, "unimplemented")},  # by the fake exchange
+    "RoomService/PerformRpc": NO_RESPONSE | {(501, "unimplemented")},  # nobody's connection
     "RoomService/ForwardParticipant": NO_RESPONSE | {(500, "unknown")},
-    "RoomService/MoveParticipant": NO_RESPONSE | {(501, "unimplemented")},
+    "RoomService/MoveParticipant": NO_RESPONSE | {(500, "unknown")},
     "AgentDispatchService/ListDispatch": NO_RESPONSE,
     "AgentDispatchService/DeleteDispatch": NO_RESPONSE,
 }
@@ -144,9 +145,9 @@ class Fuzz:
         self.methods = _methods(client)
         self.known: Any = None
         """The state after a refused request, which is that before the next one."""
-        rooms = client.parts.rooms
+        rooms = client.rooms
         join = Join("sip_+1", kind=ParticipantInfo.SIP, attributes={"sip.callID": "SCL_a"})
-        rooms.activate(1.0, rooms.join(1.0, "lobby", join)[0])
+        rooms.activate(rooms.join("lobby", join))
 
     def step(self) -> None:
         """One request, and what must hold after it."""
@@ -175,15 +176,19 @@ class Fuzz:
 
     def state(self) -> Any:
         """All that a refused request may not change: in memory, on disk, told to the exchange."""
-        parts, telephony = self.client.parts, self.client.telephony
+        client, parts = self.client, self.client.parts
         trunks = parts.trunks
-        rooms = list(parts.rooms.all())
+        rooms = list(client.rooms.all())
         return (
             known(trunks),
             [len(table._claims) for table in (trunks.inbound, trunks.outbound, trunks.rules)],
-            [contents(room.info()) for room in rooms],
-            [contents(who.info()) for room in rooms for who in room.participants.values()],
-            (len(telephony.events), len(telephony.transfers)),
+            [contents(room_info(room)) for room in rooms],
+            [
+                contents(participant_info(who))
+                for room in rooms
+                for who in room.participants.values()
+            ],
+            (len(client.notes.events), len(client.sip.transfers)),
             self.client.runner.run(parts.store._ask(lambda c: c.total_changes)),
         )
 

@@ -20,7 +20,7 @@ from tests.api.support import Answer, Client, api, sign
 
 from hookflash.base.errors import ApiError
 from hookflash.calls.status import status_meta
-from hookflash.rooms.participant import Join
+from hookflash.rooms.orders import Join
 from hookflash.twirp.errors import STATUS
 
 ADMIN = {"sip": {"admin": True}}
@@ -34,8 +34,8 @@ REQUEST = sip.TransferSIPParticipantRequest(
 def client() -> Iterator[Client]:
     with api() as made:
         join = Join("sip_+1", kind=ParticipantInfo.SIP, attributes={"sip.callID": "SCL_a"})
-        rooms = made.parts.rooms
-        rooms.activate(1.0, rooms.join(1.0, "lobby", join)[0])
+        rooms = made.rooms
+        rooms.activate(rooms.join("lobby", join))
         yield made
 
 
@@ -101,15 +101,15 @@ def test_a_transfer_is_answered_with_something_like_empty(client: Client) -> Non
     answer = post(client, "SIP/TransferSIPParticipant", REQUEST, TRANSFER)
     empty = read(answer, Empty())
     assert empty.SerializeToString() == answer.body
-    assert client.telephony.transfers[0].wait is None  # it sends no deadline
-    assert client.telephony.transfers[0].ringing_timeout == 30.0
+    assert client.sip.transfers[0].wait is None  # it sends no deadline
+    assert client.sip.transfers[0].ringing_timeout == 30.0
 
 
 def test_a_failed_transfer(client: Client) -> None:
     """Twirp's JSON; a code that Twirp does not have would become `internal` in the gem."""
     text = "call transfer failed: sip status: 486: Busy Here"
     meta = status_meta(486, "Busy Here", "resource_exhausted", text)
-    client.telephony.fault = ApiError("resource_exhausted", text, meta)
+    client.sip.fault = ApiError("resource_exhausted", text, meta)
     answer = post(client, "SIP/TransferSIPParticipant", REQUEST, TRANSFER)
     assert (answer.status, answer.content_type) == (429, "application/json")
     assert answer.json["code"] in STATUS

@@ -5,7 +5,7 @@ from livekit.protocol.models import ParticipantInfo
 from tests.api.support import Client, api
 
 from hookflash.base.errors import ApiError
-from hookflash.rooms.participant import Join
+from hookflash.rooms.orders import Join
 
 GOOD = {"room_name": "lobby", "participant_identity": "sip_+1", "transfer_to": "tel:+2"}
 
@@ -13,7 +13,7 @@ GOOD = {"room_name": "lobby", "participant_identity": "sip_+1", "transfer_to": "
 def caller(client: Client, identity: str = "sip_+1", call_id: str = "SCL_a") -> None:
     attributes = {"sip.callID": call_id} if call_id else {}
     join = Join(identity, kind=ParticipantInfo.SIP, attributes=attributes)
-    client.parts.rooms.join(1.0, "lobby", join)
+    client.rooms.join("lobby", join)
 
 
 def transfer(client: Client, **fields: object) -> tuple[int, str]:
@@ -41,7 +41,7 @@ def test_success() -> None:
             "reason": "STR_COMPLETED",
             "sip_status": None,
         }
-        (order,) = client.telephony.transfers
+        (order,) = client.sip.transfers
         assert (order.room, order.identity, order.target.asked) == ("lobby", "sip_+1", "tel:+2")
         assert order.headers == (("X-A", "1"), ("X-B", "2"))
         assert (order.ringing_timeout, order.wait, order.play_dialtone) == (5.0, 2.5, True)
@@ -53,8 +53,8 @@ def test_timeouts(timeout: str | None, resolved: float) -> None:
     with api() as client:
         caller(client)
         assert transfer(client, ringing_timeout=timeout) == (200, "")
-        assert client.telephony.transfers[0].ringing_timeout == resolved
-        assert client.telephony.transfers[0].wait is None
+        assert client.sip.transfers[0].ringing_timeout == resolved
+        assert client.sip.transfers[0].wait is None
 
 
 def test_the_order_of_the_checks() -> None:
@@ -108,7 +108,7 @@ def test_a_failure_passes_unchanged() -> None:
     with api() as client:
         caller(client)
         meta = {"sip_transfer_id": "STR_x", "sip_status_code": "486"}
-        client.telephony.fault = ApiError("resource_exhausted", "call transfer failed", meta)
+        client.sip.fault = ApiError("resource_exhausted", "call transfer failed", meta)
         answer = client.call("TransferSIPParticipant", GOOD, room="lobby")
         assert (answer.status, answer.json["meta"]) == (429, meta)
 
@@ -127,7 +127,7 @@ def test_dial_finds_its_trunk() -> None:
         for request in requests:
             answer = client.call("CreateSIPParticipant", request)
             assert (answer.status, answer.json["code"]) == (501, "unimplemented")
-        one, two, three = client.telephony.dials
+        one, two, three = client.sip.dials
         assert one.trunk.sip_trunk_id == ident
         assert one.number in ("+1", "+2")
         assert (two.trunk.address, two.trunk.from_host) == ("h", "f")

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hookflash.cli.records import _transfer
 from livekit import api
 from tests.support.cli import hookflash
 from tests.support.lab import KEY, Lab, run
@@ -17,6 +16,7 @@ from tests.support.process import SECRET, Serving
 
 from hookflash.carrier.network import Carrier
 from hookflash.carrier.phone import Behaviour
+from hookflash.cli.records import _transfer
 
 NUMBER, CALLER = "+15550000001", "+14150000001"
 

@@ -11,7 +11,7 @@ from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 
 from hookflash.cli.client import Client, ClientError
 from hookflash.cli.rooms import list_phones, list_rooms, the_phone
-from hookflash.rooms.participant import Join
+from hookflash.rooms.orders import Join
 
 CALLER, OTHER = "+14150000001", "+14150000002"
 
@@ -39,8 +39,8 @@ def test_phones_are_found_in_their_rooms_and_nothing_else_is() -> None:
         for number in (CALLER, OTHER):
             phone = await lab.carrier.phone(number)
             await phone.call(NUMBER, proxy=lab.sip)
-            web, _ = lab.server.rooms.join(0.0, "lobby", Join(f"web{number}"))
-            lab.server.rooms.activate(0.0, web)
+            web = lab.server.rooms.join("lobby", Join(f"web{number}"))
+            lab.server.rooms.activate(web)
             if number == CALLER:
                 only = await asyncio.to_thread(the_phone, client, "", "")
                 assert only == ("lobby", f"sip_{CALLER}")

@@ -8,9 +8,9 @@ from typing import Any
 
 from hookflash.base.ids import Ids
 from hookflash.rooms.events import RoomEvent
-from hookflash.rooms.participant import Join, Participant
+from hookflash.rooms.orders import Join, RoomDefaults
 from hookflash.rooms.registry import Rooms
-from hookflash.rooms.room import RoomDefaults
+from hookflash.rooms.room import Participant
 
 T = 1_700_000_000.0
 

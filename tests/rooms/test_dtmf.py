@@ -23,7 +23,7 @@ from hookflash.rooms.rules import RoomRefused
 def test_codes(pressed: str, digit: str, code: int) -> None:
     room, _ = Rooms(Ids(random.Random(1))).create(1.0, "r")
     assert dtmf(2.0, room, None, pressed, ["a"]) == [
-        DtmfReceived(room, None, digit, code, ("a",), 2.0)
+        DtmfReceived(room, None, digit, code, ("a",), None, False, 2.0)
     ]
 
 
@@ -36,9 +36,9 @@ def test_what_is_no_key(pressed: str) -> None:
 def test_a_server_side_client_sends_several_keys_with_pauses() -> None:
     room, _ = Rooms(Ids(random.Random(1))).create(1.0, "r")
     assert server_dtmf(2.0, room, "1wx#", ["a"]) == [
-        DtmfReceived(room, None, "1", 1, ("a",), 2.0),
+        DtmfReceived(room, None, "1", 1, ("a",), None, False, 2.0),
         DtmfPause(room, ("a",), 2.0),
-        DtmfReceived(room, None, "#", 11, ("a",), 2.0),
+        DtmfReceived(room, None, "#", 11, ("a",), None, False, 2.0),
     ]
     with pytest.raises(RoomRefused):
         server_dtmf(2.0, room, "1" * (MAX_DIGITS + 1))

@@ -10,9 +10,9 @@ from google.protobuf.message import Message
 from livekit.protocol.models import DisconnectReason
 
 from hookflash.base.ids import Ids
-from hookflash.rooms.participant import Join, Kind, Permission
+from hookflash.rooms.info import dispatch_info, participant_info, room_info, track_info
+from hookflash.rooms.orders import AgentOrder, Join, Kind, Permission, RoomOptions
 from hookflash.rooms.registry import Rooms
-from hookflash.rooms.room import AgentOrder, RoomOptions
 
 NOW = 1_700_000_000.123
 
@@ -28,7 +28,7 @@ def test_a_room_as_create_room_answers() -> None:
     rooms = Rooms(Ids(random.Random(1)))
     options = RoomOptions(empty_timeout=60, max_participants=5, metadata="hello")
     room, _ = rooms.create(NOW, "lobby", options)
-    found = answer(room.info())
+    found = answer(room_info(room))
     assert found.pop("turn_password") == room.turn_password
     mimes = ["audio/PCMU", "audio/PCMA", "audio/opus", "audio/red", "video/VP8", "video/H264"]
     mimes += ["video/VP9", "video/AV1", "video/H265", "video/rtx"]
@@ -52,9 +52,9 @@ def test_two_rooms_do_not_share_a_message() -> None:
     rooms = Rooms(Ids(random.Random(1)))
     first, _ = rooms.create(NOW, "a")
     second, _ = rooms.create(NOW, "b", RoomOptions(metadata="m"))
-    second.info().enabled_codecs.pop()
-    assert len(first.info().enabled_codecs) == 10
-    assert first.info().metadata == ""
+    room_info(second).enabled_codecs.pop()
+    assert len(room_info(first).enabled_codecs) == 10
+    assert room_info(first).metadata == ""
 
 
 def test_counts_leave_out_agents_but_not_their_tracks() -> None:
@@ -63,7 +63,7 @@ def test_counts_leave_out_agents_but_not_their_tracks() -> None:
         participant, _ = rooms.join(NOW, "r", Join(identity, kind=kind))
         rooms.activate(NOW, participant)
         rooms.publish_audio(NOW, participant)
-    info = participant.room.info()
+    info = room_info(participant.room)
     assert (info.num_participants, info.num_publishers) == (1, 2)
 
 
@@ -81,11 +81,11 @@ def test_a_participant_and_its_track() -> None:
     rooms.activate(NOW, participant)
     rooms.publish_audio(NOW, participant)
     (track,) = participant.tracks.values()
-    assert MessageToDict(participant.info()) == {
+    assert MessageToDict(participant_info(participant)) == {
         "sid": participant.sid,
         "identity": "sip_+1415",
         "state": "ACTIVE",
-        "tracks": [MessageToDict(track.info())],
+        "tracks": [MessageToDict(track_info(track))],
         "metadata": "m",
         "joinedAt": "1700000000",
         "joinedAtMs": "1700000000123",
@@ -101,7 +101,7 @@ def test_a_participant_and_its_track() -> None:
         "kind": "SIP",
         "attributes": {"sip.callStatus": "active"},
     }
-    assert MessageToDict(track.info()) == {
+    assert MessageToDict(track_info(track)) == {
         "sid": track.sid,
         "name": "sip_+1415",
         "source": "MICROPHONE",
@@ -122,7 +122,7 @@ def test_a_participant_and_its_track() -> None:
     assert track.sid.startswith("TR_AM")
     assert participant.sid.startswith("PA_")
     rooms.leave(NOW, participant, DisconnectReason.USER_REJECTED)
-    assert participant.info().disconnect_reason == DisconnectReason.USER_REJECTED
+    assert participant_info(participant).disconnect_reason == DisconnectReason.USER_REJECTED
 
 
 def test_a_dispatch() -> None:
@@ -130,7 +130,7 @@ def test_a_dispatch() -> None:
     order = AgentOrder(agent_name="phone", metadata="m", attributes={"a": "b"})
     rooms.create(1.5, "lobby")
     dispatch, _ = rooms.create_dispatch(1.5, "lobby", order)
-    assert answer(dispatch.info()) == {
+    assert answer(dispatch_info(dispatch)) == {
         "id": dispatch.dispatch_id,
         "agent_name": "phone",
         "room": "lobby",
@@ -141,7 +141,7 @@ def test_a_dispatch() -> None:
         "attributes": {"a": "b"},
     }
     rooms.delete_dispatch(2.5, "lobby", dispatch.dispatch_id)
-    assert dispatch.info().state.deleted_at == 2_500_000_000
+    assert dispatch_info(dispatch).state.deleted_at == 2_500_000_000
 
 
 def test_messages_tell_the_time_of_the_world() -> None:
@@ -151,11 +151,11 @@ def test_messages_tell_the_time_of_the_world() -> None:
     dispatch, _ = rooms.create_dispatch(1.5, "lobby", order)
     participant, _ = rooms.join(2.5, "lobby", Join("a"))
     rooms.publish_audio(3.5, participant)
-    room = participant.room.info()
+    room = room_info(participant.room, participant.room.counts())
     assert (room.creation_time, room.creation_time_ms) == (3601, 3601500)
-    info = participant.info()
+    info = participant_info(participant)
     assert (info.joined_at, info.joined_at_ms) == (3602, 3602500)
     assert info.tracks[0].version.unix_micro == 3603500000
-    assert dispatch.info().state.created_at == 3601500000000
+    assert dispatch_info(dispatch).state.created_at == 3601500000000
     rooms.delete_dispatch(4.5, "lobby", dispatch.dispatch_id)
-    assert dispatch.info().state.deleted_at == 3604500000000
+    assert dispatch_info(dispatch).state.deleted_at == 3604500000000

@@ -11,15 +11,16 @@ from hookflash.base.ids import Ids
 from hookflash.rooms.events import (
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantMoved,
     RoomStarted,
     TrackMuted,
     TrackPublished,
     TrackUnpublished,
 )
 from hookflash.rooms.moving import move
-from hookflash.rooms.participant import Join, Kind, Participant, Permission
+from hookflash.rooms.orders import Join, Kind, Permission, RoomOptions
 from hookflash.rooms.registry import Rooms
-from hookflash.rooms.room import RoomOptions
+from hookflash.rooms.room import Participant
 from hookflash.rooms.rules import RoomRefused
 
 T = 1_700_000_000.0
@@ -49,9 +50,11 @@ def test_it_leaves_one_room_and_joins_the_other_as_itself() -> None:
     former = phone(rooms)
     newcomer, events = move(rooms, T + 1, former, "b")
     assert [type(event) for event in events] == [
-        *(TrackUnpublished, ParticipantLeft, RoomStarted, ParticipantJoined, TrackPublished)
+        ParticipantMoved,
+        *(TrackUnpublished, ParticipantLeft, RoomStarted, ParticipantJoined, TrackPublished),
     ]
-    left = events[1]
+    assert events[0] == ParticipantMoved(former.room, former, newcomer, T + 1)
+    left = events[2]
     assert isinstance(left, ParticipantLeft)
     assert (left.reason, left.by_room) == (DisconnectReason.MIGRATION, False)
     assert newcomer.sid != former.sid

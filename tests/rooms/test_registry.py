@@ -24,8 +24,15 @@ from hookflash.rooms.events import (
     TrackPublished,
     TrackUnpublished,
 )
-from hookflash.rooms.participant import Join, Kind, ParticipantChange, Permission
-from hookflash.rooms.room import AgentOrder, RoomOptions
+from hookflash.rooms.info import participant_info, room_info, track_info
+from hookflash.rooms.orders import (
+    AgentOrder,
+    Join,
+    Kind,
+    ParticipantChange,
+    Permission,
+    RoomOptions,
+)
 from hookflash.rooms.rules import RoomRefused
 
 # --- joining and leaving --------------------------------------------------------------------------
@@ -123,8 +130,8 @@ def test_texts_that_are_no_utf8_do_not_break_anything() -> None:
     participant, _ = rooms.join(T, bad, join)
     assert participant.identity == participant.name == participant.metadata == "x\ufffd"
     assert participant.attributes == {"x\ufffd": "x\ufffd"}
-    participant.info().SerializeToString()
-    participant.room.info().SerializeToString()
+    participant_info(participant).SerializeToString()
+    room_info(participant.room).SerializeToString()
     assert len(run_out(rooms)) == 2
     assert len(rooms) == 0
 
@@ -328,8 +335,8 @@ def test_muting() -> None:
         track,
         [TrackMuted(participant.room, participant, track, True, T + 1)],
     )
-    assert track.info().muted
-    assert track.info().version.unix_micro == int((T + 1) * 1e6)
+    assert track_info(track).muted
+    assert track_info(track).version.unix_micro == int((T + 1) * 1e6)
     assert rooms.mute(T + 1, track, True) == []
     assert rooms.mute_published_track(T, participant, "TR_x", True) == (None, [])
     with pytest.raises(RoomRefused, match="remote unmute not enabled"):
@@ -370,8 +377,11 @@ def test_dtmf() -> None:
     rooms = make()
     participant = active(rooms, "a")
     room = participant.room
-    assert rooms.send_dtmf(T, participant, "A") == [DtmfReceived(room, participant, "a", 12, (), T)]
-    assert rooms.server_dtmf(T, room, "5", ["a"]) == [DtmfReceived(room, None, "5", 5, ("a",), T)]
+    for length, relayed in ((None, False), (160, True)):
+        pressed = rooms.send_dtmf(T, participant, "A", duration_ms=length, relayed=relayed)
+        assert pressed == [DtmfReceived(room, participant, "a", 12, (), length, relayed, T)]
+    (sent,) = rooms.server_dtmf(T, room, "5", ["a"])
+    assert sent == DtmfReceived(room, None, "5", 5, ("a",), None, False, T)
 
 
 def test_data() -> None:

@@ -1,65 +1,52 @@
-"""Room options and what a room knows of itself."""
+"""What a room and its participants know of themselves."""
 
 from __future__ import annotations
 
 import random
 
 import pytest
-from livekit.protocol.agent_dispatch import RoomAgentDispatch
-from livekit.protocol.room import CreateRoomRequest, RoomConfiguration
 
 from hookflash.base.ids import Ids
-from hookflash.rooms.participant import Join
+from hookflash.rooms.info import participant_info
+from hookflash.rooms.orders import Join, Kind, Permission
 from hookflash.rooms.registry import Rooms
-from hookflash.rooms.room import AgentOrder, RoomDefaults, RoomOptions, resolve
-from hookflash.rooms.rules import RoomRefused
+from hookflash.rooms.room import Participant
 
 
-def test_options_of_a_request_and_of_a_configuration() -> None:
-    agent = RoomAgentDispatch(agent_name="phone", metadata="m", attributes={"a": "b"})
-    expected = RoomOptions(60, 10, 5, "hello", (AgentOrder("phone", "m", attributes={"a": "b"}),))
-    request = CreateRoomRequest(
-        name="r",
-        empty_timeout=60,
-        departure_timeout=10,
-        max_participants=5,
-        metadata="hello",
-        agents=[agent],
-    )
-    assert RoomOptions.of(request) == expected
-    configuration = RoomConfiguration(
-        empty_timeout=60,
-        departure_timeout=10,
-        max_participants=5,
-        metadata="hello",
-        agents=[agent],
-    )
-    assert RoomOptions.of(configuration) == expected
-
-
-def test_request_over_preset_over_settings() -> None:
-    settings = RoomDefaults(empty_timeout=300, departure_timeout=20, max_participants=9)
-    preset = RoomOptions(empty_timeout=100, departure_timeout=50, metadata="preset")
-    chosen = resolve(RoomOptions(empty_timeout=7), preset, settings)
-    assert chosen == RoomOptions(7, 50, 9, "preset", (AgentOrder(),))
-
-
-def test_configured_agents_replace_the_nameless_one() -> None:
-    chosen = resolve(RoomOptions(agents=(AgentOrder("x"),)), None, RoomDefaults())
-    assert [agent.agent_name for agent in chosen.agents] == ["x"]
+def joined(**changes: object) -> Participant:
+    rooms = Rooms(Ids(random.Random(1)))
+    return rooms.join(1.0, "r", Join("a", **changes))[0]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("kind", "permission", "dependent"),
     [
-        RoomOptions(metadata="x" * 524289),
-        RoomOptions(agents=(AgentOrder(metadata="x" * 524289),)),
-        RoomOptions(agents=(AgentOrder(attributes={"a": "x" * 65536}),)),
+        (Kind.STANDARD, Permission(), False),
+        (Kind.SIP, Permission(), False),
+        (Kind.AGENT, Permission(), True),
+        (Kind.EGRESS, Permission(), True),
+        (Kind.STANDARD, Permission(agent=True), True),
+        (Kind.STANDARD, Permission(recorder=True), True),
     ],
 )
-def test_sizes_are_checked(options: RoomOptions) -> None:
-    with pytest.raises(RoomRefused, match="size exceeds limits"):
-        options.check("r")
+def test_who_keeps_no_room_open(kind: Kind, permission: Permission, dependent: bool) -> None:
+    assert joined(kind=kind, permission=permission).dependent is dependent
+
+
+def test_merged_attributes() -> None:
+    participant = joined(attributes={"keep": "1", "drop": "2"})
+    changed, merged = participant.merged({"keep": "1", "drop": "", "new": "3", "no": ""})
+    assert changed == {"drop": "", "new": "3"}
+    assert merged == {"keep": "1", "new": "3"}
+    assert participant.attributes == {"keep": "1", "drop": "2"}
+
+
+def test_a_participant_before_it_is_active() -> None:
+    participant = joined()
+    assert not participant.active
+    assert not participant.left
+    assert participant_info(participant).state == 0
+    assert participant_info(participant).version == 0
 
 
 def test_others_and_tracks_and_listeners() -> None:

@@ -15,8 +15,7 @@ from hookflash.rooms.events import (
     RoomStarted,
     TrackUnpublished,
 )
-from hookflash.rooms.participant import Join, Kind
-from hookflash.rooms.room import AgentOrder, RoomOptions
+from hookflash.rooms.orders import AgentOrder, Join, Kind, RoomOptions
 from hookflash.rooms.rules import RoomRefused
 
 # --- how rooms end by themselves ------------------------------------------------------------------

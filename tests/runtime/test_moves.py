@@ -13,7 +13,7 @@ from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 
 from hookflash.carrier.call import CallState, CarrierCall
 from hookflash.carrier.phone import Behaviour
-from hookflash.rooms.participant import Join
+from hookflash.rooms.orders import Join
 
 CALLER, AGENT, THIRD = "+14150000001", "+14160000001", "+14170000001"
 OTHER_NUMBER = "+15550000002"
@@ -60,7 +60,8 @@ def test_the_caller_keeps_the_call_and_is_in_the_other_room() -> None:
         assert dict(after.attributes) == dict(before.attributes)
         assert after.attributes["sip.callStatus"] == "active"
         assert lab.events.names == [
-            *("TrackUnpublished", "ParticipantLeft", "ParticipantJoined", "TrackPublished")
+            "ParticipantMoved",
+            *("TrackUnpublished", "ParticipantLeft", "ParticipantJoined", "TrackPublished"),
         ]
         await one.press("4")
         await three.pressed("4")
@@ -90,9 +91,8 @@ def test_a_ringing_caller_who_is_moved_to_somebody_is_answered() -> None:
     async def check(lab: Lab) -> None:
         await lab.trunk()
         await lab.rule("lobby")
-        listener, _ = lab.server.rooms.join(0.0, "office", Join("web"))
-        desk = lab.server.exchange.phones
-        desk.tell(lab.server.rooms.activate(0.0, listener))
+        listener = lab.server.rooms.join("office", Join("web"))
+        lab.server.rooms.activate(listener)
         caller = await lab.carrier.phone(CALLER)
         ringing = asyncio.create_task(caller.call(NUMBER, proxy=lab.sip))
         await lab.events.wait_for("TrackPublished")
@@ -138,8 +138,8 @@ def test_who_is_not_there_or_no_phone_or_has_no_grant_is_not_moved() -> None:
         with pytest.raises(api.TwirpError) as caught:
             await move(lab, "nobody")
         assert (caught.value.code, caught.value.status) == ("unavailable", 503)
-        web, _ = lab.server.rooms.join(0.0, "lobby", Join("web"))
-        lab.server.rooms.activate(0.0, web)
+        web = lab.server.rooms.join("lobby", Join("web"))
+        lab.server.rooms.activate(web)
         with pytest.raises(api.TwirpError) as caught:
             await move(lab, "web")
         assert caught.value.message == "not implemented"
@@ -225,8 +225,8 @@ def test_other_methods_and_other_participants_have_no_rpc() -> None:
         status, answer = await rpc(lab, IDENTITY, "greet", {})
         assert (status, answer["code"]) == (400, "invalid_argument")
         assert answer["msg"].endswith("Method not supported at destination")
-        web, _ = lab.server.rooms.join(0.0, "lobby", Join("web"))
-        lab.server.rooms.activate(0.0, web)
+        web = lab.server.rooms.join("lobby", Join("web"))
+        lab.server.rooms.activate(web)
         status, answer = await rpc(lab, "web", "greet", {})
         assert (status, answer["code"]) == (501, "unimplemented")
 

@@ -10,6 +10,7 @@ from livekit import api
 from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.carrier.call import CarrierCall
+from hookflash.runtime.media.stream import MediaStream
 
 CALLER, AGENT, THIRD = "+14150000001", "+14160000001", "+14170000001"
 LOW, HIGH = 330.0, 550.0
@@ -70,14 +71,36 @@ def test_a_phone_hears_only_what_it_is_subscribed_to() -> None:
 def test_a_digit_of_a_server_side_client_reaches_the_phones() -> None:
     async def check(lab: Lab) -> None:
         one, two = await two_calls(lab)
-        rooms, desk = lab.server.rooms, lab.server.exchange.phones
-        room = rooms.get("lobby")
-        assert room is not None
-        desk.tell(rooms.server_dtmf(0.0, room, "7", [f"sip_{CALLER}"]))
+        rooms = lab.server.rooms
+        rooms.send_data("lobby", b"", digits="7", destinations=[f"sip_{CALLER}"])
         await one.pressed("7")
         assert two.sound.digits == ""
-        desk.tell(rooms.server_dtmf(0.0, room, "8"))
+        rooms.send_data("lobby", b"", digits="8")
         await asyncio.gather(one.pressed("8"), two.pressed("8"))
+
+    run(check)
+
+
+def test_a_digit_lasts_as_long_as_its_key_and_never_less_than_100_ms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a phone whose packets are not relayed; a server-side client's has no length of its own."""
+
+    async def check(lab: Lab) -> None:
+        await two_calls(lab)
+        rooms, sent = lab.server.rooms, []
+
+        def send(_: MediaStream, digit: str, on_ms: int = 0, off_ms: int = 0) -> None:
+            sent.append((digit, on_ms, off_ms))
+
+        monkeypatch.setattr(MediaStream, "send_dtmf", send)
+        caller = rooms.find("lobby", f"sip_{CALLER}")
+        for length, relayed in ((400, False), (60, False), (0, False), (400, True)):
+            rooms.send_dtmf(caller, "5", length, relayed=relayed)
+        assert sent == [("5", 400, 50), ("5", 100, 50), ("5", 100, 50)]
+        sent.clear()
+        rooms.send_data("lobby", b"", digits="5", destinations=[f"sip_{AGENT}"])
+        assert sent == [("5", 0, 0)]
 
     run(check)
 

@@ -12,7 +12,7 @@ from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 
 import hookflash.runtime.telephony
 from hookflash.carrier.phone import Behaviour
-from hookflash.rooms.participant import Join
+from hookflash.rooms.orders import Join
 
 CALLER = "+14150000001"
 TARGET = "tel:+15105550100"
@@ -35,8 +35,8 @@ def test_a_participant_that_is_no_phone_cannot_point_to_somebody_elses_call() ->
         await caller.call(NUMBER, proxy=lab.sip)
         (victim,) = await lab.participants()
         forged = Join(identity="web", attributes={"sip.callID": victim.attributes["sip.callID"]})
-        participant, _ = lab.server.rooms.join(0.0, "lobby", forged)
-        lab.server.rooms.activate(0.0, participant)
+        participant = lab.server.rooms.join("lobby", forged)
+        lab.server.rooms.activate(participant)
         with pytest.raises(api.TwirpError) as caught:
             await lab.transfer("web", TARGET)
         assert caught.value.code == "invalid_argument"

@@ -29,8 +29,9 @@ from hookflash.calls.switchboard import (
     Switchboard,
 )
 from hookflash.calls.transfers.transferor_effects import TransferOrder
-from hookflash.rooms.participant import Join, Participant, Permission
+from hookflash.rooms.orders import Join, Permission
 from hookflash.rooms.registry import Rooms
+from hookflash.rooms.room import Participant
 from hookflash.runtime.media.ports import PortPool
 from hookflash.sdp.plan import LocalMedia
 from hookflash.sip.codec import parse

@@ -87,7 +87,7 @@ class Lab:
         self.server = Server(settings)
         await self.server.start()
         self._stack.push_async_callback(self.server.stop)
-        self.server.exchange.parts.sink = self.events
+        self.server.exchange.parts.sink = self.server.rooms.listeners[0] = self.events
         self.carrier = await self._stack.enter_async_context(Carrier(seed=1))
         url = f"http://127.0.0.1:{self.server.http_port}"
         self.api = api.LiveKitAPI(url, KEY, SECRET)

@@ -17,8 +17,9 @@ from livekit.protocol.webhook import WebhookEvent
 from hookflash.base.ids import Ids
 from hookflash.calls.records import CallRecord, MediaStats, StageEntry, TransferRecord
 from hookflash.rooms.events import ParticipantDisplaced, RoomEvent, RoomUpdated
-from hookflash.rooms.participant import Join, Kind, Participant, Permission
+from hookflash.rooms.orders import Join, Kind, Permission
 from hookflash.rooms.registry import Rooms
+from hookflash.rooms.room import Participant
 from hookflash.webhooks.payload import (
     CALL_ENDED,
     EventFilter,

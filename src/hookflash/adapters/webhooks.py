@@ -47,7 +47,8 @@ class Posts(Protocol):
 
 
 class WebhookSender:
-    """`ports.EventSink` over HTTP. Without URLs it builds and signs nothing.
+    """`ports.EventSink` and `runtime.rooms.RoomListener` over HTTP. Without URLs it builds and
+    signs nothing.
 
     `start` and `stop` belong to the loop that runs everything else; the inputs are called from
     that loop and return at once.
@@ -125,7 +126,7 @@ class WebhookSender:
     # --- what happened ------------------------------------------------------------------------
 
     def room_events(self, events: Iterable[RoomEvent]) -> None:
-        """`ports.EventSink`: those that have a webhook go out."""
+        """`runtime.rooms.RoomListener`: those that have a webhook go out."""
         if not self.enabled:
             return
         for event in events:

@@ -22,9 +22,8 @@ from ..base.ids import Ids
 from ..base.light import light_dataclass
 from ..calls.trunks.table import TrunkTable
 from ..ports import WorldClock
-from ..rooms.registry import Rooms
 from .asgi import TEXT, Headers, Message, Receive, Scope, Send, respond
-from .backend import Telephony
+from .backend import ParticipantBackend, RoomBackend, SipBackend
 from .context import Service
 from .dispatch_service import DispatchService
 from .records import CLAIMS, Records
@@ -93,9 +92,10 @@ class ApiParts:
 
     trunks: TrunkTable
     store: Store
-    rooms: Rooms
     ids: Ids
-    telephony: Telephony
+    rooms: RoomBackend
+    participants: ParticipantBackend
+    sip: SipBackend
     clock: WorldClock
     keys: Mapping[str, str]
     """API key → secret."""
@@ -111,10 +111,10 @@ def make_app(
 ) -> ApiApp:
     """The whole API, with room for further services and routes."""
     sip = sip_service(
-        parts.trunks, parts.store, parts.ids, parts.telephony, hide_passwords=hide_passwords
+        parts.trunks, parts.store, parts.ids, parts.sip, hide_passwords=hide_passwords
     )
-    rooms = RoomService(parts.rooms, parts.telephony).service()
-    dispatches = DispatchService(parts.rooms, parts.telephony).service()
+    rooms = RoomService(parts.rooms, parts.participants).service()
+    dispatches = DispatchService(parts.rooms).service()
     twirp = TwirpRoutes([sip, rooms, dispatches, *services], parts.clock)
     verifier = TokenVerifier(parts.keys, parts.clock.world)
     return ApiApp(twirp, verifier, [*Records(parts.store).routes(), *routes], healthy)

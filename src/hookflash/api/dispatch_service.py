@@ -7,18 +7,15 @@ from collections.abc import Mapping
 from livekit.protocol import agent_dispatch as proto
 
 from ..access.grants import need_room_admin
-from ..rooms.registry import Rooms
-from ..rooms.room import AgentOrder
-from .backend import Telephony
+from .backend import RoomBackend
 from .context import Context, Method, Service
 
 
 class DispatchService:
     """Dispatches live in their rooms."""
 
-    def __init__(self, rooms: Rooms, telephony: Telephony) -> None:
+    def __init__(self, rooms: RoomBackend) -> None:
         self._rooms = rooms
-        self._telephony = telephony
 
     def service(self) -> Service:
         """For the Twirp routes."""
@@ -34,32 +31,18 @@ class DispatchService:
     ) -> proto.AgentDispatch:
         """CreateDispatch: makes the room if it is missing."""
         need_room_admin(context.claims, request.room)
-        order = AgentOrder(
-            agent_name=request.agent_name,
-            metadata=request.metadata,
-            restart_policy=request.restart_policy,
-            deployment=request.deployment,
-            attributes=dict(request.attributes),
-        )
-        dispatch, events = self._rooms.create_dispatch(context.now, request.room, order)
-        self._telephony.tell(events)
-        return dispatch.info()
+        return await self._rooms.create_dispatch(request)
 
     async def delete(
         self, context: Context, request: proto.DeleteAgentDispatchRequest
     ) -> proto.AgentDispatch:
         """DeleteDispatch."""
         need_room_admin(context.claims, request.room)
-        dispatch, events = self._rooms.delete_dispatch(
-            context.now, request.room, request.dispatch_id
-        )
-        self._telephony.tell(events)
-        return dispatch.info()
+        return await self._rooms.delete_dispatch(request)
 
     async def list(
         self, context: Context, request: proto.ListAgentDispatchRequest
     ) -> proto.ListAgentDispatchResponse:
         """ListDispatch."""
         need_room_admin(context.claims, request.room)
-        found = self._rooms.list_dispatches(request.room, request.dispatch_id)
-        return proto.ListAgentDispatchResponse(agent_dispatches=[d.info() for d in found])
+        return await self._rooms.list_dispatches(request)

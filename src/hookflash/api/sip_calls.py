@@ -18,7 +18,7 @@ from ..calls.trunks.table import TrunkTable
 from ..ports import DialRequest, TransferRequest
 from ..sip.refer import parse_target
 from ..twirp.errors import prefixed
-from .backend import Telephony
+from .backend import SipBackend
 from .context import Context, Method
 from .sip_trunks import trunk_missing
 
@@ -26,10 +26,10 @@ from .sip_trunks import trunk_missing
 class SipCalls:
     """TransferSIPParticipant and CreateSIPParticipant."""
 
-    def __init__(self, trunks: TrunkTable, ids: Ids, telephony: Telephony) -> None:
+    def __init__(self, trunks: TrunkTable, ids: Ids, sip: SipBackend) -> None:
         self._trunks = trunks
         self._ids = ids
-        self._telephony = telephony
+        self._sip = sip
 
     def methods(self) -> Mapping[str, Method]:
         """By their Twirp names."""
@@ -63,7 +63,7 @@ class SipCalls:
             api_key=claims.api_key,
             request_id=context.request_id,
         )
-        return success(await self._telephony.transfer(order))
+        return success(await self._sip.transfer(order))
 
     async def dial(
         self, context: Context, request: proto.CreateSIPParticipantRequest
@@ -80,7 +80,7 @@ class SipCalls:
         order = DialRequest(
             request, trunk, number, context.wait, claims.api_key, context.request_id
         )
-        return await self._telephony.dial(order)
+        return await self._sip.dial(order)
 
     def _trunk(self, request: proto.CreateSIPParticipantRequest) -> SIPOutboundTrunkInfo:
         """The stored trunk wins over the inline one, whose from_host fills a gap."""

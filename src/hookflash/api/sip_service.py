@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..adapters.store.store import Store
 from ..base.ids import Ids
 from ..calls.trunks.table import TrunkTable
-from .backend import Telephony
+from .backend import SipBackend
 from .context import Service
 from .provisioning import Provisioning
 from .sip_calls import SipCalls
@@ -17,7 +17,7 @@ def sip_service(
     trunks: TrunkTable,
     store: Store,
     ids: Ids,
-    telephony: Telephony,
+    sip: SipBackend,
     *,
     hide_passwords: bool = False,
 ) -> Service:
@@ -28,6 +28,6 @@ def sip_service(
         {
             **SipTrunks(provisioning, hide_passwords=hide_passwords).methods(),
             **SipRules(provisioning).methods(),
-            **SipCalls(trunks, ids, telephony).methods(),
+            **SipCalls(trunks, ids, sip).methods(),
         },
     )

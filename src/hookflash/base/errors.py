@@ -9,6 +9,7 @@ HookflashError
 ├── ApiError               a request at our API that is refused (Twirp code and text)
 ├── ConfigError            a setting that is wrong (key, value, what is allowed)
 ├── CodecError             a codec whose library is not installed
+├── PostFailed             no answer to an HTTP request of ours
 └── StoreError             the database cannot be opened, read or trusted
 """
 

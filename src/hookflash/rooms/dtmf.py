@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from . import rules
 from .events import DtmfPause, DtmfReceived, RoomEvent
-from .participant import Participant
-from .room import Room
+from .room import Participant, Room
 
 DTMF_DIGITS = "0123456789*#abcd"
 """In the order of their codes (RFC 4733 §3.2)."""
@@ -22,13 +21,17 @@ def dtmf(
     sender: Participant | None,
     digit: str,
     destinations: Sequence[str] = (),
+    *,
+    duration_ms: int | None = None,
+    relayed: bool = False,
 ) -> list[RoomEvent]:
     """One key as an event, letters in either case. Nothing for what is no key."""
     lowered = digit.lower()
     code = DTMF_DIGITS.find(lowered)
     if len(lowered) != 1 or code < 0:
         return []
-    return [DtmfReceived(room, sender, lowered, code, tuple(destinations), now)]
+    to = tuple(destinations)
+    return [DtmfReceived(room, sender, lowered, code, to, duration_ms, relayed, now)]
 
 
 def server_dtmf(

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from livekit.protocol.models import DisconnectReason
 
 from ..base.light import light_dataclass
-from .participant import Participant, Track
-from .room import Dispatch, Room
+from .orders import Dispatch
+from .room import Participant, Room, Track
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -83,6 +83,18 @@ class ParticipantDisplaced:
     room: Room
     participant: Participant
     by: Participant
+    at: float
+
+
+@light_dataclass(frozen=True, slots=True)
+class ParticipantMoved:
+    """It is in another room from now on, as `newcomer`. What that means for both rooms
+    (`ParticipantLeft`, `ParticipantJoined`, tracks) comes next."""
+
+    room: Room
+    """The room that it leaves."""
+    participant: Participant
+    newcomer: Participant
     at: float
 
 
@@ -158,6 +170,10 @@ class DtmfReceived:
     code: int
     destinations: tuple[str, ...]
     """Identities; empty: everybody but the sender."""
+    duration_ms: int | None
+    """How long the key was down, 0 where its telephone did not say; None: it is no telephone's."""
+    relayed: bool
+    """The others got it with the sender's RTP."""
     at: float
 
 
@@ -212,6 +228,7 @@ RoomEvent = (
     | ParticipantLeft
     | ParticipantAborted
     | ParticipantDisplaced
+    | ParticipantMoved
     | ParticipantUpdated
     | AttributesChanged
     | TrackPublished

@@ -6,7 +6,6 @@ Built only when somebody asks: an API request or a webhook.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from livekit.protocol.agent_dispatch import AgentDispatch, AgentDispatchState
 from livekit.protocol.models import (
@@ -21,10 +20,8 @@ from livekit.protocol.models import (
 )
 from livekit.protocol.models import Room as RoomInfo
 
-if TYPE_CHECKING:
-    from .participant import Participant, Permission, Track
-    from .room import Dispatch, Room
-
+from .orders import Dispatch, Permission
+from .room import Participant, Room, Track
 
 # Looked up once: a protobuf enum looks for each name in its descriptor.
 _ONE_LAYER = VideoLayer.Mode.ONE_SPATIAL_LAYER_PER_STREAM
@@ -54,8 +51,8 @@ def permission_info(permission: Permission) -> ParticipantPermission:
     )
 
 
-def room_info(room: Room, counts: tuple[int, int]) -> RoomInfo:
-    """`counts`: num_participants and num_publishers."""
+def room_info(room: Room, counts: tuple[int, int] | None = None) -> RoomInfo:
+    """`counts`: num_participants and num_publishers; those of now by default."""
     message = RoomInfo()
     message.CopyFrom(_with_codecs(room.codecs))
     message.sid = room.sid
@@ -67,7 +64,7 @@ def room_info(room: Room, counts: tuple[int, int]) -> RoomInfo:
     message.creation_time_ms = int((room.created_at + room.shift) * 1000)
     message.turn_password = room.turn_password
     message.metadata = room.metadata
-    message.num_participants, message.num_publishers = counts
+    message.num_participants, message.num_publishers = counts or room.counts()
     return message
 
 

@@ -6,9 +6,10 @@ from livekit.protocol.models import DisconnectReason
 
 from ..base.text import clean
 from . import rules
-from .events import RoomEvent
-from .participant import Join, Participant
+from .events import ParticipantMoved, RoomEvent
+from .orders import Join
 from .registry import Rooms
+from .room import Participant
 
 
 def move(
@@ -35,7 +36,8 @@ def move(
     )
     was_active, tracks = participant.active, list(participant.tracks.values())
     newcomer, arrival = rooms.join(now, destination, join)
-    events = rooms.leave(now, participant, DisconnectReason.MIGRATION) + arrival
+    events: list[RoomEvent] = [ParticipantMoved(participant.room, participant, newcomer, now)]
+    events += rooms.leave(now, participant, DisconnectReason.MIGRATION) + arrival
     if was_active:
         events += rooms.activate(now, newcomer)
     for track in tracks:

@@ -34,16 +34,16 @@ from .events import (
     TrackPublished,
     TrackUnpublished,
 )
-from .participant import ACTIVE, DISCONNECTED, JOINING, Join, Participant, ParticipantChange, Track
-from .room import (
-    JOIN_TIMEOUT,
+from .orders import (
     AgentOrder,
     Dispatch,
-    Room,
+    Join,
+    ParticipantChange,
     RoomDefaults,
     RoomOptions,
     resolve,
 )
+from .room import ACTIVE, DISCONNECTED, JOIN_TIMEOUT, JOINING, Participant, Room, Track
 
 
 class Rooms:
@@ -291,12 +291,22 @@ class Rooms:
     # --- data ---------------------------------------------------------------------------------
 
     def send_dtmf(
-        self, now: float, participant: Participant, digit: str, destinations: Sequence[str] = ()
+        self,
+        now: float,
+        participant: Participant,
+        digit: str,
+        destinations: Sequence[str] = (),
+        *,
+        duration_ms: int | None = None,
+        relayed: bool = False,
     ) -> list[RoomEvent]:
         """A digit that the participant pressed, to the others (or to some identities)."""
         if participant.left:
             return []
-        return dtmf(now, participant.room, participant, digit, destinations)
+        room = participant.room
+        return dtmf(
+            now, room, participant, digit, destinations, duration_ms=duration_ms, relayed=relayed
+        )
 
     def server_dtmf(
         self, now: float, room: Room, digits: str, destinations: Sequence[str] = ()

@@ -1,33 +1,26 @@
-"""A room, and what it may be made with. Only `Rooms` changes it."""
+"""A room, its participants and their tracks. Only `Rooms` changes them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
-from livekit.protocol.agent_dispatch import AgentDispatch, JobRestartPolicy, RoomAgentDispatch
-from livekit.protocol.models import Room as RoomInfo
-from livekit.protocol.room import CreateRoomRequest, RoomConfiguration
+from livekit.protocol.models import DisconnectReason, ParticipantInfo, TrackSource, TrackType
 
-from ..base.light import light_dataclass
 from ..base.text import clean
-from . import info
-from .participant import Participant, Track
-from .rules import check_attributes, check_metadata, check_room_name, room_full
+from .orders import CODECS, Dispatch, Kind, Permission, RoomOptions
+from .rules import room_full
 
-CODECS = (
-    "audio/PCMU",
-    "audio/PCMA",
-    "audio/opus",
-    "audio/red",
-    "video/VP8",
-    "video/H264",
-    "video/VP9",
-    "video/AV1",
-    "video/H265",
-    "video/rtx",
+State = ParticipantInfo.State
+# Looked up once: a protobuf enum looks for each name in its descriptor.
+JOINING, ACTIVE, DISCONNECTED = State.JOINING, State.ACTIVE, State.DISCONNECTED
+_UNKNOWN, _MICROPHONE, _AUDIO = (
+    DisconnectReason.UNKNOWN_REASON,
+    TrackSource.MICROPHONE,
+    TrackType.AUDIO,
 )
-"""LiveKit's default enabled_codecs."""
+
+DEPENDENT_KINDS = frozenset((Kind.AGENT, Kind.EGRESS))
+"""They do not keep a room open, and are not counted as its participants (facts §6.2)."""
 
 JOIN_TIMEOUT = 60.0
 """Seconds within which a participant that joined must become active (facts §6.3)."""
@@ -36,107 +29,149 @@ COUNTS_INTERVAL = 5.0
 """LiveKit refreshes the numbers in its room object this often (conformance/room-events.json)."""
 
 
-@light_dataclass(frozen=True, slots=True)
-class AgentOrder:
-    """An agent to be dispatched to a room (RoomAgentDispatch, CreateAgentDispatchRequest)."""
+class Track:
+    """A published track. The defaults are what LiveKit shows for a telephone's audio."""
 
-    agent_name: str = ""
-    metadata: str = ""
-    restart_policy: JobRestartPolicy = JobRestartPolicy.JRP_ON_FAILURE
-    deployment: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    __slots__ = (
+        "cid",
+        "memo",
+        "mid",
+        "mime_type",
+        "muted",
+        "name",
+        "participant",
+        "sid",
+        "source",
+        "stream",
+        "type",
+        "version_us",
+    )
 
-    @classmethod
-    def of(cls, message: RoomAgentDispatch) -> AgentOrder:
-        """From CreateRoomRequest.agents or RoomConfiguration.agents."""
-        return cls(
-            agent_name=message.agent_name,
-            metadata=message.metadata,
-            restart_policy=message.restart_policy,
-            deployment=message.deployment,
-            attributes=dict(message.attributes),
+    def __init__(
+        self,
+        participant: Participant,
+        sid: str,
+        name: str,
+        version_us: int,
+        *,
+        source: TrackSource = _MICROPHONE,
+        mime_type: str = "audio/opus",
+        mid: str = "0",
+        cid: str = "audio",
+        stream: str = "camera",
+    ) -> None:
+        self.participant = participant
+        self.sid = sid
+        self.name = name
+        self.type = _AUDIO
+        self.source = source
+        self.mime_type = mime_type
+        self.mid = mid
+        self.cid = cid
+        self.stream = stream
+        self.muted = False
+        self.version_us = version_us
+        """When it last changed, microseconds since the epoch."""
+        self.memo: str | None = None
+        """How webhooks show it, until it changes."""
+
+
+class Participant:
+    """One member of a room, from its join until it has left."""
+
+    __slots__ = (
+        "attributes",
+        "dependent",
+        "disconnect_reason",
+        "identity",
+        "is_publisher",
+        "joined_at",
+        "kind",
+        "metadata",
+        "name",
+        "permission",
+        "room",
+        "shift",
+        "sid",
+        "state",
+        "tracks",
+        "unsubscribed",
+        "version",
+    )
+
+    def __init__(
+        self,
+        room: Room,
+        sid: str,
+        identity: str,
+        joined_at: float,
+        *,
+        name: str = "",
+        kind: ParticipantInfo.Kind = Kind.STANDARD,
+        attributes: dict[str, str] | None = None,
+        metadata: str = "",
+        permission: Permission | None = None,
+        shift: float = 0.0,
+    ) -> None:
+        self.room = room
+        self.sid = sid
+        self.identity = identity
+        self.name = name
+        self.kind = kind
+        self.permission = permission or Permission()
+        self.attributes = attributes if attributes is not None else {}
+        self.metadata = metadata
+        self.joined_at = joined_at
+        """Seconds since the epoch, by the clock of deadlines."""
+        self.shift = shift
+        """From there to the world's time, which others are told."""
+        self.dependent = (
+            kind in DEPENDENT_KINDS or self.permission.agent or self.permission.recorder
+        )
+        self.state: ParticipantInfo.State = JOINING
+        self.version = 0
+        """Counts the changes that others may see, as LiveKit does."""
+        self.is_publisher = False
+        """True from the first published track on, also after it has gone."""
+        self.tracks: dict[str, Track] = {}
+        """By SID, in order of publication."""
+        self.unsubscribed: set[str] = set()
+        """SIDs of tracks of others that this participant does not take."""
+        self.disconnect_reason: DisconnectReason = _UNKNOWN
+
+    @property
+    def active(self) -> bool:
+        """True between `Rooms.activate` and leaving."""
+        return self.state == ACTIVE
+
+    @property
+    def left(self) -> bool:
+        """True once it is out of the room, whoever wanted that."""
+        return self.state == DISCONNECTED
+
+    def takes(self, track: Track) -> bool:
+        """True if this participant is subscribed to that track of another one."""
+        return (
+            self.active
+            and track.participant is not self
+            and self.permission.can_subscribe
+            and track.sid not in self.unsubscribed
         )
 
-
-@light_dataclass(frozen=True, slots=True)
-class RoomOptions:
-    """What somebody wants of a room that is to be made. 0 and "" mean: as it would be anyway.
-
-    Timeouts are seconds.
-    """
-
-    empty_timeout: int = 0
-    departure_timeout: int = 0
-    max_participants: int = 0
-    metadata: str = ""
-    agents: tuple[AgentOrder, ...] = ()
-
-    @classmethod
-    def of(cls, message: CreateRoomRequest | RoomConfiguration) -> RoomOptions:
-        """From a CreateRoom request, a dispatch rule's or token's room_config, or a preset."""
-        return cls(
-            empty_timeout=message.empty_timeout,
-            departure_timeout=message.departure_timeout,
-            max_participants=message.max_participants,
-            metadata=message.metadata,
-            agents=tuple(AgentOrder.of(agent) for agent in message.agents),
-        )
-
-    def over(self, base: RoomOptions) -> RoomOptions:
-        """These options where they say something, `base` elsewhere."""
-        return RoomOptions(
-            empty_timeout=self.empty_timeout or base.empty_timeout,
-            departure_timeout=self.departure_timeout or base.departure_timeout,
-            max_participants=self.max_participants or base.max_participants,
-            metadata=self.metadata or base.metadata,
-            agents=self.agents or base.agents,
-        )
-
-    def check(self, name: str) -> None:
-        """Raise RoomRefused for a name, metadata or attributes over their limits."""
-        check_room_name(name)
-        check_metadata(self.metadata)
-        for agent in self.agents:
-            check_metadata(agent.metadata)
-            check_attributes(agent.attributes)
-
-
-@light_dataclass(frozen=True, slots=True)
-class RoomDefaults:
-    """The `room` section of the configuration. Timeouts are seconds."""
-
-    auto_create: bool = True
-    empty_timeout: int = 300
-    departure_timeout: int = 20
-    max_participants: int = 0
-    """0: no limit."""
-    enable_remote_unmute: bool = False
-    enabled_codecs: tuple[str, ...] = CODECS
-    presets: Mapping[str, RoomOptions] = field(default_factory=dict)
-    """`room_configurations`, by name."""
-
-    def defaults(self) -> RoomOptions:
-        """What a room gets of which nobody said anything."""
-        return RoomOptions(
-            empty_timeout=self.empty_timeout,
-            departure_timeout=self.departure_timeout,
-            max_participants=self.max_participants,
-        )
-
-
-@dataclass(slots=True)
-class Dispatch:
-    """An agent dispatch that a room holds. Times are the world's, in seconds since the epoch."""
-
-    dispatch_id: str
-    room: str
-    order: AgentOrder
-    created_at: float
-    deleted_at: float | None = None
-
-    def info(self) -> AgentDispatch:
-        """LiveKit's message, built now."""
-        return info.dispatch_info(self)
+    def merged(self, changes: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """What `changes` really change ("" for what goes), and all attributes afterwards."""
+        merged = dict(self.attributes)
+        changed: dict[str, str] = {}
+        for key, value in changes.items():
+            key, value = clean(key), clean(value)
+            if merged.get(key, "") == value:
+                continue
+            changed[key] = value
+            if value:
+                merged[key] = value
+            else:
+                del merged[key]
+        return changed, merged
 
 
 class Room:
@@ -259,18 +294,3 @@ class Room:
             if track is not None:
                 return track
         return None
-
-    def info(self) -> RoomInfo:
-        """LiveKit's message, built now, with the counts of now."""
-        return info.room_info(self, self.counts())
-
-
-_NOTHING = RoomOptions()
-_SOME_AGENT = RoomOptions(agents=(AgentOrder(),))
-
-
-def resolve(
-    options: RoomOptions, preset: RoomOptions | None, settings: RoomDefaults
-) -> RoomOptions:
-    """Options over preset over settings; agents default to one dispatch without a name."""
-    return options.over(preset or _NOTHING).over(settings.defaults()).over(_SOME_AGENT)

@@ -16,8 +16,7 @@ from ..calls.legs.leg import Leg
 from ..calls.legs.settings import HeaderItems
 from ..calls.pin import PinDialog
 from ..calls.records import CallRecord, MediaStats
-from ..rooms.participant import Participant
-from ..rooms.room import Room
+from ..rooms.room import Participant, Room
 from ..sip.flow import Flow
 from .media.stream import MediaStream
 

@@ -48,12 +48,29 @@ class Exchange:
         self.parts = parts
         self.settings = settings
         self.calls: dict[str, Call] = {}
-        self.phones = PhoneParticipants(self)
-        self.pins = Pins(self, self.phones, settings.prompts_dir)
-        self.restored_dialogs = RestoredDialogs(self)
+        self.phones = PhoneParticipants(
+            self, parts.rooms, parts.engine, answer_immediately=settings.answer_immediately
+        )
+        self.pins = Pins(
+            self,
+            self.phones,
+            clock=parts.clock,
+            ids=parts.ids,
+            trunks=parts.trunks,
+            alarm=parts.alarm,
+            prompts_dir=settings.prompts_dir,
+        )
+        self.restored_dialogs = RestoredDialogs(
+            self,
+            clock=parts.clock,
+            board=parts.board,
+            call_records=parts.call_records,
+            transfer_requests=parts.transfers,
+            sink=parts.sink,
+        )
         self.placing = Placing(self)
         self.dial_requests = DialRequests(self, self.phones, self.placing)
-        for machine in (self.phones, self.pins, self.dial_requests):
+        for machine in (self.pins, self.dial_requests):
             parts.alarm.add(machine)
         self._queue: deque[BoardEffect] = deque()
         self._busy = False

@@ -1,7 +1,7 @@
 """What the parts of the exchange share, and what they ask of it.
 
-Each (phones, dialler, PINs, restored dialogs) has one subject. It is given its `CallHost` and
-whichever other it leans on; none of them imports the exchange, which wires them.
+Each (phones, dialler, PINs, restored dialogs) has one subject. It is given its `CallHost`, what it
+leans on and what it works with; none of them imports the exchange, which wires them.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from ..calls.effects import LegEffect
 from ..calls.switchboard import BoardEffect, Incoming, Switchboard
 from ..calls.trunks.table import TrunkTable
 from ..ports import Clock, EventSink
-from ..rooms.registry import Rooms
 from ..sip.timers import Timers
 from .alarm import Alarm as DueTimers
 from .call import Call
 from .call_records import CallRecords
 from .media.engine import MediaEngine
+from .rooms import RoomHost
 from .sip_stack import SipStack
 from .transfers import TransferRegistry
 
 
 @dataclass(slots=True)
 class Parts:
-    """What the exchange is built from; wired once, in `server.py`."""
+    """What the exchange and its dialler are built from; wired once, in `server.py`. Everything else
+    takes what it needs in its constructor."""
 
     clock: Clock
     ids: Ids
@@ -41,7 +42,7 @@ class Parts:
     addresses: Addresses
     admission: Admission
     trunks: TrunkTable
-    rooms: Rooms
+    rooms: RoomHost
     sink: EventSink
     alarm: DueTimers
     call_records: CallRecords

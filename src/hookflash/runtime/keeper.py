@@ -6,6 +6,9 @@ import asyncio
 
 import structlog
 
+from ..calls.admission import Load
+from ..calls.switchboard import Switchboard
+from ..ports import Clock
 from .call_records import CallRecords
 from .host import CallHost
 
@@ -23,12 +26,19 @@ class Keeper:
     def __init__(
         self,
         host: CallHost,
+        board: Switchboard,
+        load: Load,
         call_records: CallRecords,
+        clock: Clock,
+        *,
         transfers_keep: float,
         calls_keep: float,
         audit_keep: float,
     ) -> None:
         self._host = host
+        self._board = board
+        self._load = load
+        self._clock = clock
         self._call_records = call_records
         self._keep = (transfers_keep, calls_keep, audit_keep)
         self._task: asyncio.Task[None] | None = None
@@ -46,9 +56,8 @@ class Keeper:
         """503 to new calls; at the end of `seconds`, or earlier when all are gone, BYE to each
         and *interrupted* to each open transfer (calls.md §5)."""
         host = self._host
-        parts = host.parts
-        parts.admission.load.stopping = True
-        parts.board.stopping = True
+        self._load.stopping = True
+        self._board.stopping = True
         up = sum(not call.ended for call in host.calls.values())
         _log.info("draining", calls=up, seconds=seconds)
         await self._wait_for_calls(seconds)
@@ -72,13 +81,11 @@ class Keeper:
 
     def _busy(self) -> bool:
         """Whether a call is up, or a request of ours has no answer."""
-        host = self._host
-        live = any(not call.ended for call in host.calls.values())
-        return live or host.parts.board.endpoint.unanswered() > 0
+        live = any(not call.ended for call in self._host.calls.values())
+        return live or self._board.endpoint.unanswered() > 0
 
     async def stop(self) -> None:
         """End the housekeeping."""
-        self._host.parts.alarm.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

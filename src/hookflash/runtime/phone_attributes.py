@@ -8,7 +8,7 @@ from ..calls.admission import CallPlan
 from ..calls.attributes import SipIdentity, header_attributes, sip_attributes
 from ..calls.dispatch import Placement
 from ..calls.headers import attribute_headers
-from ..rooms.room import RoomOptions
+from ..rooms.orders import RoomOptions
 from ..sip.message import Request
 from .call import Call
 

@@ -1,25 +1,30 @@
-"""The exchange's side of the rooms: what happens there reaches legs and audio, and back."""
+"""Telephones in rooms: what happens there reaches legs and audio, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
 from livekit.protocol.models import DisconnectReason
 
+from ..base.errors import ApiError
 from ..calls import attributes as names
 from ..calls.dispatch import distinct_identity
+from ..calls.status import PREFIX
 from ..rooms import events as ev
 from ..rooms.dtmf import PAUSE
-from ..rooms.moving import move
-from ..rooms.participant import Join, Kind, Participant, Permission
-from ..rooms.room import Room
+from ..rooms.orders import Join, Kind, Permission
+from ..rooms.room import Participant, Room
 from ..rooms.rules import RoomRefused
+from . import rpc
 from .call import Call
 from .host import CallHost
+from .media.engine import MediaEngine
 from .media.stream import MediaStream
 from .phone_attributes import refresh_headers, room_options
+from .rooms import RoomHost, Rpc
 
 _log = structlog.get_logger("calls")
 
@@ -42,26 +47,33 @@ _WHY = {
 
 
 class PhoneParticipants:
-    """Joins calls and participants: by participant object, which never changes its call."""
+    """Joins calls and participants: by participant object, which never changes its call.
 
-    def __init__(self, host: CallHost) -> None:
+    A `RoomListener`, and the `ParticipantOwner` of telephones.
+    """
+
+    def __init__(
+        self, host: CallHost, rooms: RoomHost, engine: MediaEngine, *, answer_immediately: bool
+    ) -> None:
         self._host = host
-        self._parts = host.parts
+        self._rooms = rooms
+        self._engine = engine
+        self._answer_immediately = answer_immediately
         self._calls: dict[str, Call] = {}
-        self._digit: tuple[Call, int, bool] | None = None
         self._performers: dict[type, Callable[[Any], None]] = {
             ev.ParticipantLeft: self._gone,
             ev.ParticipantAborted: self._gone,
+            ev.ParticipantMoved: self._moved,
             ev.AttributesChanged: self._attributes_changed,
             ev.TrackMuted: lambda event: self._track_changed(event.participant),
             ev.TrackUnpublished: lambda event: self._track_changed(event.participant),
             ev.SubscriptionsChanged: self._takes_others,
-            ev.ParticipantUpdated: self._takes_others,
+            ev.ParticipantUpdated: self._updated,
             ev.TrackPublished: self._published,
             ev.ParticipantJoined: lambda event: self._later_answer(event.room),
             ev.DtmfReceived: self._send_digit,
             ev.DtmfPause: self._pause,
-            ev.RoomFinished: lambda event: self._parts.engine.drop_bridge(event.room.sid),
+            ev.RoomFinished: lambda event: self._engine.drop_bridge(event.room.sid),
         }
 
     def call_of(self, participant: Participant) -> Call | None:
@@ -88,9 +100,8 @@ class PhoneParticipants:
     def enter(self, call: Call, *, displace: bool = False) -> None:
         """Put the caller into its room; raises RoomRefused. Where its identity is taken it gets
         another one, or takes the other's place (`displace`)."""
-        parts, now = self._parts, self._parts.clock.now()
-        place = call.plan.dispatch
-        room = parts.rooms.get(place.room)
+        rooms, place = self._rooms, call.plan.dispatch
+        room = rooms.get(place.room)
         identity = place.identity
         if room is not None and identity in room.participants and not displace:
             identity = distinct_identity(identity, call.call_id)
@@ -104,19 +115,17 @@ class PhoneParticipants:
             room_options=room_options(place),
             room_preset=place.room_preset,
         )
-        participant, events = parts.rooms.join(now, place.room, join)
-        call.participant = participant
+        participant = rooms.join(place.room, join)
         call.note(identity=identity, room=participant.room.name)
-        self.joined(call)
-        self.tell(events)
-        self.tell(parts.rooms.activate(now, participant))
-        self.tell(parts.rooms.publish_audio(now, participant))
+        self._is(call, participant)
+        rooms.activate(participant)
+        rooms.publish_audio(participant)
 
-    def joined(self, call: Call) -> None:
-        """The call has its participant."""
-        if call.participant is not None:
-            self._calls[call.participant.sid] = call
-            refresh_headers(call)
+    def _is(self, call: Call, participant: Participant) -> None:
+        """The call is that participant."""
+        call.participant = participant
+        self._calls[participant.sid] = call
+        refresh_headers(call)
 
     def leave(self, call: Call, reason: str) -> None:
         """The caller goes, if the room did not put it out already."""
@@ -128,28 +137,10 @@ class PhoneParticipants:
         why = DisconnectReason.CLIENT_INITIATED
         if call.owner is not None:
             why = _DISCONNECTED.get(reason, why)
-        self.tell(self._parts.rooms.leave(self._parts.clock.now(), participant, why))
+        self._rooms.leave(participant, why)
         self._calls.pop(participant.sid, None)
         if call.stream is not None:
             self.unbridge(call, call.stream)
-
-    def move(self, call: Call, destination: str) -> None:
-        """The caller keeps the call and finds itself in another room. Raises RoomRefused."""
-        former = call.participant
-        assert former is not None
-        now, stream = self._parts.clock.now(), call.stream
-        newcomer, events = move(self._parts.rooms, now, former, destination)
-        bridged = stream is not None and stream.bridge is not None
-        if stream is not None:
-            self.unbridge(call, stream)
-        del self._calls[former.sid]
-        call.participant = newcomer
-        call.note(room=newcomer.room.name)
-        self.joined(call)
-        _log.info("call_moved", call_id=call.call_id, room=call.record.room, left=former.room.name)
-        if bridged:
-            self.bridge(call)
-        self.tell(events)
 
     def status(self, call: Call, status: names.CallStatus) -> None:
         """Set sip.callStatus."""
@@ -166,10 +157,8 @@ class PhoneParticipants:
 
     def _set(self, call: Call, changes: dict[str, str]) -> None:
         participant = call.participant
-        if participant is None or participant.left:
-            return
-        now = self._parts.clock.now()
-        self.tell(self._parts.rooms.set_attributes(now, participant, changes))
+        if participant is not None and not participant.left:
+            self._rooms.set_attributes(participant, changes)
 
     def held(self, call: Call, held: bool) -> None:
         """A caller on hold is muted to the room."""
@@ -184,25 +173,21 @@ class PhoneParticipants:
     def bridge(self, call: Call) -> None:
         """The caller hears the room and is heard."""
         if call.stream is not None and call.participant is not None:
-            self._parts.engine.bridge(call.participant.room.sid).add(call.stream)
+            self._engine.bridge(call.participant.room.sid).add(call.stream)
             self._apply_mute(call, held=call.leg.held)
             self._apply_subscriptions(call.participant)
 
     def unbridge(self, call: Call, stream: MediaStream) -> None:
         """The caller hears the room no more."""
         if call.participant is not None:
-            bridge = self._parts.engine.bridges.get(call.participant.room.sid)
+            bridge = self._engine.bridges.get(call.participant.room.sid)
             if bridge is not None and stream in bridge.streams:
                 bridge.remove(stream)
 
     def digit(self, call: Call, digit: str, duration_ms: int, *, relayed: bool) -> None:
         """A caller pressed a key: the room gets LiveKit's SipDTMF event."""
-        if call.participant is None:
-            return
-        self._digit = (call, duration_ms, relayed)
-        now = self._parts.clock.now()
-        self.tell(self._parts.rooms.send_dtmf(now, call.participant, digit))
-        self._digit = None
+        if call.participant is not None:
+            self._rooms.send_dtmf(call.participant, digit, duration_ms, relayed=relayed)
 
     def answer_those_heard(self, room: Room | None) -> None:
         """sip.answer `subscribed`: answer every caller whose audio somebody takes."""
@@ -211,28 +196,64 @@ class PhoneParticipants:
         for participant in list(room.participants.values()):
             call = self._calls.get(participant.sid)
             if call is not None and not call.answered and room.is_heard(participant):
-                self._host.drive(call, call.leg.answer)
+                self._rooms.when_told(partial(self._host.drive, call, call.leg.answer))
+
+    # --- of participants ------------------------------------------------------------------------
+
+    def can_move(self, participant: Participant) -> bool:
+        """A caller keeps the call and is in the other room at once; not while it is transferred
+        (ApiError)."""
+        call = self._calls.get(participant.sid)
+        if call is None:
+            return False
+        transferor = call.leg.transferor
+        if transferor is not None and transferor.pending:
+            raise ApiError("failed_precondition", PREFIX + "transfer in progress")
+        return True
+
+    def rpc(self, participant: Participant) -> Rpc | None:
+        """A phone answers at once."""
+        call = self._calls.get(participant.sid)
+        return partial(self._perform_rpc, call) if call is not None else None
+
+    async def _perform_rpc(self, call: Call, method: str, payload: str, _: float) -> str:
+        if method == rpc.GET_REMOTE_HEADERS:
+            return rpc.remote_headers(call.remote_headers, rpc.arguments(payload))
+        if method != rpc.END_CALL:
+            raise rpc.unsupported_method()
+        headers = rpc.bye_headers(rpc.arguments(payload))
+        self._host.drive(call, lambda now: call.leg.hangup(now, "ended by RPC", headers))
+        return "{}"
 
     # --- from rooms -----------------------------------------------------------------------------
 
-    def tell(self, events: Iterable[ev.RoomEvent]) -> None:
-        """Deal with what an input to the rooms returned, before the next input."""
-        events = list(events)
-        if not events:
-            return
-        self._parts.sink.room_events(events)
+    def room_events(self, events: Sequence[ev.RoomEvent]) -> None:
+        """`runtime.rooms.RoomListener`. What goes back to legs and rooms waits until all have been
+        told."""
         for event in events:
             performer = self._performers.get(type(event))
             if performer is not None:
                 performer(event)
-        for event in events:
-            if isinstance(event, ev.ParticipantUpdated):
-                self._publish_again(event.participant)
-        self.arm()
 
     def _gone(self, event: ev.ParticipantLeft | ev.ParticipantAborted) -> None:
-        if event.by_room:
-            self._put_out(event.participant, event.reason)
+        call = self._calls.get(event.participant.sid)
+        if event.by_room and call is not None:
+            self._rooms.when_told(partial(self._put_out, call, event.reason))
+
+    def _moved(self, event: ev.ParticipantMoved) -> None:
+        call = self._calls.pop(event.participant.sid, None)
+        if call is None:
+            return
+        stream = call.stream
+        bridged = stream is not None and stream.bridge is not None
+        if stream is not None:
+            self.unbridge(call, stream)
+        room = event.newcomer.room.name
+        call.note(room=room)
+        self._is(call, event.newcomer)
+        _log.info("call_moved", call_id=call.call_id, room=room, left=event.room.name)
+        if bridged:
+            self.bridge(call)
 
     def _attributes_changed(self, event: ev.AttributesChanged) -> None:
         call = self._calls.get(event.participant.sid)
@@ -243,35 +264,40 @@ class PhoneParticipants:
         self._apply_subscriptions(event.participant)
         self._later_answer(event.room)
 
+    def _updated(self, event: ev.ParticipantUpdated) -> None:
+        self._takes_others(event)
+        participant = event.participant
+        if participant.sid in self._calls and participant.permission.can_publish:
+            self._rooms.when_told(partial(self._publish_again, participant))
+
     def _published(self, event: ev.TrackPublished) -> None:
         self._track_changed(event.participant)
         self._widen_subscriptions(event.room)
         self._later_answer(event.room)
 
     def _later_answer(self, room: Room) -> None:
-        if not self._host.settings.answer_immediately:
+        if not self._answer_immediately:
             self.answer_those_heard(room)
 
-    def _put_out(self, participant: Participant, reason: DisconnectReason) -> None:
-        call = self._calls.get(participant.sid)
-        if call is None or call.ended:
-            return
-        why = _WHY.get(reason, "room")
-        self._host.drive(call, lambda now: call.leg.hangup(now, why))
+    def _put_out(self, call: Call, reason: DisconnectReason) -> None:
+        if not call.ended:
+            why = _WHY.get(reason, "room")
+            self._host.drive(call, lambda now: call.leg.hangup(now, why))
 
     def _send_digit(self, event: ev.DtmfReceived) -> None:
         """Digits reach the other phones of the room as DTMF (calls.md §3, *DTMF out*)."""
-        pressed = self._digit
-        for participant in list(event.room.participants.values()):
+        if event.relayed:
+            return
+        for participant in event.room.participants.values():
             call = self._calls.get(participant.sid)
             if participant is event.participant or call is None or call.stream is None:
                 continue
             if event.destinations and participant.identity not in event.destinations:
                 continue
-            if pressed is None:
+            if event.duration_ms is None:
                 call.stream.send_dtmf(event.digit)
-            elif not pressed[2]:
-                length = max(DTMF_MIN_MS, pressed[1])
+            else:
+                length = max(DTMF_MIN_MS, event.duration_ms)
                 call.stream.send_dtmf(event.digit, on_ms=length, off_ms=DTMF_GAP_MS)
 
     def _pause(self, event: ev.DtmfPause) -> None:
@@ -289,12 +315,8 @@ class PhoneParticipants:
 
     def _publish_again(self, participant: Participant) -> None:
         """A phone that may publish again does: nobody could tell it to."""
-        call = self._calls.get(participant.sid)
-        if call is None or participant.left or participant.tracks:
-            return
-        if participant.permission.can_publish:
-            now = self._parts.clock.now()
-            self.tell(self._parts.rooms.publish_audio(now, participant))
+        if not participant.left and not participant.tracks:
+            self._rooms.publish_audio(participant)
 
     def _widen_subscriptions(self, room: Room) -> None:
         """Who takes a part of the tracks only takes each new one."""
@@ -315,17 +337,3 @@ class PhoneParticipants:
             if source is not None and any(participant.takes(t) for t in other.tracks.values()):
                 heard.add(source.call_id)
         call.stream.hears = frozenset(heard)
-
-    # --- time -----------------------------------------------------------------------------------
-
-    def arm(self) -> None:
-        """The rooms may have a new deadline."""
-        self._parts.alarm.arm_for(self.next_deadline())
-
-    def next_deadline(self) -> float | None:
-        """Of the rooms."""
-        return self._parts.rooms.next_deadline()
-
-    def handle_deadline(self, now: float) -> None:
-        """Empty rooms close."""
-        self.tell(self._parts.rooms.handle_deadline(now))

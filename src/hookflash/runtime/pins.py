@@ -13,9 +13,13 @@ import numpy as np
 import structlog
 
 from ..audio.mixer import Pcm
+from ..base.ids import Ids
 from ..calls.attributes import CALL_STATUS, RULE_ID
 from ..calls.dispatch import dispatch
 from ..calls.pin import Choose, GiveUp, PinDialog, PinEffect, Play
+from ..calls.trunks.table import TrunkTable
+from ..ports import Clock
+from .alarm import Alarm
 from .call import Call
 from .host import CallHost
 from .phones import PhoneParticipants
@@ -43,10 +47,23 @@ def load_prompts(folder: str = "") -> dict[str, tuple[Pcm, int]]:
 class Pins:
     """Every caller who is being asked for a PIN."""
 
-    def __init__(self, host: CallHost, phones: PhoneParticipants, prompts_dir: str = "") -> None:
+    def __init__(
+        self,
+        host: CallHost,
+        phones: PhoneParticipants,
+        *,
+        clock: Clock,
+        ids: Ids,
+        trunks: TrunkTable,
+        alarm: Alarm,
+        prompts_dir: str = "",
+    ) -> None:
         self._host = host
         self._phones = phones
-        self._parts = host.parts
+        self._clock = clock
+        self._ids = ids
+        self._trunks = trunks
+        self._alarm = alarm
         self._folder = prompts_dir
         self._prompts: dict[str, tuple[Pcm, int]] = {}
         self._asking: dict[str, Call] = {}
@@ -55,7 +72,7 @@ class Pins:
         """The caller was answered and must give a PIN."""
         call.pin = PinDialog()
         self._asking[call.call_id] = call
-        self._perform(call, call.pin.start(self._parts.clock.now()))
+        self._perform(call, call.pin.start(self._clock.now()))
 
     def stop(self, call: Call) -> None:
         """The call is over, or in its room."""
@@ -65,7 +82,7 @@ class Pins:
     def digit(self, call: Call, digit: str) -> None:
         """A key was pressed."""
         if call.pin is not None:
-            self._perform(call, call.pin.digit(self._parts.clock.now(), digit))
+            self._perform(call, call.pin.digit(self._clock.now(), digit))
 
     def next_deadline(self) -> float | None:
         """The earliest silence that counts as an attempt."""
@@ -89,7 +106,7 @@ class Pins:
             elif isinstance(effect, GiveUp):
                 _log.info("pin_failed", call_id=call.call_id)
                 self.stop(call)
-        self._parts.alarm.arm()
+        self._alarm.arm()
 
     def _play(self, call: Call, effect: Play, *, then_hang_up: bool) -> None:
         if call.stream is None:
@@ -105,11 +122,11 @@ class Pins:
         self._host.drive(call, lambda now: call.leg.hangup(now, "wrong PIN"))
 
     def _choose(self, call: Call, pin: str) -> None:
-        found = dispatch(self._parts.trunks, self._parts.ids, call.plan.parties, pin)
+        found = dispatch(self._trunks, self._ids, call.plan.parties, pin)
         dialog = call.pin
         if dialog is None:
             return
-        self._perform(call, dialog.chosen(self._parts.clock.now(), found is not None))
+        self._perform(call, dialog.chosen(self._clock.now(), found is not None))
         if found is None:
             return
         self.stop(call)

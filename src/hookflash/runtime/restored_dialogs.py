@@ -13,9 +13,12 @@ from ..base.errors import SipError
 from ..calls.effects import ForgetDialog, LateNotify
 from ..calls.records import CallRecord, DialogRecord, TransferRecord
 from ..calls.restored_dialog import RestoredDialog
-from ..calls.switchboard import ForOwner
+from ..calls.switchboard import ForOwner, Switchboard
 from ..calls.transfers.answers import INTERRUPTED
+from ..ports import Clock, EventSink
+from .call_records import CallRecords
 from .host import CallHost
+from .transfers import TransferRegistry
 
 _log = structlog.get_logger("calls")
 
@@ -23,9 +26,22 @@ _log = structlog.get_logger("calls")
 class RestoredDialogs:
     """What is left of calls that were up when the process died."""
 
-    def __init__(self, host: CallHost) -> None:
+    def __init__(
+        self,
+        host: CallHost,
+        *,
+        clock: Clock,
+        board: Switchboard,
+        call_records: CallRecords,
+        transfer_requests: TransferRegistry,
+        sink: EventSink,
+    ) -> None:
         self._host = host
-        self._parts = host.parts
+        self._clock = clock
+        self._board = board
+        self._call_records = call_records
+        self._requests = transfer_requests
+        self._sink = sink
         self._transfers: dict[str, TransferRecord] = {}
 
     def raise_all(
@@ -35,31 +51,31 @@ class RestoredDialogs:
         calls: Iterable[CallRecord],
     ) -> None:
         """At the start: interrupt the open transfers, end the calls' records, hang up."""
-        parts, now = self._parts, self._parts.clock.now()
+        now = self._clock.now()
         for record in transfers:
             ended = replace(record, verdict="interrupted", ended_at=now, error=INTERRUPTED)
             self._transfers[record.call_id] = ended
             self._tell(ended, "ended")
         for call in calls:
             over = replace(call, ended_at=now, ended_by="local", end_reason="server restarted")
-            parts.call_records.call_ended(over)
-            parts.sink.call_ended(over, None, "")
+            self._call_records.call_ended(over)
+            self._sink.call_ended(over, None, "")
         for dialog in dialogs:
             try:
                 restored = RestoredDialog(dialog)
             except SipError as error:
                 _log.error("stored_dialog_unreadable", call_id=dialog.call_id, why=error.text)
-                parts.call_records.forget_dialog(dialog.call_id)
+                self._call_records.forget_dialog(dialog.call_id)
                 continue
-            parts.board.add(restored)
+            self._board.add(restored)
             _log.warning("call_hung_up_after_restart", call_id=dialog.call_id)
-            self._host.perform(parts.board.ask(now, restored, partial(restored.start, now)))
+            self._host.perform(self._board.ask(now, restored, partial(restored.start, now)))
 
     def perform(self, effect: ForOwner) -> None:
         """What a restored dialog asks for."""
         what = effect.effect
         if isinstance(what, ForgetDialog):
-            self._parts.call_records.forget_dialog(effect.leg.call_id)
+            self._call_records.forget_dialog(effect.leg.call_id)
         elif isinstance(what, LateNotify):
             self._late(effect.leg.call_id, what)
 
@@ -79,11 +95,10 @@ class RestoredDialogs:
 
     def _tell(self, record: TransferRecord, kind: Literal["updated", "ended"]) -> None:
         """Keep it, count it, and tell the webhooks: a receiver saw this transfer start."""
-        parts = self._parts
         self._keep(record)
-        parts.call_records.transfer_changed(record, kind)
-        parts.sink.transfer_changed(record, kind, None)
+        self._call_records.transfer_changed(record, kind)
+        self._sink.transfer_changed(record, kind, None)
 
     def _keep(self, record: TransferRecord) -> None:
-        self._parts.call_records.transfer(record)
-        self._parts.transfers.changed(record)
+        self._call_records.transfer(record)
+        self._requests.changed(record)

@@ -1,27 +1,29 @@
-"""The exchange as the API sees it (`api.backend.Telephony`)."""
+"""Calls of this process, as the API asks for them (`api.backend.SipBackend`)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 
 import structlog
 from livekit.protocol.sip import SIPParticipantInfo
 
 from ..base.errors import ApiError
+from ..base.ids import Ids
 from ..calls.headers import merge_headers
 from ..calls.records import TransferRecord
 from ..calls.status import PREFIX
 from ..calls.transfers.answers import hung_up
 from ..calls.transfers.transferor_effects import TransferOrder
-from ..ports import DialRequest, TransferRequest
-from ..rooms.events import RoomEvent
+from ..ports import Clock, DialRequest, TransferRequest
 from ..sip.refer import ReferTarget
-from . import rpc
 from .call import Call
-from .exchange import Exchange
+from .call_records import CallRecords
+from .dial_requests import DialRequests
+from .host import CallHost
 from .phone_attributes import attribute_headers_of
-from .transfers import RequestKey
+from .phones import PhoneParticipants
+from .rooms import RoomHost
+from .transfers import RequestKey, TransferRegistry
 
 _log = structlog.get_logger("transfers")
 
@@ -30,32 +32,44 @@ PATIENCE = 5.0
 
 
 class ExchangeTelephony:
-    """Everything here raises ApiError for what it refuses."""
+    """`api.backend.SipBackend`. Everything here raises ApiError for what it refuses."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._parts = exchange.parts
-
-    def tell(self, events: Iterable[RoomEvent]) -> None:
-        """Perform what an input to the rooms returned."""
-        self._exchange.phones.tell(events)
+    def __init__(
+        self,
+        host: CallHost,
+        phones: PhoneParticipants,
+        dial_requests: DialRequests,
+        rooms: RoomHost,
+        transfers: TransferRegistry,
+        call_records: CallRecords,
+        *,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._host = host
+        self._phones = phones
+        self._dial_requests = dial_requests
+        self._rooms = rooms
+        self._transfers = transfers
+        self._call_records = call_records
+        self._clock = clock
+        self._ids = ids
 
     async def transfer(self, request: TransferRequest) -> TransferRecord:
         """The record of a transfer that succeeded; it lives on when the request dies."""
-        parts = self._parts
-        now = parts.clock.now()
+        now = self._clock.now()
         key = (request.api_key, request.request_id, request.room, request.identity)
         try:
             call = self._meant(now, key, request.target)
         except ApiError:
             if request.request_id:  # it may be the failure of an earlier request
-                await parts.call_records.stored()
+                await self._call_records.stored()
             raise
         if isinstance(call, TransferRecord):
-            await parts.call_records.stored()
+            await self._call_records.stored()
             return call
         order = TransferOrder(
-            transfer_id=parts.ids.new("STR_"),
+            transfer_id=self._ids.new("STR_"),
             room=request.room,
             identity=request.identity,
             participant_sid=call.participant.sid if call.participant is not None else "",
@@ -67,9 +81,9 @@ class ExchangeTelephony:
             api_key=request.api_key,
             request_id=request.request_id,
         )
-        ticket, verdict = parts.transfers.open(key)
+        ticket, verdict = self._transfers.open(key)
         effects = call.leg.transfer(now, ticket, order)  # raised here, it is this request's 500
-        self._exchange.drive(call, lambda _: effects)
+        self._host.drive(call, lambda _: effects)
         try:
             async with asyncio.timeout(request.ringing_timeout + PATIENCE):
                 return await verdict
@@ -83,24 +97,23 @@ class ExchangeTelephony:
         The caller of a pending transfer may have left already: in the second after a hang-up a
         repeated request still waits for the same verdict.
         """
-        transfers = self._parts.transfers
         try:
             call = self._call(*key[2:])
         except ApiError:
-            earlier = transfers.recall(now, key, target)
+            earlier = self._transfers.recall(now, key, target)
             if earlier is not None and earlier.verdict is not None:
                 return earlier
-            left = self._exchange.calls.get(earlier.call_id) if earlier is not None else None
+            left = self._host.calls.get(earlier.call_id) if earlier is not None else None
             if left is None:
                 raise
             return left
-        earlier = transfers.recall(now, key, target, call.call_id)
+        earlier = self._transfers.recall(now, key, target, call.call_id)
         return call if earlier is None or earlier.verdict is None else earlier
 
     def _call(self, room: str, identity: str) -> Call:
         """The call of a participant, found inside the server: no client can point elsewhere."""
-        participant = self._parts.rooms.find(room, identity)
-        call = self._exchange.phones.call_of(participant)
+        participant = self._rooms.find(room, identity)
+        call = self._phones.call_of(participant)
         if call is None:
             raise ApiError(
                 "invalid_argument", PREFIX + "no SIP session associated with participant"
@@ -111,34 +124,4 @@ class ExchangeTelephony:
 
     async def dial(self, request: DialRequest) -> SIPParticipantInfo:
         """CreateSIPParticipant."""
-        return await self._exchange.dial_requests.dial(request)
-
-    async def move(self, room: str, identity: str, destination: str) -> None:
-        """MoveParticipant: the caller keeps the call, and is in another room at once."""
-        call = self._phone(room, identity)
-        if call is None:
-            raise ApiError("unknown", "not implemented")  # as LiveKit's own server
-        transferor = call.leg.transferor
-        if transferor is not None and transferor.pending:
-            raise ApiError("failed_precondition", PREFIX + "transfer in progress")
-        self._exchange.phones.move(call, destination)
-
-    async def perform_rpc(
-        self, room: str, identity: str, method: str, payload: str, wait: float
-    ) -> str:
-        """PerformRpc; a phone answers at once."""
-        call = self._phone(room, identity)
-        if call is None:
-            raise rpc.not_connected()
-        if method == rpc.GET_REMOTE_HEADERS:
-            return rpc.remote_headers(call.remote_headers, rpc.arguments(payload))
-        if method != rpc.END_CALL:
-            raise rpc.unsupported_method()
-        headers = rpc.bye_headers(rpc.arguments(payload))
-        self._exchange.drive(call, lambda now: call.leg.hangup(now, "ended by RPC", headers))
-        return "{}"
-
-    def _phone(self, room: str, identity: str) -> Call | None:
-        """The call of a participant, which must be there; None where it is no phone."""
-        participant = self._parts.rooms.reach(room, identity)
-        return self._exchange.phones.call_of(participant)
+        return await self._dial_requests.dial(request)

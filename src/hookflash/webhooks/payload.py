@@ -22,9 +22,8 @@ from ..rooms.events import (
     TrackPublished,
     TrackUnpublished,
 )
-from ..rooms.info import room_info
-from ..rooms.participant import Participant, Track
-from ..rooms.room import Room
+from ..rooms.info import participant_info, room_info, track_info
+from ..rooms.room import Participant, Room, Track
 from .records import call_json, to_json, transfer_json
 
 TransferKind = Literal["started", "updated", "ended"]
@@ -86,7 +85,7 @@ def room_event_body(event: RoomEvent, event_id: str, shift: float = 0.0) -> byte
                 track=_track(event.track),
             )
         case ParticipantJoined() | ParticipantLeft() | ParticipantAborted():
-            participant = _dumps(to_json(event.participant.info()))
+            participant = _dumps(to_json(participant_info(event.participant)))
             room = _room(event.room, event.at)
             return _body(name, event_id, at, room=room, participant=participant)
         case _:
@@ -129,7 +128,7 @@ def call_body(
 def _track(track: Track) -> str:
     """The end of a track shows what its beginning showed, unless it was muted in between."""
     if track.memo is None:
-        track.memo = _dumps(to_json(track.info()))
+        track.memo = _dumps(to_json(track_info(track)))
     return track.memo
 
 
