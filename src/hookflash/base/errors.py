@@ -7,7 +7,8 @@ HookflashError
 │   └── RtpError           a media packet that cannot be read
 ├── ApiError               a request at our API that is refused (Twirp code and text)
 ├── ConfigError            a setting that is wrong (key, value, what is allowed)
-└── StoreError             the database cannot be opened, read or trusted
+├── StoreError             the database cannot be opened, read or trusted
+└── PostFailed             no answer came to an HTTP request of ours
 """
 
 from __future__ import annotations
