@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import structlog
 from livekit.protocol.models import DisconnectReason
 
+from ..base.performers import on, performers
 from ..calls import attributes as names
 from ..calls.dispatch import distinct_identity
 from ..rooms import events as ev
@@ -39,6 +39,15 @@ _WHY = {
     DisconnectReason.DUPLICATE_IDENTITY: "duplicate identity",
     DisconnectReason.JOIN_FAILURE: "join failure",
 }
+_NO_MATTER = (
+    ev.RoomStarted
+    | ev.RoomUpdated
+    | ev.ParticipantDisplaced
+    | ev.DataReceived
+    | ev.DispatchCreated
+    | ev.DispatchDeleted
+)
+"""Events that change nothing for a phone."""
 
 
 class PhoneParticipants:
@@ -49,20 +58,22 @@ class PhoneParticipants:
         self._parts = host.parts
         self._calls: dict[str, Call] = {}
         self._digit: tuple[Call, int, bool] | None = None
-        self._performers: dict[type, Callable[[Any], None]] = {
-            ev.ParticipantLeft: self._gone,
-            ev.ParticipantAborted: self._gone,
-            ev.AttributesChanged: self._attributes_changed,
-            ev.TrackMuted: lambda event: self._track_changed(event.participant),
-            ev.TrackUnpublished: lambda event: self._track_changed(event.participant),
-            ev.SubscriptionsChanged: self._takes_others,
-            ev.ParticipantUpdated: self._takes_others,
-            ev.TrackPublished: self._published,
-            ev.ParticipantJoined: lambda event: self._later_answer(event.room),
-            ev.DtmfReceived: self._send_digit,
-            ev.DtmfPause: self._pause,
-            ev.RoomFinished: lambda event: self._parts.engine.drop_bridge(event.room.sid),
-        }
+        self._performers = performers(
+            ev.RoomEvent,
+            on(ev.ParticipantLeft, self._gone),
+            on(ev.ParticipantAborted, self._gone),
+            on(ev.AttributesChanged, self._attributes_changed),
+            on(ev.TrackMuted, lambda event: self._track_changed(event.participant)),
+            on(ev.TrackUnpublished, lambda event: self._track_changed(event.participant)),
+            on(ev.SubscriptionsChanged, self._takes_others),
+            on(ev.ParticipantUpdated, self._takes_others),
+            on(ev.TrackPublished, self._published),
+            on(ev.ParticipantJoined, lambda event: self._later_answer(event.room)),
+            on(ev.DtmfReceived, self._send_digit),
+            on(ev.DtmfPause, self._pause),
+            on(ev.RoomFinished, lambda event: self._parts.engine.drop_bridge(event.room.sid)),
+            but=_NO_MATTER,
+        )
 
     def call_of(self, participant: Participant) -> Call | None:
         """The call of a phone participant; None for any other kind."""

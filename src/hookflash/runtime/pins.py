@@ -8,6 +8,7 @@ from functools import partial
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 import structlog
@@ -89,6 +90,8 @@ class Pins:
             elif isinstance(effect, GiveUp):
                 _log.info("pin_failed", call_id=call.call_id)
                 self.stop(call)
+            else:
+                assert_never(effect)
         self._parts.alarm.arm()
 
     def _play(self, call: Call, effect: Play, *, then_hang_up: bool) -> None:

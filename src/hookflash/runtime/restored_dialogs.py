@@ -57,11 +57,13 @@ class RestoredDialogs:
 
     def perform(self, effect: ForOwner) -> None:
         """What a restored dialog asks for."""
-        what = effect.effect
-        if isinstance(what, ForgetDialog):
-            self._parts.call_records.forget_dialog(effect.leg.call_id)
-        elif isinstance(what, LateNotify):
-            self._late(effect.leg.call_id, what)
+        match effect.effect:
+            case ForgetDialog():
+                self._parts.call_records.forget_dialog(effect.leg.call_id)
+            case LateNotify() as notify:
+                self._late(effect.leg.call_id, notify)
+            case _:  # the last word of a leg whose call is gone already
+                pass
 
     def _late(self, call_id: str, notify: LateNotify) -> None:
         record = self._transfers.get(call_id)
