@@ -13,5 +13,6 @@ from hookflash.sip import effects
 @pytest.mark.parametrize("kind", typing.get_args(effects.SipEffect))
 def test_effects_are_light_dataclasses(kind: type) -> None:
     assert dataclasses.is_dataclass(kind)
-    assert kind.__dataclass_params__.unsafe_hash  # type: ignore[attr-defined]
+    params = kind.__dataclass_params__  # type: ignore[attr-defined]
+    assert (params.unsafe_hash, params.frozen) == (True, True)
     assert "__slots__" in vars(kind)
