@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from .adapters.addresses import Addresses
+from .adapters.alarm import Alarm
 from .adapters.clock import SystemClock
 from .adapters.dns import Resolver
 from .adapters.entropy import Entropy
@@ -33,7 +34,6 @@ from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
 from .rooms.registry import Rooms
 from .rooms.room import RoomDefaults
-from .runtime.alarm import Alarm as DueTimers
 from .runtime.call_records import CallRecords
 from .runtime.exchange import Exchange
 from .runtime.host import ExchangeSettings, Parts
@@ -151,7 +151,7 @@ class Server:
             trunks=self.trunks,
             rooms=self.rooms,
             sink=self._webhooks,
-            alarm=DueTimers(clock, loop),
+            alarm=Alarm(clock, loop),
             call_records=self._call_records,
             transfers=TransferRegistry(),
         )

@@ -156,8 +156,9 @@ def test_the_timer_goes_on_after_a_mistake(monkeypatch: pytest.MonkeyPatch) -> N
         await lab.ready()
         stack = lab.server.exchange.parts.stack
         with monkeypatch.context() as broken:
+            broken.setattr(stack._attached(), "next_deadline", lambda: 0.0)
             broken.setattr(stack._attached(), "handle_deadline", fails)
-            stack._due()
+            stack._alarm._due()
         call = await (await lab.carrier.phone(CALLER)).call(NUMBER, proxy=lab.sip)
         await call.hang_up()
 

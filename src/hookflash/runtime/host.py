@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..adapters.addresses import Addresses
+from ..adapters.alarm import Alarm
 from ..base.ids import Ids
 from ..base.light import light_dataclass
 from ..calls.admission import Admission
@@ -20,7 +21,6 @@ from ..calls.trunks.table import TrunkTable
 from ..ports import Clock, EventSink
 from ..rooms.registry import Rooms
 from ..sip.timers import Timers
-from .alarm import Alarm as DueTimers
 from .call import Call
 from .call_records import CallRecords
 from .media.engine import MediaEngine
@@ -43,7 +43,7 @@ class Parts:
     trunks: TrunkTable
     rooms: Rooms
     sink: EventSink
-    alarm: DueTimers
+    alarm: Alarm
     call_records: CallRecords
     transfers: TransferRegistry
 
