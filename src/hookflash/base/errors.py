@@ -1,4 +1,4 @@
-"""The whole error tree on one screen.
+"""The root of all errors, and those that several parts raise or meet.
 
 HookflashError
 ├── ProtocolError          the peer sent what the protocol forbids; never our bug
@@ -8,6 +8,9 @@ HookflashError
 ├── ApiError               a request at our API that is refused (Twirp code and text)
 ├── ConfigError            a setting that is wrong (key, value, what is allowed)
 └── StoreError             the database cannot be opened, read or trusted
+
+What one module alone raises for those that call it (`api/asgi.py:TooLarge`,
+`runtime/media/ports.py:NoPorts`) is defined there, below this root; a test looks.
 """
 
 from __future__ import annotations
