@@ -38,10 +38,11 @@ from .runtime.call_records import CallRecords
 from .runtime.exchange import Exchange
 from .runtime.host import ExchangeSettings, Parts
 from .runtime.idempotency import REMEMBERED
-from .runtime.keeper import Keeper
 from .runtime.media.clock import LATE
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
 from .runtime.metrics import Metrics
+from .runtime.retention import Retention
+from .runtime.shutdown import Shutdown
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
 from .runtime.transfers import TransferRegistry
@@ -74,7 +75,7 @@ class Server:
         self._engine: MediaEngine
         self._stack: SipStack
         self._call_records: CallRecords
-        self._keeper: Keeper
+        self._retention: Retention
 
     @property
     def http_port(self) -> int:
@@ -100,7 +101,7 @@ class Server:
         cut_off = [call for call in found if call is not None]
         self.exchange.restored_dialogs.raise_all(stored.dialogs, stored.transfers, cut_off)
         await self._listen()
-        self._keeper.start()
+        self._retention.start()
         _log.info(
             "ready",
             version=hookflash_version(),
@@ -158,12 +159,12 @@ class Server:
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))
         self.sockets.attach(self._stack)
         self._stack.attach(board, self.exchange.perform, self.exchange.drops)
-        self._keeper = Keeper(
-            self.exchange,
+        self._retention = Retention(
+            self._clock,
             self._call_records,
-            settings.transfers.keep,
-            settings.calls.keep,
-            settings.audit.keep,
+            transfers=settings.transfers.keep,
+            calls=settings.calls.keep,
+            audit=settings.audit.keep,
         )
         self._gauges(endpoint)
 
@@ -253,11 +254,12 @@ class Server:
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls; wait for the running ones, then hang up (calls.md §5)."""
-        await self._keeper.drain(seconds)
+        await Shutdown(self.exchange).drain(seconds)
 
     async def stop(self) -> None:
         """Close everything, whatever has failed before."""
-        await self._keeper.stop()
+        self.exchange.parts.alarm.stop()
+        await self._retention.stop()
         await self._call_records.stop()
         await self._http.stop()
         await self._webhooks.stop()
