@@ -34,6 +34,7 @@ from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
 from .rooms.registry import Rooms
 from .rooms.room import RoomDefaults
+from .runtime.call_metrics import CallMetrics
 from .runtime.call_records import CallRecords
 from .runtime.exchange import Exchange
 from .runtime.host import ExchangeSettings, Parts
@@ -139,7 +140,7 @@ class Server:
         agent = f"Hookflash/{hookflash_version()}"
         endpoint = Endpoint(timers=timers, ids=ids, via=self._stack.via, user_agent=agent)
         board = Switchboard(endpoint, self._stack.route)
-        self._call_records = CallRecords(self.store, self.metrics)
+        self._call_records = CallRecords(self.store)
         parts = Parts(
             clock=clock,
             ids=ids,
@@ -154,6 +155,7 @@ class Server:
             sink=self._webhooks,
             alarm=Alarm(clock, loop),
             call_records=self._call_records,
+            call_metrics=CallMetrics(self.metrics),
             transfers=TransferRegistry(),
         )
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))

@@ -11,7 +11,6 @@ import hookflash.runtime.retention
 from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.store.store import Store
 from hookflash.runtime.call_records import CallRecords
-from hookflash.runtime.metrics import Metrics
 from hookflash.runtime.retention import Retention
 
 
@@ -42,7 +41,7 @@ def test_it_forgets_at_the_start_and_then_again_and_again_until_it_is_stopped(
 
         monkeypatch.setattr(CallRecords, "prune", prune)
         store = Store()
-        records = CallRecords(store, Metrics())
+        records = CallRecords(store)
         retention = Retention(SystemClock(), records, transfers=1.0, calls=2.0, audit=3.0)
         retention.start()
         async with asyncio.timeout(5):

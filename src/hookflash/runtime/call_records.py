@@ -1,11 +1,10 @@
-"""What is written down: store, metrics and the log, for calls and transfers."""
+"""What is written down of calls and transfers."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal
 
 import structlog
 
@@ -22,9 +21,7 @@ from ..adapters.store.ops import (
 from ..adapters.store.store import Store
 from ..base.errors import StoreError
 from ..calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
-from ..calls.transfers.transfer import REASONS
 from .idempotency import REMEMBERED
-from .metrics import Metrics
 
 _log = structlog.get_logger("transfers")
 
@@ -33,13 +30,9 @@ class CallRecords:
     """Nothing here waits for the disk but what must be stored before a REFER or an INVITE of ours
     goes out."""
 
-    def __init__(self, store: Store, metrics: Metrics) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self.metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
-        self._open: set[str] = set()
-        self._late: set[str] = set()
-        """Late successes that are counted; there are few of them in the life of a process."""
 
     async def stop(self) -> None:
         """Wait for what is being stored."""
@@ -56,17 +49,9 @@ class CallRecords:
         """Nothing to hang up after a crash."""
         self._store.write_soon(DeleteDialog(call_id))
 
-    def call_started(self, direction: str) -> None:
-        """A call was admitted."""
-        self.metrics.calls.labels(direction).inc()
-
     def call_ended(self, record: CallRecord) -> None:
         """One line of the call history."""
         self._store.write_soon(PutCall(record))
-
-    def refused(self, reason: str) -> None:
-        """An INVITE was refused."""
-        self.metrics.refused.labels(reason).inc()
 
     def call_asked_for(self, now: float, api_key: str, call_id: str, what: str) -> None:
         """A client has a call placed: a line in the audit."""
@@ -139,32 +124,3 @@ class CallRecords:
         task = asyncio.get_running_loop().create_task(write())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def transfer_changed(
-        self, record: TransferRecord, kind: Literal["started", "updated", "ended"]
-    ) -> None:
-        """Count and log a new stage, a verdict or a late success."""
-        metrics = self.metrics
-        stage = record.stages[-1].stage if record.stages else "requested"
-        if kind == "started":
-            metrics.transfers.inc()
-            self._open.add(record.transfer_id)
-        elif kind == "ended" and record.verdict is not None:
-            self._open.discard(record.transfer_id)
-            if record.verdict == "succeeded":
-                metrics.succeeded.inc()
-            else:
-                metrics.failed.labels(REASONS[record.verdict]).inc()
-        if record.late_success and record.transfer_id not in self._late:
-            self._late.add(record.transfer_id)
-            metrics.late.inc()
-        metrics.active_transfers.set(len(self._open))
-        _log.info(
-            "transfer",
-            transfer_id=record.transfer_id,
-            call_id=record.call_id,
-            room=record.room,
-            stage=record.verdict or stage,
-            sip_status=record.sip_status,
-            late_success=record.late_success,
-        )

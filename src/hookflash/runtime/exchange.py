@@ -173,7 +173,7 @@ class Exchange:
                 status=plan.response.status,
                 why=plan.text,
             )
-            parts.call_records.refused(plan.event)
+            parts.call_metrics.refused(plan.event)
             self.perform(parts.board.respond(now, incoming.key, plan.response))
             return
         request, flow = incoming.request, incoming.flow
@@ -202,7 +202,7 @@ class Exchange:
         self.parts.board.add(call.leg, incoming)
         self.calls[call.call_id] = call
         self._count(call, +1)
-        self.parts.call_records.call_started(call.base.direction)
+        self.parts.call_metrics.call_started(call.base.direction)
 
     def _record(self, now: float, plan: CallPlan, sip_call_id: str) -> CallRecord:
         return CallRecord(
@@ -386,7 +386,7 @@ class Exchange:
     def _transfer_changed(self, call: Call, effect: fx.TransferChanged) -> None:
         record = effect.record
         self.parts.transfers.changed(record)
-        self.parts.call_records.transfer_changed(record, effect.kind)
+        self.parts.call_metrics.transfer_changed(record, effect.kind)
         room = call.room
         if room is not None and room.name != record.room:  # the caller was moved since
             room = self.parts.rooms.get(record.room)

@@ -22,6 +22,7 @@ from ..ports import Clock, EventSink
 from ..rooms.registry import Rooms
 from ..sip.timers import Timers
 from .call import Call
+from .call_metrics import CallMetrics
 from .call_records import CallRecords
 from .media.engine import MediaEngine
 from .sip_stack import SipStack
@@ -45,6 +46,7 @@ class Parts:
     sink: EventSink
     alarm: Alarm
     call_records: CallRecords
+    call_metrics: CallMetrics
     transfers: TransferRegistry
 
 

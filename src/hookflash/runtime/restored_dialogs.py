@@ -83,7 +83,7 @@ class RestoredDialogs:
         """Keep it, count it, and tell the webhooks: a receiver saw this transfer start."""
         parts = self._parts
         self._keep(record)
-        parts.call_records.transfer_changed(record, kind)
+        parts.call_metrics.transfer_changed(record, kind)
         parts.sink.transfer_changed(record, kind, None)
 
     def _keep(self, record: TransferRecord) -> None:
