@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from .adapters.addresses import Addresses
+from .adapters.alarm import Alarm
 from .adapters.clock import SystemClock
 from .adapters.connections import Connections
 from .adapters.dns import Resolver
@@ -36,17 +37,18 @@ from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
 from .ports import Clock, WorldClock
 from .rooms.orders import RoomDefaults
-from .runtime.alarm import Alarm as DueTimers
+from .runtime.call_metrics import CallMetrics
 from .runtime.call_records import CallRecords
 from .runtime.exchange import Exchange
 from .runtime.host import ExchangeSettings, Parts
-from .runtime.keeper import Keeper
 from .runtime.local_rooms import LocalParticipants, LocalRooms
 from .runtime.media.clock import LATE
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
 from .runtime.metrics import Metrics
 from .runtime.requests import REMEMBERED
+from .runtime.retention import Retention
 from .runtime.rooms import RoomHost
+from .runtime.shutdown import Shutdown
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
 from .runtime.transfers import TransferRegistry
@@ -86,8 +88,8 @@ class Server:
         self._engine: MediaEngine
         self._stack: SipStack
         self._call_records: CallRecords
-        self._keeper: Keeper
-        self._alarm: DueTimers
+        self._alarm: Alarm
+        self._retention: Retention
 
     @property
     def http_port(self) -> int:
@@ -113,7 +115,7 @@ class Server:
         cut_off = [call for call in found if call is not None]
         self.exchange.restored_dialogs.raise_all(stored.dialogs, stored.transfers, cut_off)
         await self._listen()
-        self._keeper.start()
+        self._retention.start()
         _log.info(
             "ready",
             version=hookflash_version(),
@@ -151,8 +153,8 @@ class Server:
         agent = f"Hookflash/{hookflash_version()}"
         endpoint = Endpoint(timers=timers, ids=ids, via=self._stack.via, user_agent=agent)
         board = Switchboard(endpoint, self._stack.route)
-        self._call_records = CallRecords(self.store, self.metrics, clock)
-        self._alarm = DueTimers(clock, loop)
+        self._call_records = CallRecords(self.store, clock)
+        self._alarm = Alarm(clock, loop)
         self.rooms = RoomHost(clock, ids, self._alarm, _room_settings(settings))
         parts = Parts(
             clock=clock,
@@ -168,21 +170,18 @@ class Server:
             sink=self._webhooks,
             alarm=self._alarm,
             call_records=self._call_records,
+            call_metrics=CallMetrics(self.metrics),
             transfers=TransferRegistry(),
         )
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))
         self.rooms.listeners += [self._webhooks, self.exchange.phones]
         self.sockets.attach(self._stack)
         self._stack.attach(board, self.exchange.perform, self.exchange.drops)
-        self._keeper = Keeper(
-            self.exchange,
-            board,
-            parts.admission.load,
+        self._retention = Retention(
             self._call_records,
-            clock,
-            transfers_keep=settings.transfers.keep,
-            calls_keep=settings.calls.keep,
-            audit_keep=settings.audit.keep,
+            transfers=settings.transfers.keep,
+            calls=settings.calls.keep,
+            audit=settings.audit.keep,
         )
         self._gauges(endpoint)
 
@@ -290,12 +289,13 @@ class Server:
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls; wait for the running ones, then hang up (calls.md §5)."""
-        await self._keeper.drain(seconds)
+        parts = self.exchange.parts
+        await Shutdown(self.exchange, parts.board, parts.admission.load).drain(seconds)
 
     async def stop(self) -> None:
         """Close everything, whatever has failed before."""
-        await self._keeper.stop()
         self._alarm.stop()
+        await self._retention.stop()
         await self._call_records.stop()
         await self._http.stop()
         await self._webhooks.stop()

@@ -14,6 +14,7 @@ from typing import Any
 import jwt
 from livekit.protocol.sip import SIPParticipantInfo
 
+from hookflash.adapters.alarm import Alarm
 from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.store.store import Store
 from hookflash.api.app import ApiParts, make_app
@@ -25,7 +26,6 @@ from hookflash.calls.records import TransferRecord
 from hookflash.calls.trunks.table import TrunkTable
 from hookflash.ports import DialRequest, TransferRequest
 from hookflash.rooms.events import RoomEvent
-from hookflash.runtime.alarm import Alarm
 from hookflash.runtime.local_rooms import LocalParticipants, LocalRooms
 from hookflash.runtime.rooms import ParticipantOwner, RoomHost
 from hookflash.twirp.errors import prefixed

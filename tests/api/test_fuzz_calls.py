@@ -10,9 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-import structlog
 from livekit import api
-from structlog.testing import capture_logs
 from tests.api.test_fuzz import BASES, mutated
 from tests.support.lab import KEY, SECRET, Lab, run
 
@@ -108,10 +106,7 @@ def fuzzed(seed: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(lab: Lab) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: faults.append(context))
-        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-        with capture_logs() as lines:
-            await fuzz(lab, seed, count, monkeypatch.setattr)
-        assert lines == []
+        await fuzz(lab, seed, count, monkeypatch.setattr)
 
     run(test)
     assert faults == []

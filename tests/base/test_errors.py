@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
+from collections.abc import Iterator
 
 import pytest
 
+import hookflash
 from hookflash.base import errors
 from hookflash.base.errors import ApiError, ConfigError, HookflashError, SdpError, SipError
 
@@ -17,6 +21,23 @@ def test_everything_has_one_root(kind: type) -> None:
     if issubclass(kind, Exception):
         assert issubclass(kind, HookflashError)
         assert kind.__name__ in (errors.__doc__ or "")
+
+
+def below(kind: type[BaseException]) -> Iterator[type[BaseException]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from below(child)
+
+
+def test_nobody_raises_an_error_outside_the_tree() -> None:
+    """But for what never leaves its file."""
+    for module in pkgutil.walk_packages(hookflash.__path__, "hookflash."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    ours = [kind for kind in below(Exception) if kind.__module__.startswith("hookflash.")]
+    assert len(ours) > 8
+    outside = [kind for kind in ours if not issubclass(kind, HookflashError)]
+    assert [kind.__name__ for kind in outside if not kind.__name__.startswith("_")] == []
 
 
 def test_a_sip_error_carries_its_answer() -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import FrozenInstanceError, fields, replace
 from pathlib import Path
 
 import pytest
 
-from hookflash.base.light import LightEnum, light_dataclass
+from hookflash.base.light import FREEZE, LightEnum, light_dataclass
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -22,6 +23,22 @@ def test_it_is_a_dataclass_with_equality_hash_and_slots() -> None:
     assert len({Point(1), Point(1), Point(2)}) == 2
     assert replace(Point(1), y=3) == Point(1, 3)
     assert not hasattr(Point(1), "__dict__")
+
+
+def test_in_the_suite_nobody_can_change_one() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Point(1).x = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_server_pays_for_no_guard(frozen: bool) -> None:
+    program = "from hookflash.sip.effects import SendBytes; print(SendBytes.__dataclass_params__)"
+    environment = {name: value for name, value in os.environ.items() if name != FREEZE}
+    environment |= {"PYTHONPATH": os.pathsep.join(sys.path), **({FREEZE: "1"} if frozen else {})}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert f"frozen={frozen}" in done.stdout
+    assert "unsafe_hash=True" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Effects of a leg are frozen data, and the exchange has a performer for each."""
+"""Effects of a leg are frozen data, and each has somebody who performs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ KINDS = typing.get_args(effects.LegEffect)
 @pytest.mark.parametrize("kind", KINDS)
 def test_effects_are_light_dataclasses(kind: type) -> None:
     assert dataclasses.is_dataclass(kind)
-    assert kind.__dataclass_params__.unsafe_hash  # type: ignore[attr-defined]
+    params = kind.__dataclass_params__  # type: ignore[attr-defined]
+    assert (params.unsafe_hash, params.frozen) == (True, True)
+
+
+def test_each_is_performed_by_one() -> None:
+    switchboard = {*typing.get_args(effects.EndpointEffect), effects.LegFinished}
+    owner = {*typing.get_args(effects.OwnerEffect), effects.LateNotify}
+    assert switchboard | owner == set(KINDS)
+    assert not switchboard & owner
 
 
 def test_no_effect_is_left_out_of_the_union() -> None:

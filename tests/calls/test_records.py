@@ -15,7 +15,8 @@ def test_every_verdict_has_its_reason() -> None:
 
 def test_records_are_light_dataclasses() -> None:
     for kind in (TransferRecord, CallRecord, StageEntry):
-        assert kind.__dataclass_params__.unsafe_hash  # type: ignore[union-attr]
+        params = kind.__dataclass_params__  # type: ignore[union-attr]
+        assert (params.unsafe_hash, params.frozen) == (True, True)
 
 
 def test_a_record_is_changed_by_replacing_it() -> None:

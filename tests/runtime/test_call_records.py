@@ -1,4 +1,4 @@
-"""What is written down of a transfer: store, metrics, one log line per stage."""
+"""What is written down of calls and transfers, and who waits for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from hookflash.adapters.store.store import Store
 from hookflash.base.errors import StoreError
 from hookflash.calls.records import CallRecord, DialRecord, StageEntry, TransferRecord
 from hookflash.runtime.call_records import CallRecords
-from hookflash.runtime.metrics import Metrics
 from hookflash.runtime.requests import REMEMBERED
 from hookflash.testing.clock import ManualClock
 
@@ -31,15 +30,15 @@ RECORD = TransferRecord(
 )
 
 
-def call_records(clock: ManualClock | None = None) -> tuple[CallRecords, Store, Metrics]:
-    store, metrics = Store(), Metrics()
+def call_records(clock: ManualClock | None = None) -> tuple[CallRecords, Store]:
+    store = Store()
     store.start()
-    return CallRecords(store, metrics, clock or ManualClock(1000.0)), store, metrics
+    return CallRecords(store, clock or ManualClock(1000.0)), store
 
 
 def test_a_transfer_is_stored_before_it_goes_on() -> None:
     async def check() -> None:
-        book, store, _ = call_records()
+        book, store = call_records()
         stored = asyncio.Event()
         book.transfer_then(RECORD, stored.set, lambda: None)
         assert not stored.is_set()
@@ -56,7 +55,7 @@ def test_a_transfer_is_stored_before_it_goes_on() -> None:
 
 def test_going_on_once_everything_is_stored() -> None:
     async def check() -> None:
-        book, store, _ = call_records()
+        book, store = call_records()
         done = asyncio.Event()
         book.transfer(RECORD)
         book.once_stored(done.set)
@@ -77,7 +76,7 @@ def test_a_transfer_that_cannot_be_stored_does_not_go_on(error: Exception) -> No
             raise error
 
     async def check() -> None:
-        book = CallRecords(Broken(), Metrics(), ManualClock())  # type: ignore[arg-type]
+        book = CallRecords(Broken(), ManualClock())  # type: ignore[arg-type]
         failed = asyncio.Event()
         with capture_logs() as logs:
             book.transfer_then(RECORD, lambda: None, failed.set)
@@ -90,7 +89,7 @@ def test_a_transfer_that_cannot_be_stored_does_not_go_on(error: Exception) -> No
 def test_a_request_for_a_call_is_stored_before_its_call_is_made() -> None:
     async def check() -> None:
         clock = ManualClock(1000.0)
-        book, store, _ = call_records(clock)
+        book, store = call_records(clock)
         stored = asyncio.Event()
         record = DialRecord("key", "r1", 1000.0, "lobby", "+1", "SCL_1", "sip_+1", "PA_1")
         book.dial_then(record, stored.set, lambda: None)
@@ -108,34 +107,10 @@ def test_a_request_for_a_call_is_stored_before_its_call_is_made() -> None:
     asyncio.run(check())
 
 
-def test_stages_and_verdicts_are_counted_and_logged() -> None:
-    async def check() -> None:
-        book, store, metrics = call_records()
-        sent = replace(RECORD, stages=(*RECORD.stages, StageEntry("sent", 1000.1)))
-        with capture_logs() as logs:
-            book.transfer_changed(RECORD, "started")
-            assert "hookflash_transfers_active 1.0" in metrics.page().decode()
-            book.transfer_changed(sent, "updated")
-            book.transfer_changed(replace(sent, verdict="rejected"), "ended")
-            book.transfer_changed(replace(sent, verdict="timed out", late_success=True), "updated")
-        assert [line["stage"] for line in logs] == ["requested", "sent", "rejected", "timed out"]
-        assert {line["transfer_id"] for line in logs} == {"STR_1"}
-        page = metrics.page().decode()
-        assert "hookflash_transfers_active 0.0" in page
-        assert 'hookflash_transfers_failed_total{reason="STR_REJECTED"} 1.0' in page
-        assert "hookflash_transfers_late_success_total 1.0" in page
-        book.transfer_changed(RECORD, "started")
-        book.transfer_changed(replace(RECORD, verdict="succeeded"), "ended")
-        assert "hookflash_transfers_succeeded_total 1.0" in metrics.page().decode()
-        await store.close()
-
-    asyncio.run(check())
-
-
 def test_old_records_are_forgotten() -> None:
     async def check() -> None:
         clock = ManualClock(1000.0)
-        book, store, _ = call_records(clock)
+        book, store = call_records(clock)
         book.transfer(replace(RECORD, verdict="rejected"))
         book.call_asked_for("key", "SCL_1", "lobby/sip_+1 to +1")
         assert len(await store.audit(Page())) == 1
@@ -156,7 +131,7 @@ def test_what_is_stored_has_the_time_of_the_world() -> None:
     async def check() -> None:
         clock = ManualClock(1000.0)
         clock.ahead = 3600.0
-        book, store, _ = call_records(clock)
+        book, store = call_records(clock)
         book.transfer(replace(RECORD, verdict="rejected", ended_at=1001.0))
         book.call_ended(CallRecord("SCL_1", "c", "inbound", created_at=1000.0, ended_at=1002.0))
         book.dial(DialRecord("key", "r1", 1000.0, "lobby", "+1", "SCL_1", "sip_+1", "PA_1"))

@@ -176,10 +176,10 @@ def test_a_verdict_that_is_lost_leaves_nobody_waiting(monkeypatch: pytest.Monkey
         await lab.ready()
         caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(refer=603))
         await caller.call(NUMBER, proxy=lab.sip)
-        monkeypatch.setattr(lab.server.exchange.parts.transfers, "answered", lambda _: None)
+        monkeypatch.setattr(lab.server.exchange.parts.transfers, "answered", lambda *_: None)
         monkeypatch.setattr(hookflash.runtime.telephony, "PATIENCE", -0.5)
         with pytest.raises(api.TwirpError) as caught:
             await lab.transfer(f"sip_{CALLER}", TARGET, ringing_timeout=Duration(seconds=1))
         assert caught.value.code == "internal"
 
-    run(check, sip__answer="immediately")
+    run(check, errors=("transfer_unanswered",), sip__answer="immediately")

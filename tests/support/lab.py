@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import logging
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -12,6 +13,7 @@ import structlog
 import uvloop
 from livekit import api
 from pydantic import SecretStr
+from structlog.testing import LogCapture
 
 from hookflash.calls.records import CallRecord, TransferRecord
 from hookflash.carrier.network import Carrier
@@ -23,6 +25,7 @@ from hookflash.server import Server
 NUMBER = "+15550000001"
 KEY, SECRET = "labkey", "lab-secret-of-more-than-thirty-two-characters"
 TIMEOUT = 30.0
+_ERRORS = frozenset({"error", "critical"})
 
 
 class Events:
@@ -63,9 +66,15 @@ class Events:
 
 
 class Lab:
-    """`async with Lab() as lab`: an exchange with one number, and a carrier for phones."""
+    """`async with Lab() as lab`: an exchange with one number, and a carrier for phones.
 
-    def __init__(self, **flags: Any) -> None:
+    It fails on every line of level error in the exchange's log, unless the test ordered it:
+    `errors` names the events of those that it brings about, each of which must come.
+    """
+
+    def __init__(self, *, errors: Sequence[str] = (), **flags: Any) -> None:
+        self._errors = frozenset(errors)
+        self._log = LogCapture()
         self._flags = {
             "port": 0,
             "metrics.bind": "",
@@ -81,7 +90,10 @@ class Lab:
         self.events = Events()
 
     async def __aenter__(self) -> Self:
-        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+        structlog.configure(
+            processors=[structlog.processors.format_exc_info, self._log],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        )
         settings = load(flags=self._flags, dev=True)
         settings.keys = {KEY: SecretStr(SECRET)}
         self.server = Server(settings)
@@ -100,7 +112,23 @@ class Lab:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._stack.aclose()
+        try:
+            await self._stack.aclose()
+        finally:
+            structlog.reset_defaults()
+        if error is None:
+            self._judge()
+
+    def _judge(self) -> None:
+        errors = [line for line in self._log.entries if line["log_level"] in _ERRORS]
+        unwanted = [line for line in errors if line["event"] not in self._errors]
+        assert not unwanted, "\n".join(map(_told, unwanted))
+        missing = self._errors - {line["event"] for line in errors}
+        assert not missing, f"not in the log: {', '.join(sorted(missing))}"
+
+    def logged(self, event: str) -> list[MutableMapping[str, Any]]:
+        """The lines with this event so far, from level info on."""
+        return [line for line in self._log.entries if line["event"] == event]
 
     @property
     def sip(self) -> tuple[str, int]:
@@ -157,14 +185,19 @@ class Lab:
         )
 
 
-def run(test: Callable[[Lab], Awaitable[None]], **flags: Any) -> None:
-    """Run one test in a lab of its own."""
+def _told(line: MutableMapping[str, Any]) -> str:
+    """A line of the log, with its traceback as it is."""
+    fields = {key: value for key, value in line.items() if key != "exception"}
+    return f"{fields}\n{line.get('exception', '')}"
+
+
+def run(
+    test: Callable[[Lab], Awaitable[None]], *, errors: Sequence[str] = (), **flags: Any
+) -> None:
+    """Run one test in a lab of its own; arguments as there."""
 
     async def main() -> None:
-        async with asyncio.timeout(TIMEOUT), Lab(**flags) as lab:
+        async with asyncio.timeout(TIMEOUT), Lab(errors=errors, **flags) as lab:
             await test(lab)
 
-    try:
-        uvloop.run(main())
-    finally:
-        structlog.reset_defaults()
+    uvloop.run(main())

@@ -27,6 +27,7 @@ from ..webhooks.payload import (
 )
 from ..webhooks.queue import Counters, DeliveryQueues, Post, RetrySchedule
 from ..webhooks.signing import signing_input, token
+from .alarm import Alarm
 
 _log = structlog.get_logger("webhooks")
 
@@ -83,8 +84,7 @@ class WebhookSender:
         self._tasks: set[asyncio.Task[None]] = set()
         self._probing: set[str] = set()
         """URLs of which the log says that they refuse everything."""
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at: float | None = None
+        self._alarm: Alarm | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -97,7 +97,8 @@ class WebhookSender:
         from .http_post import Poster  # brings aiohttp: for those who have webhooks
 
         self._poster = Poster(self._headers, self._timeout)
-        self._set_timer()
+        self._alarm = Alarm(self._clock, asyncio.get_running_loop(), self)
+        self._alarm.arm()
 
     async def stop(self, drain: float = 5.0) -> None:
         """Give what is queued `drain` seconds to get out, then drop the rest and close."""
@@ -105,7 +106,9 @@ class WebhookSender:
             await asyncio.wait_for(self._idle.wait(), drain)
         except TimeoutError:
             _log.warning("webhooks_dropped", deliveries=self._queues.pending)
-        self._cancel_timer()
+        if self._alarm is not None:
+            self._alarm.stop()
+            self._alarm = None
         poster, self._poster = self._poster, None
         tasks = list(self._tasks)
         for task in tasks:
@@ -165,9 +168,18 @@ class WebhookSender:
             task = asyncio.create_task(self._deliver(post))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        self._set_timer()
+        if self._alarm is not None:
+            self._alarm.arm()
         if not self._queues.pending:
             self._idle.set()
+
+    def next_deadline(self) -> float | None:
+        """`adapters.alarm.Due`: of the queues."""
+        return self._queues.next_deadline()
+
+    def handle_deadline(self, now: float) -> None:
+        """`adapters.alarm.Due`: the next attempts go out."""
+        self._perform(self._queues.handle_deadline(now))
 
     async def _deliver(self, post: Post) -> None:
         try:
@@ -220,22 +232,3 @@ class WebhookSender:
         else:
             self._probing.discard(url)
             _log.info("webhook_url_takes_again", url=url, waiting=queue.pending)
-
-    def _set_timer(self) -> None:
-        at = self._queues.next_deadline() if self._poster is not None else None
-        if at == self._timer_at:
-            return
-        self._cancel_timer()
-        if at is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(0.0, at - self._clock.now()), self._due)
-            self._timer_at = at
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._timer_at = None
-
-    def _due(self) -> None:
-        self._timer = self._timer_at = None
-        self._perform(self._queues.handle_deadline(self._clock.now()))

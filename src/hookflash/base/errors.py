@@ -1,5 +1,4 @@
-"""What packages raise for each other, on one screen. What stays within one package has its class
-there, under `HookflashError` or under `ApiError`.
+"""The root of all errors, and those that several parts raise or meet.
 
 HookflashError
 ├── ProtocolError          the peer sent what the protocol forbids; never our bug
@@ -11,6 +10,9 @@ HookflashError
 ├── CodecError             a codec whose library is not installed
 ├── PostFailed             no answer to an HTTP request of ours
 └── StoreError             the database cannot be opened, read or trusted
+
+What one module alone raises for those that call it (`api/asgi.py:TooLarge`,
+`runtime/media/ports.py:NoPorts`) is defined there, below this root; a test looks.
 """
 
 from __future__ import annotations

@@ -236,13 +236,11 @@ class Note:
     fields: tuple[tuple[str, object], ...] = ()
 
 
-LegEffect = (
-    SendRequest
-    | SendAck
-    | CancelRequest
-    | AbandonRequest
-    | Locate
-    | Respond
+EndpointEffect = SendRequest | SendAck | CancelRequest | AbandonRequest | Respond
+"""Performed by the switchboard."""
+
+OwnerEffect = (
+    Locate
     | OpenMedia
     | ApplyMedia
     | PlayTone
@@ -260,9 +258,11 @@ LegEffect = (
     | LegDtmf
     | LegLeft
     | LegEnded
-    | LegFinished
     | TransferChanged
     | TransferAnswered
-    | LateNotify
     | Note
 )
+"""Performed by whoever has the leg (`runtime.exchange`)."""
+
+LegEffect = EndpointEffect | OwnerEffect | LegFinished | LateNotify
+"""All of them. `LegFinished` is the switchboard's; `LateNotify` comes of no leg."""

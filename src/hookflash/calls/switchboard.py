@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol, assert_never
 
 from ..base.deadline_queue import DeadlineQueue
 from ..base.errors import SipError
 from ..base.light import light_dataclass
+from ..base.performers import on, performers
 from ..sip.effects import (
     CancelReceived,
     FailureReason,
@@ -32,6 +33,7 @@ from ..sip.routing import Hop
 from .effects import (
     AbandonRequest,
     CancelRequest,
+    EndpointEffect,
     LegEffect,
     LegFinished,
     Respond,
@@ -141,13 +143,14 @@ class Switchboard:
         self._refs = 0
         self._deadlines = DeadlineQueue[str]()
         """Call ids, by the deadlines of their legs."""
-        self._performers: dict[type, Callable[[float, BoardLeg, Any], list[BoardEffect]]] = {
-            Respond: self._respond,
-            SendRequest: self._send,
-            SendAck: self._send,
-            CancelRequest: self._give_up,
-            AbandonRequest: self._give_up,
-        }
+        self._performers = performers(
+            EndpointEffect,
+            on(Respond, self._respond),
+            on(SendRequest, self._send),
+            on(SendAck, self._send),
+            on(CancelRequest, self._give_up),
+            on(AbandonRequest, self._give_up),
+        )
         """What is SIP among the effects of legs; the owner sees to the rest."""
 
     # --- legs -----------------------------------------------------------------------------------
@@ -384,6 +387,8 @@ class Switchboard:
                     out += self.ask(now, leg, ask)
             elif isinstance(effect, ServerFailed):
                 self._invites.pop(effect.key, None)
+            else:
+                assert_never(effect)
         return out
 
     def _forget(self, key: str) -> tuple[BoardLeg, int] | None:

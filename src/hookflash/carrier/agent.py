@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from ..adapters.alarm import Alarm
 from ..adapters.sip_sockets import SipSockets
 from ..base.errors import HookflashError, SipError
 from ..base.ids import Ids
@@ -111,8 +112,7 @@ class UserAgent:
             timers=self.timers, ids=ids, via=lambda _: self.address, user_agent=USER_AGENT
         )
         self._sent: dict[str, SentRequest] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._armed = 0.0
+        self._alarm: Alarm | None = None
         self._stopped = False
         self.address: Address = ("", 0)
         """Where it listens, once it is started."""
@@ -120,6 +120,7 @@ class UserAgent:
     async def start(self, ip: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0 takes any free one. Raises OSError."""
         await self._sockets.start(ip, port)
+        self._alarm = Alarm(self.clock, asyncio.get_running_loop(), self)
         self.address = self._sockets.local["udp"]
 
     async def stop(self) -> None:
@@ -127,8 +128,8 @@ class UserAgent:
         if self._stopped:
             return
         self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._alarm is not None:
+            self._alarm.stop()
         for sent in self._sent.values():
             sent.final.cancel()
         await self._sockets.stop()
@@ -210,7 +211,16 @@ class UserAgent:
     def _perform(self, effects: list[SipEffect]) -> None:
         for effect in effects:
             self._one(effect)
-        self._arm()
+        if self._alarm is not None:
+            self._alarm.arm()
+
+    def next_deadline(self) -> float | None:
+        """`adapters.alarm.Due`: of the transactions."""
+        return self._endpoint.next_deadline()
+
+    def handle_deadline(self, now: float) -> None:
+        """`adapters.alarm.Due`."""
+        self._perform(self._endpoint.handle_deadline(now))
 
     def _one(self, effect: SipEffect) -> None:
         if isinstance(effect, SendBytes):
@@ -243,21 +253,6 @@ class UserAgent:
         if status >= 200 and (sent.request.method != "INVITE" or status >= 300):
             self._sent.pop(effect.key)
         _settle(sent, effect.response, effect.flow)
-
-    def _arm(self) -> None:
-        """Set the timer to the next deadline, if that is sooner than what it is set to."""
-        deadline = self._endpoint.next_deadline()
-        if deadline is None or (self._timer is not None and self._armed <= deadline):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._armed = deadline
-        delay = max(0.0, deadline - self.clock.now())
-        self._timer = asyncio.get_running_loop().call_later(delay, self._due)
-
-    def _due(self) -> None:
-        self._timer = None
-        self._perform(self._endpoint.handle_deadline(self.clock.now()))
 
 
 def _failure(request: Request, reason: str) -> Response:

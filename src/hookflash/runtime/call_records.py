@@ -1,11 +1,10 @@
-"""What is written down: store, metrics and the log, for calls and transfers."""
+"""What is written down of calls and transfers."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal
 
 import structlog
 
@@ -29,9 +28,7 @@ from ..calls.records import (
     TransferRecord,
     in_world_time,
 )
-from ..calls.transfers.transfer import REASONS
 from ..ports import WorldClock
-from .metrics import Metrics
 from .requests import REMEMBERED
 
 _log = structlog.get_logger("transfers")
@@ -41,14 +38,10 @@ class CallRecords:
     """Nothing here waits for the disk but what must be stored before a REFER or an INVITE of ours
     goes out. What is stored has the world's time."""
 
-    def __init__(self, store: Store, metrics: Metrics, clock: WorldClock) -> None:
+    def __init__(self, store: Store, clock: WorldClock) -> None:
         self._store = store
         self._clock = clock
-        self.metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
-        self._open: set[str] = set()
-        self._late: set[str] = set()
-        """Late successes that are counted; there are few of them in the life of a process."""
 
     async def stop(self) -> None:
         """Wait for what is being stored."""
@@ -68,17 +61,9 @@ class CallRecords:
         """Nothing to hang up after a crash."""
         self._store.write_soon(DeleteDialog(call_id))
 
-    def call_started(self, direction: str) -> None:
-        """A call was admitted."""
-        self.metrics.calls.labels(direction).inc()
-
     def call_ended(self, record: CallRecord) -> None:
         """One line of the call history."""
         self._store.write_soon(PutCall(self._told(record)))
-
-    def refused(self, reason: str) -> None:
-        """An INVITE was refused."""
-        self.metrics.refused.labels(reason).inc()
 
     def call_asked_for(self, api_key: str, call_id: str, what: str) -> None:
         """A client has a call placed: a line in the audit."""
@@ -151,32 +136,3 @@ class CallRecords:
         task = asyncio.get_running_loop().create_task(write())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def transfer_changed(
-        self, record: TransferRecord, kind: Literal["started", "updated", "ended"]
-    ) -> None:
-        """Count and log a new stage, a verdict or a late success."""
-        metrics = self.metrics
-        stage = record.stages[-1].stage if record.stages else "requested"
-        if kind == "started":
-            metrics.transfers.inc()
-            self._open.add(record.transfer_id)
-        elif kind == "ended" and record.verdict is not None:
-            self._open.discard(record.transfer_id)
-            if record.verdict == "succeeded":
-                metrics.succeeded.inc()
-            else:
-                metrics.failed.labels(REASONS[record.verdict]).inc()
-        if record.late_success and record.transfer_id not in self._late:
-            self._late.add(record.transfer_id)
-            metrics.late.inc()
-        metrics.active_transfers.set(len(self._open))
-        _log.info(
-            "transfer",
-            transfer_id=record.transfer_id,
-            call_id=record.call_id,
-            room=record.room,
-            stage=record.verdict or stage,
-            sip_status=record.sip_status,
-            late_success=record.late_success,
-        )

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, assert_never
 
 import structlog
 
 from ..base.errors import SipError
+from ..base.performers import on, performers
 from ..base.text import clean
 from ..calls import effects as fx
 from ..calls.admission import CallPlan
@@ -65,6 +66,7 @@ class Exchange:
             clock=parts.clock,
             board=parts.board,
             call_records=parts.call_records,
+            call_metrics=parts.call_metrics,
             transfer_requests=parts.transfers,
             sink=parts.sink,
         )
@@ -74,35 +76,30 @@ class Exchange:
             parts.alarm.add(machine)
         self._queue: deque[BoardEffect] = deque()
         self._busy = False
-        self._performers: dict[type, Callable[[Call, Any], None]] = {
-            fx.Locate: self.placing.locate,
-            fx.InviteAnswered: self.placing.invite_answered,
-            fx.DialFailed: self.placing.failed,
-            fx.OpenMedia: self._open_media,
-            fx.ApplyMedia: self._apply_media,
-            fx.PlayTone: self._play_tone,
-            fx.StopTone: self._stop_tone,
-            fx.CloseMedia: self._close_media,
-            fx.StoreTransfer: self._store_transfer,
-            fx.StoreDialog: lambda call, effect: parts.call_records.dialog(
-                effect.record, call.record
-            ),
-            fx.ForgetDialog: lambda call, _: parts.call_records.forget_dialog(call.call_id),
-            fx.LegRinging: self._ringing,
-            fx.LegAnswered: self._answered,
-            fx.LegActive: self._active,
-            fx.LegHeld: lambda call, effect: self.phones.held(call, effect.held),
-            fx.LegDtmf: lambda call, effect: self.digit(call, effect.digit, effect.duration_ms),
-            fx.LegLeft: self._left,
-            fx.LegEnded: self._ended,
-            fx.TransferChanged: self._transfer_changed,
-            fx.TransferAnswered: lambda _, effect: parts.transfers.answered(
-                effect, parts.call_records.once_stored
-            ),
-            fx.Note: lambda call, effect: _log.info(
-                effect.event, call_id=call.call_id, **dict(effect.fields)
-            ),
-        }
+        self._performers = performers(
+            fx.OwnerEffect,
+            on(fx.Locate, self.placing.locate),
+            on(fx.InviteAnswered, self.placing.invite_answered),
+            on(fx.DialFailed, self.placing.failed),
+            on(fx.OpenMedia, self._open_media),
+            on(fx.ApplyMedia, self._apply_media),
+            on(fx.PlayTone, self._play_tone),
+            on(fx.StopTone, self._stop_tone),
+            on(fx.CloseMedia, self._close_media),
+            on(fx.StoreTransfer, self._store_transfer),
+            on(fx.StoreDialog, self._store_dialog),
+            on(fx.ForgetDialog, self._forget_dialog),
+            on(fx.LegRinging, self._ringing),
+            on(fx.LegAnswered, self._answered),
+            on(fx.LegActive, self._active),
+            on(fx.LegHeld, lambda call, effect: self.phones.held(call, effect.held)),
+            on(fx.LegDtmf, lambda call, effect: self.digit(call, effect.digit, effect.duration_ms)),
+            on(fx.LegLeft, self._left),
+            on(fx.LegEnded, self._ended),
+            on(fx.TransferChanged, self._transfer_changed),
+            on(fx.TransferAnswered, self._transfer_answered),
+            on(fx.Note, self._note),
+        )
 
     # --- the queue ------------------------------------------------------------------------------
 
@@ -153,10 +150,7 @@ class Exchange:
             if call is None:
                 self.restored_dialogs.perform(effect)
                 return
-            performer = self._performers.get(type(effect.effect))
-            if performer is None:
-                raise AssertionError(f"no performer for {type(effect.effect).__name__}")
-            performer(call, effect.effect)
+            self._performers[type(effect.effect)](call, effect.effect)
         elif isinstance(effect, Incoming):
             self._incoming(effect)
         elif isinstance(effect, Resolve):
@@ -165,6 +159,8 @@ class Exchange:
             _log.error("internal_error", call_id=effect.leg.call_id, exc_info=effect.error)
         elif isinstance(effect, LegGone):
             self._gone(effect.leg.call_id)
+        else:
+            assert_never(effect)
 
     def _gone(self, call_id: str) -> None:
         call = self.calls.pop(call_id, None)
@@ -198,7 +194,7 @@ class Exchange:
                 status=plan.response.status,
                 why=plan.text,
             )
-            parts.call_records.refused(plan.event)
+            parts.call_metrics.refused(plan.event)
             self.perform(parts.board.respond(now, incoming.key, plan.response))
             return
         request, flow = incoming.request, incoming.flow
@@ -227,7 +223,7 @@ class Exchange:
         self.parts.board.add(call.leg, incoming)
         self.calls[call.call_id] = call
         self._count(call, +1)
-        self.parts.call_records.call_started(call.base.direction)
+        self.parts.call_metrics.call_started(call.base.direction)
 
     def _record(self, now: float, plan: CallPlan, sip_call_id: str) -> CallRecord:
         return CallRecord(
@@ -416,11 +412,25 @@ class Exchange:
     def _transfer_changed(self, call: Call, effect: fx.TransferChanged) -> None:
         record = effect.record
         self.parts.transfers.changed(record)
-        self.parts.call_records.transfer_changed(record, effect.kind)
+        self.parts.call_metrics.transfer_changed(record, effect.kind)
         room = call.room
         if room is not None and room.name != record.room:  # the caller was moved since
             room = self.parts.rooms.get(record.room)
         self.parts.sink.transfer_changed(record, effect.kind, room)
+
+    def _transfer_answered(self, _: Call, effect: fx.TransferAnswered) -> None:
+        self.parts.transfers.answered(effect, self.parts.call_records.once_stored)
+
+    # --- store and log --------------------------------------------------------------------------
+
+    def _store_dialog(self, call: Call, effect: fx.StoreDialog) -> None:
+        self.parts.call_records.dialog(effect.record, call.record)
+
+    def _forget_dialog(self, call: Call, _: fx.ForgetDialog) -> None:
+        self.parts.call_records.forget_dialog(call.call_id)
+
+    def _note(self, call: Call, effect: fx.Note) -> None:
+        _log.info(effect.event, call_id=call.call_id, **dict(effect.fields))
 
 
 def _in_dialog(message: Message) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..adapters.addresses import Addresses
+from ..adapters.alarm import Alarm
 from ..base.ids import Ids
 from ..base.light import light_dataclass
 from ..calls.admission import Admission
@@ -19,8 +20,8 @@ from ..calls.switchboard import BoardEffect, Incoming, Switchboard
 from ..calls.trunks.table import TrunkTable
 from ..ports import Clock, EventSink
 from ..sip.timers import Timers
-from .alarm import Alarm as DueTimers
 from .call import Call
+from .call_metrics import CallMetrics
 from .call_records import CallRecords
 from .media.engine import MediaEngine
 from .rooms import RoomHost
@@ -44,8 +45,9 @@ class Parts:
     trunks: TrunkTable
     rooms: RoomHost
     sink: EventSink
-    alarm: DueTimers
+    alarm: Alarm
     call_records: CallRecords
+    call_metrics: CallMetrics
     transfers: TransferRegistry
 
 

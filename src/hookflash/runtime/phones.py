@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import structlog
 from livekit.protocol.models import DisconnectReason
 
 from ..base.errors import ApiError
+from ..base.performers import on, performers
 from ..calls import attributes as names
 from ..calls.dispatch import distinct_identity
 from ..calls.status import PREFIX
@@ -44,6 +44,15 @@ _WHY = {
     DisconnectReason.DUPLICATE_IDENTITY: "duplicate identity",
     DisconnectReason.JOIN_FAILURE: "join failure",
 }
+_NO_MATTER = (
+    ev.RoomStarted
+    | ev.RoomUpdated
+    | ev.ParticipantDisplaced
+    | ev.DataReceived
+    | ev.DispatchCreated
+    | ev.DispatchDeleted
+)
+"""Events that change nothing for a phone."""
 
 
 class PhoneParticipants:
@@ -60,21 +69,23 @@ class PhoneParticipants:
         self._engine = engine
         self._answer_immediately = answer_immediately
         self._calls: dict[str, Call] = {}
-        self._performers: dict[type, Callable[[Any], None]] = {
-            ev.ParticipantLeft: self._gone,
-            ev.ParticipantAborted: self._gone,
-            ev.ParticipantMoved: self._moved,
-            ev.AttributesChanged: self._attributes_changed,
-            ev.TrackMuted: lambda event: self._track_changed(event.participant),
-            ev.TrackUnpublished: lambda event: self._track_changed(event.participant),
-            ev.SubscriptionsChanged: self._takes_others,
-            ev.ParticipantUpdated: self._updated,
-            ev.TrackPublished: self._published,
-            ev.ParticipantJoined: lambda event: self._later_answer(event.room),
-            ev.DtmfReceived: self._send_digit,
-            ev.DtmfPause: self._pause,
-            ev.RoomFinished: lambda event: self._engine.drop_bridge(event.room.sid),
-        }
+        self._performers = performers(
+            ev.RoomEvent,
+            on(ev.ParticipantLeft, self._gone),
+            on(ev.ParticipantAborted, self._gone),
+            on(ev.ParticipantMoved, self._moved),
+            on(ev.AttributesChanged, self._attributes_changed),
+            on(ev.TrackMuted, lambda event: self._track_changed(event.participant)),
+            on(ev.TrackUnpublished, lambda event: self._track_changed(event.participant)),
+            on(ev.SubscriptionsChanged, self._takes_others),
+            on(ev.ParticipantUpdated, self._updated),
+            on(ev.TrackPublished, self._published),
+            on(ev.ParticipantJoined, lambda event: self._later_answer(event.room)),
+            on(ev.DtmfReceived, self._send_digit),
+            on(ev.DtmfPause, self._pause),
+            on(ev.RoomFinished, lambda event: self._engine.drop_bridge(event.room.sid)),
+            but=_NO_MATTER,
+        )
 
     def call_of(self, participant: Participant) -> Call | None:
         """The call of a phone participant; None for any other kind."""

@@ -8,10 +8,12 @@ from functools import partial
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 import structlog
 
+from ..adapters.alarm import Alarm
 from ..audio.mixer import Pcm
 from ..base.ids import Ids
 from ..calls.attributes import CALL_STATUS, RULE_ID
@@ -19,7 +21,6 @@ from ..calls.dispatch import dispatch
 from ..calls.pin import Choose, GiveUp, PinDialog, PinEffect, Play
 from ..calls.trunks.table import TrunkTable
 from ..ports import Clock
-from .alarm import Alarm
 from .call import Call
 from .host import CallHost
 from .phones import PhoneParticipants
@@ -106,6 +107,8 @@ class Pins:
             elif isinstance(effect, GiveUp):
                 _log.info("pin_failed", call_id=call.call_id)
                 self.stop(call)
+            else:
+                assert_never(effect)
         self._alarm.arm()
 
     def _play(self, call: Call, effect: Play, *, then_hang_up: bool) -> None:

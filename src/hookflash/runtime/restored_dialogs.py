@@ -16,6 +16,7 @@ from ..calls.restored_dialog import RestoredDialog
 from ..calls.switchboard import ForOwner, Switchboard
 from ..calls.transfers.answers import INTERRUPTED
 from ..ports import Clock, EventSink
+from .call_metrics import CallMetrics
 from .call_records import CallRecords
 from .host import CallHost
 from .transfers import TransferRegistry
@@ -33,6 +34,7 @@ class RestoredDialogs:
         clock: Clock,
         board: Switchboard,
         call_records: CallRecords,
+        call_metrics: CallMetrics,
         transfer_requests: TransferRegistry,
         sink: EventSink,
     ) -> None:
@@ -40,6 +42,7 @@ class RestoredDialogs:
         self._clock = clock
         self._board = board
         self._call_records = call_records
+        self._call_metrics = call_metrics
         self._requests = transfer_requests
         self._sink = sink
         self._transfers: dict[str, TransferRecord] = {}
@@ -73,11 +76,13 @@ class RestoredDialogs:
 
     def perform(self, effect: ForOwner) -> None:
         """What a restored dialog asks for."""
-        what = effect.effect
-        if isinstance(what, ForgetDialog):
-            self._call_records.forget_dialog(effect.leg.call_id)
-        elif isinstance(what, LateNotify):
-            self._late(effect.leg.call_id, what)
+        match effect.effect:
+            case ForgetDialog():
+                self._call_records.forget_dialog(effect.leg.call_id)
+            case LateNotify() as notify:
+                self._late(effect.leg.call_id, notify)
+            case _:  # the last word of a leg whose call is gone already
+                pass
 
     def _late(self, call_id: str, notify: LateNotify) -> None:
         record = self._transfers.get(call_id)
@@ -96,7 +101,7 @@ class RestoredDialogs:
     def _tell(self, record: TransferRecord, kind: Literal["updated", "ended"]) -> None:
         """Keep it, count it, and tell the webhooks: a receiver saw this transfer start."""
         self._keep(record)
-        self._call_records.transfer_changed(record, kind)
+        self._call_metrics.transfer_changed(record, kind)
         self._sink.transfer_changed(record, kind, None)
 
     def _keep(self, record: TransferRecord) -> None:

@@ -18,6 +18,7 @@ from typing import Protocol
 import structlog
 from livekit.protocol.models import DisconnectReason
 
+from ..adapters.alarm import Alarm
 from ..base.ids import Ids
 from ..ports import WorldClock
 from ..rooms.events import RoomEvent
@@ -32,7 +33,6 @@ from ..rooms.orders import (
 )
 from ..rooms.registry import Rooms
 from ..rooms.room import Participant, Room, Track
-from .alarm import Alarm
 
 _log = structlog.get_logger("rooms")
 

@@ -1,4 +1,4 @@
-"""The SIP side of the runtime: sockets, names and the one timer below the switchboard."""
+"""The SIP side of the runtime: sockets, names and the alarm below the switchboard."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from ..adapters.addresses import Addresses
+from ..adapters.alarm import Alarm
 from ..adapters.dns import Resolver
 from ..adapters.sip_sockets import SipSockets, connect_failure
 from ..base.errors import SipError
@@ -22,9 +23,6 @@ from ..sip.uri import Uri
 
 _log = structlog.get_logger("sip")
 
-GRAIN = 0.01
-"""Seconds between two wakings by the timer: of the many deadlines that clear up after calls, those
-close together are met together. The first after a pause is met when it is due."""
 LARGE_CONNECT = 1.0
 """Seconds that a large request waits for TCP before it goes by UDP (calls.md §5)."""
 Filter = Callable[[Request, Flow], bool]
@@ -53,10 +51,8 @@ class SipStack:
         self._hostname = hostname
         self._large = LargeRequests()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._armed = 0.0
-        self._rung = 0.0
         self._loop = asyncio.get_running_loop()
+        self._alarm = Alarm(clock, self._loop, self)
         self._board: Switchboard | None = None
         self._perform: Callable[[list[BoardEffect]], None] | None = None
         self._drops: Filter | None = None
@@ -74,8 +70,7 @@ class SipStack:
 
     async def stop(self) -> None:
         """End look-ups and the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -270,29 +265,16 @@ class SipStack:
 
     def arm(self) -> None:
         """Set the timer to the next deadline, if that is sooner than what it is set to."""
-        board = self._attached()
-        if self._timer is not None and self._armed <= board.nothing_before():
-            return
-        deadline = board.next_deadline()
-        if deadline is None:
-            return
-        at = max(deadline, self._rung + GRAIN)
-        if self._timer is not None:
-            if self._armed <= at:
-                return
-            self._timer.cancel()
-        self._armed = at
-        self._timer = self._loop.call_later(max(0.0, at - self._clock.now()), self._due)
+        if self._attached().nothing_before() < self._alarm.at:
+            self._alarm.arm()
 
-    def _due(self) -> None:
-        self._timer = None
-        self._rung = self._clock.now()
-        effects: list[BoardEffect] = []
-        try:
-            effects = self._attached().handle_deadline(self._rung)
-        except Exception:  # noqa: BLE001  # the timer goes on
-            _log.exception("internal_error")
-        self.perform(effects)
+    def next_deadline(self) -> float | None:
+        """`adapters.alarm.Due`: of the endpoint and the legs."""
+        return None if self._board is None else self._board.next_deadline()
+
+    def handle_deadline(self, now: float) -> None:
+        """`adapters.alarm.Due`: perform what is due."""
+        self.perform(self._attached().handle_deadline(now))
 
     def _attached(self) -> Switchboard:
         if self._board is None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from ...base.errors import HookflashError
+
 REST: Final = 2.0
 """Seconds for which a freed pair is never used again. As the pair free longest comes first, one
 that rested less than 30 s is only taken where no other is left."""
 
 
-class NoPorts(Exception):  # noqa: N818 - a state of the exchange, not a fault
+class NoPorts(HookflashError):  # noqa: N818 - a state of the exchange, not a fault
     """Every port of the range is in use, or was until a moment ago."""
 
 

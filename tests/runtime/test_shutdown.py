@@ -10,8 +10,7 @@ from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.phone import Behaviour
-from hookflash.runtime.call_records import CallRecords
-from hookflash.runtime.keeper import LAST_BYE
+from hookflash.runtime.shutdown import LAST_BYE
 
 CALLER, OTHER = "+14150000001", "+14160000001"
 
@@ -65,14 +64,3 @@ def test_a_drain_ends_with_the_answers_to_the_last_byes() -> None:
         assert loop.time() - started < LAST_BYE / 2
 
     run(check, sip__answer="immediately")
-
-
-def test_records_are_kept_as_long_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: list[tuple[float, ...]] = []
-    monkeypatch.setattr(CallRecords, "prune", lambda _, *keep: kept.append(keep))
-
-    async def check(lab: Lab) -> None:
-        await lab.ready()
-        assert kept == [(86400.0, 2 * 86400.0, 3 * 86400.0)]
-
-    run(check, transfers__keep="1d", calls__keep="2d", audit__keep="3d")

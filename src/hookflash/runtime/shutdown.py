@@ -1,4 +1,4 @@
-"""The life of the process: taking no more calls, letting the running ones end, forgetting."""
+"""The end of the process: no more calls are taken, the running ones end, then all are hung up."""
 
 from __future__ import annotations
 
@@ -8,49 +8,22 @@ import structlog
 
 from ..calls.admission import Load
 from ..calls.switchboard import Switchboard
-from ..ports import Clock
-from .call_records import CallRecords
 from .host import CallHost
 
 _log = structlog.get_logger("server")
 
-PRUNE_EVERY = 3600.0
 LAST_BYE = 2.0
 """Seconds that the last BYEs get to be answered."""
 POLL = 0.05
 
 
-class Keeper:
-    """Owns the housekeeping task."""
+class Shutdown:
+    """calls.md §5, SIGTERM."""
 
-    def __init__(
-        self,
-        host: CallHost,
-        board: Switchboard,
-        load: Load,
-        call_records: CallRecords,
-        clock: Clock,
-        *,
-        transfers_keep: float,
-        calls_keep: float,
-        audit_keep: float,
-    ) -> None:
+    def __init__(self, host: CallHost, board: Switchboard, load: Load) -> None:
         self._host = host
         self._board = board
         self._load = load
-        self._clock = clock
-        self._call_records = call_records
-        self._keep = (transfers_keep, calls_keep, audit_keep)
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to forget old records, once an hour."""
-        self._task = asyncio.get_running_loop().create_task(self._prune())
-
-    async def _prune(self) -> None:
-        while True:
-            self._call_records.prune(*self._keep)
-            await asyncio.sleep(PRUNE_EVERY)
 
     async def drain(self, seconds: float) -> None:
         """503 to new calls; at the end of `seconds`, or earlier when all are gone, BYE to each
@@ -83,9 +56,3 @@ class Keeper:
         """Whether a call is up, or a request of ours has no answer."""
         live = any(not call.ended for call in self._host.calls.values())
         return live or self._board.endpoint.unanswered() > 0
-
-    async def stop(self) -> None:
-        """End the housekeeping."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)

@@ -1,4 +1,10 @@
-"""One timer for several machines that say when they are due."""
+"""The timer of every pump: machines say when they are due, and are called then.
+
+Nothing is called early. What is due within `GRAIN` of the last waking waits for the end of it, so
+that deadlines close together are met together; the first after a pause is met when it is due. A
+machine that raises is in the log and keeps no other one from its deadlines; if it is still due, it
+is called again, after `GRAIN` at the earliest.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +19,7 @@ from ..ports import Clock
 _log = structlog.get_logger("timers")
 
 GRAIN = 0.01
-"""Seconds between two wakings: deadlines close together are met together."""
+"""Seconds between two wakings."""
 
 
 class Due(Protocol):
@@ -25,40 +31,45 @@ class Due(Protocol):
 
 
 class Alarm:
-    """Call `arm` after each input to one of the machines."""
+    """Call `arm` or `arm_for` after each input to one of the machines."""
 
-    def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop, *machines: Due) -> None:
         self._clock = clock
         self._loop = loop
-        self._machines: list[Due] = []
+        self._machines = list(machines)
+        self._deadlines = [machine.next_deadline for machine in machines]
         self._handle: asyncio.TimerHandle | None = None
-        self._at = 0.0
         self._rung = 0.0
+        self.at = inf
+        """When it rings; inf while it is not set."""
 
     def add(self, machine: Due) -> None:
         """One more machine."""
         self._machines.append(machine)
+        self._deadlines.append(machine.next_deadline)
 
     def arm(self) -> None:
         """Set the timer to the earliest deadline, if that is sooner than what it is set to."""
         deadline = inf
-        for machine in self._machines:  # after each input, so without a generator
-            due = machine.next_deadline()
+        for next_deadline in self._deadlines:  # after each input, so without a generator
+            due = next_deadline()
             if due is not None and due < deadline:
                 deadline = due
-        if deadline == inf:
+        if deadline >= self.at:
             return
-        at = max(deadline, self._rung + GRAIN)
-        if self._handle is not None:
-            if self._at <= at:
+        soonest = self._rung + GRAIN
+        if deadline < soonest:
+            deadline = soonest
+            if deadline >= self.at:
                 return
+        if self._handle is not None:
             self._handle.cancel()
-        self._at = at
-        self._handle = self._loop.call_later(max(0.0, at - self._clock.now()), self._due)
+        self.at = deadline
+        self._handle = self._loop.call_later(max(0.0, deadline - self._clock.now()), self._due)
 
     def arm_for(self, deadline: float | None) -> None:
         """As `arm`, after an input to one machine whose next deadline that is."""
-        if deadline is not None and (self._handle is None or deadline < self._at):
+        if deadline is not None and deadline < self.at:
             self.arm()
 
     def stop(self) -> None:
@@ -66,9 +77,11 @@ class Alarm:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+            self.at = inf
 
     def _due(self) -> None:
         self._handle = None
+        self.at = inf
         now = self._rung = self._clock.now()
         for machine in self._machines:
             deadline = machine.next_deadline()

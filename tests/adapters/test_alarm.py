@@ -10,9 +10,9 @@ from unittest.mock import Mock
 import pytest
 from structlog.testing import capture_logs
 
+from hookflash.adapters.alarm import GRAIN, Alarm
 from hookflash.adapters.clock import SystemClock
 from hookflash.ports import Clock
-from hookflash.runtime.alarm import GRAIN, Alarm
 
 
 class Machine:

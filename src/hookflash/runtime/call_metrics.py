@@ -1,0 +1,60 @@
+"""Calls and transfers, counted as they happen, and one log line for each step of a transfer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import structlog
+
+from ..calls.records import TransferRecord
+from ..calls.transfers.transfer import REASONS
+from .metrics import Metrics
+
+_log = structlog.get_logger("transfers")
+
+
+class CallMetrics:
+    """Is told what happens; stores nothing."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._open: set[str] = set()
+        self._late: set[str] = set()
+        """Late successes that are counted; there are few of them in the life of a process."""
+
+    def call_started(self, direction: str) -> None:
+        """A call was admitted."""
+        self._metrics.calls.labels(direction).inc()
+
+    def refused(self, reason: str) -> None:
+        """An INVITE was refused."""
+        self._metrics.refused.labels(reason).inc()
+
+    def transfer_changed(
+        self, record: TransferRecord, kind: Literal["started", "updated", "ended"]
+    ) -> None:
+        """Count and log a new stage, a verdict or a late success."""
+        metrics = self._metrics
+        stage = record.stages[-1].stage if record.stages else "requested"
+        if kind == "started":
+            metrics.transfers.inc()
+            self._open.add(record.transfer_id)
+        elif kind == "ended" and record.verdict is not None:
+            self._open.discard(record.transfer_id)
+            if record.verdict == "succeeded":
+                metrics.succeeded.inc()
+            else:
+                metrics.failed.labels(REASONS[record.verdict]).inc()
+        if record.late_success and record.transfer_id not in self._late:
+            self._late.add(record.transfer_id)
+            metrics.late.inc()
+        metrics.active_transfers.set(len(self._open))
+        _log.info(
+            "transfer",
+            transfer_id=record.transfer_id,
+            call_id=record.call_id,
+            room=record.room,
+            stage=record.verdict or stage,
+            sip_status=record.sip_status,
+            late_success=record.late_success,
+        )

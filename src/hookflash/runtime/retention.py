@@ -1,0 +1,41 @@
+"""How long records are kept: once an hour what is older is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from .call_records import CallRecords
+
+PRUNE_EVERY: Final = 3600.0
+
+
+class Retention:
+    """Owns the one task that forgets. The settings are in seconds."""
+
+    def __init__(
+        self,
+        call_records: CallRecords,
+        *,
+        transfers: float,
+        calls: float,
+        audit: float,
+    ) -> None:
+        self._call_records = call_records
+        self._keep = (transfers, calls, audit)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Forget what is old now, and again every hour."""
+        self._task = asyncio.get_running_loop().create_task(self._prune())
+
+    async def _prune(self) -> None:
+        while True:
+            self._call_records.prune(*self._keep)
+            await asyncio.sleep(PRUNE_EVERY)
+
+    async def stop(self) -> None:
+        """Forget no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)

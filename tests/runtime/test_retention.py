@@ -1,0 +1,53 @@
+"""Records are kept as long as the settings say, and forgotten by the hour."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.support.lab import Lab, run
+
+import hookflash.runtime.retention
+from hookflash.adapters.clock import SystemClock
+from hookflash.adapters.store.store import Store
+from hookflash.runtime.call_records import CallRecords
+from hookflash.runtime.retention import Retention
+
+
+def test_records_are_kept_as_long_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[tuple[float, ...]] = []
+    monkeypatch.setattr(CallRecords, "prune", lambda _, *keep: kept.append(keep))
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        assert kept == [(86400.0, 2 * 86400.0, 3 * 86400.0)]
+
+    run(check, transfers__keep="1d", calls__keep="2d", audit__keep="3d")
+
+
+def test_it_forgets_at_the_start_and_then_again_and_again_until_it_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hookflash.runtime.retention, "PRUNE_EVERY", 0.001)
+
+    async def check() -> None:
+        kept: list[tuple[float, ...]] = []
+        thrice = asyncio.Event()
+
+        def prune(_: object, *keep: float) -> None:
+            kept.append(keep)
+            if len(kept) == 3:
+                thrice.set()
+
+        monkeypatch.setattr(CallRecords, "prune", prune)
+        store = Store()
+        records = CallRecords(store, SystemClock())
+        retention = Retention(records, transfers=1.0, calls=2.0, audit=3.0)
+        retention.start()
+        async with asyncio.timeout(5):
+            await thrice.wait()
+        await retention.stop()
+        assert set(kept) == {(1.0, 2.0, 3.0)}
+        await store.close()
+
+    asyncio.run(check())
