@@ -47,6 +47,49 @@ def test_there_and_back(suite: str, tag: int) -> None:
     assert theirs.unprotect_rtcp(report) is None
 
 
+@pytest.mark.parametrize(
+    ("suite", "tag", "rtcp_tag"),
+    [
+        ("AES_CM_128_HMAC_SHA1_80", 10, 10),
+        ("AES_CM_128_HMAC_SHA1_32", 4, 10),
+        ("AEAD_AES_128_GCM", 0, 0),
+        ("AEAD_AES_256_GCM", 0, 0),
+    ],
+)
+def test_an_mki_stands_before_the_tag(suite: str, tag: int, rtcp_tag: int) -> None:
+    """RFC 3711 §3.1 and §3.4, RFC 7714 §8.2. Without its octets the packet is as any other."""
+    one, two = keys(suite)
+    named = replace(one, mki=b"\1\2")
+    ours = SrtpSession(named, replace(two, mki=b"\7"))
+    theirs, plain_theirs = SrtpSession(two, named), SrtpSession(two, one)
+    plain = RtpPacket(0, 1, 160, 9, bytes(160)).encode()
+    secret = ours.protect(plain)
+    assert secret is not None
+    end = len(secret) - tag
+    assert secret[end - 2 : end] == b"\1\2"
+    assert plain_theirs.unprotect(secret[: end - 2] + secret[end:]) == plain
+    assert theirs.unprotect(secret) == plain
+    report = encode_report(Report(9), "x")
+    hidden = ours.protect_rtcp(report)
+    end = len(hidden) - rtcp_tag
+    assert hidden[end - 2 : end] == b"\1\2"
+    assert theirs.unprotect_rtcp(hidden) == report
+
+
+def test_another_mki_or_none_is_no_packet_of_the_call() -> None:
+    one, two = keys(SUITES[0])
+    ours = SrtpSession(one, replace(two, mki=b"\7"))
+    plain = RtpPacket(0, 1, 160, 9, bytes(160)).encode()
+    for mki in (b"", b"\6"):
+        secret = SrtpSession(replace(two, mki=mki), one).protect(plain)
+        assert secret is not None
+        assert ours.unprotect(secret) is None
+    for short in (b"", b"\7", bytes(11)):
+        assert ours.unprotect(short) is None
+        assert ours.unprotect_rtcp(short) is None
+    assert ours.failed == 8
+
+
 def test_each_direction_has_its_own_key() -> None:
     one, two = keys(SUITES[0])
     ours = SrtpSession(one, two)

@@ -66,8 +66,18 @@ def test_what_changes_no_packet_is_taken(value: str) -> None:
         LINE.replace(RFC_KEY, "äöü"),
         LINE.replace(RFC_KEY, RFC_KEY[:-4]),
         LINE.replace(RFC_KEY, RFC_KEY[:-3]),
-        LINE + "|1:4",
-        LINE + "|2^20|1:4",
+        LINE + "|",
+        LINE + "|2^0",
+        LINE + "|2^49",
+        LINE + "|0",
+        LINE + "|soon",
+        LINE + "|1:0",
+        LINE + "|1:129",
+        LINE + "|256:1",
+        LINE + "|-1:1",
+        LINE + "|1:4|2^20",
+        LINE + "|2^20|1:4|1:4",
+        LINE + "|2^20|2^20",
         LINE + f";inline:{RFC_KEY}",
         LINE + " UNENCRYPTED_SRTP",
         LINE + " KDR=1",
@@ -76,6 +86,20 @@ def test_what_changes_no_packet_is_taken(value: str) -> None:
 )
 def test_what_cannot_be_carried_out_is_passed_over(value: str) -> None:
     assert read_key(value) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "mki"),
+    [("|1:4", b"\0\0\0\1"), ("|2^20|1:4", b"\0\0\0\1"), ("|2^31|255:1", b"\xff")],
+)
+def test_an_mki_is_taken_and_written(text: str, mki: bytes) -> None:
+    """As offers of Lync-like peers have it (RFC 4568 §6.1)."""
+    key = read_key(LINE + text)
+    assert key is not None
+    assert key.mki == mki
+    again = read_key(write_key(key))
+    assert again == key
+    assert write_key(key).startswith(LINE + "|2^31|")
 
 
 def test_the_lines_of_a_media_line_in_order() -> None:

@@ -119,3 +119,40 @@ def test_the_last_port_has_no_next() -> None:
         "1.1.1.1",
         65535,
     )
+
+
+@pytest.mark.parametrize("name", ["localhost", "sbc-1.carrier.example", "media_1.example."])
+def test_a_host_name_stands_for_the_address_of_the_signalling(name: str) -> None:
+    """RFC 8866 §5.7 allows it; nearly always it is the same machine."""
+    description = SessionDescription.parse(sdp("m=audio 4000 RTP/AVP 0", f"c=IN IP4 {name}"))
+    for signalling in ("192.0.2.1", "2001:db8::1"):
+        found = choose(description, MediaSettings(), signalling).connection
+        assert (found.address, found.unspecified) == (signalling, False)
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1.5", "1.2.3", "256.1.1.1", "a..b", "-", "x" * 64])
+def test_what_is_no_host_name_stands_for_nothing(name: str) -> None:
+    description = SessionDescription.parse(sdp("m=audio 4000 RTP/AVP 0", f"c=IN IP4 {name}"))
+    with pytest.raises(SdpError) as caught:
+        choose(description, MediaSettings(), "192.0.2.1")
+    assert caught.value.status == 488
+
+
+def test_an_unreadable_connection_counts_where_it_is_needed() -> None:
+    audio = ("m=audio 4000 RTP/AVP 0", "c=IN IP4 192.0.2.1")
+    for lines in ((*audio, "m=video 0 RTP/AVP 96", "c=IN IP4"), audio):
+        offer = sdp(*lines, connection="c=IN IP4")
+        assert check_offer(offer, MediaSettings()) == "192.0.2.1"
+    with pytest.raises(SdpError) as caught:
+        check_offer(sdp("m=audio 4000 RTP/AVP 0", "c=IN IP4"), MediaSettings())
+    assert caught.value.status == 400
+
+
+def test_of_two_keys_the_one_without_an_mki_is_taken() -> None:
+    named = CRYPTO.replace("crypto:1", "crypto:2") + "|2^31|1:1"
+    settings = MediaSettings(encryption="allow")
+    for lines in ((CRYPTO, named), (named, CRYPTO)):
+        offer = SessionDescription.parse(sdp("m=audio 4000 RTP/SAVP 0", *lines))
+        key = choose(offer, settings).key
+        assert key is not None
+        assert (key.tag, key.mki) == (1, b"")

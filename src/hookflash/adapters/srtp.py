@@ -18,6 +18,11 @@ _PROFILES: Final = {
 SUITES: Final = tuple(_PROFILES)
 """Suites that can be agreed on, by their names in SDP."""
 
+_RTP_TAG: Final = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 4}
+"""Octets of the authentication tag, before which an MKI stands (RFC 3711 §3.1); the tag of AEAD is
+part of the ciphertext, so there it is the end of the packet (RFC 7714 §8.2)."""
+_RTCP_TAG: Final = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 10}
+
 
 class SrtpSession:
     """One leg's encryption, out by `send`, in by `receive`."""
@@ -42,18 +47,19 @@ class SrtpSession:
     def protect(self, packet: bytes) -> bytes | None:
         """The RTP packet, encrypted; None for a sequence number that has been used, which would
         use its part of the key stream twice (RFC 3711 §9.1)."""
-        import pylibsrtp
-
         try:
-            return self._out.protect(packet)
+            sealed = self._out.protect(packet)
         except pylibsrtp.Error:
             self.failed += 1
             return None
+        mki = self._send.mki
+        return _with_mki(sealed, mki, _RTP_TAG.get(self._send.suite, 0)) if mki else sealed
 
     def unprotect(self, packet: bytes) -> bytes | None:
         """The plain RTP packet; None for one that is not the peer's or was seen before."""
-        import pylibsrtp
-
+        mki = self._receive.mki
+        if mki:
+            packet = _without_mki(packet, mki, _RTP_TAG.get(self._receive.suite, 0))
         try:
             return self._in.unprotect(packet)
         except (pylibsrtp.Error, TypeError):
@@ -62,12 +68,14 @@ class SrtpSession:
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """The compound packet, encrypted."""
-        return self._out.protect_rtcp(packet)
+        sealed, mki = self._out.protect_rtcp(packet), self._send.mki
+        return _with_mki(sealed, mki, _RTCP_TAG.get(self._send.suite, 0)) if mki else sealed
 
     def unprotect_rtcp(self, packet: bytes) -> bytes | None:
         """The plain compound packet, None as with `unprotect`."""
-        import pylibsrtp
-
+        mki = self._receive.mki
+        if mki:
+            packet = _without_mki(packet, mki, _RTCP_TAG.get(self._receive.suite, 0))
         try:
             return self._in.unprotect_rtcp(packet)
         except (pylibsrtp.Error, TypeError):
@@ -75,25 +83,33 @@ class SrtpSession:
             return None
 
 
+def _with_mki(packet: bytes, mki: bytes, tag: int) -> bytes:
+    """libsrtp knows MKIs by its own key table only; none of their octets is authenticated (RFC 3711
+    §3.1), so they are put in and taken out here."""
+    end = len(packet) - tag
+    return packet[:end] + mki + packet[end:]
+
+
+def _without_mki(packet: bytes, mki: bytes, tag: int) -> bytes:
+    """b"" for a packet with another MKI: there is no key for it."""
+    end = len(packet) - tag
+    start = end - len(mki)
+    return packet[:start] + packet[end:] if start > 0 and packet[start:end] == mki else b""
+
+
 def _same(one: CryptoKey, other: CryptoKey) -> bool:
     return (one.suite, one.key) == (other.suite, other.key)
 
 
 def _outgoing(key: CryptoKey) -> pylibsrtp.Session:
-    import pylibsrtp
-
     return _session(key, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
 
 
 def _incoming(key: CryptoKey) -> pylibsrtp.Session:
-    import pylibsrtp
-
     return _session(key, pylibsrtp.Policy.SSRC_ANY_INBOUND)
 
 
 def _session(key: CryptoKey, direction: int) -> pylibsrtp.Session:
-    import pylibsrtp
-
     policy = pylibsrtp.Policy(
         key=key.key,
         ssrc_type=direction,

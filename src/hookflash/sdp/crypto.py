@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 
@@ -18,6 +19,10 @@ SUITES: dict[str, int] = {
 """The suites in the order in which we offer them, and their bytes of master key and salt."""
 
 _MAX_TAG = 999_999_999
+_LIFETIME = re.compile(r"2\^(?:[1-9]|[1-3][0-9]|4[0-8])|[1-9][0-9]{0,14}")
+"""Packets, at most 2^48 (RFC 3711 §9.2)."""
+_MKI = re.compile(r"([0-9]{1,39}):([1-9][0-9]{0,2})")
+_LONGEST_MKI = 128
 
 
 def new_key(ids: Ids, suite: str, tag: int) -> CryptoKey:
@@ -29,8 +34,8 @@ def new_key(ids: Ids, suite: str, tag: int) -> CryptoKey:
 def read_key(value: str) -> CryptoKey | None:
     """The value of an a=crypto line; None where it is not one that we can carry out.
 
-    That is so for another suite, a key of the wrong length, more than one key, an MKI (RFC 4568
-    §6.1: each packet would carry it), and session parameters that change the packets (§6.3).
+    That is so for another suite, a key of the wrong length, more than one key, a lifetime or MKI
+    that is none (RFC 4568 §6.1), and session parameters that change the packets (§6.3).
     """
     parts = value.split()
     if len(parts) < 3:
@@ -42,20 +47,40 @@ def read_key(value: str) -> CryptoKey | None:
         return None
     method, _, info = parts[2].partition(":")
     fields = info.split("|")
-    # A third field, or a second with a colon, is an MKI; the lifetime may be left out.
-    if method.lower() != "inline" or len(fields) > 2 or any(":" in part for part in fields[1:]):
+    mki = _mki(fields[1:])
+    if method.lower() != "inline" or mki is None:
         return None
     text = fields[0].rstrip("=")
     try:
         key = b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
         return None
-    return CryptoKey(suite, key, tag) if len(key) == size else None
+    return CryptoKey(suite, key, tag, mki) if len(key) == size else None
+
+
+def _mki(fields: list[str]) -> bytes | None:
+    """The MKI of what follows the key: `[lifetime][|value:length]`. b"" without one, None for what
+    is neither. Our own keys are new at each call, so a lifetime asks nothing of us."""
+    if fields and ":" not in fields[0] and _LIFETIME.fullmatch(fields[0]):
+        fields = fields[1:]
+    if not fields:
+        return b""
+    found = _MKI.fullmatch(fields[0])
+    if found is None or len(fields) > 1:
+        return None
+    value, length = int(found[1]), int(found[2])
+    if length > _LONGEST_MKI or value.bit_length() > 8 * length:
+        return None
+    return value.to_bytes(length, "big")
 
 
 def write_key(key: CryptoKey) -> str:
-    """The value of the a=crypto line for `key`."""
-    return f"{key.tag} {key.suite} inline:{b64encode(key.key).decode('ascii')}"
+    """The value of the a=crypto line for `key`; one with an MKI names its lifetime too, as peers
+    that want the first expect."""
+    text = f"{key.tag} {key.suite} inline:{b64encode(key.key).decode('ascii')}"
+    if not key.mki:
+        return text
+    return f"{text}|2^31|{int.from_bytes(key.mki, 'big')}:{len(key.mki)}"
 
 
 def read_keys(media: Media) -> list[CryptoKey]:

@@ -19,6 +19,7 @@ from .codecs import (
     LAST_DYNAMIC,
     PREFERRED,
     PREFERRED_EVENT,
+    Format,
     codec_attributes,
     find_event,
     packet_time,
@@ -86,6 +87,7 @@ class SdpNegotiator:
         "_session_id",
         "_settings",
         "_state",
+        "signalling",
     )
 
     def __init__(self, *, ids: Ids, settings: MediaSettings, local: LocalMedia) -> None:
@@ -98,6 +100,8 @@ class SdpNegotiator:
         self._before: _State | None = None
         self._numbers: dict[tuple[str, int], int] = {}
         self._keys: dict[str, CryptoKey] = {}
+        self.signalling = ""
+        """The IP address that the peer's signalling comes from; "" while it is not known."""
 
     @property
     def current(self) -> MediaPlan | None:
@@ -119,7 +123,7 @@ class SdpNegotiator:
         if self._before is not None:
             raise SdpError("our own offer is still unanswered", status=491)
         description = SessionDescription.parse(offer) if isinstance(offer, bytes) else offer
-        choice = choose(description, self._settings)
+        choice = choose(description, self._settings, self.signalling)
         self._check_family(choice.connection)
         offered = description.direction_of(choice.media)
         held = choice.connection.unspecified
@@ -221,9 +225,7 @@ class SdpNegotiator:
             raise SdpError("no codec of our offer in the answer", status=488, warning=305)
         own, theirs = self._agreed_keys(media, state)
         codec = peers[0]
-        names = {peer.name for peer in peers}
         event = find_event(formats, codec.clock) if state.events else None
-        clocks = {entry.clock for entry in formats if entry.name == "telephone-event"}
         mine = state.media[state.index]
         mux = media.attribute("rtcp-mux") is not None and mine.attribute("rtcp-mux") is not None
         ours: Direction = mine.direction or "sendrecv"
@@ -231,9 +233,9 @@ class SdpNegotiator:
         plan = MediaPlan(
             *self._destination(description, media, connection, mux),
             codec=codec,
-            receive={entry.payload_type: entry for entry in state.codecs if entry.name in names},
+            receive=_received(state, peers),
             dtmf_send=event.number if event else None,
-            dtmf_receive=frozenset(number for number, clock in state.events if clock in clocks),
+            dtmf_receive=_received_events(state, formats),
             dtmf_clock=event.clock if event else 8000,
             comfort_noise=COMFORT_NOISE,
             send=ours in ("sendrecv", "sendonly")
@@ -344,7 +346,8 @@ class SdpNegotiator:
         before = self._state.plan.crypto_receive if self._state.plan is not None else None
         if before is not None and before.key != theirs.key:
             self._keys.pop(theirs.suite, None)
-        return self._own_key(theirs.suite, theirs.tag)
+        own = self._own_key(theirs.suite, theirs.tag)
+        return replace(own, mki=theirs.mki) if theirs.mki else own
 
     def _offered_keys(self, state: _State) -> tuple[tuple[CryptoKey, ...], str]:
         """The a=crypto lines and the profile of our offer."""
@@ -383,7 +386,7 @@ class SdpNegotiator:
         media = description.media[state.index]
         if media.kind != "audio" or media.port == 0:
             raise SdpError("the answer refuses our audio", status=488, warning=304)
-        connection = usable_connection(description, media)
+        connection = usable_connection(description, media, self.signalling)
         self._check_family(connection)
         return media, connection
 
@@ -409,3 +412,34 @@ class SdpNegotiator:
         if mux:
             return rtp, rtp
         return rtp, rtcp_address(media, rtp)
+
+
+def _received(state: _State, peers: Sequence[Codec]) -> dict[int, Codec]:
+    """What may come, after an answer with these codecs: the payload types of our own SDP (RFC 3264
+    §5.1), and those of the answer, which many peers send all the same. A number that our offer gave
+    to something else keeps our meaning."""
+    names = {peer.name for peer in peers}
+    received = {entry.payload_type: entry for entry in state.codecs if entry.name in names}
+    offered = _offered(state)
+    own = {entry.name: entry for entry in state.codecs}
+    for peer in peers:
+        if peer.payload_type not in offered:
+            received.setdefault(peer.payload_type, own[peer.name])
+    return received
+
+
+def _received_events(state: _State, formats: Sequence[Format]) -> frozenset[int]:
+    """As `_received`, for telephone-event."""
+    events = [entry for entry in formats if entry.name == "telephone-event"]
+    clocks = {entry.clock for entry in events}
+    offered, ours = _offered(state), {clock for _, clock in state.events}
+    own = {number for number, clock in state.events if clock in clocks}
+    return frozenset(
+        own | {e.number for e in events if e.clock in ours and e.number not in offered}
+    )
+
+
+def _offered(state: _State) -> set[int]:
+    """Every payload type of our offer."""
+    numbers = {codec.payload_type for codec in state.codecs}
+    return numbers | {number for number, _ in state.events}

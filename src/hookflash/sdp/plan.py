@@ -31,6 +31,8 @@ class CryptoKey:
     suite: str
     key: bytes = field(repr=False)
     tag: int = 1
+    mki: bytes = b""
+    """Master key identifier that every packet carries before its tag (RFC 3711 §3.1)."""
 
 
 @light_dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..base.errors import SdpError
 from ..base.light import light_dataclass
 from ..sip.flow import Address
@@ -17,6 +19,9 @@ from .session import (
     is_unspecified,
     whole_number,
 )
+
+_HOST_NAME = re.compile(r"(?:[A-Za-z0-9_\-]{1,63}\.){0,32}[A-Za-z][A-Za-z0-9\-]{0,62}\.?")
+"""The last label begins with a letter: what is all digits is a misspelt address."""
 
 PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
 SECURE = frozenset({"RTP/SAVP", "RTP/SAVPF"})
@@ -35,46 +40,56 @@ class Choice:
     """The peer's key, where the line is to be encrypted."""
 
 
-def check_offer(offer: bytes | SessionDescription, settings: MediaSettings) -> str:
+def check_offer(
+    offer: bytes | SessionDescription, settings: MediaSettings, signalling: str = ""
+) -> str:
     """The IP address at which the peer wants its audio, for choosing ours before media is open.
 
-    "" where the offer says 0.0.0.0 or `::`. Raises `SdpError` just as `SdpNegotiator.answer`.
+    "" where the offer says 0.0.0.0 or `::`. `signalling`: see `usable_connection`. Raises
+    `SdpError` just as `SdpNegotiator.answer`.
     """
     if isinstance(offer, bytes):
         offer = SessionDescription.parse(offer)
-    choice = choose(offer, settings)
+    choice = choose(offer, settings, signalling)
     return "" if choice.connection.unspecified else choice.connection.address
 
 
-def choose(description: SessionDescription, settings: MediaSettings) -> Choice:
+def choose(
+    description: SessionDescription, settings: MediaSettings, signalling: str = ""
+) -> Choice:
     """The first audio line of an offer that we can take (RFC 3264 §6); raises `SdpError`."""
     first: SdpError | None = None
     for index, media in enumerate(description.media):
         if media.kind != "audio" or media.port == 0:
             continue
         try:
-            return _fit(index, media, description, settings)
+            return _fit(index, media, description, settings, signalling)
         except SdpError as error:
             first = first or error
     raise first or SdpError("no usable audio in the offer", status=488, warning=304)
 
 
 def _fit(
-    index: int, media: Media, description: SessionDescription, settings: MediaSettings
+    index: int,
+    media: Media,
+    description: SessionDescription,
+    settings: MediaSettings,
+    signalling: str,
 ) -> Choice:
     """What we take of this line, or the `SdpError` that says why nothing."""
     protocol = media.protocol.upper()
     secure = protocol in SECURE
     if not secure and protocol not in PLAIN:
         raise SdpError(f"profile {media.protocol[:40]!r}", status=488, warning=304)
-    connection = usable_connection(description, media)
+    connection = usable_connection(description, media, signalling)
     key = None
     if settings.encryption == "disable":
         if secure:
             raise SdpError("encryption is off here", status=488, warning=304)
     else:
         keys = crypto.read_keys(media)
-        key = keys[0] if keys else None
+        # One without an MKI leaves the packets as they are.
+        key = min(keys, key=lambda key: bool(key.mki), default=None)
         if key is None and secure:
             raise SdpError("no common SRTP suite", status=488)
         if key is None and settings.encryption == "require":
@@ -87,12 +102,23 @@ def _fit(
     return Choice(index, media, connection, codec, find_event(formats, codec.clock), key)
 
 
-def usable_connection(description: SessionDescription, media: Media) -> Connection:
-    """The c= of a media line, as an IP literal that is one host; raises `SdpError`."""
+def usable_connection(
+    description: SessionDescription, media: Media, signalling: str = ""
+) -> Connection:
+    """The c= of a media line, as an IP literal that is one host; raises `SdpError`.
+
+    A host name (RFC 8866 §5.7) stands for the address that the peer's signalling comes from, where
+    that is given: nearly always it is the same machine, and from another its first packets tell.
+    """
     connection = description.connection_of(media)
     if connection is None:
         raise SdpError("audio without a c= line")
+    if not connection.address:
+        raise SdpError("the c= line of the audio cannot be read")
     family = ip_family(connection.address)
+    if family is None and signalling and _HOST_NAME.fullmatch(connection.address):
+        connection = Connection.of(signalling)
+        family = ip_family(signalling)
     if connection.network != "IN" or family is None:
         raise SdpError("media address that is no IP literal", status=488, warning=301)
     if is_multicast(connection.address):

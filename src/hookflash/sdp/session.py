@@ -1,7 +1,9 @@
 """Session descriptions as text (RFC 8866): read leniently, written canonically.
 
 Reading accepts CRLF, LF or CR, blank lines, trailing blanks, a missing `s=`, `o=` or `t=`, and
-line types that it does not know (kept). What it refuses, it refuses with `SdpError` (400).
+line types that it does not know (kept). Lines that cannot be read are passed over where sound can
+be sent without them: `o=`, those that are no line at all, and `m=` of media other than audio, which
+the answer repeats with a port of 0. What it refuses, it refuses with `SdpError` (400).
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ _BLANKS = " \t\0"
 
 @light_dataclass(frozen=True, slots=True)
 class Connection:
-    """A c= line (RFC 8866 §5.7). `address` is without the TTL and the count of a group."""
+    """A c= line (RFC 8866 §5.7). `address` is without the TTL and the count of a group; "" where
+    the line cannot be read, which matters to whoever needs it."""
 
     address: str
     family: str = "IP4"
@@ -241,6 +244,7 @@ def _rows(data: bytes) -> list[Line]:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     rows: list[Line] = []
+    seen = 0
     for row in text.split("\n"):
         row = row.rstrip(_BLANKS)
         if not row:
@@ -248,11 +252,11 @@ def _rows(data: bytes) -> list[Line]:
         if len(row) > MAX_LINE:
             raise SdpError(f"session description line over {MAX_LINE} characters")
         kind = row[0]
-        if row[1:2] != "=" or not (kind.isascii() and kind.isalpha()):
-            raise SdpError(f"not a line of a session description: {row[:40]!r}")
-        rows.append((kind, row[2:].strip()))
-        if len(rows) > MAX_LINES:
+        seen += 1
+        if seen > MAX_LINES:
             raise SdpError(f"session description over {MAX_LINES} lines")
+        if row[1:2] == "=" and kind.isascii() and kind.isalpha():
+            rows.append((kind, row[2:].strip()))
     if not rows:
         raise SdpError("empty session description")
     if rows[0] != ("v", "0"):
@@ -299,6 +303,17 @@ def _media(section: _Section) -> Media:
 
 def _media_fields(value: str) -> tuple[str, int, str, tuple[str, ...], int]:
     parts = value.split()
+    try:
+        return _whole_fields(parts, value)
+    except SdpError:
+        kind = parts[0].lower() if parts else ""
+        if kind == "audio":
+            raise
+    # Refused by whoever answers, who repeats these; the grammar wants one of each.
+    return kind or "-", 0, parts[2] if len(parts) > 2 else "-", tuple(parts[3:]) or ("-",), 1
+
+
+def _whole_fields(parts: list[str], value: str) -> tuple[str, int, str, tuple[str, ...], int]:
     if len(parts) < 4:
         raise SdpError(f"m= line with {len(parts)} fields: {value[:40]!r}")
     kind, ports, protocol = parts[:3]
@@ -313,7 +328,7 @@ def _media_fields(value: str) -> tuple[str, int, str, tuple[str, ...], int]:
 def _connection(value: str) -> Connection:
     parts = value.split()
     if len(parts) < 3:
-        raise SdpError(f"c= line with {len(parts)} fields: {value[:40]!r}")
+        return Connection("")
     return Connection(parts[2].partition("/")[0], parts[1].upper(), parts[0].upper())
 
 
@@ -321,6 +336,6 @@ def _origin(value: str) -> Origin:
     # From the right: there are phones with a blank in the user name.
     parts = value.rsplit(None, 5)
     if len(parts) < 6:
-        raise SdpError(f"o= line with {len(parts)} fields: {value[:40]!r}")
+        return Origin()
     username, session_id, version, network, family, address = parts
     return Origin(session_id, version, address, family, network, username)

@@ -270,6 +270,11 @@ class Dialog:
 
     # --- messages of the peer --------------------------------------------------------------------
 
+    @property
+    def peer_address(self) -> str:
+        """The IP address that the peer's last message came from, "" while there is none."""
+        return "" if self.peer_flow is None else self.peer_flow.remote[0]
+
     def request_received(self, request: Request, flow: Flow) -> bool:
         """Note a request of the peer; False when its CSeq is lower than one already seen.
 

@@ -81,7 +81,8 @@ class Answering:
         if sdp is not None:
             try:
                 self._offer = SessionDescription.parse(sdp)
-                remote = _peer_address(check_offer(self._offer, core.settings.media), remote)
+                wanted = check_offer(self._offer, core.settings.media, remote)
+                remote = _peer_address(wanted, remote)
             except SdpError as error:
                 return self._refused(refusal(core, request, error))
             core.peer_offer = True

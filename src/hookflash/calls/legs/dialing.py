@@ -319,6 +319,7 @@ class Dialing:
         """Agree on the session that this fork answered with; what is wrong with it, or ""."""
         negotiator = self._core.negotiator
         assert negotiator is not None
+        negotiator.signalling = fork.dialog.peer_address
         try:
             negotiator.accept(answer)
         except SdpError as error:

@@ -40,6 +40,8 @@ class Offers:
         """Media is open: answer the INVITE's offer, for the 200 to carry. Raises SdpError."""
         core = self._core
         core.negotiator = SdpNegotiator(ids=core.ids, settings=core.settings.media, local=local)
+        if core.dialog is not None:
+            core.negotiator.signalling = core.dialog.peer_address
         if offer is not None:
             core.negotiator.answer(offer)
 
