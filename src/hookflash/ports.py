@@ -46,25 +46,6 @@ class EventSink(Protocol):
 
 
 @light_dataclass(frozen=True, slots=True)
-class TransferRequest:
-    """TransferSIPParticipant, checked as far as that goes without the call."""
-
-    room: str
-    identity: str
-    target: str
-    """`transfer_to` as asked; `sip.refer.parse_target` takes it."""
-    headers: tuple[tuple[str, str], ...]
-    play_dialtone: bool
-    ringing_timeout: float
-    """Seconds, resolved."""
-    wait: float | None
-    """Seconds that this request waits at most; the transfer goes on."""
-    api_key: str
-    request_id: str
-    """X-Livekit-Request-Id, "" where there is none."""
-
-
-@light_dataclass(frozen=True, slots=True)
 class DialRequest:
     """CreateSIPParticipant, checked, with its trunk: the stored one, or one made of the inline
     one (without an id)."""

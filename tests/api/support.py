@@ -21,8 +21,9 @@ from hookflash.base.ids import Ids
 from hookflash.calls.attributes import CALL_ID
 from hookflash.calls.dial_plan import dial_attributes, dial_order, dial_plan, header_options
 from hookflash.calls.records import TransferRecord
+from hookflash.calls.transfers.request import TransferRequest
 from hookflash.calls.trunks.table import TrunkTable
-from hookflash.ports import DialRequest, TransferRequest
+from hookflash.ports import DialRequest
 from hookflash.rooms.events import RoomEvent
 from hookflash.rooms.registry import Rooms
 from hookflash.twirp.errors import prefixed
@@ -59,8 +60,8 @@ class FakeTelephony:
             participant.attributes[CALL_ID],
             request.room,
             request.identity,
-            request.target,
-            request.target,
+            request.target.asked,
+            request.target.refer_to,
             request.api_key,
             request.request_id,
             1.0,

@@ -42,7 +42,7 @@ def test_success() -> None:
             "sip_status": None,
         }
         (order,) = client.telephony.transfers
-        assert (order.room, order.identity, order.target) == ("lobby", "sip_+1", "tel:+2")
+        assert (order.room, order.identity, order.target.uri) == ("lobby", "sip_+1", "tel:+2")
         assert order.headers == (("X-A", "1"), ("X-B", "2"))
         assert (order.ringing_timeout, order.wait, order.play_dialtone) == (5.0, 2.5, True)
         assert (order.api_key, order.request_id) == ("devkey", "uuid")

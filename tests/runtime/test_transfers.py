@@ -13,6 +13,7 @@ from hookflash.calls.effects import TransferAnswered
 from hookflash.calls.records import TransferRecord
 from hookflash.runtime.idempotency import MAX_REMEMBERED, REMEMBERED
 from hookflash.runtime.transfers import TransferRegistry
+from hookflash.sip.refer import parse_target
 
 RECORD = TransferRecord(
     transfer_id="STR_1",
@@ -44,7 +45,7 @@ def recall(
     target: str = "tel:+1",
     call_id: str = "",
 ) -> TransferRecord | None:
-    return registry.recall(now, (key, request_id, "lobby", "caller"), target, call_id)
+    return registry.recall(now, (key, request_id, "lobby", "caller"), parse_target(target), call_id)
 
 
 def test_a_finished_transfer_is_not_made_again() -> None:

@@ -10,13 +10,13 @@ import pytest
 from hookflash.sip.flow import Transport
 from hookflash.testing.evidence import Ask, Facts
 from hookflash.testing.network import Conditions, Network
-from hookflash.testing.refer_plans import Attempt, Notification, ReferPlan
+from hookflash.testing.refer_plans import Arrival, Notification, ReferPlan
 from hookflash.testing.sim_exchange import PORTS, SimExchange
 from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 from hookflash.testing.transferee import Manners, Transferee
 from hookflash.testing.virtual_timeline import VirtualTimeline
 
-PLAN = ReferPlan("row", (Attempt(202),), (Notification(1.0, b"SIP/2.0 200 OK", "terminated"),))
+PLAN = ReferPlan("row", (Arrival(202),), (Notification(1.0, b"SIP/2.0 200 OK", "terminated"),))
 USUAL, MANNERS = Facts(), Manners()
 ASK = Ask(1, "sip:a@example.com", 30.0)
 
@@ -66,7 +66,7 @@ def test_a_transfer_and_what_is_left_of_it() -> None:
 
 
 def test_what_the_api_and_the_room_do_is_in_the_log() -> None:
-    made = exchange(ReferPlan("row", (Attempt(202),)))
+    made = exchange(ReferPlan("row", (Arrival(202),)))
     made.cancel()
     made.request(ASK)
     run(made, 2.0)

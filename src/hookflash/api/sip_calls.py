@@ -12,10 +12,11 @@ from ..base.ids import Ids
 from ..calls.dial_request import check_dial
 from ..calls.headers import check_headers
 from ..calls.transfers.answers import success
+from ..calls.transfers.request import TransferRequest
 from ..calls.transfers.transfer import ringing_timeout
 from ..calls.trunks.media_config import seconds
 from ..calls.trunks.table import TrunkTable
-from ..ports import DialRequest, TransferRequest
+from ..ports import DialRequest
 from ..sip.refer import parse_target
 from ..twirp.errors import prefixed
 from .backend import Telephony
@@ -49,13 +50,13 @@ class SipCalls:
             raise prefixed("invalid_argument", "Missing participant identity")
         need_sip_call(context.claims)
         claims = need_room_admin(context.claims, request.room_name)
-        parse_target(request.transfer_to)
+        target = parse_target(request.transfer_to)
         check_headers(request.headers)
         asked = seconds(request.ringing_timeout) if request.HasField("ringing_timeout") else None
         order = TransferRequest(
             room=request.room_name,
             identity=request.participant_identity,
-            target=request.transfer_to,
+            target=target,
             headers=tuple(sorted(request.headers.items())),
             play_dialtone=request.play_dialtone,
             ringing_timeout=ringing_timeout(asked),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 import structlog
 from livekit.protocol.sip import SIPParticipantInfo
@@ -13,9 +14,10 @@ from ..calls.headers import merge_headers
 from ..calls.records import TransferRecord
 from ..calls.status import PREFIX
 from ..calls.transfers.answers import hung_up
-from ..calls.transfers.transferor_effects import TransferOrder
-from ..ports import DialRequest, TransferRequest
+from ..calls.transfers.request import TransferRequest
+from ..ports import DialRequest
 from ..rooms.events import RoomEvent
+from ..sip.refer import ReferTarget
 from . import rpc
 from .call import Call
 from .exchange import Exchange
@@ -53,21 +55,14 @@ class ExchangeTelephony:
         if isinstance(call, TransferRecord):
             await parts.call_records.stored()
             return call
-        order = TransferOrder(
+        request = replace(
+            request,
             transfer_id=parts.ids.new("STR_"),
-            room=request.room,
-            identity=request.identity,
             participant_sid=call.participant.sid if call.participant is not None else "",
-            target=request.target,
             headers=merge_headers(dict(request.headers), attribute_headers_of(call)),
-            play_dialtone=request.play_dialtone,
-            ringing_timeout=request.ringing_timeout,
-            wait=request.wait,
-            api_key=request.api_key,
-            request_id=request.request_id,
         )
         ticket, verdict = parts.transfers.open(key)
-        effects = call.leg.transfer(now, ticket, order)  # raised here, it is this request's 500
+        effects = call.leg.transfer(now, ticket, request)  # raised here, it is this request's 500
         self._exchange.drive(call, lambda _: effects)
         try:
             async with asyncio.timeout(request.ringing_timeout + PATIENCE):
@@ -76,7 +71,7 @@ class ExchangeTelephony:
             _log.error("transfer_unanswered", call_id=call.call_id)
             raise ApiError("internal", PREFIX + "the transfer was lost") from None
 
-    def _meant(self, now: float, key: RequestKey, target: str) -> Call | TransferRecord:
+    def _meant(self, now: float, key: RequestKey, target: ReferTarget) -> Call | TransferRecord:
         """The call to transfer, or the success that an earlier request with this id had.
 
         The caller of a pending transfer may have left already: in the second after a hang-up a

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from ..calls.effects import TransferAnswered
 from ..calls.records import TransferRecord
 from ..calls.transfers.answers import failure, other_target
-from ..sip.refer import parse_target
+from ..sip.refer import ReferTarget
 from .idempotency import IdempotencyCache
 from .outcome import outcome
 
@@ -73,7 +73,7 @@ class TransferRegistry:
             self.changed(record)
 
     def recall(
-        self, now: float, key: RequestKey, target: str, call_id: str = ""
+        self, now: float, key: RequestKey, target: ReferTarget, call_id: str = ""
     ) -> TransferRecord | None:
         """The transfer of an earlier request with this key; without a verdict where it is pending.
 
@@ -88,7 +88,7 @@ class TransferRegistry:
         record = self._records.get(self._answers.get(key) or "")
         if record is None or (call_id and record.call_id != call_id):
             return None
-        if parse_target(target).refer_to != record.refer_to:
+        if target.refer_to != record.refer_to:
             raise other_target()
         error = failure(record)
         if error is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import field
 
 from ..base.errors import ApiError, SipError
 from ..base.light import light_dataclass
@@ -34,6 +35,8 @@ class ReferTarget:
 
     uri: str
     """Without brackets, the scheme in lower case; two targets are the same if this is."""
+    asked: str = field(default="", compare=False)
+    """As it was asked for."""
 
     @property
     def refer_to(self) -> str:
@@ -69,7 +72,7 @@ def parse_target(text: str) -> ReferTarget:
     fault = _common_fault(uri) or (_tel_fault(uri) if scheme == "tel" else _sip_fault(uri))
     if fault:
         raise ApiError("invalid_argument", f"{NOT_A_TARGET}: {fault}")
-    return ReferTarget(uri)
+    return ReferTarget(uri, text)
 
 
 def parse_fragment(body: bytes) -> Fragment | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from math import inf
 from random import Random
 
+from ..base.errors import ApiError
 from ..base.ids import Ids
 from ..calls import effects as fx
 from ..calls.legs.dialing import Place
@@ -27,7 +28,7 @@ from ..calls.switchboard import (
     Resolve,
     Switchboard,
 )
-from ..calls.transfers.transferor_effects import TransferOrder
+from ..calls.transfers.request import TransferRequest
 from ..rooms.participant import Join, Participant, Permission
 from ..rooms.registry import Rooms
 from ..runtime.media.ports import PortPool
@@ -39,6 +40,7 @@ from ..sip.fields import NameAddr
 from ..sip.flow import Flow, Transport
 from ..sip.location import Target
 from ..sip.message import Request
+from ..sip.refer import parse_target
 from ..sip.routing import Hop, direct_flow
 from ..sip.timers import Timers
 from ..sip.uri import Uri
@@ -130,18 +132,22 @@ class SimExchange:
         self._drive(leg.start_outbound(now, DialOrder(peer, peer, ours, "call-1")))
 
     def request(self, ask: Ask) -> None:
-        """An API request with a target that the API lets pass; nothing happens once the leg is
-        gone."""
+        """An API request; nothing happens once the leg is gone."""
         leg = self.leg
         if leg is None or leg.finished or self._stopped or (not ask.uri and leg.transferor is None):
             return
         now = self._see("request", ask=ask)
-        order = TransferOrder(
+        try:
+            target = parse_target(ask.target)
+        except ApiError as error:
+            self._own(fx.TransferAnswered(ask.ticket, None, error))
+            return
+        request = TransferRequest(
             transfer_id=f"STR_{ask.ticket}",
             room=ROOM,
             identity="caller",
             participant_sid="PA_1",
-            target=ask.target,
+            target=target,
             headers=(("X-Ticket", str(ask.ticket)),),
             play_dialtone=self._random.random() < 0.3,
             ringing_timeout=ask.ringing,
@@ -149,7 +155,7 @@ class SimExchange:
             api_key="key",
             request_id=ask.request_id,
         )
-        self._drive(leg.transfer(now, ask.ticket, order))
+        self._drive(leg.transfer(now, ask.ticket, request))
 
     def cancel(self) -> None:
         """The pending transfer, if there is one, is cancelled."""
@@ -296,7 +302,7 @@ class SimExchange:
                 self.ended_at = now
                 if reason == "session timer":
                     self._see("hangup")
-            case fx.StoreTransfer(record, then_send):
+            case fx.TransferChanged(record, _, then_send):
                 self._store(record, then_send)
             case fx.TransferAnswered(ticket):
                 if ticket in self.told:

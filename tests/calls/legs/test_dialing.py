@@ -32,11 +32,12 @@ from hookflash.calls.effects import (
 )
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.settings import Credential
-from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.calls.transfers.request import TransferRequest
 from hookflash.sip.effects import FailureReason
 from hookflash.sip.fields import NameAddr
 from hookflash.sip.flow import Flow
 from hookflash.sip.location import Target
+from hookflash.sip.refer import parse_target
 from hookflash.sip.uri import Uri
 from hookflash.testing.legs import LOCAL, LegDriver, places, sdp
 
@@ -700,12 +701,12 @@ def test_no_session_timer_where_none_is_wanted() -> None:
 def test_a_ringing_call_cannot_be_transferred() -> None:
     driver = dialing()
     driver.respond(180)
-    order = TransferOrder(
+    order = TransferRequest(
         transfer_id="STR_1",
         room="r",
         identity="i",
         participant_sid="PA_1",
-        target="tel:+1",
+        target=parse_target("tel:+1"),
         headers=(),
         play_dialtone=False,
         ringing_timeout=30,

@@ -23,8 +23,9 @@ from hookflash.calls.effects import (
     TransferAnswered,
 )
 from hookflash.calls.legs.core import Phase
-from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.calls.transfers.request import TransferRequest
 from hookflash.sip.flow import Transport
+from hookflash.sip.refer import parse_target
 from hookflash.testing.legs import CALL_ID, LOCAL, LegDriver
 from hookflash.testing.sip_messages import flow_to
 
@@ -359,13 +360,13 @@ def test_moved_target_is_stored_again() -> None:
 # --- transfers before there is a call ------------------------------------------------------------
 
 
-def order(target: str = "tel:+15550100") -> TransferOrder:
-    return TransferOrder(
+def order(target: str = "tel:+15550100") -> TransferRequest:
+    return TransferRequest(
         transfer_id="TR_1",
         room="r",
         identity="i",
         participant_sid="PA_1",
-        target=target,
+        target=parse_target(target),
         headers=(),
         play_dialtone=False,
         ringing_timeout=30.0,

@@ -22,7 +22,8 @@ from hookflash.calls.effects import (
     TransferAnswered,
 )
 from hookflash.calls.legs.settings import Credential
-from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.calls.transfers.request import TransferRequest
+from hookflash.sip.refer import parse_target
 from hookflash.testing.legs import LegDriver, sdp
 
 METHODS = (
@@ -141,12 +142,12 @@ class Chaos:
         elif what < 7:
             self.tickets += 1
             number = pick.choice(["1", "2"])
-            order = TransferOrder(
+            order = TransferRequest(
                 transfer_id=f"STR_{self.tickets}",
                 room="r",
                 identity="i",
                 participant_sid="PA",
-                target=f"tel:+1555010{number}",
+                target=parse_target(f"tel:+1555010{number}"),
                 headers=(),
                 play_dialtone=pick.random() < 0.5,
                 ringing_timeout=pick.choice([5.0, 30.0]),

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from hookflash.calls.effects import CheckMedia, TransferAnswered
-from hookflash.calls.transfers.transferor_effects import HangUp, LeaveRoom, SendProbe, SendRefer
-from hookflash.testing.transfers import START, TransferBench
+from hookflash.calls.transfers.transferor_effects import HangUp, LeaveRoom, SendProbe
+from hookflash.testing.transfers import START, SendRefer, TransferBench
 
 OTHER = "tel:+15105550111"
 
