@@ -8,6 +8,7 @@ import pytest
 
 from hookflash.calls.records import Verdict
 from hookflash.calls.transfers import policy
+from hookflash.sip.message import Response
 from hookflash.testing.transfers import SendRefer, TransferBench
 
 
@@ -34,3 +35,17 @@ def test_where_something_follows_there_is_one_transfer_with_two_attempts(
         "resource_exhausted: call transfer failed: sip status: 486: Phrase",
     )
     assert bench.stages() == "requested sent sent accepted"
+
+
+def test_what_is_answered_to_an_earlier_attempt_is_written_down_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(policy.FOLLOWS, ("refer", "rejected"), "refer")
+    bench = TransferBench()
+    bench.request()
+    bench.notify(486)
+    earlier, _ = bench.transferor._refers
+    refused = earlier.answered(bench.now, Response(603))
+    bench.run(bench.transferor._outcomes.hear(bench.now, earlier, refused))
+    assert bench.verdict() is None
+    assert bench.record().notes[-1] == "late failure: REFER answered 603 Decline"

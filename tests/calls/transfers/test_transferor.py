@@ -3,21 +3,21 @@
 Where the rows of transfer.md are tested:
 
 §1 verdicts: succeeded, refused, timed out, call ended by 481, canceled, unreachable, interrupted:
-   test_transfer_desk_answers; rejected, subscription ended, inferred from BYE:
-   test_refer_notify; call ended by BYE or hang-up, Refer-Sub: false: test_outcomes; texts
-   and meta: test_transfer_answers; stages: test_transfer; stored before the REFER is sent, every
-   change stored: here
+   test_transferor_answers; rejected, subscription ended, inferred from BYE: test_notify_reader;
+   call ended by BYE or hang-up, Refer-Sub: false: test_outcomes; texts and meta: test_answers;
+   stages and attempts: test_transfer; stored before the REFER is sent, every change stored: here
 §2 targets: sip/test_refer; extra headers: test_headers; joiners, other target, request ids,
    watched target, hung-up call, again after a failure, own waits: here; ringing_timeout:
    test_transfer
 §3 headers, the gate: here; challenges, 491, 481, 408, timer F, other statuses, 1xx, 2xx:
-   test_transfer_desk_answers; is the call alive: there and in test_liveness
-§4 test_refer_notify; how a NOTIFY is written: sip/test_subscription, sip/test_refer; which REFER
-   it belongs to: test_referral
-§5 pending suspends limits: test_transfer_desk_answers; the end of the call, late outcomes:
+   test_transferor_answers; is the call alive: there and in test_liveness
+§4 test_notify_reader; how a NOTIFY is written: sip/test_subscription, sip/test_refer; which REFER
+   it belongs to, and what a REFER can be: test_refer_usage
+§5 pending suspends limits: test_transferor_answers; the end of the call, late outcomes:
    test_outcomes
 §6 dial tone: here
-all together, in any order: test_transfer_desk_random
+what follows when an attempt has ended: test_policy
+all together, in any order: test_transferor_random
 """
 
 from __future__ import annotations

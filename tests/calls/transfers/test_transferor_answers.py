@@ -1,5 +1,5 @@
 """What is answered to REFER, or is not, and the other ways in which a transfer ends (transfer.md
-§1, §3). The table of all rows is in test_transfer_desk."""
+§1, §3). The table of all rows is in test_transferor."""
 
 from __future__ import annotations
 

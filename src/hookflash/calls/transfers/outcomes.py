@@ -145,7 +145,7 @@ class TransferOutcomes:
         )
 
     def _riders(self, attempt: Attempt) -> list[Transfer]:
-        return [transfer for transfer in self._transfers if transfer.attempt is attempt]
+        return [transfer for transfer in self._transfers if transfer.rides_on(attempt)]
 
     def rider(self, attempt: Attempt) -> Transfer | None:
         """The pending transfer, if it rides on this attempt."""
@@ -253,7 +253,7 @@ class TransferOutcomes:
         effects: Effects = []
         transferred = False
         for rider in self._riders(attempt):
-            if rider is self.current:
+            if rider is self.rider(attempt):
                 rider.saw(status, reason)
                 if status < 300:
                     if not final.reported:

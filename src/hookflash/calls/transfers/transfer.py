@@ -149,6 +149,10 @@ class Transfer:
         """Carried out by this attempt from now on: one of its own, or an earlier transfer's."""
         self._logs.append(_AttemptLog(attempt))
 
+    def rides_on(self, attempt: Attempt) -> bool:
+        """It was carried out, or is, by this attempt."""
+        return any(log.attempt is attempt for log in self._logs)
+
     def attempt_ended(self, how: Verdict) -> None:
         """Keep how the last attempt ended."""
         self._logs[-1].outcome = how
