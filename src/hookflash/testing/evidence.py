@@ -118,10 +118,12 @@ class Refer:
         return self.answer < 300 and (self.lapses == inf or now < self.asking)
 
     def over(self, now: float) -> bool:
-        """Nothing more can come: its subscription ended, and no transfer waits for it."""
-        waits = any(not each.verdict for each in self.riders)
-        lapsed = self.lapses < inf and now >= self.asking and not waits
-        return self.done or lapsed or (self.answer >= 300 and not self.watched(now))
+        """Nothing more can come: its subscription ended, or 3 minutes ago its last verdict fell,
+        and no transfer waits for it."""
+        last = max((each.at for each in self.riders), default=inf)
+        lapsed = self.lapses < inf and now >= self.asking and last < inf
+        forgotten = lapsed or now >= last + 180
+        return self.done or forgotten or (self.answer >= 300 and not self.watched(now))
 
     def watched(self, now: float) -> list[Fate]:
         """Those for which a success counts."""
