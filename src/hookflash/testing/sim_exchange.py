@@ -207,7 +207,7 @@ class SimExchange:
     def _failed(self, flow: Flow) -> None:
         now = self._timeline.now()
         for branch, (method, cseq, connection) in list(self._sent.items()):
-            if flow.connection == connection == 0:
+            if flow.reliable and connection == 0:  # its own, or taken for it (`sip.Endpoint`)
                 del self._sent[branch]
                 self.log.append(Seen(now, "unconnected", cseq=cseq, method=method))
         self._perform(self.board.flow_failed(now, flow))
