@@ -32,8 +32,8 @@ def leg_phases() -> str:
     return drawing(_steps(TRANSITIONS), "new")
 
 
-def referral_states() -> str:
-    """`calls.transfers.referral.STEPS`."""
+def refer_states() -> str:
+    """`calls.transfers.refer_usage.STEPS`."""
     return drawing(_steps(STEPS), "idle")
 
 
@@ -80,7 +80,7 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "architecture.md": {
         "leg phases": leg_phases,
         "transfer stages": transfer_stages,
-        "referral states": referral_states,
+        "refer states": refer_states,
         "transactions": transactions,
     },
 }

@@ -31,7 +31,7 @@ def _bench(steps: Callable[[TransferBench], object]) -> list[TransferChanged]:
     bench = TransferBench()
     bench.request(target=TARGET)
     steps(bench)
-    return [replace(told, record=_named(told.record)) for told in bench.all(TransferChanged)]
+    return [replace(told, record=_named(told.record)) for told in bench.news()]
 
 
 def _named(record: TransferRecord) -> TransferRecord:
@@ -155,6 +155,7 @@ def webhooks() -> str:
 def _event(told: TransferChanged, event_id: str) -> bytes:
     record = told.record
     at = record.ended_at or record.stages[-1].at
+    assert told.kind is not None
     return transfer_body(record, told.kind, None, event_id, at)
 
 

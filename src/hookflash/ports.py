@@ -9,7 +9,6 @@ from livekit.protocol.sip import CreateSIPParticipantRequest, SIPOutboundTrunkIn
 from .base.light import light_dataclass
 from .calls.records import CallRecord, TransferRecord
 from .rooms.room import Room
-from .sip.refer import ReferTarget
 
 
 class Clock(Protocol):
@@ -51,24 +50,6 @@ class EventSink(Protocol):
     def call_ended(self, record: CallRecord, room: Room | None, participant_sid: str) -> None:
         """A leg is over; `participant_sid` "" where it never joined a room."""
         ...
-
-
-@light_dataclass(frozen=True, slots=True)
-class TransferRequest:
-    """TransferSIPParticipant, checked as far as that goes without the call."""
-
-    room: str
-    identity: str
-    target: ReferTarget
-    headers: tuple[tuple[str, str], ...]
-    play_dialtone: bool
-    ringing_timeout: float
-    """Seconds, resolved."""
-    wait: float | None
-    """Seconds that this request waits at most; the transfer goes on."""
-    api_key: str
-    request_id: str
-    """X-Livekit-Request-Id, "" where there is none."""
 
 
 @light_dataclass(frozen=True, slots=True)

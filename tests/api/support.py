@@ -23,8 +23,9 @@ from hookflash.base.ids import Ids
 from hookflash.calls.attributes import CALL_ID
 from hookflash.calls.dial_plan import dial_attributes, dial_order, dial_plan, header_options
 from hookflash.calls.records import TransferRecord
+from hookflash.calls.transfers.request import TransferRequest
 from hookflash.calls.trunks.table import TrunkTable
-from hookflash.ports import DialRequest, TransferRequest
+from hookflash.ports import DialRequest
 from hookflash.rooms.events import RoomEvent
 from hookflash.runtime.local_rooms import LocalParticipants, LocalRooms
 from hookflash.runtime.rooms import ParticipantOwner, RoomHost

@@ -40,6 +40,20 @@ async def in_dialog(call: CarrierCall, method: str, body: bytes = b"") -> Respon
     return await agent.send(request, agent.flow_of(hop)).final
 
 
+def test_another_step_than_those_of_the_table_is_a_mistake_of_ours() -> None:
+    async def test(carrier: Carrier, anna: CarrierCall, bert: CarrierCall) -> None:
+        assert anna.state is CallState.UP
+        with pytest.raises(AssertionError, match="up -> ringing"):
+            anna._enter(CallState.RINGING)
+        await anna.hang_up()
+        with pytest.raises(AssertionError, match="ended -> up"):
+            anna._enter(CallState.UP)
+        anna.close()
+        assert anna.state.value == "ended"
+
+    run(test)
+
+
 def test_each_hears_the_other() -> None:
     async def test(carrier: Carrier, anna: CarrierCall, bert: CarrierCall) -> None:
         assert await anna.hears(550) > 0

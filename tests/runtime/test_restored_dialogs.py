@@ -13,7 +13,7 @@ from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.store.ops import PutCall, PutDialog, PutTransfer
 from hookflash.adapters.store.store import Store
 from hookflash.calls.effects import LateNotify
-from hookflash.calls.records import CallRecord, DialogRecord, TransferRecord
+from hookflash.calls.records import AttemptRecord, CallRecord, DialogRecord, TransferRecord
 from hookflash.calls.switchboard import ForOwner
 from hookflash.carrier.network import Carrier
 from hookflash.server import Server
@@ -47,14 +47,18 @@ def dialog(address: tuple[str, int], remote: str) -> DialogRecord:
     )
 
 
-async def crashed(data_dir: Path, record: DialogRecord) -> None:
+async def crashed(
+    data_dir: Path, record: DialogRecord, attempts: tuple[AttemptRecord, ...] = ()
+) -> None:
     """Leave a database as a killed server does; of today, or the start would forget it."""
     store = Store(data_dir)
     store.start()
     now = SystemClock().now()
     call = CallRecord("SCL_1", "call@peer", "inbound", room="lobby", created_at=now)
     await store.write(
-        PutDialog(record), PutCall(call), PutTransfer(replace(TRANSFER, created_at=now))
+        PutDialog(record),
+        PutCall(call),
+        PutTransfer(replace(TRANSFER, created_at=now, attempts=attempts)),
     )
     await store.close()
 
@@ -108,6 +112,24 @@ def test_what_a_notify_tells_after_the_restart_is_recorded(
             assert (stored.verdict, stored.sip_status) == ("interrupted", 180)
             assert stored.notes == (f"after the restart: {status} Why",)
             assert stored.late_success is late_success
+        finally:
+            await server.stop()
+
+    asyncio.run(check())
+
+
+def test_the_last_attempt_of_an_interrupted_transfer_is_interrupted(tmp_path: Path) -> None:
+    attempts = (AttemptRecord("tel:+1", outcome="refused"), AttemptRecord("tel:+1"))
+
+    async def check() -> None:
+        record = dialog(("127.0.0.1", 9), "<sip:them@127.0.0.1>;tag=them")
+        await crashed(tmp_path, record, attempts)
+        server = Server(settings(tmp_path))
+        await server.start()
+        try:
+            stored = await server.store.transfer("STR_1")
+            assert stored is not None
+            assert [each.outcome for each in stored.attempts] == ["refused", "interrupted"]
         finally:
             await server.stop()
 

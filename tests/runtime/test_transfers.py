@@ -45,8 +45,7 @@ def recall(
     target: str = "tel:+1",
     call_id: str = "",
 ) -> TransferRecord | None:
-    sought = parse_target(target)
-    return registry.recall(now, (key, request_id, "lobby", "caller"), sought, call_id)
+    return registry.recall(now, (key, request_id, "lobby", "caller"), parse_target(target), call_id)
 
 
 def test_a_finished_transfer_is_not_made_again() -> None:

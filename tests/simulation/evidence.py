@@ -102,6 +102,8 @@ class Refer:
     accepted: bool = False
     final: bool = False
     """Its outcome is here."""
+    done: bool = False
+    """So is the end of its subscription."""
     asking: float = -inf
     """Until when its SUBSCRIBE goes unanswered."""
     lapses: float = inf
@@ -110,6 +112,18 @@ class Refer:
     """When it was terminated with 100 as its last word."""
     riders: list[Fate] = field(default_factory=list)
     """The transfers that take their verdict from it."""
+
+    def goes_on(self, now: float) -> bool:
+        """It was not refused, and its subscription did not end without an outcome."""
+        return self.answer < 300 and (self.lapses == inf or now < self.asking)
+
+    def over(self, now: float) -> bool:
+        """Nothing more can come: its subscription ended, or 3 minutes ago its last verdict fell,
+        and no transfer waits for it."""
+        last = max((each.at for each in self.riders), default=inf)
+        lapsed = self.lapses < inf and now >= self.asking and last < inf
+        forgotten = lapsed or now >= last + 180
+        return self.done or forgotten or (self.answer >= 300 and not self.watched(now))
 
     def watched(self, now: float) -> list[Fate]:
         """Those for which a success counts."""
@@ -204,6 +218,8 @@ class Notified(NamedTuple):
     """Terminated for a reason that a SUBSCRIBE may cure."""
     late: bool = False
     """A later NOTIFY, or the BYE, overtook it."""
+    ids: bool = False
+    """A NOTIFY of this dialog, this one or one before it, had an id."""
 
 
 Event = Ask | Sent | Answer | Notified | Ended | Order
@@ -236,6 +252,7 @@ class _Reader:
         self._heard: set[tuple[str, int]] = set()
         """Requests of ours that had a 1xx."""
         self._established = False
+        self._ids = False
 
     def overdue(self, now: float) -> Iterator[tuple[float, Event]]:
         """What was awaited and did not come by `now`."""
@@ -298,7 +315,9 @@ class _Reader:
             late = any(number < other for other, name in self._numbers if name != spared)
             self._numbers.append((number, method))
             if method == "NOTIFY":
-                yield from _notified(message, late)
+                for notified in _notified(message, late):
+                    self._ids |= bool(notified.event_id)
+                    yield notified._replace(ids=self._ids)
             elif method == "BYE" and not late:
                 yield Ended(by_peer=True)
 

@@ -19,7 +19,7 @@ from hookflash.calls.effects import (
     Respond,
     SendAck,
     SendRequest,
-    StoreTransfer,
+    TransferChanged,
 )
 from hookflash.calls.legs.dialing import Place
 from hookflash.calls.legs.invitation import DialOrder
@@ -97,7 +97,7 @@ class LegDriver:
         self.opens_media = True
         """False: `OpenMedia` is left to the test."""
         self.stores = True
-        """False: `StoreTransfer` is left to the test."""
+        """False: `TransferChanged(then_send=True)` is left to the test."""
         self.places: list[Place] | None = places("198.51.100.7")
         """The answer to `Locate`; None leaves it to the test."""
         self.last_packet_at: float | None = None
@@ -128,7 +128,7 @@ class LegDriver:
                 done += self.do(self.leg.media_opened(self.now, LOCAL, self.last_packet))
             elif isinstance(effect, Locate) and self.places is not None:
                 done += self.do(self.leg.located(self.now, self.places))
-            elif isinstance(effect, StoreTransfer) and effect.then_send and self.stores:
+            elif isinstance(effect, TransferChanged) and effect.then_send and self.stores:
                 done += self.do(self.leg.transfer_stored(self.now, effect.record.transfer_id))
         return done
 

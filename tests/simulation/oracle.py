@@ -61,15 +61,16 @@ class Oracle:
             case ev.Answer("REFER", cseq):
                 self._answered(self.refers[str(cseq)], event)
             case ev.Answer("SUBSCRIBE", _, status):
-                for refer in [r for r in self.refers.values() if self.now < r.asking][:1]:
-                    refer.asking = self.now
-                    refer.lapses = inf if 200 <= status < 300 else refer.lapses
+                for r in [r for r in self.refers.values() if self.now < r.asking][:1]:
+                    r.asking, r.lapses = self.now, inf if 200 <= status < 300 else r.lapses
             case ev.Answer("OPTIONS", _, status) if self.now < self.probe < inf:
                 self.probe = self.now if status in ev.DEAD else inf
             case ev.Notified():
-                for refer in [r for r in self._about(event.event_id)[:1] if not r.final]:
-                    self.refers[event.event_id] = refer
-                    self._notified(refer, event)
+                for refer in self._about(event)[:1]:
+                    self.refers |= {event.event_id: refer} if event.event_id else {}
+                    if not refer.final:
+                        self._notified(refer, event)
+                    refer.done |= refer.final and (event.terminated or refer.lapses < inf)
             case ev.Ended(by_peer):
                 self.ends.append(self.now)
                 self.bye_at = self.now if by_peer else self.bye_at
@@ -77,8 +78,7 @@ class Oracle:
                 self.due.append((self.now, verdict, 0))
 
     def _asked(self, ask: ev.Ask) -> None:  # for a transfer: §2
-        key = ask.request_id or ask.ticket
-        earlier = self.requests.get(key)
+        earlier = self.requests.get(key := ask.request_id or ask.ticket)
         fate = earlier or self.pending
         if ask.uri and not earlier and (not ask.established or self.over or self.ends):
             fate = ev.Fate(verdict="failed_precondition", at=self.now)
@@ -130,19 +130,20 @@ class Oracle:
         elif notify.terminated and refer.lapses == inf:
             refer.lapses, refer.handed = self.now + 2, self.now if status == 100 else refer.handed
             if refer is self.refer and notify.expired and not self.over and refer.asking == -inf:
-                refer.asking = inf
+                refer.asking = self.now + 4
 
-    def _about(self, event_id: str) -> list[ev.Refer]:  # the REFERs that it may be: §4
+    def _about(self, notify: ev.Notified) -> list[ev.Refer]:  # the REFERs that it may be: §4
         known = [r for r in self.refers.values() if r.accepted or r.answer < 300 or r is self.refer]
         gone = [self.out.over_at + 32, *(r.lapses + 30 for r in known if r.lapses < inf)]
         if self.now > max(gone) and not any(map(self._open, known)):
             return []  # nothing keeps the call in memory
+        named = [r for r in known if r is self.refers.get(notify.event_id)]
         likely = [r for r in known if r.accepted or r.answer != ev.UNCONNECTED] or known
-        if event_id and self.refers.get(event_id) in known:
-            return [self.refers[event_id]]
-        return [r for r in likely if len(set(likely)) == 1 or (not event_id and self._open(r))]
+        if len(set(likely)) == 1 or notify.event_id:
+            return named or (likely if len(set(likely)) == 1 else [])
+        newest = [r for r in likely if r.accepted and not r.over(self.now) and not notify.ids]
+        return newest[-1:] or [r for r in likely if self._open(r)]
 
     def _open(self, refer: ev.Refer) -> bool:  # an outcome may come of it: §2, §5
-        going = refer.lapses == inf or self.now < refer.asking
-        alive = refer.answer != 491 if refer is self.refer else going and refer.answer < 300
+        alive = refer.answer != 491 if refer is self.refer else refer.goes_on(self.now)
         return alive and not refer.final and bool(refer.watched(self.now))

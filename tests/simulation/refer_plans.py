@@ -12,7 +12,7 @@ HeaderItems = tuple[tuple[str, str], ...]
 
 
 @light_dataclass(frozen=True, slots=True)
-class Attempt:
+class Arrival:
     """How one arrival of a REFER (not a retransmission) is answered."""
 
     status: int
@@ -43,7 +43,7 @@ class ReferPlan:
 
     row: str
     """Where it comes from, for the trace."""
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[Arrival, ...]
     """One for each time that it comes; the last for all further ones."""
     notifications: tuple[Notification, ...] = ()
     bye_after: float | None = None
@@ -85,10 +85,10 @@ def _ended(random: Random) -> str:
     return random.choice(("terminated;reason=noresource", "terminated", "TERMINATED;reason=x"))
 
 
-def _accepted(random: Random) -> Attempt:
+def _accepted(random: Random) -> Arrival:
     status = random.choice((202, 202, 202, 200, 204))
     after = random.choice((0.0, 0.0, 0.01, random.uniform(0.01, 2.0)))
-    return Attempt(status, after, trying=random.random() < 0.2)
+    return Arrival(status, after, trying=random.random() < 0.2)
 
 
 def _progress(random: Random) -> list[Notification]:
@@ -147,7 +147,7 @@ def late(random: Random) -> ReferPlan:
 def refused(random: Random) -> ReferPlan:
     """An error answer to the REFER itself, some with NOTIFYs before it."""
     after = random.choice((0.0, 0.0, random.uniform(0.0, 5.0)))
-    attempt = Attempt(random.choice(_REFUSALS), after, trying=random.random() < 0.3)
+    attempt = Arrival(random.choice(_REFUSALS), after, trying=random.random() < 0.3)
     notes = _progress(random) if random.random() < 0.15 else []
     return ReferPlan("refused", (attempt,), tuple(notes))
 
@@ -158,14 +158,14 @@ def gone(random: Random) -> ReferPlan:
     notes: list[Notification] = []
     if random.random() < 0.3:
         notes = _outcome(random, random.choice((200, 486)), random.uniform(0.0, 1.5))
-    return ReferPlan("gone", (Attempt(status, random.uniform(0.0, 1.0)),), tuple(notes))
+    return ReferPlan("gone", (Arrival(status, random.uniform(0.0, 1.0)),), tuple(notes))
 
 
 def unanswered(random: Random) -> ReferPlan:
     """Nothing, or too late, or NOTIFYs alone."""
-    attempt = Attempt(0, trying=random.random() < 0.3)
+    attempt = Arrival(0, trying=random.random() < 0.3)
     if random.random() < 0.3:
-        attempt = Attempt(random.choice((202, 486)), random.uniform(5.0, 40.0))
+        attempt = Arrival(random.choice((202, 486)), random.uniform(5.0, 40.0))
     plan = random.choice((succeeds, fails, late))(random)
     notes = plan.notifications if random.random() < 0.5 else ()
     return ReferPlan("unanswered", (attempt,), notes)
@@ -243,7 +243,7 @@ def challenged(random: Random) -> ReferPlan:
     return replace(plan, row=f"challenged, {plan.row}", attempts=(*attempts, *plan.attempts))
 
 
-def _challenge(random: Random, number: int) -> Attempt:
+def _challenge(random: Random, number: int) -> Arrival:
     status = random.choice((401, 407))
     name = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
     headers: list[tuple[str, str]] = []
@@ -254,14 +254,14 @@ def _challenge(random: Random, number: int) -> Attempt:
             value += f", algorithm={algorithm}" if algorithm else ""
             value += random.choice(("", "", ", stale=true", ", stale=FALSE"))
             headers.append((name, value))
-    return Attempt(status, random.choice((0.0, random.uniform(0.0, 1.0))), headers=tuple(headers))
+    return Arrival(status, random.choice((0.0, random.uniform(0.0, 1.0))), headers=tuple(headers))
 
 
 def waiting(random: Random) -> ReferPlan:
     """491, some times, before whatever else happens; perhaps with challenges between them."""
     plan = carried_out(random)
     times = random.choice((1, 1, 2, 3, 60))
-    attempts = [Attempt(491)] * times
+    attempts = [Arrival(491)] * times
     if random.random() < 0.3:
         for number in range(random.choice((1, 2, 4))):
             attempts.insert(random.randint(0, times), _challenge(random, number))

@@ -114,6 +114,7 @@ def _manners(random: Random, tcp: bool, silent: bool) -> Manners:
         refresh=random.choice((200, 200, 200, 200, 491, 405, 488, 481, 408, 0)),
         refresh_after=random.choice((0.0, random.uniform(0.0, 3.0))),
         allow=random.choice(("", _ALLOW, f"{_ALLOW}, UPDATE")),
+        writes_ids=random.random() < 0.7,
     )
 
 

@@ -28,7 +28,7 @@ from hookflash.calls.switchboard import (
     Resolve,
     Switchboard,
 )
-from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.calls.transfers.request import TransferRequest
 from hookflash.rooms.orders import Join, Permission
 from hookflash.rooms.registry import Rooms
 from hookflash.rooms.room import Participant
@@ -141,10 +141,10 @@ class SimExchange:
         now = self._see("request", ask=ask)
         try:
             target = parse_target(ask.target)
-        except ApiError as error:  # the API refuses it
-            self._drive([fx.TransferAnswered(ask.ticket, None, error)])
+        except ApiError as error:
+            self._own(fx.TransferAnswered(ask.ticket, None, error))
             return
-        order = TransferOrder(
+        request = TransferRequest(
             transfer_id=f"STR_{ask.ticket}",
             room=ROOM,
             identity="caller",
@@ -157,7 +157,7 @@ class SimExchange:
             api_key="key",
             request_id=ask.request_id,
         )
-        self._drive(leg.transfer(now, ask.ticket, order))
+        self._drive(leg.transfer(now, ask.ticket, request))
 
     def cancel(self) -> None:
         """The pending transfer, if there is one, is cancelled."""
@@ -209,7 +209,7 @@ class SimExchange:
     def _failed(self, flow: Flow) -> None:
         now = self._timeline.now()
         for branch, (method, cseq, connection) in list(self._sent.items()):
-            if flow.connection == connection == 0:
+            if flow.reliable and connection == 0:  # its own, or taken for it (`sip.Endpoint`)
                 del self._sent[branch]
                 self.log.append(Seen(now, "unconnected", cseq=cseq, method=method))
         self._perform(self.board.flow_failed(now, flow))
@@ -302,7 +302,7 @@ class SimExchange:
                 self.ended_at = now
                 if reason == "session timer":
                     self._see("hangup")
-            case fx.StoreTransfer(record, then_send):
+            case fx.TransferChanged(record, _, then_send):
                 self._store(record, then_send)
             case fx.TransferAnswered(ticket):
                 if ticket in self.told:

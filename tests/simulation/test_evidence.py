@@ -42,7 +42,7 @@ def notify(
     ("event", "state", "body", "expected"),
     [
         ("refer", "active", b"SIP/2.0 100 Trying\r\n", ev.Notified("", 100, False)),
-        ("Refer ; ID=7", "active;x", b"sip/2.0 200", ev.Notified("7", 200, False)),
+        ("Refer ; ID=7", "active;x", b"sip/2.0 200", ev.Notified("7", 200, False, ids=True)),
         ("refer", None, b"", ev.Notified("", 0, False)),
         ("refer", "pending", b"Trying", ev.Notified("", 0, False)),
         ("refer", "terminated", b"SIP/2.0 486\nTo: x", ev.Notified("", 486, True)),

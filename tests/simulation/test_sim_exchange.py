@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from tests.simulation.evidence import Ask, Facts
 from tests.simulation.network import Conditions, Network
-from tests.simulation.refer_plans import Attempt, Notification, ReferPlan
+from tests.simulation.refer_plans import Arrival, Notification, ReferPlan
 from tests.simulation.sim_exchange import PORTS, SimExchange
 from tests.simulation.transferee import Manners, Transferee
 from tests.simulation.virtual_timeline import VirtualTimeline
@@ -16,7 +16,7 @@ from tests.simulation.virtual_timeline import VirtualTimeline
 from hookflash.sip.flow import Transport
 from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 
-PLAN = ReferPlan("row", (Attempt(202),), (Notification(1.0, b"SIP/2.0 200 OK", "terminated"),))
+PLAN = ReferPlan("row", (Arrival(202),), (Notification(1.0, b"SIP/2.0 200 OK", "terminated"),))
 USUAL, MANNERS = Facts(), Manners()
 ASK = Ask(1, "sip:a@example.com", 30.0)
 
@@ -66,7 +66,7 @@ def test_a_transfer_and_what_is_left_of_it() -> None:
 
 
 def test_what_the_api_and_the_room_do_is_in_the_log() -> None:
-    made = exchange(ReferPlan("row", (Attempt(202),)))
+    made = exchange(ReferPlan("row", (Arrival(202),)))
     made.cancel()
     made.request(ASK)
     run(made, 2.0)

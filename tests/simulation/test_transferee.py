@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from random import Random
 
 import pytest
 from tests.simulation.legs import sdp
 from tests.simulation.network import Conditions, Host, Network
-from tests.simulation.refer_plans import Attempt, Notification, ReferPlan
+from tests.simulation.refer_plans import Arrival, Notification, ReferPlan
 from tests.simulation.transferee import Manners, Transferee
 from tests.simulation.virtual_timeline import VirtualTimeline
 
@@ -77,7 +78,7 @@ def line(message: Request | Response) -> str:
 
 
 def exchange(plan: ReferPlan | None = None, **manners: object) -> Exchange:
-    plan = plan or ReferPlan("row", (Attempt(202),), (NOTE,))
+    plan = plan or ReferPlan("row", (Arrival(202),), (NOTE,))
     return Exchange(plan, Manners(**manners))  # type: ignore[arg-type]
 
 
@@ -97,7 +98,7 @@ def test_a_call_and_a_transfer() -> None:
 
 
 def test_a_retry_goes_on_with_the_plan() -> None:
-    host = exchange(ReferPlan("row", (Attempt(491), Attempt(202, trying=True)), (NOTE,), 2.0))
+    host = exchange(ReferPlan("row", (Arrival(491), Arrival(202, trying=True)), (NOTE,), 2.0))
     assert host.ask("REFER") == ["491"]
     assert host.ask("REFER") == ["100", "202", "NOTIFY", "BYE"]
     assert host.peer.rows == ["row"]
@@ -105,7 +106,7 @@ def test_a_retry_goes_on_with_the_plan() -> None:
 
 @pytest.mark.parametrize(("status", "back"), [(200, ["200", "NOTIFY"]), (481, ["481"]), (0, [])])
 def test_subscribe(status: int, back: list[str]) -> None:
-    host = exchange(ReferPlan("row", (Attempt(202),), (), None, status, (NOTE,)))
+    host = exchange(ReferPlan("row", (Arrival(202),), (), None, status, (NOTE,)))
     assert host.ask("SUBSCRIBE", ("Event", "refer;id=2")) == []
     assert host.ask("REFER") == ["202"]
     assert host.ask("SUBSCRIBE", ("Event", "refer;id=2")) == back
@@ -113,12 +114,23 @@ def test_subscribe(status: int, back: list[str]) -> None:
 
 def test_each_notify_names_the_refer_that_it_comes_from() -> None:
     late = Notification(15.0, b"SIP/2.0 200 OK", "terminated", "refer;id={id}")
-    host = exchange(ReferPlan("row", (Attempt(202),), (late,)))
+    host = exchange(ReferPlan("row", (Arrival(202),), (late,)))
     assert host.ask("REFER") == ["202"]
     assert host.ask("REFER") == ["202", "NOTIFY"]
     assert host.got[-1].header("Event") == "refer;id=1"
     host.timeline.run(host.timeline.now() + 10)
     assert host.got[-1].header("Event") == "refer;id=2"
+
+
+def test_a_peer_that_never_writes_an_id() -> None:
+    named = Notification(0.0, b"SIP/2.0 100 Trying", "active", "refer;id={id}", compact=True)
+    host = exchange(ReferPlan("row", (Arrival(202),), (named,)), writes_ids=False)
+    assert host.ask("REFER") == ["202", "NOTIFY"]
+    assert host.got[-1].header("Event") == "refer"
+    unnamed = replace(named, event=None)
+    host = exchange(ReferPlan("row", (Arrival(202),), (unnamed,)), writes_ids=False)
+    assert host.ask("REFER") == ["202", "NOTIFY"]
+    assert host.got[-1].header("Event") is None
 
 
 def test_manners() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.simulation.transfers import TransferBench
+from tests.simulation.transfers import SendRefer, TransferBench
 
-from hookflash.calls.effects import StoreTransfer, TransferAnswered
-from hookflash.calls.transfers.transferor_effects import HangUp, SendRefer
+from hookflash.calls.effects import TransferAnswered, TransferChanged
+from hookflash.calls.transfers.transferor_effects import HangUp
 
 
 def test_a_transfer_runs_on_the_bench() -> None:
@@ -30,6 +30,6 @@ def test_deadlines_are_handled_when_they_are_due() -> None:
 def test_what_is_not_stored_is_not_sent() -> None:
     bench = TransferBench(stores=False)
     bench.request()
-    assert (len(bench.all(StoreTransfer)), bench.all(SendRefer)) == (1, [])
+    assert (len(bench.all(TransferChanged)), bench.all(SendRefer)) == (1, [])
     with pytest.raises(IndexError):
         bench.record("STR_unknown")

@@ -26,7 +26,7 @@ from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 
 from .legs import sdp
 from .network import Host, Network
-from .refer_plans import Attempt, HeaderItems, Notification, ReferPlan
+from .refer_plans import Arrival, HeaderItems, Notification, ReferPlan
 from .virtual_timeline import Machine, VirtualTimeline
 
 _RETRIED = frozenset({401, 407, 491})
@@ -53,6 +53,8 @@ class Manners:
     """Its answer to a re-INVITE or UPDATE of ours; 0: none, or far too late."""
     refresh_after: float = 0.0
     allow: str = ""
+    writes_ids: bool = True
+    """False: its NOTIFYs never carry one, whatever the plans say (PJSIP, Asterisk)."""
 
 
 _TAG = "peer"
@@ -163,7 +165,8 @@ class Transferee:
         if note.event is not None:
             name = "o" if note.compact else "Event"
             cseq = self._random.choice(attempts)
-            headers.append((name, note.event.replace("{id}", str(cseq))))
+            event = note.event if self._manners.writes_ids else note.event.partition(";")[0]
+            headers.append((name, event.replace("{id}", str(cseq))))
         if note.state is not None:
             headers.append(("Subscription-State", note.state))
         self._ask("NOTIFY", tuple(headers), note.body)
@@ -312,7 +315,7 @@ class Transferee:
         if plan.bye_after is not None:
             self._timeline.after(max(0.0, plan.bye_after), self.hang_up)
 
-    def _reply(self, key: str, request: Request, attempt: Attempt) -> None:
+    def _reply(self, key: str, request: Request, attempt: Arrival) -> None:
         if attempt.trying:
             self._answer(key, request, 100)
         if attempt.status:

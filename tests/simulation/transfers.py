@@ -6,21 +6,32 @@ from random import Random
 from typing import TypeVar
 
 from hookflash.base.ids import Ids
-from hookflash.calls.effects import StoreTransfer, TransferAnswered
+from hookflash.base.light import light_dataclass
+from hookflash.calls.effects import LegEffect, SendRequest, TransferAnswered, TransferChanged
 from hookflash.calls.records import TransferRecord
-from hookflash.calls.transfers.outcomes import Effects
+from hookflash.calls.transfers.attempt import Effects
+from hookflash.calls.transfers.request import TransferRequest
 from hookflash.calls.transfers.transferor import Transferor
-from hookflash.calls.transfers.transferor_effects import SendRefer, TransferOrder
 from hookflash.sip.effects import FailureReason
 from hookflash.sip.message import Response
 from hookflash.sip.refer import parse_target
+from hookflash.sip.routing import Hop
 from hookflash.sip.timers import Timers
+from hookflash.sip.uri import Uri
 from hookflash.testing.sip_messages import request_of
 
 _T = TypeVar("_T")
 
 TARGET = "sip:+15105550100@example.com"
 START = 1_700_000_000.0
+
+
+@light_dataclass(frozen=True, slots=True)
+class SendRefer:
+    """In the log in place of the request with which the bench sends a REFER."""
+
+    transfer_id: str
+    headers: tuple[tuple[str, str], ...]
 
 
 class TransferBench:
@@ -36,6 +47,7 @@ class TransferBench:
             Timers(),
             "sip:+15105550199@192.0.2.10",
             lambda: self.last_packet_at,
+            self,
             owns_call_id=owns_call_id,
         )
         self.stores = stores
@@ -48,6 +60,8 @@ class TransferBench:
         """CSeq of the last REFER; the bench starts at 1."""
         self.peer_cseq = 0
         self.tickets = 0
+        self._refers: dict[int, SendRefer] = {}
+        """By CSeq, which is their token too."""
         if gate:
             self.run(self.transferor.gate(self.now, True))
 
@@ -65,10 +79,10 @@ class TransferBench:
         api_key: str = "key",
         request_id: str = "",
         country: str = "ETSI",
-    ) -> Effects:
+    ) -> list[object]:
         """An API request under the next ticket (1, 2, …)."""
         self.tickets += 1
-        order = TransferOrder(
+        request = TransferRequest(
             transfer_id=transfer_id,
             room="lobby",
             identity="sip_+1",
@@ -82,7 +96,7 @@ class TransferBench:
             request_id=request_id,
             dialtone_country=country,
         )
-        return self.run(self.transferor.request(self.now, self.tickets, order))
+        return self.run(self.transferor.request(self.now, self.tickets, request))
 
     def answer(
         self,
@@ -92,18 +106,20 @@ class TransferBench:
         transfer_id: str = "STR_1",
         headers: tuple[tuple[str, str], ...] = (),
         explain: str = "",
-    ) -> Effects:
+    ) -> list[object]:
         """An answer to REFER."""
         response = Response(status, headers=headers) if reason is None else Response(status, reason)
         return self.run(self.transferor.refer_answered(self.now, transfer_id, response, explain))
 
-    def challenge(self, status: int = 407, *, transfer_id: str = "STR_1") -> Effects:
+    def challenge(self, status: int = 407, *, transfer_id: str = "STR_1") -> list[object]:
         """401 or 407, and the REFER again with credentials, as the leg does it."""
         effects = self.run(self.transferor.refer_challenged(self.now, transfer_id, status))
         self.cseq += 1
         return effects + self.run(self.transferor.refer_sent(self.now, transfer_id, self.cseq))
 
-    def fail(self, reason: FailureReason = "timeout", *, transfer_id: str = "STR_1") -> Effects:
+    def fail(
+        self, reason: FailureReason = "timeout", *, transfer_id: str = "STR_1"
+    ) -> list[object]:
         """No answer to REFER."""
         return self.run(self.transferor.refer_failed(self.now, transfer_id, reason))
 
@@ -131,14 +147,14 @@ class TransferBench:
         self.run(effects)
         return answered
 
-    def bye(self, *, cseq: int | None = None) -> Effects:
+    def bye(self, *, cseq: int | None = None) -> list[object]:
         """The peer hangs up."""
         if cseq is None:
             self.peer_cseq += 1
             cseq = self.peer_cseq
         return self.run(self.transferor.call_ended(self.now, "remote", cseq=cseq))
 
-    def hang_up(self) -> Effects:
+    def hang_up(self) -> list[object]:
         """We hang up: the room, the API, a limit."""
         return self.run(self.transferor.call_ended(self.now, "local"))
 
@@ -151,23 +167,28 @@ class TransferBench:
         self.now = until
         return self
 
-    def run(self, effects: Effects) -> Effects:
+    def run(self, effects: Effects) -> list[object]:
         """Perform effects as a leg does; returns them all. What is stored comes back after."""
-        done: Effects = []
+        done: list[object] = []
         stored: list[str] = []
         for effect in effects:
-            self.log.append((self.now - START, effect))
-            done.append(effect)
-            if isinstance(effect, SendRefer):
-                self.cseq += 1
-                done += self.run(
-                    self.transferor.refer_sent(self.now, effect.transfer_id, self.cseq)
-                )
-            elif isinstance(effect, StoreTransfer) and effect.then_send and self.stores:
+            refer = self._refers.get(effect.token) if isinstance(effect, SendRequest) else None
+            self.log.append((self.now - START, refer or effect))
+            done.append(refer or effect)
+            if isinstance(effect, TransferChanged) and effect.then_send and self.stores:
                 stored.append(effect.record.transfer_id)
         for transfer_id in stored:
             done += self.run(self.transferor.stored(self.now, transfer_id))
         return done
+
+    def send_refer(
+        self, transfer_id: str, headers: tuple[tuple[str, str], ...]
+    ) -> tuple[int, LegEffect]:
+        """The transferor sends its REFER (`ReferSender`)."""
+        self.cseq += 1
+        self._refers[self.cseq] = SendRefer(transfer_id, headers)
+        request = request_of("REFER", cseq=self.cseq, headers=headers)
+        return self.cseq, SendRequest(self.cseq, request, Hop(Uri.parse(TARGET), None))
 
     # --- what came of it --------------------------------------------------------------------
 
@@ -181,8 +202,12 @@ class TransferBench:
 
     def record(self, transfer_id: str = "STR_1") -> TransferRecord:
         """The record as last stored; IndexError where there is none."""
-        stored = [effect.record for effect in self.all(StoreTransfer)]
+        stored = [effect.record for effect in self.all(TransferChanged)]
         return [record for record in stored if record.transfer_id == transfer_id][-1]
+
+    def news(self) -> list[TransferChanged]:
+        """What everybody was told of transfers."""
+        return [effect for effect in self.all(TransferChanged) if effect.kind is not None]
 
     def verdict(self, transfer_id: str = "STR_1") -> str | None:
         """The stored verdict."""

@@ -213,3 +213,12 @@ def test_busy_means_no_refusal_yet() -> None:
 def test_the_base_class_has_no_rules() -> None:
     with pytest.raises(NotImplementedError):
         ServerTransaction.answered(invite(), 0.0, Event.SUCCESS, State.PROCEEDING)
+
+
+def test_a_wait_that_nothing_began_is_a_mistake_of_ours() -> None:
+    tx = other()
+    with pytest.raises(AssertionError, match="nothing expires in trying"):
+        tx.expire()
+    respond(tx, 0.0, 200)
+    tx.expire()
+    assert tx.terminated

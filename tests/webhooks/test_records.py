@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from livekit.protocol.sip import SIPTransferReason, SIPTransferStatus
 
-from hookflash.calls.records import TransferRecord, Verdict
+from hookflash.calls.records import AttemptRecord, StageEntry, TransferRecord, Verdict
 from hookflash.calls.transfers.transfer import REASONS
 from hookflash.webhooks.records import (
     nanoseconds,
@@ -39,6 +39,23 @@ def test_a_pending_transfer_is_ongoing() -> None:
     assert info.reason == SIPTransferReason.STR_UNSPECIFIED
     assert not info.HasField("transfer_status_code")
     assert "verdict" not in transfer_json(RECORD)
+
+
+def test_a_transfer_tells_its_attempts() -> None:
+    attempt = AttemptRecord("sip:x@y", "refer", (StageEntry("sent", 10.5),), "rejected", 486)
+    assert transfer_json(replace(RECORD, attempts=(attempt,)))["attempts"] == [
+        {
+            "target": "sip:x@y",
+            "mode": "refer",
+            "stages": [{"stage": "sent", "at": 10.5}],
+            "outcome": "rejected",
+            "sipStatus": 486,
+        }
+    ]
+    going = AttemptRecord("sip:x@y")
+    assert transfer_json(replace(RECORD, attempts=(going,)))["attempts"] == [
+        {"target": "sip:x@y", "mode": "refer"}
+    ]
 
 
 def test_nanoseconds_have_no_rounding_dust() -> None:

@@ -147,8 +147,8 @@ def test_missing_event(exchange: Exchange, phone: Phone) -> None:
 
 @both
 def test_several_refers(exchange: Exchange, phone: Phone) -> None:
-    """Several: `id` = CSeq of any attempt selects it; unknown id → 200, logged, ignored; no id →
-    the oldest open subscription."""
+    """Several: `id` = CSeq of any attempt selects it; unknown id → 200, logged, ignored; no id from
+    a peer that does write ids → the oldest open subscription."""
     line = exchange.line()
     call = exchange.call(line, phone)
     first = exchange.transfer(line, ringing_timeout="1s")
@@ -164,6 +164,29 @@ def test_several_refers(exchange: Exchange, phone: Phone) -> None:
     assert not second.done()
     assert call.notify(OK, GONE, f"refer;id={two.cseq}").status == 200
     succeeds(call, second)
+
+
+@both
+@pytest.mark.parametrize("final", [OK, "SIP/2.0 486 Busy Here"])
+def test_several_refers_and_no_id_ever(exchange: Exchange, phone: Phone, final: str) -> None:
+    """Several, and no NOTIFY of the dialog ever carried an id → the newest REFER that was
+    accepted."""
+    line = exchange.line()
+    call = exchange.call(line, phone)
+    first = exchange.transfer(line, ringing_timeout="1s")
+    phone.reply(call.request("REFER"), "202 Accepted")
+    call.notify("SIP/2.0 100 Trying", "active;expires=600")
+    first.result(5)
+    second = exchange.transfer(line, "sip:carol@example.com")
+    phone.reply(call.request("REFER"), "202 Accepted")
+    call.notify("SIP/2.0 100 Trying", "active;expires=600")
+    call.notify(final, GONE)
+    if final == OK:
+        succeeds(call, second)
+    else:
+        got = second.result(5)
+        assert got.meta["sip_status_code"] == "486"
+        assert call.ask("OPTIONS").status == 200
 
 
 @both

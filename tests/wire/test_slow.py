@@ -44,11 +44,6 @@ def test_refer_sub_false(slow: Slow) -> None:
     slow.result("refer_sub_false")
 
 
-def test_subscribe_unanswered(slow: Slow) -> None:
-    """transfer.md §4: one SUBSCRIBE for the outcome; unanswered → subscription ended."""
-    slow.result("subscribe_unanswered")
-
-
 def test_refresh_by_update(slow: Slow) -> None:
     """calls.md §2: we refresh at half time, by UPDATE if Allow has it; 481: BYE."""
     slow.result("update_refresh")

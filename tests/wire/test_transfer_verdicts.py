@@ -343,6 +343,20 @@ def test_subscribe_refused(exchange: Exchange, phone: Phone) -> None:
 
 
 @both
+def test_subscribe_unanswered(exchange: Exchange, phone: Phone) -> None:
+    """§4: unanswered for 4 s → subscription ended; the call goes on."""
+    line, call, answer, _ = accepted(exchange, phone)
+    call.notify(TRYING, "terminated;reason=timeout")
+    call.request("SUBSCRIBE")
+    got = answer.result(10)
+    assert got.meta["sip_transfer_reason"] == "STR_SUBSCRIPTION_TERMINATED"
+    assert 3.5 < got.seconds < 6
+    (attempt,) = stored(exchange, line, got)["attempts"]
+    assert (attempt["mode"], attempt["outcome"]) == ("refer", "subscription ended")
+    assert call.ask("OPTIONS").status == 200
+
+
+@both
 def test_verdict_never_changes(exchange: Exchange, phone: Phone) -> None:
     """A verdict never changes; an error answer to REFER that comes after it changes nothing; the
     first NOTIFY counts as accepted."""

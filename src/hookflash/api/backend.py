@@ -17,7 +17,8 @@ from livekit.protocol.sip import SIPParticipantInfo
 
 from ..base.errors import ApiError
 from ..calls.records import TransferRecord
-from ..ports import DialRequest, TransferRequest
+from ..calls.transfers.request import TransferRequest
+from ..ports import DialRequest
 
 
 class RoomBackend(Protocol):

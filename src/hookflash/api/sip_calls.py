@@ -12,10 +12,11 @@ from ..base.ids import Ids
 from ..calls.dial_request import check_dial
 from ..calls.headers import check_headers
 from ..calls.transfers.answers import success
+from ..calls.transfers.request import TransferRequest
 from ..calls.transfers.transfer import ringing_timeout
 from ..calls.trunks.media_config import seconds
 from ..calls.trunks.table import TrunkTable
-from ..ports import DialRequest, TransferRequest
+from ..ports import DialRequest
 from ..sip.refer import parse_target
 from ..twirp.errors import prefixed
 from .backend import SipBackend

@@ -105,12 +105,14 @@ class CloseMedia:
 
 
 @light_dataclass(frozen=True, slots=True)
-class StoreTransfer:
-    """Keep this state of a transfer. With `then_send`, the leg waits for
-    `transfer_stored(now, transfer_id)` before the REFER goes out."""
+class TransferChanged:
+    """A transfer as it is now: keep it and, with `kind`, tell everybody (transfer.md §7)."""
 
     record: TransferRecord
+    kind: Literal["started", "updated", "ended"] | None = None
+    """A new transfer; a new stage or a late success; the verdict. None: nothing to tell."""
     then_send: bool = False
+    """The leg waits for `transfer_stored(now, transfer_id)` before the REFER goes out."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -203,14 +205,6 @@ class LegFinished:
 
 
 @light_dataclass(frozen=True, slots=True)
-class TransferChanged:
-    """A new stage, a verdict or a late success. Goes out as a webhook (transfer.md §7)."""
-
-    record: TransferRecord
-    kind: Literal["started", "updated", "ended"]
-
-
-@light_dataclass(frozen=True, slots=True)
 class TransferAnswered:
     """The verdict for the waiting API request `ticket`: `error` None means success."""
 
@@ -246,7 +240,6 @@ OwnerEffect = (
     | PlayTone
     | StopTone
     | CloseMedia
-    | StoreTransfer
     | StoreDialog
     | ForgetDialog
     | LegRinging

@@ -9,12 +9,14 @@ from ..base.light import light_dataclass
 from ..sip.dialog import DialogRecord
 
 __all__ = [
+    "AttemptRecord",
     "CallDirection",
     "CallRecord",
     "DialRecord",
     "DialogRecord",
     "Left",
     "MediaStats",
+    "Mode",
     "Side",
     "Stage",
     "StageEntry",
@@ -41,6 +43,8 @@ Verdict = Literal[
     "unreachable",
     "interrupted",
 ]
+Mode = Literal["refer", "bridge", "attended"]
+"""How an attempt carries a transfer out (transfer-modes.md)."""
 TransferReason = Literal[
     "STR_UNSPECIFIED",
     "STR_COMPLETED",
@@ -61,6 +65,21 @@ class StageEntry:
 
 
 @light_dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One attempt to carry a transfer out."""
+
+    target: str
+    """The URI as sent, without brackets."""
+    mode: Mode = "refer"
+    stages: tuple[StageEntry, ...] = ()
+    """Without `requested`, which is the transfer's."""
+    outcome: Verdict | None = None
+    """How it ended; None while it goes on."""
+    sip_status: int | None = None
+    """The last one that came for it."""
+
+
+@light_dataclass(frozen=True, slots=True)
 class TransferRecord:
     """A transfer as it is stored (transfer.md §1). Replaced as a whole at every change."""
 
@@ -77,8 +96,9 @@ class TransferRecord:
     request_id: str
     created_at: float
     """Seconds since the epoch."""
-    mode: Literal["refer", "bridge", "attended"] = "refer"
+    mode: Mode = "refer"
     stages: tuple[StageEntry, ...] = ()
+    """Of all attempts, one after another."""
     verdict: Verdict | None = None
     ended_at: float | None = None
     sip_status: int | None = None
@@ -89,6 +109,8 @@ class TransferRecord:
     notes: tuple[str, ...] = ()
     late_success: bool = False
     participant_sid: str = ""
+    attempts: tuple[AttemptRecord, ...] = ()
+    """In the order in which they were made; the verdict is that of the last."""
 
 
 @light_dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from ..sip.message import Request, Response
 from ..sip.subscription import read_notify
 from .effects import ForgetDialog, LateNotify, LegEffect, LegFinished, Respond, SendRequest
 from .records import DialogRecord
-from .transfers.notify_reader import is_outcome
+from .transfers.refer_usage import is_outcome
 
 WATCH = 180.0
 """Seconds for which NOTIFYs of an interrupted transfer are read (transfer.md §4)."""

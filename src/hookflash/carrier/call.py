@@ -37,6 +37,14 @@ class CallState(Enum):
     ENDED = "ended"
 
 
+STEPS: Final[dict[CallState, frozenset[CallState]]] = {
+    CallState.RINGING: frozenset({CallState.UP, CallState.ENDED}),
+    CallState.UP: frozenset({CallState.ENDED}),
+    CallState.ENDED: frozenset(),
+}
+"""Every legal step. Only `CarrierCall._enter` changes a state."""
+
+
 class CarrierCall:
     """Made by `Phone.call`, or by an INVITE that comes in. Waiting raises CarrierError."""
 
@@ -200,7 +208,7 @@ class CarrierCall:
         self._confirmed()
 
     def _confirmed(self) -> None:
-        self.state = CallState.UP
+        self._enter(CallState.UP)
         self._up.set()
 
     # --- their INVITE ---------------------------------------------------------------------------
@@ -367,10 +375,17 @@ class CarrierCall:
 
     # --- parts ----------------------------------------------------------------------------------
 
+    def _enter(self, state: CallState) -> None:
+        """Take a step of `STEPS`; another one is our own bug."""
+        if state not in STEPS[self.state]:
+            raise AssertionError(f"{self.state.value} -> {state.value}")
+        self.state = state
+
     def _end(self, by: By) -> None:
         if self.state is CallState.ENDED:
             return
-        self.state, self.ended_by = CallState.ENDED, by
+        self._enter(CallState.ENDED)
+        self.ended_by = by
         self._unacked = None
         self._stop_timer()
         self.sound.close()

@@ -86,7 +86,6 @@ class Exchange:
             on(fx.PlayTone, self._play_tone),
             on(fx.StopTone, self._stop_tone),
             on(fx.CloseMedia, self._close_media),
-            on(fx.StoreTransfer, self._store_transfer),
             on(fx.StoreDialog, self._store_dialog),
             on(fx.ForgetDialog, self._forget_dialog),
             on(fx.LegRinging, self._ringing),
@@ -397,21 +396,19 @@ class Exchange:
 
     # --- transfers ------------------------------------------------------------------------------
 
-    def _store_transfer(self, call: Call, effect: fx.StoreTransfer) -> None:
-        self.parts.transfers.changed(effect.record)
-        if not effect.then_send:
-            self.parts.call_records.transfer(effect.record)
-            return
-        transfer_id = effect.record.transfer_id
-        self.parts.call_records.transfer_then(
-            effect.record,
-            lambda: self.drive(call, lambda now: call.leg.transfer_stored(now, transfer_id)),
-            lambda: self.drive(call, lambda now: call.leg.cancel_transfer(now, transfer_id)),
-        )
-
     def _transfer_changed(self, call: Call, effect: fx.TransferChanged) -> None:
-        record = effect.record
+        record, transfer_id = effect.record, effect.record.transfer_id
         self.parts.transfers.changed(record)
+        if effect.then_send:
+            self.parts.call_records.transfer_then(
+                record,
+                lambda: self.drive(call, lambda now: call.leg.transfer_stored(now, transfer_id)),
+                lambda: self.drive(call, lambda now: call.leg.cancel_transfer(now, transfer_id)),
+            )
+        else:
+            self.parts.call_records.transfer(record)
+        if effect.kind is None:
+            return
         self.parts.call_metrics.transfer_changed(record, effect.kind)
         room = call.room
         if room is not None and room.name != record.room:  # the caller was moved since

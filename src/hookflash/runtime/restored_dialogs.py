@@ -57,6 +57,10 @@ class RestoredDialogs:
         now = self._clock.now()
         for record in transfers:
             ended = replace(record, verdict="interrupted", ended_at=now, error=INTERRUPTED)
+            if record.attempts:
+                *earlier, last = record.attempts
+                last = replace(last, outcome="interrupted")
+                ended = replace(ended, attempts=(*earlier, last))
             self._transfers[record.call_id] = ended
             self._tell(ended, "ended")
         for call in calls:

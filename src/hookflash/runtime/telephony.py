@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import structlog
 from livekit.protocol.sip import SIPParticipantInfo
@@ -13,8 +14,8 @@ from ..calls.headers import merge_headers
 from ..calls.records import TransferRecord
 from ..calls.status import PREFIX
 from ..calls.transfers.answers import hung_up
-from ..calls.transfers.transferor_effects import TransferOrder
-from ..ports import Clock, DialRequest, TransferRequest
+from ..calls.transfers.request import TransferRequest
+from ..ports import Clock, DialRequest
 from ..sip.refer import ReferTarget
 from .call import Call
 from .call_records import CallRecords
@@ -68,21 +69,14 @@ class ExchangeTelephony:
         if isinstance(call, TransferRecord):
             await self._call_records.stored()
             return call
-        order = TransferOrder(
+        request = replace(
+            request,
             transfer_id=self._ids.new("STR_"),
-            room=request.room,
-            identity=request.identity,
             participant_sid=call.participant.sid if call.participant is not None else "",
-            target=request.target,
             headers=merge_headers(dict(request.headers), attribute_headers_of(call)),
-            play_dialtone=request.play_dialtone,
-            ringing_timeout=request.ringing_timeout,
-            wait=request.wait,
-            api_key=request.api_key,
-            request_id=request.request_id,
         )
         ticket, verdict = self._transfers.open(key)
-        effects = call.leg.transfer(now, ticket, order)  # raised here, it is this request's 500
+        effects = call.leg.transfer(now, ticket, request)  # raised here, it is this request's 500
         self._host.drive(call, lambda _: effects)
         try:
             async with asyncio.timeout(request.ringing_timeout + PATIENCE):

@@ -69,9 +69,9 @@ class ClientTransaction(Transaction):
         if self.expires_at <= now:
             if self.move(Event.TIMEOUT):
                 self.fail("timeout", out)
+                self.stop()
             else:
-                self.move(Event.EXPIRE)
-            self.stop()
+                self.expire()
         elif self.retransmit_at <= now and self.move(Event.RETRANSMIT):
             self.send(out)
             self.interval = self.next_interval()

@@ -35,8 +35,8 @@ class ReferTarget:
 
     uri: str
     """Without brackets, the scheme in lower case; two targets are the same if this is."""
-    asked: str = field(compare=False)
-    """As it was written."""
+    asked: str = field(default="", compare=False)
+    """As it was asked for."""
 
     @property
     def refer_to(self) -> str:

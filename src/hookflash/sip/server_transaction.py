@@ -81,9 +81,9 @@ class ServerTransaction(Transaction):
         if self.expires_at <= now:
             if self.move(Event.TIMEOUT):
                 self.timed_out(out)
+                self.stop()
             else:
-                self.move(Event.EXPIRE)
-            self.stop()
+                self.expire()
         elif self.retransmit_at <= now and self.move(Event.RETRANSMIT):
             self.send(out)
             self.interval = min(self.interval * 2, self.timers.t2)

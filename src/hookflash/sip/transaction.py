@@ -173,7 +173,8 @@ class Transaction:
         self.expires_at = inf
 
     def move(self, event: Event) -> bool:
-        """Change state as the table says; False where the event means nothing here."""
+        """Change state as the table says; False where the event means nothing here: the peer sent
+        it, or an answer came too late, for the peer or a timer was first."""
         target = self.table[self.state].get(event)
         if target is None:
             return False
@@ -216,5 +217,11 @@ class Transaction:
         if seconds > 0:
             self.expires_at = together(now + seconds)
         else:
-            self.move(Event.EXPIRE)
-            self.stop()
+            self.expire()
+
+    def expire(self) -> None:
+        """The wait for stragglers is over. Only we begin one: in a state that has none it is a
+        mistake of ours."""
+        if not self.move(Event.EXPIRE):
+            raise AssertionError(f"nothing expires in {self.state.value}")
+        self.stop()

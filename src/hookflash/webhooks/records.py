@@ -15,7 +15,7 @@ from livekit.protocol.sip import (
 )
 
 from ..base.protojson import Json, JsonWriter
-from ..calls.records import CallRecord, TransferRecord
+from ..calls.records import AttemptRecord, CallRecord, TransferRecord
 from ..calls.transfers.transfer import REASONS
 
 to_json: Final = JsonWriter("json", defaults=False).to_dict
@@ -68,9 +68,21 @@ def transfer_json(record: TransferRecord) -> Json:
         "notes": list(record.notes),
         "sipStatus": record.sip_status,
         "lateSuccess": record.late_success,
+        "attempts": [_attempt_json(attempt) for attempt in record.attempts],
     }
     body.update((key, value) for key, value in added.items() if value)
     return body
+
+
+def _attempt_json(attempt: AttemptRecord) -> Json:
+    body: Json = {
+        "target": attempt.target,
+        "mode": attempt.mode,
+        "stages": [{"stage": each.stage, "at": each.at} for each in attempt.stages],
+        "outcome": attempt.outcome,
+        "sipStatus": attempt.sip_status,
+    }
+    return {key: value for key, value in body.items() if value}
 
 
 def call_info(record: CallRecord) -> SIPCallInfo:

@@ -16,6 +16,7 @@ from hookflash.adapters.store.records import (
 )
 from hookflash.base.errors import StoreError
 from hookflash.calls.records import (
+    AttemptRecord,
     CallRecord,
     DialogRecord,
     MediaStats,
@@ -39,6 +40,7 @@ TRANSFER = TransferRecord(
     sip_status=486,
     sip_reason="Busy \udcff",
     notes=("a", "b"),
+    attempts=(AttemptRecord("tel:+2", "refer", (StageEntry("sent", 1.6),), "rejected", 486),),
 )
 CALL = CallRecord("SCL_a", "id", "inbound", "lobby", stats=MediaStats(1, 2, 3, 4.5, "PCMU"))
 DIALOG = DialogRecord(
@@ -57,6 +59,15 @@ def test_what_the_api_shows() -> None:
     assert shown["stages"] == [{"stage": "requested", "at": 1.5}, {"stage": "sent", "at": 1.6}]
     assert shown["notes"] == ["a", "b"]
     assert shown["verdict"] == "rejected"
+    assert shown["attempts"] == [
+        {
+            "target": "tel:+2",
+            "mode": "refer",
+            "stages": [{"stage": "sent", "at": 1.6}],
+            "outcome": "rejected",
+            "sip_status": 486,
+        }
+    ]
     assert call_dict(CALL)["stats"]["codec"] == "PCMU"
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 
 import pytest
 
+from hookflash.adapters.store.records import transfer_dict, transfer_from
 from hookflash.adapters.store.schema import MIGRATIONS, migrate
 from hookflash.base.errors import StoreError
+from hookflash.calls.records import AttemptRecord, StageEntry
 
 
 def database() -> sqlite3.Connection:
@@ -43,6 +46,55 @@ def test_a_database_of_the_first_version_gets_the_requests_for_calls() -> None:
     migrate(connection)
     assert connection.execute("SELECT id FROM rules").fetchall() == [("SDR_a",)]
     assert connection.execute("SELECT count(*) FROM dials").fetchone() == (0,)
+    connection.close()
+
+
+OLD = {
+    "transfer_id": "STR_a",
+    "call_id": "SCL_a",
+    "room": "lobby",
+    "identity": "sip_+1",
+    "target": "TEL:+2",
+    "refer_to": "<tel:+2>",
+    "api_key": "devkey",
+    "request_id": "",
+    "created_at": 1.5,
+    "mode": "refer",
+    "stages": [
+        {"stage": "requested", "at": 1.5},
+        {"stage": "sent", "at": 1.625},
+        {"stage": "accepted", "at": 1.75},
+    ],
+    "verdict": "rejected",
+    "ended_at": 2.0,
+    "sip_status": 486,
+    "sip_reason": "Busy Here",
+    "error": "",
+    "notes": [],
+    "late_success": False,
+    "participant_sid": "PA_1",
+}
+"""As the version before wrote it."""
+
+
+def test_transfers_of_the_time_before_attempts_get_theirs() -> None:
+    connection = database()
+    migrate(connection, MIGRATIONS[:3])
+    going = {**OLD, "transfer_id": "STR_b", "verdict": None, "sip_status": None}
+    for values in (OLD, going):
+        row = (values["transfer_id"], "lobby", "SCL_a", 1.5, 0, json.dumps(values))
+        connection.execute("INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?)", row)
+    connection.execute("INSERT INTO transfers VALUES ('STR_c', 'lobby', 'SCL_a', 1, 0, 'x')")
+    migrate(connection)
+    assert version(connection) == len(MIGRATIONS)
+    done, open_, broken = connection.execute("SELECT data FROM transfers ORDER BY id").fetchall()
+    stages = (StageEntry("sent", 1.625), StageEntry("accepted", 1.75))
+    record = transfer_from(done[0])
+    assert record.attempts == (AttemptRecord("tel:+2", "refer", stages, "rejected", 486),)
+    assert transfer_dict(record) == {**OLD, "attempts": transfer_dict(record)["attempts"]}
+    (attempt,) = transfer_from(open_[0]).attempts
+    assert (attempt.outcome, attempt.sip_status) == (None, None)
+    assert broken == ("x",), "what cannot be read stays as it is"
     connection.close()
 
 

@@ -32,7 +32,7 @@ from hookflash.calls.effects import (
 )
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.settings import Credential
-from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.calls.transfers.request import TransferRequest
 from hookflash.sip.effects import FailureReason
 from hookflash.sip.fields import NameAddr
 from hookflash.sip.flow import Flow
@@ -702,7 +702,7 @@ def test_no_session_timer_where_none_is_wanted() -> None:
 def test_a_ringing_call_cannot_be_transferred() -> None:
     driver = dialing()
     driver.respond(180)
-    order = TransferOrder(
+    order = TransferRequest(
         transfer_id="STR_1",
         room="r",
         identity="i",

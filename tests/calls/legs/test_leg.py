@@ -25,7 +25,7 @@ from hookflash.calls.effects import (
 from hookflash.calls.legs.answering import Answering
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.dialing import Dialing
-from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.calls.transfers.request import TransferRequest
 from hookflash.sip.flow import Transport
 from hookflash.sip.refer import parse_target
 from hookflash.testing.sip_messages import flow_to
@@ -371,8 +371,8 @@ def test_direction_chooses_what_makes_the_call(direction: str, part: type) -> No
 # --- transfers before there is a call ------------------------------------------------------------
 
 
-def order(target: str = "tel:+15550100") -> TransferOrder:
-    return TransferOrder(
+def order(target: str = "tel:+15550100") -> TransferRequest:
+    return TransferRequest(
         transfer_id="TR_1",
         room="r",
         identity="i",

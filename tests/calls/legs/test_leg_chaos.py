@@ -23,7 +23,7 @@ from hookflash.calls.effects import (
     TransferAnswered,
 )
 from hookflash.calls.legs.settings import Credential
-from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.calls.transfers.request import TransferRequest
 from hookflash.sip.refer import parse_target
 
 METHODS = (
@@ -142,7 +142,7 @@ class Chaos:
         elif what < 7:
             self.tickets += 1
             number = pick.choice(["1", "2"])
-            order = TransferOrder(
+            order = TransferRequest(
                 transfer_id=f"STR_{self.tickets}",
                 room="r",
                 identity="i",

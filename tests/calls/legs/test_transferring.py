@@ -16,13 +16,13 @@ from hookflash.calls.effects import (
     SendRequest,
     StopTone,
     StoreDialog,
-    StoreTransfer,
     TransferAnswered,
+    TransferChanged,
 )
 from hookflash.calls.headers import merge_headers
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.settings import Credential
-from hookflash.calls.transfers.transferor_effects import TransferOrder
+from hookflash.calls.transfers.request import TransferRequest
 from hookflash.sip.refer import parse_target
 
 INBOUND = pytest.mark.parametrize("direction", ["inbound"], indirect=True)
@@ -43,8 +43,8 @@ def order(
     target: str = "tel:+15550100",
     headers: tuple[tuple[str, str], ...] = (),
     **more: object,
-) -> TransferOrder:
-    return TransferOrder(
+) -> TransferRequest:
+    return TransferRequest(
         transfer_id=transfer_id,
         room="r",
         identity="i",
@@ -80,7 +80,7 @@ def transferring(**more: object) -> LegDriver:
 
 
 def verdict(driver: LegDriver) -> str | None:
-    return driver.last(StoreTransfer).record.verdict
+    return driver.last(TransferChanged).record.verdict
 
 
 # --- the REFER (transfer.md §3) ------------------------------------------------------------------
@@ -120,7 +120,7 @@ def test_refer_waits_for_the_store() -> None:
     driver = LegDriver().established()
     driver.stores = False
     transfer(driver)
-    assert driver.last(StoreTransfer).then_send
+    assert driver.last(TransferChanged).then_send
     assert not driver.sent("REFER")
     driver.do(driver.leg.transfer_stored(driver.now, "STR_1"))
     assert driver.sent("REFER")
@@ -190,7 +190,7 @@ def test_refer_answers_a_challenge() -> None:
     again = driver.sent("REFER")[1]
     assert again.request.header("Authorization")
     assert again.request.header("Refer-To") == "<tel:+15550100>"
-    stages = [entry.stage for entry in driver.last(StoreTransfer).record.stages]
+    stages = [entry.stage for entry in driver.last(TransferChanged).record.stages]
     assert stages == ["requested", "sent", "challenged", "sent"]
     driver.reply(again, 401, CHALLENGE)
     assert len(driver.sent("REFER")) == 2
@@ -221,7 +221,7 @@ def test_a_challenged_refer_too_waits_for_the_ack_of_a_reinvite() -> None:
     transfer(driver)
     driver.receive("INVITE", (), sdp("sendonly"))
     driver.reply(driver.sent("REFER")[0], 401, CHALLENGE)
-    stages = [entry.stage for entry in driver.last(StoreTransfer).record.stages]
+    stages = [entry.stage for entry in driver.last(TransferChanged).record.stages]
     assert stages == ["requested", "sent", "challenged"]
     assert len(driver.sent("REFER")) == 1
     driver.ack()

@@ -93,7 +93,7 @@ def test_a_challenge_that_cannot_be_answered_says_so_and_keeps_its_details() -> 
     [
         ("call ended", answers.CALL_ENDED, "aborted"),
         ("canceled", answers.CANCELED, "canceled"),
-        ("unreachable", answers.unanswered_text(0), "canceled"),
+        ("unreachable", answers.unreachable_text("timeout", 0), "canceled"),
         ("unreachable", answers.NOT_CONNECTED, "unavailable"),
         ("unreachable", answers.NOT_FOUND, "unavailable"),
         ("interrupted", answers.INTERRUPTED, "unavailable"),
@@ -117,7 +117,7 @@ def test_a_481_that_decided_nothing_is_not_told() -> None:
 
 def test_texts_are_livekits() -> None:
     assert answers.CALL_ENDED == "call ended before transfer completed"
-    assert answers.unanswered_text(0) == (
+    assert answers.unreachable_text("timeout", 0) == (
         "transaction failed to complete (0 intermediate responses)"
     )
     assert answers.subscription_ended_text("noresource", 100) == (

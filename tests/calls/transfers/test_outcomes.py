@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.simulation.transfers import START, TransferBench
+from tests.simulation.transfers import START, SendRefer, TransferBench
 
-from hookflash.calls.effects import StopTone, StoreTransfer, TransferAnswered, TransferChanged
-from hookflash.calls.transfers.transferor_effects import HangUp, LeaveRoom, SendRefer
+from hookflash.calls.effects import StopTone, TransferAnswered, TransferChanged
+from hookflash.calls.transfers.transferor_effects import HangUp, LeaveRoom
 
 OTHER = "tel:+15105550111"
 NO_SUBSCRIPTION = (("Refer-Sub", "false"),)
@@ -291,13 +291,13 @@ def late(verdict: str) -> TransferBench:
 @pytest.mark.parametrize("verdict", ["timed out", "canceled", "unreachable"])
 def test_a_late_2xx_ends_the_call_next_to_the_unchanged_verdict(verdict: str) -> None:
     bench = late(verdict)
-    told = len(bench.all(TransferChanged))
+    told = len(bench.news())
     bench.at(100).notify(200, "terminated")
     record = bench.record()
     assert (record.verdict, record.late_success) == (verdict, True)
     assert record.notes[-1] == "late success"
     assert bench.all(HangUp) == [HangUp("transferred", transfer=True)]
-    assert [effect.kind for effect in bench.all(TransferChanged)[told:]] == ["updated"]
+    assert [effect.kind for effect in bench.news()[told:]] == ["updated"]
     assert not bench.transferor.watching
 
 
@@ -352,12 +352,12 @@ def test_a_notify_before_481_leaves_the_transfer_watched() -> None:
 @pytest.mark.parametrize("verdict", ["timed out", "canceled", "unreachable", "call ended"])
 def test_a_late_failure_is_recorded_and_nothing_else(verdict: str, status: int) -> None:
     bench = late(verdict)
-    told = len(bench.all(TransferChanged))
+    told = len(bench.news())
     bench.at(100).notify(status, "terminated")
     record = bench.record()
     assert (record.verdict, record.late_success) == (verdict, False)
     assert record.notes[-1] == f"late failure: {status} Phrase"
-    assert len(bench.all(TransferChanged)) == told
+    assert len(bench.news()) == told
     assert bench.all(HangUp) == []
     assert not bench.transferor.watching
 
@@ -378,20 +378,20 @@ def test_three_minutes_after_the_verdict_nobody_watches(verdict: str) -> None:
     bench = late(verdict)
     ended = bench.record().ended_at
     assert ended is not None
-    stored = len(bench.all(StoreTransfer))
+    stored = len(bench.all(TransferChanged))
     watched = ended - START + 180
     assert bench.at(watched - 0.1).transferor.watching
     assert not bench.at(watched).transferor.watching
     assert bench.transferor.next_deadline() is None
     assert bench.notify(200, "terminated") == 200
-    assert (len(bench.all(StoreTransfer)), bench.all(HangUp)) == (stored, [])
+    assert (len(bench.all(TransferChanged)), bench.all(HangUp)) == (stored, [])
 
 
 def test_a_late_1xx_is_no_stage() -> None:
     bench = late("timed out")
-    stored = len(bench.all(StoreTransfer))
+    stored = len(bench.all(TransferChanged))
     bench.notify(180)
-    assert len(bench.all(StoreTransfer)) == stored
+    assert len(bench.all(TransferChanged)) == stored
 
 
 def test_the_room_audio_returns_with_a_negative_verdict() -> None:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import get_args
 
 import pytest
 
 from hookflash.base.errors import ApiError
-from hookflash.calls.records import Stage, Verdict
+from hookflash.calls.effects import LegEffect
+from hookflash.calls.records import AttemptRecord, Stage, StageEntry, Verdict
+from hookflash.calls.transfers.refer_usage import ReferUsage
+from hookflash.calls.transfers.request import TransferRequest
 from hookflash.calls.transfers.transfer import LEGAL, REASONS, WATCHED, Transfer, ringing_timeout
-from hookflash.calls.transfers.transferor_effects import TransferOrder
 from hookflash.sip.refer import parse_target
+from hookflash.sip.timers import Timers
 
-ORDER = TransferOrder(
-    "STR_1", "room", "me", "PA_1", parse_target("sip:a@b"), (), False, 30.0, None, "key", "r"
+REQUEST = TransferRequest(
+    room="room",
+    identity="me",
+    target=parse_target("<SIP:a@b>"),
+    headers=(),
+    play_dialtone=False,
+    ringing_timeout=30.0,
+    wait=None,
+    api_key="key",
+    request_id="r",
+    transfer_id="STR_1",
+    participant_sid="PA_1",
 )
 PATHS: dict[Stage, list[Stage]] = {
     "requested": [],
@@ -26,8 +40,17 @@ PATHS: dict[Stage, list[Stage]] = {
 }
 
 
+def send() -> tuple[int, LegEffect]:
+    raise AssertionError("a transfer sends nothing")
+
+
+def refer() -> ReferUsage:
+    return ReferUsage("STR_1", REQUEST.target, Timers(), send, lambda: 1.0)
+
+
 def transfer_in(stage: Stage) -> Transfer:
-    transfer = Transfer(100.0, "SCL_1", ORDER, "<sip:a@b>")
+    transfer = Transfer(100.0, "SCL_1", REQUEST)
+    transfer.begin(refer())
     for step in PATHS[stage]:
         assert transfer.enter(101.0, step)
     return transfer
@@ -60,7 +83,7 @@ def test_the_table_is_the_pages() -> None:
 def test_a_verdict_may_come_in_any_stage_and_never_changes(stage: Stage, verdict: Verdict) -> None:
     transfer = transfer_in(stage)
     transfer.decide(103.0, verdict, "text")
-    with pytest.raises(ValueError, match="already"):
+    with pytest.raises(AssertionError, match="already"):
         transfer.decide(104.0, "succeeded")
     assert not any(transfer.enter(104.0, after) for after in get_args(Stage))
     transfer.saw(200, "OK")
@@ -86,8 +109,33 @@ def test_the_record_has_everything() -> None:
     assert (record.sip_status, record.sip_reason, record.notes) == (180, "Ringing", ("once",))
     assert (record.transfer_id, record.call_id, record.room) == ("STR_1", "SCL_1", "room")
     assert (record.identity, record.participant_sid, record.api_key) == ("me", "PA_1", "key")
-    assert (record.target, record.refer_to, record.request_id) == ("sip:a@b", "<sip:a@b>", "r")
+    assert (record.target, record.refer_to, record.request_id) == ("<SIP:a@b>", "<sip:a@b>", "r")
     assert (record.created_at, record.mode, record.late_success) == (100.0, "refer", False)
+
+
+def test_each_attempt_has_stages_a_status_and_an_outcome_of_its_own() -> None:
+    transfer = transfer_in("waiting")
+    transfer.saw(491, "Request Pending")
+    transfer.attempt_ended("refused")
+    transfer.begin(refer())
+    assert transfer.stage == "requested"
+    assert transfer.enter(103.0, "sent")
+    sent = StageEntry("sent", 101.0)
+    first = (sent, StageEntry("waiting", 101.0))
+    second = (StageEntry("sent", 103.0),)
+    record = transfer.record()
+    assert record.attempts == (
+        AttemptRecord("sip:a@b", "refer", first, "refused", 491),
+        AttemptRecord("sip:a@b", "refer", second, None, None),
+    )
+    assert record.stages == (StageEntry("requested", 100.0), *first, *second)
+
+
+def test_a_late_outcome_counts_for_three_minutes() -> None:
+    transfer = transfer_in("accepted")
+    assert transfer.watch_end() == inf
+    transfer.decide(110.0, "timed out")
+    assert transfer.watch_end() == 290.0
 
 
 def test_each_request_has_its_own_wait() -> None:

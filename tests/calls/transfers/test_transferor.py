@@ -3,37 +3,31 @@
 Where the rows of transfer.md are tested:
 
 §1 verdicts: succeeded, refused, timed out, call ended by 481, canceled, unreachable, interrupted:
-   test_transfer_desk_answers; rejected, subscription ended, inferred from BYE:
-   test_refer_notify; call ended by BYE or hang-up, Refer-Sub: false: test_outcomes; texts
-   and meta: test_transfer_answers; stages: test_transfer; stored before the REFER is sent, every
-   change stored: here
+   test_transferor_answers; rejected, subscription ended, inferred from BYE: test_notify_reader;
+   call ended by BYE or hang-up, Refer-Sub: false: test_outcomes; texts and meta: test_answers;
+   stages and attempts: test_transfer; stored before the REFER is sent, every change stored: here
 §2 targets: sip/test_refer; extra headers: test_headers; joiners, other target, request ids,
    watched target, hung-up call, again after a failure, own waits: here; ringing_timeout:
    test_transfer
 §3 headers, the gate: here; challenges, 491, 481, 408, timer F, other statuses, 1xx, 2xx:
-   test_transfer_desk_answers; is the call alive: there and in test_liveness
-§4 test_refer_notify; how a NOTIFY is written: sip/test_subscription, sip/test_refer; which REFER
-   it belongs to: test_referral
-§5 pending suspends limits: test_transfer_desk_answers; the end of the call, late outcomes:
+   test_transferor_answers; is the call alive: there and in test_liveness
+§4 test_notify_reader; how a NOTIFY is written: sip/test_subscription, sip/test_refer; which REFER
+   it belongs to, and what a REFER can be: test_refer_usage
+§5 pending suspends limits: test_transferor_answers; the end of the call, late outcomes:
    test_outcomes
 §6 dial tone: here
-all together, in any order: test_transfer_desk_random
+what follows when an attempt has ended: test_policy
+all together, in any order: test_transferor_random
 """
 
 from __future__ import annotations
 
 import pytest
-from tests.simulation.transfers import START, TARGET, TransferBench
+from tests.simulation.transfers import START, TARGET, SendRefer, TransferBench
 
-from hookflash.calls.effects import (
-    PlayTone,
-    StopTone,
-    StoreTransfer,
-    TransferAnswered,
-    TransferChanged,
-)
+from hookflash.calls.effects import PlayTone, StopTone, TransferAnswered, TransferChanged
 from hookflash.calls.headers import merge_headers
-from hookflash.calls.transfers.transferor_effects import HangUp, SendRefer
+from hookflash.calls.transfers.transferor_effects import HangUp
 
 OTHER = "tel:+15105550111"
 
@@ -52,7 +46,7 @@ def test_the_transfer_is_stored_before_its_refer_goes_out() -> None:
     bench = TransferBench(stores=False)
     bench.request()
     assert bench.all(SendRefer) == []
-    assert bench.all(StoreTransfer)[0].then_send
+    assert bench.all(TransferChanged)[0].then_send
     assert bench.run(bench.transferor.gate(bench.now, True)) == []
     effects = bench.run(bench.transferor.stored(bench.now, "STR_1"))
     assert isinstance(effects[0], SendRefer)
@@ -75,7 +69,7 @@ def test_every_change_is_stored_and_every_new_stage_told_once() -> None:
     for status in (100, 100, 180, 183, 100):
         bench.notify(status)
     bench.notify(200, "terminated")
-    told = [(effect.kind, effect.record.stages[-1].stage) for effect in bench.all(TransferChanged)]
+    told = [(effect.kind, effect.record.stages[-1].stage) for effect in bench.news()]
     assert told == [
         ("started", "requested"),
         ("updated", "sent"),
@@ -85,7 +79,7 @@ def test_every_change_is_stored_and_every_new_stage_told_once() -> None:
         ("updated", "trying"),
         ("ended", "trying"),
     ]
-    stored = [(e.record.stages[-1].stage, e.record.sip_status) for e in bench.all(StoreTransfer)]
+    stored = [(e.record.stages[-1].stage, e.record.sip_status) for e in bench.all(TransferChanged)]
     assert stored[3:] == [
         ("trying", 100),
         ("ringing", 180),
@@ -305,7 +299,7 @@ def test_the_same_target_takes_its_verdict_from_the_watched_refer() -> None:
     assert bench.record("STR_2").notes == ("takes its outcome from STR_1",)
     assert bench.verdict("STR_1") == "timed out"
     assert len(bench.all(SendRefer)) == 1
-    assert not any(store.then_send for store in bench.all(StoreTransfer)[1:])
+    assert not any(store.then_send for store in bench.all(TransferChanged)[1:])
 
 
 def test_a_success_is_late_for_the_first_and_in_time_for_the_second() -> None:

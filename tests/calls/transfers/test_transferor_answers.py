@@ -1,13 +1,13 @@
 """What is answered to REFER, or is not, and the other ways in which a transfer ends (transfer.md
-§1, §3). The table of all rows is in test_transfer_desk."""
+§1, §3). The table of all rows is in test_transferor."""
 
 from __future__ import annotations
 
 import pytest
-from tests.simulation.transfers import START, TransferBench
+from tests.simulation.transfers import START, SendRefer, TransferBench
 
 from hookflash.calls.effects import TransferAnswered
-from hookflash.calls.transfers.transferor_effects import HangUp, LeaveRoom, SendProbe, SendRefer
+from hookflash.calls.transfers.transferor_effects import HangUp, LeaveRoom, SendProbe
 
 OTHER = "tel:+15105550111"
 

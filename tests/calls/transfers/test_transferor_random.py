@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.simulation.transfers import START, TransferBench
 
-from hookflash.calls.effects import TransferChanged
 from hookflash.calls.transfers.transferor_effects import HangUp
 
 TARGETS = st.sampled_from(["sip:a@example.com", "tel:+15105550111"])
@@ -107,13 +106,13 @@ def test_one_verdict_and_one_answer_each_and_nothing_is_left(actions: list[Actio
     for ticket in range(1, bench.tickets + 1):
         assert bench.answered(ticket) is not None
     ended: dict[str, str | None] = {}
-    for effect in bench.all(TransferChanged):
+    for effect in bench.news():
         record = effect.record
         if effect.kind == "ended":
             assert record.transfer_id not in ended
             ended[record.transfer_id] = record.verdict
         elif record.transfer_id in ended:
             assert (record.late_success, record.verdict) == (True, ended[record.transfer_id])
-    started = {e.record.transfer_id for e in bench.all(TransferChanged) if e.kind == "started"}
+    started = {e.record.transfer_id for e in bench.news() if e.kind == "started"}
     assert started == set(ended)
     assert len(bench.all(HangUp)) <= 1

@@ -117,20 +117,6 @@ def refer_sub_false(exchange: Exchange) -> None:
     took(started, 9.5, 13)
 
 
-def subscribe_unanswered(exchange: Exchange) -> None:
-    """A SUBSCRIBE for the outcome that nobody answers."""
-    line = exchange.line()
-    call = exchange.call(line)
-    call.sound.play(440)
-    answer = exchange.transfer(line, ringing_timeout="55s")
-    call.phone.reply(call.request("REFER"), "202 Accepted")
-    call.notify("SIP/2.0 100 Trying", "terminated;reason=timeout")
-    call.request("SUBSCRIBE")
-    got = answer.result(45)
-    assert got.meta["sip_transfer_reason"] == "STR_SUBSCRIPTION_TERMINATED"
-    assert call.ask("OPTIONS").status == 200
-
-
 def our_refresh(exchange: Exchange, allow: str, method: str) -> None:
     """A session of 90 s that we have to refresh."""
     line = exchange.line()
@@ -219,7 +205,6 @@ SCENARIOS: dict[str, Scenario] = {
         refer_unanswered,
         default_timeout,
         refer_sub_false,
-        subscribe_unanswered,
         update_refresh,
         reinvite_refresh,
         not_refreshed,

@@ -4,12 +4,13 @@ default, so that a database can be read by both."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
 from ...base.errors import StoreError
 from ...calls.records import (
+    AttemptRecord,
     CallRecord,
     DialogRecord,
     DialRecord,
@@ -19,11 +20,19 @@ from ...calls.records import (
 )
 
 Record = TypeVar(
-    "Record", TransferRecord, CallRecord, DialogRecord, DialRecord, MediaStats, StageEntry
+    "Record",
+    TransferRecord,
+    AttemptRecord,
+    CallRecord,
+    DialogRecord,
+    DialRecord,
+    MediaStats,
+    StageEntry,
 )
 
 
 _TRANSFER = tuple(field.name for field in fields(TransferRecord))
+_ATTEMPT = tuple(field.name for field in fields(AttemptRecord))
 _CALL = tuple(field.name for field in fields(CallRecord))
 _STATS = tuple(field.name for field in fields(MediaStats))
 _DIALOG = tuple(field.name for field in fields(DialogRecord))
@@ -33,9 +42,17 @@ _DIAL = tuple(field.name for field in fields(DialRecord))
 def transfer_dict(record: TransferRecord) -> dict[str, Any]:
     """As GET /hookflash/transfers shows it."""
     values = {name: getattr(record, name) for name in _TRANSFER}
-    values["stages"] = [{"stage": entry.stage, "at": entry.at} for entry in record.stages]
+    values["stages"] = _stages(record.stages)
     values["notes"] = list(record.notes)
+    values["attempts"] = [
+        {name: getattr(attempt, name) for name in _ATTEMPT} | {"stages": _stages(attempt.stages)}
+        for attempt in record.attempts
+    ]
     return values
+
+
+def _stages(entries: Iterable[StageEntry]) -> list[dict[str, Any]]:
+    return [{"stage": entry.stage, "at": entry.at} for entry in entries]
 
 
 def call_dict(record: CallRecord) -> dict[str, Any]:
@@ -68,9 +85,19 @@ def dial_json(record: DialRecord) -> str:
 def transfer_from(text: str) -> TransferRecord:
     """Raises StoreError for what is no transfer."""
     values = _load(text)
-    stages = tuple(_build(StageEntry, entry) for entry in _list(values, "stages"))
-    values["stages"], values["notes"] = stages, tuple(_list(values, "notes"))
+    values["stages"], values["notes"] = _stages_from(values), tuple(_list(values, "notes"))
+    values["attempts"] = tuple(_attempt_from(each) for each in _list(values, "attempts"))
     return _build(TransferRecord, values)
+
+
+def _attempt_from(values: Any) -> AttemptRecord:
+    if not isinstance(values, dict):
+        raise StoreError("a stored attempt is no JSON object")
+    return _build(AttemptRecord, {**values, "stages": _stages_from(values)})
+
+
+def _stages_from(values: Mapping[str, Any]) -> tuple[StageEntry, ...]:
+    return tuple(_build(StageEntry, entry) for entry in _list(values, "stages"))
 
 
 def call_from(text: str) -> CallRecord:

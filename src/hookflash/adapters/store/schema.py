@@ -32,6 +32,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " WITHOUT ROWID",
         "CREATE INDEX dials_by_time ON dials (created_at)",
     ),
+    (
+        # A transfer was one attempt, by REFER, until it had a list of them.
+        "UPDATE transfers SET data = json_set(data, '$.attempts', json_array(json_object("
+        "'target', trim(json_extract(data, '$.refer_to'), '<>'),"
+        " 'mode', coalesce(json_extract(data, '$.mode'), 'refer'),"
+        " 'stages', (SELECT json_group_array(json(value)) FROM json_each(data, '$.stages')"
+        " WHERE json_extract(value, '$.stage') <> 'requested'),"
+        " 'outcome', json_extract(data, '$.verdict'),"
+        " 'sip_status', json_extract(data, '$.sip_status'))))"
+        " WHERE json_valid(data) AND json_type(data, '$.attempts') IS NULL",
+    ),
 )
 
 

@@ -38,8 +38,8 @@ from ..effects import (
     TransferAnswered,
 )
 from ..transfers.answers import not_established
+from ..transfers.request import TransferRequest
 from ..transfers.transferor import Transferor
-from ..transfers.transferor_effects import TransferOrder
 from .activity import Activity
 from .answering import Answering
 from .core import OVER, End, LegCore, Phase, SendBye, Step, earlier
@@ -269,16 +269,16 @@ class Leg:
 
     # --- transfers ------------------------------------------------------------------------------
 
-    def transfer(self, now: float, ticket: int, order: TransferOrder) -> list[LegEffect]:
+    def transfer(self, now: float, ticket: int, request: TransferRequest) -> list[LegEffect]:
         """An API request for a transfer; its verdict comes as `TransferAnswered`."""
         if self._transfers is None:
             if self._core.phase not in {Phase.ANSWERED, Phase.CONFIRMED}:
                 return [TransferAnswered(ticket, None, not_established())]
             self._transfers = Transferring(self._core, self._requester)
-        return self._carry_out(now, self._transfers.request(now, ticket, order))
+        return self._carry_out(now, self._transfers.request(now, ticket, request))
 
     def transfer_stored(self, now: float, transfer_id: str) -> list[LegEffect]:
-        """`StoreTransfer(then_send=True)` is done."""
+        """`TransferChanged(then_send=True)` is stored."""
         steps = [] if self._transfers is None else self._transfers.stored(now, transfer_id)
         return self._carry_out(now, steps)
 

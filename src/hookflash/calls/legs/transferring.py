@@ -12,14 +12,13 @@ from ...sip.effects import FailureReason
 from ...sip.message import Request, Response
 from ..effects import LegEffect, LegLeft, Respond
 from ..records import Side
+from ..transfers.request import TransferRequest
 from ..transfers.transferor import Transferor
 from ..transfers.transferor_effects import (
     HangUp,
     LeaveRoom,
     SendProbe,
-    SendRefer,
     SendSubscribe,
-    TransferOrder,
     TransferorEffect,
 )
 from .core import LegCore, Phase, SendBye, Step
@@ -50,6 +49,7 @@ class Transferring:
             core.timers,
             str(core.dialog.local_uri.uri),
             core.last_packet_at,
+            self,
             owns_call_id=core.settings.direction == "outbound",
         )
 
@@ -61,10 +61,10 @@ class Transferring:
 
     # --- from the API ---------------------------------------------------------------------------
 
-    def request(self, now: float, ticket: int, order: TransferOrder) -> list[Step]:
+    def request(self, now: float, ticket: int, request: TransferRequest) -> list[Step]:
         """An API request for a transfer of this call."""
         steps = self.settle(now)
-        return steps + self._perform(now, self.transferor.request(now, ticket, order))
+        return steps + self._perform(now, self.transferor.request(now, ticket, request))
 
     def stored(self, now: float, transfer_id: str) -> list[Step]:
         """The record is safe."""
@@ -163,9 +163,7 @@ class Transferring:
     def _perform(self, now: float, effects: Iterable[LegEffect | TransferorEffect]) -> list[Step]:
         steps: list[Step] = []
         for effect in effects:
-            if isinstance(effect, SendRefer):
-                steps += self._refer(now, effect)
-            elif isinstance(effect, SendSubscribe):
+            if isinstance(effect, SendSubscribe):
                 headers = (
                     ("Event", f"refer;id={effect.event_id}"),
                     ("Expires", str(SUBSCRIBE_EXPIRES)),
@@ -216,13 +214,16 @@ class Transferring:
         sent = self.transferor.refer_sent(now, pending.transfer_id, pending.cseq)
         return [again, *self._perform(now, sent)]
 
-    def _refer(self, now: float, effect: SendRefer) -> list[Step]:
+    def send_refer(
+        self, transfer_id: str, headers: tuple[tuple[str, str], ...]
+    ) -> tuple[int, LegEffect]:
+        """The transferor sends its REFER, or sends it again after a 491 (`ReferSender`)."""
         waiting, self._waiting = self._waiting, None
-        if waiting is not None and waiting.transfer_id == effect.transfer_id:
-            return self._refer_again(now, waiting)
-        given = {name.lower() for name, _ in effect.headers}
+        if waiting is not None and waiting.transfer_id == transfer_id:
+            again = self._requester.repeat(waiting)
+            return waiting.cseq, again
+        given = {name.lower() for name, _ in headers}
         ours = (("Allow", ALLOW), ("Supported", SUPPORTED))
-        headers = tuple(item for item in ours if item[0].lower() not in given) + effect.headers
-        pending, send = self._requester.send(Purpose.REFER, headers, transfer_id=effect.transfer_id)
-        sent = self.transferor.refer_sent(now, effect.transfer_id, pending.cseq)
-        return [send, *self._perform(now, sent)]
+        headers = tuple(item for item in ours if item[0].lower() not in given) + headers
+        pending, send = self._requester.send(Purpose.REFER, headers, transfer_id=transfer_id)
+        return pending.cseq, send

@@ -9,6 +9,7 @@ from __future__ import annotations
 from livekit.protocol import sip as proto
 
 from ...base.errors import ApiError
+from ...sip.effects import FailureReason
 from ..records import TransferRecord, Verdict
 from ..status import PREFIX, status_meta, status_text, twirp_code
 from .transfer import REASONS
@@ -49,8 +50,12 @@ def subscription_ended_text(reason: str, last_status: int) -> str:
     )
 
 
-def unanswered_text(provisional: int) -> str:
-    """Timer F; `provisional` is the number of 1xx that came."""
+def unreachable_text(reason: FailureReason, provisional: int) -> str:
+    """No answer to REFER; `provisional` is the number of 1xx that came."""
+    if reason == "transport":
+        return NOT_CONNECTED
+    if reason == "unresolved":
+        return NOT_FOUND
     return f"transaction failed to complete ({provisional} intermediate responses)"
 
 

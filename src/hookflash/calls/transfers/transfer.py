@@ -7,7 +7,8 @@
 
 A verdict may come in every stage and is set once. A transfer that takes its outcome from the
 REFER of an earlier one goes from `requested` straight to `accepted`. `LEGAL` is the table; only
-`Transfer.enter` changes a stage and only `Transfer.decide` sets a verdict.
+`Transfer.enter` changes a stage and only `Transfer.decide` sets a verdict. Stages are those of its
+attempts, one after another; each attempt begins anew.
 """
 
 from __future__ import annotations
@@ -15,8 +16,18 @@ from __future__ import annotations
 from math import inf
 
 from ...base.errors import ApiError
-from ..records import Stage, StageEntry, TransferReason, TransferRecord, Verdict
-from .transferor_effects import TransferOrder
+from ...sip.refer import ReferTarget
+from ..records import (
+    AttemptRecord,
+    Mode,
+    Stage,
+    StageEntry,
+    TransferReason,
+    TransferRecord,
+    Verdict,
+)
+from .attempt import WATCH, Attempt
+from .request import TransferRequest
 
 LEGAL: dict[Stage, frozenset[Stage]] = {
     "requested": frozenset({"sent", "accepted"}),
@@ -62,35 +73,58 @@ def ringing_timeout(seconds: float | None) -> float:
     return seconds
 
 
+class _AttemptLog:
+    """What the record keeps of one attempt."""
+
+    __slots__ = ("attempt", "outcome", "sip_status", "stages")
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.attempt = attempt
+        self.stages: list[StageEntry] = []
+        self.outcome: Verdict | None = None
+        self.sip_status: int | None = None
+
+    def record(self) -> AttemptRecord:
+        attempt = self.attempt
+        return AttemptRecord(
+            attempt.target.uri, attempt.mode, tuple(self.stages), self.outcome, self.sip_status
+        )
+
+
 class Transfer:
-    """The machine of one transfer. Knows no SIP: `Transferor` tells it what a message meant."""
+    """The machine of one transfer. Knows no SIP: `outcomes` tells it what a report meant."""
 
     __slots__ = (
+        "_logs",
+        "_stages",
         "call_id",
         "created_at",
         "deadline",
         "ended_at",
         "error",
         "late_success",
+        "mode",
         "notes",
-        "order",
-        "refer_to",
+        "request",
         "sip_reason",
         "sip_status",
-        "stages",
         "tickets",
         "transfer_id",
         "verdict",
     )
 
-    def __init__(self, now: float, call_id: str, order: TransferOrder, refer_to: str) -> None:
-        self.transfer_id = order.transfer_id
+    def __init__(self, now: float, call_id: str, request: TransferRequest) -> None:
+        """`begin` gives it its first attempt."""
+        self.transfer_id = request.transfer_id
         self.call_id = call_id
-        self.order = order
-        self.refer_to = refer_to
+        self.request = request
+        self.mode: Mode = "refer"
+        """As asked for."""
         self.created_at = now
-        self.deadline = now + order.ringing_timeout
-        self.stages = [StageEntry("requested", now)]
+        self.deadline = now + request.ringing_timeout
+        self._stages = [StageEntry("requested", now)]
+        """Of all attempts."""
+        self._logs: list[_AttemptLog] = []
         self.tickets: dict[int, float] = {}
         """Waiting API requests, each with the time at which its own wait ends."""
         self.verdict: Verdict | None = None
@@ -102,21 +136,47 @@ class Transfer:
         self.late_success = False
 
     @property
+    def target(self) -> ReferTarget:
+        """As asked for."""
+        return self.request.target
+
+    @property
+    def attempt(self) -> Attempt:
+        """The last one."""
+        return self._logs[-1].attempt
+
+    def begin(self, attempt: Attempt) -> None:
+        """Carried out by this attempt from now on: one of its own, or an earlier transfer's."""
+        self._logs.append(_AttemptLog(attempt))
+
+    def rides_on(self, attempt: Attempt) -> bool:
+        """It was carried out, or is, by this attempt."""
+        return any(log.attempt is attempt for log in self._logs)
+
+    def attempt_ended(self, how: Verdict) -> None:
+        """Keep how the last attempt ended."""
+        self._logs[-1].outcome = how
+
+    @property
     def stage(self) -> Stage:
-        """The stage it is in; after the verdict the one it was decided in."""
-        return self.stages[-1].stage
+        """The stage that its attempt is in; after the verdict the one it was decided in."""
+        stages = self._logs[-1].stages
+        return stages[-1].stage if stages else "requested"
 
     def enter(self, now: float, stage: Stage) -> bool:
-        """Reach a stage. False where that is no step (`LEGAL`), or the verdict is there."""
+        """Reach a stage. False where that is no step (`LEGAL`), or the verdict is there: what
+        makes stages is the peer's, in whatever order it likes."""
         if self.verdict is not None or stage not in LEGAL[self.stage]:
             return False
-        self.stages.append(StageEntry(stage, now))
+        entry = StageEntry(stage, now)
+        self._stages.append(entry)
+        self._logs[-1].stages.append(entry)
         return True
 
     def saw(self, status: int, reason: str) -> None:
         """Keep the last SIP status that came for it; the verdict freezes it."""
         if self.verdict is None:
-            self.sip_status = status
+            self.sip_status = self._logs[-1].sip_status = status
             self.sip_reason = reason
 
     def note(self, text: str) -> None:
@@ -125,13 +185,10 @@ class Transfer:
             self.notes.append(text)
 
     def decide(self, now: float, verdict: Verdict, error: str = "") -> None:
-        """Set the verdict; `error` is the text of the API error without its prefix.
-
-        Raises:
-            ValueError: it has one already. The transferor asks before it decides.
-        """
+        """Set the verdict; `error` is the text of the API error without its prefix. A second one is
+        a mistake of ours."""
         if self.verdict is not None:
-            raise ValueError(f"{self.transfer_id} is already {self.verdict}")
+            raise AssertionError(f"{self.transfer_id} is already {self.verdict}")
         self.verdict = verdict
         self.ended_at = now
         self.error = error
@@ -151,20 +208,25 @@ class Transfer:
         """The ringing timeout, or the end of the shortest wait."""
         return min(self.deadline, *self.tickets.values()) if self.tickets else self.deadline
 
+    def watch_end(self) -> float:
+        """Until when a late outcome counts for it."""
+        return inf if self.ended_at is None else self.ended_at + WATCH
+
     def record(self) -> TransferRecord:
         """Everything as it is to be stored and shown."""
-        order = self.order
+        request = self.request
         return TransferRecord(
             transfer_id=self.transfer_id,
             call_id=self.call_id,
-            room=order.room,
-            identity=order.identity,
-            target=order.target.asked,
-            refer_to=self.refer_to,
-            api_key=order.api_key,
-            request_id=order.request_id,
+            room=request.room,
+            identity=request.identity,
+            target=request.target.asked,
+            refer_to=request.target.refer_to,
+            api_key=request.api_key,
+            request_id=request.request_id,
             created_at=self.created_at,
-            stages=tuple(self.stages),
+            mode=self.mode,
+            stages=tuple(self._stages),
             verdict=self.verdict,
             ended_at=self.ended_at,
             sip_status=self.sip_status,
@@ -172,5 +234,6 @@ class Transfer:
             error=self.error,
             notes=tuple(self.notes),
             late_success=self.late_success,
-            participant_sid=order.participant_sid,
+            participant_sid=request.participant_sid,
+            attempts=tuple(log.record() for log in self._logs),
         )

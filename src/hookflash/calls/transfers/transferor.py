@@ -1,46 +1,43 @@
 """All transfers of one leg: the heart of the product (transfer.md; a row of it, a test).
 
-`Transferor` takes what happens and says what it means; `outcomes` holds what follows from
-a verdict, `usage` one REFER with its subscription, `transfer` one request with its verdict.
-The inputs and who performs which effect are described in `desk_effects`.
+`Transferor` takes what happens and hands it to whom it concerns. The inputs, and who performs which
+effect, are described in `transferor_effects`.
 
 Where the rules are:
-    other target, joiners, repeated requests    `request`
-    REFER waits, goes out, is answered          `_send_refer`, `refer_*`
-    NOTIFY before 202, after BYE, out of order  `notify_reader.NotifyReader`
-    the end of the call and its second of grace `call_ended`, `TransferOutcomes.end_call`
-    late outcomes                               `TransferOutcomes.settle`
+    other target, joiners, repeated requests    `Transferor.request`
+    REFER waits, goes out, is answered          `refer_usage.ReferUsage`
+    NOTIFY before 202, out of order             `refer_usage.ReferUsage.notified`
+    which REFER a NOTIFY belongs to             `refer_usage.select`
+    what an outcome means, early and late       `outcomes.TransferOutcomes`
+    the end of the call and its second of grace `outcomes.TransferOutcomes.end_call`
+    what follows when an attempt has ended      `policy.FOLLOWS`
+    what every kind of attempt looks like       `attempt.Attempt`
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import inf
 
 from ...base.ids import Ids
 from ...sip.effects import FailureReason
 from ...sip.message import Request, Response
+from ...sip.subscription import read_notify
 from ...sip.timers import Timers
-from ..effects import TransferAnswered
-from ..records import Side
+from ..effects import LegEffect, TransferAnswered
+from ..records import Mode, Side
 from . import answers
+from .attempt import Attempt, Effects
 from .liveness import LivenessCheck
 from .notify_reader import NotifyReader
-from .outcomes import (
-    KEEP_REQUEST_IDS,
-    NOT_SENT,
-    UNANSWERED,
-    Effects,
-    TransferOutcomes,
-)
-from .refer_usage import ReferState, ReferUsage
+from .outcomes import NOT_SENT, TransferOutcomes
+from .refer_usage import ReferUsage
+from .request import TransferRequest
 from .transfer import Transfer
-from .transferor_effects import SendRefer, TransferOrder
+from .transferor_effects import ReferSender
 
-_AGAIN = frozenset({401, 407, 491})
-"""Answers after which the REFER would have gone out again, had the call not ended."""
-
-__all__ = ["TransferOrder", "Transferor"]
+KEEP_REQUEST_IDS = 86400.0
 
 
 class Transferor:
@@ -54,6 +51,10 @@ class Transferor:
         "_outcomes",
         "_owns_call_id",
         "_referred_by",
+        "_refers",
+        "_requests",
+        "_sender",
+        "_timers",
     )
 
     def __init__(
@@ -63,19 +64,26 @@ class Transferor:
         timers: Timers,
         local_uri: str,
         last_packet_at: Callable[[], float | None],
+        sender: ReferSender,
         *,
         owns_call_id: bool = False,
     ) -> None:
         """`local_uri`: our URI in the dialog, bare, for Referred-By. `last_packet_at`: when RTP
         came last, None for never. `owns_call_id`: we made the Call-ID (an outbound leg), which
         gives us the longer wait after 491."""
-        self._outcomes = TransferOutcomes(call_id)
         self._ids = ids
+        self._timers = timers
         self._referred_by = f"<{local_uri}>"
+        self._sender = sender
         self._owns_call_id = owns_call_id
         self._gate = False
         self._liveness = LivenessCheck(last_packet_at)
-        self._notifies = NotifyReader(self._outcomes, timers)
+        self._outcomes = TransferOutcomes(call_id, self._liveness, self._attempt)
+        self._notifies = NotifyReader()
+        self._refers: list[ReferUsage] = []
+        """Oldest first."""
+        self._requests: dict[tuple[str, str], Transfer] = {}
+        """Transfers by API key and request id."""
 
     @property
     def pending(self) -> bool:
@@ -85,12 +93,12 @@ class Transferor:
     @property
     def refer_open(self) -> bool:
         """A REFER is unanswered: the leg starts no INVITE and no UPDATE."""
-        return any(usage.unanswered for usage in self._outcomes.usages)
+        return any(usage.transaction_open for usage in self._refers)
 
     @property
     def watching(self) -> bool:
-        """A NOTIFY may still bring news: the leg stays alive."""
-        return any(usage.watch_end() > -inf for usage in self._outcomes.usages)
+        """A report may still bring news: the leg stays alive."""
+        return any(attempt.watch_end() > -inf for attempt in self._outcomes.attempts)
 
     @property
     def leaving(self) -> bool:
@@ -99,37 +107,37 @@ class Transferor:
 
     # --- requests of the API ----------------------------------------------------------------
 
-    def request(self, now: float, ticket: int, order: TransferOrder) -> Effects:
+    def request(self, now: float, ticket: int, request: TransferRequest) -> Effects:
         """An API request; answered at once by `TransferAnswered` where it cannot wait."""
-        refer_to, outcomes = order.target.refer_to, self._outcomes
-        if order.request_id:
-            key = (order.api_key, order.request_id)
-            earlier = outcomes.requests.get(key)
+        outcomes = self._outcomes
+        key = (request.api_key, request.request_id)
+        if request.request_id:
+            earlier = self._requests.get(key)
             if earlier is not None and now - earlier.created_at <= KEEP_REQUEST_IDS:
-                if earlier.refer_to != refer_to:
+                if earlier.target != request.target:
                     return [TransferAnswered(ticket, None, answers.other_target())]
-                return self._join(now, ticket, order, earlier)
+                return self._join(now, ticket, request, earlier)
         if outcomes.over or outcomes.bye_at is not None:
             return [TransferAnswered(ticket, None, answers.hung_up())]
         transfer = outcomes.current
-        if transfer is not None and transfer.refer_to != refer_to:
+        if transfer is not None and transfer.target != request.target:
             return [TransferAnswered(ticket, None, answers.elsewhere())]
         effects: Effects = []
         if transfer is None:
-            transfer, effects = outcomes.open(now, order, refer_to)
-            transfer.wait(now, ticket, order.wait)
+            transfer, effects = outcomes.open(now, request)
+            transfer.wait(now, ticket, request.wait)
         else:
-            effects = self._join(now, ticket, order, transfer)
-        if order.request_id:
-            outcomes.requests[order.api_key, order.request_id] = transfer
+            effects = self._join(now, ticket, request, transfer)
+        if request.request_id:
+            self._requests[key] = transfer
         return effects
 
     @staticmethod
-    def _join(now: float, ticket: int, order: TransferOrder, transfer: Transfer) -> Effects:
+    def _join(now: float, ticket: int, request: TransferRequest, transfer: Transfer) -> Effects:
         """Wait for a verdict that another request asked for, or take it if it is there."""
         if transfer.verdict is None:
-            wait = order.ringing_timeout if order.wait is None else order.wait
-            transfer.wait(now, ticket, min(wait, order.ringing_timeout))
+            wait = request.ringing_timeout if request.wait is None else request.wait
+            transfer.wait(now, ticket, min(wait, request.ringing_timeout))
             return []
         record = transfer.record()
         return [TransferAnswered(ticket, record, answers.failure(record))]
@@ -139,130 +147,61 @@ class Transferor:
         transfer = self._outcomes.current
         if transfer is None or transfer.transfer_id != transfer_id:
             return []
-        self._remark_unsent(transfer)
-        return self._outcomes.decide(now, "canceled", answers.CANCELED)
+        if transfer.attempt.standing == "unsent":
+            transfer.note(NOT_SENT)
+        return self._outcomes.ended(now, "canceled", answers.CANCELED)
 
     def shutdown(self, now: float) -> Effects:
         """The process stops: a pending transfer is interrupted."""
         if self._outcomes.current is None:
             return []
-        return self._outcomes.decide(now, "interrupted", answers.INTERRUPTED)
+        return self._outcomes.ended(now, "interrupted", answers.INTERRUPTED)
 
-    # --- the REFER --------------------------------------------------------------------------
+    # --- attempts ---------------------------------------------------------------------------
+
+    def _attempt(self, transfer: Transfer, mode: Mode) -> Attempt:
+        """Make an attempt: here each mode gets its machine."""
+        if mode != "refer":
+            raise AssertionError(f"no attempt of mode {mode}")
+        usage = ReferUsage(
+            transfer.transfer_id,
+            transfer.target,
+            self._timers,
+            partial(self._send_refer, transfer),
+            self._retry_interval,
+        )
+        self._refers.append(usage)
+        return usage
 
     def stored(self, now: float, transfer_id: str) -> Effects:
         """The record of a new transfer is safe: its REFER may go out."""
-        usage = self._outcomes.find(transfer_id)
+        usage = self._find(transfer_id)
         if usage is not None:
-            usage.stored = True
-        return self._send_refer(now)
+            usage.stored()
+        return self._start(now)
 
     def gate(self, now: float, open: bool) -> Effects:
         """The leg says whether a REFER may go out now."""
         self._gate = open
-        return self._send_refer(now)
+        return self._start(now)
 
-    def _send_refer(self, now: float) -> Effects:
+    def _start(self, now: float) -> Effects:
         """Send what waits to be sent, if it may go now."""
-        usage = self._outcomes.usage
-        if usage is None or not self._gate or self._outcomes.over:
+        transfer = self._outcomes.current
+        if transfer is None or not self._gate or self._outcomes.over:
             return []
-        fresh = usage.state is ReferState.IDLE and usage.stored
-        again = usage.state is ReferState.BACKOFF and now >= usage.retry_at
-        if not fresh and not again:
-            return []
-        usage.become(ReferState.SENT)
-        usage.unanswered = True
-        owner = usage.riders[0]
-        headers = [("Refer-To", usage.refer_to)]
-        if not any(name.lower() in {"referred-by", "b"} for name, _ in owner.order.headers):
+        attempt = transfer.attempt
+        return self._outcomes.hear(now, attempt, attempt.start(now))
+
+    # --- the REFER --------------------------------------------------------------------------
+
+    def _send_refer(self, transfer: Transfer) -> tuple[int, LegEffect]:
+        headers = [("Refer-To", transfer.target.refer_to)]
+        given = transfer.request.headers
+        if not any(name.lower() in {"referred-by", "b"} for name, _ in given):
             headers.append(("Referred-By", self._referred_by))
-        headers += owner.order.headers
-        return [SendRefer(owner.transfer_id, tuple(headers))]
-
-    def refer_sent(self, now: float, transfer_id: str, cseq: int) -> Effects:
-        """A REFER went out, for the first time or again."""
-        usage = self._outcomes.find(transfer_id)
-        if usage is None:
-            return []
-        usage.attempts.append(str(cseq))
-        usage.last_cseq = cseq
-        return self._outcomes.advance(now, usage, "sent")
-
-    def wants_refer(self, transfer_id: str) -> bool:
-        """Is a challenged REFER to be sent again? Not when nobody waits, or the call is over."""
-        usage = self._outcomes.find(transfer_id)
-        return usage is not None and usage is self._outcomes.usage and not self._outcomes.over
-
-    def refer_challenged(self, now: float, transfer_id: str, status: int) -> Effects:
-        """401 or 407; the leg sends it again with credentials."""
-        usage = self._outcomes.find(transfer_id)
-        if usage is None:
-            return []
-        transfer = self._outcomes.rider(usage)
-        if transfer is not None:
-            transfer.saw(status, "")
-        return self._outcomes.advance(now, usage, "challenged")
-
-    def refer_answered(
-        self, now: float, transfer_id: str, response: Response, explain: str = ""
-    ) -> Effects:
-        """An answer to REFER that the leg cannot deal with itself."""
-        usage = self._outcomes.find(transfer_id)
-        if usage is None or not usage.unanswered:
-            return []
-        status, reason = response.status, response.reason
-        if status < 200:
-            usage.provisional += 1
-            return []
-        usage.unanswered = False
-        if status < 300:
-            return self._accepted(now, usage, response)
-        transfer = self._outcomes.rider(usage)
-        if transfer is None:
-            return self._refused_late(usage, status, reason)
-        transfer.saw(status, reason)
-        if status == 491 and not self._outcomes.over and not usage.accepted:
-            usage.become(ReferState.BACKOFF)
-            usage.retry_at = now + self._retry_interval()
-            return self._outcomes.advance(now, usage, "waiting")
-        if status == 481 or (self._outcomes.over and status in _AGAIN):
-            usage.hopeless = True
-            effects = self._outcomes.changed(transfer)
-            if not self._outcomes.over:
-                effects += self._outcomes.hang_up(now, "REFER answered 481", transfer=False)
-            return effects
-        usage.refused = True
-        if explain:
-            transfer.note(explain)
-        text = answers.refused_text(status, reason, explain)
-        effects = self._outcomes.decide(now, "refused", text)
-        if status == 408 and not self._outcomes.over:
-            effects += self._liveness.start(now)
-        return effects
-
-    def _accepted(self, now: float, usage: ReferUsage, response: Response) -> Effects:
-        """A 2xx: acceptance, and never success unless the peer says that nothing will follow."""
-        transfer = self._outcomes.rider(usage)
-        if transfer is not None and not usage.accepted:  # else a NOTIFY overtook it
-            transfer.saw(response.status, response.reason)
-        effects = self._outcomes.accept(now, usage)
-        unreported = (response.header("Refer-Sub") or "").partition(";")[0].strip().lower()
-        if unreported == "false" and usage.final is None:
-            usage.unreported = True
-            usage.final = response.status
-            effects += self._outcomes.settle(now, usage, response.status, response.reason)
-            usage.become(ReferState.CLOSED)
-        return effects
-
-    def _refused_late(self, usage: ReferUsage, status: int, reason: str) -> Effects:
-        """An error answer after every verdict changes none of them."""
-        if not usage.accepted:
-            usage.refused = True
-            usage.become(ReferState.CLOSED)
-        rider = usage.riders[-1]
-        rider.note(f"late failure: REFER answered {status} {reason}".rstrip())
-        return self._outcomes.changed(rider)
+        headers += given
+        return self._sender.send_refer(transfer.transfer_id, tuple(headers))
 
     def _retry_interval(self) -> float:
         """RFC 3261 §14.1, in units of 10 ms."""
@@ -271,21 +210,50 @@ class Transferor:
             return (210 + int(share * 191)) / 100
         return int(share * 201) / 100
 
+    def _find(self, transfer_id: str) -> ReferUsage | None:
+        """The last REFER that this transfer sent; None for one that rides on another's."""
+        for usage in reversed(self._refers):
+            if usage.transfer_id == transfer_id:
+                return usage
+        return None
+
+    def wants_refer(self, transfer_id: str) -> bool:
+        """Is a challenged REFER to be sent again? Not when nobody waits, or the call is over."""
+        usage = self._find(transfer_id)
+        if usage is None or self._outcomes.over:
+            return False
+        return self._outcomes.rider(usage) is not None
+
+    def refer_challenged(self, now: float, transfer_id: str, status: int) -> Effects:
+        """401 or 407; the leg sends it again with credentials."""
+        usage = self._find(transfer_id)
+        transfer = self._outcomes.rider(usage) if usage is not None else None
+        if transfer is not None:
+            transfer.saw(status, "")
+        return self._outcomes.advance(now, transfer, "challenged")
+
+    def refer_sent(self, now: float, transfer_id: str, cseq: int) -> Effects:
+        """A challenged REFER went out again."""
+        usage = self._find(transfer_id)
+        if usage is None:
+            return []
+        return self._outcomes.hear(now, usage, usage.sent_again(cseq))
+
+    def refer_answered(
+        self, now: float, transfer_id: str, response: Response, explain: str = ""
+    ) -> Effects:
+        """An answer to REFER that the leg cannot deal with itself."""
+        usage = self._find(transfer_id)
+        if usage is None:
+            return []
+        return self._outcomes.hear(now, usage, usage.answered(now, response, explain))
+
     def refer_failed(self, now: float, transfer_id: str, reason: FailureReason) -> Effects:
-        """No answer to REFER. Where a NOTIFY came, it was accepted all the same."""
-        usage = self._outcomes.find(transfer_id)
-        if usage is None or not usage.unanswered:
+        """No answer to REFER."""
+        usage = self._find(transfer_id)
+        if usage is None:
             return []
-        usage.unanswered = False
-        usage.undelivered = reason != "timeout"
-        if self._outcomes.rider(usage) is None or usage.accepted or self._outcomes.over:
-            return []
-        text = answers.unanswered_text(usage.provisional)
-        if reason == "transport":
-            text = answers.NOT_CONNECTED
-        elif reason == "unresolved":
-            text = answers.NOT_FOUND
-        return self._outcomes.decide(now, "unreachable", text) + self._liveness.start(now)
+        return self._outcomes.hear(now, usage, usage.unanswered(reason))
 
     # --- is the call alive? -----------------------------------------------------------------
 
@@ -303,12 +271,23 @@ class Transferor:
 
     def notify_received(self, now: float, request: Request) -> tuple[int, Effects]:
         """Any NOTIFY in the dialog: the status to answer it with at once, and what follows."""
-        return self._notifies.notify_received(now, request)
+        outcomes = self._outcomes
+        notify = read_notify(request)
+        status, usage, effects = self._notifies.read(self._refers, notify, request.top_via.branch)
+        if usage is None:
+            return status, effects
+        overtaken = outcomes.bye_cseq is not None and notify.cseq < outcomes.bye_cseq
+        effects = outcomes.hear(now, usage, usage.notified(now, notify, overtaken=overtaken))
+        if outcomes.over:
+            effects += outcomes.infer(now)
+        return status, effects
 
     def subscribe_answered(self, now: float, transfer_id: str, status: int | None) -> Effects:
         """The final answer to our SUBSCRIBE."""
-        usage = self._outcomes.find(transfer_id)
-        return [] if usage is None else self._notifies.subscribe_answered(now, usage, status)
+        usage = self._find(transfer_id)
+        if usage is None:
+            return []
+        return self._outcomes.hear(now, usage, usage.subscribed(now, status))
 
     # --- the end of the call, and time --------------------------------------------------------
 
@@ -322,63 +301,18 @@ class Transferor:
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called; None: nothing is under way."""
-        outcomes = self._outcomes
-        times = [usage.watch_end() for usage in outcomes.usages]
-        times = [time for time in times if time > -inf]
-        single = (outcomes.grace_until, outcomes.bye_at, self._liveness.deadline)
-        times += [time for time in single if time is not None]
-        transfer, usage = outcomes.current, outcomes.usage
-        if transfer is not None and usage is not None:
-            times.append(transfer.next_deadline())
-            times.append(self._notifies.deadline(usage))
-            if usage.state is ReferState.BACKOFF and self._gate:
-                times.append(usage.retry_at)
-        first = min(times, default=inf)
+        times = [self._outcomes.next_deadline()]
+        if self._liveness.deadline is not None:
+            times.append(self._liveness.deadline)
+        if self._gate:
+            times += [usage.start_at() for usage in self._refers]
+        first = min(times)
         return None if first == inf else first
 
     def handle_deadline(self, now: float) -> Effects:
         """Do everything that is due."""
-        outcomes = self._outcomes
-        effects: Effects = []
-        if outcomes.current is not None:
-            effects += self._pending_deadlines(now)
-        if outcomes.bye_at is not None and now >= outcomes.bye_at:
-            effects += outcomes.hang_up(now, "transferred", transfer=True)
+        effects = self._outcomes.handle_deadline(now)
+        effects += self._start(now)
         self._liveness.handle_deadline(now)
         effects += self._hang_up_if_dead(now)
-        for usage in outcomes.usages:
-            if usage.watch_end() <= now:
-                usage.overtaken_until = -inf
-                usage.become(ReferState.CLOSED)
-        return effects
-
-    def _pending_deadlines(self, now: float) -> Effects:
-        outcomes = self._outcomes
-        transfer, usage = outcomes.current, outcomes.usage
-        assert transfer is not None
-        assert usage is not None
-        if lost := self._notifies.handle_deadline(now, usage):
-            return lost
-        if outcomes.grace_until is not None and now >= outcomes.grace_until:
-            return outcomes.lose_call(now)
-        if now >= transfer.deadline:
-            return self._timed_out(now, transfer, usage)
-        effects: Effects = [
-            TransferAnswered(ticket, transfer.record(), answers.wait_over(transfer.transfer_id))
-            for ticket in transfer.give_up(now)
-        ]
-        return effects + self._send_refer(now)
-
-    def _timed_out(self, now: float, transfer: Transfer, usage: ReferUsage) -> Effects:
-        if usage.state is ReferState.BACKOFF:
-            text = answers.refused_text(491, transfer.sip_reason)
-            return self._outcomes.decide(now, "refused", text)
-        if usage.unanswered and not usage.accepted:
-            transfer.note(UNANSWERED)
-        self._remark_unsent(transfer)
-        return self._outcomes.decide(now, "timed out", answers.TIMED_OUT)
-
-    def _remark_unsent(self, transfer: Transfer) -> None:
-        usage = self._outcomes.usage
-        if usage is not None and not usage.attempts:
-            transfer.note(NOT_SENT)
+        return effects + self._outcomes.close_watches(now)

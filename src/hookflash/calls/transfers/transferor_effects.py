@@ -5,16 +5,17 @@ passes the other effects (all of `calls/effects.py`) on unchanged and in order.
 
 Inputs, each with `now` first and returning a list of effects unless said otherwise:
 
-`request(ticket, order)`
+`request(ticket, request)`
     An API request. The leg refuses a call that is not established before it asks the transferor
     (`answers.not_established()`); after the end of the call the transferor refuses itself.
 `stored(transfer_id)`
-    The record of `StoreTransfer(then_send=True)` is safe.
+    The record of `TransferChanged(then_send=True)` is safe.
 `gate(open)`
     A REFER may go out now: our 200 is ACKed and no INVITE, re-INVITE or UPDATE transaction of
-    either side is open. Closed at first; the leg tells every change (repeating is harmless).
+    either side is open. Closed at first; the leg tells every change (repeating is harmless). The
+    REFER itself is sent by a call of the transferor (`ReferSender`).
 `refer_sent(transfer_id, cseq)`
-    A REFER went out, first attempt or again with credentials. Call it right after `SendRefer`.
+    A REFER that was challenged went out again, with credentials.
 `wants_refer(transfer_id) -> bool` (no `now`, no effects)
     Asked before a challenged REFER is sent again. False: nobody waits for it any more or the
     call is over; the leg then hands the 401 or 407 in by `refer_answered`.
@@ -45,45 +46,24 @@ True the leg stays alive for NOTIFYs. `leaving` is True between `LeaveRoom` and 
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from ...base.light import light_dataclass
-from ...sip.refer import ReferTarget
+from ..effects import LegEffect
 
 
-@light_dataclass(frozen=True, slots=True)
-class TransferOrder:
-    """One API request for a transfer, checked and resolved."""
+class ReferSender(Protocol):
+    """The leg, as far as the transferor asks it to act at once."""
 
-    transfer_id: str
-    """STR_ id for a new transfer; not used where the request joins one."""
-    room: str
-    identity: str
-    participant_sid: str
-    target: ReferTarget
-    headers: tuple[tuple[str, str], ...]
-    """Headers of the request merged with attributes_to_headers, and sorted, by
-    `calls.headers.merge_headers`."""
-    play_dialtone: bool
-    ringing_timeout: float
-    """Seconds, resolved (`transfer.ringing_timeout`)."""
-    wait: float | None
-    """Seconds that this request waits at most (X-Twirp-Timeout-Ms); None: no limit of its own."""
-    api_key: str
-    request_id: str
-    """X-Livekit-Request-Id, "" where there is none."""
-    dialtone_country: str = "ETSI"
+    def send_refer(
+        self, transfer_id: str, headers: tuple[tuple[str, str], ...]
+    ) -> tuple[int, LegEffect]:
+        """Send REFER in the dialog now: its CSeq, and the effect that puts it on the wire.
 
-
-@light_dataclass(frozen=True, slots=True)
-class SendRefer:
-    """Send REFER in the dialog now, at once, without queueing; `refer_sent` comes back with its
-    CSeq.
-
-    `headers`: Refer-To, Referred-By, then the order's own, sorted. The leg adds Contact,
-    Max-Forwards, Allow, Supported and User-Agent, each unless it stands in `headers`.
-    """
-
-    transfer_id: str
-    headers: tuple[tuple[str, str], ...]
+        `headers`: Refer-To, Referred-By, then the request's own, sorted. The leg adds Contact,
+        Max-Forwards, Allow, Supported and User-Agent, each unless it stands in `headers`.
+        """
+        ...
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -121,4 +101,4 @@ class LeaveRoom:
     """
 
 
-TransferorEffect = SendRefer | SendSubscribe | SendProbe | HangUp | LeaveRoom
+TransferorEffect = SendSubscribe | SendProbe | HangUp | LeaveRoom
