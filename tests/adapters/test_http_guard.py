@@ -310,6 +310,18 @@ def test_all_that_is_held_has_a_limit_together() -> None:
     run(story, HttpLimits(**{**_fields(SMALL), "head_time": 10.0, "body_time": 10.0}))
 
 
+def test_who_sends_much_can_read_why_it_was_refused() -> None:
+    """A connection closed with octets unread takes its answer back."""
+
+    async def story(lab: Lab) -> None:
+        client = await lab.client()
+        client.writer.write(GET + b"X: " + b"a" * 900_000)
+        assert await client.status() == 431
+        assert await client.reader.read() == b""  # an end, no reset
+
+    run(story)
+
+
 def test_silent_connections_make_room() -> None:
     async def story(lab: Lab) -> None:
         waiting = await lab.client(b"GET /wait HTTP/1.1\r\n\r\n")
