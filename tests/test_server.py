@@ -112,6 +112,29 @@ def test_the_wall_clock_is_set_under_a_running_server(tmp_path: Path, step: floa
     asyncio.run(check())
 
 
+@pytest.mark.parametrize(
+    ("size", "body"),
+    [
+        (b"Content-Length: 9437185", b""),
+        (b"Transfer-Encoding: chunked", b"10001\r\n" + b" " * 65537 + b"\r\n"),
+    ],
+)
+def test_without_a_token_no_body_is_waited_for(tmp_path: Path, size: bytes, body: bytes) -> None:
+    head = b"POST /twirp/livekit.SIP/CreateSIPInboundTrunk HTTP/1.1\r\nHost: a\r\n"
+    head += b"Content-Type: application/json\r\n" + size + b"\r\n\r\n"
+
+    async def check() -> None:
+        server = Server(settings(tmp_path))
+        await server.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.http_port)
+        writer.write(head + body)
+        assert await asyncio.wait_for(reader.readline(), 10) == b"HTTP/1.1 401 Unauthorized\r\n"
+        writer.close()
+        await server.stop()
+
+    asyncio.run(check())
+
+
 def test_connections_to_the_api_are_as_many_as_the_settings_say(tmp_path: Path) -> None:
     async def check() -> None:
         server = Server(settings(tmp_path, **{"http.max_connections": 2}))

@@ -6,14 +6,16 @@ import asyncio
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvloop
+from uvicorn import Config
+from uvicorn.server import ServerState
 
 from hookflash.adapters.connections import Connections
 from hookflash.adapters.http import HttpServers, Receive, Scope, Send
-from hookflash.adapters.http_guard import HttpLimits
+from hookflash.adapters.http_guard import GuardedHttp, HttpGuard, HttpLimits
 
 SMALL = HttpLimits(
     head=20_000,
@@ -310,6 +312,18 @@ def test_all_that_is_held_has_a_limit_together() -> None:
     run(story, HttpLimits(**{**_fields(SMALL), "head_time": 10.0, "body_time": 10.0}))
 
 
+def test_who_sends_much_can_read_why_it_was_refused() -> None:
+    """A connection closed with octets unread takes its answer back."""
+
+    async def story(lab: Lab) -> None:
+        client = await lab.client()
+        client.writer.write(GET + b"X: " + b"a" * 900_000)
+        assert await client.status() == 431
+        assert await client.reader.read() == b""  # an end, no reset
+
+    run(story)
+
+
 def test_silent_connections_make_room() -> None:
     async def story(lab: Lab) -> None:
         waiting = await lab.client(b"GET /wait HTTP/1.1\r\n\r\n")
@@ -374,3 +388,48 @@ def test_memory_and_the_loop_hold_out() -> None:
         assert grown < 30_000, f"{grown} kB"
 
     run(story, PATIENT)
+
+
+class Switched(asyncio.Protocol):
+    """Stands for uvicorn's WebSocket protocol, which takes over the connection and its request."""
+
+    def __init__(self, config: Config, server_state: ServerState, app_state: object) -> None:
+        self.transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+def test_a_websocket_is_none_of_it() -> None:
+    """Neither its time nor its octets count, nor its connection."""
+    upgrade = GET + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+    async def main() -> None:
+        connections = Connections(most=1)
+        guard = HttpGuard(SMALL, connections)
+        config = Config(App(), http="httptools", ws=Switched, lifespan="off", loop="none")
+        config.load()
+        state = ServerState()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: GuardedHttp(config, state, {}, guard), "127.0.0.1", 0
+        )
+        address = server.sockets[0].getsockname()
+        socket = Client(*await asyncio.open_connection(*address))
+        await socket.send(upgrade)
+        assert await socket.reader.readuntil(b"\r\n\r\n")
+        assert (len(connections), guard.held) == (0, 0)
+        silent = Client(*await asyncio.open_connection(*address))
+        await silent.closed()  # for its time is over
+        for _ in range(50):
+            await socket.send(b"a" * 1000)
+            assert await socket.reader.readexactly(1000)
+        for client in (socket, silent):
+            client.writer.close()
+        server.close()
+        guard.stop()
+
+    asyncio.run(main())
+    uvloop.run(main())

@@ -70,22 +70,16 @@ async def read_body(receive: Receive, headers: Headers, limit: int = MAX_BODY) -
     """
     if announced(headers) > limit:
         raise TooLarge
-    message = await receive()
-    if message["type"] != "http.request":
-        raise Disconnected
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        if len(body) > limit:
-            raise TooLarge
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body", False):
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await receive()
         if message["type"] != "http.request":
             raise Disconnected
-        part = message.get("body", b"")
+        part: bytes = message.get("body", b"")
         parts.append(part)
         size += len(part)
         if size > limit:
-            raise TooLarge
-    return b"".join(parts)
+            raise TooLarge  # at once: the rest may never come
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
