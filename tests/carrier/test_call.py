@@ -42,7 +42,6 @@ async def in_dialog(call: CarrierCall, method: str, body: bytes = b"") -> Respon
 
 def test_another_step_than_those_of_the_table_is_a_mistake_of_ours() -> None:
     async def test(carrier: Carrier, anna: CarrierCall, bert: CarrierCall) -> None:
-        assert anna.state is CallState.UP
         with pytest.raises(AssertionError, match="up -> ringing"):
             anna._enter(CallState.RINGING)
         await anna.hang_up()

@@ -37,6 +37,14 @@ def test_where_something_follows_there_is_one_transfer_with_two_attempts(
     assert bench.stages() == "requested sent sent accepted"
 
 
+def test_a_mode_that_has_no_machine_is_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(policy.FOLLOWS, ("refer", "refused"), "bridge")
+    bench = TransferBench()
+    bench.request()
+    with pytest.raises(AssertionError, match="no attempt of mode bridge"):
+        bench.answer(405)
+
+
 def test_what_is_answered_to_an_earlier_attempt_is_written_down_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
