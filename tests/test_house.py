@@ -67,8 +67,6 @@ TYPE_ONLY = {
     "carrier/accepted_refer.py",
     "rooms/info.py",
     "rooms/participant.py",
-    "runtime/media/bridge.py",
-    "runtime/media/stream.py",
 }
 """Modules that may import for types alone: heavy libraries, and circles that are to be undone."""
 

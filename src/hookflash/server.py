@@ -31,6 +31,7 @@ from .calls.limits import InviteRate, Shield
 from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
+from .media.schedule import LATE
 from .rooms.registry import Rooms
 from .rooms.room import RoomDefaults
 from .runtime.alarm import Alarm as DueTimers
@@ -39,7 +40,6 @@ from .runtime.exchange import Exchange
 from .runtime.host import ExchangeSettings, Parts
 from .runtime.idempotency import REMEMBERED
 from .runtime.keeper import Keeper
-from .runtime.media.clock import LATE
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
 from .runtime.metrics import Metrics
 from .runtime.sip_stack import SipStack

@@ -17,7 +17,7 @@ from ..ports import DialRequest
 from ..rooms.participant import Participant
 from ..rooms.room import Room
 from ..sip.flow import Flow
-from .media.stream import MediaStream
+from .media.phone_port import PhonePort
 from .placements import Placed
 
 _FIELDS = tuple(entry.name for entry in fields(CallRecord))
@@ -51,7 +51,7 @@ class Call:
     """The call record without its last changes; `record` has them."""
     attributes: dict[str, str] = field(default_factory=dict)
     """Attributes at joining."""
-    stream: MediaStream | None = None
+    stream: PhonePort | None = None
     participant: Participant | None = None
     pin: PinDialog | None = None
     outgoing: Outgoing | None = None

@@ -18,7 +18,7 @@ from ..rooms.room import Room
 from ..rooms.rules import RoomRefused
 from .call import Call
 from .host import CallHost
-from .media.stream import MediaStream
+from .media.phone_port import PhonePort
 from .phone_attributes import refresh_headers, room_options
 
 _log = structlog.get_logger("calls")
@@ -61,7 +61,7 @@ class PhoneParticipants:
             ev.ParticipantJoined: lambda event: self._later_answer(event.room),
             ev.DtmfReceived: self._send_digit,
             ev.DtmfPause: self._pause,
-            ev.RoomFinished: lambda event: self._parts.engine.drop_bridge(event.room.sid),
+            ev.RoomFinished: lambda event: self._parts.engine.drop_room(event.room.sid),
         }
 
     def call_of(self, participant: Participant) -> Call | None:
@@ -139,7 +139,7 @@ class PhoneParticipants:
         assert former is not None
         now, stream = self._parts.clock.now(), call.stream
         newcomer, events = move(self._parts.rooms, now, former, destination)
-        bridged = stream is not None and stream.bridge is not None
+        bridged = stream is not None and self._parts.engine.room_of(stream) is not None
         if stream is not None:
             self.unbridge(call, stream)
         del self._calls[former.sid]
@@ -176,24 +176,24 @@ class PhoneParticipants:
         self._apply_mute(call, held=held)
 
     def _apply_mute(self, call: Call, *, held: bool) -> None:
-        """The room hears who is not on hold and has a track that is not muted."""
+        """The room hears who is not on hold and has a track that is not muted, as that track."""
         if call.stream is not None and call.participant is not None:
+            call.stream.track_sid = next(iter(call.participant.tracks), "")
             tracks = call.participant.tracks.values()
             call.stream.muted = held or all(track.muted for track in tracks)
 
     def bridge(self, call: Call) -> None:
         """The caller hears the room and is heard."""
         if call.stream is not None and call.participant is not None:
-            self._parts.engine.bridge(call.participant.room.sid).add(call.stream)
+            self._parts.engine.join(call.participant.room.sid, call.stream)
             self._apply_mute(call, held=call.leg.held)
             self._apply_subscriptions(call.participant)
 
-    def unbridge(self, call: Call, stream: MediaStream) -> None:
+    def unbridge(self, call: Call, stream: PhonePort) -> None:
         """The caller hears the room no more."""
-        if call.participant is not None:
-            bridge = self._parts.engine.bridges.get(call.participant.room.sid)
-            if bridge is not None and stream in bridge.streams:
-                bridge.remove(stream)
+        engine, room = self._parts.engine, call.room
+        if room is not None and engine.room_of(stream) == room.sid:
+            engine.leave(stream)
 
     def digit(self, call: Call, digit: str, duration_ms: int, *, relayed: bool) -> None:
         """A caller pressed a key: the room gets LiveKit's SipDTMF event."""
@@ -309,12 +309,12 @@ class PhoneParticipants:
         if not participant.unsubscribed and participant.permission.can_subscribe:
             call.stream.hears = None
             return
-        heard = set()
-        for other in participant.room.others(participant):
-            source = self._calls.get(other.sid)
-            if source is not None and any(participant.takes(t) for t in other.tracks.values()):
-                heard.add(source.call_id)
-        call.stream.hears = frozenset(heard)
+        call.stream.hears = frozenset(
+            track.sid
+            for other in participant.room.others(participant)
+            for track in other.tracks.values()
+            if participant.takes(track)
+        )
 
     # --- time -----------------------------------------------------------------------------------
 

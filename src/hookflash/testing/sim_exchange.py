@@ -28,9 +28,9 @@ from ..calls.switchboard import (
     Switchboard,
 )
 from ..calls.transfers.transferor_effects import TransferOrder
+from ..media.port_pool import PortPool
 from ..rooms.participant import Join, Participant, Permission
 from ..rooms.registry import Rooms
-from ..runtime.media.ports import PortPool
 from ..sdp.plan import LocalMedia
 from ..sip.codec import parse
 from ..sip.effects import SendBytes

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hookflash.audio.codecs import make_codec
 from hookflash.audio.dtmf_tones import digit_tone
 from hookflash.audio.g711 import encode
+from hookflash.media.events import Digit, FirstPacket, LatchedAddress
 from hookflash.rtp.packet import RtpPacket
 from hookflash.runtime.media.engine import MediaEngineSettings
-from hookflash.runtime.media.events import Digit, FirstPacket, LatchedAddress
 from hookflash.testing.media import CODECS, EVENT_TYPE, Studio, TablePhone
 
 STRANGER = ("203.0.113.9", 7777)

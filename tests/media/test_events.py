@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hookflash.runtime.media.events import Digit, FirstPacket, LatchedAddress
+from hookflash.media.events import Digit, FirstPacket, LatchedAddress
 
 
 def test_events_compare_by_what_they_say() -> None:
