@@ -47,11 +47,12 @@ def test_silence() -> None:
 
 def test_rows_of_different_laws_in_one_batch() -> None:
     frames = np.stack([SAMPLES[100:260], SAMPLES[40000:40160]])
-    encode = np.array([[g711.ENCODE_OFFSET["PCMU"]], [g711.ENCODE_OFFSET["PCMA"]]], np.uint32)
-    decode = np.array([[g711.DECODE_OFFSET["PCMU"]], [g711.DECODE_OFFSET["PCMA"]]], np.uint16)
-    octets = g711.encode_rows(frames, encode)
+    encode = np.array([[g711.ENCODE_OFFSET["PCMU"]], [g711.ENCODE_OFFSET["PCMA"]]], np.intp)
+    decode = np.array([[g711.DECODE_OFFSET["PCMU"]], [g711.DECODE_OFFSET["PCMA"]]], np.intp)
+    rows = g711.RowCodec(5, 160)
+    octets = rows.encode(frames, encode)
     assert (octets[0] == g711.encode("PCMU", frames[0])).all()
     assert (octets[1] == g711.encode("PCMA", frames[1])).all()
-    back = g711.decode_rows(octets, decode)
+    back = rows.decode(octets, decode)
     assert (back[0] == g711.decode("PCMU", octets[0])).all()
     assert (back[1] == g711.decode("PCMA", octets[1])).all()

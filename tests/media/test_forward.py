@@ -22,7 +22,9 @@ def test_the_first_packet_follows_what_the_sink_was_sent_before() -> None:
     forward.sound(sound(60000, 900), 60000, 1.02, late=False)
     assert forward.synced
     view = memoryview(bytearray(sound(60001, 1060).encode()))
-    forward.packet(view, len(view), 60001, 1060, 1.04)
+    sequence = 60001 + forward.sequence_shift & 0xFFFF
+    timestamp = 1060 + forward.timestamp_shift & 0xFFFFFFFF
+    forward.send(view, len(view), sequence, timestamp, 1.04)
     before, first, second = wire.packets
     assert [first.sequence - before.sequence, second.sequence - first.sequence] == [1, 1]
     assert [first.timestamp - before.timestamp, second.timestamp - first.timestamp] == [160, 160]

@@ -19,33 +19,25 @@ class Forward:
 
     __slots__ = (
         "_epoch",
-        "_sequence_shift",
-        "_timestamp_shift",
         "carries_event",
+        "send",
         "sender",
+        "sequence_shift",
         "synced",
+        "timestamp_shift",
     )
 
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
+        self.send = sender.forward
+        """For a plain next packet of sound, whose numbers are to be shifted: a method of ours in
+        between would be one more call for each packet."""
         self.synced = False
         self.carries_event = False
         """The telephone-event that comes at present goes on to this sink as it is."""
         self._epoch = 0
         """The source's extended sequence number at which the forwarding began."""
-        self._sequence_shift = self._timestamp_shift = 0
-
-    def packet(
-        self, view: memoryview, size: int, sequence: int, timestamp: int, now: float
-    ) -> None:
-        """A plain next packet of sound; `view` holds it, and its header is written over."""
-        self.sender.forward(
-            view,
-            size,
-            (sequence + self._sequence_shift) & 0xFFFF,
-            (timestamp + self._timestamp_shift) & _MASK,
-            now,
-        )
+        self.sequence_shift = self.timestamp_shift = 0
 
     def sound(self, packet: RtpPacket, extended: int, now: float, *, late: bool) -> None:
         """A packet of sound that is no plain next one. `extended`: the source's highest sequence
@@ -92,8 +84,8 @@ class Forward:
                 return 0
             self.synced = True
             self._epoch = extended
-            self._sequence_shift = self.sender.sequence + 1 - packet.sequence
-            self._timestamp_shift = self.sender.next_timestamp(now) - packet.timestamp
+            self.sequence_shift = self.sender.sequence + 1 - packet.sequence
+            self.timestamp_shift = self.sender.next_timestamp(now) - packet.timestamp
             self.sender.filling = False
             head |= MARKER
         elif late and extended - ((extended - packet.sequence) & 0xFFFF) < self._epoch:
@@ -103,6 +95,6 @@ class Forward:
     def _shifted(self, packet: RtpPacket) -> tuple[int, int]:
         """Sequence and timestamp in the sink's numbers."""
         return (
-            (packet.sequence + self._sequence_shift) & 0xFFFF,
-            (packet.timestamp + self._timestamp_shift) & _MASK,
+            (packet.sequence + self.sequence_shift) & 0xFFFF,
+            (packet.timestamp + self.timestamp_shift) & _MASK,
         )

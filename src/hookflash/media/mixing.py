@@ -88,8 +88,8 @@ class NarrowMix:
         self._lines: list[bytes] = []
         """What came in for each row, silence where nothing did."""
         self._silences: list[bytes] = []
-        self._decode_offsets = np.zeros((0, 1), np.uint16)
-        self._encode_offsets = np.zeros((0, 1), np.uint32)
+        self._decode_offsets = np.zeros((0, 1), np.intp)
+        self._encode_offsets = np.zeros((0, 1), np.intp)
         self._allocate(capacity)
 
     def _allocate(self, capacity: int) -> None:
@@ -97,6 +97,7 @@ class NarrowMix:
         more = ((0, capacity - len(self._decode_offsets)), (0, 0))
         self._decode_offsets = np.pad(self._decode_offsets, more)
         self._encode_offsets = np.pad(self._encode_offsets, more)
+        self._codec = g711.RowCodec(capacity, NARROW_FRAME)
         self._mixer = RoomMixer(capacity, NARROW_FRAME)
         self._packets = bytearray(capacity * _ROW)
         self._view = memoryview(self._packets)
@@ -193,7 +194,7 @@ class NarrowMix:
             elif chosen is not None:
                 heard[row] = mix(frames[chosen])
         count = len(frames)
-        self._payloads[:count] = g711.encode_rows(heard, self._encode_offsets[:count])
+        self._payloads[:count] = self._codec.encode(heard, self._encode_offsets[:count])
         packets, view = self._packets, self._view
         for start, sender in self._plain.values():
             sender.send_row(packets, view, start, start + _ROW, now)
@@ -219,7 +220,7 @@ class NarrowMix:
             elif not concealer.silent:
                 odd.append((row, concealer.fill()))
         octets = np.frombuffer(b"".join(lines), np.uint8).reshape(len(lines), NARROW_FRAME)
-        frames = g711.decode_rows(octets, self._decode_offsets[: len(lines)])
+        frames = self._codec.decode(octets, self._decode_offsets[: len(lines)])
         for row, frame in odd:
             frames[row] = frame
         return frames

@@ -18,6 +18,7 @@ from .sender import Sender
 from .telephone_events import EndedDigit, TelephoneEvents
 
 _unpack = HEADER.unpack_from
+_MASK: Final = 0xFFFFFFFF
 _SANE: Final = 65536.0
 _MAX_GAP: Final = 3000
 _MAX_BEHIND: Final = 100
@@ -218,7 +219,13 @@ class Receiver:
         self._extended += 1
         self._expected = (sequence + 1) & 0xFFFF
         for forward in self.forwards:
-            forward.packet(view, size, sequence, timestamp, now)
+            forward.send(
+                view,
+                size,
+                (sequence + forward.sequence_shift) & 0xFFFF,
+                (timestamp + forward.timestamp_shift) & _MASK,
+                now,
+            )
         if self.jitter is not None:
             self.jitter.put(timestamp, bytes(view[HEADER_SIZE:size]), now)
         if self.listen is not None:
