@@ -47,8 +47,8 @@ def test_silence() -> None:
 
 def test_rows_of_different_laws_in_one_batch() -> None:
     frames = np.stack([SAMPLES[100:260], SAMPLES[40000:40160]])
-    encode = np.array([[g711.ENCODE_OFFSET["PCMU"]], [g711.ENCODE_OFFSET["PCMA"]]], np.intp)
-    decode = np.array([[g711.DECODE_OFFSET["PCMU"]], [g711.DECODE_OFFSET["PCMA"]]], np.intp)
+    encode = np.array([[g711.ENCODE_OFFSET["PCMU"]], [g711.ENCODE_OFFSET["PCMA"]]], np.uint32)
+    decode = np.array([[g711.DECODE_OFFSET["PCMU"]], [g711.DECODE_OFFSET["PCMA"]]], np.uint16)
     rows = g711.RowCodec(5, 160)
     octets = rows.encode(frames, encode)
     assert (octets[0] == g711.encode("PCMU", frames[0])).all()

@@ -31,9 +31,11 @@ class Owner:
 
     def __init__(self) -> None:
         self.told: list[Any] = []
+        self.asked: list[tuple[object, int]] = []
 
-    def admits(self, _source: object, _ssrc: int, _now: float) -> bool:
+    def admits(self, source: object, ssrc: int, now: float) -> bool:
         """From anywhere."""
+        self.asked.append((source, ssrc))
         return True
 
     def packet_first(self) -> None:

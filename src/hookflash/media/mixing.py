@@ -21,7 +21,6 @@ from ..sdp.plan import Codec
 from .concealer import Concealer
 from .routes import Bridge, hears
 from .rows import Rows
-from .sender import Sender
 from .sink import Sink
 from .source import Source
 from .voice import NARROW_FRAME, WIDE_FRAME, WIDE_RATE, WideEncoder
@@ -29,6 +28,8 @@ from .voice import NARROW_FRAME, WIDE_FRAME, WIDE_RATE, WideEncoder
 Pcm = NDArray[np.int16]
 Seat = tuple[Source | None, Sink | None]
 """What has one row: a phone's source and its sink, or one alone."""
+SendRow = Callable[[bytearray, memoryview, int, int, float], None]
+"""`Sender.send_row`."""
 
 _ROW: Final = HEADER_SIZE + NARROW_FRAME
 _SILENT: Final[dict[g711.Law, bytes]] = {
@@ -83,13 +84,13 @@ class NarrowMix:
         self._rows = rows
         self._pulled: dict[int, tuple[Callable[[float], bytes | None], Concealer]] = {}
         self._speaking: dict[int, TonePlayer] = {}
-        self._plain: dict[int, tuple[int, Sender]] = {}
+        self._plain: dict[int, tuple[SendRow, int, int]] = {}
         self._special: dict[int, tuple[Sink, list[int] | None]] = {}
         self._lines: list[bytes] = []
         """What came in for each row, silence where nothing did."""
         self._silences: list[bytes] = []
-        self._decode_offsets = np.zeros((0, 1), np.intp)
-        self._encode_offsets = np.zeros((0, 1), np.intp)
+        self._decode_offsets = np.zeros((0, 1), np.uint16)
+        self._encode_offsets = np.zeros((0, 1), np.uint32)
         self._allocate(capacity)
 
     def _allocate(self, capacity: int) -> None:
@@ -175,7 +176,8 @@ class NarrowMix:
             rows = None if chosen is None else [first + seat for seat in chosen]
             self._special[row] = (sink, rows)
         else:
-            self._plain[row] = (row * _ROW, sink.sender)
+            start = row * _ROW
+            self._plain[row] = (sink.sender.send_row, start, start + _ROW)
 
     # --- the tick -------------------------------------------------------------------------------
 
@@ -196,8 +198,8 @@ class NarrowMix:
         count = len(frames)
         self._payloads[:count] = self._codec.encode(heard, self._encode_offsets[:count])
         packets, view = self._packets, self._view
-        for start, sender in self._plain.values():
-            sender.send_row(packets, view, start, start + _ROW, now)
+        for send_row, start, end in self._plain.values():
+            send_row(packets, view, start, end, now)
         for row, (sink, _) in self._special.items():
             if not sink.send_event(now):
                 start = row * _ROW

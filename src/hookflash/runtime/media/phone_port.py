@@ -23,6 +23,7 @@ from ...media.sender import Sender
 from ...media.sink import Route, Sink
 from ...media.source import Source
 from ...rtp.latch import Latch, Symmetric
+from ...rtp.packet import is_rtcp
 from ...sdp.plan import CryptoKey, LocalMedia, MediaPlan
 
 Pcm = NDArray[np.int16]
@@ -79,6 +80,7 @@ class PhonePort:
         "_mux",
         "_now",
         "_on_event",
+        "_only_rtp",
         "_pair",
         "_receive",
         "_srtp",
@@ -116,6 +118,8 @@ class PhonePort:
         self._view = memoryview(buffers[0])
         self._latch = Latch(symmetric)
         self._mux = False
+        self._only_rtp = True
+        """What comes to the RTP port is neither encrypted nor RTCP."""
         self._srtp: Srtp | None = None
         self.leg_id = leg_id
         self.local = LocalMedia(address, pair.port, pair.port + 1)
@@ -151,6 +155,7 @@ class PhonePort:
         self.sink.configure(plan.codec, plan.ptime, sends=plan.send)
         self.sender.event_type, self.sender.event_clock = plan.dtmf_send, plan.dtmf_clock
         self._secure(plan)
+        self._only_rtp = self._srtp is None and not self._mux
         self.settle(now)
         self._host.reroute(self)
 
@@ -183,23 +188,30 @@ class PhonePort:
 
     def read(self) -> bool:
         """Take one datagram of the RTP port; False where there is none."""
-        buffer = self._buffer
         try:
-            size, source = self._receive(buffer)
+            size, source = self._receive(self._buffer)
         except OSError:
             return False
-        if self._mux and size >= 4 and 192 <= buffer[1] <= 223:  # RFC 5761 §4
-            self._rtcp_received(bytes(self._view[:size]))
-            return True
-        if self._srtp is not None:
-            plain = self._srtp.unprotect(bytes(self._view[:size]))
-            if plain is None:
-                self.receiver.unreadable += 1
-                return True
-            size = len(plain)
-            buffer[:size] = plain
-        self.receiver.packet(self._view, size, source, self._now())
+        if not self._only_rtp:
+            size = self._opened(size)
+        if size >= 0:
+            self.receiver.packet(self._view, size, source, self._now())
         return True
+
+    def _opened(self, size: int) -> int:
+        """How long the RTP packet in the buffer is once decrypted; -1 where it is none."""
+        data = self._view[:size]
+        if self._mux and is_rtcp(data):
+            self._rtcp_received(bytes(data))
+            return -1
+        if self._srtp is None:
+            return size
+        plain = self._srtp.unprotect(bytes(data))
+        if plain is None:
+            self.receiver.unreadable += 1
+            return -1
+        self._buffer[: len(plain)] = plain
+        return len(plain)
 
     def drain(self) -> None:
         """Take what waits, at most a second of it."""
