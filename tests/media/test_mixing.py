@@ -163,6 +163,7 @@ def test_whatever_rooms_come_and_go_everybody_hears_their_own(studio: Studio) ->
             phone.stream.close()
         studio.tick()
     rooms = rooms[30:]
+    assert len(studio.engine._narrow._rows) < 120, "of 160 that there were"
     say_and_check(rooms, studio)
     for number, room in enumerate(rooms):
         room.append(studio.phone(room=f"room{30 + number}"))
@@ -189,7 +190,7 @@ def test_a_room_that_changes_is_placed_alone(studio: Studio) -> None:
     assert sorted(after) == [0, 1, 2, 3, 8, 9, 10]
     mix.drop(one)
     mix.drop(one)
-    assert sorted(mix._pulled) == [8, 9, 10]
+    assert sorted(mix._pulled) == sorted(mix._plain) == [8, 9, 10]
     mix.drop(two)
     assert mix.tick(studio.clock.now()) == []
     assert len(mix._packets) == 0, "nothing is kept of who has gone"

@@ -313,6 +313,26 @@ def test_whom_a_leg_hears_can_be_chosen(studio: Studio) -> None:
     assert hears(bob, 400)
 
 
+def test_who_chose_whom_to_hear_does_not_hear_a_phone_without_a_track(studio: Studio) -> None:
+    """As one is that is being asked for its PIN; everybody else does."""
+    ann, bob, eve = studio.phone(), studio.phone(), studio.phone()
+    ann.stream.hears = frozenset({bob.stream.track_sid, eve.stream.track_sid})
+    eve.stream.track_sid = ""
+    for _ in range(30):
+        bob.hum(1000)
+        eve.hum(1900)
+        studio.tick()
+    assert (hears(ann, 1000), hears(ann, 1900)) == (True, False)
+    assert hears(bob, 1900)
+    eve.stream.track_sid = "TR_eve"
+    ann.stream.hears = frozenset({"TR_eve"})
+    for _ in range(30):
+        bob.hum(1000)
+        eve.hum(1900)
+        studio.tick()
+    assert (hears(ann, 1000), hears(ann, 1900)) == (False, True)
+
+
 def test_two_phones_of_which_one_may_not_hear(studio: Studio) -> None:
     ann, bob = studio.phone(), studio.phone()
     ann.stream.hears = frozenset()
