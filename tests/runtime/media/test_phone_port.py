@@ -1,4 +1,4 @@
-"""One leg: tones, prompts, digits out, encryption, the end."""
+"""One phone's port: tones, prompts, digits out, encryption, the end."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ class PhonePort:
     def _opened(self, size: int) -> int:
         """How long the RTP packet in the buffer is once decrypted; -1 where it is none."""
         data = self._view[:size]
-        if self._mux and is_rtcp(data):
+        if self._mux and self._buffer[1] >= 192 and is_rtcp(data):  # most packets are not asked
             self._rtcp_received(bytes(data))
             return -1
         if self._srtp is None:
