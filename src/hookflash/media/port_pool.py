@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from ...base.errors import HookflashError
+from ..base.errors import HookflashError
 
 REST: Final = 2.0
 """Seconds for which a freed pair is never used again. As the pair free longest comes first, one

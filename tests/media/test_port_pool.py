@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.runtime.media.ports import NoPorts, PortPool
+from hookflash.media.port_pool import NoPorts, PortPool
 
 
 def test_even_ports_of_the_range() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,10 +13,15 @@ from hypothesis import strategies as st
 from hookflash.audio.codecs import make_codec
 from hookflash.audio.dtmf_tones import digit_tone
 from hookflash.audio.g711 import encode
+from hookflash.media.events import Digit, FirstPacket, LatchedAddress
+from hookflash.media.receiver import Receiver
+from hookflash.rtp.dtmf import EventPayload
+from hookflash.rtp.jitter import JitterBuffer
 from hookflash.rtp.packet import RtpPacket
 from hookflash.runtime.media.engine import MediaEngineSettings
-from hookflash.runtime.media.events import Digit, FirstPacket, LatchedAddress
 from hookflash.testing.media import CODECS, EVENT_TYPE, Studio, TablePhone
+
+from .kit import Owner, Wire
 
 STRANGER = ("203.0.113.9", 7777)
 
@@ -35,6 +41,110 @@ def talk(phone: TablePhone, count: int, studio: Studio) -> None:
 
 def digits(phone: TablePhone) -> list[Digit]:
     return [item for item in phone.events if isinstance(item, Digit)]
+
+
+# --- without a socket -----------------------------------------------------------------------------
+
+
+def make() -> tuple[Receiver, Owner]:
+    owner = Owner()
+    receiver = Receiver(owner)
+    receiver.configure({0: CODECS["PCMU"]}, "PCMU", events=frozenset({EVENT_TYPE}))
+    receiver.known_source = "there"
+    return receiver, owner
+
+
+def give(
+    receiver: Receiver, sequence: int, payload: bytes = bytes(160), *, ssrc: int = 5, kind: int = 0
+) -> None:
+    data = bytearray(RtpPacket(kind, sequence & 0xFFFF, 160 * sequence, ssrc, payload).encode())
+    receiver.packet(memoryview(data), len(data), "there", sequence / 50)
+
+
+def event_of(duration: int, *, end: bool = False) -> bytes:
+    return EventPayload(5, end, duration).encode()
+
+
+def test_each_sink_gets_the_packets_in_its_own_numbers() -> None:
+    """A source that several hear: one of them comes later, one goes."""
+    receiver, _ = make()
+    first, second = Wire(), Wire(2)
+    receiver.forward_to([first.sender])
+    for number in range(1, 4):
+        give(receiver, number, bytes([number]) * 160)
+    receiver.forward_to([first.sender, second.sender])
+    for number in range(4, 8):
+        give(receiver, number, bytes([number]) * 160)
+    receiver.forward_to([second.sender])
+    give(receiver, 8, bytes([8]) * 160)
+    assert [packet.payload[0] for packet in first.packets] == [1, 2, 3, 4, 5, 6, 7]
+    assert [packet.payload[0] for packet in second.packets] == [4, 5, 6, 7, 8]
+    for wire in (first, second):
+        assert [packet.marker for packet in wire.packets] == [True] + [False] * (
+            len(wire.packets) - 1
+        )
+        assert {packet.ssrc for packet in wire.packets} == {wire.sender.ssrc}
+        assert {b.sequence - a.sequence for a, b in pairwise(wire.packets)} == {1}
+        assert {b.timestamp - a.timestamp for a, b in pairwise(wire.packets)} == {160}
+
+
+def test_forwarded_and_mixed_at_once() -> None:
+    """One hears it as it is, the other in a mix: both get the payload, and the header is theirs."""
+    receiver, _ = make()
+    wire = Wire()
+    receiver.forward_to([wire.sender])
+    jitter = receiver.jitter = JitterBuffer()
+    for number in range(1, 6):
+        give(receiver, number, bytes([number]) * 160)
+    assert [packet.payload[0] for packet in wire.packets] == [1, 2, 3, 4, 5]
+    assert jitter.pull(1.0) == b"\x01" * 160
+
+
+def test_a_straggler_does_not_let_the_next_packet_go_out_with_old_numbers() -> None:
+    """The clock has sent something meanwhile."""
+    receiver, _ = make()
+    wire = Wire()
+    receiver.forward_to([wire.sender])
+    for number in (1, 2, 4):
+        give(receiver, number)
+    for tick in range(50):
+        wire.sender.send(bytes(160), 0.1 + tick / 50)
+    receiver.resync(wire.sender)
+    give(receiver, 3)
+    give(receiver, 5)
+    give(receiver, 6)
+    assert [b.sequence - a.sequence for a, b in pairwise(wire.packets[3:])] == [1] * 51
+
+
+def test_another_ssrc_that_begins_in_an_event_is_fitted_where_its_sound_begins() -> None:
+    receiver, owner = make()
+    wire = Wire()
+    receiver.forward_to([wire.sender])
+    give(receiver, 1)
+    give(receiver, 2)
+    give(receiver, 900, event_of(4000), ssrc=6, kind=EVENT_TYPE)
+    give(receiver, 901, event_of(4160, end=True), ssrc=6, kind=EVENT_TYPE)
+    give(receiver, 902, ssrc=6)
+    give(receiver, 903, ssrc=6)
+    assert ("5", 520, False, False) in owner.told
+    assert [b.sequence - a.sequence for a, b in pairwise(wire.packets)] == [1, 1, 1]
+
+
+def test_a_source_that_is_not_known_is_asked_about() -> None:
+    receiver, owner = make()
+    receiver.known_source = None
+    give(receiver, 1)
+    give(receiver, 2)
+    assert owner.asked == [("there", 5), ("there", 5)]
+    receiver.known_source = "there"
+    give(receiver, 3)
+    assert len(owner.asked) == 2
+    receiver.release()
+    give(receiver, 9)
+    assert receiver.refused == 1
+
+
+# --- by a phone's port ----------------------------------------------------------------------------
 
 
 def test_the_first_packet_is_told_once(studio: Studio) -> None:
