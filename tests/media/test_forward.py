@@ -56,7 +56,7 @@ def test_which_events_go_on_as_they_are(
 ) -> None:
     forward = Forward(Wire().sender)
     forward.synced = synced
-    assert forward.begin_event(lasted, clock) is carried
+    assert forward.begin_event(lasted, clock, 1.0, beside=False) is carried
     assert forward.carries_event is carried
 
 
@@ -64,7 +64,7 @@ def test_no_event_goes_to_a_sink_without() -> None:
     wire = Wire()
     wire.sender.event_type = None
     forward = Forward(wire.sender)
-    assert not forward.begin_event(160, 8000)
+    assert not forward.begin_event(160, 8000, 1.0, beside=False)
     packet = RtpPacket(96, 1, 1, 7, EventPayload(5, True, 160).encode())
     forward.event(packet, 160, 1, 1.0, late=False)
     assert wire.packets == []

@@ -12,6 +12,8 @@ from hookflash.rtp.packet import RtpPacket
 
 from .kit import Wire
 
+SSRC = 7
+
 
 def packet(duration: int, *, begun: int = 1600, end: bool = False, number: int = 5) -> RtpPacket:
     payload = EventPayload(5, end, duration).encode()
@@ -70,10 +72,15 @@ def test_a_new_event_ends_the_one_whose_end_was_lost() -> None:
 
 def test_a_restart_forgets_what_went_on() -> None:
     events = make()
-    events.restart()
-    events.received(packet(160), (), 5, 8000, 1.0, late=False)
-    events.restart()
-    assert not events.active
+    events.restart(SSRC)
+    assert not events.received(packet(160), (), 5, 8000, 1.0, late=False)
+    assert events.active
+    events.restart(SSRC + 1)
+    (ended,) = events.received(packet(320, end=True), (), 5, 8000, 1.1, late=False)
+    assert ended[:2] == ("5", 40)
+    assert not events.received(packet(320, end=True), (), 5, 8000, 1.1, late=False)
+    events.restart(SSRC)
+    assert events.received(packet(320, end=True), (), 5, 8000, 1.2, late=False)
 
 
 def test_another_clock() -> None:

@@ -92,7 +92,7 @@ class SimExchange:
         )
         self.board = Switchboard(endpoint, self._route)
         self.rooms = Rooms(self._ids)
-        self.ports = PortPool(10000, 10000 + 2 * PORTS)
+        self.ports = PortPool(10000, 10000 + 2 * PORTS, random)
         self.leg: Leg | None = None
         self.participant: Participant | None = None
         self.log: list[Seen] = []

@@ -19,6 +19,7 @@ class Forward:
 
     __slots__ = (
         "_epoch",
+        "_event_at",
         "carries_event",
         "send",
         "sender",
@@ -37,6 +38,8 @@ class Forward:
         """The telephone-event that comes at present goes on to this sink as it is."""
         self._epoch = 0
         """The source's extended sequence number at which the forwarding began."""
+        self._event_at = 0
+        """Timestamp of the event that comes at present, in the sink's numbers."""
         self.sequence_shift = self.timestamp_shift = 0
 
     def sound(self, packet: RtpPacket, extended: int, now: float, *, late: bool) -> None:
@@ -48,16 +51,20 @@ class Forward:
             sequence, timestamp = self._shifted(packet)
             sender.forward_odd(head, sequence, timestamp, packet.payload, now, late)
 
-    def begin_event(self, lasted: int, clock: int) -> bool:
+    def begin_event(self, lasted: int, clock: int, now: float, *, beside: bool) -> bool:
         """An event begins that has lasted `lasted` ticks of the sound: whether it goes to this
         sink as it is. One that is heard of in its middle where the forwarding begins does not: its
-        time has been filled with sound. `clock`: of telephone-event, in Hz."""
+        time has been filled with sound. `clock`: of telephone-event, in Hz; `beside`: see
+        `event_beside`."""
         sender = self.sender
+        begins = not beside and lasted <= _EVENT_BEGINS * sender.ticks
         self.carries_event = (
             sender.event_type is not None
             and sender.event_clock == clock
-            and (self.synced or lasted <= _EVENT_BEGINS * sender.ticks)
+            and (self.synced or begins)
         )
+        if beside:
+            self._event_at = sender.next_timestamp(now)
         return self.carries_event
 
     def event(
@@ -71,10 +78,22 @@ class Forward:
         if not head:
             return
         sequence, timestamp = self._shifted(packet)
+        self._event_at = timestamp
         if late:
             sender.forward_odd(head, sequence, timestamp, packet.payload, now, late)
         else:
             sender.forward_event(head, sequence, timestamp, packet.payload, now, lasted)
+
+    def event_beside(self, packet: RtpPacket, extended: int, now: float) -> None:
+        """A packet of an event that comes in a stream of its own, while the sound goes on: it is
+        put in between, so the sound's numbers are one further from here on, and stragglers of the
+        sound from before it have no place any more. `extended`: the sound's highest number."""
+        if not self.synced or self.sender.event_type is None:
+            return
+        self._epoch = extended
+        self.sequence_shift += 1
+        head = VERSION_2 | self.sender.event_type | (MARKER if packet.marker else 0)
+        self.sender.insert(head, self._event_at, packet.payload, now)
 
     def _head(self, packet: RtpPacket, head: int, extended: int, now: float, *, late: bool) -> int:
         """The first word of the packet as it goes on, after the numbers were fitted where the

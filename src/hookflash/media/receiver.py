@@ -245,7 +245,8 @@ class Receiver:
         if not self._owner.admits(source, packet.ssrc, now):
             self.refused += 1
             return
-        late = self._account(packet, now)
+        beside = codec is None and packet.ssrc != self._ssrc and self._expected >= 0
+        late = self.events.late(packet) if beside else self._account(packet, now)
         if late is None:
             return
         first = self.last_at == 0.0
@@ -255,7 +256,7 @@ class Receiver:
         if codec is not None:
             self._sound(packet, codec, now, late=late)
         elif kind in self.events.types:
-            self._event(packet, now, late=late)
+            self._event(packet, now, late=late, beside=beside)
 
     def _account(self, packet: RtpPacket, now: float) -> bool | None:
         """Sequence bookkeeping (RFC 3550 A.1): False in order, True late, None to be dropped."""
@@ -293,7 +294,7 @@ class Receiver:
             self._lost = 0
             if self.jitter is not None:
                 self.jitter.restart()
-            self.events.restart()
+            self.events.restart(packet.ssrc)
         self._ssrc = packet.ssrc
         self._base = self._extended = packet.sequence
         self._expected = (packet.sequence + 1) & 0xFFFF
@@ -320,11 +321,19 @@ class Receiver:
         if self.listen is not None and not late:
             self._listen(packet.payload)
 
-    def _event(self, packet: RtpPacket, now: float, *, late: bool) -> None:
+    def _event(self, packet: RtpPacket, now: float, *, late: bool, beside: bool) -> None:
+        """`beside`: in a stream of its own (RFC 4733 §2.1 wants that of the sound, and carriers
+        send it so), as comfort noise may be: only sound may change the stream of sound."""
         was_active = self.events.active
         try:
             ended = self.events.received(
-                packet, self.forwards, self._extended, self._clock, now, late=late
+                packet,
+                self.forwards,
+                self._extended,
+                self._clock,
+                now,
+                late=late,
+                beside=beside,
             )
         except RtpError:
             self.unreadable += 1

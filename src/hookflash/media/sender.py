@@ -156,6 +156,12 @@ class Sender:
         self._event = (timestamp, lasted)
         self.timestamp = (timestamp + lasted - self.span) & _MASK
 
+    def insert(self, head: int, timestamp: int, payload: bytes, now: float) -> None:
+        """One packet beside the sound, whose timestamps go on as if it had not been."""
+        last = (self.timestamp, self.sent_at)
+        self._emit(head, (self.sequence + 1) & 0xFFFF, timestamp, payload, now)
+        self.timestamp, self.sent_at = last
+
     def send(self, payload: Buffer, now: float) -> None:
         """20 ms made by the clock, or a packet of a codec that cannot be cut."""
         if self._line_octets:

@@ -33,7 +33,8 @@ def studio() -> Iterator[Studio]:
 
 def test_all_ports_in_use(studio: Studio) -> None:
     phones = [studio.phone() for _ in range(3)]
-    assert [phone.pair.port for phone in phones] == [10000, 10002, 10004]
+    ports = [phone.pair.port for phone in phones]
+    assert sorted(ports) == [10000, 10002, 10004]
     with pytest.raises(NoPorts):
         studio.phone()
     phones[1].stream.close()
@@ -41,16 +42,15 @@ def test_all_ports_in_use(studio: Studio) -> None:
         studio.phone()
     studio.clock.advance(2)
     assert studio.engine.free_ports == 1
-    assert studio.phone().pair.port == 10002
+    assert studio.phone().pair.port == ports[1]
 
 
 def test_a_port_of_another_process_is_passed_over(studio: Studio) -> None:
-    studio.busy_ports = {10000}
-    assert studio.phone().pair.port == 10002
-    assert studio.engine.free_ports == 2
     studio.busy_ports = {10000, 10004}
+    assert studio.phone().pair.port == 10002
     with pytest.raises(NoPorts):
         studio.phone()
+    assert studio.engine.free_ports == 2
 
 
 def test_reports_go_out_every_five_seconds_on_hold_too(studio: Studio) -> None:

@@ -60,7 +60,7 @@ class MediaEngine:
         """Those that are open."""
         self._settings = settings
         self._ids = ids
-        self._pool = PortPool(*settings.rtp_port)
+        self._pool = PortPool(*settings.rtp_port, ids.random)
         self._open_pair = open_pair or (lambda ip, port: UdpPair(loop, ip, port))
         self._buffers = (bytearray(BUFFER_SIZE), bytearray(BUFFER_SIZE))
         self._clock = MediaClock(loop, clock.now, self.tick, between, self.catch_up)

@@ -140,7 +140,8 @@ class PhonePort:
             return
         now = self._now()
         self.plan = plan
-        if self._latch.describe(now, plan.remote):
+        held = not (plan.send and plan.receive_audio)
+        if self._latch.describe(now, plan.remote, signalling=plan.signalling, held=held):
             self.receiver.known_source = None
         self._mux = plan.rtcp_mux
         self.receiver.configure(
@@ -224,11 +225,12 @@ class PhonePort:
     def admits(self, source: Any, ssrc: int, now: float) -> bool:
         """calls.md §3, *receiving*."""
         latch, receiver = self._latch, self.receiver
-        if not latch.packet_received(now, source[:2], ssrc, receiver.last_at):
+        proven, before = self._srtp is not None, receiver.known_source
+        if not latch.packet_received(now, source[:2], ssrc, receiver.last_at, proven=proven):
             return False
         if latch.source is None:
             receiver.known_source = None
-        elif receiver.known_source is None:
+        elif before is None or before[:2] != latch.source:
             receiver.known_source = source
             self._latched(latch.source, now)
         return True
