@@ -86,6 +86,10 @@ class Endpoint:
         """How many requests of ours still wait for their final answer."""
         return sum(1 for tx in self._clients.values() if tx.state in _WAITING)
 
+    def needs(self, flow: Flow) -> bool:
+        """Whether a transaction goes by this TCP or TLS connection."""
+        return (flow.transport, flow.remote) in self._streams
+
     # --- what comes in ---------------------------------------------------------------------------
 
     def message_received(
