@@ -29,7 +29,7 @@ _log = structlog.get_logger("sip")
 CONNECT_TIMEOUT = 4.0
 """Seconds for a TCP or TLS connection of ours (as long as calls.md §4 waits for an answer)."""
 _BURST = 64
-_BURST_TIME = 0.002
+_BURST_TIME = 0.004
 """Datagrams and seconds of one turn of the loop; media and API have theirs."""
 _LARGEST_DATAGRAM = 65_536
 _PEERS = 1024
@@ -37,9 +37,9 @@ _PEERS = 1024
 _MAPPED = "::ffff:"
 _PORT_TRIES = 20
 """A free UDP port may be somebody's TCP port: that many are tried where any will do."""
-_AT_ONCE = 16
+_AT_ONCE = 4
 """Connections taken in one turn of the loop."""
-_HANDSHAKES_AT_ONCE = 4
+_HANDSHAKES_AT_ONCE = 2
 """The same for TLS, which costs a signature each."""
 
 

@@ -1,7 +1,7 @@
 """What all streams together may have of one turn of the loop, as datagrams have theirs.
 
-The loop reads a stream until it is empty: one peer who writes fast enough would have it for himself
-while media, datagrams and HTTP wait. So what streams have brought is worked on in small portions, one
+The loop reads a stream until it is empty: one peer who writes fast enough would have it to himself
+while media, datagrams and HTTP wait. So what streams have brought is worked on in portions, one
 stream after another, and what is too much for this turn waits for the next.
 """
 
