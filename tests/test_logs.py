@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 
 import pytest
 import structlog
@@ -41,3 +42,31 @@ def test_secrets_are_blanked() -> None:
     structlog.get_logger().info("x", token="eyJ0", password="hunter2")
     assert "hunter2" not in out.getvalue()
     assert "eyJ0" not in out.getvalue()
+
+
+HOSTILE = "a\x1b[2Jb\r\nforged line\x9bc\u202ed\u2066e\udc80"
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_what_a_peer_wrote_cannot_steer_a_terminal(style: str) -> None:
+    out = io.StringIO()
+    configure("info", style, out)
+    log = structlog.get_logger()
+    log.info("x", why=HOSTILE, several=[HOSTILE], octets=HOSTILE.encode("utf-8", "surrogateescape"))
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        log.exception("y")
+    written = out.getvalue()
+    assert written.replace("\n", "").isprintable()
+    assert "\nforged" not in written
+    assert "b" in written
+
+
+def test_nor_can_it_in_what_a_library_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    configure("info", "text", out)
+    logging.getLogger("asyncio").warning("from %s", HOSTILE)
+    assert out.getvalue().startswith("WARNING asyncio from a\\x1b[2Jb")
+    assert out.getvalue().replace("\n", "").isprintable()

@@ -140,6 +140,19 @@ class SipSettings(Section):
         description="INVITEs per second from one address; 0: no limit. Unset: 50, and no limit "
         "for loopback and for addresses that a trunk names.",
     )
+    max_requests_per_second_per_source: int | None = Field(
+        None,
+        ge=0,
+        description="Messages per second from one address that has no call; more are read later "
+        "(TCP, TLS) or dropped (UDP); 0: no limit. Unset: 300, and no limit for loopback and for "
+        "addresses that a trunk names.",
+    )
+    max_connections: int = Field(
+        0, ge=0, description="Most connections of peers; 0: an eighth of the open files, to 4096."
+    )
+    max_connections_per_address: int = Field(
+        256, ge=0, description="Most of one address that have no call; at most half of all."
+    )
     shield: bool = Field(True, description="Ignore scanners for ten minutes.")
     prompts_dir: str = Field("", description="Folder of PIN prompts (8 kHz WAV) of your own.")
 

@@ -9,6 +9,8 @@ from typing import TextIO
 
 import structlog
 
+from .base.text import printable
+
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _SECRET_KEYS = frozenset(
     {"token", "password", "secret", "authorization", "proxy_authorization", "auth_password", "key"}
@@ -22,6 +24,34 @@ def _blank_secrets(
     for key in _SECRET_KEYS & event.keys():
         event[key] = "***"
     return event
+
+
+def _readable(
+    _logger: object, _name: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Text for people without what a terminal would obey, or would turn round: peers wrote it."""
+    for key, value in event.items():
+        event[key] = _lines(value) if key == "exception" else _shown(value)
+    return event
+
+
+def _shown(value: object) -> object:
+    if value is None or isinstance(value, int | float):
+        return value
+    return printable(value if isinstance(value, str) else repr(value))
+
+
+def _lines(text: object) -> str:
+    """A traceback has lines of its own: all but the first are indented, so that none of them, which
+    may be the peer's words, looks like one of the log."""
+    return "\n    ".join(printable(line) for line in str(text).split("\n"))
+
+
+class _Lines(logging.Formatter):
+    """The same for what libraries log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _lines(super().format(record))
 
 
 # Made once: structlog's own renderer has json make an encoder for each line.
@@ -45,12 +75,13 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _blank_secrets,
             structlog.processors.format_exc_info,
+            *([_readable] if text else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=logging.WARNING, stream=out, format="%(levelname)s %(name)s %(message)s"
-    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(_Lines("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -20,9 +20,11 @@ from .adapters.connections import Connections
 from .adapters.dns import Resolver
 from .adapters.entropy import Entropy
 from .adapters.http import HttpServers
-from .adapters.limits import http_connections, raise_open_files
+from .adapters.limits import raise_open_files, share_of_connections
 from .adapters.open_files import OpenFiles
+from .adapters.sip_connection import StreamGuard
 from .adapters.sip_sockets import SipSockets, TlsFiles
+from .adapters.source_rate import SourceRate
 from .adapters.store.store import Store
 from .adapters.stun import external_ip
 from .adapters.udp import UdpPair
@@ -54,6 +56,7 @@ from .runtime.telephony import ExchangeTelephony
 from .runtime.transfers import TransferRegistry
 from .sip.digest import DigestServer
 from .sip.endpoint import Endpoint
+from .sip.flow import Flow
 from .sip.timers import Timers
 from .version import hookflash_version
 from .webhooks.payload import EventFilter
@@ -81,6 +84,7 @@ class Server:
         self.rooms: RoomHost
         self.exchange: Exchange
         self.sockets: SipSockets
+        self._rate: SourceRate
         self._open_files = 0
         self._files = OpenFiles(self._clock.now)
         self._http = HttpServers(files=self._files)
@@ -141,7 +145,10 @@ class Server:
         addresses = await self._addresses()
         self._webhooks = _webhooks(settings, clock, ids)
         self._engine = _engine(settings, clock, ids, self._files, self._between_ticks)
-        self.sockets = SipSockets()
+        self._rate = SourceRate(
+            clock.now, settings.sip.max_requests_per_second_per_source, self._trusted
+        )
+        self.sockets = SipSockets(self._guard())
         self._stack = SipStack(
             clock=clock,
             sockets=self.sockets,
@@ -208,6 +215,22 @@ class Server:
             rate=InviteRate(sip.max_invites_per_second_per_source, trunks.knows_address),
         )
 
+    def _guard(self) -> StreamGuard:
+        sip = self.settings.sip
+        most = sip.max_connections or share_of_connections(self._open_files)
+        return StreamGuard(
+            most=most,
+            most_of_one=min(sip.max_connections_per_address, most // 2),
+            rate=self._rate,
+            files=self._files,
+            in_use=self._in_use,
+        )
+
+    def _in_use(self, flow: Flow) -> bool:
+        """Whether a call or a transaction needs this connection."""
+        parts, ip = self.exchange.parts, flow.remote[0]
+        return parts.board.endpoint.needs(flow) or self.exchange.has_call_from(ip)
+
     def _trusted(self, ip: str) -> bool:
         """A source that the shield never shuts out."""
         return self.trunks.knows_address(ip) or self.exchange.has_call_from(ip)
@@ -232,7 +255,7 @@ class Server:
         )
         where, bind = settings.bind_addresses, settings.metrics.bind
         connections = Connections(
-            settings.http.max_connections or http_connections(self._open_files),
+            settings.http.max_connections or share_of_connections(self._open_files),
             settings.http.max_silent_per_address,
         )
         with _listening("port", settings.port, "bind_addresses", ", ".join(where)):
@@ -264,6 +287,12 @@ class Server:
             "media_tick_late_seconds", "By how much 20 ms ticks came too late", LATE, self._late
         )
         gauge("sip_dropped", "Requests that the shield dropped", self._dropped)
+        gauge("sip_rate_dropped", "Datagrams of sources that sent too many", self._rate_dropped)
+        gauge(
+            "sip_connections",
+            "SIP connections of peers",
+            lambda: len(self.sockets.guard.connections),
+        )
         gauge("sip_received", "SIP messages read", lambda: self._stack.received)
         gauge("sip_malformed", "SIP messages that could not be read", lambda: self._stack.malformed)
         gauge("webhooks_pending", "Webhooks still to be delivered", lambda: self._webhooks.pending)
@@ -286,6 +315,9 @@ class Server:
 
     def _dropped(self) -> int:
         return self.exchange.parts.admission.shield.dropped
+
+    def _rate_dropped(self) -> int:
+        return self._rate.dropped
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls; wait for the running ones, then hang up (calls.md §5)."""

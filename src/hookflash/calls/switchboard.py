@@ -40,7 +40,7 @@ from .effects import (
     SendAck,
     SendRequest,
 )
-from .stray import answer_stray
+from .stray import answer_stray, shortened
 
 Route = Callable[["Request", "Hop"], "Flow | None"]
 """Chooses the way of a request at once, or None: a name must be looked up, or a connection
@@ -241,7 +241,7 @@ class Switchboard:
 
     def respond(self, now: float, key: str, response: Response) -> list[BoardEffect]:
         """Answer an `Incoming` that becomes no leg."""
-        return self._sip(now, self.endpoint.respond(now, key, response))
+        return self._sip(now, self.endpoint.respond(now, key, response, stray=True))
 
     # --- the wire -------------------------------------------------------------------------------
 
@@ -414,7 +414,9 @@ class Switchboard:
             return []  # an ACK is never answered
         tag = self.endpoint.new_tag()
         answer = answer_stray(request, tag, stopping=self.stopping or self.full)
-        return self._sip(now, self.endpoint.respond(now, effect.key, answer))
+        if not effect.flow.reliable:
+            answer = shortened(answer, request)
+        return self._sip(now, self.endpoint.respond(now, effect.key, answer, stray=True))
 
     def _response(self, now: float, effect: ResponseReceived) -> list[BoardEffect]:
         response = effect.response
