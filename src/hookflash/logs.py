@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 import structlog
+
+from .base.text import printable
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _SECRET_KEYS = frozenset(
@@ -32,6 +36,54 @@ def _json_line(_logger: object, _name: str, event: structlog.typing.EventDict) -
     return _encode(event)
 
 
+def _readable(
+    _logger: object, _name: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """For people: what peers sent must not reach their terminal as it is. JSON escapes by
+    itself."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = _lines(value) if key == "exception" else printable(value)
+    return event
+
+
+def _lines(text: str) -> str:
+    """Each line made printable; a traceback has several."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+class _Formatter(logging.Formatter):
+    """For what libraries log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _lines(super().format(record))
+
+
+class _Out:
+    """Writes lines, and loses them where that fails: a terminal that was closed, a pipe without
+    a reader and a full disk must end no call."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        try:
+            self._descriptor = stream.fileno()
+        except (OSError, ValueError):  # a stream in memory
+            self._descriptor = -1
+
+    def write(self, text: str) -> None:
+        """Unbuffered: what cannot be written now is not tried again at the end."""
+        if self._descriptor < 0:
+            self._stream.write(text)
+            return
+        rest = text.encode("utf-8", "backslashreplace")
+        with suppress(OSError):
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
 def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
     """Set up structlog for the process. `style`: `auto`, `json` or `text`."""
     out = stream if stream is not None else sys.stderr
@@ -39,18 +91,20 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=out.isatty()) if text else _json_line
     )
+    written = _Out(out)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _blank_secrets,
             structlog.processors.format_exc_info,
+            *([_readable] if text else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(written),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=logging.WARNING, stream=out, format="%(levelname)s %(name)s %(message)s"
-    )
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(_Formatter("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])

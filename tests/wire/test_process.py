@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sqlite3
@@ -182,6 +183,53 @@ def test_sigterm_ends_when_calls_end(make: Make) -> None:
     stopped = background(lambda: exchange.stop(signal.SIGTERM, 12))
     assert call.hang_up().status == 200
     assert stopped.result(12) == 0
+
+
+def test_second_sigterm(make: Make) -> None:
+    """A second SIGTERM ends the drain."""
+    exchange = make(top={"drain": "300s"})
+    line = exchange.line()
+    call = exchange.call(line)
+    assert exchange.process is not None
+    exchange.process.send_signal(signal.SIGTERM)
+    until(lambda: late(exchange, line.number), "503")
+    stopped = background(lambda: exchange.stop(signal.SIGTERM, 15))
+    call.ended()
+    assert stopped.result(15) == 0
+
+
+def test_sigquit(make: Make) -> None:
+    """SIGQUIT: as SIGTERM without a drain; SIGHUP without a terminal, SIGUSR1 and the like before
+    it: nothing."""
+    exchange = make(top={"drain": "300s"})
+    call = exchange.call(exchange.line())
+    assert exchange.process is not None
+    ignored = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGPIPE)
+    for number in (*ignored, signal.SIGIO, signal.SIGRTMIN):
+        exchange.process.send_signal(number)
+        until(lambda: exchange.get("/", raw=True).status == 200, "it answers")
+    until(lambda: exchange.logged("signal_ignored"), "a line about SIGHUP")
+    assert call.ask("INFO").status == 200
+    stopped = background(lambda: exchange.stop(signal.SIGQUIT, 15))
+    call.ended()
+    assert stopped.result(15) == 0
+
+
+def test_closed_terminal(tmp_path: Path) -> None:
+    """SIGHUP of a terminal that is closed: as SIGTERM, though no line of the log can be written."""
+    master, slave = os.openpty()
+    exchange = Exchange.configured(tmp_path, top={"drain": "1s"})
+    exchange.terminal = slave
+    try:
+        exchange.start()
+        os.close(slave)
+        call = exchange.call(exchange.line())
+        os.close(master)
+        call.ended()
+        assert exchange.process is not None
+        assert exchange.process.wait(15) == 0
+    finally:
+        exchange.close()
 
 
 def test_kill(make: Make) -> None:
