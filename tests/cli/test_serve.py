@@ -46,6 +46,24 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     )
 
 
+def test_dev_on_a_public_address_is_one_clear_line() -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "hookflash", "serve", "--dev", "--port", "0"),
+            *("--sip.sip-port", "0", "--metrics.bind", "", "--bind-addresses", "0.0.0.0"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "hookflash: bind_addresses: '0.0.0.0' is not allowed; allowed: a loopback address "
+        "(everybody knows the secret of --dev)\n"
+    )
+
+
 def test_a_database_that_others_can_read_is_refused(tmp_path: Path) -> None:
     with Serving(tmp_path) as server:
         server.terminate()
@@ -59,7 +77,7 @@ def test_a_database_that_others_can_read_is_refused(tmp_path: Path) -> None:
         text=True,
         timeout=60,
         check=False,
-        env={"HOOKFLASH_KEYS": '{"k": "secretsecretsecretsecretsecretsecret"}', "PATH": "/usr/bin"},
+        env={"HOOKFLASH_KEYS": '{"k": "hQ3vT9zKp1wXc7Lr5mYb2NdF8sGj4RaU"}', "PATH": "/usr/bin"},
     )
     assert done.returncode == 2
     assert done.stderr.startswith(f"hookflash: data_dir: '{tmp_path}' is not allowed")
