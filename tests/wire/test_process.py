@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.disk import clear_disk, fill_disk, full_disk
 from tests.wire.kit.call import Call
 from tests.wire.kit.hooks import Hooks
 from tests.wire.kit.server import Exchange, background, environment_ip, until
@@ -271,6 +272,45 @@ def test_kill(make: Make) -> None:
     )
     assert other.ask("INFO").status == 481
     exchange.call(line, phone)
+
+
+def test_full_disk(make: Make) -> None:
+    """A full disk: calls go on and come, `GET /` is 406, each failed write is counted;
+    a start serves what is stored; room ends it all."""
+    exchange = make()
+    line = exchange.line()
+    assert exchange.process is not None
+    fill_disk(exchange.process.pid)
+    calls = [exchange.call(line) for _ in range(3)]
+    until(lambda: exchange.get("/", raw=True).status == 406, "it says that it is not well")
+    for call in calls:
+        call.hang_up()
+    until(lambda: exchange.metrics()["hookflash_store_failed_writes"] >= 6, "all are counted")
+    assert exchange.rpc("SIP/CreateSIPInboundTrunk", {"trunk": {"numbers": ["+1"]}}).status == 500
+    clear_disk(exchange.process.pid)
+    until(lambda: exchange.get("/", raw=True).status == 200, "it is well again", 15)
+    exchange.call(line).hang_up()
+    exchange.stop(signal.SIGTERM)
+    with full_disk():
+        exchange.start(healthy=False)
+    exchange.call(line).hang_up()
+    clear_disk(exchange.process.pid)
+    until(lambda: exchange.get("/", raw=True).status == 200, "it is well again", 15)
+    exchange.line()
+
+
+def test_damaged_row(make: Make) -> None:
+    """A trunk that cannot be read is out of service by name; the others are not."""
+    exchange = make()
+    line, other = exchange.line(), exchange.line()
+    exchange.stop(signal.SIGTERM)
+    with sqlite3.connect(Path(exchange.settings["data_dir"]) / "hookflash.db") as stored:
+        stored.execute("UPDATE trunks SET data = x'0aff' WHERE id = ?", (line.trunk_id,))
+    stored.close()
+    exchange.start()
+    assert exchange.logged(f'"id": "{line.trunk_id}"')
+    assert refused(exchange, line.number).status == 403
+    exchange.call(other)
 
 
 def test_accept_unmatched(make: Make) -> None:

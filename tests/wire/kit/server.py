@@ -137,8 +137,8 @@ class Exchange:
 
     # --- the process ----------------------------------------------------------------------------
 
-    def start(self) -> Exchange:
-        """Run it and wait for its API."""
+    def start(self, *, healthy: bool = True) -> Exchange:
+        """Run it and wait for its API, which may be to say that it is not well."""
         file = self.folder / "hookflash.yaml"
         file.write_text(yaml.safe_dump(self.settings), "utf-8")
         command = [sys.executable, "-m", "hookflash", "serve", "--config", str(file)]
@@ -150,14 +150,15 @@ class Exchange:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, pass_fds=kept, start_new_session=True
             )
-        until(self._answers, "the API answers", 15)
+        wanted = 200 if healthy else 406
+        until(lambda: self._answers(wanted), "the API answers", 15)
         return self
 
-    def _answers(self) -> bool:
+    def _answers(self, wanted: int) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text("utf-8")[-3000:]
         try:
-            return self.get("/", raw=True).status == 200
+            return self.get("/", raw=True).status == wanted
         except OSError:
             return False
 
