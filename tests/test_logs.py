@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -13,9 +16,14 @@ from hookflash.logs import configure
 
 
 @pytest.fixture(autouse=True)
-def _restore() -> object:
+def _restore() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()
     yield
     structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def test_json_lines_have_level_time_and_fields() -> None:
@@ -70,3 +78,34 @@ def test_nor_can_it_in_what_a_library_logs(monkeypatch: pytest.MonkeyPatch) -> N
     logging.getLogger("asyncio").warning("from %s", HOSTILE)
     assert out.getvalue().startswith("WARNING asyncio from a\\x1b[2Jb")
     assert out.getvalue().replace("\n", "").isprintable()
+
+
+def test_text_is_fit_for_a_terminal() -> None:
+    out = io.StringIO()
+    configure("info", "text", out)
+    try:
+        raise ValueError("\x1b[2Jgone")
+    except ValueError:
+        structlog.get_logger().exception("call_refused", caller="\x1b]0;x\x07\u202e\nnext")
+    logging.getLogger("library").warning("%s", "\x1b[31mred")
+    text = out.getvalue()
+    assert r"caller=\x1b]0;x\x07\u202e\nnext" in text
+    assert r"\x1b[2Jgone" in text
+    assert "\x1b" not in text
+    assert "Traceback" in text
+
+
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_else() -> None:
+    with Path("/dev/full").open("w") as full:
+        configure("info", "json", full)
+        structlog.get_logger().info("lost")
+
+
+def test_a_reader_that_has_gone_ends_nothing() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as pipe:
+        configure("info", "json", pipe)
+        structlog.get_logger().info("first")
+        assert json.loads(os.read(reader, 4096))["event"] == "first"
+        os.close(reader)
+        structlog.get_logger().info("second")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 import structlog
@@ -62,6 +64,31 @@ def _json_line(_logger: object, _name: str, event: structlog.typing.EventDict) -
     return _encode(event)
 
 
+class _Out:
+    """Writes lines, and loses them where that fails: a terminal that was closed, a pipe without
+    a reader and a full disk must end no call."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        try:
+            self._descriptor = stream.fileno()
+        except (OSError, ValueError):  # a stream in memory
+            self._descriptor = -1
+
+    def write(self, text: str) -> None:
+        """Unbuffered: what cannot be written now is not tried again at the end."""
+        if self._descriptor < 0:
+            self._stream.write(text)
+            return
+        rest = text.encode("utf-8", "backslashreplace")
+        with suppress(OSError):
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
 def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
     """Set up structlog for the process. `style`: `auto`, `json` or `text`."""
     out = stream if stream is not None else sys.stderr
@@ -69,6 +96,7 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=out.isatty()) if text else _json_line
     )
+    written = _Out(out)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -79,9 +107,9 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(written),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(out)
+    handler = logging.StreamHandler(written)
     handler.setFormatter(_Lines("%(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

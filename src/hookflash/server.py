@@ -115,8 +115,7 @@ class Server:
         since = self._clock.now() - REMEMBERED
         self.exchange.parts.transfers.load(await self.store.requested_since(since))
         self.exchange.dial_requests.dials.load(await self.store.dials_since(since))
-        found = [await self.store.call(dialog.call_id) for dialog in stored.dialogs]
-        cut_off = [call for call in found if call is not None]
+        cut_off = await self.store.calls_of(dialog.call_id for dialog in stored.dialogs)
         self.exchange.restored_dialogs.raise_all(stored.dialogs, stored.transfers, cut_off)
         await self._listen()
         self._retention.start()
@@ -251,7 +250,7 @@ class Server:
         app = make_app(
             parts,
             hide_passwords=settings.sip.hide_passwords,
-            healthy=lambda: not self.exchange.parts.board.stopping,
+            healthy=lambda: not (self.exchange.parts.board.stopping or self.store.failing),
         )
         where, bind = settings.bind_addresses, settings.metrics.bind
         connections = Connections(
@@ -297,6 +296,7 @@ class Server:
         gauge("sip_malformed", "SIP messages that could not be read", lambda: self._stack.malformed)
         gauge("webhooks_pending", "Webhooks still to be delivered", lambda: self._webhooks.pending)
         gauge("webhooks_lost", "Webhooks given up or dropped", self._webhooks_lost)
+        gauge("store_failed_writes", "Writes to the database that failed", self._failed_writes)
 
     def _calls(self) -> int:
         # A leg outlives its call: it answers retransmissions and watches a transfer.
@@ -312,6 +312,9 @@ class Server:
     def _webhooks_lost(self) -> int:
         counted = self._webhooks.counters().values()
         return sum(c.given_up + c.expired + c.overflowed for c in counted)
+
+    def _failed_writes(self) -> int:
+        return self.store.failed_writes
 
     def _dropped(self) -> int:
         return self.exchange.parts.admission.shield.dropped

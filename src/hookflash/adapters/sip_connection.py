@@ -94,7 +94,7 @@ class StreamGuard:
 
 
 def _is_needed(connection: object) -> bool:
-    return isinstance(connection, Connection) and connection.is_needed()
+    return isinstance(connection, SipConnection) and connection.is_needed()
 
 
 class Owner(Protocol):
@@ -105,14 +105,16 @@ class Owner(Protocol):
     @property
     def guard(self) -> StreamGuard: ...
 
-    def adopt(self, connection: Connection, kind: Transport, wire: asyncio.Transport) -> Flow: ...
+    def adopt(
+        self, connection: SipConnection, kind: Transport, wire: asyncio.Transport
+    ) -> Flow: ...
 
     def release(self, flow: Flow) -> None: ...
 
-    def open_connections(self) -> Iterable[Connection]: ...
+    def open_connections(self) -> Iterable[SipConnection]: ...
 
 
-class Connection(asyncio.BufferedProtocol):
+class SipConnection(asyncio.BufferedProtocol):
     """In either direction; `theirs`: the peer opened it."""
 
     def __init__(

@@ -10,7 +10,7 @@ import typer
 
 from ..base.errors import ConfigError, HookflashError
 from ..version import hookflash_version
-from . import calls, records, rooms, rules, transfer, trunks
+from . import calls, keys, records, rooms, rules, transfer, trunks
 from .options import EXIT_CONFIG, fail
 
 app = typer.Typer(
@@ -90,6 +90,7 @@ def settings() -> None:
     print_settings()
 
 
+keys.add_to(app)
 calls.add_to(app)
 transfer.add_to(app)
 records.add_to(app)
