@@ -55,14 +55,14 @@ class Terminal:
         lab.show_on_failure(lambda: f"--- {program} ---\n{self.text[-4000:]}")
 
     async def start(self) -> None:
-        """Start it, with a home of its own."""
+        """Start it, with settings of its own."""
         ours, theirs = pty.openpty()
         self._child = await asyncio.create_subprocess_exec(
-            need(self._program),
+            *(need(self._program), "-f", self._folder),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**os.environ, "HOME": str(self._folder), "LOGNAME": "me", "TERM": "dumb"},
+            env={**os.environ, "TERM": "dumb"},
             start_new_session=True,
         )
         os.close(theirs)
@@ -114,10 +114,10 @@ async def first_call(folder: Path) -> None:
         await server.line('"ready"|ready')
         made = await typed(lab, trunk[0], variables)
         assert await made.wait(20) == 0
-        await made.line(f"dial {dialled[0]}$")
-        home = lab.path(".baresip/config")
+        await made.line(f"dial {re.escape(dialled[0])}$")
         write_tone(folder / "tone.wav", 400.0)
-        home.write_text(CONFIG.format(folder=folder, modules=module_path()), "utf-8")
+        settings = CONFIG.format(folder=folder, modules=module_path())
+        lab.path("config").write_text(settings, "utf-8")
         baresip = Terminal(lab, folder, "baresip")
         lab.finally_do(baresip.stop)
         await baresip.start()
