@@ -66,14 +66,36 @@ def serve(
         raise fail(str(error)) from None
 
 
-@app.command()
+demos = typer.Typer(invoke_without_command=True)
+app.add_typer(demos, name="demo")
+
+
+@demos.callback()
 def demo(
+    context: typer.Context,
     seed: Annotated[int, typer.Option(help="Seed of the simulated carrier.")] = 1,
 ) -> None:
     """Show a call and its transfer on this machine, with no phone."""
+    if context.invoked_subcommand is not None:
+        return
     from .demo import run
 
     raise typer.Exit(run(seed))
+
+
+@demos.command()
+def phone(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where it listens for SIP; 0: any free one.")
+    ] = 5090,
+) -> None:
+    """Run a phone that answers, to transfer a caller to."""
+    from .demo_phone import run
+
+    try:
+        run(port)
+    except OSError as error:
+        raise fail(f"port {port}: {error.strerror}; --port names another", EXIT_CONFIG) from None
 
 
 @app.command()
