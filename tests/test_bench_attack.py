@@ -18,7 +18,7 @@ from bench.attack.names import DOMAIN, MANY, answer_to
 from bench.attack.verdict import Memory, Outcome, Report, Seen, loud_lines, write_page
 
 SEEN = Seen((0.004, 0.9, 0.1), (0.01,), sent=1000, got=995)
-MEMORY = Memory(80, 300, 99)
+MEMORY = Memory(80, 300, 99, 45)
 GOOD = Outcome("flood", "as much as goes", SEEN, MEMORY, (Report("9 a second"),))
 
 
@@ -44,7 +44,7 @@ def test_an_attack_that_does_no_harm() -> None:
         ({"seen": replace(SEEN, got=989)}, "98.9% of the RTP"),
         ({"seen": replace(SEEN, sent=0, got=0)}, "0.0% of the RTP"),
         ({"seen": replace(SEEN, ended=2)}, "2 running calls were ended"),
-        ({"memory": replace(MEMORY, after=101)}, "21 MB more"),
+        ({"memory": replace(MEMORY, after=101)}, "21 MB more than before, 45 s later"),
         ({"logged": ("internal_error",)}, "logged: internal_error"),
         ({"reports": (Report("", ("stolen",)),)}, "stolen"),
     ],

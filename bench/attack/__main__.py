@@ -131,10 +131,11 @@ def _attacked(
     reports = tuple(_ended(process, pipe) for process, pipe in running)
     orders.send("end")
     seen: Seen = orders.recv()
-    until = min(until, time.monotonic() + FORGETTING)
+    over = time.monotonic()
+    until = min(until, over + FORGETTING)
     while scene.resident_mb() > before + MOST_MORE and time.monotonic() < until:
         time.sleep(SAMPLE)
-    memory = Memory(before, most, scene.resident_mb())
+    memory = Memory(before, most, scene.resident_mb(), time.monotonic() - over)
     text = log.read_bytes()[read:].decode("utf-8", "replace")
     logged = tuple(loud_lines(text, attack.meant))
     return Outcome(attack.name, attack.what, seen, memory, reports, logged)

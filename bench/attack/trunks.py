@@ -27,30 +27,31 @@ def passwords(scene: Scene, seconds: float) -> Report:
         first = Call(phone, GUARDED)
         first.invite()
         challenge = next(v for v in first.refuse().all("Proxy-Authenticate") if "MD5" in v)
-        client, judged = Client("guarded"), 0
+        client = Client("guarded")
+        judged: set[str] = set()
         for number in paced(GUESSES_PER_SECOND, seconds):
             client.password = f"guess-{number}"
             call = Call(phone, GUARDED, sound=first.sound)
             fields = [("Proxy-Authorization", client.answer(challenge, call.target))]
             phone.send(call.message("INVITE", fields, call.sdp()))
-            judged += _judged(phone)
-        judged += _judged(phone)
+            judged |= _judged(phone)
+        judged |= _judged(phone)
     finally:
         phone.calls.clear()
         phone.close()
-    note = f"{client.count - 1:,} guesses, {judged:,} judged"
-    fault = (f"{judged:,} guesses were judged",) if judged > MOST_JUDGED else ()
+    note = f"{client.count - 1:,} guesses, {len(judged):,} judged"
+    fault = (f"{len(judged):,} guesses were judged",) if len(judged) > MOST_JUDGED else ()
     return Report(note, fault)
 
 
-def _judged(phone: Phone) -> int:
-    """Answers that say that a guess was wrong (retransmissions of one count once)."""
+def _judged(phone: Phone) -> set[str]:
+    """The calls of which it is said that their guess was wrong."""
     while phone.read(0):
         pass
     found = {m.get("Call-ID") for m in phone.inbox if m.status in {401, 403, 407}}
     phone.inbox.clear()
     phone.log.clear()
-    return len(found)
+    return found
 
 
 def ringing(scene: Scene, seconds: float) -> Report:

@@ -61,11 +61,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Of the exchange, in megabytes: before, the most of it meanwhile, and when all was over."""
+    """Of the exchange, in megabytes: before, the most of it meanwhile, and when all was over, so
+    many seconds later."""
 
     before: float
     most: float
     after: float
+    later: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Outcome:
             found.append(f"{seen.ended} running calls were ended")
         more = self.memory.after - self.memory.before
         if more > MOST_MORE:
-            found.append(f"{more:.0f} MB more than before are kept")
+            found.append(f"{more:.0f} MB more than before, {self.memory.later:.0f} s later")
         found += [f"logged: {line}" for line in self.logged[:3]]
         return found + [fault for report in self.reports for fault in report.faults]
 
