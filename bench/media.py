@@ -68,7 +68,7 @@ class Server:
             address = ("127.0.0.1", port)
             rtcp = ("127.0.0.1", port + 1)
             stream.apply(MediaPlan(address, rtcp, codec, {0: codec}, 101, frozenset({101})))
-            engine.bridge(f"room{number // size}").add(stream)
+            engine.join(f"room{number // size}", stream)
             streams.append(stream)
         _say({"ports": [stream.local.port for stream in streams]})
         await _line(loop)

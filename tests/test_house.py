@@ -66,8 +66,6 @@ TYPE_ONLY = {
     "base/light.py",  # two faces of one decorator
     "carrier/call.py",
     "carrier/accepted_refer.py",
-    "runtime/media/bridge.py",
-    "runtime/media/stream.py",
 }
 """Modules that may import for types alone: heavy libraries, and circles that are to be undone."""
 

@@ -23,7 +23,7 @@ from structlog.testing import capture_logs
 from hookflash.adapters.clock import SystemClock
 from hookflash.base.errors import ConfigError
 from hookflash.config import Settings, load
-from hookflash.runtime.media.ports import NoPorts
+from hookflash.media.port_pool import NoPorts
 from hookflash.server import Server
 
 KEY, SECRET = "k", "secretsecretsecretsecretsecretsecret"

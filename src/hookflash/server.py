@@ -35,6 +35,7 @@ from .calls.limits import InviteRate, Shield
 from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
+from .media.schedule import LATE
 from .ports import Clock, WorldClock
 from .rooms.orders import RoomDefaults
 from .runtime.call_metrics import CallMetrics
@@ -42,7 +43,6 @@ from .runtime.call_records import CallRecords
 from .runtime.exchange import Exchange
 from .runtime.host import ExchangeSettings, Parts
 from .runtime.local_rooms import LocalParticipants, LocalRooms
-from .runtime.media.clock import LATE
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
 from .runtime.metrics import Metrics
 from .runtime.requests import REMEMBERED

@@ -221,10 +221,10 @@ def test_sound_of_the_network_takes_the_place_of_our_dial_tone() -> None:
         exchange = lab.server.exchange
         call = exchange.calls[info.sip_call_id]
         assert call.stream is not None
-        assert call.stream.spoken is not None
+        assert call.stream.source.spoken is not None
         assert call.owner is not None
         call.owner.early_sound(call)
-        assert call.stream.spoken is None
+        assert call.stream.source.spoken is None
 
     run(check)
 

@@ -10,7 +10,7 @@ from livekit import api
 from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.carrier.call import CarrierCall
-from hookflash.runtime.media.stream import MediaStream
+from hookflash.runtime.media.phone_port import PhonePort
 
 CALLER, AGENT, THIRD = "+14150000001", "+14160000001", "+14170000001"
 LOW, HIGH = 330.0, 550.0
@@ -90,10 +90,10 @@ def test_a_digit_lasts_as_long_as_its_key_and_never_less_than_100_ms(
         await two_calls(lab)
         rooms, sent = lab.server.rooms, []
 
-        def send(_: MediaStream, digit: str, on_ms: int = 0, off_ms: int = 0) -> None:
+        def send(_: PhonePort, digit: str, on_ms: int = 0, off_ms: int = 0) -> None:
             sent.append((digit, on_ms, off_ms))
 
-        monkeypatch.setattr(MediaStream, "send_dtmf", send)
+        monkeypatch.setattr(PhonePort, "send_dtmf", send)
         caller = rooms.find("lobby", f"sip_{CALLER}")
         for length, relayed in ((400, False), (60, False), (0, False), (400, True)):
             rooms.send_dtmf(caller, "5", length, relayed=relayed)

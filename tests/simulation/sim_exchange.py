@@ -29,10 +29,10 @@ from hookflash.calls.switchboard import (
     Switchboard,
 )
 from hookflash.calls.transfers.request import TransferRequest
+from hookflash.media.port_pool import PortPool
 from hookflash.rooms.orders import Join, Permission
 from hookflash.rooms.registry import Rooms
 from hookflash.rooms.room import Participant
-from hookflash.runtime.media.ports import PortPool
 from hookflash.sdp.plan import LocalMedia
 from hookflash.sip.codec import parse
 from hookflash.sip.effects import SendBytes
@@ -92,7 +92,7 @@ class SimExchange:
         )
         self.board = Switchboard(endpoint, self._route)
         self.rooms = Rooms(self._ids)
-        self.ports = PortPool(10000, 10000 + 2 * PORTS)
+        self.ports = PortPool(10000, 10000 + 2 * PORTS, random)
         self.leg: Leg | None = None
         self.participant: Participant | None = None
         self.log: list[Seen] = []

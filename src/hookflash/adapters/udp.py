@@ -39,7 +39,7 @@ class UdpPair:
         self.receive = self._rtp.recvfrom_into
         self.send = self._rtp.sendto
 
-    def watch(self, on_rtp: Callable[[], None], on_rtcp: Callable[[], None]) -> None:
+    def watch(self, on_rtp: Callable[[], object], on_rtcp: Callable[[], object]) -> None:
         """Call these when a packet can be read; a second call replaces the first."""
         self._loop.add_reader(self._rtp.fileno(), on_rtp)
         self._loop.add_reader(self._rtcp.fileno(), on_rtcp)

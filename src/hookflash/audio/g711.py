@@ -81,13 +81,32 @@ def encode(law: Law, samples: Pcm) -> Octets:
     return result
 
 
-def decode_rows(octets: NDArray[np.uint8], offsets: NDArray[np.uint16]) -> Pcm:
-    """Decode a (legs, samples) batch; `offsets` (legs, 1) holds each row's `DECODE_OFFSET`."""
-    result: Pcm = DECODE.take(octets + offsets)
-    return result
+class RowCodec:
+    """Decodes and encodes batches of rows, tick after tick, in arrays of its own: fresh ones of
+    this size would cost more than the look-ups, in page faults."""
 
+    __slots__ = ("_codes", "_index", "_levels", "_octets", "_samples")
 
-def encode_rows(samples: Pcm, offsets: NDArray[np.uint32]) -> Octets:
-    """Encode a (legs, samples) batch; `offsets` (legs, 1) holds each row's `ENCODE_OFFSET`."""
-    result: Octets = ENCODE.take(samples.view(np.uint16) + offsets)
-    return result
+    def __init__(self, rows: int, samples: int) -> None:
+        """`rows`: the most that there will be; `samples`: of a frame."""
+        self._codes = np.empty((rows, samples), np.uint16)
+        self._levels = np.empty((rows, samples), np.uint32)
+        self._index = np.empty((rows, samples), np.intp)
+        self._samples = np.empty((rows, samples), np.int16)
+        self._octets = np.empty((rows, samples), np.uint8)
+
+    def decode(self, octets: Octets, offsets: NDArray[np.uint16]) -> Pcm:
+        """Samples of (legs, samples) `octets`; `offsets` (legs, 1) holds each row's
+        `DECODE_OFFSET`. Valid until the next call."""
+        count = len(octets)
+        index = self._index[:count]
+        np.copyto(index, np.add(octets, offsets, out=self._codes[:count]))
+        return DECODE.take(index, out=self._samples[:count], mode="wrap")
+
+    def encode(self, samples: Pcm, offsets: NDArray[np.uint32]) -> Octets:
+        """Octets of (legs, samples) `samples`; `offsets` (legs, 1) holds each row's
+        `ENCODE_OFFSET`. Valid until the next call."""
+        count = len(samples)
+        index = self._index[:count]
+        np.copyto(index, np.add(samples.view(np.uint16), offsets, out=self._levels[:count]))
+        return ENCODE.take(index, out=self._octets[:count], mode="wrap")

@@ -10,34 +10,33 @@ Index = NDArray[np.intp]
 
 
 class RoomMixer:
-    """Mixes a fixed set of rooms, tick after tick, in arrays of its own: fresh ones of this size
+    """Mixes rooms side by side, tick after tick, in arrays of its own: fresh ones of this size
     would cost more than the sums, in page faults."""
 
-    __slots__ = ("_heard", "_result", "_room_of", "_starts", "_wide")
+    __slots__ = ("_heard", "_result", "_wide")
 
-    def __init__(self, starts: Index, room_of: Index, samples: int) -> None:
-        """`starts`: first row of each room, the legs of a room side by side; `room_of`: (legs,)
-        the room of each row; `samples`: of a frame."""
-        shape = (len(room_of), samples)
-        self._starts = starts
-        self._room_of = room_of
-        self._wide = np.empty(shape, np.int32)
-        self._heard = np.empty(shape, np.int32)
-        self._result = np.empty(shape, np.int16)
+    def __init__(self, rows: int, samples: int) -> None:
+        """`rows`: the most that there will be; `samples`: of a frame."""
+        self._wide = np.empty((rows, samples), np.int32)
+        self._heard = np.empty((rows, samples), np.int32)
+        self._result = np.empty((rows, samples), np.int16)
 
-    def mix(self, frames: Pcm) -> Pcm:
-        """What each leg hears: the sum of its room without itself, clipped; (legs, samples).
+    def mix(self, frames: Pcm, starts: Index, room_of: Index) -> Pcm:
+        """What each row of `frames` hears: the sum of its room without itself, clipped; (legs,
+        samples). `starts`: first row of each room, those of a room side by side; `room_of`:
+        (legs,) the room of each row.
 
         The result is valid until the next call.
         """
-        wide, heard = self._wide, self._heard
+        count = len(frames)
+        wide, heard, result = self._wide[:count], self._heard[:count], self._result[:count]
         wide[:] = frames
-        totals = np.add.reduceat(wide, self._starts, axis=0)
-        totals.take(self._room_of, axis=0, out=heard, mode="clip")
+        totals = np.add.reduceat(wide, starts, axis=0)
+        totals.take(room_of, axis=0, out=heard, mode="clip")
         heard -= wide
         np.clip(heard, -32768, 32767, out=heard)
-        np.copyto(self._result, heard, casting="unsafe")
-        return self._result
+        np.copyto(result, heard, casting="unsafe")
+        return result
 
 
 def mix(frames: Pcm) -> Pcm:

@@ -18,7 +18,7 @@ from ..calls.pin import PinDialog
 from ..calls.records import CallRecord, MediaStats
 from ..rooms.room import Participant, Room
 from ..sip.flow import Flow
-from .media.stream import MediaStream
+from .media.phone_port import PhonePort
 
 _FIELDS = tuple(entry.name for entry in fields(CallRecord))
 _values_of = attrgetter(*_FIELDS)
@@ -36,7 +36,7 @@ class Call:
     """The call record without its last changes; `record` has them."""
     attributes: dict[str, str] = field(default_factory=dict)
     """Attributes at joining."""
-    stream: MediaStream | None = None
+    stream: PhonePort | None = None
     participant: Participant | None = None
     pin: PinDialog | None = None
     owner: LegOwner | None = None

@@ -20,6 +20,8 @@ from ..calls.legs.core import EARLY
 from ..calls.legs.leg import BROKEN, Leg
 from ..calls.records import CallRecord
 from ..calls.switchboard import BoardEffect, Broken, ForOwner, Incoming, LegGone, Resolve
+from ..media.events import Digit, FirstPacket, MediaEvent
+from ..media.port_pool import NoPorts
 from ..sip.effects import SendBytes
 from ..sip.flow import Flow
 from ..sip.message import Message, Response
@@ -27,8 +29,6 @@ from .call import Call
 from .dial_requests import DialRequests
 from .host import ExchangeSettings, Parts
 from .leg_settings import leg_settings
-from .media.events import Digit, FirstPacket, MediaEvent
-from .media.ports import NoPorts
 from .phone_attributes import attributes_of
 from .phones import PhoneParticipants
 from .pins import Pins

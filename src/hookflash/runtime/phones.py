@@ -22,7 +22,7 @@ from . import rpc
 from .call import Call
 from .host import CallHost
 from .media.engine import MediaEngine
-from .media.stream import MediaStream
+from .media.phone_port import PhonePort
 from .phone_attributes import refresh_headers, room_options
 from .rooms import RoomHost, Rpc
 
@@ -83,7 +83,7 @@ class PhoneParticipants:
             on(ev.ParticipantJoined, lambda event: self._later_answer(event.room)),
             on(ev.DtmfReceived, self._send_digit),
             on(ev.DtmfPause, self._pause),
-            on(ev.RoomFinished, lambda event: self._engine.drop_bridge(event.room.sid)),
+            on(ev.RoomFinished, lambda event: self._engine.drop_room(event.room.sid)),
             but=_NO_MATTER,
         )
 
@@ -176,24 +176,24 @@ class PhoneParticipants:
         self._apply_mute(call, held=held)
 
     def _apply_mute(self, call: Call, *, held: bool) -> None:
-        """The room hears who is not on hold and has a track that is not muted."""
+        """The room hears who is not on hold and has a track that is not muted, as that track."""
         if call.stream is not None and call.participant is not None:
+            call.stream.track_sid = next(iter(call.participant.tracks), "")
             tracks = call.participant.tracks.values()
             call.stream.muted = held or all(track.muted for track in tracks)
 
     def bridge(self, call: Call) -> None:
         """The caller hears the room and is heard."""
         if call.stream is not None and call.participant is not None:
-            self._engine.bridge(call.participant.room.sid).add(call.stream)
+            self._engine.join(call.participant.room.sid, call.stream)
             self._apply_mute(call, held=call.leg.held)
             self._apply_subscriptions(call.participant)
 
-    def unbridge(self, call: Call, stream: MediaStream) -> None:
+    def unbridge(self, call: Call, stream: PhonePort) -> None:
         """The caller hears the room no more."""
-        if call.participant is not None:
-            bridge = self._engine.bridges.get(call.participant.room.sid)
-            if bridge is not None and stream in bridge.streams:
-                bridge.remove(stream)
+        engine, room = self._engine, call.room
+        if room is not None and engine.room_of(stream) == room.sid:
+            engine.leave(stream)
 
     def digit(self, call: Call, digit: str, duration_ms: int, *, relayed: bool) -> None:
         """A caller pressed a key: the room gets LiveKit's SipDTMF event."""
@@ -256,7 +256,7 @@ class PhoneParticipants:
         if call is None:
             return
         stream = call.stream
-        bridged = stream is not None and stream.bridge is not None
+        bridged = stream is not None and self._engine.room_of(stream) is not None
         if stream is not None:
             self.unbridge(call, stream)
         room = event.newcomer.room.name
@@ -342,9 +342,9 @@ class PhoneParticipants:
         if not participant.unsubscribed and participant.permission.can_subscribe:
             call.stream.hears = None
             return
-        heard = set()
-        for other in participant.room.others(participant):
-            source = self._calls.get(other.sid)
-            if source is not None and any(participant.takes(t) for t in other.tracks.values()):
-                heard.add(source.call_id)
-        call.stream.hears = frozenset(heard)
+        call.stream.hears = frozenset(
+            track.sid
+            for other in participant.room.others(participant)
+            for track in other.tracks.values()
+            if participant.takes(track)
+        )

@@ -144,6 +144,7 @@ class SdpNegotiator:
             receive_audio=offered in ("sendrecv", "sendonly"),
             ptime=packet_time(choice.media, choice.codec.name, self._settings.ptime),
             rtcp_mux=mux,
+            signalling=self.signalling,
             crypto_send=key,
             crypto_receive=choice.key,
         )
@@ -244,6 +245,7 @@ class SdpNegotiator:
             receive_audio=ours in ("sendrecv", "recvonly") and answered in ("sendrecv", "sendonly"),
             ptime=packet_time(media, codec.name, self._settings.ptime),
             rtcp_mux=mux,
+            signalling=self.signalling,
             crypto_send=own,
             crypto_receive=theirs,
         )

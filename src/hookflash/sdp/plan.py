@@ -81,6 +81,8 @@ class MediaPlan:
     ptime: int = 20
     """Milliseconds of audio in each packet that we send."""
     rtcp_mux: bool = False
+    signalling: str = ""
+    """The IP address that the peer's signalling comes from, "" where it is not known."""
     crypto_send: CryptoKey | None = None
     crypto_receive: CryptoKey | None = None
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from ..audio.codecs import make_codec
 from ..base.ids import Ids
+from ..media.events import MediaEvent
+from ..media.sink import Route
 from ..rtp.packet import RtpPacket, parse
 from ..runtime.media.engine import MediaEngine, MediaEngineSettings
-from ..runtime.media.events import MediaEvent
-from ..runtime.media.stream import MediaStream
+from ..runtime.media.phone_port import PhonePort
 from ..sdp.plan import Codec, CodecName, MediaPlan
 from ..sip.flow import Address
 from .clock import ManualClock
@@ -42,10 +43,10 @@ class TablePair:
         self.reports: list[tuple[bytes, Address]] = []
         self.closed = False
         self._incoming: deque[tuple[bytes, Any]] = deque()
-        self._on_rtp: Callable[[], None] = lambda: None
-        self._on_rtcp: Callable[[], None] = lambda: None
+        self._on_rtp: Callable[[], object] = lambda: None
+        self._on_rtcp: Callable[[], object] = lambda: None
 
-    def watch(self, on_rtp: Callable[[], None], on_rtcp: Callable[[], None]) -> None:
+    def watch(self, on_rtp: Callable[[], object], on_rtcp: Callable[[], object]) -> None:
         """As `UdpPair.watch`."""
         self._on_rtp, self._on_rtcp = on_rtp, on_rtcp
 
@@ -96,7 +97,7 @@ class TablePhone:
         self.address = address
         self.codec = codec
         self.events: list[MediaEvent] = []
-        self.stream: MediaStream
+        self.stream: PhonePort
         self.ssrc = address[1]
         self.sequence = 100
         self.timestamp = 1000
@@ -126,6 +127,10 @@ class TablePhone:
     def speak(self, packet: RtpPacket, source: Address | None = None) -> None:
         """Any packet, from any address."""
         self.pair.deliver(packet.encode(), source or self.address)
+
+    def route(self) -> Route:
+        """How it comes by what it hears."""
+        return self.stream.sink.route
 
     @property
     def heard(self) -> list[RtpPacket]:
@@ -177,9 +182,10 @@ class Studio:
         phone = TablePhone(self, self.pairs[stream.local.port], address, CODECS[codec])
         phone.stream = stream
         phone.events = opened
+        stream.track_sid = f"TR_phone{number}"
         stream.apply(self.plan(phone, **plan))
         if room is not None:
-            self.engine.bridge(room).add(stream)
+            self.engine.join(room, stream)
         return phone
 
     def plan(self, phone: TablePhone, **changes: Any) -> MediaPlan:
@@ -204,6 +210,6 @@ class Studio:
 
     def close(self) -> None:
         """End of the session."""
-        for stream in list(self.engine.streams):
+        for stream in list(self.engine.ports):
             stream.close()
         self._loop.close()

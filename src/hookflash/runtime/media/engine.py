@@ -1,4 +1,4 @@
-"""The media engine: opens legs, owns the rooms of sound, and does the work of each tick."""
+"""The media engine: opens ports, knows who is in which room, and does the work of each tick."""
 
 from __future__ import annotations
 
@@ -11,23 +11,21 @@ from ...audio.opus import COMPLEXITY
 from ...audio.tones import ToneBook
 from ...base.ids import Ids
 from ...base.light import light_dataclass
+from ...media.events import MediaEvent
+from ...media.filling import Filling
+from ...media.mixing import NarrowMix, WideMix, is_narrow
+from ...media.port_pool import NoPorts, PortPool
+from ...media.routes import Bridge
+from ...media.schedule import Lateness
+from ...media.sink import Sink
 from ...ports import Clock
 from ...rtp.latch import Symmetric
-from ...sdp.plan import MediaPlan
-from .bridge import Bridge, route
-from .clock import Lateness, MediaClock
-from .events import MediaEvent
-from .mixing import NarrowMix, WideMix, is_narrow
-from .ports import NoPorts, PortPool
-from .receiver import BUFFER_SIZE
-from .stream import MediaStream, Output, SocketPair
-from .voice import silence_payload
+from .clock import MediaClock
+from .phone_port import BUFFER_SIZE, PhonePort, SocketPair
 
 REPORT_TICKS: Final = 250
-"""5 s between the RTCP reports of a leg."""
+"""5 s between the RTCP reports of a phone."""
 _SWEEP: Final = 5
-FILL_AFTER: Final = 0.16
-"""Seconds without a relayed packet after which silence is sent instead."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -54,39 +52,41 @@ class MediaEngine:
         open_pair: Callable[[str, int], SocketPair] | None = None,
         between: Callable[[], None] | None = None,
     ) -> None:
-        """`open_pair(ip, port)` makes the sockets of a leg, and raises OSError where it cannot.
+        """`open_pair(ip, port)` makes the sockets of a phone, and raises OSError where it cannot.
         `between` is called after each tick, for what is best done then."""
         self.now = clock.now
         self.tones = ToneBook()
-        self.streams: list[MediaStream] = []
-        self.bridges: dict[str, Bridge] = {}
+        self.ports: list[PhonePort] = []
+        """Those that are open."""
         self._settings = settings
         self._ids = ids
-        self._ports = PortPool(*settings.rtp_port)
+        self._pool = PortPool(*settings.rtp_port, ids.random)
         self._open_pair = open_pair or (lambda ip, port: UdpPair(loop, ip, port))
         self._buffers = (bytearray(BUFFER_SIZE), bytearray(BUFFER_SIZE))
         self._clock = MediaClock(loop, clock.now, self.tick, between, self.catch_up)
         self._ticks = 0
-        self._stale = True
-        self._occupied: dict[str, Bridge] = {}
-        """Rooms of sound with somebody in them: an empty one lives on as long as its room."""
-        self._narrow: NarrowMix | None = None
-        self._wide: list[WideMix] = []
-        self._filling: list[MediaStream] = []
-        self._unsettled: list[MediaStream] = []
-        self._in_event: list[MediaStream] = []
-        self._silences: dict[tuple[str, int], bytes] = {}
+        self._bridges: dict[str, Bridge] = {}
+        """Rooms of sound with somebody in them, by name."""
+        self._bridge_of: dict[Sink, Bridge] = {}
+        """Where each open port is: in a room, or in a bridge of its own."""
+        self._changed: dict[Bridge, None] = {}
+        """Rooms that the mixes have to take note of, in order."""
+        self._narrow = NarrowMix()
+        self._wide: dict[Bridge, WideMix] = {}
+        self._filling = Filling()
+        self._unsettled: list[PhonePort] = []
+        self._in_event: list[PhonePort] = []
 
     async def start(self) -> None:
-        """Nothing to wait for: the clock runs while a leg is open."""
+        """Nothing to wait for: the clock runs while a port is open."""
 
     async def stop(self) -> None:
-        """Close every leg."""
-        for stream in list(self.streams):
-            stream.close()
+        """Close every port."""
+        for port in list(self.ports):
+            port.close()
         self._clock.stop()
 
-    # --- legs and rooms -------------------------------------------------------------------------
+    # --- ports ----------------------------------------------------------------------------------
 
     def open(
         self,
@@ -94,10 +94,10 @@ class MediaEngine:
         local_ip: str,
         advertised_ip: str,
         on_event: Callable[[MediaEvent], None],
-    ) -> MediaStream:
+    ) -> PhonePort:
         """Take a port pair for a leg. Raises NoPorts."""
         pair = self._take_pair(local_ip)
-        stream = MediaStream(
+        port = PhonePort(
             self,
             leg_id,
             pair,
@@ -107,18 +107,19 @@ class MediaEngine:
             buffers=self._buffers,
             symmetric=self._settings.symmetric_rtp,
         )
-        self.streams.append(stream)
+        self.ports.append(port)
+        self._move(port, Bridge())
         self._clock.start()
-        return stream
+        return port
 
     def _take_pair(self, ip: str) -> SocketPair:
         now = self.now()
-        for _ in range(self._ports.free):
-            port = self._ports.take(now)
+        for _ in range(self._pool.free):
+            port = self._pool.take(now)
             try:
                 return self._open_pair(ip, port)
             except OSError:
-                self._ports.give_back(port, now)  # another process has it
+                self._pool.give_back(port, now)  # another process has it
         raise NoPorts("no RTP port could be opened")
 
     @property
@@ -129,61 +130,82 @@ class MediaEngine:
     @property
     def free_ports(self) -> int:
         """Port pairs that are not in use."""
-        return self._ports.free
+        return self._pool.free
 
-    def bridge(self, name: str) -> Bridge:
-        """The room of sound of that name, made on demand."""
-        found = self.bridges.get(name)
+    # --- rooms ----------------------------------------------------------------------------------
+
+    def join(self, name: str, port: PhonePort) -> None:
+        """Let the phone speak and hear in the room of sound of that name; it leaves the one it was
+        in. A closed one joins nothing."""
+        if port.closed or self.room_of(port) == name:
+            return
+        found = self._bridges.get(name)
         if found is None:
-            found = Bridge(name, self._bridge_changed, lone_tone=self._settings.lone_tone)
-            self.bridges[name] = found
-        return found
+            found = self._bridges[name] = Bridge(name, lone_tone=self._settings.lone_tone)
+        self._move(port, found)
 
-    def drop_bridge(self, name: str) -> None:
-        """Forget a room; streams still in it are alone from then on."""
-        found = self.bridges.pop(name, None)
-        if found is not None:
-            for stream in list(found.streams):
-                found.remove(stream)
+    def leave(self, port: PhonePort) -> None:
+        """The phone is alone again: it hears silence, a tone or a recording."""
+        if self.room_of(port) is not None:
+            self._move(port, Bridge())
 
-    def _bridge_changed(self, bridge: Bridge) -> None:
-        self._stale = True
-        if bridge.streams:
-            self._occupied[bridge.name] = bridge
-        else:
-            self._occupied.pop(bridge.name, None)
-        route(bridge.streams, self.now(), lone_tone=bridge.lone_tone)
+    def room_of(self, port: PhonePort) -> str | None:
+        """The name of the room of sound that the phone is in; None where it is in none."""
+        bridge = self._bridge_of.get(port.sink)
+        return bridge.name or None if bridge is not None else None
 
-    # --- what streams ask for -------------------------------------------------------------------
+    def drop_room(self, name: str) -> None:
+        """Nobody is in the room of that name any more."""
+        if name in self._bridges:
+            for port in [port for port in self.ports if self.room_of(port) == name]:
+                self.leave(port)
 
-    def reroute(self, stream: MediaStream) -> None:
-        """Something about `stream` changed: who hears whom is decided anew."""
-        self._stale = True
-        if stream.bridge is not None:
-            self._bridge_changed(stream.bridge)
-        elif not stream.closed:
-            route([stream], self.now(), lone_tone=False)
+    def _move(self, port: PhonePort, to: Bridge | None) -> None:
+        former = self._bridge_of.pop(port.sink, None)
+        if former is not None:
+            former.remove(port.source, port.sink)
+            if not former.sinks:
+                self._bridges.pop(former.name, None)
+            self._route(former)
+        if to is not None:
+            self._bridge_of[port.sink] = to
+            to.add(port.source, port.sink)
+            self._route(to)
 
-    def settle_later(self, stream: MediaStream) -> None:
+    def _route(self, bridge: Bridge) -> None:
+        """Something in the room changed: who hears whom is decided anew."""
+        bridge.route(self.now())
+        self._changed[bridge] = None
+
+    # --- what ports ask for ---------------------------------------------------------------------
+
+    def reroute(self, port: PhonePort) -> None:
+        """Something about the phone changed."""
+        bridge = self._bridge_of.get(port.sink)
+        if bridge is not None:
+            self._route(bridge)
+
+    def settle_later(self, port: PhonePort) -> None:
         """Its target may change when the SDP address has been silent long enough."""
-        if stream not in self._unsettled:
-            self._unsettled.append(stream)
+        if port not in self._unsettled:
+            self._unsettled.append(port)
 
-    def event_started(self, stream: MediaStream) -> None:
+    def event_started(self, port: PhonePort) -> None:
         """A telephone-event whose end may get lost."""
-        self._in_event.append(stream)
+        self._in_event.append(port)
 
-    def stream_closed(self, stream: MediaStream) -> None:
-        """Its ports may rest now."""
-        self._stale = True
-        self.streams.remove(stream)
-        self._ports.give_back(stream.local.port, self.now())
-        for waiting in (self._filling, self._unsettled, self._in_event):
-            while stream in waiting:
-                waiting.remove(stream)
-        if not self.streams:
+    def port_closed(self, port: PhonePort) -> None:
+        """It leaves its room, and its ports may rest now."""
+        self._move(port, None)
+        self.ports.remove(port)
+        self._pool.give_back(port.local.port, self.now())
+        self._filling.forget(port.sink)
+        for waiting in (self._unsettled, self._in_event):
+            while port in waiting:
+                waiting.remove(port)
+        if not self.ports:
             self._clock.stop()
-            self._compile()  # no tick will come that lets go of the last rooms
+            self._take_note()  # no tick will come that lets go of the last rooms
 
     # --- the tick -------------------------------------------------------------------------------
 
@@ -193,80 +215,49 @@ class MediaEngine:
         In a turn of the loop each port gives one packet. Turns in which two ticks are done would
         leave one of two packets, until the ports run over, seconds late.
         """
-        for stream in list(self.streams):
-            stream.receiver.drain()
+        for port in list(self.ports):
+            port.drain()
 
     def tick(self) -> None:
         """20 ms have passed."""
         now = self.now()
         self._ticks += 1
-        if self._stale:
-            self._compile()
-        if self._narrow is not None:
-            self._after(self._narrow.tick(now))
-        for room in self._wide:
+        if self._changed:
+            self._take_note()
+        self._after(self._narrow.tick(now))
+        for room in self._wide.values():
             self._after(room.tick(now))
-        self._fill_silence(now)
+        sinks = (port.sink for port in self.ports[self._ticks % _SWEEP :: _SWEEP])
+        self._filling.check(sinks, now)
+        self._filling.tick(now)
         if self._in_event:
-            self._in_event = [s for s in self._in_event if s.receiver.expire_event(now)]
+            self._in_event = [port for port in self._in_event if port.receiver.expire_event(now)]
         if self._unsettled and self._ticks % _SWEEP == 0:
-            self._unsettled = [s for s in self._unsettled if not s.settle(now)]
-        for stream in self.streams[self._ticks % REPORT_TICKS :: REPORT_TICKS]:
-            stream.send_report(now)
+            self._unsettled = [port for port in self._unsettled if not port.settle(now)]
+        for port in self.ports[self._ticks % REPORT_TICKS :: REPORT_TICKS]:
+            port.send_report(now)
 
-    def _compile(self) -> None:
-        """Decide which rooms the clock works for."""
-        self._stale = False
-        rooms = [bridge.streams for bridge in self._occupied.values()]
-        rooms += [[stream] for stream in self.streams if stream.bridge is None]
-        busy = [room for room in rooms if any(s.output is Output.CLOCK for s in room)]
-        narrow = [room for room in busy if is_narrow(room)]
-        complexity = self._settings.opus_complexity
-        self._wide = [WideMix(room, complexity) for room in busy if not is_narrow(room)]
-        self._narrow = NarrowMix(narrow) if narrow else None
-
-    def _after(self, special: list[MediaStream]) -> None:
-        """Prompts and digits that are over give the room back."""
-        for stream in special:
-            stream.finish_prompt()
-            events = stream.events
-            if events is not None and not events.active:
-                stream.events = None
-                self.reroute(stream)
-
-    def _fill_silence(self, now: float) -> None:
-        """A relayed phone says nothing: its listener gets silence, so that NAT stays open."""
-        for stream in self.streams[self._ticks % _SWEEP :: _SWEEP]:
-            sender = stream.sender
-            if (
-                stream.output is Output.RELAY
-                and not sender.filling
-                and now - sender.sent_at > FILL_AFTER
-            ):
-                sender.filling = True
-                sender.resume(now)
-                self._filling.append(stream)
-                self._source_of(stream).receiver.resync()
-        if not self._filling:
-            return
-        going_on = []
-        for stream in self._filling:
-            if stream.output is Output.RELAY and stream.sender.filling and stream.plan is not None:
-                stream.sender.fill(self._silence(stream.plan), now)
-                going_on.append(stream)
+    def _take_note(self) -> None:
+        """Which of the rooms that changed the clock works for, and how."""
+        changed, self._changed = self._changed, {}
+        for bridge in changed:
+            busy = any(sink.clocked for sink in bridge.sinks)
+            narrow = busy and is_narrow(bridge)
+            if narrow:
+                self._narrow.place(bridge)
             else:
-                stream.sender.filling = False
-        self._filling = going_on
+                self._narrow.drop(bridge)
+            if busy and not narrow:
+                self._wide[bridge] = WideMix(bridge, self._settings.opus_complexity)
+            else:
+                self._wide.pop(bridge, None)
 
-    def _silence(self, plan: MediaPlan) -> bytes:
-        key = (plan.codec.name, plan.ptime)
-        found = self._silences.get(key)
-        if found is None:
-            found = self._silences[key] = silence_payload(*key)
-        return found
-
-    @staticmethod
-    def _source_of(stream: MediaStream) -> MediaStream:
-        """The other phone of a relayed pair."""
-        pair = stream.bridge.streams if stream.bridge is not None else [stream, stream]
-        return pair[0] if pair[1] is stream else pair[1]
+    def _after(self, special: list[Sink]) -> None:
+        """Recordings and digits that are over give the room back."""
+        for sink in special:
+            prompt, pressed = sink.player.finished(), sink.player.pressed()
+            bridge = self._bridge_of.get(sink)
+            if bridge is not None and (pressed or prompt is not None):
+                self._route(bridge)
+            if prompt is not None and prompt.on_done is not None:
+                prompt.on_done()

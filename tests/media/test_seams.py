@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from hookflash.media.events import Digit
+from hookflash.media.sink import Route
 from hookflash.rtp.dtmf import EventPayload
 from hookflash.rtp.packet import RtpPacket, parse
-from hookflash.runtime.media.events import Digit
-from hookflash.runtime.media.stream import Output
 from hookflash.testing.media import EVENT_TYPE, Studio, TablePhone
 
 
@@ -72,7 +72,7 @@ def test_an_event_in_whose_middle_the_relay_begins_is_told_instead(studio: Studi
         event(ann, step * 160, begun=begun)
         studio.tick()
     eve.stream.close()
-    assert bob.stream.output is Output.RELAY
+    assert bob.route() is Route.FORWARD
     bob.clear()
     for step in range(6, 11):
         event(ann, step * 160, begun=begun)
@@ -85,7 +85,7 @@ def test_an_event_in_whose_middle_the_relay_begins_is_told_instead(studio: Studi
 def test_an_event_of_another_clock_is_told_instead(studio: Studio) -> None:
     """Opus with telephone-event/8000 on one side and /48000 on the other: the lengths differ."""
     ann, bob = studio.phone("opus", dtmf_clock=48000), studio.phone("opus", dtmf_clock=8000)
-    assert bob.stream.output is Output.RELAY
+    assert bob.route() is Route.FORWARD
     ann.say(b"\x78" * 9)
     event(ann, 9600, begun=ann.timestamp, end=True)
     assert {packet.payload_type for packet in bob.heard} == {bob.codec.payload_type}
@@ -185,7 +185,7 @@ class Table:
 
     def tone(self, who: int) -> None:
         stream = self.two[who].stream
-        if stream.own_sound is None:
+        if stream.sink.player.sound is None:
             stream.play("busy")
         else:
             stream.stop_tone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,12 +13,18 @@ from hypothesis import strategies as st
 from hookflash.audio.codecs import make_codec
 from hookflash.audio.dtmf_tones import digit_tone
 from hookflash.audio.g711 import encode
+from hookflash.media.events import Digit, FirstPacket, LatchedAddress
+from hookflash.media.receiver import Receiver
+from hookflash.rtp.dtmf import EventPayload
+from hookflash.rtp.jitter import JitterBuffer
 from hookflash.rtp.packet import RtpPacket
 from hookflash.runtime.media.engine import MediaEngineSettings
-from hookflash.runtime.media.events import Digit, FirstPacket, LatchedAddress
 from hookflash.testing.media import CODECS, EVENT_TYPE, Studio, TablePhone
 
+from .kit import Owner, Wire
+
 STRANGER = ("203.0.113.9", 7777)
+MOVED = ("192.0.2.77", 4010)
 
 
 @pytest.fixture
@@ -35,6 +42,179 @@ def talk(phone: TablePhone, count: int, studio: Studio) -> None:
 
 def digits(phone: TablePhone) -> list[Digit]:
     return [item for item in phone.events if isinstance(item, Digit)]
+
+
+# --- without a socket -----------------------------------------------------------------------------
+
+
+def make() -> tuple[Receiver, Owner]:
+    owner = Owner()
+    receiver = Receiver(owner)
+    receiver.configure({0: CODECS["PCMU"]}, "PCMU", events=frozenset({EVENT_TYPE}))
+    receiver.known_source = "there"
+    return receiver, owner
+
+
+def give(
+    receiver: Receiver, sequence: int, payload: bytes = bytes(160), *, ssrc: int = 5, kind: int = 0
+) -> None:
+    data = bytearray(RtpPacket(kind, sequence & 0xFFFF, 160 * sequence, ssrc, payload).encode())
+    receiver.packet(memoryview(data), len(data), "there", sequence / 50)
+
+
+def give_at(
+    receiver: Receiver, sequence: int, timestamp: int, payload: bytes, kind: int = EVENT_TYPE
+) -> None:
+    """A packet of another stream than the sound's."""
+    data = bytearray(RtpPacket(kind, sequence, timestamp, 77, payload).encode())
+    receiver.packet(memoryview(data), len(data), "there", receiver.last_at)
+
+
+def event_of(duration: int, *, end: bool = False) -> bytes:
+    return EventPayload(5, end, duration).encode()
+
+
+def test_each_sink_gets_the_packets_in_its_own_numbers() -> None:
+    """A source that several hear: one of them comes later, one goes."""
+    receiver, _ = make()
+    first, second = Wire(), Wire(2)
+    receiver.forward_to([first.sender])
+    for number in range(1, 4):
+        give(receiver, number, bytes([number]) * 160)
+    receiver.forward_to([first.sender, second.sender])
+    for number in range(4, 8):
+        give(receiver, number, bytes([number]) * 160)
+    receiver.forward_to([second.sender])
+    give(receiver, 8, bytes([8]) * 160)
+    assert [packet.payload[0] for packet in first.packets] == [1, 2, 3, 4, 5, 6, 7]
+    assert [packet.payload[0] for packet in second.packets] == [4, 5, 6, 7, 8]
+    for wire in (first, second):
+        assert [packet.marker for packet in wire.packets] == [True] + [False] * (
+            len(wire.packets) - 1
+        )
+        assert {packet.ssrc for packet in wire.packets} == {wire.sender.ssrc}
+        assert {b.sequence - a.sequence for a, b in pairwise(wire.packets)} == {1}
+        assert {b.timestamp - a.timestamp for a, b in pairwise(wire.packets)} == {160}
+
+
+def test_forwarded_and_mixed_at_once() -> None:
+    """One hears it as it is, the other in a mix: both get the payload, and the header is theirs."""
+    receiver, _ = make()
+    wire = Wire()
+    receiver.forward_to([wire.sender])
+    jitter = receiver.jitter = JitterBuffer()
+    for number in range(1, 6):
+        give(receiver, number, bytes([number]) * 160)
+    assert [packet.payload[0] for packet in wire.packets] == [1, 2, 3, 4, 5]
+    assert jitter.pull(1.0) == b"\x01" * 160
+
+
+def test_a_straggler_does_not_let_the_next_packet_go_out_with_old_numbers() -> None:
+    """The clock has sent something meanwhile."""
+    receiver, _ = make()
+    wire = Wire()
+    receiver.forward_to([wire.sender])
+    for number in (1, 2, 4):
+        give(receiver, number)
+    for tick in range(50):
+        wire.sender.send(bytes(160), 0.1 + tick / 50)
+    receiver.resync(wire.sender)
+    give(receiver, 3)
+    give(receiver, 5)
+    give(receiver, 6)
+    assert [b.sequence - a.sequence for a, b in pairwise(wire.packets[3:])] == [1] * 51
+
+
+def test_another_ssrc_that_begins_in_an_event_is_fitted_where_its_sound_begins() -> None:
+    receiver, owner = make()
+    wire = Wire()
+    receiver.forward_to([wire.sender])
+    give(receiver, 1)
+    give(receiver, 2)
+    give(receiver, 900, event_of(4000), ssrc=6, kind=EVENT_TYPE)
+    give(receiver, 901, event_of(4160, end=True), ssrc=6, kind=EVENT_TYPE)
+    give(receiver, 902, ssrc=6)
+    give(receiver, 903, ssrc=6)
+    assert ("5", 520, True, False) in owner.told
+    assert [b.sequence - a.sequence for a, b in pairwise(wire.packets)] == [1] * 5
+
+
+def test_a_source_that_is_not_known_is_asked_about() -> None:
+    receiver, owner = make()
+    receiver.known_source = None
+    give(receiver, 1)
+    give(receiver, 2)
+    assert owner.asked == [("there", 5), ("there", 5)]
+    receiver.known_source = "there"
+    give(receiver, 3)
+    assert len(owner.asked) == 2
+    receiver.release()
+    give(receiver, 9)
+    assert receiver.refused == 1
+
+
+def test_digits_in_a_stream_of_their_own_come_once_and_the_sound_goes_on() -> None:
+    """As a carrier sends them: SSRC and numbers of their own, the sound going on beside (RFC 4733
+    §2.1 wants those of the sound)."""
+    receiver, owner = make()
+    receiver.jitter = JitterBuffer(8000, silence=b"\xff")
+    wire = Wire()
+    receiver.forward_to([wire.sender])
+    payloads = [event_of(160 * n) for n in range(1, 8)] + [event_of(1280, end=True)] * 3
+    for number in range(20):
+        give(receiver, 500 + number, bytes([number + 1]) * 160)
+        if 2 <= number < 12:
+            give_at(receiver, 9000 + number, 4242, payloads[number - 2])
+    told = [item for item in owner.told if isinstance(item, tuple)]
+    assert told == [("5", 160, True, False)]
+    sound = [p for p in wire.packets if p.payload_type == 8]
+    events = [p for p in wire.packets if p.payload_type == EVENT_TYPE]
+    assert [p.payload[0] for p in sound] == list(range(1, 21))
+    assert {b.timestamp - a.timestamp for a, b in pairwise(sound)} == {160}
+    assert (len(events), len({p.timestamp for p in events})) == (10, 1)
+    assert {(b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(wire.packets)} == {1}
+    assert (receiver.received, receiver.lost) == (20, 0)
+
+
+def test_stragglers_and_doubles_of_such_a_stream_are_no_digits() -> None:
+    receiver, owner = make()
+    give(receiver, 1)
+    steps = [(1, 160, False), (2, 320, False), (4, 640, True), (4, 640, True), (3, 480, False)]
+    for number, length, end in [*steps, (5, 640, True)]:
+        give_at(receiver, number, 4242, event_of(length, end=end))
+        give(receiver, number + 1)
+    for number, length in ((6, 160), (7, 320)):
+        give_at(receiver, number, 9242, event_of(length, end=length == 320))
+    told = [item[:2] for item in owner.told if isinstance(item, tuple)]
+    assert told == [("5", 80), ("5", 40)]
+
+
+def test_a_digit_that_begins_before_the_sound_ends_after_it() -> None:
+    """The events came first; then the sound begins, in a stream of its own."""
+    receiver, owner = make()
+    give_at(receiver, 1, 4242, event_of(160))
+    give(receiver, 700)
+    for number in (2, 3, 4):
+        give_at(receiver, number, 4242, event_of(320, end=True))
+        give(receiver, 699 + number)
+    assert [item[:2] for item in owner.told if isinstance(item, tuple)] == [("5", 40)]
+
+
+def test_comfort_noise_in_a_stream_of_its_own_leaves_the_sound_as_it_is() -> None:
+    receiver, _ = make()
+    receiver.configure({0: CODECS["PCMU"]}, "PCMU", noise=frozenset({13}))
+    receiver.jitter = JitterBuffer(8000, silence=b"\xff")
+    wire = Wire()
+    receiver.forward_to([wire.sender])
+    for number in range(20):
+        give(receiver, number)
+        give_at(receiver, 4000 + number, 160 * number, b"\x40", 13)
+    assert [p.payload_type for p in wire.packets] == [8] * 20
+    assert {(b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(wire.packets)} == {1}
+    assert (receiver.received, receiver.lost) == (20, 0)
+
+
+# --- by a phone's port ----------------------------------------------------------------------------
 
 
 def test_the_first_packet_is_told_once(studio: Studio) -> None:
@@ -79,16 +259,73 @@ def test_five_packets_latch_a_source(studio: Studio) -> None:
 def test_after_two_silent_seconds_another_may_latch(studio: Studio) -> None:
     ann, bob = studio.phone(), studio.phone()
     talk(ann, 10, studio)
+    other = (ann.address[0], ann.address[1] + 2)
     studio.clock.advance(1.9)
-    ann.speak(RtpPacket(0, 1, 160, 5, bytes(160)), STRANGER)
+    ann.speak(RtpPacket(0, 1, 160, 5, bytes(160)), other)
     assert len(bob.heard) == 10
     studio.clock.advance(0.2)
     for number in range(2, 10):
         ann.speak(RtpPacket(0, number, 160 * number, 5, bytes(160)), STRANGER)
+    assert len(bob.heard) == 10, "another address has to wait for longer"
+    for number in range(2, 10):
+        ann.speak(RtpPacket(0, number, 160 * number, 5, bytes(160)), other)
     assert len(bob.heard) == 18
-    assert LatchedAddress(STRANGER) in ann.events
+    assert LatchedAddress(other) in ann.events
     ann.say()
-    assert len(bob.heard) == 18, "now the first one is the stranger"
+    assert len(bob.heard) == 19, "what the SDP names is heard at once"
+
+
+@pytest.mark.parametrize("overlap", [0, 2, 5, 12, 50])
+def test_a_stream_that_goes_on_after_the_sdp_moved_is_not_heard_any_more(
+    studio: Studio, overlap: int
+) -> None:
+    """As after a hold with music, or early media from another machine (field: an old stream ends
+    late). The new one is heard, and hears, from its first packet on."""
+    ann, bob = studio.phone(), studio.phone()
+    old = ann.address
+    talk(ann, 10, studio)
+    ann.stream.apply(studio.plan(ann, remote=MOVED))
+    heard, sent = len(bob.heard), len(ann.pair.sent)
+    for number in range(60):
+        if number < overlap:
+            ann.speak(RtpPacket(0, 11 + number, 160 * number, 1, b"\x55" * 160), old)
+        ann.speak(RtpPacket(0, number, 160 * number, 9, b"\x2a" * 160), MOVED)
+        bob.say()
+        studio.tick()
+    assert [p.payload[0] for p in bob.heard[heard:]] == [0x2A] * 60
+    assert {address for _, address in ann.pair.sent[sent:]} == {MOVED}
+    assert len(ann.pair.sent) - sent >= 60
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_a_strangers_packets_take_nothing_from_the_call(studio: Studio, private: bool) -> None:
+    """At the start, in a silence of the caller, and on hold (2.3 s, 12 s): the caller is heard
+    and hears, the stranger gets nothing."""
+    ann, bob = studio.phone(), studio.phone()
+    if private:
+        ann.address = ("192.168.1.20", 4000)
+        ann.stream.apply(studio.plan(ann, remote=ann.address))
+    sent = len(ann.pair.sent)
+
+    def flood(ticks: int, *, speaks: bool) -> None:
+        for number in range(ticks):
+            ann.speak(RtpPacket(0, number, 160 * number, 66, b"\x2a" * 160), STRANGER)
+            if speaks:
+                ann.say()
+            bob.say()
+            studio.tick()
+
+    flood(4, speaks=False)
+    flood(50, speaks=True)
+    flood(115, speaks=False)
+    flood(50, speaks=True)
+    ann.stream.apply(studio.plan(ann, remote=ann.address, send=False, receive_audio=False))
+    flood(600, speaks=False)
+    ann.stream.apply(studio.plan(ann, remote=ann.address))
+    heard = len(bob.heard)
+    flood(50, speaks=True)
+    assert sum(p.payload[0] != 0x2A for p in bob.heard[heard:]) >= 49
+    assert {address for _, address in ann.pair.sent[sent:]} == {ann.address}
 
 
 def test_a_reinvite_with_a_new_address_resets_the_latch(studio: Studio) -> None:
@@ -124,10 +361,10 @@ def test_sends_to_the_source_when_the_sdp_address_says_nothing_for_a_second(
 
 def test_a_private_sdp_address_gives_way_as_soon_as_a_source_is_latched(studio: Studio) -> None:
     ann = studio.phone(remote=("192.168.1.20", 4000))
-    ann.address = ("9.9.9.9", 5000)
+    ann.address = ("192.168.1.20", 5000)
     talk(ann, 7, studio)
-    assert ann.pair.sent[-1][1] == ("9.9.9.9", 5000)
-    assert LatchedAddress(("9.9.9.9", 5000)) in ann.events
+    assert ann.pair.sent[-1][1] == ("192.168.1.20", 5000)
+    assert LatchedAddress(("192.168.1.20", 5000)) in ann.events
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 
 from hookflash.audio.tone_bank import amplitude
 from hookflash.audio.tones import LONE
+from hookflash.media.events import Digit
+from hookflash.media.sink import Route
 from hookflash.rtp.packet import RtpPacket
 from hookflash.runtime.media.engine import MediaEngineSettings
-from hookflash.runtime.media.events import Digit
-from hookflash.runtime.media.stream import Output
 from hookflash.testing.media import EVENT_TYPE, Studio, TablePhone
 
 
@@ -22,11 +22,6 @@ def studio() -> Iterator[Studio]:
     studio = Studio()
     yield studio
     studio.close()
-
-
-def output(phone: TablePhone) -> Output:
-    """Where the phone's sound comes from."""
-    return phone.stream.output
 
 
 def seamless(phone: TablePhone) -> None:
@@ -47,7 +42,7 @@ def hears(phone: TablePhone, frequency: float) -> bool:
 
 def test_two_phones_are_relayed_as_packets_come(studio: Studio) -> None:
     ann, bob = studio.phone(), studio.phone()
-    assert (ann.stream.output, bob.stream.output) == (Output.RELAY, Output.RELAY)
+    assert (ann.route(), bob.route()) == (Route.FORWARD, Route.FORWARD)
     assert bob.stream.receiver.jitter is None
     for number in range(20):
         ann.say(bytes([number]) * 160)
@@ -133,8 +128,8 @@ def test_another_ssrc_in_a_mixed_room_is_heard_at_once(studio: Studio) -> None:
 
 def test_other_packet_lengths_are_not_relayed(studio: Studio) -> None:
     ann, bob = studio.phone(), studio.phone(ptime=40)
-    assert output(ann) is Output.CLOCK
-    assert output(bob) is Output.CLOCK
+    assert ann.route() is Route.MIX
+    assert bob.route() is Route.MIX
 
 
 def test_payload_type_numbers_are_each_sides_own(studio: Studio) -> None:
@@ -157,7 +152,7 @@ def test_a_third_listener_switches_to_the_clock_and_back(studio: Studio) -> None
         bob.hum(1000)
         studio.tick()
     eve = studio.phone()
-    assert {p.stream.output for p in (ann, bob, eve)} == {Output.CLOCK}
+    assert {p.route() for p in (ann, bob, eve)} == {Route.MIX}
     for _ in range(40):
         ann.hum(400)
         bob.hum(1000)
@@ -167,7 +162,7 @@ def test_a_third_listener_switches_to_the_clock_and_back(studio: Studio) -> None
     assert (hears(bob, 400), hears(bob, 1000), hears(bob, 1900)) == (True, False, True)
     assert (hears(eve, 400), hears(eve, 1000), hears(eve, 1900)) == (True, True, False)
     eve.stream.close()
-    assert {p.stream.output for p in (ann, bob)} == {Output.RELAY}
+    assert {p.route() for p in (ann, bob)} == {Route.FORWARD}
     for _ in range(40):
         ann.hum(400)
         bob.hum(1000)
@@ -179,7 +174,7 @@ def test_a_third_listener_switches_to_the_clock_and_back(studio: Studio) -> None
 
 def test_two_laws_are_mixed(studio: Studio) -> None:
     ann, bob = studio.phone("PCMU"), studio.phone("PCMA")
-    assert output(ann) is Output.CLOCK
+    assert ann.route() is Route.MIX
     for _ in range(40):
         ann.hum(400)
         bob.hum(1000)
@@ -207,8 +202,8 @@ def test_a_tone_replaces_the_room_but_the_room_goes_on_hearing(studio: Studio) -
     """transfer.md §6."""
     ann, bob = studio.phone(), studio.phone()
     ann.stream.play("ringing")
-    assert output(ann) is Output.CLOCK
-    assert output(bob) is Output.RELAY
+    assert ann.route() is Route.OWN_SOUND
+    assert bob.route() is Route.FORWARD
     for _ in range(40):
         ann.hum(700)
         bob.hum(1000)
@@ -217,7 +212,7 @@ def test_a_tone_replaces_the_room_but_the_room_goes_on_hearing(studio: Studio) -
     assert not hears(ann, 1000)
     assert hears(bob, 700)
     ann.stream.stop_tone()
-    assert output(ann) is Output.RELAY
+    assert ann.route() is Route.FORWARD
     for _ in range(20):
         bob.hum(1000)
         studio.tick()
@@ -229,7 +224,7 @@ def test_a_tone_replaces_the_room_but_the_room_goes_on_hearing(studio: Studio) -
 def test_mute_takes_a_phone_out_of_the_room_only(studio: Studio) -> None:
     ann, bob = studio.phone(), studio.phone()
     ann.stream.muted = True
-    assert output(bob) is Output.CLOCK
+    assert bob.route() is Route.MIX
     for _ in range(20):
         ann.hum(700)
         bob.hum(1000)
@@ -239,7 +234,7 @@ def test_mute_takes_a_phone_out_of_the_room_only(studio: Studio) -> None:
     assert len(bob.heard) == 20, "silence is sent"
     ann.stream.muted = False
     ann.stream.muted = False
-    assert output(bob) is Output.RELAY
+    assert bob.route() is Route.FORWARD
 
 
 def test_on_hold_nothing_is_sent_and_the_room_does_not_hear(studio: Studio) -> None:
@@ -247,7 +242,7 @@ def test_on_hold_nothing_is_sent_and_the_room_does_not_hear(studio: Studio) -> N
     ann.say()
     bob.say()
     ann.stream.apply(studio.plan(ann, send=False, receive_audio=False))
-    assert output(ann) is Output.NONE
+    assert ann.route() is Route.NONE
     ann.clear()
     bob.clear()
     for _ in range(30):
@@ -295,7 +290,7 @@ def test_sendonly_music_of_the_peer_is_not_mixed(studio: Studio) -> None:
 
 def test_whom_a_leg_hears_can_be_chosen(studio: Studio) -> None:
     ann, bob, eve = studio.phone(), studio.phone(), studio.phone()
-    ann.stream.hears = frozenset({eve.stream.leg_id})
+    ann.stream.hears = frozenset({eve.stream.track_sid})
     bob.stream.silence_to_peer = True
     for _ in range(30):
         ann.hum(400)
@@ -318,10 +313,30 @@ def test_whom_a_leg_hears_can_be_chosen(studio: Studio) -> None:
     assert hears(bob, 400)
 
 
+def test_who_chose_whom_to_hear_does_not_hear_a_phone_without_a_track(studio: Studio) -> None:
+    """As one is that is being asked for its PIN; everybody else does."""
+    ann, bob, eve = studio.phone(), studio.phone(), studio.phone()
+    ann.stream.hears = frozenset({bob.stream.track_sid, eve.stream.track_sid})
+    eve.stream.track_sid = ""
+    for _ in range(30):
+        bob.hum(1000)
+        eve.hum(1900)
+        studio.tick()
+    assert (hears(ann, 1000), hears(ann, 1900)) == (True, False)
+    assert hears(bob, 1900)
+    eve.stream.track_sid = "TR_eve"
+    ann.stream.hears = frozenset({"TR_eve"})
+    for _ in range(30):
+        bob.hum(1000)
+        eve.hum(1900)
+        studio.tick()
+    assert (hears(ann, 1000), hears(ann, 1900)) == (False, True)
+
+
 def test_two_phones_of_which_one_may_not_hear(studio: Studio) -> None:
     ann, bob = studio.phone(), studio.phone()
     ann.stream.hears = frozenset()
-    assert output(ann) is Output.CLOCK
+    assert ann.route() is Route.MIX
     assert bob.stream.receiver.jitter is None
     for _ in range(20):
         bob.hum(1000)
@@ -331,7 +346,7 @@ def test_two_phones_of_which_one_may_not_hear(studio: Studio) -> None:
 
 def test_in_the_wide_room_as_in_the_narrow(studio: Studio) -> None:
     ann, bob, eve = studio.phone("G722"), studio.phone("PCMU"), studio.phone("PCMA")
-    ann.stream.hears = frozenset({eve.stream.leg_id})
+    ann.stream.hears = frozenset({eve.stream.track_sid})
     bob.stream.silence_to_peer = True
     eve.stream.play("ringing")
     for _ in range(40):
@@ -359,7 +374,7 @@ def test_in_dev_a_phone_alone_hears_a_soft_beep() -> None:
     studio.tick(10)
     assert amplitude(ann.sound(8), LONE.frequencies[0], 8000) > 800
     bob = studio.phone()
-    assert output(ann) is Output.RELAY
+    assert ann.route() is Route.FORWARD
     bob.stream.close()
     ann.clear()
     studio.tick(10)
@@ -444,20 +459,23 @@ def test_a_peer_without_events_gets_none_relayed(studio: Studio) -> None:
 
 def test_moving_between_rooms(studio: Studio) -> None:
     ann, bob, eve = studio.phone(), studio.phone(), studio.phone(room="other")
-    studio.engine.bridge("other").add(ann.stream)
-    assert output(bob) is Output.CLOCK
-    assert output(eve) is Output.RELAY
-    studio.engine.bridge("other").add(ann.stream)
-    studio.engine.bridge("room").remove(ann.stream)
-    assert ann.stream.bridge is studio.engine.bridge("other")
+    studio.engine.join("other", ann.stream)
+    assert bob.route() is Route.MIX
+    assert eve.route() is Route.FORWARD
+    studio.engine.join("other", ann.stream)
+    studio.engine.leave(eve.stream)
+    assert studio.engine.room_of(eve.stream) is None
+    studio.engine.leave(eve.stream)
+    studio.engine.join("other", eve.stream)
+    assert studio.engine.room_of(ann.stream) == "other"
     ann.say()
     assert len(eve.heard) == 1
-    studio.engine.drop_bridge("other")
-    studio.engine.drop_bridge("other")
-    assert output(ann) is Output.CLOCK
+    studio.engine.drop_room("other")
+    studio.engine.drop_room("other")
+    assert ann.route() is Route.MIX
     ann.stream.close()
-    studio.engine.bridge("room").add(ann.stream)
-    assert ann.stream.bridge is None
+    studio.engine.join("room", ann.stream)
+    assert studio.engine.room_of(ann.stream) is None
 
 
 def test_a_peer_that_changes_its_codec_in_the_middle(studio: Studio) -> None:
@@ -465,10 +483,10 @@ def test_a_peer_that_changes_its_codec_in_the_middle(studio: Studio) -> None:
     both = {0: ann.codec, 8: studio.phone("PCMA", room=None).codec}
     ann.stream.apply(studio.plan(ann, receive=both))
     ann.say()
-    assert output(bob) is Output.RELAY
+    assert bob.route() is Route.FORWARD
     ann.codec = both[8]
     ann.say(b"\xd5" * 160)
-    assert output(bob) is Output.CLOCK
+    assert bob.route() is Route.MIX
     for _ in range(20):
         ann.say(b"\x2a" * 160)  # the loudest of A-law
         studio.tick()

@@ -1,4 +1,4 @@
-"""Concealment, prompts, jitter buffers by codec."""
+"""Codecs of sources and sinks."""
 
 from __future__ import annotations
 
@@ -9,35 +9,13 @@ import pytest
 
 from hookflash.audio.codecs import make_codec
 from hookflash.audio.tone_bank import amplitude
-from hookflash.runtime.media.voice import (
-    Concealer,
-    Prompt,
-    WideVoice,
-    make_jitter,
-    silence_payload,
-)
+from hookflash.media.receiver import Receiver
+from hookflash.media.source import Source
+from hookflash.media.voice import WideEncoder, make_concealer, make_jitter, silence_payload
+from hookflash.sdp.plan import CodecName
 from hookflash.testing.media import CODECS
 
-
-def test_a_lost_sound_fades_within_60_ms() -> None:
-    good = np.full(160, 9000, np.int16)
-    concealer = Concealer()
-    frames = [good]
-    for _ in range(5):
-        frames.append(concealer.fill(frames[-1]))
-    line = np.concatenate(frames[1:]).astype(np.int32)
-    assert (np.diff(line) <= 0).all()
-    assert line[0] > 8900
-    assert line[3 * 160 - 1] < 100
-    assert not line[3 * 160 :].any()
-    concealer.count = 0
-    assert concealer.fill(good)[0] > 8900
-
-
-def test_a_prompt_ends_with_silence() -> None:
-    prompt = Prompt(np.ones(400, np.int16), 8000, None)
-    assert [int(prompt.frame(8000).sum()) for _ in range(3)] == [160, 160, 80]
-    assert prompt.over
+from .kit import Owner
 
 
 @pytest.mark.parametrize("name", ["PCMU", "PCMA", "G722", "opus"])
@@ -50,43 +28,54 @@ def test_silence_is_silent(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["PCMU", "G722", "opus"])
-def test_through_jitter_buffer_and_voice(name: str) -> None:
-    codec = CODECS[name]  # type: ignore[index]
-    voice = WideVoice(codec, codec)
-    assert voice.fits(codec, codec, 20)
-    assert not voice.fits(codec, codec, 40)
-    assert not voice.fits(codec, CODECS["PCMA"], 20)
-    jitter = make_jitter(codec)
+def test_from_a_wide_room_and_back(name: CodecName) -> None:
+    codec = CODECS[name]
+    encoder = WideEncoder(codec)
+    assert encoder.fits(codec, 20)
+    assert not encoder.fits(codec, 40)
+    assert not encoder.fits(CODECS["PCMA"], 20)
+    source = Source(Receiver(Owner()))
+    source.receiver.configure({codec.payload_type: codec}, name)
+    source.buffer(wanted=True)
+    jitter = source.receiver.jitter
+    assert jitter is not None
     out = []
     for number in range(60):
         time = (np.arange(320) + 320 * number) / 16000
         sound = (8000 * np.sin(2 * np.pi * 600 * time)).astype(np.int16)
-        for payload in voice.encode(sound):
+        for payload in encoder.encode(sound):
             jitter.put(number * codec.clock // 50, payload, number * 0.02)
-        out.append(voice.decode(jitter.pull(number * 0.02 + 0.001)))
+        out.append(source.wide_frame(number * 0.02 + 0.001))
     assert {len(frame) for frame in out} == {320}
     assert amplitude(np.concatenate(out[40:]), 600, 16000) == pytest.approx(8000, rel=0.15)
 
 
+@pytest.mark.parametrize(("name", "line", "samples"), [("PCMA", 158, 160), ("opus", 644, 320)])
+def test_a_frame_of_another_length_is_stretched(name: CodecName, line: int, samples: int) -> None:
+    concealer = make_concealer(CODECS[name])
+    assert len(concealer.decode(bytes(line))) == samples
+    assert len(concealer.fill()) == samples
+
+
 def test_the_opus_encoder_is_made_as_told() -> None:
     """By the setting, and by what the peer's SDP says of FEC (RFC 7587 §6.1)."""
-    plain, pcmu = CODECS["opus"], CODECS["PCMU"]
+    plain = CODECS["opus"]
     time = np.arange(6400) / 16000
     sound = (8000 * np.sin(2 * np.pi * (300 + 400 * time) * time)).astype(np.int16)
 
-    def octets(voice: WideVoice) -> int:
+    def octets(voice: WideEncoder) -> int:
         frames = [sound[at : at + 320] for at in range(0, len(sound), 320)]
         return sum(len(payload) for frame in frames for payload in voice.encode(frame))
 
-    usual = octets(WideVoice(pcmu, plain))
-    assert octets(WideVoice(pcmu, plain, 20, 10)) != usual
+    usual = octets(WideEncoder(plain))
+    assert octets(WideEncoder(plain, 20, 10)) != usual
     for fmtp in ("useinbandfec=1", "stereo=0; useinbandfec=1;usedtx=0"):
         able = replace(plain, fmtp=fmtp)
-        assert octets(WideVoice(pcmu, able)) > 1.2 * usual
-        assert WideVoice(pcmu, able).fits(pcmu, able, 20)
-        assert not WideVoice(pcmu, plain).fits(pcmu, able, 20)
+        assert octets(WideEncoder(able)) > 1.2 * usual
+        assert WideEncoder(able).fits(able, 20)
+        assert not WideEncoder(plain).fits(able, 20)
     for fmtp in ("useinbandfec=0", "maxplaybackrate=16000"):
-        assert octets(WideVoice(pcmu, replace(plain, fmtp=fmtp))) == usual
+        assert octets(WideEncoder(replace(plain, fmtp=fmtp))) == usual
 
 
 def test_a_lost_opus_packet_is_concealed_by_the_decoder() -> None:

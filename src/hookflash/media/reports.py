@@ -1,18 +1,17 @@
-"""RTCP of one leg (RFC 3550 §6.4): what we say every 5 s, what the peer says of our stream."""
+"""RTCP of two streams, in and out (RFC 3550 §6.4): what we say every 5 s, what the peer says."""
 
 from __future__ import annotations
 
 import contextlib
 
-from ...base.errors import RtpError
-from ...rtp.rtcp import Report, ReportBlock, SenderInfo, encode_report, ntp_time, parse_compound
-from ...sip.flow import Address
+from ..base.errors import RtpError
+from ..rtp.rtcp import Report, ReportBlock, SenderInfo, encode_report, ntp_time, parse_compound
 from .receiver import Receiver
-from .sender import Sender, SendTo
+from .sender import Sender
 
 
 class Reporter:
-    """Makes and reads the reports of one leg."""
+    """Makes and reads the reports of one stream out and one in."""
 
     __slots__ = (
         "_cname",
@@ -86,9 +85,3 @@ class Reporter:
                     trip = (middle - block.last_sr - block.delay) & 0xFFFFFFFF
                     if trip < 0x80000000:
                         self.round_trip = trip / 65536
-
-    @staticmethod
-    def send(send_to: SendTo, data: bytes, address: Address) -> None:
-        """On the RTP port, where both share it (RFC 5761)."""
-        with contextlib.suppress(OSError):
-            send_to(data, address)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...base.light import light_dataclass
-from ...sip.flow import Address
+from ..base.light import light_dataclass
+from ..sip.flow import Address
 
 
 @light_dataclass(frozen=True, slots=True)

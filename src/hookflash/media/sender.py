@@ -1,14 +1,14 @@
-"""What goes out of one leg: our SSRC, sequence and timestamps, whoever the sound comes from."""
+"""One RTP stream that goes out: SSRC, sequence and timestamps, whoever the sound comes from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from ...base.ids import Ids
-from ...rtp.dtmf import EventStep
-from ...rtp.packet import HEADER, HEADER_SIZE, MARKER, VERSION_2, Buffer
-from ...sip.flow import Address
+from ..base.ids import Ids
+from ..rtp.dtmf import EventStep
+from ..rtp.packet import HEADER, HEADER_SIZE, MARKER, VERSION_2, Buffer
+from ..sip.flow import Address
 
 SendTo = Callable[[Buffer, Any], int]
 
@@ -17,11 +17,11 @@ _MASK: Final = 0xFFFFFFFF
 
 
 class Sender:
-    """The outgoing RTP stream of a leg.
+    """The packets of one stream.
 
     `sequence` is that of the packet sent last; `timestamp` one packet (`span`) before where the
     stream goes on, which after a packet of sound is its own, too. The stream goes on without a
-    seam whether packets are relayed (`forward`) or made by the clock (`send`).
+    seam whether packets are forwarded (`forward`) or made by the clock (`send`).
     """
 
     __slots__ = (
@@ -77,7 +77,7 @@ class Sender:
         self.mark = True
         """The next packet begins a talkspurt."""
         self.filling = False
-        """Silence is sent because the relayed phone says nothing."""
+        """Silence is sent because the source that is forwarded says nothing."""
         self._event = (0, 0)
         """The event that goes out: its timestamp, and its longest duration so far."""
         self._line = b""
@@ -116,7 +116,7 @@ class Sender:
     def forward(
         self, view: memoryview, size: int, sequence: int, timestamp: int, now: float
     ) -> None:
-        """Relay a packet: `view` holds it, with room for our header in its first 12 octets."""
+        """Forward a packet: `view` holds it, with room for our header in its first 12 octets."""
         remote = self.remote
         if remote is None:
             return
@@ -137,7 +137,7 @@ class Sender:
     def forward_odd(
         self, head: int, sequence: int, timestamp: int, payload: bytes, now: float, late: bool
     ) -> None:
-        """Relay a packet that is no plain next one: another type, a marker, or out of turn."""
+        """Forward a packet that is no plain next one: another type, a marker, or out of turn."""
         last = (self.sequence, self.timestamp, self.sent_at)
         self._emit(head, sequence, timestamp, payload, now)
         if late:
@@ -146,7 +146,7 @@ class Sender:
     def forward_event(
         self, head: int, sequence: int, timestamp: int, payload: bytes, now: float, lasted: int
     ) -> None:
-        """Relay a telephone-event. All its packets bear the timestamp of its beginning, so what
+        """Forward a telephone-event. All its packets bear the timestamp of its beginning, so what
         comes after it goes on `lasted` ticks later; an end said again does not prolong it."""
         before = (self.timestamp, self.sent_at)
         self._emit(head, sequence, timestamp, payload, now)
@@ -155,6 +155,12 @@ class Sender:
             return
         self._event = (timestamp, lasted)
         self.timestamp = (timestamp + lasted - self.span) & _MASK
+
+    def insert(self, head: int, timestamp: int, payload: bytes, now: float) -> None:
+        """One packet beside the sound, whose timestamps go on as if it had not been."""
+        last = (self.timestamp, self.sent_at)
+        self._emit(head, (self.sequence + 1) & 0xFFFF, timestamp, payload, now)
+        self.timestamp, self.sent_at = last
 
     def send(self, payload: Buffer, now: float) -> None:
         """20 ms made by the clock, or a packet of a codec that cannot be cut."""

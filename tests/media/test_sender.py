@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from hookflash.base.ids import Ids
+from hookflash.media.sender import Sender
 from hookflash.rtp.dtmf import EventSender
 from hookflash.rtp.packet import RtpPacket, parse
-from hookflash.runtime.media.sender import Sender
 
 REMOTE = ("192.0.2.7", 4000)
 

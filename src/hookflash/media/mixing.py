@@ -1,0 +1,269 @@
+"""The work of one tick: pull, decode, mix, encode, send.
+
+Rooms in which everybody speaks G.711 are taken together, in one numpy pass over all their phones
+(`NarrowMix`). A room with another codec in it is mixed by itself at 16 kHz (`WideMix`). Neither
+has a memory of its own: what a source said last and what a sink was sent is theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio import g711
+from ..audio.mixer import RoomMixer, mix, mix_others
+from ..audio.opus import COMPLEXITY
+from ..audio.tones import TonePlayer
+from ..rtp.packet import HEADER_SIZE
+from ..sdp.plan import Codec
+from .concealer import Concealer
+from .routes import Bridge, hears
+from .rows import Rows
+from .sink import Sink
+from .source import Source
+from .voice import NARROW_FRAME, WIDE_FRAME, WIDE_RATE, WideEncoder
+
+Pcm = NDArray[np.int16]
+Seat = tuple[Source | None, Sink | None]
+"""What has one row: a phone's source and its sink, or one alone."""
+SendRow = Callable[[bytearray, memoryview, int, int, float], None]
+"""`Sender.send_row`."""
+
+_ROW: Final = HEADER_SIZE + NARROW_FRAME
+_SILENT: Final[dict[g711.Law, bytes]] = {
+    law: bytes([octet]) * NARROW_FRAME for law, octet in g711.SILENCE.items()
+}
+
+
+def is_narrow(bridge: Bridge) -> bool:
+    """True when everybody in the room speaks G.711 both ways."""
+    codecs = [source.codec for source in bridge.sources] + [sink.codec for sink in bridge.sinks]
+    return all(codec is None or codec.name in g711.SILENCE for codec in codecs)
+
+
+def seats(bridge: Bridge) -> list[Seat]:
+    """The rows of a room: whoever is heard in the mix or hears it."""
+    sinks = {sink.own: sink for sink in bridge.sinks if sink.own is not None}
+    found: list[Seat] = [(source, sinks.get(source)) for source in bridge.sources]
+    found += [(None, sink) for sink in bridge.sinks if sink.own is None]
+    return [seat for seat in found if _takes_part(*seat)]
+
+
+def _takes_part(source: Source | None, sink: Sink | None) -> bool:
+    if sink is not None and sink.clocked:
+        return True
+    return source is not None and (source.spoken is not None or source.concealer is not None)
+
+
+def _chosen(sink: Sink, room: list[Seat]) -> list[int] | None:
+    """The seats that the sink hears; None where it hears all but its own."""
+    if sink.hears is None and not sink.hears_nobody:
+        return None
+    return [i for i, (source, _) in enumerate(room) if source is not None and hears(sink, source)]
+
+
+def _is_special(sink: Sink) -> bool:
+    """True when the sink does not just hear the room."""
+    player = sink.player
+    chooses = sink.hears_nobody or sink.hears is not None
+    return chooses or player.pressing or player.sound is not None
+
+
+class NarrowMix:
+    """All G.711 rooms that the clock works for, in the rows of one matrix. A room that changes is
+    placed anew, and that alone."""
+
+    def __init__(self) -> None:
+        self._begin(Rows(), 0)
+        self._rooms: dict[Bridge, range] = {}
+
+    def _begin(self, rows: Rows, capacity: int) -> None:
+        """An empty matrix."""
+        self._rows = rows
+        self._pulled: dict[int, tuple[Callable[[float], bytes | None], Concealer]] = {}
+        self._speaking: dict[int, TonePlayer] = {}
+        self._plain: dict[int, tuple[SendRow, int, int]] = {}
+        self._special: dict[int, tuple[Sink, list[int] | None]] = {}
+        self._lines: list[bytes] = []
+        """What came in for each row, silence where nothing did."""
+        self._silences: list[bytes] = []
+        self._decode_offsets = np.zeros((0, 1), np.uint16)
+        self._encode_offsets = np.zeros((0, 1), np.uint32)
+        self._allocate(capacity)
+
+    def _allocate(self, capacity: int) -> None:
+        """Have that many rows; those in use stay what they are."""
+        more = ((0, capacity - len(self._decode_offsets)), (0, 0))
+        self._decode_offsets = np.pad(self._decode_offsets, more)
+        self._encode_offsets = np.pad(self._encode_offsets, more)
+        self._codec = g711.RowCodec(capacity, NARROW_FRAME)
+        self._mixer = RoomMixer(capacity, NARROW_FRAME)
+        self._packets = bytearray(capacity * _ROW)
+        self._view = memoryview(self._packets)
+        table = np.frombuffer(self._packets, np.uint8).reshape(capacity, _ROW)
+        self._payloads = table[:, HEADER_SIZE:]
+
+    # --- rooms ----------------------------------------------------------------------------------
+
+    def place(self, bridge: Bridge) -> None:
+        """Take a room up, or see what has changed in it."""
+        room = seats(bridge)
+        rows = self._rooms.get(bridge)
+        if rows is None or len(rows) != len(room):
+            self.drop(bridge)
+            if not room:
+                return
+            rows = self._rooms[bridge] = self._rows.take(len(room))
+            self._extend(len(self._rows))
+        else:
+            self._clear(rows)
+        for row, (source, sink) in zip(rows, room, strict=True):
+            self._seat(row, source, sink, rows.start, room)
+
+    def drop(self, bridge: Bridge) -> None:
+        """The clock does not work for it any more; what does not stand here is passed over."""
+        rows = self._rooms.pop(bridge, None)
+        if rows is None:
+            return
+        self._clear(rows)
+        self._rows.give_back(rows)
+        if not self._rooms:
+            self._begin(Rows(), 0)
+        elif self._rows.sparse:
+            rooms = list(self._rooms)
+            self._rooms.clear()
+            self._begin(Rows(), len(self._decode_offsets) // 2)
+            for other in rooms:
+                self.place(other)
+
+    def _extend(self, count: int) -> None:
+        """Have at least that many rows."""
+        if count > len(self._decode_offsets):
+            self._allocate(max(16, 2 * count))
+        while len(self._lines) < count:
+            self._lines.append(_SILENT["PCMU"])
+            self._silences.append(_SILENT["PCMU"])
+
+    def _clear(self, rows: range) -> None:
+        """Silence in these rows, and nobody who hears them."""
+        for row in rows:
+            self._pulled.pop(row, None)
+            self._speaking.pop(row, None)
+            self._plain.pop(row, None)
+            self._special.pop(row, None)
+            self._decode_offsets[row] = 0
+            self._lines[row] = self._silences[row] = _SILENT["PCMU"]
+
+    def _seat(
+        self, row: int, source: Source | None, sink: Sink | None, first: int, room: list[Seat]
+    ) -> None:
+        if source is not None:
+            law = _law(source.codec)
+            self._decode_offsets[row] = g711.DECODE_OFFSET[law]
+            self._lines[row] = self._silences[row] = _SILENT[law]
+            jitter, concealer = source.receiver.jitter, source.concealer
+            if jitter is not None and concealer is not None:
+                self._pulled[row] = (jitter.pull, concealer)
+            if source.spoken is not None:
+                self._speaking[row] = source.spoken
+        if sink is None or not sink.clocked:
+            return
+        self._encode_offsets[row] = g711.ENCODE_OFFSET[_law(sink.codec)]
+        if _is_special(sink):
+            chosen = _chosen(sink, room)
+            rows = None if chosen is None else [first + seat for seat in chosen]
+            self._special[row] = (sink, rows)
+        else:
+            start = row * _ROW
+            self._plain[row] = (sink.sender.send_row, start, start + _ROW)
+
+    # --- the tick -------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> list[Sink]:
+        """20 ms for every phone. Returns the sinks whose recording or digits may be over."""
+        if not self._rooms:
+            return []
+        frames = self._pull(now)
+        for row, tone in self._speaking.items():
+            frames[row] = tone.frame(8000)
+        heard = self._mixer.mix(frames, self._rows.starts, self._rows.room_of)
+        for row, (sink, chosen) in self._special.items():
+            sound = sink.player.sound
+            if sound is not None:
+                heard[row] = sound.frame(8000)
+            elif chosen is not None:
+                heard[row] = mix(frames[chosen])
+        count = len(frames)
+        self._payloads[:count] = self._codec.encode(heard, self._encode_offsets[:count])
+        packets, view = self._packets, self._view
+        for send_row, start, end in self._plain.values():
+            send_row(packets, view, start, end, now)
+        for row, (sink, _) in self._special.items():
+            if not sink.send_event(now):
+                start = row * _ROW
+                sink.sender.send_row(packets, view, start, start + _ROW, now)
+        return [sink for sink, _ in self._special.values()]
+
+    def _pull(self, now: float) -> Pcm:
+        """(rows, 160) samples of what came in."""
+        lines = self._lines
+        odd: list[tuple[int, Pcm]] = []
+        for row, (pull, concealer) in self._pulled.items():
+            line = pull(now)
+            if line is not None and len(line) == NARROW_FRAME:
+                lines[row] = concealer.line = line
+                continue
+            lines[row] = self._silences[row]
+            if line is not None:  # some samples more or fewer
+                concealer.line = line
+                odd.append((row, concealer.decode(line)))
+            elif not concealer.silent:
+                odd.append((row, concealer.fill()))
+        octets = np.frombuffer(b"".join(lines), np.uint8).reshape(len(lines), NARROW_FRAME)
+        frames = self._codec.decode(octets, self._decode_offsets[: len(lines)])
+        for row, frame in odd:
+            frames[row] = frame
+        return frames
+
+
+def _law(codec: Codec | None) -> g711.Law:
+    return "PCMA" if codec is not None and codec.name == "PCMA" else "PCMU"
+
+
+class WideMix:
+    """One room at 16 kHz."""
+
+    def __init__(self, bridge: Bridge, complexity: int = COMPLEXITY) -> None:
+        """`complexity`: of the Opus encoders that this room needs, 0 to 10."""
+        self._room = seats(bridge)
+        self._sinks: list[tuple[int, Sink, WideEncoder, list[int] | None]] = []
+        for row, (_, sink) in enumerate(self._room):
+            if sink is None or sink.codec is None or not sink.clocked:
+                continue
+            encoder = sink.encoder
+            if encoder is None or not encoder.fits(sink.codec, sink.ptime):
+                encoder = sink.encoder = WideEncoder(sink.codec, sink.ptime, complexity)
+            self._sinks.append((row, sink, encoder, _chosen(sink, self._room)))
+        self._special = [sink for _, sink, _, _ in self._sinks if _is_special(sink)]
+
+    def tick(self, now: float) -> list[Sink]:
+        """As `NarrowMix.tick`."""
+        frames = np.zeros((len(self._room), WIDE_FRAME), np.int16)
+        for row, (source, _) in enumerate(self._room):
+            if source is not None:
+                frames[row] = source.wide_frame(now)
+        everybody = mix_others(frames)
+        for row, sink, encoder, chosen in self._sinks:
+            sound = sink.player.sound
+            if sound is not None:
+                heard = sound.frame(WIDE_RATE)
+            else:
+                heard = everybody[row] if chosen is None else mix(frames[chosen])
+            if sink.send_event(now):
+                continue
+            for payload in encoder.encode(heard):
+                sink.sender.send(payload, now)
+        return self._special

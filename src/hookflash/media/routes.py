@@ -1,0 +1,84 @@
+"""Who hears whom, and how (calls.md §3, *mixing*).
+
+A room of sound has sources and sinks. `hears` says whom a sink hears; `_route` how it comes by it:
+nothing at all (`NONE`), its own tone or recording (`OWN_SOUND`), the packets of one source as they
+come (`FORWARD`), or a mix that the clock makes every 20 ms (`MIX`). Both are asked anew for the
+whole room whenever something in it changes, and for that room alone.
+"""
+
+from __future__ import annotations
+
+from .sink import Route, Sink
+from .source import Source
+
+
+def hears(sink: Sink, source: Source) -> bool:
+    """Whether this source is among those that the sink hears, where both are in one room."""
+    if source is sink.own or sink.hears_nobody:
+        return False
+    return sink.hears is None or source.track_sid in sink.hears
+
+
+def _route(sink: Sink, sources: list[Source]) -> tuple[Route, Source | None]:
+    """How the sink comes by what it hears; the source is the one to be forwarded."""
+    if sink.codec is None or not sink.sends:
+        return Route.NONE, None
+    if sink.player.sound is not None:
+        return Route.OWN_SOUND, None
+    others = [source for source in sources if source is not sink.own]
+    if len(others) == 1 and _takes_packets_of(sink, others[0]):
+        return Route.FORWARD, others[0]
+    return Route.MIX, None
+
+
+def _takes_packets_of(sink: Sink, source: Source) -> bool:
+    """Whether the only other source of the room can be forwarded: the same codec in packets of the
+    same length, and nothing that the clock has to do."""
+    if sink.player.pressing or sink.hears_nobody or sink.hears is not None:
+        return False
+    theirs, ours = source.codec, sink.codec
+    if not source.audible or source.spoken is not None or theirs is None or ours is None:
+        return False
+    same = (theirs.name, theirs.clock) == (ours.name, ours.clock)
+    return same and source.ptime == sink.ptime
+
+
+class Bridge:
+    """A room of sound. A phone that is in no room has one to itself, without a name."""
+
+    def __init__(self, name: str = "", *, lone_tone: bool = False) -> None:
+        self.name = name
+        self.sources: list[Source] = []
+        self.sinks: list[Sink] = []
+        self.lone_tone = lone_tone
+        """Who is alone here hears a soft beep every 5 s (`--dev`)."""
+
+    def add(self, source: Source, sink: Sink) -> None:
+        """A phone comes; `route` is to follow."""
+        self.sources.append(source)
+        self.sinks.append(sink)
+
+    def remove(self, source: Source, sink: Sink) -> None:
+        """It goes; `route` is to follow."""
+        self.sources.remove(source)
+        self.sinks.remove(sink)
+
+    def route(self, now: float) -> None:
+        """Decide for every sink, then give every source its forwards and its jitter buffer."""
+        forwards: dict[Source, list[Sink]] = {}
+        for sink in self.sinks:
+            alone = all(source is sink.own for source in self.sources)
+            sink.player.set_lone(alone=self.lone_tone and alone)
+            clocked = sink.clocked
+            sink.route, sink.forwarded = _route(sink, self.sources)
+            if sink.clocked and not clocked:
+                sink.resume(now)
+            if sink.forwarded is not None:
+                forwards.setdefault(sink.forwarded, []).append(sink)
+        mixed = [sink for sink in self.sinks if sink.route is Route.MIX and not sink.hears_nobody]
+        chosen = frozenset[str]().union(*(sink.hears for sink in mixed if sink.hears is not None))
+        everything = [sink for sink in mixed if sink.hears is None]
+        for source in self.sources:
+            source.receiver.forward_to([sink.sender for sink in forwards.get(source, ())])
+            heard = source.track_sid in chosen or any(s.own is not source for s in everything)
+            source.buffer(wanted=heard and source.audible)

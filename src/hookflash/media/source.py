@@ -1,0 +1,90 @@
+"""A source: one RTP stream that comes in, as its room hears it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio.resample import Resampler
+from ..audio.tones import TonePlayer
+from ..sdp.plan import Codec
+from .concealer import Concealer
+from .receiver import Receiver
+from .voice import NARROW_FRAME, WIDE_FRAME, WIDE_RATE, make_concealer, make_jitter
+
+Pcm = NDArray[np.int16]
+
+
+class Source:
+    """A phone has one; another participant has one for each of its tracks. It lives as long as
+    its stream, whatever room it is in: so what it was saying when a packet is lost is known here.
+    """
+
+    __slots__ = (
+        "_buffered",
+        "_up",
+        "concealer",
+        "muted",
+        "ptime",
+        "receiver",
+        "receives",
+        "spoken",
+        "track_sid",
+    )
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        self.track_sid = ""
+        """The track as which the room knows it; "" while it has none, as a phone has that is being
+        asked for its PIN. Who chooses whom to hear does not hear it then."""
+        self.receives = False
+        """The peer agreed to send sound; False on hold."""
+        self.muted = False
+        self.ptime = 20
+        """Milliseconds of sound in its packets, as agreed."""
+        self.spoken: TonePlayer | None = None
+        """What the room hears instead."""
+        self.concealer: Concealer | None = None
+        """What fills its lost frames, while it has a jitter buffer."""
+        self._buffered: Codec | None = None
+        """What the jitter buffer was made for."""
+        self._up: Resampler | None = None
+
+    @property
+    def codec(self) -> Codec | None:
+        """What the peer speaks at the moment."""
+        return self.receiver.codec
+
+    @property
+    def audible(self) -> bool:
+        """True when the room may hear it."""
+        return self.receives and not self.muted
+
+    def buffer(self, *, wanted: bool) -> None:
+        """Have a jitter buffer where somebody is mixed this sound; one that fits goes on."""
+        receiver, codec = self.receiver, self.codec
+        if not wanted or codec is None:
+            receiver.jitter = self.concealer = None
+        elif receiver.jitter is None or codec != self._buffered:
+            receiver.jitter, self.concealer = make_jitter(codec), make_concealer(codec)
+            self._buffered = codec
+            self._up = None
+
+    def wide_frame(self, now: float) -> Pcm:
+        """The next 20 ms for a room that is mixed at 16 kHz: 320 samples."""
+        if self.spoken is not None:
+            return self.spoken.frame(WIDE_RATE)
+        jitter, concealer = self.receiver.jitter, self.concealer
+        if jitter is None or concealer is None:
+            return np.zeros(WIDE_FRAME, np.int16)
+        line = jitter.pull(now)
+        if line is None:
+            frame = concealer.fill()
+        else:
+            concealer.line = line
+            frame = concealer.decode(line)
+        if len(frame) != NARROW_FRAME:
+            return frame
+        if self._up is None:
+            self._up = Resampler(8000, WIDE_RATE)
+        return self._up.process(frame)
