@@ -27,8 +27,9 @@ from .witness import witness
 
 SECONDS = 5.0
 """Of one attack."""
-ALL_SECONDS = 240.0
-"""Of everything; what is waited for in between gets shorter when they are nearly over."""
+ALL_SECONDS = 210.0
+"""Of everything but the start and the end; what is waited for in between gets shorter when they are
+nearly over."""
 AFTER = 1.0
 """The calls are watched a little longer than they are attacked."""
 FORGETTING = 45.0
