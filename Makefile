@@ -4,14 +4,16 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help setup peers demo test test-all check lint types layers unit interop long rows bench format docs clean
+.PHONY: help setup peers demo test test-all check lint types layers unit interop long rows attack bench soak format docs clean
 
 help:
 	@echo "make demo      a whole call with a transfer, on this machine, no phone needed"
 	@echo "make test      all checks and tests but the long ones"
 	@echo "make test-all  the long fuzz, the 20,000 simulated transfers, the SDKs for Node and Go"
 	@echo "make rows      each rule taken out of the source: does its test notice?"
+	@echo "make attack    strangers at a running exchange: does a call suffer?"
 	@echo "make bench     the figures of docs/performance.md"
+	@echo "make soak      half an hour of calls: does anything stay behind?"
 
 setup: $(READY)
 
@@ -27,7 +29,7 @@ demo: setup
 
 test: setup peers check unit interop
 
-test-all: setup peers long rows
+test-all: setup peers long rows attack
 
 check: lint types layers
 
@@ -58,8 +60,16 @@ long: setup
 rows: setup
 	$(PY) -m scripts.take_out
 
+# In a network namespace of its own: as root, or where users may have namespaces.
+attack: setup peers
+	$(PY) -m bench.attack
+
 bench: setup peers
 	$(PY) -m bench
+
+MINUTES := 30
+soak: setup
+	$(PY) -m bench.soak --minutes $(MINUTES)
 
 format: setup
 	$(VENV)/bin/ruff check --fix .

@@ -44,12 +44,19 @@ def free_port() -> int:
 
 class Exchange:
     """`hookflash serve`. A context manager: stopped and its files gone at the end. `open_to_all`:
-    with a trunk that takes every call and a rule that makes a room of each called number."""
+    with a trunk that takes every call and a rule that makes a room of each called number.
+    `module`: what is run as `hookflash`."""
 
     def __init__(
-        self, *, webhook: str = "", answer: str = "subscribed", open_to_all: bool = True
+        self,
+        *,
+        webhook: str = "",
+        answer: str = "subscribed",
+        open_to_all: bool = True,
+        module: str = "hookflash",
     ) -> None:
         self._open_to_all = open_to_all
+        self._module = module
         self._folder = Path(tempfile.mkdtemp(prefix="hookflash-bench-"))
         self.sip_port = free_port()
         self.http_port = free_port()
@@ -111,7 +118,7 @@ class Exchange:
     def launch(self) -> float:
         """Start the process; the time just before."""
         started = time.monotonic()
-        command = [sys.executable, "-m", "hookflash", "serve", "--config", str(self._config)]
+        command = [sys.executable, "-m", self._module, "serve", "--config", str(self._config)]
         self._process = subprocess.Popen(command)
         return started
 
@@ -158,10 +165,24 @@ class Exchange:
                 return int(line.split()[1])
         return 0
 
+    @property
+    def database(self) -> Path:
+        """Its file."""
+        return self._folder / "data" / "hookflash.db"
+
+    def _metrics(self) -> list[str]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics") as answer:
+            lines: list[str] = answer.read().decode().splitlines()
+            return lines
+
+    def gauges(self) -> dict[str, float]:
+        """/metrics: name with labels to value."""
+        found = (line.rpartition(" ") for line in self._metrics() if not line.startswith("#"))
+        return {name: float(value) for name, _, value in found}
+
     def late(self) -> dict[str, int]:
         """Ticks of the media clock by how late they came at most, in seconds; `+Inf`: all."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics") as answer:
-            lines = answer.read().decode().splitlines()
+        lines = self._metrics()
         found = (line.partition(_LATE)[2].partition('"} ') for line in lines)
         return {limit: int(float(count)) for limit, _, count in found if limit}
 

@@ -61,6 +61,11 @@ class Load:
         self.failed += self.limit - self.done
         self.failed += len(self.caller.errors)
 
+    def grow(self, limit: int) -> None:
+        """So many pairs since the start, those that are missing at once."""
+        self.limit = limit
+        self._fill()
+
     def _fill(self) -> None:
         while self.started < self.limit and self.started - self.done < self.window:
             self.started += 1
@@ -140,8 +145,7 @@ def calls_per_core(seconds: float = 20.0) -> Row:
     with Exchange() as exchange:
         caller = Caller(exchange.sip_port, exchange.http_port, connections=32)
         load = Load.on(caller, window=16)
-        load.limit = 1 << 30
-        load._fill()
+        load.grow(1 << 30)
         caller.pause(CLEAN_UP)
         done, before, start = load.done, exchange.cpu(), time.monotonic()
         caller.pause(seconds)

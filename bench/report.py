@@ -84,15 +84,25 @@ def write_page(run: Run, page: Path = PAGE) -> None:
     Raises:
         ValueError: the page lacks the marks of the table.
     """
-    lines = [
-        _line(HEADS),
-        _line(("---",) * len(HEADS)),
-        *(_line(item.cells()) for item in run.rows),
-    ]
-    body = "\n".join([_BEGIN, "", run.facts, "", *lines, "", _END])
+    lines = [run.facts, "", *table_lines(HEADS, [item.cells() for item in run.rows])]
+    replace_between(page, _BEGIN, _END, lines)
+
+
+def table_lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table in Markdown."""
+    return [_line(heads), _line(("---",) * len(heads)), *(_line(row) for row in rows)]
+
+
+def replace_between(page: Path, begin: str, end: str, lines: Sequence[str]) -> None:
+    """Put `lines` between the two marks of a page, which stay.
+
+    Raises:
+        ValueError: the page lacks the marks.
+    """
+    body = "\n".join([begin, "", *lines, "", end])
     text = page.read_text(encoding="utf-8")
-    before, begun, rest = text.partition(_BEGIN)
-    _, ended, after = rest.partition(_END)
+    before, begun, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
     if not begun or not ended:
         raise ValueError(f"{page.name} lacks the marks of the figures")
     page.write_text(before + body + after, encoding="utf-8")

@@ -10,6 +10,7 @@ need baresip baresip-core
 need kamailio kamailio
 need tshark tshark
 need ip iproute2
+need unshare util-linux
 need openssl openssl
 need ruby ruby
 ls /usr/lib/*/kamailio/modules/tls.so >/dev/null 2>&1 || missing="$missing kamailio-tls-modules"

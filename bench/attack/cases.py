@@ -1,0 +1,57 @@
+"""All attacks, in the order in which they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import floods, held, hijack, names, trunks
+from .scene import Scene
+from .verdict import Report
+
+Stranger = Callable[[Scene, float], Report]
+"""Attacks the scene for so many seconds, in a process of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """Who attacks, all at once. `meant`: events of the log that may come of it."""
+
+    name: str
+    what: str
+    strangers: tuple[Stranger, ...]
+    meant: tuple[str, ...] = ()
+
+
+FULL = ("no_open_files",)
+"""What the log is to say when all that may be opened is open."""
+
+ATTACKS = (
+    Attack("nothing", "the calls alone", ()),
+    Attack("udp-options", "15,000 OPTIONS a second by UDP", (floods.by_udp("OPTIONS"),)),
+    Attack("udp-invite", "15,000 INVITEs a second by UDP", (floods.by_udp("INVITE"),)),
+    Attack("tcp-options", "OPTIONS as fast as read", (floods.streams(floods.tcp_options),)),
+    Attack("tcp-crlf", "keep-alives as fast as read", (floods.streams(floods.tcp_crlf),)),
+    Attack("tcp-unread", "20 connections, answers not read", (floods.streams(floods.tcp_unread),)),
+    Attack("http-lines", "a head of endless lines", (floods.streams(floods.http_lines),)),
+    Attack("http-line", "a head with an endless line", (floods.streams(floods.http_line),)),
+    Attack("http-url", "an endless URL", (floods.streams(floods.http_url),)),
+    Attack(
+        "http-dribble", "200 heads, octet by octet", (floods.streams(floods.http_dribble, 0.1),)
+    ),
+    Attack("http-bodies", "30 bodies of 9 MB, no token", (floods.http_bodies,)),
+    Attack("http-upgrade", "upgrades without a key", (floods.streams(floods.http_upgrade),)),
+    Attack("sip-silent", "5,000 TCP connections", (held.sip_silent,) * 2, FULL),
+    Attack("sip-endless", "2,000 heads of 65 kB, no end", (held.sip_endless,) * 2, FULL),
+    Attack("tls-silent", "5,000 TLS connections", (held.tls_silent, held.tls_begun), FULL),
+    Attack("http-silent", "5,000 HTTP connections", (held.http_silent, held.http_begun), FULL),
+    Attack("rtp-start", "RTP to a call at its start", hijack.at_the_start),
+    Attack("rtp-silence", "RTP to a call in a silence", hijack.in_a_silence),
+    Attack("rtp-hold", "RTP to a call on hold", hijack.on_hold),
+    Attack("dns-many", "900 records in an answer", (names.serve, names.ask("many"))),
+    Attack("dns-loop", "names that lead in circles", (names.serve, names.ask("loop"))),
+    Attack("dns-slow", "a name server that is silent", (names.serve, names.ask("slow"))),
+    Attack("dns-lies", "a name server that lies", (names.serve, names.ask("lies"))),
+    Attack("passwords", "1,000 passwords a second", (trunks.passwords,)),
+    Attack("ringing", "1,000 calls a second, a carrier's address", (trunks.ringing,)),
+)

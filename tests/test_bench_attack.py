@@ -1,0 +1,140 @@
+"""What `make attack` calls harm, and the table of docs/security.md."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import dns.message
+import dns.rdatatype
+import pytest
+from bench.attack import verdict
+from bench.attack.cases import ATTACKS
+from bench.attack.floods import paced
+from bench.attack.names import DOMAIN, MANY, answer_to
+from bench.attack.verdict import Memory, Outcome, Report, Seen, loud_lines, write_page
+
+SEEN = Seen((0.004, 0.9, 0.1), (0.01,), sent=1000, got=995)
+MEMORY = Memory(80, 300, 99, 45)
+GOOD = Outcome("flood", "as much as goes", SEEN, MEMORY, (Report("9 a second"),))
+
+
+def test_an_attack_that_does_no_harm() -> None:
+    assert GOOD.faults() == []
+    assert GOOD.cells() == (
+        "`flood`: as much as goes",
+        "900 ms",
+        "99.50%",
+        "+220, +19 MB",
+        "yes",
+    )
+    assert GOOD.line().endswith("(9 a second)  ok")
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"seen": replace(SEEN, answers=(0.1, 1.2, 0.1))}, "a new call waited 1.2 s"),
+        ({"seen": replace(SEEN, answers=(0.1, None, 0.1))}, "1 of 3 new calls were not answered"),
+        ({"seen": replace(SEEN, answers=(0.1, 0.1))}, "only 2 new calls"),
+        ({"seen": replace(SEEN, api=(0.1, None))}, "1 of 2 API requests"),
+        ({"seen": replace(SEEN, got=989)}, "98.9% of the RTP"),
+        ({"seen": replace(SEEN, sent=0, got=0)}, "0.0% of the RTP"),
+        ({"seen": replace(SEEN, ended=2)}, "2 running calls were ended"),
+        ({"memory": replace(MEMORY, after=101)}, "21 MB more than before, 45 s later"),
+        ({"logged": ("internal_error",)}, "logged: internal_error"),
+        ({"reports": (Report("", ("stolen",)),)}, "stolen"),
+    ],
+)
+def test_harm_is_named(change: dict[str, object], fault: str) -> None:
+    outcome = replace(GOOD, **change)  # type: ignore[arg-type]
+    (found,) = outcome.faults()
+    assert found.startswith(fault)
+    assert outcome.cells()[-1] == "no"
+    assert "FAILED: " + fault in outcome.line()
+
+
+def test_an_answer_that_never_came_is_no_figure() -> None:
+    assert replace(SEEN, answers=(0.1, None)).slowest is None
+    assert replace(SEEN, answers=()).slowest is None
+
+
+def test_lines_of_the_log_that_nobody_should_cause() -> None:
+    def line(level: str, event: str) -> str:
+        return json.dumps({"level": level, "event": event, "why": "so"})
+
+    text = "\n".join(
+        [
+            line("info", "call_refused"),
+            line("warning", "no_ports"),
+            line("error", "no_open_files"),
+            line("error", "internal_error"),
+            "Traceback (most recent call last):",
+            "",
+        ]
+    )
+    assert loud_lines(text, ["no_open_files"]) == [
+        "internal_error so",
+        "Traceback (most recent call last):",
+    ]
+    assert loud_lines(text)[0] == "no_open_files so"
+
+
+def test_each_attack_has_a_name_of_its_own_and_the_quiet_one_is_first() -> None:
+    names = [attack.name for attack in ATTACKS]
+    assert len(set(names)) == len(names)
+    assert not ATTACKS[0].strangers
+    assert all(attack.strangers for attack in ATTACKS[1:])
+
+
+def test_the_table_is_of_one_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = verdict.SECURITY.read_text("utf-8")
+    copy = tmp_path / "security.md"
+    copy.write_text(text, "utf-8")
+    monkeypatch.setattr(verdict, "SECURITY", copy)
+    write_page("today, here", [GOOD])
+    written = copy.read_text("utf-8")
+    rows = re.findall(r"^\| .*flood.*\|$", written, re.MULTILINE)
+    assert rows == ["| `flood`: as much as goes | 900 ms | 99.50% | +220, +19 MB | yes |"]
+    assert "today, here" in written
+    assert written.partition("end of attacks")[2] == text.partition("end of attacks")[2]
+
+
+def test_a_flood_is_paced() -> None:
+    count = len(list(paced(1000, 0.2)))
+    assert 1 <= count <= 250
+
+
+def answered(name: str, kind: str, seed: int = 1) -> bytes | None:
+    """What the name server says."""
+    return answer_to(dns.message.make_query(name, kind).to_wire(), random.Random(seed))
+
+
+def test_a_name_server_that_says_too_much() -> None:
+    data = answered(f"_sip._udp.t1.many.{DOMAIN}", "SRV")
+    assert data is not None
+    assert len(dns.message.from_wire(data).answer[0]) == MANY
+    assert len(data) > 30_000
+
+
+def test_a_name_server_that_leads_in_circles() -> None:
+    data = answered(f"t1.loop.{DOMAIN}", "A")
+    assert data is not None
+    answer = dns.message.from_wire(data).answer
+    assert [each.rdtype for each in answer] == [dns.rdatatype.CNAME] * 3
+    assert answer[-1][0].target == answer[1].name
+
+
+def test_a_name_server_that_is_silent() -> None:
+    assert answered(f"t1.slow.{DOMAIN}", "A") is None
+    assert answer_to(b"\x00" * 5, random.Random(1)) is None
+
+
+def test_a_name_server_that_lies_in_several_ways() -> None:
+    query = dns.message.make_query(f"t1.lies.{DOMAIN}", "A").to_wire()
+    chance = random.Random(1)
+    told = {answer_to(query, chance) for _ in range(100)}
+    assert len(told) == 5
