@@ -27,7 +27,16 @@ from .codecs import (
     read_formats,
 )
 from .plan import Codec, CodecName, CryptoKey, Direction, LocalMedia, MediaPlan, MediaSettings
-from .selection import PLAIN, SECURE, check_offer, choose, refuse, rtcp_address, usable_connection
+from .selection import (
+    PLAIN,
+    SECURE,
+    check_family,
+    check_offer,
+    choose,
+    refuse,
+    rtcp_address,
+    usable_connection,
+)
 from .session import (
     Attribute,
     Connection,
@@ -124,7 +133,7 @@ class SdpNegotiator:
             raise SdpError("our own offer is still unanswered", status=491)
         description = SessionDescription.parse(offer) if isinstance(offer, bytes) else offer
         choice = choose(description, self._settings, self.signalling)
-        self._check_family(choice.connection)
+        check_family(choice.connection.address, self._local.address)
         offered = description.direction_of(choice.media)
         held = choice.connection.unspecified
         direction: Direction = "recvonly" if held else ANSWERS[offered]
@@ -387,13 +396,8 @@ class SdpNegotiator:
         if media.kind != "audio" or media.port == 0:
             raise SdpError("the answer refuses our audio", status=488, warning=304)
         connection = usable_connection(description, media, self.signalling)
-        self._check_family(connection)
+        check_family(connection.address, self._local.address)
         return media, connection
-
-    def _check_family(self, connection: Connection) -> None:
-        same = ip_family(connection.address) == ip_family(self._local.address)
-        if not same and not connection.unspecified:
-            raise SdpError("media address of the other IP family", status=488, warning=301)
 
     def _destination(
         self, description: SessionDescription, media: Media, connection: Connection, mux: bool

@@ -26,7 +26,8 @@ class Phase(LightEnum):
 
     NEW = "new"
     OPENING = "opening"
-    """The INVITE is accepted so far, or its target is looked up; a port is being opened."""
+    """The INVITE is accepted so far, or our own's target is looked up. A port is being opened where
+    the first thing to be said has our SDP."""
     DIALING = "dialing"
     """Our INVITE is out; nothing rings yet."""
     RINGING = "ringing"

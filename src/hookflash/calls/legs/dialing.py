@@ -118,6 +118,11 @@ class Dialing:
         """An INVITE of ours has no final answer."""
         return bool(self._unanswered)
 
+    @property
+    def opening(self) -> bool:
+        """A port is asked for; it is the last thing before the INVITE."""
+        return self._core.phase is Phase.OPENING
+
     def owns(self, token: int) -> bool:
         """True for the token of an INVITE of ours."""
         return token in self._invites
