@@ -397,6 +397,27 @@ def test_rejection_carries_reason_phrase_and_attribute_headers() -> None:
     assert driver.do(driver.leg.reject(driver.now, 480)) == []
 
 
+@pytest.mark.parametrize("way", ["hangup", "shutdown"])
+def test_a_ringing_call_that_the_api_ends_is_told_why(way: str) -> None:
+    """Headers of lk.sip.EndCall on the 480 too."""
+    driver = LegDriver()
+    driver.invite()
+    driver.leg.set_attribute_headers((("X-Attr", "1"),))
+    why = (("Reason", "SIP;cause=200"), ("X-Why", "elsewhere"))
+    if way == "hangup":
+        driver.hangup("ended by RPC", why)
+    else:
+        driver.do(driver.leg.shutdown(driver.now, why))
+    assert driver.response.status == 480
+    assert [driver.response.header(name) for name in ("X-Why", "Reason", "X-Attr")] == [
+        "elsewhere",
+        "SIP;cause=200",
+        "1",
+    ]
+    assert driver.last(LegLeft).reason == "hangup"
+    assert ended(driver).cause == "SIP;cause=200"
+
+
 def test_a_port_is_taken_when_our_sdp_is_to_be_said() -> None:
     """calls.md §3 "port": not while it rings, however long and with whatever in between."""
     driver = LegDriver()
@@ -539,6 +560,47 @@ def test_ringing_timeout_is_three_minutes_and_480() -> None:
     assert set(driver.statuses) == {180}
     driver.advance(1)
     assert driver.statuses[-1] == 480
+
+
+@pytest.mark.parametrize(("body", "headers"), [(None, ()), (None, RELIABLE), (b"", RELIABLE)])
+def test_an_invite_that_expires_is_487(
+    body: bytes | None, headers: tuple[tuple[str, str], ...]
+) -> None:
+    """RFC 3261 §13.3.1: Expires is how long the caller waits for a final answer."""
+    driver = LegDriver()
+    driver.invite((("Expires", "2"), *headers), body)
+    if body == b"":
+        driver.answer()  # it waits for the PRACK
+    driver.advance(1.9)
+    assert set(driver.statuses) == {180}
+    driver.advance(0.1)
+    assert driver.statuses[-1] == 487
+    assert driver.last(LegLeft).reason == "canceled"
+    assert (ended(driver).status, ended(driver).reason) == (487, "expired")
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "99999999999"])
+def test_expires_that_cannot_be_read_is_ignored(value: str) -> None:
+    driver = LegDriver.with_settings(ringing_timeout=20.0)
+    driver.invite((("Expires", value),))
+    driver.advance(19)
+    assert set(driver.statuses) == {180}
+    driver.advance(1)
+    assert driver.statuses[-1] == 480
+
+
+def test_expires_means_nothing_once_the_call_is_answered() -> None:
+    """And nothing in a re-INVITE, which is answered at once."""
+    driver = LegDriver()
+    driver.invite((("Expires", "2"),))
+    driver.answer()
+    driver.ack()
+    driver.receive("INVITE", (("Expires", "0"),), sdp("sendonly"))
+    driver.ack()
+    driver.last_packet_at = driver.now + 5
+    driver.advance(5)
+    assert driver.statuses == [180, 200, 200]
+    assert driver.leg.state is Phase.CONFIRMED
 
 
 # --- row "CANCEL" --------------------------------------------------------------------------------

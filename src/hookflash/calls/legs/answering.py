@@ -14,8 +14,9 @@ from ...sip.message import Request, Response
 from ..effects import LegAnswered, LegRinging, OpenMedia, Respond
 from ..records import Left
 from .bodies import session_body
-from .core import End, LegCore, Phase, Step, earlier
+from .core import End, LegCore, Phase, Step, earlier, reason_of
 from .offers import Offers, read_session, refusal, unread, warning
+from .settings import HeaderItems
 from .unacked import Unacked
 
 FULL_RETRY_AFTER = 10
@@ -27,6 +28,7 @@ class Answering:
 
     __slots__ = (
         "_core",
+        "_expires_at",
         "_offer",
         "_offers",
         "_opening",
@@ -65,6 +67,8 @@ class Answering:
         self._rseq = 0
         self._ring_at: float | None = None
         self._ring_ends: float | None = None
+        self._expires_at: float | None = None
+        """When the caller wants it over, by the Expires of its INVITE (RFC 3261 §13.3.1)."""
         self._wanted = False
 
     @property
@@ -106,6 +110,8 @@ class Answering:
         except SipError as error:
             return self._refused(unread(core, request, error))
         core.learn_allow(request)
+        if request.expires is not None:
+            self._expires_at = now + request.expires
         core.enter(Phase.OPENING)
         if sdp is None and "100rel" in request.require:
             return self._open()
@@ -170,16 +176,17 @@ class Answering:
         why: str,
         *,
         reason: str = "",
-        headers: tuple[tuple[str, str], ...] = (),
+        headers: HeaderItems = (),
     ) -> list[Step]:
         """A final answer that ends the leg; `why` is for the call history."""
         core = self._core
         assert self._request is not None
+        cause = reason_of(headers)
         headers = (*headers, *core.attribute_headers)
         response = core.reply(self._request, status, headers, reason=reason or None)
         return [
             Respond(self._final(), response),
-            End("local", why, left, response.status),
+            End("local", why, left, response.status, cause),
         ]
 
     def cancelled(self, by: Request) -> list[Step]:
@@ -230,14 +237,15 @@ class Answering:
 
     def next_deadline(self) -> float | None:
         """The next 180, the end of the ringing, or the end of our patience for PRACK."""
-        if self._reliable is not None:
-            return earlier(self._ring_ends, self._reliable.next_deadline())
-        return earlier(self._ring_ends, self._ring_at)
+        again = self._ring_at if self._reliable is None else self._reliable.next_deadline()
+        return earlier(self._ring_ends, self._expires_at, again)
 
     def handle_deadline(self, now: float) -> list[Step]:
         """What is due at `now`."""
         if self._ring_ends is None:
             return []
+        if self._expires_at is not None and now >= self._expires_at:
+            return self.reject(487, "canceled", "expired")
         if now >= self._ring_ends:
             status = self._core.settings.ringing_timeout_status
             return self.reject(status, "rejected", "no answer")
@@ -293,7 +301,7 @@ class Answering:
         key, self.key = self.key, ""
         self._overtaken = self._reliable.cseq if self._reliable is not None else None
         self._request = self._offer = self._ringing = self._reliable = None
-        self._ring_at = self._ring_ends = None
+        self._ring_at = self._ring_ends = self._expires_at = None
         self._wanted = self._opening = False
         return key
 

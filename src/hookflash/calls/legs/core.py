@@ -212,6 +212,11 @@ Step = LegEffect | End | SendBye
 """What parts return; the leg carries out the last two and passes the others on."""
 
 
+def reason_of(headers: HeaderItems) -> str:
+    """The Reason (RFC 3326) among headers that we send, "" without one."""
+    return next((value for name, value in headers if name.lower() == "reason"), "")
+
+
 def earlier(*deadlines: float | None) -> float | None:
     """The earliest of these, each of which may be none."""
     first = None

@@ -39,11 +39,12 @@ from ..effects import (
     SendRequest,
 )
 from ..records import Left, Side
-from .core import End, LegCore, Phase, SendBye, Step, earlier
+from .core import End, LegCore, Phase, SendBye, Step, earlier, reason_of
 from .forks import Fork, fork_of, is_reliable
 from .invitation import DialOrder, Invitation
 from .offers import Offers
 from .requester import Purpose, Requester
+from .settings import HeaderItems
 
 SILENCE = 4.0
 """Seconds without any response after which the next place is tried."""
@@ -71,6 +72,7 @@ class Dialing:
         "_invites",
         "_locating",
         "_offers",
+        "_parting",
         "_places",
         "_requester",
         "_ring_ends",
@@ -103,6 +105,8 @@ class Dialing:
         """To tag of the fork whose answer applies."""
         self._heard = 0
         """1xx to the attempt that counts."""
+        self._parting: HeaderItems = ()
+        """What the CANCEL, or the BYE of a 200 that crosses it, is to carry."""
         self._ring_ends: float | None = None
         self._silent_until: float | None = None
         self.remembers_until: float | None = None
@@ -171,10 +175,12 @@ class Dialing:
         why: str,
         *,
         reason: str = "",
-        headers: tuple[tuple[str, str], ...] = (),
+        headers: HeaderItems = (),
     ) -> list[Step]:
-        """Give the call up: CANCEL, as soon as that may be sent (RFC 3261 §9.1)."""
-        return self._failed(broken() if status == 500 else given_up(left, why))
+        """Give the call up: CANCEL, as soon as that may be sent (RFC 3261 §9.1), with `headers`;
+        where a 200 crosses it they are on the BYE."""
+        outcome = broken() if status == 500 else given_up(left, why)
+        return self._failed(outcome, cause=reason_of(headers), headers=headers)
 
     def cancelled(self, by: Request) -> list[Step]:
         """BYE of the peer before its answer."""
@@ -262,8 +268,16 @@ class Dialing:
         self._invitation.elsewhere()
         return self._invite(now)
 
-    def _failed(self, outcome: DialOutcome, *, by: Side = "local", cause: str = "") -> list[Step]:
+    def _failed(
+        self,
+        outcome: DialOutcome,
+        *,
+        by: Side = "local",
+        cause: str = "",
+        headers: HeaderItems = (),
+    ) -> list[Step]:
         """It came to nothing. The CANCEL is last: what it causes is after the end."""
+        self._parting = (*self._core.attribute_headers, *headers)
         self._ring_ends = self._silent_until = None
         status = outcome.status
         steps: list[Step] = [
@@ -271,7 +285,7 @@ class Dialing:
             End(by, outcome.reason, outcome.left, status, cause),
         ]
         if self._token in self._unanswered:
-            steps.append(CancelRequest(self._token, self._core.attribute_headers))
+            steps.append(CancelRequest(self._token, self._parting))
         return steps
 
     # --- 1xx ------------------------------------------------------------------------------------
@@ -355,7 +369,8 @@ class Dialing:
             fork.dialog.peer_flow = flow
         fork.ack = self._acknowledge(fork, self._invites[token])
         if not wins:
-            return [fork.ack, self._requester.send(Purpose.BYE, dialog=fork.dialog)[1]]
+            bye = self._requester.send(Purpose.BYE, self._parting, dialog=fork.dialog)[1]
+            return [fork.ack, bye]
         self._token = token
         return [fork.ack, *self._win(now, fork, response), *steps]
 

@@ -173,10 +173,8 @@ class Leg:
         return self._carry_out(now, steps)
 
     def hangup(self, now: float, reason: str, headers: HeaderItems = ()) -> list[LegEffect]:
-        """End the call: 480 or CANCEL before the answer, BYE with `headers` after it (once the ACK
-        is here). `reason` is for the call history."""
-        if self._setup.open:
-            return self._carry_out(now, self._setup.reject(480, "hangup", reason))
+        """End the call: 480 or CANCEL before the answer, BYE after it (once the ACK is here), each
+        with `headers`. `reason` is for the call history."""
         return self._carry_out(now, [SendBye(reason, "hangup", headers)])
 
     def broken(self, now: float, *, due: bool) -> list[LegEffect]:
