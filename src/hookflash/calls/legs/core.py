@@ -11,7 +11,7 @@ from ...base.light import LightEnum, light_dataclass
 from ...sdp.negotiation import SdpNegotiator
 from ...sip.dialog import Dialog
 from ...sip.message import Request, Response
-from ...sip.routing import Hop, direct_flow
+from ...sip.routing import direct_flow
 from ...sip.timers import Timers
 from ...sip.uri import Uri
 from ..effects import LegEffect, StoreDialog
@@ -135,11 +135,7 @@ class LegCore:
         back = dialog.peer_flow
         assert back is not None
         self.target_moved = False
-        routed = bool(dialog.route_set)
-        uri = dialog.route_set[0].uri if routed else dialog.remote_target
-        way = direct_flow(
-            Hop(uri, back, routed), local=lambda *_: back.local, is_open=lambda _: True
-        )
+        way = direct_flow(dialog.hop, local=lambda *_: back.local, is_open=lambda _: True)
         way = way or back
         return StoreDialog(dialog.record(self.call_id, way.transport, way.local, way.remote))
 

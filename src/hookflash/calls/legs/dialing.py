@@ -297,7 +297,7 @@ class Dialing:
         if status == 100:
             return []
         steps: list[Step] = [_told(response)]
-        if response.to.tag:
+        if response.to_tag:
             steps += self._early(response, flow)
         if status >= 180 and core.phase is Phase.DIALING:
             core.enter(Phase.RINGING)
@@ -327,7 +327,7 @@ class Dialing:
         return steps
 
     def _fork(self, response: Response, flow: Flow) -> Fork:
-        tag = response.to.tag or ""
+        tag = response.to_tag
         fork = self._forks.get(tag)
         if fork is None:
             fork = fork_of(self._invites[self._token], response, flow)
@@ -350,7 +350,7 @@ class Dialing:
 
     def _accepted(self, now: float, token: int, response: Response, flow: Flow) -> list[Step]:
         """A 2xx. The first one wins, the others get ACK and BYE; a repeated one its ACK again."""
-        tag = response.to.tag or ""
+        tag = response.to_tag
         fork = self._forks.get(tag)
         if fork is not None and fork.ack is not None:
             return [fork.ack]
