@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.wire.kit.callee import Called, called
-from tests.wire.kit.message import Header, build
+from tests.wire.kit.message import Header, build, sdp
 from tests.wire.kit.phone import Phone
 from tests.wire.kit.server import Dialed, Exchange
 
@@ -104,3 +104,36 @@ def hang_up(exchange: Exchange, dialed: Dialed) -> None:
     """The API puts the callee out."""
     who = {"room": dialed.room, "identity": exchange.participant(dialed.room)["identity"]}
     exchange.ok("RoomService/RemoveParticipant", who, dialed.room)
+
+
+ALLOW = {"encryption": "SIP_MEDIA_ENCRYPT_ALLOW"}
+
+
+@pytest.mark.parametrize("refusal", ["488 Not Acceptable Here", "606 Not Acceptable", "200 OK"])
+def test_a_peer_that_takes_no_keys(exchange: Exchange, phone: Phone, refusal: str) -> None:
+    """field-488-to-crypto: the same call at once without them; a 200 without our audio is hung up
+    first."""
+    dialed = exchange.dial(phone, media=ALLOW)
+    call = called(phone)
+    assert "a=crypto" in call.invited.text
+    if refusal == "200 OK":
+        call.accept([], sdp(0))
+        call.ended()
+    else:
+        call.decline(refusal, [("Reason", 'SIP;cause=488;text="a=crypto in RTP/AVP"')])
+    again = call.again()
+    assert "a=crypto" not in again.text
+    assert (again.cseq, again.tag("To")) == (2, "")
+    call.accept([], call.sdp())
+    assert dialed.answer.result(5).status == 200
+    assert exchange.logged("encryption_refused")
+
+
+def test_a_peer_that_takes_no_keys_where_they_are_required(
+    exchange: Exchange, phone: Phone
+) -> None:
+    """REQUIRE: no second try."""
+    dialed = exchange.dial(phone, media={"encryption": "SIP_MEDIA_ENCRYPT_REQUIRE"})
+    called(phone).decline("488 Not Acceptable Here")
+    assert dialed.answer.result(5).status != 200
+    phone.none(lambda m: m.method == "INVITE" and not m.status)

@@ -90,6 +90,7 @@ class SdpNegotiator:
         "_before",
         "_highest",
         "_ids",
+        "_keyless",
         "_keys",
         "_local",
         "_numbers",
@@ -109,6 +110,7 @@ class SdpNegotiator:
         self._before: _State | None = None
         self._numbers: dict[tuple[str, int], int] = {}
         self._keys: dict[str, CryptoKey] = {}
+        self._keyless = False
         self.signalling = ""
         """The IP address that the peer's signalling comes from; "" while it is not known."""
 
@@ -260,6 +262,15 @@ class SdpNegotiator:
         self._before = None
         return plan
 
+    def drop_keys(self) -> bool:
+        """The peer refused our first offer, perhaps for its keys: from now on our offers have none.
+        False where that is no remedy: there were none, they are required, or agreed on."""
+        agreed = self.current is not None and self.current.crypto_send is not None
+        if self._settings.encryption != "allow" or self._keyless or agreed:
+            return False
+        self._keyless = bool(self._state.keys)
+        return self._keyless
+
     def rollback(self) -> None:
         """Our offer was refused or went unanswered: the session is as it was before it.
 
@@ -363,7 +374,7 @@ class SdpNegotiator:
         if state.plan is not None:
             own = state.plan.crypto_send
             return ((own,) if own else ()), state.media[state.index].protocol
-        if self._settings.encryption == "disable":
+        if self._settings.encryption == "disable" or self._keyless:
             return (), "RTP/AVP"
         keys = tuple(self._own_key(suite, tag) for tag, suite in enumerate(crypto.SUITES, start=1))
         return keys, "RTP/SAVP" if self._settings.encryption == "require" else "RTP/AVP"

@@ -33,6 +33,7 @@ from ..effects import (
     LegAnswered,
     LegRinging,
     Locate,
+    Note,
     OpenMedia,
     Respond,
     SendAck,
@@ -49,6 +50,10 @@ from .settings import HeaderItems
 SILENCE = 4.0
 """Seconds without any response after which the next place is tried."""
 CREDENTIALS = ("Authorization", "Proxy-Authorization")
+NO_KEYS = frozenset({415, 488, 606})
+"""Answers by which an offer may be refused for its keys (calls.md §3)."""
+NO_AUDIO = 304
+"""Warning of an answer without our audio line."""
 OPEN = (Phase.OPENING, Phase.DIALING, Phase.RINGING)
 
 
@@ -66,6 +71,7 @@ class Dialing:
     __slots__ = (
         "_body",
         "_core",
+        "_earlier",
         "_forks",
         "_heard",
         "_invitation",
@@ -101,6 +107,8 @@ class Dialing:
         self._token = 0
         """Of the attempt that counts."""
         self._forks: dict[str, Fork] = {}
+        self._earlier: dict[int, dict[str, Fork]] = {}
+        """Those of attempts that were answered and made once more, by token."""
         self._session = ""
         """To tag of the fork whose answer applies."""
         self._heard = 0
@@ -334,36 +342,37 @@ class Dialing:
             self._forks[tag] = fork
         return fork
 
-    def _take(self, fork: Fork, answer: bytes) -> str:
-        """Agree on the session that this fork answered with; what is wrong with it, or ""."""
+    def _take(self, fork: Fork, answer: bytes) -> SdpError | None:
+        """Agree on the session that this fork answered with; what is wrong with it, or None."""
         negotiator = self._core.negotiator
         assert negotiator is not None
         negotiator.signalling = fork.dialog.peer_address
         try:
             negotiator.accept(answer)
         except SdpError as error:
-            return error.text
+            return error
         self._session = fork.dialog.remote_tag
-        return ""
+        return None
 
     # --- 2xx ------------------------------------------------------------------------------------
 
     def _accepted(self, now: float, token: int, response: Response, flow: Flow) -> list[Step]:
         """A 2xx. The first one wins, the others get ACK and BYE; a repeated one its ACK again."""
         tag = response.to_tag
-        fork = self._forks.get(tag)
+        forks = self._earlier.get(token, self._forks)
+        fork = forks.get(tag)
         if fork is not None and fork.ack is not None:
             return [fork.ack]
         if self.remembers_until is None:
             self.remembers_until = now + self._core.timers.transaction
-        wins = self.open
+        wins = self.open and forks is self._forks
         steps: list[Step] = []
         if wins and token != self._token:  # a place that was given up answers after all
             steps.append(CancelRequest(self._token))
             self._forks.clear()
             fork = None
         if fork is None:
-            fork = self._forks[tag] = fork_of(self._invites[token], response, flow)
+            fork = forks[tag] = fork_of(self._invites[token], response, flow)
         else:
             fork.dialog.confirm(response)
             fork.dialog.peer_flow = flow
@@ -378,12 +387,17 @@ class Dialing:
         core = self._core
         core.dialog = fork.dialog
         core.learn_allow(response)
-        self._ring_ends = self._silent_until = None
         answer = fork.final_answer(response)
         settled = fork.settled and self._session == fork.dialog.remote_tag
         wrong = "" if settled else "no session description"
         if answer is not None and not settled:
-            wrong = self._take(fork, answer)
+            error = self._take(fork, answer)
+            if error is not None and error.warning == NO_AUDIO:
+                again = self._audio_refused(now, fork, response.status)
+                if again:
+                    return again
+            wrong = "" if error is None else error.text
+        self._ring_ends = self._silent_until = None
         core.our_offer = False
         core.enter(Phase.ANSWERED)
         if wrong:
@@ -392,6 +406,16 @@ class Dialing:
             return [DialFailed(outcome), SendBye(outcome.reason, outcome.left, (reason,))]
         core.timer.answered(now, response)
         return [_told(response), *self._offers.apply(), LegAnswered(response.status)]
+
+    def _audio_refused(self, now: float, fork: Fork, status: int) -> list[Step]:
+        """A 2xx with port 0 for our audio, as some refuse a line with keys: it gets BYE, and the
+        call is made once more without them. [] if that is no remedy."""
+        token, forks = self._token, dict(self._forks)
+        again = self._without_keys(now, status)
+        if not again:
+            return []
+        self._earlier[token] = forks
+        return [self._requester.send(Purpose.BYE, dialog=fork.dialog)[1], *again]
 
     def _acknowledge(self, fork: Fork, invite: Request) -> SendAck:
         """With the credentials of its INVITE (RFC 3261 §13.2.2.4)."""
@@ -421,7 +445,17 @@ class Dialing:
         outcome = invitation.revise(now, response)
         if outcome is None:
             return [*steps, *self._invite(now)]
-        return [*steps, *self._failed(outcome)]
+        again = self._without_keys(now, status) if status in NO_KEYS else []
+        return [*steps, *(again or self._failed(outcome))]
+
+    def _without_keys(self, now: float, status: int) -> list[Step]:
+        """The call once more, if its offer had keys that need not be: a peer that takes them on
+        secure lines only refuses the whole (RFC 8643 has it ignore them). [] if not."""
+        negotiator = self._core.negotiator
+        if negotiator is None or not negotiator.drop_keys():
+            return []
+        self._body = self._offers.make()
+        return [Note("encryption_refused", (("status", status),)), *self._invite(now)]
 
 
 def _told(response: Response) -> InviteAnswered:
