@@ -269,10 +269,14 @@ class Switchboard:
     def unresolved(
         self, now: float, ref: int, reason: FailureReason, why: str = ""
     ) -> list[BoardEffect]:
-        """The way of a `Resolve` was not found, or not opened: `why`."""
+        """The way of a `Resolve` was not found, or not opened: `why`. An ACK goes back to where the
+        2xx came from: none is left without one (RFC 3261 §13.2.2.4)."""
         leg, effect = self._resolving.pop(ref, (None, None))
-        if leg is None or leg.call_id not in self._legs or not isinstance(effect, SendRequest):
+        if leg is None or effect is None or leg.call_id not in self._legs:
             return []
+        if isinstance(effect, SendAck):
+            back = effect.hop.flow
+            return [] if back is None else self._send_by(now, leg, effect, back)
         return self.ask(now, leg, partial(leg.request_failed, now, effect.token, reason, why))
 
     # --- time -----------------------------------------------------------------------------------
