@@ -136,8 +136,11 @@ class SipSettings(Section):
     max_calls_per_trunk: int = Field(0, ge=0, description="Most calls of one trunk; 0: no limit.")
     max_invites_per_second_per_source: int | None = Field(
         None,
-        description="INVITEs per second from one address; 0: no limit. Unset: 50, and no limit "
-        "for loopback and for addresses that a trunk names.",
+        description="INVITEs per second from one address; 0: no limit. Unset: 50, for addresses "
+        "that a trunk names 100, and no limit for loopback.",
+    )
+    shield: bool = Field(
+        True, description="Ignore scanners and who guesses passwords for ten minutes."
     )
     max_requests_per_second_per_source: int | None = Field(
         None,
@@ -152,7 +155,6 @@ class SipSettings(Section):
     max_connections_per_address: int = Field(
         256, ge=0, description="Most of one address that have no call; at most half of all."
     )
-    shield: bool = Field(True, description="Ignore scanners for ten minutes.")
     prompts_dir: str = Field("", description="Folder of PIN prompts (8 kHz WAV) of your own.")
 
 

@@ -209,9 +209,10 @@ class Server:
                 accept_unmatched=sip.accept_unmatched,
                 max_calls=sip.max_calls,
                 max_calls_per_trunk=sip.max_calls_per_trunk,
+                port_pairs=self._engine.free_ports,
             ),
             shield=Shield(self._trusted, enabled=sip.shield),
-            rate=InviteRate(sip.max_invites_per_second_per_source, trunks.knows_address),
+            rate=InviteRate(sip.max_invites_per_second_per_source, self._named),
         )
 
     def _guard(self) -> StreamGuard:
@@ -230,9 +231,14 @@ class Server:
         parts, ip = self.exchange.parts, flow.remote[0]
         return parts.board.endpoint.needs(flow) or self.exchange.has_call_from(ip)
 
+    def _named(self, ip: str) -> bool:
+        """A source that a trunk names, or that showed a trunk's password."""
+        guesses = self.exchange.parts.admission.guesses
+        return self.trunks.knows_address(ip) or guesses.knows(self._clock.now(), ip)
+
     def _trusted(self, ip: str) -> bool:
-        """A source that the shield never shuts out."""
-        return self.trunks.knows_address(ip) or self.exchange.has_call_from(ip)
+        """A source that the shield never shuts out for refusals."""
+        return self._named(ip) or self.exchange.has_call_from(ip)
 
     async def _listen(self) -> None:
         settings = self.settings
@@ -292,6 +298,7 @@ class Server:
             "SIP connections of peers",
             lambda: len(self.sockets.guard.connections),
         )
+        gauge("sip_wrong_passwords", "Wrong passwords of callers", self._wrong_passwords)
         gauge("sip_received", "SIP messages read", lambda: self._stack.received)
         gauge("sip_malformed", "SIP messages that could not be read", lambda: self._stack.malformed)
         gauge("webhooks_pending", "Webhooks still to be delivered", lambda: self._webhooks.pending)
@@ -321,6 +328,9 @@ class Server:
 
     def _rate_dropped(self) -> int:
         return self._rate.dropped
+
+    def _wrong_passwords(self) -> int:
+        return self.exchange.parts.admission.guesses.wrong
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls; wait for the running ones, then hang up (calls.md §5)."""
