@@ -20,10 +20,11 @@ from livekit import api
 from structlog.testing import capture_logs
 
 from hookflash.adapters.clock import SystemClock
+from hookflash.audio import opus
 from hookflash.base.errors import ConfigError
 from hookflash.config import Settings, load
 from hookflash.media.port_pool import NoPorts
-from hookflash.server import Server
+from hookflash.server import Server, _exchange_settings
 
 KEY, SECRET = "k", "hQ3vT9zKp1wXc7Lr5mYb2NdF8sGj4RaU"
 
@@ -292,3 +293,25 @@ def test_the_public_address_is_asked_for_where_that_is_wanted(tmp_path: Path) ->
         assert addresses.advertised("198.51.100.1") == "203.0.113.9"
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_opus_is_the_fallback_where_libopus_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """Without it Opus is neither offered nor taken, and the log says so once, at the start."""
+    if not there:
+        monkeypatch.setattr(opus, "places", lambda: iter(()))
+    opus._library.cache_clear()
+    try:
+        with capture_logs() as logs:
+            found = _exchange_settings(settings(tmp_path), "x")
+            chosen = _exchange_settings(settings(tmp_path, **{"sip.codecs": ["opus"]}), "x")
+    finally:
+        opus._library.cache_clear()
+    said = [line for line in logs if line["event"] == "no_opus"]
+    assert len(said) == (0 if there else 2)
+    assert all("libopus" in line["why"] for line in said)
+    assert found.fallback_codecs == ("opus",)
+    assert chosen.fallback_codecs == ()
+    assert found.missing_codecs == (frozenset() if there else {"opus"})

@@ -121,7 +121,9 @@ class SipSettings(Section):
         "auto", description="Whether RTP goes to where RTP comes from."
     )
     codecs: ListOf[Literal["PCMU", "PCMA", "G722", "opus"]] = Field(
-        ["PCMU", "PCMA", "G722"], min_length=1, description="Codecs of calls, best first."
+        ["PCMU", "PCMA", "G722"],
+        min_length=1,
+        description="Codecs of calls, best first. Not set: Opus for who offers nothing else.",
     )
     opus_complexity: int = Field(1, ge=0, le=10, description="Effort of Opus encoders, 0 to 10.")
     auth_algorithms: ListOf[Literal["MD5", "SHA-256"]] = Field(
@@ -303,7 +305,7 @@ def load(
     try:
         from_environment = Settings(**values)
         if overrides:
-            merged = _merge(from_environment.model_dump(), overrides)
+            merged = _merge(from_environment.model_dump(exclude_unset=True), overrides)
             merged["keys"] = from_environment.keys
             settings = _without_environment(merged)
         else:

@@ -30,6 +30,7 @@ from .adapters.stun import external_ip
 from .adapters.udp import UdpPair
 from .adapters.webhooks import WebhookSender
 from .api.app import ApiParts, make_app
+from .audio import opus
 from .base.errors import ConfigError
 from .base.ids import Ids
 from .calls.admission import Admission, AdmissionSettings
@@ -424,9 +425,14 @@ def _engine(
 
 def _exchange_settings(settings: Settings, agent: str) -> ExchangeSettings:
     sip = settings.sip
+    missing = opus.missing()
+    if missing:
+        _log.warning("no_opus", why=missing)
     return ExchangeSettings(
         answer_immediately=sip.answer == "immediately",
         codecs=tuple(sip.codecs),
+        fallback_codecs=() if "codecs" in sip.model_fields_set else ("opus",),
+        missing_codecs=frozenset({"opus"} if missing else ()),
         user_agent=agent,
         prompts_dir=sip.prompts_dir,
         follow_redirects=sip.follow_redirects,

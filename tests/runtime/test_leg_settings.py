@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from livekit.protocol.sip import (
@@ -17,6 +19,7 @@ from hookflash.calls.admission import CallPlan
 from hookflash.calls.dispatch import CallParties, Placement
 from hookflash.calls.legs.settings import Credential
 from hookflash.calls.trunks.table import TrunkTable
+from hookflash.runtime.host import ExchangeSettings
 from hookflash.runtime.leg_settings import (
     DEFAULT_RINGING,
     MAX_DURATION,
@@ -29,7 +32,8 @@ from hookflash.sip.flow import Flow
 DISABLE = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_DISABLE
 ALLOW = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_ALLOW
 REQUIRE = SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE
-OURS = ("PCMU", "PCMA", "G722")
+NAMES = ("PCMU", "PCMA", "G722")
+OURS = ExchangeSettings(codecs=NAMES, fallback_codecs=("opus",))
 
 
 def codecs(*names: str, only: bool = False) -> SIPMediaConfig:
@@ -38,7 +42,7 @@ def codecs(*names: str, only: bool = False) -> SIPMediaConfig:
 
 def test_without_a_configuration_ours_count() -> None:
     settings = media_settings([(None, DISABLE)], OURS)
-    assert settings.codecs == OURS
+    assert settings.codecs == NAMES
     assert settings.encryption == "disable"
 
 
@@ -50,6 +54,18 @@ def test_listed_codecs_come_first_and_unknown_ones_are_passed_over() -> None:
 def test_only_listed_codecs_leaves_ours_out() -> None:
     settings = media_settings([(codecs("PCMA", only=True), DISABLE)], OURS)
     assert settings.codecs == ("PCMA",)
+
+
+def test_the_fallback_is_for_who_does_not_say_which_codecs_alone() -> None:
+    assert media_settings([(None, DISABLE)], OURS).fallback == ("opus",)
+    assert media_settings([(codecs("G722"), DISABLE)], OURS).fallback == ("opus",)
+    assert media_settings([(codecs("PCMA", only=True), DISABLE)], OURS).fallback == ()
+
+
+def test_a_codec_without_its_library_is_passed_over_whoever_lists_it() -> None:
+    without = replace(OURS, codecs=("opus", "PCMU"), missing_codecs=frozenset({"opus"}))
+    settings = media_settings([(codecs("OPUS", "PCMA"), DISABLE)], without)
+    assert (settings.codecs, settings.fallback) == (("PCMA", "PCMU"), ())
 
 
 def test_an_empty_list_inherits_the_earlier_one_with_its_only() -> None:

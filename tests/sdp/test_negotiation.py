@@ -121,6 +121,32 @@ def test_opus_only_where_it_is_listed() -> None:
     assert (plan.dtmf_send, plan.dtmf_receive, plan.dtmf_clock) == (98, frozenset({98}), 48000)
 
 
+@pytest.mark.parametrize("fmtp", ["", "useinbandfec=0", "stereo=1;maxaveragebitrate=20000"])
+def test_our_decoder_recovers_lost_packets_and_our_answer_says_so(fmtp: str) -> None:
+    """RFC 7587 §6.1: useinbandfec is about who receives, so it does not depend on the peer's."""
+    attributes = ["a=rtpmap:96 opus/48000/2", *([f"a=fmtp:96 {fmtp}"] if fmtp else [])]
+    body, plan = negotiator(codecs=OPUS).answer(sdp("m=audio 4000 RTP/AVP 96", *attributes))
+    assert [line for line in lines(body, "a") if line.startswith("fmtp:96")] == [
+        "fmtp:96 useinbandfec=1"
+    ]
+    assert plan.codec.fmtp == fmtp
+
+
+def test_the_fallback_is_taken_where_nothing_else_fits_and_never_offered() -> None:
+    """An INVITE with Opus alone, as WhatsApp sends it."""
+    leg = SdpNegotiator(
+        ids=Ids(random.Random(1)),
+        settings=MediaSettings(fallback=("opus",)),
+        local=LocalMedia("192.0.2.1", 10000, 10001),
+    )
+    assert b"opus" not in leg.offer()
+    leg.rollback()
+    opus = ("a=rtpmap:96 opus/48000/2",)
+    assert leg.answer(sdp("m=audio 4000 RTP/AVP 96 0", *opus))[1].codec.name == "PCMU"
+    assert leg.answer(sdp("m=audio 4000 RTP/AVP 96", *opus))[1].codec.name == "opus"
+    assert b"opus" in leg.offer()  # it is in use
+
+
 def test_telephone_event_with_8000_where_the_codecs_clock_is_missing() -> None:
     _, plan = negotiator(codecs=OPUS).answer(
         sdp("m=audio 4000 RTP/AVP 96 97", "a=rtpmap:96 opus/48000/2",
@@ -289,6 +315,7 @@ def test_our_first_offer() -> None:
         "rtpmap:8 PCMA/8000",
         "rtpmap:0 PCMU/8000",
         "rtpmap:111 opus/48000/2",
+        "fmtp:111 useinbandfec=1",
         "rtpmap:101 telephone-event/8000",
         "fmtp:101 0-16",
         "rtpmap:110 telephone-event/48000",
@@ -309,7 +336,7 @@ def test_each_side_receives_with_the_numbers_of_its_own_sdp() -> None:
     )  # fmt: skip
     assert plan.codec == Codec("opus", 100, 48000, 2)
     assert plan.receive[0] == Codec("PCMU", 0, 8000)
-    assert plan.receive[111] == Codec("opus", 111, 48000, 2)
+    assert plan.receive[111] == Codec("opus", 111, 48000, 2, "useinbandfec=1")
     assert (plan.dtmf_send, plan.dtmf_clock) == (97, 48000)
     assert plan.dtmf_receive >= {101, 110}
     assert leg.current == plan

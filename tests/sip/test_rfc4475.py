@@ -267,7 +267,8 @@ def test_badinv01_stray_separators() -> None:
     message = parse(raw("BADINV01"))
     with pytest.raises(SipError):
         _ = message.top_via
-    assert [str(contact.uri) for contact in message.contacts] == ["sip:joe@example.org"]
+    with pytest.raises(SipError):
+        _ = message.contacts
 
 
 def test_clerr_content_length_too_large() -> None:

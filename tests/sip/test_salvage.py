@@ -55,14 +55,14 @@ def test_a_contact_with_brackets_in_a_parameter() -> None:
 
 def test_contacts_that_can_be_read_count() -> None:
     values = ['"Sami\\" <sip:a@h:5070>;q=1', "x, <sip:b@h>, <sip:>, <sips:c@h>"]
-    assert [str(found.uri) for found in read_addresses(values)] == [
+    assert [str(found.uri) for found in read_addresses(values, named=True)] == [
         "sip:a@h:5070",
         "sip:b@h",
         "sips:c@h",
     ]
     contacts = Request("INVITE", "sip:a@b", [("Contact", values[0])]).contacts
     assert [str(contact.uri) for contact in contacts] == ["sip:a@h:5070"]
-    assert len(read_addresses(["<sip:a@h>" * 1000])) == MOST
+    assert len(read_addresses(["<sip:a@h>" * 1000], named=False)) == MOST
 
 
 def test_without_any_a_request_is_refused_and_a_response_has_none() -> None:
@@ -77,7 +77,8 @@ def test_only_sip_errors_escape(text: str) -> None:
     for shaped in (text, f"{text}<sip:a@b>{text}"):
         with contextlib.suppress(SipError):
             read_address(shaped)
-        read_addresses([shaped])
+        read_addresses([shaped], named=True)
+        read_addresses([shaped], named=False)
 
 
 def test_work_is_linear() -> None:
@@ -87,4 +88,5 @@ def test_work_is_linear() -> None:
         text = piece * (8192 // len(piece)) + chance.choice(["", ">"])
         with contextlib.suppress(SipError):
             read_address(text)
-        read_addresses([text])
+        read_addresses([text], named=True)
+        read_addresses([text], named=False)

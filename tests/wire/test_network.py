@@ -239,7 +239,7 @@ TORTURE = {
     "TC_CLERR_I": {0, 400},
     "TC_NCL_I": {400},
     "TC_SCALAR02_V": {400},
-    "TC_QUOTBAL_I": {400},
+    "TC_QUOTBAL_I": {400, 403},
     "TC_LTGTRURI_I": {400},
     "TC_LWSRURI_I": {400},
     "TC_LWSSTART_V": {400},

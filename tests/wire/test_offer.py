@@ -238,3 +238,13 @@ def test_answer_direction(exchange: Exchange, phone: Phone) -> None:
         call = Call(phone, exchange.line().number)
         answer = call.connect(body=call.sdp(direction=ours))
         assert f"a={theirs}" in answer.text
+
+
+def test_opus_alone_on_a_default_trunk(exchange: Exchange, phone: Phone) -> None:
+    """An INVITE as WhatsApp sends it: answered with Opus, for `sip.codecs` is not set."""
+    call = Call(phone, exchange.line().number)
+    opus = ["a=rtpmap:111 opus/48000/2", "a=fmtp:111 minptime=10;useinbandfec=1"]
+    answer = call.dial(body=call.sdp(codecs="111", extra=opus))
+    assert answer.sdp("m=audio ").split()[2:] == ["111"]
+    assert "a=fmtp:111 useinbandfec=1" in answer.text.split("\r\n")
+    call.ack()

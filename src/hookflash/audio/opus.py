@@ -100,6 +100,15 @@ def _library() -> ctypes.PyDLL:
     return load(places())
 
 
+def missing() -> str:
+    """Why there is no Opus, "" where there is; the answer stays the same while we run."""
+    try:
+        _library()
+    except CodecError as error:
+        return str(error)
+    return ""
+
+
 def _checked(result: int) -> int:
     """What libopus returned; ValueError where that is an error."""
     if result < 0:

@@ -57,6 +57,10 @@ class ExchangeSettings:
 
     answer_immediately: bool = False
     codecs: tuple[str, ...] = ("PCMU", "PCMA", "G722")
+    fallback_codecs: tuple[str, ...] = ()
+    """Taken where an offer has none of them, unless trunk or rule say which they want alone."""
+    missing_codecs: frozenset[str] = frozenset()
+    """Those whose library is not there: neither offered nor taken, whoever lists them."""
     user_agent: str = "Hookflash"
     prompts_dir: str = ""
     follow_redirects: bool = False

@@ -52,7 +52,7 @@ def leg_settings(
     return LegSettings(
         contact=parts.stack.contact(flow),
         direction="inbound",
-        media=media_settings(medias, ours.codecs),
+        media=media_settings(medias, ours),
         media_address=parts.addresses.advertised,
         user_agent=ours.user_agent,
         answer_headers=tuple(sorted(trunk.headers.items())) if trunk is not None else (),
@@ -71,7 +71,7 @@ def placed_settings(parts: Parts, ours: ExchangeSettings) -> LegSettings:
     return LegSettings(
         contact=parts.stack.contact_at(Target("udp", *here)),
         direction="outbound",
-        media=media_settings([], ours.codecs),
+        media=media_settings([], ours),
         user_agent=ours.user_agent,
     )
 
@@ -89,7 +89,7 @@ def outbound_settings(parts: Parts, ours: ExchangeSettings, order: DialRequest) 
         known = Credential(trunk.auth_username, trunk.auth_password)
     return replace(
         placed_settings(parts, ours),
-        media=media_settings(medias, ours.codecs),
+        media=media_settings(medias, ours),
         ringing_timeout=ringing,
         max_call_duration=longest,
         media_timeout=_media_timeout(media for media, _ in medias),
@@ -99,12 +99,13 @@ def outbound_settings(parts: Parts, ours: ExchangeSettings, order: DialRequest) 
 
 def media_settings(
     configs: Sequence[tuple[SIPMediaConfig | None, SIPMediaEncryption]],
-    codecs: Sequence[str],
+    ours: ExchangeSettings,
 ) -> MediaSettings:
     """Merge media configurations, later ones over earlier ones (facts §2.2, §4.9).
 
     DISABLE never overrides; an empty codec list inherits the earlier one with its
-    only_listed_codecs. A codec that we do not have is passed over.
+    only_listed_codecs, which rules out our fallback as well. A codec that we do not have is passed
+    over.
     """
     encryption: int = _DISABLE
     listed: list[str] = []
@@ -118,15 +119,28 @@ def media_settings(
                 listed = [codec.name for codec in media.codecs]
                 only = media.only_listed_codecs
         encryption = wanted or encryption
-    names = listed if only and listed else [*listed, *codecs]
-    return _media(tuple(names), encryption)
+    alone = only and bool(listed)
+    names = listed if alone else [*listed, *ours.codecs]
+    fallback = () if alone else ours.fallback_codecs
+    return _media(tuple(names), fallback, ours.missing_codecs, encryption)
 
 
 @lru_cache(64)
-def _media(names: tuple[str, ...], encryption: int) -> MediaSettings:
+def _media(
+    names: tuple[str, ...], fallback: tuple[str, ...], missing: frozenset[str], encryption: int
+) -> MediaSettings:
     """One for all calls that have the same."""
-    chosen = dict.fromkeys(_CODECS[name.lower()] for name in names if name.lower() in _CODECS)
-    return MediaSettings(codecs=tuple(chosen), encryption=_ENCRYPTION[encryption])
+    chosen, further = (
+        dict.fromkeys(
+            _CODECS[name.lower()]
+            for name in some
+            if name.lower() in _CODECS and _CODECS[name.lower()] not in missing
+        )
+        for some in (names, fallback)
+    )
+    return MediaSettings(
+        codecs=tuple(chosen), fallback=tuple(further), encryption=_ENCRYPTION[encryption]
+    )
 
 
 def _call_limits(owner: SIPInboundTrunkInfo | CreateSIPParticipantRequest) -> tuple[float, float]:

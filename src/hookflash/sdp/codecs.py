@@ -33,9 +33,10 @@ PREFERRED: dict[CodecName, Codec] = {
     "PCMU": Codec("PCMU", 0, 8000),
     "PCMA": Codec("PCMA", 8, 8000),
     "G722": Codec("G722", 9, 8000),
-    "opus": Codec("opus", 111, 48000, 2),
+    "opus": Codec("opus", 111, 48000, 2, "useinbandfec=1"),
 }
-"""Each codec as we offer it, where its payload type is free."""
+"""Each codec as we offer it, where its payload type is free. Of Opus, our decoder recovers a lost
+packet from the next (RFC 7587 §6.1)."""
 
 PREFERRED_EVENT = {8000: 101, 48000: 110}
 """Our payload types for telephone-event, by clock."""

@@ -142,7 +142,8 @@ class SdpNegotiator:
         key = self._answering_key(choice.key) if choice.key else None
         mux = choice.media.attribute("rtcp-mux") is not None
         events = ((choice.event.number, choice.event.clock),) if choice.event else ()
-        received = replace(choice.codec, fmtp="") if choice.codec.fmtp else choice.codec
+        fmtp = PREFERRED[choice.codec.name].fmtp
+        received = choice.codec if choice.codec.fmtp == fmtp else replace(choice.codec, fmtp=fmtp)
         plan = MediaPlan(
             *self._destination(description, choice.media, choice.connection, mux),
             codec=choice.codec,

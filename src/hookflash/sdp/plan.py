@@ -50,6 +50,8 @@ class MediaSettings:
     """What this leg may agree to: from sip.codecs, trunk and rule media, sip.rtp settings."""
 
     codecs: tuple[CodecName, ...] = ("PCMU", "PCMA", "G722")
+    fallback: tuple[CodecName, ...] = ()
+    """Taken of an offer that has none of `codecs`; never offered."""
     encryption: Encryption = "disable"
     ptime: int = 20
 

@@ -95,7 +95,7 @@ def _fit(
         if key is None and settings.encryption == "require":
             raise SdpError("encryption is required here", status=488)
     formats = read_formats(media)
-    codecs = read_codecs(formats, settings.codecs)
+    codecs = read_codecs(formats, settings.codecs) or read_codecs(formats, settings.fallback)
     if not codecs:
         raise SdpError("no common codec", status=488, warning=305)
     codec = codecs[0]

@@ -144,7 +144,7 @@ class Message:
         try:
             return self._list("contact", NameAddr.parse)
         except SipError:
-            found = read_addresses(self.headers.get_all("Contact"))
+            found = read_addresses(self.headers.get_all("Contact"), named=isinstance(self, Request))
             most = len(self.headers.split("contact")) > MAX_ELEMENTS
             if isinstance(self, Request) and (most or not found):
                 raise

@@ -14,7 +14,7 @@ from typing import Final
 
 from ..base.errors import SipError
 from .fields import NameAddr
-from .grammar import Params, parse_params
+from .grammar import Params, parse_params, split_list
 from .uri import Uri
 
 MOST: Final = 16
@@ -44,17 +44,29 @@ def read_tag(text: str) -> str:
         return "" if found is None else found[2]
 
 
-def read_addresses(values: list[str]) -> list[NameAddr]:
+def read_addresses(values: list[str], *, named: bool) -> list[NameAddr]:
     """The addresses of a list header (its field values) that have their URIs in angle brackets, at
-    most `MOST` of a value, without parameters."""
+    most `MOST` of a value, without parameters. `named`: of those alone whose fault is the name, so
+    that stray separators behind them are refused (RFC 4475 §3.1.2.1)."""
     read: list[NameAddr] = []
     for value in values:
         for match in islice(_ADDRESS.finditer(value), MOST):
             try:
+                if named:
+                    _whole_params(value[match.end() :])
                 read.append(NameAddr("", Uri.parse(match[1])))
             except SipError:
                 continue
     return read
+
+
+def _whole_params(text: str) -> None:
+    """Raise SipError where what stands behind an address, up to the next comma, is not whole."""
+    rest = text.strip(" \t")
+    if rest[:1] == ";":
+        parse_params(split_list(rest)[0][1:])
+    elif rest and rest[0] != ",":
+        raise SipError("Unexpected text after address")
 
 
 def _params(text: str) -> Params:
