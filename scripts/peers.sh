@@ -7,6 +7,7 @@ need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 
 need sipp sip-tester
 need baresip baresip-core
+need linphonec linphone-cli
 need kamailio kamailio
 need tshark tshark
 need ip iproute2
@@ -23,6 +24,6 @@ if [ "$(id -u)" = 0 ]; then sudo=""; else sudo="sudo"; fi
 $sudo apt-get update -qq
 # shellcheck disable=SC2086
 DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
-for program in sipp baresip kamailio tshark ip openssl ruby; do
+for program in sipp baresip linphonec kamailio tshark ip openssl ruby; do
     command -v "$program" >/dev/null 2>&1 || { echo "peers: $program is missing" >&2; exit 1; }
 done

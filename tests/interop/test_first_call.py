@@ -1,7 +1,8 @@
-"""The README's "Your first call", word for word, with baresip in a terminal.
+"""The README's "Your first call", word for word, with baresip and linphonec in a terminal.
 
 What is typed is taken from the page. Only the sound card is not there: baresip plays a file and
-hears into nothing. The ports are the page's own, so nothing else may have them.
+hears into nothing, linphonec is told to use files. The ports are the page's own, so nothing else
+may have them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import pty
 import re
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -48,26 +50,27 @@ def steps() -> list[list[str]]:
 class Terminal:
     """A program in a terminal of its own: what it printed, and keys for it."""
 
-    def __init__(self, lab: Lab, folder: Path, program: str) -> None:
+    def __init__(self, lab: Lab, *command: str | Path) -> None:
         self.text = ""
-        self._folder = folder
-        self._program = program
-        lab.show_on_failure(lambda: f"--- {program} ---\n{self.text[-4000:]}")
+        self._lab = lab
+        self._command = command
+        lab.show_on_failure(lambda: f"--- {command[0]} ---\n{self.text[-4000:]}")
 
     async def start(self) -> None:
-        """Start it, with settings of its own."""
+        """Start it, with a home of its own."""
         ours, theirs = pty.openpty()
         self._child = await asyncio.create_subprocess_exec(
-            *(need(self._program), "-f", self._folder),
+            *(need(str(self._command[0])), *self._command[1:]),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**os.environ, "TERM": "dumb"},
+            env={**os.environ, "HOME": str(self._lab.folder), "TERM": "dumb"},
             start_new_session=True,
         )
         os.close(theirs)
         self._terminal = ours
         asyncio.get_running_loop().add_reader(ours, self._read)
+        self._lab.finally_do(self.stop)
 
     def _read(self) -> None:
         try:
@@ -81,7 +84,7 @@ class Terminal:
 
     async def prints(self, text: str, within: float = 10) -> None:
         """Wait until it has printed this."""
-        await wait_until(lambda: text in self.text, f"{text!r} from {self._program}", within)
+        await wait_until(lambda: text in self.text, f"{text!r} from {self._command[0]}", within)
 
     async def stop(self) -> None:
         """End it."""
@@ -103,37 +106,61 @@ async def typed(lab: Lab, command: str, variables: dict[str, str]) -> Process:
     return await lab.start(command, words, cwd=ROOT, env=variables)
 
 
-async def first_call(folder: Path) -> None:
+async def baresip(lab: Lab) -> None:
+    """Answered in a call to the exchange."""
+    address, account, dial = steps()[3]
+    assert dial == f"/dial {address}"
+    write_tone(lab.folder / "tone.wav", 400.0)
+    settings = CONFIG.format(folder=lab.folder, modules=module_path())
+    lab.path("config").write_text(settings, "utf-8")
+    terminal = Terminal(lab, "baresip", "-f", lab.folder)
+    await terminal.start()
+    await terminal.prints("baresip is ready")
+    terminal.type(account)
+    await terminal.prints("sip:me@127.0.0.1   ")
+    terminal.type(dial)
+    await terminal.prints("Call established", within=15)
+
+
+async def linphonec(lab: Lab) -> None:
+    """The same with the softphone that wants port 5060."""
+    (_, port, family), address = steps()[0], steps()[3][0]
+    lab.path(".local/share/linphone/linphone.db")  # it makes the file, but not the folder
+    terminal = Terminal(lab, "linphonec")
+    await terminal.start()
+    await terminal.prints("linphonec> ", within=20)
+    for line, answer in (
+        ("soundcard use files", "Using wav files"),
+        (port, "Setting sip port to 5071"),
+        (family, "ipv6 use disabled"),
+        (f"call {address}", "Media streams established"),
+    ):
+        terminal.type(line)
+        await terminal.prints(answer, within=15)
+
+
+async def first_call(folder: Path, call: Callable[[Lab], Awaitable[None]], who: str) -> None:
     serve, export, trunk, dialled, transferred = steps()
     variables = dict(word.split("=", 1) for word in export[0].removeprefix("export ").split())
-    account, dial = (line for line in dialled if line.startswith("/"))
     demo_phone, transfer = transferred
-    assert dial == f"/dial {dialled[0]}"
+    target = transfer.split()[-1]
     async with Lab(folder) as lab:
         server = await typed(lab, serve[0].removeprefix("make setup && "), {})
         await server.line('"ready"|ready')
         made = await typed(lab, trunk[0], variables)
         assert await made.wait(20) == 0
         await made.line(f"dial {re.escape(dialled[0])}$")
-        write_tone(folder / "tone.wav", 400.0)
-        settings = CONFIG.format(folder=folder, modules=module_path())
-        lab.path("config").write_text(settings, "utf-8")
-        baresip = Terminal(lab, folder, "baresip")
-        lab.finally_do(baresip.stop)
-        await baresip.start()
-        await baresip.prints("baresip is ready")
-        baresip.type(account)
-        await baresip.prints("sip:me@127.0.0.1   ")
-        baresip.type(dial)
-        await baresip.prints("Call established", within=15)
+        await call(lab)
         phone = await typed(lab, demo_phone, {})
-        await phone.line(f"the phone {transfer.split()[-1]} answers")
+        await phone.line(f"the phone {target} answers")
         done = await typed(lab, transfer, variables)
         assert await done.wait(30) == 0, done.tail()
-        await done.line(f"sip_me now talks to {transfer.split()[-1]}")
-        await phone.line("^me is there, and hears a tone")
-        await phone.line("^me is heard")
+        await done.line(f"sip_{who} now talks to {target}")
+        await phone.line(f"^{who} is there, and hears a tone")
 
 
-def test_the_first_call_of_the_readme(tmp_path: Path) -> None:
-    asyncio.run(first_call(tmp_path))
+@pytest.mark.parametrize(("call", "who"), [(baresip, "me"), (linphonec, "linphone")])
+def test_the_first_call_of_the_readme(
+    tmp_path: Path, call: Callable[[Lab], Awaitable[None]], who: str
+) -> None:
+    asyncio.run(first_call(tmp_path, call, who))
