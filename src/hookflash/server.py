@@ -28,6 +28,7 @@ from .adapters.stun import external_ip
 from .adapters.udp import UdpPair
 from .adapters.webhooks import WebhookSender
 from .api.app import ApiParts, make_app
+from .api.sip_trunks import warn_of_hosts
 from .base.errors import ConfigError
 from .base.ids import Ids
 from .calls.admission import Admission, AdmissionSettings
@@ -52,6 +53,7 @@ from .runtime.shutdown import Shutdown
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
 from .runtime.transfers import TransferRegistry
+from .runtime.trunk_hosts import TrunkHosts
 from .sip.digest import DigestServer
 from .sip.endpoint import Endpoint
 from .sip.timers import Timers
@@ -76,7 +78,7 @@ class Server:
         self.metrics = Metrics()
         self._clock: WorldClock = clock or SystemClock()
         self._ids = Ids(Entropy())
-        self.trunks = TrunkTable()
+        self.trunks = TrunkTable(resolves=settings.sip.allowed_hosts == "resolve")
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.rooms: RoomHost
         self.exchange: Exchange
@@ -87,6 +89,7 @@ class Server:
         self._webhooks: WebhookSender
         self._engine: MediaEngine
         self._stack: SipStack
+        self._trunk_hosts: TrunkHosts
         self._call_records: CallRecords
         self._alarm: Alarm
         self._retention: Retention
@@ -103,8 +106,10 @@ class Server:
         self._open_files, calls = raise_open_files()
         stored = self.store.load()
         self.trunks.load(stored.inbound, stored.outbound, stored.rules)
+        warn_of_hosts(self.trunks, stored.inbound)
         self.store.start()
         await self._build()
+        await self._trunk_hosts.start()
         await self._open_sip()
         await self._engine.start()
         await self._webhooks.start()
@@ -142,10 +147,12 @@ class Server:
         self._webhooks = _webhooks(settings, clock, ids)
         self._engine = _engine(settings, clock, ids, self._files, self._between_ticks)
         self.sockets = SipSockets()
+        resolver = Resolver(ids)
+        self._trunk_hosts = TrunkHosts(self.trunks.hosts, resolver, clock)
         self._stack = SipStack(
             clock=clock,
             sockets=self.sockets,
-            resolver=Resolver(ids),
+            resolver=resolver,
             addresses=addresses,
             hostname=settings.sip.sip_hostname,
         )
@@ -310,6 +317,7 @@ class Server:
         await self._http.stop()
         await self._webhooks.stop()
         await self._engine.stop()
+        await self._trunk_hosts.stop()
         await self._stack.stop()
         await self.sockets.stop()
         await self.store.close()

@@ -46,7 +46,7 @@ def _parsed_loopback(ip: str) -> bool:
     return bool(mapped.is_loopback) if mapped is not None else address.is_loopback
 
 
-def host_of(ip: str) -> str:
+def spelled(ip: str) -> str:
     """One spelling of an address; an IPv4 address in IPv6 clothes counts as IPv4."""
     address = ip_literal(ip) if ":" in ip else None
     if not isinstance(address, IPv6Address):
@@ -57,7 +57,7 @@ def host_of(ip: str) -> str:
 def source_of(ip: str) -> str:
     """Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, of which one host
     may use any number."""
-    host = host_of(ip)
+    host = spelled(ip)
     if ":" not in host or ip_literal(host) is None:
         return host
     return f"{IPv6Address(int(IPv6Address(host)) >> 64 << 64)}/64"
@@ -162,7 +162,7 @@ class Shield:
 
     def drops(self, now: float, ip: str) -> bool:
         """Whether a dialog-creating request from `ip` is to be dropped without an answer."""
-        host, source = host_of(ip), source_of(ip)
+        host, source = spelled(ip), source_of(ip)
         dropped = self._guessers.holds(now, host)
         if not dropped:
             guesser = source != host and self._guessers.holds(now, source)
@@ -188,7 +188,7 @@ class Shield:
         for itself, not with its neighbours."""
         if not self._enabled or is_loopback(ip):
             return False
-        source = host_of(ip) if self._trusted(ip) else source_of(ip)
+        source = spelled(ip) if self._trusted(ip) else source_of(ip)
         if not self._guesses.add(now, source):
             return False
         self._guessers.add(now, source)
@@ -273,7 +273,7 @@ class InviteRate:
                 return False
             named = self._named(ip)
             limit = self.NAMED if named else self.DEFAULT
-            source = host_of(ip) if named else source
+            source = spelled(ip) if named else source
         start, count = self._windows.get(source, (now, 0))
         if now - start >= RATE_WINDOW:
             start, count = now, 0
