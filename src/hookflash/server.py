@@ -32,7 +32,7 @@ from .api.sip_trunks import warn_of_hosts
 from .base.errors import ConfigError
 from .base.ids import Ids
 from .calls.admission import Admission, AdmissionSettings
-from .calls.limits import InviteRate, Shield
+from .calls.limits import InviteRate, Shield, TransactionLimit
 from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
@@ -158,7 +158,13 @@ class Server:
         )
         timers = Timers()
         agent = f"Hookflash/{hookflash_version()}"
-        endpoint = Endpoint(timers=timers, ids=ids, via=self._stack.via, user_agent=agent)
+        endpoint = Endpoint(
+            timers=timers,
+            ids=ids,
+            via=self._stack.via,
+            user_agent=agent,
+            takes=TransactionLimit(self._named, self._in_call).takes,
+        )
         board = Switchboard(endpoint, self._stack.route)
         self._call_records = CallRecords(self.store, clock)
         self._alarm = Alarm(clock, loop)
@@ -221,6 +227,9 @@ class Server:
         guesses = self.exchange.parts.admission.guesses
         return self.trunks.knows_address(ip) or guesses.knows(self._clock.now(), ip)
 
+    def _in_call(self, tag: str) -> bool:
+        return self.exchange.parts.board.leg(tag) is not None
+
     def _trusted(self, ip: str) -> bool:
         """A source that the shield never shuts out for refusals."""
         return self._named(ip) or self.exchange.has_call_from(ip)
@@ -277,6 +286,7 @@ class Server:
             "media_tick_late_seconds", "By how much 20 ms ticks came too late", LATE, self._late
         )
         gauge("sip_dropped", "Requests that the shield dropped", self._dropped)
+        gauge("sip_crowded_out", "Requests dropped in a flood", lambda: endpoint.dropped)
         gauge("sip_wrong_passwords", "Wrong passwords of callers", self._wrong_passwords)
         gauge("sip_received", "SIP messages read", lambda: self._stack.received)
         gauge("sip_malformed", "SIP messages that could not be read", lambda: self._stack.malformed)

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import TypeVar
 
+from ..base.errors import SipError
 from ..base.hosts import ip_literal
+from ..sip.flow import Flow
+from ..sip.message import Request
 
 SHIELD_REFUSALS = 20
 """Refused dialog-creating requests from one source within `SHIELD_WINDOW` that shut it out."""
@@ -26,6 +29,14 @@ TRUNK_GUESSES = 30
 from an address that has not shown the right one is not judged."""
 RIGHT_MEMORY = 86_400.0
 """Seconds for which an address that showed the right password is known."""
+EASY = 1_000
+"""Server transactions that anybody may have."""
+STRANGERS = 20_000
+"""Server transactions at which requests of strangers are dropped."""
+TRANSACTIONS = 60_000
+"""Server transactions at which all requests are dropped but those of calls."""
+MAX_COPIED = 4_096
+"""Characters that a stranger's request may have us copy into its answer, beyond `EASY`."""
 MAX_SOURCES = 10_000
 """Sources remembered at once by each of the tables here."""
 
@@ -282,3 +293,43 @@ class InviteRate:
         if len(self._windows) > MAX_SOURCES:
             self._windows.popitem(last=False)
         return count >= limit
+
+
+class TransactionLimit:
+    """Which requests are taken when so many server transactions live: each is remembered for 32 s,
+    with its answer, whoever sent it from wherever.
+
+    `known(ip)`: a trunk names the address; `in_call(tag)`: a call has this tag, which nobody else
+    can guess.
+    """
+
+    def __init__(self, known: Callable[[str], bool], in_call: Callable[[str], bool]) -> None:
+        self._known = known
+        self._in_call = in_call
+
+    def takes(self, live: int, request: Request, flow: Flow) -> bool:
+        """Whether `request` is answered; else it is dropped, without a word."""
+        if live < EASY:
+            return True
+        tag = _to_tag(request)
+        if tag and self._in_call(tag):
+            return True
+        if live >= TRANSACTIONS:
+            return False
+        ip = flow.remote[0]
+        if is_loopback(ip) or self._known(ip):
+            return True
+        return live < STRANGERS and _copied(request) <= MAX_COPIED
+
+
+def _to_tag(request: Request) -> str:
+    """Nobody has validated the request yet: one that cannot be read has none."""
+    try:
+        return request.to.tag or ""
+    except SipError:
+        return ""
+
+
+def _copied(request: Request) -> int:
+    names = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
+    return sum(len(value) for name in names for value in request.headers.get_all(name))
