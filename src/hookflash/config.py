@@ -143,7 +143,7 @@ class SipSettings(Section):
     max_invites_per_second_per_source: int | None = Field(
         None,
         description="INVITEs per second from one address; 0: no limit. Unset: 50, for addresses "
-        "that a trunk names 100, and no limit for loopback.",
+        "that a trunk names 100 to each trunk, and no limit for loopback.",
     )
     shield: bool = Field(
         True, description="Ignore scanners and who guesses passwords for ten minutes."

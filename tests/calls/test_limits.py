@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from hookflash.calls.limits import (
@@ -115,9 +117,22 @@ def test_no_limit_for_zero_and_for_loopback(limit: int | None, ip: str) -> None:
     assert not any(rate.exceeded(0.0, ip) for _ in range(500))
 
 
-def test_addresses_that_a_trunk_names_may_send_a_hundred() -> None:
+def test_addresses_that_a_trunk_names_may_send_a_hundred_to_each_trunk() -> None:
     rate = InviteRate(None, everybody)
-    assert [rate.exceeded(0.5, PEER) for _ in range(101)].index(True) == 100
+    assert not any(rate.exceeded(0.5, PEER) for _ in range(500))
+    assert [rate.exceeded_to(0.5, PEER, "ST_1") for _ in range(101)].index(True) == 100
+    assert not rate.exceeded_to(0.5, PEER, "ST_2")
+    assert not rate.exceeded_to(1.5, PEER, "ST_1")
+
+
+@pytest.mark.parametrize(
+    ("limit", "named", "ip"), [(None, everybody, "::1"), (None, nobody, PEER), (9, everybody, PEER)]
+)
+def test_others_have_no_limit_for_each_trunk(
+    limit: int | None, named: Callable[[str], bool], ip: str
+) -> None:
+    rate = InviteRate(limit, named)
+    assert not any(rate.exceeded_to(0.5, ip, "ST_1") for _ in range(500))
 
 
 def test_a_configured_limit_holds_for_loopback_too() -> None:

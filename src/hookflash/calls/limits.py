@@ -261,8 +261,8 @@ def _remember(table: OrderedDict[Key, float], key: Key, until: float) -> None:
 class InviteRate:
     """INVITEs per second of one source (`sip.max_invites_per_second_per_source`).
 
-    `limit` None means the default: none for loopback, 100 for addresses that a trunk names, 50 for
-    all others.
+    `limit` None means the default: none for loopback, 50 for strangers, and 100 to each trunk for
+    addresses that a trunk names: whoever forges one of these harms that trunk alone.
     """
 
     DEFAULT = 50
@@ -271,28 +271,34 @@ class InviteRate:
     def __init__(self, limit: int | None, named: Callable[[str], bool]) -> None:
         self._limit = limit
         self._named = named
-        self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._windows: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
 
     def exceeded(self, now: float, ip: str) -> bool:
         """Count one INVITE of `ip`; True when it is one too many."""
         limit = self._limit
-        source = source_of(ip)
-        if limit == 0:
-            return False
         if limit is None:
             if is_loopback(ip):
                 return False
-            named = self._named(ip)
-            limit = self.NAMED if named else self.DEFAULT
-            source = spelled(ip) if named else source
-        start, count = self._windows.get(source, (now, 0))
+            if self._named(ip):
+                return False  # see `exceeded_to`
+            limit = self.DEFAULT
+        return limit > 0 and self._count(now, (source_of(ip), "")) > limit
+
+    def exceeded_to(self, now: float, ip: str, trunk_id: str) -> bool:
+        """The same of those for one trunk, "" for none, from an address that a trunk names."""
+        if self._limit is not None or is_loopback(ip) or not self._named(ip):
+            return False
+        return self._count(now, (spelled(ip), trunk_id)) > self.NAMED
+
+    def _count(self, now: float, key: tuple[str, str]) -> int:
+        start, count = self._windows.get(key, (now, 0))
         if now - start >= RATE_WINDOW:
             start, count = now, 0
-        self._windows[source] = (start, count + 1)
-        self._windows.move_to_end(source)
+        self._windows[key] = (start, count + 1)
+        self._windows.move_to_end(key)
         if len(self._windows) > MAX_SOURCES:
             self._windows.popitem(last=False)
-        return count >= limit
+        return count + 1
 
 
 class TransactionLimit:
