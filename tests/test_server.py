@@ -72,6 +72,24 @@ def test_trunks_are_there_after_a_restart(tmp_path: Path) -> None:
     assert asyncio.run(with_server(tmp_path, "")) == ["main"]
 
 
+def test_the_start_warns_of_trunks_that_trust_from(tmp_path: Path) -> None:
+    async def check() -> None:
+        named = api.SIPInboundTrunkInfo(numbers=["+1"], allowed_addresses=["carrier.invalid"])
+        for start in range(2):
+            with capture_logs() as logs:
+                server = Server(settings(tmp_path, **{"sip.allowed_hosts": "from_header"}))
+                await server.start()
+            assert [line["event"] for line in logs].count("allowed_hosts_from_header") == start
+            if not start:
+                url = f"http://127.0.0.1:{server.http_port}"
+                async with api.LiveKitAPI(url, KEY, SECRET) as livekit:
+                    request = api.CreateSIPInboundTrunkRequest(trunk=named)
+                    await livekit.sip.create_inbound_trunk(request)
+            await server.stop()
+
+    asyncio.run(check())
+
+
 @pytest.mark.parametrize("step", [3600.0, -7200.0])
 def test_the_wall_clock_is_set_under_a_running_server(tmp_path: Path, step: float) -> None:
     """Tokens and what is written down go by the new time; no deadline comes early or late."""

@@ -132,6 +132,11 @@ class SipSettings(Section):
     accept_unmatched: bool = Field(
         False, description="Accept calls that match no trunk, as LiveKit does. Unsafe."
     )
+    allowed_hosts: Literal["resolve", "from_header"] = Field(
+        "resolve",
+        description="What host names in `allowed_addresses` are compared with: the caller's "
+        "address, or the host in From, as LiveKit does. The latter is unsafe.",
+    )
     hide_passwords: bool = Field(False, description="Blank trunk passwords in API answers.")
     follow_redirects: bool = Field(False, description="Follow 3xx answers to outbound calls.")
     max_calls: int = Field(0, ge=0, description="Most calls at once; 0: no limit.")
@@ -139,7 +144,7 @@ class SipSettings(Section):
     max_invites_per_second_per_source: int | None = Field(
         None,
         description="INVITEs per second from one address; 0: no limit. Unset: 50, for addresses "
-        "that a trunk names 100, and no limit for loopback.",
+        "that a trunk names 100 to each trunk, and no limit for loopback.",
     )
     shield: bool = Field(
         True, description="Ignore scanners and who guesses passwords for ten minutes."

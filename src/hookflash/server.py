@@ -30,11 +30,12 @@ from .adapters.stun import external_ip
 from .adapters.udp import UdpPair
 from .adapters.webhooks import WebhookSender
 from .api.app import ApiParts, make_app
+from .api.sip_trunks import warn_of_hosts
 from .audio import opus
 from .base.errors import ConfigError
 from .base.ids import Ids
 from .calls.admission import Admission, AdmissionSettings
-from .calls.limits import InviteRate, Shield
+from .calls.limits import InviteRate, Shield, TransactionLimit
 from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
@@ -55,6 +56,7 @@ from .runtime.shutdown import Shutdown
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
 from .runtime.transfers import TransferRegistry
+from .runtime.trunk_hosts import TrunkHosts
 from .sip.digest import DigestServer
 from .sip.endpoint import Endpoint
 from .sip.flow import Flow
@@ -80,7 +82,7 @@ class Server:
         self.metrics = Metrics()
         self._clock: WorldClock = clock or SystemClock()
         self._ids = Ids(Entropy())
-        self.trunks = TrunkTable()
+        self.trunks = TrunkTable(resolves=settings.sip.allowed_hosts == "resolve")
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.rooms: RoomHost
         self.exchange: Exchange
@@ -92,6 +94,7 @@ class Server:
         self._webhooks: WebhookSender
         self._engine: MediaEngine
         self._stack: SipStack
+        self._trunk_hosts: TrunkHosts
         self._call_records: CallRecords
         self._alarm: Alarm
         self._retention: Retention
@@ -108,8 +111,10 @@ class Server:
         self._open_files, calls = raise_open_files()
         stored = self.store.load()
         self.trunks.load(stored.inbound, stored.outbound, stored.rules)
+        warn_of_hosts(self.trunks, stored.inbound)
         self.store.start()
         await self._build()
+        await self._trunk_hosts.start()
         await self._open_sip()
         await self._engine.start()
         await self._webhooks.start()
@@ -149,16 +154,24 @@ class Server:
             clock.now, settings.sip.max_requests_per_second_per_source, self._trusted
         )
         self.sockets = SipSockets(self._guard())
+        resolver = Resolver(ids)
+        self._trunk_hosts = TrunkHosts(self.trunks.hosts, resolver, clock)
         self._stack = SipStack(
             clock=clock,
             sockets=self.sockets,
-            resolver=Resolver(ids),
+            resolver=resolver,
             addresses=addresses,
             hostname=settings.sip.sip_hostname,
         )
         timers = Timers()
         agent = f"Hookflash/{hookflash_version()}"
-        endpoint = Endpoint(timers=timers, ids=ids, via=self._stack.via, user_agent=agent)
+        endpoint = Endpoint(
+            timers=timers,
+            ids=ids,
+            via=self._stack.via,
+            user_agent=agent,
+            takes=TransactionLimit(self._named, self._in_call).takes,
+        )
         board = Switchboard(endpoint, self._stack.route)
         self._call_records = CallRecords(self.store, clock)
         self._alarm = Alarm(clock, loop)
@@ -237,6 +250,9 @@ class Server:
         guesses = self.exchange.parts.admission.guesses
         return self.trunks.knows_address(ip) or guesses.knows(self._clock.now(), ip)
 
+    def _in_call(self, tag: str) -> bool:
+        return self.exchange.parts.board.leg(tag) is not None
+
     def _trusted(self, ip: str) -> bool:
         """A source that the shield never shuts out for refusals."""
         return self._named(ip) or self.exchange.has_call_from(ip)
@@ -299,6 +315,7 @@ class Server:
             "SIP connections of peers",
             lambda: len(self.sockets.guard.connections),
         )
+        gauge("sip_crowded_out", "Requests dropped in a flood", lambda: endpoint.dropped)
         gauge("sip_wrong_passwords", "Wrong passwords of callers", self._wrong_passwords)
         gauge("sip_received", "SIP messages read", lambda: self._stack.received)
         gauge("sip_malformed", "SIP messages that could not be read", lambda: self._stack.malformed)
@@ -346,6 +363,7 @@ class Server:
         await self._http.stop()
         await self._webhooks.stop()
         await self._engine.stop()
+        await self._trunk_hosts.stop()
         await self._stack.stop()
         await self.sockets.stop()
         await self.store.close()

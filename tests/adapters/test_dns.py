@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import cast
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, cast
 
 import dns.flags
 import dns.message
 import dns.rrset
 
-from hookflash.adapters.dns import Resolver
+from hookflash.adapters.dns import MAX_TARGETS, Resolver
 from hookflash.base.ids import Ids
 from hookflash.sip.location import ALL_TRANSPORTS, Target
 from hookflash.sip.uri import Uri
 
+T = TypeVar("T")
 ZONE = (
     ("carrier.test.", "NAPTR", '10 50 "s" "SIP+D2T" "" _sip._tcp.carrier.test.'),
     ("carrier.test.", "NAPTR", '20 50 "s" "SIP+D2U" "" _sip._udp.carrier.test.'),
@@ -23,7 +25,15 @@ ZONE = (
     ("a.carrier.test.", "A", "192.0.2.1"),
     ("b.carrier.test.", "A", "192.0.2.2"),
     ("b.carrier.test.", "AAAA", "2001:db8::2"),
+    ("peer.test.", "A", "192.0.2.3"),
+    ("_sip._udp.peer.test.", "SRV", "10 0 5080 b.carrier.test."),
+    ("_sips._tcp.peer.test.", "SRV", "10 0 5061 a.carrier.test."),
+    ("broken.test.", "A", "192.0.2.4"),
+    *(("many.test.", "A", f"192.0.2.{i}") for i in range(3)),
+    *(("_sip._tcp.many.test.", "SRV", f"{i} 0 5060 h{i}.many.test.") for i in range(30)),
+    *((f"h{i}.many.test.", "A", f"198.51.100.{i}") for i in range(30)),
 )
+BROKEN = "_sip._tcp.broken.test."
 
 
 class NameServer(asyncio.DatagramProtocol):
@@ -38,6 +48,10 @@ class NameServer(asyncio.DatagramProtocol):
         answer.flags |= dns.flags.AA
         question = query.question[0]
         name, kind = question.name.to_text(), dns.rdatatype.to_text(question.rdtype)
+        if name == BROKEN:
+            answer.set_rcode(dns.rcode.SERVFAIL)
+            self.transport.sendto(answer.to_wire(), addr)
+            return
         texts = [text for owner, rtype, text in ZONE if (owner, rtype) == (name, kind)]
         if texts:
             answer.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *texts))
@@ -46,18 +60,50 @@ class NameServer(asyncio.DatagramProtocol):
         self.transport.sendto(answer.to_wire(), addr)
 
 
-def locate(uri: str) -> list[Target]:
-    async def main() -> list[Target]:
+def asked(ask: Callable[[Resolver], Awaitable[T]]) -> T:
+    async def main() -> T:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
         port = transport.get_extra_info("sockname")[1]
         try:
             resolver = Resolver(Ids(random.Random(1)), servers=[f"127.0.0.1:{port}"])
-            return await resolver.locate(Uri.parse(uri), ("udp", "tcp", "tls"))
+            return await ask(resolver)
         finally:
             transport.close()
 
     return asyncio.run(main())
+
+
+def locate(uri: str) -> list[Target]:
+    return asked(lambda resolver: resolver.locate(Uri.parse(uri), ("udp", "tcp", "tls")))
+
+
+def peer(name: str) -> tuple[list[str], bool]:
+    found, complete = asked(lambda resolver: resolver.peer(name))
+    return sorted(found), complete
+
+
+def test_a_peer_is_at_its_addresses_and_at_those_of_its_services() -> None:
+    assert peer("peer.test") == (["192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::2"], True)
+
+
+def test_a_peer_that_nobody_knows_is_nowhere() -> None:
+    assert peer("nowhere.test") == ([], True)
+    assert peer("x" * 300) == ([], False)
+
+
+def test_a_question_without_an_answer_is_told() -> None:
+    assert peer("broken.test") == (["192.0.2.4"], False)
+
+
+def test_a_peer_that_only_this_machine_knows() -> None:
+    found, _ = peer("localhost")
+    assert "127.0.0.1" in found
+
+
+def test_a_peer_has_so_many_services() -> None:
+    found, _ = peer("many.test")
+    assert len(found) == MAX_TARGETS + 3
 
 
 def test_naptr_srv_and_addresses_give_an_ordered_list() -> None:

@@ -5,6 +5,7 @@ from livekit.protocol.sip import (
     CreateSIPInboundTrunkRequest,
     SIPInboundTrunkInfo,
 )
+from structlog.testing import capture_logs
 from tests.api.support import Client, api, sign
 
 CALL_ONLY = {"sip": {"call": True}}
@@ -134,3 +135,17 @@ def test_a_new_number_is_free_at_once_after_a_change() -> None:
         again = client.call("CreateSIPInboundTrunk", {"trunk": {"numbers": ["+2"]}})
         assert again.status == 400
         assert ident in again.json["msg"]
+
+
+def test_a_trunk_that_trusts_from_is_in_the_log() -> None:
+    """Its answer is the same as ever (`sip.allowed_hosts: from_header`)."""
+    with capture_logs() as logs, api() as client:
+        ident = inbound(client, "+1", allowed_addresses=["Sip.Carrier.example", "192.0.2.1"])
+        update = {"sip_trunk_id": ident, "update": {"name": "x"}}
+        assert client.call("UpdateSIPInboundTrunk", update).status == 200
+        inbound(client, "+2", allowed_addresses=["192.0.2.0/24"])
+    lines = [line for line in logs if line["event"] == "allowed_hosts_from_header"]
+    assert [(line["trunk_id"], line["hosts"]) for line in lines] == [
+        (ident, ["sip.carrier.example"]),
+        (ident, ["sip.carrier.example"]),
+    ]

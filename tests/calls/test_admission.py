@@ -68,7 +68,7 @@ class Desk:
             DigestServer(b"k" * 32, self.ids),
             AdmissionSettings(**settings),  # type: ignore[arg-type]
             shield=Shield(lambda _ip: trusted),
-            rate=InviteRate(rate, lambda _ip: False),
+            rate=InviteRate(rate, lambda _ip: trusted),
         )
 
     def consider(
@@ -382,6 +382,17 @@ def test_too_many_invites_of_one_source_are_480_with_retry_after() -> None:
     refusal = desk.refused(invite(call_id="other"))
     assert refusal.response.status == 480
     assert refusal.response.header("Retry-After")
+
+
+def test_a_flood_from_a_named_address_harms_one_trunk() -> None:
+    desk = Desk(rate=None, trusted=True)
+    desk.trunks.put_inbound(SIPInboundTrunkInfo(sip_trunk_id="ST_2", numbers=["+19"]))
+    for number in range(InviteRate.NAMED):
+        desk.admitted(invite(call_id=f"c{number}"))
+    refusal = desk.refused()
+    assert (refusal.response.status, refusal.event) == (480, "call_refused_rate")
+    assert refusal.response.header("Retry-After")
+    desk.admitted(invite(to="<sip:+19@h>", uri="sip:+19@h"))
 
 
 def test_refusals_count_towards_the_shield_and_a_met_challenge_does_not() -> None:

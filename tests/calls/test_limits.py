@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from hookflash.calls.limits import (
+    EASY,
+    MAX_COPIED,
     MAX_SOURCES,
     RIGHT_MEMORY,
     SHIELD_GUESSES,
     SHIELD_REFUSALS,
+    STRANGERS,
+    TRANSACTIONS,
     TRUNK_GUESSES,
     GuessLimit,
     InviteRate,
     Shield,
     Tally,
+    TransactionLimit,
     is_loopback,
     source_of,
 )
+from hookflash.sip.flow import Flow
+from hookflash.sip.message import Request
 
+KNOWN, LOOPBACK = "192.0.2.50", "127.0.0.1"
 PEER = "198.51.100.7"
 
 
@@ -107,9 +117,22 @@ def test_no_limit_for_zero_and_for_loopback(limit: int | None, ip: str) -> None:
     assert not any(rate.exceeded(0.0, ip) for _ in range(500))
 
 
-def test_addresses_that_a_trunk_names_may_send_a_hundred() -> None:
+def test_addresses_that_a_trunk_names_may_send_a_hundred_to_each_trunk() -> None:
     rate = InviteRate(None, everybody)
-    assert [rate.exceeded(0.5, PEER) for _ in range(101)].index(True) == 100
+    assert not any(rate.exceeded(0.5, PEER) for _ in range(500))
+    assert [rate.exceeded_to(0.5, PEER, "ST_1") for _ in range(101)].index(True) == 100
+    assert not rate.exceeded_to(0.5, PEER, "ST_2")
+    assert not rate.exceeded_to(1.5, PEER, "ST_1")
+
+
+@pytest.mark.parametrize(
+    ("limit", "named", "ip"), [(None, everybody, "::1"), (None, nobody, PEER), (9, everybody, PEER)]
+)
+def test_others_have_no_limit_for_each_trunk(
+    limit: int | None, named: Callable[[str], bool], ip: str
+) -> None:
+    rate = InviteRate(limit, named)
+    assert not any(rate.exceeded_to(0.5, ip, "ST_1") for _ in range(500))
 
 
 def test_a_configured_limit_holds_for_loopback_too() -> None:
@@ -257,3 +280,31 @@ def test_what_is_known_of_right_passwords_is_bounded() -> None:
     assert not limit.knows(0.0, "source-0")
     assert limit.knows(0.0, "source-1")
     assert len(limit._wrong) == len(limit._right) == MAX_SOURCES
+
+
+# --- transactions -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("live", "ip", "to", "taken"),
+    [
+        (STRANGERS - 1, PEER, "<sip:a@b>", True),
+        (STRANGERS, PEER, "<sip:a@b>", False),
+        (STRANGERS, PEER, "<sip:a@b>;tag=invented", False),
+        (STRANGERS, PEER, "<broken", False),
+        (STRANGERS, PEER, "<sip:a@b>;tag=ours", True),
+        (STRANGERS, KNOWN, "<sip:a@b>", True),
+        (STRANGERS, LOOPBACK, "<sip:a@b>", True),
+        (TRANSACTIONS, KNOWN, "<sip:a@b>", False),
+        (TRANSACTIONS, LOOPBACK, "<sip:a@b>", False),
+        (TRANSACTIONS, PEER, "<sip:a@b>;tag=ours", True),
+        (EASY - 1, PEER, f"<sip:{'a' * MAX_COPIED}@b>", True),
+        (EASY, PEER, f"<sip:{'a' * MAX_COPIED}@b>", False),
+        (EASY, KNOWN, f"<sip:{'a' * MAX_COPIED}@b>", True),
+    ],
+)
+def test_which_requests_have_a_transaction(live: int, ip: str, to: str, taken: bool) -> None:
+    limit = TransactionLimit(KNOWN.__eq__, "ours".__eq__)
+    request = Request("OPTIONS", "sip:x", [("To", to)])
+    flow = Flow("udp", ("192.0.2.1", 5060), (ip, 5060))
+    assert limit.takes(live, request, flow) is taken

@@ -570,3 +570,37 @@ def test_a_call_that_is_answered_and_acknowledged_does_not_ring() -> None:
             await call.hang_up()
 
     run(check, sip__rtp_port="31000-31007", sip__answer="immediately")
+
+
+def test_a_host_name_lets_in_who_is_there_and_not_who_writes_it_into_from() -> None:
+    async def check(lab: Lab) -> None:
+        named = {"allowed_addresses": ["localhost"]}
+        await lab.trunk(**named)
+        await lab.trunk(numbers=["+15550000002"], allowed_addresses=["127.0.0.1.invalid"])
+        await lab.rule()
+        hosts = lab.server.trunks.hosts
+        async with asyncio.timeout(30):
+            while hosts.unknown(["localhost"]):
+                await asyncio.wait(lab.server._trunk_hosts._tasks)
+        caller = await lab.carrier.phone(CALLER)
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        await call.hang_up()
+        with pytest.raises(CarrierError, match="403"):
+            await caller.call("+15550000002", proxy=lab.sip)
+        (line,) = lab.logged("trunk_unmatched")
+        assert 'no address of "127.0.0.1.invalid" is known' in line["why"]
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_trunk_that_trusts_from_is_warned_of_when_it_is_made() -> None:
+    async def check(lab: Lab) -> None:
+        caller = await lab.carrier.phone(CALLER)
+        trunk = await lab.trunk(allowed_addresses=["carrier.invalid"])
+        await lab.rule()
+        (line,) = lab.logged("allowed_hosts_from_header")
+        assert line["trunk_id"] == trunk
+        with pytest.raises(CarrierError, match="403"):
+            await caller.call(NUMBER, proxy=lab.sip)
+
+    run(check, sip__allowed_hosts="from_header")

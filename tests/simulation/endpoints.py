@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from hookflash.base.ids import Ids
 from hookflash.sip.codec import parse
 from hookflash.sip.effects import RequestReceived, SendBytes, SipEffect
 from hookflash.sip.endpoint import INVITE_PATIENCE, Endpoint
+from hookflash.sip.flow import Flow
 from hookflash.sip.message import Request, Response
 from hookflash.sip.timers import Timers
 
 
-def new_endpoint(*, seed: int = 1, invite_patience: float = INVITE_PATIENCE) -> Endpoint:
+def new_endpoint(
+    *,
+    seed: int = 1,
+    invite_patience: float = INVITE_PATIENCE,
+    takes: Callable[[int, Request, Flow], bool] = lambda *_: True,
+) -> Endpoint:
     """An endpoint with the RFC's timers; its sent-by is the local address of the flow."""
     return Endpoint(
         timers=Timers(),
@@ -21,6 +27,7 @@ def new_endpoint(*, seed: int = 1, invite_patience: float = INVITE_PATIENCE) -> 
         via=lambda flow: flow.local,
         user_agent="Hookflash",
         invite_patience=invite_patience,
+        takes=takes,
     )
 
 

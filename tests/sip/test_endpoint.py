@@ -387,6 +387,26 @@ def test_on_a_stream_responses_take_the_connection_or_a_new_one() -> None:
     assert flows(ok) == [Flow("tcp", OUR_ADDRESS, ("203.0.113.5", 5090), 0)]
 
 
+def test_where_too_many_have_transactions_the_next_request_is_dropped() -> None:
+    """What belongs to a transaction is not: repetitions, ACK and CANCEL."""
+    target = new_endpoint(takes=lambda live, *_: live < 1)
+    key = key_of(target.message_received(0.0, request_of("INVITE"), UDP))
+    for i, method in enumerate(("INVITE", "OPTIONS", "CANCEL", "BYE")):
+        via = f"SIP/2.0/UDP 198.51.100.7:5070;branch=z9hG4bKother{i}"
+        assert target.message_received(0.0, request_of(method, via=via, call_id="c2"), UDP) == []
+    assert target.message_received(0.0, request_of("OPTIONS"), UDP) == []
+    bad = SipError("Bad", message=request_of("OPTIONS", call_id="c3"))
+    assert target.bad_message(0.0, bad, UDP) == []
+    assert target.counts() == (0, 1)
+    assert target.dropped == 6
+    assert answers(target.message_received(0.0, request_of("INVITE"), UDP)) == [100]
+    effects = target.message_received(1.0, request_of("CANCEL"), UDP)
+    assert answers(effects) == [200]
+    assert [effect.key for effect in effects if isinstance(effect, CancelReceived)] == [key]
+    ack = request_of("ACK", via="SIP/2.0/UDP 198.51.100.7:5070;branch=z9hG4bKack", call_id="c2")
+    assert isinstance(target.message_received(2.0, ack, UDP)[0], RequestReceived)
+
+
 def test_another_connection_of_the_peer_may_die() -> None:
     target = new_endpoint()
     request = request_of("INVITE", transport="TCP")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from tests.support.disk import clear_disk, fill_disk, full_disk
 from tests.wire.kit.call import Call
+from tests.wire.kit.digest import Client
 from tests.wire.kit.hooks import Hooks
 from tests.wire.kit.server import Exchange, background, environment_ip, until
 
@@ -136,6 +137,28 @@ def test_shield_trusts(make: Make) -> None:
         call.invite()
         call.refuse()
     exchange.call(line, phone)
+
+
+@pytest.mark.parametrize("allowed", [["0.0.0.0/0", "::/0"], ["0.0.0.0/1", "128.0.0.0/1"], []])
+def test_shield_guesses(make: Make, allowed: list[str]) -> None:
+    """Ten wrong passwords of one source within a minute shut it out, each in a call of its own,
+    whatever addresses the trunk allows."""
+    address = outside_ip()
+    exchange = make(ip=address)
+    line = exchange.line(auth_username="user", auth_password="pass", allowed_addresses=allowed)
+    phone = exchange.phone()
+    first = Call(phone, line.number)
+    first.invite()
+    challenge = first.refuse().get("Proxy-Authenticate")
+    for number in range(10):
+        call = Call(phone, line.number)
+        wrong = Client(password=f"guess {number}").answer(challenge, call.target)
+        call.invite([("Proxy-Authorization", wrong)])
+        assert call.refuse().status == 407
+    right = Client().answer(challenge, first.target)
+    first.invite([("Proxy-Authorization", right)])
+    phone.none(lambda m: m.get("Call-ID") == first.call_id and m.cseq == first.cseq, 0.6)
+    assert Call(phone, "ping").ask("OPTIONS").status == 200
 
 
 def test_sigterm(make: Make) -> None:

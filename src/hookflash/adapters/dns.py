@@ -1,10 +1,11 @@
-"""DNS for RFC 3263: answers the queries of `sip.location.locate` with dnspython."""
+"""DNS with dnspython: answers the queries of RFC 3263 (`sip.location.locate`), and finds the
+addresses of a peer that is known by its name."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import dns.asyncresolver
 import dns.exception
@@ -20,6 +21,9 @@ _log = structlog.get_logger("dns")
 
 LIFETIME = 5.0
 """Seconds for one query with its retries."""
+SERVICES = ("_sip._udp.", "_sip._tcp.", "_sips._tcp.")
+MAX_TARGETS = 16
+"""SRV targets of one name whose addresses are asked for."""
 
 
 class Resolver:
@@ -56,14 +60,38 @@ class Resolver:
             targets: list[Target] = stop.value
             return targets
 
+    async def peer(self, name: str) -> tuple[list[str], bool]:
+        """Every address of a host name: A, AAAA, and those of the targets of its SRV records for
+        SIP. Second: whether each question had an answer, be it that there is nothing."""
+        services = [Query("SRV", service + name) for service in SERVICES]
+        answers = await self._ask_all([*services, *_families([name])])
+        targets = [
+            record.target.rstrip(".")
+            for answer in answers[: len(services)]
+            for record in answer or ()
+            if isinstance(record, Srv)
+        ]
+        further = [target for target in dict.fromkeys(targets) if target and target != name]
+        answers += await self._ask_all(_families(further[:MAX_TARGETS]))
+        found = (r for answer in answers for r in answer or () if isinstance(r, str))
+        return list(dict.fromkeys(found)), None not in answers
+
+    async def _ask_all(self, queries: Iterable[Query]) -> list[list[Record] | None]:
+        return list(await asyncio.gather(*(self._asked(query) for query in queries)))
+
     async def _ask(self, query: Query) -> list[Record]:
+        return await self._asked(query) or []
+
+    async def _asked(self, query: Query) -> list[Record] | None:
+        """The records; None where nobody could say whether there are any."""
         try:
             answer = await self._resolver.resolve(
                 query.name, query.kind, raise_on_no_answer=False, search=False
             )
         except (dns.exception.DNSException, ValueError) as error:
             _log.debug("dns_failed", name=query.name, kind=query.kind, error=type(error).__name__)
-            return await _from_hosts(query)
+            known = isinstance(error, dns.resolver.NXDOMAIN)
+            return await _from_hosts(query) or ([] if known else None)
         records: list[Record] = []
         for item in answer.rrset or ():
             if query.kind == "SRV":
@@ -83,6 +111,10 @@ class Resolver:
         return records or await _from_hosts(query)
 
 
+def _families(names: Iterable[str]) -> list[Query]:
+    return [query for name in names for query in (Query("A", name), Query("AAAA", name))]
+
+
 async def _from_hosts(query: Query) -> list[Record]:
     """Names that only this machine knows (/etc/hosts): what the DNS has no answer for."""
     if query.kind not in {"A", "AAAA"}:
@@ -92,6 +124,6 @@ async def _from_hosts(query: Query) -> list[Record]:
         found = await asyncio.get_running_loop().getaddrinfo(
             query.name, None, family=family, type=socket.SOCK_DGRAM
         )
-    except OSError:
+    except (OSError, UnicodeError):  # the latter of what can be no host name
         return []
     return list(dict.fromkeys(str(info[4][0]) for info in found))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from heapq import merge
 from itertools import islice
+from typing import Any
 
+import structlog
 from google.protobuf.message import Message
 from livekit.protocol import sip as proto
 from livekit.protocol.sip import SIPInboundTrunkInfo, SIPOutboundTrunkInfo, SIPTrunkInfo
@@ -21,6 +23,21 @@ from ..calls.trunks.validation import Trunk, check_new_trunk, invalid
 from .catalog import Catalog, Entry, ProvisionedKind
 from .context import Context, Listing, Method
 from .provisioning import Provisioning
+
+_log = structlog.get_logger("trunks")
+
+
+def warn_of_hosts(trunks: TrunkTable, made: Iterable[SIPInboundTrunkInfo]) -> None:
+    """Say which of these trunks, new or of the store, let in whoever writes a name into From."""
+    for trunk in made:
+        hosts = trunks.trusts_from(trunk)
+        if hosts:
+            _log.warning(
+                "allowed_hosts_from_header",
+                trunk_id=trunk.sip_trunk_id,
+                hosts=hosts,
+                why="anybody who writes one of these into From is let in; see sip.allowed_hosts",
+            )
 
 
 def trunk_missing() -> ApiError:
@@ -51,9 +68,13 @@ class SipTrunks:
             self.get, outbound, lambda trunk: proto.GetSIPOutboundTrunkResponse(trunk=trunk)
         )
         return {
-            "CreateSIPInboundTrunk": Method(proto.CreateSIPInboundTrunkRequest, inbound.create),
+            "CreateSIPInboundTrunk": Method(
+                proto.CreateSIPInboundTrunkRequest, self.create_inbound
+            ),
             "CreateSIPOutboundTrunk": Method(proto.CreateSIPOutboundTrunkRequest, outbound.create),
-            "UpdateSIPInboundTrunk": Method(proto.UpdateSIPInboundTrunkRequest, inbound.update),
+            "UpdateSIPInboundTrunk": Method(
+                proto.UpdateSIPInboundTrunkRequest, self.update_inbound
+            ),
             "UpdateSIPOutboundTrunk": Method(proto.UpdateSIPOutboundTrunkRequest, outbound.update),
             "GetSIPInboundTrunk": Method(proto.GetSIPInboundTrunkRequest, get_inbound),
             "GetSIPOutboundTrunk": Method(proto.GetSIPOutboundTrunkRequest, get_outbound),
@@ -62,6 +83,18 @@ class SipTrunks:
             "ListSIPTrunk": Method(proto.ListSIPTrunkRequest, self.list_legacy),
             "DeleteSIPTrunk": Method(proto.DeleteSIPTrunkRequest, self.delete),
         }
+
+    async def create_inbound(self, context: Context, request: Any) -> SIPInboundTrunkInfo:
+        """CreateSIPInboundTrunk."""
+        trunk = await self._inbound.create(context, request)
+        warn_of_hosts(self._trunks, (trunk,))
+        return trunk
+
+    async def update_inbound(self, context: Context, request: Any) -> SIPInboundTrunkInfo:
+        """UpdateSIPInboundTrunk."""
+        trunk = await self._inbound.update(context, request)
+        warn_of_hosts(self._trunks, (trunk,))
+        return trunk
 
     async def get(
         self,

@@ -167,11 +167,13 @@ class Admission:
         called = self._trunks.called_number(*numbers)
         caller, match = self._matched(request, caller, called, source, host)
         trunk = match.trunk
+        trunk_id = trunk.sip_trunk_id if trunk is not None else ""
+        if self._rate.exceeded_to(now, source, trunk_id):
+            return Refusal(_later(request, tag, "1"), "call_refused_rate", source, counts=False)
         if match.outcome == "several":
             return _refuse(request, 500, tag, "trunk_ambiguous", match.text)
         if trunk is None and not self._settings.accept_unmatched:
             return _refuse(request, 403, tag, "trunk_unmatched", match.text)
-        trunk_id = trunk.sip_trunk_id if trunk is not None else ""
         reason = self._trunk_full(trunk_id)
         if reason:
             return _refuse(request, 486, tag, reason, trunk_id, counts=False)

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import TypeVar
 
+from ..base.errors import SipError
 from ..base.hosts import ip_literal
+from ..sip.flow import Flow
+from ..sip.message import Request
 
 SHIELD_REFUSALS = 20
 """Refused dialog-creating requests from one source within `SHIELD_WINDOW` that shut it out."""
@@ -26,6 +29,14 @@ TRUNK_GUESSES = 30
 from an address that has not shown the right one is not judged."""
 RIGHT_MEMORY = 86_400.0
 """Seconds for which an address that showed the right password is known."""
+EASY = 1_000
+"""Server transactions that anybody may have."""
+STRANGERS = 20_000
+"""Server transactions at which requests of strangers are dropped."""
+TRANSACTIONS = 60_000
+"""Server transactions at which all requests are dropped but those of calls."""
+MAX_COPIED = 4_096
+"""Characters that a stranger's request may have us copy into its answer, beyond `EASY`."""
 MAX_SOURCES = 10_000
 """Sources remembered at once by each of the tables here."""
 
@@ -46,7 +57,7 @@ def _parsed_loopback(ip: str) -> bool:
     return bool(mapped.is_loopback) if mapped is not None else address.is_loopback
 
 
-def host_of(ip: str) -> str:
+def spelled(ip: str) -> str:
     """One spelling of an address; an IPv4 address in IPv6 clothes counts as IPv4."""
     address = ip_literal(ip) if ":" in ip else None
     if not isinstance(address, IPv6Address):
@@ -57,7 +68,7 @@ def host_of(ip: str) -> str:
 def source_of(ip: str) -> str:
     """Who is counted as one: an IPv4 address, or the /64 of an IPv6 address, of which one host
     may use any number."""
-    host = host_of(ip)
+    host = spelled(ip)
     if ":" not in host or ip_literal(host) is None:
         return host
     return f"{IPv6Address(int(IPv6Address(host)) >> 64 << 64)}/64"
@@ -162,7 +173,7 @@ class Shield:
 
     def drops(self, now: float, ip: str) -> bool:
         """Whether a dialog-creating request from `ip` is to be dropped without an answer."""
-        host, source = host_of(ip), source_of(ip)
+        host, source = spelled(ip), source_of(ip)
         dropped = self._guessers.holds(now, host)
         if not dropped:
             guesser = source != host and self._guessers.holds(now, source)
@@ -188,7 +199,7 @@ class Shield:
         for itself, not with its neighbours."""
         if not self._enabled or is_loopback(ip):
             return False
-        source = host_of(ip) if self._trusted(ip) else source_of(ip)
+        source = spelled(ip) if self._trusted(ip) else source_of(ip)
         if not self._guesses.add(now, source):
             return False
         self._guessers.add(now, source)
@@ -250,8 +261,8 @@ def _remember(table: OrderedDict[Key, float], key: Key, until: float) -> None:
 class InviteRate:
     """INVITEs per second of one source (`sip.max_invites_per_second_per_source`).
 
-    `limit` None means the default: none for loopback, 100 for addresses that a trunk names, 50 for
-    all others.
+    `limit` None means the default: none for loopback, 50 for strangers, and 100 to each trunk for
+    addresses that a trunk names: whoever forges one of these harms that trunk alone.
     """
 
     DEFAULT = 50
@@ -260,25 +271,71 @@ class InviteRate:
     def __init__(self, limit: int | None, named: Callable[[str], bool]) -> None:
         self._limit = limit
         self._named = named
-        self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._windows: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
 
     def exceeded(self, now: float, ip: str) -> bool:
         """Count one INVITE of `ip`; True when it is one too many."""
         limit = self._limit
-        source = source_of(ip)
-        if limit == 0:
-            return False
         if limit is None:
             if is_loopback(ip):
                 return False
-            named = self._named(ip)
-            limit = self.NAMED if named else self.DEFAULT
-            source = host_of(ip) if named else source
-        start, count = self._windows.get(source, (now, 0))
+            if self._named(ip):
+                return False  # see `exceeded_to`
+            limit = self.DEFAULT
+        return limit > 0 and self._count(now, (source_of(ip), "")) > limit
+
+    def exceeded_to(self, now: float, ip: str, trunk_id: str) -> bool:
+        """The same of those for one trunk, "" for none, from an address that a trunk names."""
+        if self._limit is not None or is_loopback(ip) or not self._named(ip):
+            return False
+        return self._count(now, (spelled(ip), trunk_id)) > self.NAMED
+
+    def _count(self, now: float, key: tuple[str, str]) -> int:
+        start, count = self._windows.get(key, (now, 0))
         if now - start >= RATE_WINDOW:
             start, count = now, 0
-        self._windows[source] = (start, count + 1)
-        self._windows.move_to_end(source)
+        self._windows[key] = (start, count + 1)
+        self._windows.move_to_end(key)
         if len(self._windows) > MAX_SOURCES:
             self._windows.popitem(last=False)
-        return count >= limit
+        return count + 1
+
+
+class TransactionLimit:
+    """Which requests are taken when so many server transactions live: each is remembered for 32 s,
+    with its answer, whoever sent it from wherever.
+
+    `known(ip)`: a trunk names the address; `in_call(tag)`: a call has this tag, which nobody else
+    can guess.
+    """
+
+    def __init__(self, known: Callable[[str], bool], in_call: Callable[[str], bool]) -> None:
+        self._known = known
+        self._in_call = in_call
+
+    def takes(self, live: int, request: Request, flow: Flow) -> bool:
+        """Whether `request` is answered; else it is dropped, without a word."""
+        if live < EASY:
+            return True
+        tag = _to_tag(request)
+        if tag and self._in_call(tag):
+            return True
+        if live >= TRANSACTIONS:
+            return False
+        ip = flow.remote[0]
+        if is_loopback(ip) or self._known(ip):
+            return True
+        return live < STRANGERS and _copied(request) <= MAX_COPIED
+
+
+def _to_tag(request: Request) -> str:
+    """Nobody has validated the request yet: one that cannot be read has none."""
+    try:
+        return request.to.tag or ""
+    except SipError:
+        return ""
+
+
+def _copied(request: Request) -> int:
+    names = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
+    return sum(len(value) for name in names for value in request.headers.get_all(name))

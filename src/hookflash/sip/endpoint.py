@@ -55,8 +55,9 @@ class Counts(NamedTuple):
 class Endpoint:
     """All transactions of the process.
 
-    `via` gives the sent-by (host, port) that we write for a flow. Inputs take `now` (seconds,
-    never going back) and return what is to be done, in order.
+    `via` gives the sent-by (host, port) that we write for a flow; `takes` says whether a request
+    may have a transaction when so many server transactions live: else it is dropped. Inputs take
+    `now` (seconds, never going back) and return what is to be done, in order.
     """
 
     def __init__(
@@ -67,12 +68,16 @@ class Endpoint:
         via: Callable[[Flow], tuple[str, int]],
         user_agent: str,
         invite_patience: float = INVITE_PATIENCE,
+        takes: Callable[[int, Request, Flow], bool] = lambda *_: True,
     ) -> None:
         self._timers = timers
         self._ids = ids
         self._via = via
         self._user_agent = user_agent
         self._patience = invite_patience
+        self._takes = takes
+        self.dropped = 0
+        """Requests that got no transaction."""
         self._clients: dict[MatchKey, ClientTransaction] = {}
         self._servers: dict[MatchKey, ServerTransaction] = {}
         self._by_key: dict[str, ServerTransaction] = {}
@@ -107,6 +112,8 @@ class Endpoint:
             match = server_key(message)
             known = self._servers.get(match)
             if known is not None and self._absorbed(now, known, message, out):
+                return out
+            if self._crowded(message, match, flow):
                 return out
             check_request(message)
         except SipError as error:
@@ -238,6 +245,18 @@ class Endpoint:
         self._settle(tx)
         return absorbed
 
+    def _crowded(self, request: Request, match: MatchKey, flow: Flow) -> bool:
+        """Whether a request is to be dropped, since too many have transactions. An ACK needs none,
+        and a CANCEL ends one."""
+        if request.method == "ACK":
+            return False
+        if request.method == "CANCEL" and (*match[:-1], "INVITE") in self._servers:
+            return False
+        if self._takes(len(self._servers), request, flow):
+            return False
+        self.dropped += 1
+        return True
+
     def _request_received(
         self, now: float, request: Request, match: MatchKey, flow: Flow, out: list[SipEffect]
     ) -> None:
@@ -282,6 +301,8 @@ class Endpoint:
             known = self._servers.get(match)
             if known is not None:
                 known.request_received(out)
+                return
+            if self._crowded(request, match, flow):
                 return
             stamp_via(request, flow)
             response = self._reply(request, error.status, reason=reason)

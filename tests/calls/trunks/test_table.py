@@ -348,7 +348,7 @@ def test_quoted() -> None:
     assert quoted('a"b') == '"a\\"b"'
 
 
-PASSWORD = {"auth_username": "u", "auth_password": "p"}
+PASSWORD: dict[str, Any] = {"auth_username": "u", "auth_password": "p"}
 
 
 @pytest.mark.parametrize(
@@ -381,3 +381,82 @@ def test_whom_a_trunk_names(trunk: dict[str, Any], known: bool) -> None:
 def test_whom_an_ipv6_network_names(network: str, known: bool) -> None:
     trunks = table(inbound("ST_1", "+15", allowed_addresses=[network]))
     assert trunks.knows_address("2001:db8::1") is known
+
+
+# --- host names in allowed_addresses --------------------------------------------------------------
+
+NAMED: dict[str, Any] = {"allowed_addresses": ["Sip.Carrier.example", "198.51.100.0/24"]}
+
+
+def resolving(*trunks: SIPInboundTrunkInfo, **answers: str) -> TrunkTable:
+    """A table that knows where hosts are: `sip__carrier__example="192.0.2.1"`."""
+    made = TrunkTable(resolves=True)
+    made.load(trunks, [], [])
+    for name, address in answers.items():
+        made.hosts.add([name.replace("__", ".")])
+        made.hosts.answered(0.0, name.replace("__", "."), [address], True)
+    return made
+
+
+def test_a_host_name_is_compared_with_the_source() -> None:
+    trunks = resolving(inbound("ST_1", "+15", **NAMED), sip__carrier__example="192.0.2.1")
+    assert matched(trunks, "+2", "+15", "192.0.2.1") == "ST_1"
+    assert matched(trunks, "+2", "+15", "::ffff:192.0.2.1", "elsewhere.example") == "ST_1"
+    assert matched(trunks, "+2", "+15", "198.51.100.9") == "ST_1"
+    assert matched(trunks, "+2", "+15", "9.9.9.9", "sip.carrier.example") == "none"
+    assert trunks.names_source("ST_1", "192.0.2.1")
+    assert not trunks.names_source("ST_1", "9.9.9.9")
+    assert trunks.knows_address("192.0.2.1")
+    assert trunks.trusts_from(inbound("ST_1", **NAMED)) == []
+
+
+def test_the_log_says_which_names_have_no_address() -> None:
+    trunks = resolving(inbound("ST_1", "+15", **NAMED))
+    found = trunks.match("+2", "+15", "9.9.9.9", "sip.carrier.example")
+    assert found.outcome == "none"
+    assert 'allowed_addresses; no address of "sip.carrier.example" is known' in found.text
+    assert "no address" not in trunks.match("+2", "+16", "9.9.9.9", "").text
+
+
+def test_the_name_in_from_counts_only_where_names_are_not_resolved() -> None:
+    trunk = inbound("ST_1", "+15", **NAMED)
+    trunks = table(trunk)
+    assert matched(trunks, "+2", "+15", "9.9.9.9", "sip.carrier.example") == "ST_1"
+    trunks.hosts.add(["sip.carrier.example"])
+    trunks.hosts.answered(0.0, "sip.carrier.example", ["192.0.2.1"], True)
+    assert matched(trunks, "+2", "+15", "192.0.2.1") == "none"
+    assert not trunks.names_source("ST_1", "192.0.2.1")
+    assert trunks.trusts_from(trunk) == ["sip.carrier.example"]
+
+
+def test_an_outbound_trunks_name_is_known_by_its_addresses() -> None:
+    trunks = resolving(inbound("ST_1", "+15", **NAMED, **PASSWORD))
+    trunks.hosts.answered(0.0, "sip.carrier.example", ["192.0.2.1"], True)
+    assert matched(trunks, "+2", "+15", "192.0.2.1") == "ST_1"
+    assert not trunks.knows_address("192.0.2.1")
+    out = SIPOutboundTrunkInfo(
+        sip_trunk_id="ST_o",
+        numbers=["+1"],
+        address="sip.carrier.example:5080",
+        auth_username="u",
+        auth_password="p",
+    )
+    change = trunks.put_outbound(out)
+    assert trunks.knows_address("192.0.2.1")
+    assert trunks.outbound_for("", ["192.0.2.1"]) == out
+    trunks.outbound.undo(change)
+    assert not trunks.knows_address("192.0.2.1")
+
+
+def test_names_are_asked_for_as_long_as_a_trunk_has_them() -> None:
+    trunks = TrunkTable(resolves=True)
+    trunks.put_inbound(inbound("ST_1", "+15", **NAMED))
+    trunks.put_outbound(SIPOutboundTrunkInfo(sip_trunk_id="ST_o", numbers=["+1"], address="out.a"))
+    trunks.put_outbound(
+        SIPOutboundTrunkInfo(sip_trunk_id="ST_p", numbers=["+1"], address="1.2.3.4")
+    )
+    assert trunks.hosts.due(0.0, 9) == ["sip.carrier.example", "out.a"]
+    trunks.inbound.settle(trunks.inbound.remove("ST_1"))
+    trunks.outbound.settle(trunks.outbound.remove("ST_o"))
+    trunks.put_inbound(inbound("ST_1", "+15", **NAMED))
+    assert trunks.hosts.due(0.0, 9) == ["sip.carrier.example"]

@@ -7,7 +7,7 @@ dictionary reads.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Generic, TypeVar
 
@@ -62,7 +62,7 @@ class NumberClaims(Generic[Key]):
 
 class AddressRule:
     """`allowed_addresses` of a trunk, read once (facts §4.3): addresses and networks are compared
-    with the source, anything else with the host of the From header."""
+    with the source, anything else is a host name (`TrunkTable` says what that is compared with)."""
 
     __slots__ = ("hosts", "networks", "open")
 
@@ -83,7 +83,8 @@ class AddressRule:
         """No usable entry: everybody passes."""
 
     def admits(self, source: object, from_host: str) -> bool:
-        """`source` is an address of `ipaddress`, or None where the peer's could not be read."""
+        """`source` is an address of `ipaddress`, or None where the peer's could not be read;
+        `from_host` the host of From, "" where that says nothing."""
         return self.open or from_host.lower() in self.hosts or self.names(source)
 
     def names(self, source: object) -> bool:
@@ -105,7 +106,7 @@ def _network(entry: str) -> Network:
 class InboundEntry:
     """One inbound trunk with everything that a match needs, worked out once."""
 
-    __slots__ = ("addresses", "callers", "cells", "known", "numbers", "trunk")
+    __slots__ = ("addresses", "callers", "cells", "known", "known_hosts", "numbers", "trunk")
 
     def __init__(self, trunk: SIPInboundTrunkInfo) -> None:
         self.trunk = trunk
@@ -115,24 +116,41 @@ class InboundEntry:
         self.known = self._known()
         """Networks whose addresses are peers of ours: those of a trunk with a password are not,
         for its callers have yet to show it."""
+        self.known_hosts = frozenset() if self._protected() else self.addresses.hosts
+        """The same of host names."""
         callers = self.callers or {"": ""}
         self.cells: dict[TrunkCell, None] = {
             (number, caller): None for number in self.numbers or {"": ""} for caller in callers
         }
 
+    def _protected(self) -> bool:
+        return bool(self.trunk.auth_username and self.trunk.auth_password)
+
     def _known(self) -> tuple[Network, ...]:
-        if self.trunk.auth_username and self.trunk.auth_password:
+        if self._protected():
             return ()
         networks = self.addresses.networks
         return tuple(one for one in networks if one.prefixlen >= WIDEST[one.version])
 
-    def failed_check(self, called: str, caller: str, source: object, from_host: str) -> str:
+    def admits(self, source: object, from_host: str, at: Collection[str] = ()) -> bool:
+        """Whether `allowed_addresses` let this peer in; `at`: the names that stand for `source`."""
+        rule = self.addresses
+        return rule.admits(source, from_host) or not rule.hosts.isdisjoint(at)
+
+    def failed_check(
+        self,
+        called: str,
+        caller: str,
+        source: object,
+        from_host: str,
+        at: Collection[str] = (),
+    ) -> str:
         """Name of the first check that these (normalised) values fail, "" if none does."""
         if self.numbers and called not in self.numbers:
             return "numbers"
         if self.callers and caller not in self.callers:
             return "allowed_numbers"
-        if not self.addresses.admits(source, from_host):
+        if not self.admits(source, from_host, at):
             return "allowed_addresses"
         return ""
 

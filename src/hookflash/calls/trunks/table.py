@@ -7,7 +7,7 @@ message afterwards, an update makes a new one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Literal, TypeVar
 
@@ -18,6 +18,7 @@ from ...base.errors import ApiError
 from ...base.light import light_dataclass
 from .index import AddressIndex, InboundEntry, NumberIndex, TrunkCell, parse_source
 from .indexed_table import Change, IndexedTable
+from .named_hosts import NamedHosts
 from .rule_index import RuleEntry, RuleShelf
 from .values import distinct, normalise
 
@@ -55,12 +56,14 @@ class TrunkMatch:
 
 
 class InboundShelf(IndexedTable[InboundEntry]):
-    """Inbound trunks with their conflict rule."""
+    """Inbound trunks with their conflict rule. `hosts`: who is to know their host names."""
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: NamedHosts | None = None) -> None:
         super().__init__()
         self.numbers = NumberIndex()
         self.addresses = AddressIndex()
+        self.known_hosts = NumberIndex()
+        self._hosts = hosts or NamedHosts()
 
     def check(self, ident: str, entry: InboundEntry) -> None:
         for number, spelling in (entry.numbers or {"": ""}).items():
@@ -73,47 +76,62 @@ class InboundShelf(IndexedTable[InboundEntry]):
     def _entered(self, ident: str, entry: InboundEntry) -> None:
         self.numbers.add(ident, entry.numbers or ("",))
         self.addresses.add(entry.known)
+        self.known_hosts.add(ident, entry.known_hosts)
+        self._hosts.add(entry.addresses.hosts)
 
     def _left(self, ident: str, entry: InboundEntry) -> None:
         self.numbers.drop(ident, entry.numbers or ("",))
         self.addresses.add(entry.known, -1)
+        self.known_hosts.drop(ident, entry.known_hosts)
+        self._hosts.drop(entry.addresses.hosts)
 
 
 class OutboundEntry:
     """One outbound trunk; outbound trunks never conflict, so they hold no cells."""
 
-    __slots__ = ("cells", "host", "numbers", "trunk")
+    __slots__ = ("cells", "host", "names", "numbers", "trunk")
 
     def __init__(self, trunk: SIPOutboundTrunkInfo) -> None:
         self.trunk = trunk
         self.numbers = distinct(trunk.numbers)
         self.host = host_of(trunk.address)
+        self.names = (self.host,) if parse_source(self.host) is None else ()
+        """The host where it is a name."""
         self.cells: dict[TrunkCell, None] = {}
 
 
 class OutboundShelf(IndexedTable[OutboundEntry]):
-    """Outbound trunks, found by number and by address."""
+    """Outbound trunks, found by number and by address. `named`: who is to know their names."""
 
-    def __init__(self) -> None:
+    def __init__(self, named: NamedHosts) -> None:
         super().__init__()
         self.numbers = NumberIndex()
         self.hosts = NumberIndex()
+        self._named = named
 
     def _entered(self, ident: str, entry: OutboundEntry) -> None:
         self.numbers.add(ident, entry.numbers or ("",))
         self.hosts.add(ident, (entry.host,))
+        self._named.add(entry.names)
 
     def _left(self, ident: str, entry: OutboundEntry) -> None:
         self.numbers.drop(ident, entry.numbers or ("",))
         self.hosts.drop(ident, (entry.host,))
+        self._named.drop(entry.names)
 
 
 class TrunkTable:
-    """All trunks and dispatch rules. Changes are put, then settled or undone: `IndexedTable`."""
+    """All trunks and dispatch rules. Changes are put, then settled or undone: `IndexedTable`.
 
-    def __init__(self) -> None:
-        self.inbound = InboundShelf()
-        self.outbound = OutboundShelf()
+    `resolves`: host names in allowed_addresses are compared with the source, by the addresses that
+    `hosts` knows for them; else with the host of From, as LiveKit does, which anybody can write.
+    """
+
+    def __init__(self, *, resolves: bool = False) -> None:
+        self.resolves = resolves
+        self.hosts = NamedHosts()
+        self.inbound = InboundShelf(self.hosts if resolves else None)
+        self.outbound = OutboundShelf(self.hosts)
         self.rules = RuleShelf()
 
     def put_inbound(self, trunk: SIPInboundTrunkInfo) -> Change[InboundEntry]:
@@ -153,9 +171,18 @@ class TrunkTable:
         return entry is not None and not entry.addresses.open
 
     def names_source(self, trunk_id: str, source_ip: str) -> bool:
-        """True if the inbound trunk names this very address or a network that holds it."""
-        entry = self.inbound.get(trunk_id)
-        return entry is not None and entry.addresses.names(parse_source(source_ip))
+        """True if the inbound trunk names this very address, a network that holds it, or a host
+        that is there."""
+        entry, source = self.inbound.get(trunk_id), parse_source(source_ip)
+        if entry is None:
+            return False
+        at = self.hosts.at(source) if self.resolves else ()
+        return entry.addresses.names(source) or not entry.addresses.hosts.isdisjoint(at)
+
+    def trusts_from(self, trunk: SIPInboundTrunkInfo) -> list[str]:
+        """The host names of a trunk that let in whoever writes them into From; [] where names are
+        resolved."""
+        return [] if self.resolves else sorted(InboundEntry(trunk).addresses.hosts)
 
     def outbound_trunk(self, trunk_id: str) -> SIPOutboundTrunkInfo | None:
         """The outbound trunk with this id."""
@@ -242,34 +269,46 @@ class TrunkTable:
         To; `source_ip` is an IP literal."""
         number, phone = normalise(called), normalise(caller)
         source = parse_source(source_ip)
+        host = "" if self.resolves else from_host
+        at = self.hosts.at(source) if self.resolves else ()
         for kind in (number, "") if number else ("",):
             fitting = {
                 ident: entry
                 for cell in ((kind, phone), (kind, ""))
                 for ident, entry in self.inbound.holders(cell)
-                if entry.addresses.admits(source, from_host)
+                if entry.admits(source, host, at)
             }
             if len(fitting) == 1:
                 return TrunkMatch("matched", next(iter(fitting.values())).trunk)
             if fitting:
                 return _several(called, default=not kind, entries=fitting)
-        return self._nothing(called, number, phone, source, from_host)
+        return self._nothing(called, number, phone, source, host, at)
 
     def _nothing(
-        self, called: str, number: str, phone: str, source: object, from_host: str
+        self,
+        called: str,
+        number: str,
+        phone: str,
+        source: object,
+        host: str,
+        at: Collection[str],
     ) -> TrunkMatch:
         index = self.inbound.numbers
         near = dict.fromkeys(islice(chain(index.ids(number), index.ids("")), EXPLAINED))
         rest = (i for i in self.inbound.ids() if i not in near)
         failed = []
+        unknown: dict[str, None] = {}
         for ident in islice(chain(near, rest), EXPLAINED):
             entry = self.inbound.get(ident)
             if entry is not None:
-                check = entry.failed_check(number, phone, source, from_host)
+                check = entry.failed_check(number, phone, source, host, at)
+                if self.resolves and check == "allowed_addresses":
+                    unknown |= dict.fromkeys(self.hosts.unknown(entry.addresses.hosts))
                 failed.append(FailedCheck(ident, entry.trunk.name, check))
         others = len(self.inbound) - len(failed)
         parts = [f"{f.trunk_id} {quoted(f.name)}: {f.check}" for f in failed]
         parts += [f"{others} more"] if others else []
+        parts += [f"no address of {quoted(name)} is known" for name in islice(unknown, EXPLAINED)]
         why = "; ".join(parts) or "there is no inbound trunk"
         text = f"No SIP Trunk matched for {quoted(called)}: {why}"
         return TrunkMatch("none", failed=tuple(failed), others=others, text=text)
@@ -279,7 +318,8 @@ class TrunkTable:
         that has the called number, else one whose address is the peer (transfer.md §3). Trunks
         without credentials do not count; of several the one with the smallest id."""
         by_number = self.outbound.numbers.ids(normalise(number)) if number else ()
-        by_host = (i for host in hosts for i in self.outbound.hosts.ids(host_of(host)))
+        names = (name for host in map(host_of, hosts) for name in (host, *self._names_at(host)))
+        by_host = (i for name in names for i in self.outbound.hosts.ids(name))
         for candidates in (by_number, by_host):
             for ident in sorted(candidates):
                 trunk = self.outbound_trunk(ident)
@@ -290,7 +330,16 @@ class TrunkTable:
     def knows_address(self, address: str) -> bool:
         """True if this IP address is a peer's: an inbound trunk without a password allows it, by
         no wider a network than `WIDEST`, or an outbound trunk is at it."""
-        return address in self.inbound.addresses or any(self.outbound.hosts.ids(host_of(address)))
+        if address in self.inbound.addresses or any(self.outbound.hosts.ids(host_of(address))):
+            return True
+        return any(
+            any(self.outbound.hosts.ids(name)) or any(self.inbound.known_hosts.ids(name))
+            for name in self._names_at(address)
+        )
+
+    def _names_at(self, address: str) -> Collection[str]:
+        source = parse_source(address)
+        return () if source is None else self.hosts.at(source)
 
 
 def host_of(address: str) -> str:
