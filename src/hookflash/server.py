@@ -178,6 +178,8 @@ class Server:
         self._stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._retention = Retention(
             self._call_records,
+            clock,
+            [parts.transfers, self.exchange.dial_requests.dials],
             transfers=settings.transfers.keep,
             calls=settings.calls.keep,
             audit=settings.audit.keep,
