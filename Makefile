@@ -16,6 +16,7 @@ help:
 	@echo "make soak      half an hour of calls: does anything stay behind?"
 
 setup: $(READY)
+	@echo "$(VENV) has all that is needed: $(VENV)/bin/hookflash --help"
 
 $(READY): requirements.lock pyproject.toml scripts/setup.sh
 	@sh scripts/setup.sh $(VENV)
@@ -24,58 +25,58 @@ $(READY): requirements.lock pyproject.toml scripts/setup.sh
 peers:
 	@sh scripts/peers.sh
 
-demo: setup
+demo: $(READY)
 	@$(VENV)/bin/hookflash demo
 
-test: setup peers check unit interop
+test: $(READY) peers check unit interop
 
-test-all: setup peers long rows attack
+test-all: $(READY) peers long rows attack
 
 check: lint types layers
 
-lint: setup
+lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-types: setup
+types: $(READY)
 	$(VENV)/bin/mypy src tests bench examples scripts
 
-layers: setup
+layers: $(READY)
 	$(VENV)/bin/lint-imports
 
 # Then coverage is judged, package by package, processes that the tests start included.
-unit: setup
+unit: $(READY)
 	rm -f .coverage .coverage.*
 	$(PY) -m pytest -n 2 -m "not interop and not long" --cov=hookflash --cov-branch --cov-report=
 	$(VENV)/bin/coverage json -q -o build/coverage.json
 	$(PY) -m scripts.package_coverage build/coverage.json
 
-interop: setup peers
+interop: $(READY) peers
 	$(PY) -m pytest -m "interop and not long" --timeout=300
 
-long: setup
+long: $(READY)
 	$(PY) -m pytest -n 2 -m long --timeout=1800
 
 # Each rule is taken out of the source; the test that holds it must fail.
-rows: setup
+rows: $(READY)
 	$(PY) -m scripts.take_out
 
 # In a network namespace of its own: as root, or where users may have namespaces.
-attack: setup peers
+attack: $(READY) peers
 	$(PY) -m bench.attack
 
-bench: setup peers
+bench: $(READY) peers
 	$(PY) -m bench
 
 MINUTES := 30
-soak: setup
+soak: $(READY)
 	$(PY) -m bench.soak --minutes $(MINUTES)
 
-format: setup
+format: $(READY)
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-docs: setup
+docs: $(READY)
 	$(PY) -m scripts.make_docs
 
 clean:

@@ -199,6 +199,8 @@ class Server:
         self._stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._retention = Retention(
             self._call_records,
+            clock,
+            [parts.transfers, self.exchange.dial_requests.dials],
             transfers=settings.transfers.keep,
             calls=settings.calls.keep,
             audit=settings.audit.keep,
@@ -378,6 +380,11 @@ def _listening(key: str, value: object, address_key: str, address: str) -> Itera
     except OSError as error:
         if error.errno == errno.EADDRNOTAVAIL:
             raise ConfigError(address_key, address, "an address of this machine") from None
+        if error.errno == errno.EADDRINUSE:
+            flag = "--" + key.replace("_", "-")
+            allowed = f"a port that is free ({flag} names another)"
+            wrong = "is in use by another program"
+            raise ConfigError(key, value, allowed, wrong=wrong) from None
         why = os.strerror(error.errno).lower() if error.errno else str(error)
         raise ConfigError(key, value, f"a port that is free and may be opened ({why})") from None
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from livekit.protocol.sip import SIPInboundTrunkInfo
 
-from hookflash.cli.output import Progress, as_dict, clock, moment, print_json, print_table, say
+from hookflash.cli.output import (
+    Progress,
+    as_dict,
+    clock,
+    least_width,
+    moment,
+    print_json,
+    print_table,
+    say,
+)
 
 
 def test_json_is_one_document_with_names_as_the_api_has_them(
@@ -17,6 +27,15 @@ def test_json_is_one_document_with_names_as_the_api_has_them(
     out = capsys.readouterr().out
     assert "Zoë" in out
     assert json.loads(out) == [{"sip_trunk_id": "ST_1", "name": "Zoë"}]
+
+
+def test_json_of_names_that_a_terminal_would_obey(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"name": "Zo\u00eb\x1b[2J\x9b2J\u202e\U000e0041\ud800", "lines": "a\nb"}
+    print_json(value)
+    out = capsys.readouterr().out
+    assert json.loads(out) == value
+    assert "Zo\u00eb" in out
+    assert out.replace("\n", "").isprintable()
 
 
 def test_a_table_in_a_pipe_is_not_folded(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,6 +73,31 @@ def test_a_terminal_too_narrow_for_the_words_gets_a_block_for_each_row(
     monkeypatch.setenv("COLUMNS", "50")
     print_table(("transfer", "target", "notes"), rows, "nothing")
     assert "STR_kC5HnJxEauGd  sip:somebody@192.0.2.1" in capsys.readouterr().out
+
+
+TRANSFERS = ("when", "transfer", "room", "identity", "target", "stages", "verdict", "notes")
+ROWS = [
+    [
+        "2026-02-28 14:03:59",
+        *("STR_MA4orVv4GMm4", "lobby", "sip_+14155550100", "tel:+15105550123"),
+        "requested +0.0s → sent +0.0s → accepted +0.1s → ringing +0.4s",
+        *("succeeded (200)", "the caller's side said BYE before the last NOTIFY"),
+    ]
+]
+
+
+@pytest.mark.parametrize("columns", range(80, 260))
+def test_no_word_is_broken_at_any_width(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    print_table(TRANSFERS, ROWS, "nothing")
+    out = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
+    words = set(out.split())
+    assert {word for cell in ROWS[0] for word in cell.split()} <= words
+    assert max(map(len, out.splitlines())) <= columns or "transfer  STR_" in out
+    assert least_width(TRANSFERS, ROWS) <= 125
 
 
 def test_texts_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

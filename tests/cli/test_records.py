@@ -102,6 +102,29 @@ def test_changes_transfers_and_calls_are_shown_with_their_keys() -> None:
     run(check, sip__answer="immediately")
 
 
+def test_one_transfer_by_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found behind others, however many there are."""
+    monkeypatch.setattr("hookflash.cli.records.PAGE", 1)
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(notify=(100, 486)))
+        await caller.call(NUMBER, proxy=lab.sip)
+        for number in ("+15105550100", "+15105550101"):
+            await hookflash(lab, "transfer", number)
+        oldest = (await hookflash(lab, "transfers", "--json")).json[-1]
+        assert oldest["target"] == "tel:+15105550100"
+        ran = await hookflash(lab, "transfers", oldest["transfer_id"], "--json")
+        assert ran.json == oldest
+        words = (await hookflash(lab, "transfers", oldest["transfer_id"])).out.split()
+        assert {oldest["transfer_id"], oldest["call_id"], "rejected", "(486)"} <= set(words)
+        assert "tel:+15105550101" not in words
+        none = await hookflash(lab, "transfers", "STR_none")
+        assert (none.code, none.err) == (1, "hookflash: no transfer STR_none is stored\n")
+
+    run(check, sip__answer="immediately")
+
+
 def test_a_table_of_one_room_or_of_all() -> None:
     async def check(lab: Lab) -> None:
         await lab.ready()

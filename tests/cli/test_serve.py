@@ -43,8 +43,8 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
         )
     assert done.returncode == 2
     assert done.stderr == (
-        f"hookflash: sip.sip_port: {server.sip[1]} is not allowed; allowed: a port that is free "
-        "and may be opened (address already in use)\n"
+        f"hookflash: sip.sip_port: {server.sip[1]} is in use by another program; allowed: a port "
+        "that is free (--sip.sip-port names another)\n"
     )
 
 

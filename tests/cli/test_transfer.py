@@ -20,9 +20,10 @@ from hookflash.carrier.call import CarrierCall
 from hookflash.carrier.phone import Behaviour
 from hookflash.cli.client import Client, ClientError
 from hookflash.cli.outcome import EXIT_CALL_ENDED, EXIT_NO_ANSWER, EXIT_REFUSED
-from hookflash.cli.transfer import target_of
+from hookflash.cli.transfer import no_tel_hint, target_of
 
 CALLER, TARGET = "+14150000001", "+15105550100"
+SOFTPHONE = f"; a softphone cannot dial tel:, it may take sip:{TARGET}@HOST"
 
 
 async def ready(lab: Lab, behaviour: Behaviour | None = None) -> CarrierCall:
@@ -51,6 +52,15 @@ def test_the_only_call_is_transferred() -> None:
     [
         (Behaviour(notify=(100, 486)), EXIT_REFUSED, "not transferred: 486 Busy Here"),
         (Behaviour(refer=603), EXIT_REFUSED, "not transferred: 603 Decline"),
+        (
+            Behaviour(notify=(100, 416)),
+            *(EXIT_REFUSED, "not transferred: 416 Unsupported URI Scheme" + SOFTPHONE),
+        ),
+        (
+            Behaviour(refer=500),
+            EXIT_REFUSED,
+            "not transferred: 500 Server Internal Error" + SOFTPHONE,
+        ),
         (Behaviour(notify=(100,)), EXIT_NO_ANSWER, "not transferred: request timed out"),
     ],
 )
@@ -92,6 +102,21 @@ def test_a_number_at_an_exchange_that_takes_sip_only(agent: str, target: str) ->
         assert call.referrals[0].refer_to == f"<{target}>"
 
     run(check, sip__answer="immediately")
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "hint"),
+    [
+        ("tel:+1", "400", True),
+        ("TEL:+1", "488", True),
+        ("tel:+1", "503", True),
+        ("tel:+1", "486", False),
+        ("tel:+1", "", False),
+        ("sip:+1@h", "500", False),
+    ],
+)
+def test_where_a_softphone_is_hinted_at(target: str, status: str, hint: bool) -> None:
+    assert bool(no_tel_hint(target, status)) == hint
 
 
 def test_a_caller_who_hangs_up_meanwhile() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import typer
 from tests.support.cli import hookflash
 from tests.support.lab import Lab, run
+
+from hookflash.cli.trunks import check_address
 
 
 def test_inbound_trunks_are_made_shown_changed_and_deleted() -> None:
@@ -73,6 +76,47 @@ def test_outbound_trunks_are_made_shown_changed_and_deleted() -> None:
         assert " tcp " in table
         assert (await hookflash(lab, "trunk", "outbound", "rm", ident)).code == 0
         assert (await hookflash(lab, "trunk", "outbound", "ls")).out == "no outbound trunks\n"
+
+    run(check)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("sip.example.com", "sip.example.com.", "pbx", "my_pbx-1:5070", "192.0.2.1"),
+        *("192.0.2.1:5060", "[2001:db8::1]", "[2001:db8::1]:65535"),
+    ],
+)
+def test_addresses_that_can_be_called(address: str) -> None:
+    check_address(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        *(("http://foo", "host"), ("sip:foo", "host"), ("foo/bar", "host"), ("a b", "host")),
+        *(("user@foo", "host"), ("foo;transport=tcp", "host"), ("", "host"), ("foo:", "host")),
+        *(("host:99999", "65535"), ("host:0", "65535"), ("host:port", "host")),
+        *(("2001:db8::1", "brackets"), ("[2001:db8::g]", "host"), ("[1::2::3]", "IP address")),
+        *(("192.0.2.256", "IP address"), ("1.2.3", "IP address"), ("-foo", "host")),
+        *(("b\u00fccher.example", "host"), ("foo\n", "host"), ("[::1]x", "host")),
+    ],
+)
+def test_addresses_that_cannot_be_called(address: str, why: str) -> None:
+    with pytest.raises(typer.BadParameter) as caught:
+        check_address(address)
+    assert why in str(caught.value)
+
+
+def test_a_wrong_address_makes_no_trunk() -> None:
+    async def check(lab: Lab) -> None:
+        add = ("trunk", "outbound", "add", "--number", "+1", "--address")
+        assert (await hookflash(lab, *add, "host:99999")).code == 2
+        made = (await hookflash(lab, *add, "host:5060", "--json")).json["sip_trunk_id"]
+        edit = ("trunk", "outbound", "edit", made, "--address")
+        assert (await hookflash(lab, *edit, "http://foo")).code == 2
+        assert (await hookflash(lab, *edit, "other:5060", "--json")).json["address"] == "other:5060"
+        assert len((await hookflash(lab, "trunk", "outbound", "ls", "--json")).json) == 1
 
     run(check)
 

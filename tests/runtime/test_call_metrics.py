@@ -7,7 +7,7 @@ from dataclasses import replace
 from structlog.testing import capture_logs
 
 from hookflash.calls.records import StageEntry, TransferRecord
-from hookflash.runtime.call_metrics import CallMetrics
+from hookflash.runtime.call_metrics import MAX_LATE, CallMetrics
 from hookflash.runtime.metrics import Metrics
 
 RECORD = TransferRecord(
@@ -43,6 +43,18 @@ def test_stages_and_verdicts_are_counted_and_logged() -> None:
     counted.transfer_changed(RECORD, "started")
     counted.transfer_changed(replace(RECORD, verdict="succeeded"), "ended")
     assert "hookflash_transfers_succeeded_total 1.0" in metrics.page().decode()
+
+
+def test_late_successes_do_not_pile_up() -> None:
+    metrics = Metrics()
+    counted = CallMetrics(metrics)
+    with capture_logs():
+        for number in range(MAX_LATE + 5):
+            late = replace(RECORD, transfer_id=f"STR_{number}", late_success=True)
+            counted.transfer_changed(late, "updated")
+            counted.transfer_changed(late, "updated")
+    assert len(counted._late) == MAX_LATE
+    assert f"late_success_total {MAX_LATE + 5}.0" in metrics.page().decode()
 
 
 def test_calls_are_counted_by_direction_and_refusals_by_reason() -> None:

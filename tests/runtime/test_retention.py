@@ -10,8 +10,17 @@ from tests.support.lab import Lab, run
 import hookflash.runtime.retention
 from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.store.store import Store
+from hookflash.calls.records import DialRecord, TransferRecord
 from hookflash.runtime.call_records import CallRecords
+from hookflash.runtime.dials import DialRegistry
 from hookflash.runtime.retention import Retention
+from hookflash.runtime.transfers import TransferRegistry
+
+LONG_AGO = 1.0
+TRANSFER = TransferRecord(
+    *("STR_1", "SCL_1", "lobby", "caller", "tel:+1", "<tel:+1>", "key", "r1", LONG_AGO)
+)
+DIAL = DialRecord("key", "r1", LONG_AGO, "lobby", "+1", "SCL_1", "caller", "PA_1", "answered")
 
 
 def test_records_are_kept_as_long_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,12 +51,18 @@ def test_it_forgets_at_the_start_and_then_again_and_again_until_it_is_stopped(
         monkeypatch.setattr(CallRecords, "prune", prune)
         store = Store()
         records = CallRecords(store, SystemClock())
-        retention = Retention(records, transfers=1.0, calls=2.0, audit=3.0)
+        transfers, dials = TransferRegistry(), DialRegistry(records)
+        transfers.changed(TRANSFER)
+        dials.load([DIAL])
+        keep = {"transfers": 1.0, "calls": 2.0, "audit": 3.0}
+        retention = Retention(records, SystemClock(), [transfers, dials], **keep)
         retention.start()
         async with asyncio.timeout(5):
             await thrice.wait()
         await retention.stop()
         assert set(kept) == {(1.0, 2.0, 3.0)}
+        assert not len(transfers._records)
+        assert not len(dials._answers)
         await store.close()
 
     asyncio.run(check())

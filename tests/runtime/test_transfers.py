@@ -124,6 +124,32 @@ def test_it_is_kept_for_24_hours() -> None:
     assert not len(registry._answers)
 
 
+def test_only_what_can_be_asked_for_again_is_remembered() -> None:
+    async def check() -> None:
+        registry = TransferRegistry()
+        nameless = replace(RECORD, request_id="")
+        registry.changed(nameless)
+        assert not len(registry._records)
+        ticket, _ = registry.open(("key", "joiner", "lobby", "caller"))
+        registry.answered(TransferAnswered(ticket, nameless), at_once)
+        registry.changed(replace(nameless, verdict="succeeded"))
+        recalled = recall(registry, request_id="joiner")
+        assert recalled is not None
+        assert recalled.verdict == "succeeded"
+
+    asyncio.run(check())
+
+
+def test_old_ones_go_though_nobody_asks() -> None:
+    registry = TransferRegistry()
+    registry.changed(DONE)
+    registry.expire(1000.0 + REMEMBERED)
+    assert len(registry._records) == len(registry._answers) == 1
+    registry.expire(1000.1 + REMEMBERED)
+    assert not len(registry._records)
+    assert not len(registry._answers)
+
+
 def test_the_memory_is_bounded() -> None:
     registry = TransferRegistry()
     for number in range(MAX_REMEMBERED + 1):

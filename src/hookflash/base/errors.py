@@ -72,10 +72,13 @@ class ApiError(HookflashError):
 
 
 class ConfigError(HookflashError):
-    """A wrong setting. `key` is dotted (`sip.rtp_port`); the text says what is allowed."""
+    """A wrong setting. `key` is dotted (`sip.rtp_port`); the text says what is `wrong` with it and
+    what is allowed."""
 
-    def __init__(self, key: str, value: object, allowed: str) -> None:
-        super().__init__(f"{key}: {value!r} is not allowed; allowed: {allowed}")
+    def __init__(
+        self, key: str, value: object, allowed: str, *, wrong: str = "is not allowed"
+    ) -> None:
+        super().__init__(f"{key}: {value!r} {wrong}; allowed: {allowed}")
         self.key = key
         self.value = value
         self.allowed = allowed

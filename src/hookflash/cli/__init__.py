@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
@@ -12,6 +13,8 @@ def main() -> None:
     from .app import app
     from .options import fail
 
+    if isinstance(sys.stdout, TextIOWrapper):  # names that its encoding has not are escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = app(prog_name="hookflash", standalone_mode=False)
     except typer.TyperException as error:

@@ -187,7 +187,7 @@ def watch_calls(
         going_on = True
         while going_on:
             rows = _rows(list_phones(client, room))
-            live.update(make_table(_COLUMNS, rows), refresh=True)
+            live.update(make_table(_COLUMNS, rows, live.console.width), refresh=True)
             going_on = pause()
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -20,13 +21,18 @@ from ..base.text import printable
 
 WIDE = 250
 """Columns where nobody looks, at least: nothing is folded in a file or a pipe."""
+GAP = 2
+"""Columns between two of a table."""
 ENDLESS = 1_000_000
 """Columns for finding out how many a table wants."""
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """One JSON document on stdout, fit for a terminal."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    if not text.replace("\n", "").isprintable():
+        text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    sys.stdout.write(text + "\n")
 
 
 def as_dict(message: Message) -> dict[str, Any]:
@@ -47,14 +53,47 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def make_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Without lines; long texts are folded, never cut, and what looks like markup is none."""
+def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
+    """Without lines; what looks like markup is none. Long texts are folded between words, never
+    cut; words are broken only where `width` is less than `least_width`."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+    cells = [[printable(cell) for cell in row] for row in rows]
+    for name, size in zip(columns, _widths(columns, cells, width), strict=True):
+        table.add_column(name, overflow="fold", width=size)
+    for row in cells:
+        table.add_row(*map(Text, row))
     return table
+
+
+def least_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Columns of a terminal that shows the table with no word broken."""
+    return sum(_longest_words(columns, rows)) + GAP * (len(columns) - 1)
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Each column has room for its longest word; those whose texts are short get all they want
+    first, and the others share the rest."""
+    sizes = _longest_words(columns, rows)
+    wanted = [
+        max(map(cell_len, (name, *texts)), default=0)
+        for name, *texts in zip(columns, *rows, strict=True)
+    ]
+    spare = width - sum(sizes) - GAP * (len(columns) - 1)
+    missing = sorted(
+        (want - size, at) for at, (want, size) in enumerate(zip(wanted, sizes, strict=True))
+    )
+    for done, (more, at) in enumerate(missing):
+        given = max(0, min(more, spare // (len(missing) - done)))
+        sizes[at] += given
+        spare -= given
+    return sizes
+
+
+def _longest_words(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    return [
+        max((cell_len(word) for text in texts for word in printable(text).split()), default=1)
+        for texts in zip(columns, *rows, strict=True)
+    ]
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], none: str) -> None:
@@ -64,12 +103,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], none: str
         say(none)
         return
     console = Console()
-    table = make_table(columns, rows)
-    size = Measurement.get(console, console.options.update_width(ENDLESS), table)
     if not console.is_terminal:
+        table = make_table(columns, rows, ENDLESS)
+        size = Measurement.get(console, console.options.update_width(ENDLESS), table)
         console = Console(width=max(WIDE, size.maximum))
-    if size.minimum <= console.width:
         console.print(table)
+        return
+    if least_width(columns, rows) <= console.width:
+        console.print(make_table(columns, rows, console.width))
         return
     wide = max(map(len, columns))
     blocks = [

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+from .client import Client
 from .options import Session, server_command
 from .output import moment
 
 _TRANSFERS = ("when", "transfer", "room", "identity", "target", "stages", "verdict", "notes")
 _AUDIT = ("when", "key", "did", "to", "detail")
+PAGE: Final = 1000
+"""Records that are asked for at once where one is looked for."""
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
 
 
@@ -22,10 +25,15 @@ def add_to(app: typer.Typer) -> None:
 
 def transfers(
     session: Session,
+    transfer: Annotated[str, typer.Argument(help="Only this one, an STR_… id.")] = "",
     room: Annotated[str, typer.Option(help="Only those of this room.")] = "",
     limit: Limit = 20,
 ) -> None:
     """Show stored transfers and their verdicts (Hookflash only)."""
+    if transfer:
+        record = _find(session.client, transfer)
+        session.show(record, ("", ""), _details(record), "")
+        return
     query: dict[str, str | int] = {"limit": limit}
     if room:
         query["room"] = room
@@ -33,6 +41,31 @@ def transfers(
     found: list[dict[str, Any]] = answer["transfers"]
     rows = [_transfer(record) for record in found]
     session.show(found, _TRANSFERS, rows, "no transfers are stored")
+
+
+def _find(client: Client, transfer_id: str) -> dict[str, Any]:
+    """By the list of all: asking for one needs a token for its room, which nobody knows here."""
+    from .client import ClientError
+
+    query: dict[str, str | int] = {"limit": PAGE}
+    while True:
+        found: list[dict[str, Any]] = client.get("/hookflash/transfers", grant_room="", **query)[
+            "transfers"
+        ]
+        for record in found:
+            if record["transfer_id"] == transfer_id:
+                return record
+        if len(found) < PAGE:
+            raise ClientError(f"no transfer {transfer_id} is stored")
+        query["before"] = str(found[-1]["transfer_id"])
+
+
+def _details(record: dict[str, Any]) -> list[list[str]]:
+    """Name and value of what there is to tell."""
+    pairs = zip(_TRANSFERS, _transfer(record), strict=True)
+    further = (("call", "call_id"), ("reason", "sip_reason"), ("error", "error"))
+    named = [*pairs, *((name, str(record.get(key) or "")) for name, key in further)]
+    return [[name, value] for name, value in named if value]
 
 
 def _transfer(record: dict[str, Any]) -> list[str]:

@@ -27,6 +27,9 @@ _NUMBER = re.compile(r"\+?[(]?[0-9*#][0-9*#().\- ]*")
 _EXCHANGE = re.compile(r"asterisk|fpbx|freepbx|freeswitch|3cx", re.IGNORECASE)
 """In User-Agent or Server of those that transfer to sip: addresses of their own only."""
 
+_NO_TEL = re.compile("400|416|488|5..")
+"""What peers answer, or report, to an address of a kind that they do not know."""
+
 
 def target_of(text: str, host: str = "") -> str:
     """A number becomes tel:, or a sip: address at `host`; user@host becomes sip:; what has a scheme
@@ -68,6 +71,14 @@ def exchange_host(client: Client, room: str, identity: str) -> str:
     except ClientError:
         return ""
     return info.attributes.get("sip.hostname", "")
+
+
+def no_tel_hint(target: str, status: str) -> str:
+    """What a softphone answers where it cannot dial a number says nothing of that."""
+    if not target.lower().startswith("tel:") or not _NO_TEL.fullmatch(status):
+        return ""
+    number = target.partition(":")[2]
+    return f"; a softphone cannot dial tel:, it may take sip:{number}@HOST"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -207,6 +218,7 @@ class _Attempt:
 
             print_json(found)
         if error is not None:
-            raise fail(f"not transferred: {in_words(error)}", exit_code(error))
+            hint = no_tel_hint(self._request.transfer_to, error.meta.get("sip_status_code", ""))
+            raise fail(f"not transferred: {in_words(error)}{hint}", exit_code(error))
         if not self._session.as_json:
             self._session.report(found, f"transferred {what} in {seconds:.1f} s")

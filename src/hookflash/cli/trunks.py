@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -21,6 +23,13 @@ outbound = typer.Typer(
 )
 app.add_typer(inbound, name="inbound")
 app.add_typer(outbound, name="outbound")
+
+
+_ADDRESS = re.compile(
+    r"(?:\[(?P<ip6>[0-9A-Fa-f:.]+)\]|(?P<name>\w(?:[\w.-]*\w)?\.?))(?::(?P<port>\d{1,9}))?",
+    re.ASCII,
+)
+_DIGITS = re.compile(r"[\d.]+", re.ASCII)
 
 
 class Include(StrEnum):
@@ -220,6 +229,7 @@ def add_outbound(
     from .kept import OUTBOUND
 
     _given(number)
+    check_address(address)
     trunk = sip.SIPOutboundTrunkInfo(
         name=name,
         address=address,
@@ -272,6 +282,8 @@ def edit_outbound(
 
     from .kept import OUTBOUND
 
+    if address is not None:
+        check_address(address)
     update = sip.SIPOutboundTrunkUpdate(
         address=address,
         numbers=_list_update({"numbers": number}, "numbers", []),
@@ -295,6 +307,29 @@ def _given(*lists: list[str]) -> None:
     """An empty text in a list is a variable of the shell that is not set."""
     if any(not text.strip() for texts in lists for text in texts):
         raise typer.BadParameter("an empty number or address")
+
+
+def check_address(text: str) -> None:
+    """Raises typer.BadParameter for what no call could be sent to."""
+    match = _ADDRESS.fullmatch(text)
+    why = "it is to be a host or host:port, such as sip.example.com or 192.0.2.1:5060"
+    if match is not None:
+        name, port = match["name"], match["port"]
+        good = _is_ip(match["ip6"]) if match["ip6"] else not _DIGITS.fullmatch(name) or _is_ip(name)
+        if good and (port is None or 0 < int(port) < 65536):
+            return
+        why = "its port is to be 1 to 65535" if good else "it is no IP address"
+    elif _is_ip(text):
+        why = f"an IPv6 address stands in brackets: [{text}]"
+    raise typer.BadParameter(f"{text!r}: {why}", param_hint="--address")
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _list_update(lists: dict[str, list[str]], key: str, clear: list[str]) -> Any:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections import OrderedDict
+from typing import Final, Literal
 
 import structlog
 
 from ..calls.records import TransferRecord
 from ..calls.transfers.transfer import REASONS
 from .metrics import Metrics
+
+MAX_LATE: Final = 1000
+"""Late successes that are known again when their transfer changes once more, which it does soon."""
 
 _log = structlog.get_logger("transfers")
 
@@ -19,8 +23,8 @@ class CallMetrics:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._open: set[str] = set()
-        self._late: set[str] = set()
-        """Late successes that are counted; there are few of them in the life of a process."""
+        self._late: OrderedDict[str, None] = OrderedDict()
+        """Late successes that are counted, the newest last."""
 
     def call_started(self, direction: str) -> None:
         """A call was admitted."""
@@ -46,7 +50,9 @@ class CallMetrics:
             else:
                 metrics.failed.labels(REASONS[record.verdict]).inc()
         if record.late_success and record.transfer_id not in self._late:
-            self._late.add(record.transfer_id)
+            self._late[record.transfer_id] = None
+            if len(self._late) > MAX_LATE:
+                self._late.popitem(last=False)
             metrics.late.inc()
         metrics.active_transfers.set(len(self._open))
         _log.info(

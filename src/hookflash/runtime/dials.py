@@ -70,10 +70,14 @@ class DialRegistry:
                 dial.done.set_exception(error)
             self._answers.put((record.api_key, record.request_id), dial, record.created_at)
 
+    def expire(self, now: float) -> None:
+        """Forget what is older than 24 hours."""
+        self._answers.expire(now)
+
     def recall(self, now: float, order: DialRequest) -> Dial | None:
         """What an earlier request with this id brought. Raises ApiError where it asked for another
         call, and where the process died while it was carried out."""
-        self._answers.expire(now)
+        self.expire(now)
         if not order.request_id:
             return None
         dial = self._answers.get((order.api_key, order.request_id))

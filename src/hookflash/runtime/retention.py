@@ -1,11 +1,15 @@
-"""How long records are kept: once an hour what is older is forgotten."""
+"""How long records and answers to requests are kept: once an hour what is older is forgotten."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
+from ..ports import Clock
 from .call_records import CallRecords
+from .dials import DialRegistry
+from .transfers import TransferRegistry
 
 PRUNE_EVERY: Final = 3600.0
 
@@ -16,12 +20,16 @@ class Retention:
     def __init__(
         self,
         call_records: CallRecords,
+        clock: Clock,
+        registries: Sequence[TransferRegistry | DialRegistry],
         *,
         transfers: float,
         calls: float,
         audit: float,
     ) -> None:
         self._call_records = call_records
+        self._clock = clock
+        self._registries = registries
         self._keep = (transfers, calls, audit)
         self._task: asyncio.Task[None] | None = None
 
@@ -32,6 +40,8 @@ class Retention:
     async def _prune(self) -> None:
         while True:
             self._call_records.prune(*self._keep)
+            for registry in self._registries:  # though nobody asks them
+                registry.expire(self._clock.now())
             await asyncio.sleep(PRUNE_EVERY)
 
     async def stop(self) -> None:

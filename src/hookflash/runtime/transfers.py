@@ -60,16 +60,21 @@ class TransferRegistry:
             tell()
 
     def changed(self, record: TransferRecord) -> None:
-        """A transfer was made or changed."""
-        made = self._records.get(record.transfer_id) is None
-        self._records.put(record.transfer_id, record, record.created_at)
-        if made:  # a late outcome of an old one takes no id from a newer one
+        """A transfer was made or changed. One that no request with an id asked for is not kept."""
+        if self._records.get(record.transfer_id) is None:
             self._remember(_key(record), record)
+        else:  # a late outcome of an old one takes no id from a newer one
+            self._records.put(record.transfer_id, record, record.created_at)
 
     def load(self, records: Iterable[TransferRecord]) -> None:
         """Transfers of an earlier run, oldest first."""
         for record in records:
             self.changed(record)
+
+    def expire(self, now: float) -> None:
+        """Forget what is older than 24 hours."""
+        self._records.expire(now)
+        self._answers.expire(now)
 
     def recall(
         self, now: float, key: RequestKey, target: ReferTarget, call_id: str = ""
@@ -82,8 +87,7 @@ class TransferRegistry:
         """
         if not key[1]:
             return None
-        self._records.expire(now)
-        self._answers.expire(now)
+        self.expire(now)
         record = self._records.get(self._answers.get(key) or "")
         if record is None or (call_id and record.call_id != call_id):
             return None
@@ -96,6 +100,7 @@ class TransferRegistry:
 
     def _remember(self, key: RequestKey, record: TransferRecord) -> None:
         if key[1]:
+            self._records.put(record.transfer_id, record, record.created_at)
             self._answers.put(key, record.transfer_id, record.created_at)
 
     @property
