@@ -13,7 +13,7 @@ import pytest
 import uvloop
 from tests.wire.kit.certificates import Authority
 
-from hookflash.adapters.sip_connection import Connection, SipLimits, StreamGuard
+from hookflash.adapters.sip_connection import SipConnection, SipLimits, StreamGuard
 from hookflash.adapters.sip_sockets import SipSockets, TlsFiles
 from hookflash.adapters.source_rate import SourceRate
 from hookflash.base.errors import SipError
@@ -70,7 +70,7 @@ class Lab:
         return reader, writer
 
     @property
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[SipConnection]:
         """Those that the sockets have, oldest first."""
         return list(self.sockets.open_connections())
 
@@ -204,7 +204,7 @@ def test_connections_of_ours_have_no_first_message_to_wait_for() -> None:
 )
 def test_a_message_that_does_not_end_is_waited_for_so_long(part: bytes) -> None:
     async def story(lab: Lab) -> None:
-        reader, writer = await lab.connect(OPTIONS % 1 + part)
+        reader, _ = await lab.connect(OPTIONS % 1 + part)
         await lab.until(lambda: lab.receiver.flows)
         assert await closed(reader) == b"answer"
 
@@ -237,18 +237,14 @@ def test_who_does_not_read_is_not_read_either_and_then_closed(
         _, writer = await lab.connect(tls=context)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         (connection,) = lab.connections
-        writer.write(b"".join(OPTIONS % number for number in range(3000)))
+        writer.write(b"".join(OPTIONS % number for number in range(5000)))
         await lab.until(lambda: connection._unread)
-        heard = len(lab.receiver.flows)
-        assert heard < 3000
-        for number in range(2000):
-            writer.write(OPTIONS % number)
         other, _ = await lab.connect(OPTIONS % 1)
         await other.readexactly(len(answer))  # the others are served
-        assert len(lab.receiver.flows) <= heard + 1
         assert connection._wire is not None
         assert connection._wire.get_write_buffer_size() < 300_000
         await lab.until(lambda: connection not in lab.connections)
+        assert len(lab.receiver.flows) < 3000  # what the buffers of the system take
 
     run(story, answer=answer, tls=files, limits=SipLimits(unread=0.5))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hookflash.adapters.sip_connection import Connection
+from hookflash.adapters.sip_connection import SipConnection
 from hookflash.adapters.sip_sockets import SipSockets, TlsFiles, connect_failure
 from hookflash.base.errors import SipError
 from hookflash.sip.flow import Address, Flow
@@ -333,7 +333,7 @@ def test_authorities_are_trusted_without_a_certificate_of_ours(certificate: TlsF
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+        (ConnectionRefusedError(111, "SipConnection refused"), "SipConnection refused"),
         (TimeoutError(), "timed out"),
         (ssl.SSLError(1, "wrong version"), "TLS failed: "),
         (OSError("no target"), "no target"),
@@ -451,7 +451,7 @@ def test_whoever_is_called_may_show_any_certificate_where_that_is_wanted(
 
 def test_half_a_keep_alive_needs_no_answer_and_a_connection_that_never_was_takes_nothing() -> None:
     async def check(sockets: SipSockets, receiver: Receiver) -> None:
-        never = Connection(sockets, "tcp")
+        never = SipConnection(sockets, "tcp")
         never.buffer_updated(1)
         assert not never.send(b"x")
         never.close()

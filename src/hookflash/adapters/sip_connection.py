@@ -85,8 +85,9 @@ class StreamGuard:
         self.rate = rate or SourceRate(monotonic, 0)
         self.files = files or OpenFiles(monotonic)
         self.in_use = in_use
-        self.connections = Connections(most, most_of_one, keeps=_is_needed)
+        self.connections = Connections(most, most_of_one)
         """Those that peers opened."""
+        self.connections.keeps = _is_needed
         self.turns = StreamTurns()
         self.buffer = memoryview(bytearray(_READ))
         """Read into by one connection after another, which copies what it got."""
@@ -94,7 +95,7 @@ class StreamGuard:
 
 
 def _is_needed(connection: object) -> bool:
-    return isinstance(connection, Connection) and connection.is_needed()
+    return isinstance(connection, SipConnection) and connection.is_needed()
 
 
 class Owner(Protocol):
@@ -105,14 +106,16 @@ class Owner(Protocol):
     @property
     def guard(self) -> StreamGuard: ...
 
-    def adopt(self, connection: Connection, kind: Transport, wire: asyncio.Transport) -> Flow: ...
+    def adopt(
+        self, connection: SipConnection, kind: Transport, wire: asyncio.Transport
+    ) -> Flow: ...
 
     def release(self, flow: Flow) -> None: ...
 
-    def open_connections(self) -> Iterable[Connection]: ...
+    def open_connections(self) -> Iterable[SipConnection]: ...
 
 
-class Connection(asyncio.BufferedProtocol):
+class SipConnection(asyncio.BufferedProtocol):
     """In either direction; `theirs`: the peer opened it."""
 
     def __init__(

@@ -21,7 +21,7 @@ from ..sip.codec import parse
 from ..sip.flow import Address, Flow, Transport
 from .accepting import Acceptor, Handshakes
 from .connections import Connections
-from .sip_connection import Connection, SipReceiver, StreamGuard
+from .sip_connection import SipConnection, SipReceiver, StreamGuard
 from .source_rate import SourceRate
 
 _log = structlog.get_logger("sip")
@@ -138,7 +138,7 @@ class SipSockets:
         self.guard = guard or StreamGuard()
         self._udp: _Datagrams | None = None
         self._acceptors: list[Acceptor] = []
-        self._connections: dict[int, Connection] = {}
+        self._connections: dict[int, SipConnection] = {}
         self._by_remote: dict[tuple[Transport, Address], int] = {}
         self._opening: dict[tuple[Transport, Address, str], asyncio.Task[Flow]] = {}
         self._next = 0
@@ -194,7 +194,7 @@ class SipSockets:
     ) -> None:
         acceptor = Acceptor(
             [sock],
-            lambda: Connection(self, kind, theirs=True),
+            lambda: SipConnection(self, kind, theirs=True),
             self.guard.files,
             self.guard.connections.make_room,
             "SIP",
@@ -266,7 +266,7 @@ class SipSockets:
         with self.guard.files.noted("SIP"):
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self, transport, shown.lower()),
+                    lambda: SipConnection(self, transport, shown.lower()),
                     remote[0],
                     remote[1],
                     ssl=context,
@@ -283,7 +283,7 @@ class SipSockets:
             self._client_tls = _client_context(self._tls)
         return self._client_tls
 
-    def adopt(self, connection: Connection, kind: Transport, wire: asyncio.Transport) -> Flow:
+    def adopt(self, connection: SipConnection, kind: Transport, wire: asyncio.Transport) -> Flow:
         """Number a new connection."""
         self._next += 1
         local, remote = wire.get_extra_info("sockname"), wire.get_extra_info("peername")
@@ -293,7 +293,7 @@ class SipSockets:
         self._by_remote[kind, flow.remote] = self._next
         return flow
 
-    def open_connections(self) -> Iterable[Connection]:
+    def open_connections(self) -> Iterable[SipConnection]:
         """Those that live."""
         return self._connections.values()
 

@@ -98,6 +98,8 @@ class Exchange:
     ip: str = "127.0.0.1"
     phones: list[Phone] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
+    files: int = 0
+    """Most files that the process may open; 0: as many as we."""
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
@@ -134,6 +136,8 @@ class Exchange:
         file = self.folder / "hookflash.yaml"
         file.write_text(yaml.safe_dump(self.settings), "utf-8")
         command = [sys.executable, "-m", "hookflash", "serve", "--config", str(file)]
+        if self.files:
+            command = ["sh", "-c", f'ulimit -n {self.files} && exec "$@"', "sh", *command]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         until(self._answers, "the API answers", 15)
