@@ -82,3 +82,18 @@ def test_what_is_closed_leaves_nothing_behind() -> None:
 )
 def test_whose_it_is(one: str, other: str, same: bool) -> None:
     assert (source_of(one) == source_of(other)) == same
+
+
+def test_whoever_is_kept_counts_as_the_latest() -> None:
+    connections = Connections(most=3, silent_of_one=2)
+    first, second, third = opened(connections, "192.0.2.1", "192.0.2.2", "192.0.2.2")
+    kept = {first, second}
+    connections.keeps = kept.__contains__
+    opened(connections, "192.0.2.3")
+    assert [each.gone for each in (first, second, third)] == [False, False, True]
+    kept.clear()
+    opened(connections, "192.0.2.4")
+    assert not first.gone or not second.gone
+    connections.keeps = lambda _: True
+    assert not connections.make_room()
+    assert len(connections) == 3

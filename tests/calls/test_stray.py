@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash.calls.legs.settings import ALLOW
-from hookflash.calls.stray import answer_stray
+from hookflash.calls.stray import answer_stray, shortened
 from hookflash.sip.message import Request
 
 
@@ -61,3 +61,14 @@ def test_every_answer_has_a_to_tag(method: str) -> None:
     assert answer_stray(request(method), "t").to.tag == "t"
     known = request(method, "<sip:b@192.0.2.2>;tag=gone")
     assert answer_stray(known, "t").to.tag == "gone"
+
+
+def test_a_short_request_has_a_short_answer() -> None:
+    short = request("OPTIONS")
+    answer = shortened(answer_stray(short, "t"), short)
+    assert answer.status == 200
+    assert len(answer.encode()) <= 1.5 * len(short.encode())
+    assert (answer.header("Supported"), answer.header("To")) == (None, "<sip:b@192.0.2.2>;tag=t")
+    usual = request("OPTIONS")
+    usual.headers.add("User-Agent", "a telephone " * 10)
+    assert shortened(answer_stray(usual, "t"), usual).header("Allow") == ALLOW

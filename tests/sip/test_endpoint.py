@@ -67,6 +67,22 @@ def test_the_same_branch_from_another_sender_is_another_transaction() -> None:
     assert target.counts() == (0, 3)
 
 
+def test_in_a_crowd_strangers_are_answered_once_and_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hookflash.sip.endpoint.CROWD", 2)
+    target = new_endpoint()
+    for number in range(10):
+        request = request_of("OPTIONS", branch=f"z9hG4bK{number}", call_id=f"{number}")
+        key = key_of(target.message_received(0.0, request, UDP))
+        answer = Response.reply(request, 200, to_tag="t")
+        assert len(target.respond(0.0, key, answer, stray=True)) == 1
+    assert target.counts().server == 2
+    mine = key_of(target.message_received(0.0, request_of("INVITE", branch="z9hG4bKmine"), UDP))
+    target.respond(0.0, mine, Response.reply(request_of("INVITE"), 486, to_tag="t"))
+    assert target.counts().server == 3  # one of a call waits for its ACK
+
+
 def test_an_answer_to_nothing_is_dropped() -> None:
     target = new_endpoint()
     assert target.respond(0.0, "s77", Response.reply(request_of("BYE"), 200, to_tag="t")) == []

@@ -21,17 +21,12 @@ class Closable(Protocol):
 
 
 class Connections:
-    """`most` of all, and `silent_of_one` silent ones of one address; 0: no limit. `keeps` is asked
-    before a silent one is closed; if it says so, that one counts as the latest and stays."""
+    """`most` of all, and `silent_of_one` silent ones of one address; 0: no limit."""
 
-    def __init__(
-        self,
-        most: int = 0,
-        silent_of_one: int = 0,
-        keeps: Callable[[Closable], bool] | None = None,
-    ) -> None:
+    def __init__(self, most: int = 0, silent_of_one: int = 0) -> None:
+        self.keeps: Callable[[Closable], bool] | None = None
+        """Asked before a silent one is closed; if it says so, that one stays, as the latest."""
         self._most = most
-        self._keeps = keeps
         self._of_one = silent_of_one
         self._source: dict[Closable, str] = {}
         self._silent: OrderedDict[Closable, None] = OrderedDict()
@@ -86,7 +81,7 @@ class Connections:
     def _close_oldest(self, silent: OrderedDict[Closable, None]) -> bool:
         for _ in range(len(silent)):
             oldest = next(iter(silent))
-            if self._keeps is None or not self._keeps(oldest):
+            if self.keeps is None or not self.keeps(oldest):
                 self.remove(oldest)
                 oldest.give_way()
                 return True

@@ -85,8 +85,9 @@ class StreamGuard:
         self.rate = rate or SourceRate(monotonic, 0)
         self.files = files or OpenFiles(monotonic)
         self.in_use = in_use
-        self.connections = Connections(most, most_of_one, keeps=_is_needed)
+        self.connections = Connections(most, most_of_one)
         """Those that peers opened."""
+        self.connections.keeps = _is_needed
         self.turns = StreamTurns()
         self.buffer = memoryview(bytearray(_READ))
         """Read into by one connection after another, which copies what it got."""
@@ -121,6 +122,7 @@ class SipConnection(asyncio.BufferedProtocol):
         self, owner: Owner, transport: Transport, name: str = "", *, theirs: bool = False
     ) -> None:
         self._owner = owner
+        self._now = asyncio.get_running_loop().time
         self._guard = owner.guard
         self._kind: Transport = transport
         self.name = name
@@ -165,7 +167,7 @@ class SipConnection(asyncio.BufferedProtocol):
         self._decoder.add(self._guard.buffer[:count])
         self._stirred = True
         self._heard_at = self._now()
-        if self._waits or self._stopped:
+        if self._waits or self._unread or self._slowed:
             self._account()
         else:
             self._guard.turns.offer(self, count)
@@ -196,7 +198,7 @@ class SipConnection(asyncio.BufferedProtocol):
 
     def step(self) -> bool:
         flow, wire = self.flow, self._wire
-        if flow is None or wire is None or self._stopped or wire.is_closing():
+        if flow is None or wire is None or self._unread or self._slowed or wire.is_closing():
             return False
         item = self._decoder.next()
         if self._theirs and (later := self._guard.rate.over(flow.remote[0])):
@@ -224,7 +226,7 @@ class SipConnection(asyncio.BufferedProtocol):
         if self.held and self._whole_by == _NEVER and not more:
             self._whole_by = self._now() + self._guard.limits.one_message
             self._watch()
-        if more or self._stopped:
+        if more or self._unread or self._slowed:
             self._pause()
         elif self._paused and not self._wire.is_closing():
             self._paused = False
@@ -262,10 +264,6 @@ class SipConnection(asyncio.BufferedProtocol):
 
     # --- inside ---------------------------------------------------------------------------------
 
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
-
     @property
     def _stopped(self) -> bool:
         return self._unread or self._slowed
@@ -290,9 +288,11 @@ class SipConnection(asyncio.BufferedProtocol):
 
     def _account(self) -> None:
         """After every change of what is held: who holds most goes while it is too much."""
-        guard = self._guard
-        guard.held += self._decoder.held - self.held
-        self.held = self._decoder.held
+        guard, held = self._guard, self._decoder.held
+        if held == self.held:
+            return
+        guard.held += held - self.held
+        self.held = held
         while guard.held > guard.limits.held:
             largest = max(self._owner.open_connections(), key=lambda each: each.held)
             _log.info("sip_stream_closed", source=largest.source, why="unfinished messages")

@@ -58,15 +58,15 @@ class StreamTurns:
         return self._messages <= 0 or self._seconds <= 0 or self._octets <= 0
 
     def _give(self, stream: Stream) -> None:
-        begun = self._clock()
+        begun = now = self._clock()
         end = begun + self._seconds
-        more = True
         for _ in range(PORTION):
             more = stream.step()
             self._messages -= 1
-            if not more or self._clock() >= end:
+            now = self._clock()
+            if not more or now >= end:
                 break
-        self._seconds -= self._clock() - begun
+        self._seconds -= now - begun
         if more:
             self._wait(stream)
         else:

@@ -170,8 +170,13 @@ class Exchange:
 
     def has_call_from(self, ip: str) -> bool:
         """Whether a call from this address is live or has just ended."""
-        flows = (call.flow for call in self.calls.values())
-        return any(flow is not None and flow.remote[0] == ip for flow in flows)
+        for call in self.calls.values():
+            flow, dialog = call.flow, call.leg.dialog
+            if flow is not None and flow.remote[0] == ip:
+                return True
+            if dialog is not None and dialog.peer_address == ip:
+                return True
+        return False
 
     def drops(self, message: Message, flow: Flow) -> bool:
         """Whether the shield swallows this request (calls.md §5)."""

@@ -60,6 +60,11 @@ PIECES = {
 }
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 class _Sender:
     """What one connection has sent of its piece."""
 
@@ -90,7 +95,7 @@ def flood(address: tuple[str, int], kind: str, connections: int, seconds: float)
 
     for _ in range(connections):
         connect()
-    print("flooding", flush=True)
+    _say("flooding")
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for key, _ in selector.select(0.1):
@@ -111,7 +116,7 @@ def flood(address: tuple[str, int], kind: str, connections: int, seconds: float)
 
 def connect_and_close(address: tuple[str, int], seconds: float) -> None:
     """As many connections as can be had."""
-    print("flooding", flush=True)
+    _say("flooding")
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(OSError):
@@ -120,7 +125,7 @@ def connect_and_close(address: tuple[str, int], seconds: float) -> None:
 
 def datagrams(address: tuple[str, int], seconds: float) -> None:
     """OPTIONS by UDP, as many as a socket's buffer stands: some 10,000 a second."""
-    print("flooding", flush=True)
+    _say("flooding")
     data, begun = request("OPTIONS", 1), time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for count in itertools.count():

@@ -106,6 +106,8 @@ class Exchange:
     process: subprocess.Popen[bytes] | None = None
     terminal: int | None = None
     """The slave's end of a pty that is to be its terminal; the log goes there then."""
+    files: int = 0
+    """Most files that the process may open; 0: as many as we."""
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
@@ -146,6 +148,8 @@ class Exchange:
         if self.terminal is not None:
             kept = [self.terminal]
             command = [sys.executable, "-c", ON_TERMINAL, str(self.terminal), *command]
+        if self.files:
+            command = ["sh", "-c", f'ulimit -n {self.files} && exec "$@"', "sh", *command]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, pass_fds=kept, start_new_session=True
