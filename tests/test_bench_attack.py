@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import dns.message
@@ -121,11 +122,15 @@ def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
         yield made
 
 
+def _sent(stream: floods.Stream, octets: int) -> bool:
+    return stream.turn() and stream.sent >= octets
+
+
 def test_a_stream_begins_anew_when_it_is_closed(listener: socket.socket) -> None:
     """Its first words, its piece from the start, and all of that again by another connection."""
     stream = floods.Stream(listener.getsockname(), b"piece", first=b"first ")
     for opened in (1, 2):
-        until(lambda least=stream.sent + 5: stream.turn() and stream.sent >= least, "it is sent")
+        until(partial(_sent, stream, stream.sent + 5), "the piece is sent")
         client, _ = listener.accept()
         client.settimeout(5)
         with client, client.makefile("rb") as read:

@@ -30,15 +30,15 @@ def test_a_slope_needs_two_points() -> None:
     assert slope_mb_per_hour([(0.0, 1000)]) == 0
 
 
-async def _nothing() -> None:
-    """Is over at once."""
+async def _over() -> None:
+    """Ends at once."""
 
 
 async def _counted() -> dict[str, int]:
     loop = asyncio.get_running_loop()
     gone, waiting = loop.call_later(60, print), loop.call_later(60, print)
     gone.cancel()
-    done = asyncio.create_task(_nothing())
+    done = asyncio.create_task(_over())
     await done
     running = asyncio.create_task(asyncio.Event().wait())
     counts = held([gone, waiting, done, running, RoomDefaults(), "text"])

@@ -11,6 +11,7 @@ from hookflash.base.errors import ConfigError
 from hookflash.config import Settings, load, setting_lines
 
 SECRET = "secretsecretsecretsecretsecretsecret"
+GOOD = "hQ3vT9zKp1wXc7Lr5mYb2NdF8sGj4RaU"
 EXAMPLE = f"""
 port: 7880
 bind_addresses: ["127.0.0.1"]
@@ -112,7 +113,7 @@ def test_a_wrong_setting_names_key_and_what_is_allowed(
     tmp_path: Path, text: str, key: str, allowed: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(write(tmp_path, f"keys: {{k: {SECRET}}}\n{text}\n"))
+        load(write(tmp_path, f"keys: {{k: {GOOD}}}\n{text}\n"))
     assert caught.value.key == key
     assert allowed in caught.value.allowed
 
@@ -144,7 +145,7 @@ def test_lists_and_ranges_are_written_plainly_in_a_variable_and_in_the_file(
     monkeypatch.setenv("HOOKFLASH_SIP__CODECS", "PCMA, PCMU")
     monkeypatch.setenv("HOOKFLASH_BIND_ADDRESSES", '["127.0.0.1", "::1"]')
     monkeypatch.setenv("HOOKFLASH_WEBHOOK__URLS", "http://a/x")
-    text = f"keys: {{k: {SECRET}}}\nwebhook: {{api_key: k}}\nsip: {{local_net: 10.0.0.0/8}}\n"
+    text = f"keys: {{k: {GOOD}}}\nwebhook: {{api_key: k}}\nsip: {{local_net: 10.0.0.0/8}}\n"
     settings = load(write(tmp_path, text))
     assert settings.sip.rtp_port == (30000, 30100)
     assert settings.sip.codecs == ["PCMA", "PCMU"]
@@ -163,7 +164,7 @@ def test_settings_with_another_prefix_see_only_its_variables(
 
 
 def test_a_section_whose_lines_are_comments_says_nothing(tmp_path: Path) -> None:
-    text = f"keys: {{k: {SECRET}}}\nsip:\n  # sip_port: 5070\n"
+    text = f"keys: {{k: {GOOD}}}\nsip:\n  # sip_port: 5070\n"
     assert load(write(tmp_path, text)).sip.sip_port == 5060
 
 
@@ -177,6 +178,41 @@ def test_a_short_secret_is_refused_and_not_shown(tmp_path: Path) -> None:
         load(write(tmp_path, "keys: {k: tooshort}"))
     assert "32" in str(caught.value)
     assert "tooshort" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "secretsecretsecretsecretsecretsecret",
+        "s" * 40,
+        "devkey" * 5 + "dev",
+        "0123456789abcdef" * 2,
+    ],
+)
+def test_a_secret_that_can_be_guessed_is_for_loopback_only(tmp_path: Path, secret: str) -> None:
+    ours = "bind_addresses: ['127.0.0.1', '::1']\nsip: {listen_ip: 127.0.0.2}\n"
+    keys = f"keys: {{k: '{secret}'}}\n"
+    assert load(write(tmp_path, keys + ours)).keys["k"].get_secret_value() == secret
+    for flags in ({"bind_addresses": ["127.0.0.1", "::"]}, {"sip.listen_ip": "192.0.2.1"}):
+        with pytest.raises(ConfigError, match="hookflash keys") as caught:
+            load(write(tmp_path, keys + ours), flags)
+        assert caught.value.key == "keys.k"
+        assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize("way", ["flag", "file", "variable"])
+@pytest.mark.parametrize("key", ["bind_addresses", "sip.listen_ip"])
+def test_dev_is_for_loopback_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, key: str
+) -> None:
+    """With a good secret too: the mode is for trying out."""
+    file = write(tmp_path, f"keys: {{k: {GOOD}}}\ndev: {str(way == 'file').lower()}\n")
+    if way == "variable":
+        monkeypatch.setenv("HOOKFLASH_DEV", "true")
+    assert load(file, dev=way == "flag").bind_addresses == ["127.0.0.1"]
+    with pytest.raises(ConfigError, match="loopback") as caught:
+        load(file, {key: "0.0.0.0"}, dev=way == "flag")
+    assert caught.value.key == key
 
 
 def test_no_key_at_all_is_refused(tmp_path: Path) -> None:
@@ -204,12 +240,12 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_range_of_ports_may_have_names(tmp_path: Path) -> None:
-    text = f"keys: {{k: {SECRET}}}\nsip: {{rtp_port: {{start: 10000, end: 20000}}}}\n"
+    text = f"keys: {{k: {GOOD}}}\nsip: {{rtp_port: {{start: 10000, end: 20000}}}}\n"
     assert load(write(tmp_path, text)).sip.rtp_port == (10000, 20000)
 
 
 def test_durations_have_units(tmp_path: Path) -> None:
-    text = f"keys: {{k: {SECRET}}}\ntransfers: {{keep: 2d}}\ncalls: {{keep: 1h}}\ndrain: 500ms\n"
+    text = f"keys: {{k: {GOOD}}}\ntransfers: {{keep: 2d}}\ncalls: {{keep: 1h}}\ndrain: 500ms\n"
     settings = load(write(tmp_path, text))
     assert (settings.transfers.keep, settings.calls.keep, settings.drain) == (172800, 3600, 0.5)
 

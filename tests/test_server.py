@@ -17,7 +17,6 @@ import jwt
 import pytest
 import structlog
 from livekit import api
-from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from hookflash.adapters.clock import SystemClock
@@ -26,23 +25,26 @@ from hookflash.config import Settings, load
 from hookflash.media.port_pool import NoPorts
 from hookflash.server import Server
 
-KEY, SECRET = "k", "secretsecretsecretsecretsecretsecret"
+KEY, SECRET = "k", "hQ3vT9zKp1wXc7Lr5mYb2NdF8sGj4RaU"
 
 
 def settings(data_dir: Path, **flags: object) -> Settings:
-    loaded = load(
-        flags={
+    """Of a server on loopback that stores; a flag may say otherwise."""
+    file = data_dir.parent / "hookflash.yaml"
+    file.write_text(f"keys: {{{KEY}: {SECRET}}}\n", "utf-8")
+    return load(
+        file,
+        {
             "port": 0,
+            "bind_addresses": ["127.0.0.1"],
             "metrics.bind": "127.0.0.1:0",
+            "sip.listen_ip": "127.0.0.1",
             "sip.sip_port": 0,
+            "sip.answer": "immediately",
             "data_dir": str(data_dir),
             **flags,
         },
-        dev=True,
     )
-    loaded.dev = False
-    loaded.keys = {KEY: SecretStr(SECRET)}
-    return loaded
 
 
 async def with_server(data_dir: Path, what: str) -> list[str]:

@@ -98,7 +98,7 @@ def start(folder: Path) -> Scene:
         exchange.process = subprocess.Popen(
             [*command, "serve", "--config", str(file)], stdout=log, stderr=log
         )
-    until(exchange._answers, "the API answers", 15)
+    until(lambda: exchange._answers(200), "the API answers", 15)
     _furnish(exchange)
     settings = exchange.settings
     return Scene(exchange, int(settings["sip"]["sip_port"]), tls_port, int(settings["port"]))

@@ -8,6 +8,7 @@ when it is out of date.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -31,12 +32,10 @@ from pydantic_settings import (
 )
 
 from .adapters.post_urls import check_url
+from .api_secrets import MIN_SECRET, weakness
 from .base.errors import ConfigError
 from .base.light import light_dataclass
 from .setting_kinds import Duration, IpAddress, IpAddressOrEmpty, ListOf, Network, Port, PortRange
-
-MIN_SECRET = 32
-"""Characters of an API secret: HS256 wants a key of at least 256 bits (RFC 7518 §3.2)."""
 
 DEV_KEY = "devkey"
 DEV_SECRET = "secret"
@@ -137,10 +136,25 @@ class SipSettings(Section):
     max_calls_per_trunk: int = Field(0, ge=0, description="Most calls of one trunk; 0: no limit.")
     max_invites_per_second_per_source: int | None = Field(
         None,
-        description="INVITEs per second from one address; 0: no limit. Unset: 50, and no limit "
-        "for loopback and for addresses that a trunk names.",
+        description="INVITEs per second from one address; 0: no limit. Unset: 50, for addresses "
+        "that a trunk names 100, and no limit for loopback.",
     )
-    shield: bool = Field(True, description="Ignore scanners for ten minutes.")
+    shield: bool = Field(
+        True, description="Ignore scanners and who guesses passwords for ten minutes."
+    )
+    max_requests_per_second_per_source: int | None = Field(
+        None,
+        ge=0,
+        description="Messages per second from one address that has no call; more are read later "
+        "(TCP, TLS) or dropped (UDP); 0: no limit. Unset: 300, and no limit for loopback and for "
+        "addresses that a trunk names.",
+    )
+    max_connections: int = Field(
+        0, ge=0, description="Most connections of peers; 0: an eighth of the open files, to 4096."
+    )
+    max_connections_per_address: int = Field(
+        256, ge=0, description="Most of one address that have no call; at most half of all."
+    )
     prompts_dir: str = Field("", description="Folder of PIN prompts (8 kHz WAV) of your own.")
 
 
@@ -186,7 +200,9 @@ class Settings(BaseSettings):
     )
     http: HttpSettings = Field(HttpSettings(), description="Limits of the HTTP API.")
     keys: dict[str, SecretStr] = Field(
-        {}, description="API keys and their secrets of at least 32 characters."
+        {},
+        description="API keys and their secrets of at least 32 characters; "
+        "`hookflash keys` makes a pair.",
     )
     webhook: WebhookSettings = Field(WebhookSettings(), description="Webhooks.")
     room: RoomSettings = Field(RoomSettings(), description="Rooms.")
@@ -294,8 +310,9 @@ def load(
             settings = from_environment
     except ValidationError as error:
         raise _explain(error) from None
-    if dev:
-        settings.dev = True
+    if settings.dev and not dev:  # the file or a variable says so
+        return load(file, flags, dev=True)
+    settings.dev = dev
     _check(settings)
     return settings
 
@@ -403,18 +420,29 @@ def _near(key: str) -> str:
     return "a setting that `hookflash settings` lists" + meant
 
 
+def _public_addresses(settings: Settings) -> list[tuple[str, str]]:
+    """Where others than this machine's programs get in: setting and address."""
+    listens = [("bind_addresses", address) for address in settings.bind_addresses]
+    listens.append(("sip.listen_ip", settings.sip.listen_ip))
+    return [entry for entry in listens if not ipaddress.ip_address(entry[1]).is_loopback]
+
+
 def _check(settings: Settings) -> None:
     """What no single field can know."""
     if not settings.keys:
         raise ConfigError("keys", {}, "at least one API key with its secret (or --dev)")
+    public = _public_addresses(settings)
+    if public and settings.dev:
+        key, address = public[0]
+        raise ConfigError(key, address, "a loopback address (everybody knows the secret of --dev)")
     for key, secret in settings.keys.items():
-        length = len(secret.get_secret_value())
-        if length < MIN_SECRET and not settings.dev:
-            raise ConfigError(
-                f"keys.{key}",
-                f"{length} characters",
-                f"a secret of at least {MIN_SECRET} characters (any secret with --dev)",
-            )
+        why = "" if settings.dev else weakness(secret.get_secret_value())
+        if len(secret.get_secret_value()) < MIN_SECRET and why:
+            allowed = f"a secret of at least {MIN_SECRET} characters (any secret with --dev)"
+            raise ConfigError(f"keys.{key}", why, allowed)
+        if public and why:
+            allowed = "a secret that nobody can guess (`hookflash keys` makes one)"
+            raise ConfigError(f"keys.{key}", why, allowed)
     webhook = settings.webhook
     if webhook.urls and webhook.api_key not in settings.keys:
         raise ConfigError("webhook.api_key", webhook.api_key, "one of the keys of `keys`")

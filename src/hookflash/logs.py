@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 import structlog
+
+from .base.text import printable
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _SECRET_KEYS = frozenset(
@@ -24,12 +28,65 @@ def _blank_secrets(
     return event
 
 
+def _readable(
+    _logger: object, _name: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Text for people without what a terminal would obey, or would turn round: peers wrote it."""
+    for key, value in event.items():
+        event[key] = _lines(value) if key == "exception" else _shown(value)
+    return event
+
+
+def _shown(value: object) -> object:
+    if value is None or isinstance(value, int | float):
+        return value
+    return printable(value if isinstance(value, str) else repr(value))
+
+
+def _lines(text: object) -> str:
+    """A traceback has lines of its own: all but the first are indented, so that none of them, which
+    may be the peer's words, looks like one of the log."""
+    return "\n    ".join(printable(line) for line in str(text).split("\n"))
+
+
+class _Lines(logging.Formatter):
+    """The same for what libraries log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _lines(super().format(record))
+
+
 # Made once: structlog's own renderer has json make an encoder for each line.
 _encode = json.JSONEncoder(default=repr).encode
 
 
 def _json_line(_logger: object, _name: str, event: structlog.typing.EventDict) -> str:
     return _encode(event)
+
+
+class _Out:
+    """Writes lines, and loses them where that fails: a terminal that was closed, a pipe without
+    a reader and a full disk must end no call."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        try:
+            self._descriptor = stream.fileno()
+        except (OSError, ValueError):  # a stream in memory
+            self._descriptor = -1
+
+    def write(self, text: str) -> None:
+        """Unbuffered: what cannot be written now is not tried again at the end."""
+        if self._descriptor < 0:
+            self._stream.write(text)
+            return
+        rest = text.encode("utf-8", "backslashreplace")
+        with suppress(OSError):
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+    def flush(self) -> None:
+        """Nothing waits."""
 
 
 def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
@@ -39,18 +96,20 @@ def configure(level: str = "info", style: str = "auto", stream: TextIO | None = 
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=out.isatty()) if text else _json_line
     )
+    written = _Out(out)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _blank_secrets,
             structlog.processors.format_exc_info,
+            *([_readable] if text else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(written),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=logging.WARNING, stream=out, format="%(levelname)s %(name)s %(message)s"
-    )
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(_Lines("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])

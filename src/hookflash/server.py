@@ -20,9 +20,11 @@ from .adapters.connections import Connections
 from .adapters.dns import Resolver
 from .adapters.entropy import Entropy
 from .adapters.http import HttpServers
-from .adapters.limits import http_connections, raise_open_files
+from .adapters.limits import raise_open_files, share_of_connections
 from .adapters.open_files import OpenFiles
+from .adapters.sip_connection import StreamGuard
 from .adapters.sip_sockets import SipSockets, TlsFiles
+from .adapters.source_rate import SourceRate
 from .adapters.store.store import Store
 from .adapters.stun import external_ip
 from .adapters.udp import UdpPair
@@ -54,6 +56,7 @@ from .runtime.telephony import ExchangeTelephony
 from .runtime.transfers import TransferRegistry
 from .sip.digest import DigestServer
 from .sip.endpoint import Endpoint
+from .sip.flow import Flow
 from .sip.timers import Timers
 from .version import hookflash_version
 from .webhooks.payload import EventFilter
@@ -81,6 +84,7 @@ class Server:
         self.rooms: RoomHost
         self.exchange: Exchange
         self.sockets: SipSockets
+        self._rate: SourceRate
         self._open_files = 0
         self._files = OpenFiles(self._clock.now)
         self._http = HttpServers(files=self._files)
@@ -111,8 +115,7 @@ class Server:
         since = self._clock.now() - REMEMBERED
         self.exchange.parts.transfers.load(await self.store.requested_since(since))
         self.exchange.dial_requests.dials.load(await self.store.dials_since(since))
-        found = [await self.store.call(dialog.call_id) for dialog in stored.dialogs]
-        cut_off = [call for call in found if call is not None]
+        cut_off = await self.store.calls_of(dialog.call_id for dialog in stored.dialogs)
         self.exchange.restored_dialogs.raise_all(stored.dialogs, stored.transfers, cut_off)
         await self._listen()
         self._retention.start()
@@ -141,7 +144,10 @@ class Server:
         addresses = await self._addresses()
         self._webhooks = _webhooks(settings, clock, ids)
         self._engine = _engine(settings, clock, ids, self._files, self._between_ticks)
-        self.sockets = SipSockets()
+        self._rate = SourceRate(
+            clock.now, settings.sip.max_requests_per_second_per_source, self._trusted
+        )
+        self.sockets = SipSockets(self._guard())
         self._stack = SipStack(
             clock=clock,
             sockets=self.sockets,
@@ -203,14 +209,36 @@ class Server:
                 accept_unmatched=sip.accept_unmatched,
                 max_calls=sip.max_calls,
                 max_calls_per_trunk=sip.max_calls_per_trunk,
+                port_pairs=self._engine.free_ports,
             ),
             shield=Shield(self._trusted, enabled=sip.shield),
-            rate=InviteRate(sip.max_invites_per_second_per_source, trunks.knows_address),
+            rate=InviteRate(sip.max_invites_per_second_per_source, self._named),
         )
 
+    def _guard(self) -> StreamGuard:
+        sip = self.settings.sip
+        most = sip.max_connections or share_of_connections(self._open_files)
+        return StreamGuard(
+            most=most,
+            most_of_one=min(sip.max_connections_per_address, most // 2),
+            rate=self._rate,
+            files=self._files,
+            in_use=self._in_use,
+        )
+
+    def _in_use(self, flow: Flow) -> bool:
+        """Whether a call or a transaction needs this connection."""
+        parts, ip = self.exchange.parts, flow.remote[0]
+        return parts.board.endpoint.needs(flow) or self.exchange.has_call_from(ip)
+
+    def _named(self, ip: str) -> bool:
+        """A source that a trunk names, or that showed a trunk's password."""
+        guesses = self.exchange.parts.admission.guesses
+        return self.trunks.knows_address(ip) or guesses.knows(self._clock.now(), ip)
+
     def _trusted(self, ip: str) -> bool:
-        """A source that the shield never shuts out."""
-        return self.trunks.knows_address(ip) or self.exchange.has_call_from(ip)
+        """A source that the shield never shuts out for refusals."""
+        return self._named(ip) or self.exchange.has_call_from(ip)
 
     async def _listen(self) -> None:
         settings = self.settings
@@ -228,11 +256,11 @@ class Server:
         app = make_app(
             parts,
             hide_passwords=settings.sip.hide_passwords,
-            healthy=lambda: not self.exchange.parts.board.stopping,
+            healthy=lambda: not (self.exchange.parts.board.stopping or self.store.failing),
         )
         where, bind = settings.bind_addresses, settings.metrics.bind
         connections = Connections(
-            settings.http.max_connections or http_connections(self._open_files),
+            settings.http.max_connections or share_of_connections(self._open_files),
             settings.http.max_silent_per_address,
         )
         with _listening("port", settings.port, "bind_addresses", ", ".join(where)):
@@ -264,10 +292,18 @@ class Server:
             "media_tick_late_seconds", "By how much 20 ms ticks came too late", LATE, self._late
         )
         gauge("sip_dropped", "Requests that the shield dropped", self._dropped)
+        gauge("sip_rate_dropped", "Datagrams of sources that sent too many", self._rate_dropped)
+        gauge(
+            "sip_connections",
+            "SIP connections of peers",
+            lambda: len(self.sockets.guard.connections),
+        )
+        gauge("sip_wrong_passwords", "Wrong passwords of callers", self._wrong_passwords)
         gauge("sip_received", "SIP messages read", lambda: self._stack.received)
         gauge("sip_malformed", "SIP messages that could not be read", lambda: self._stack.malformed)
         gauge("webhooks_pending", "Webhooks still to be delivered", lambda: self._webhooks.pending)
         gauge("webhooks_lost", "Webhooks given up or dropped", self._webhooks_lost)
+        gauge("store_failed_writes", "Writes to the database that failed", self._failed_writes)
 
     def _calls(self) -> int:
         # A leg outlives its call: it answers retransmissions and watches a transfer.
@@ -284,8 +320,17 @@ class Server:
         counted = self._webhooks.counters().values()
         return sum(c.given_up + c.expired + c.overflowed for c in counted)
 
+    def _failed_writes(self) -> int:
+        return self.store.failed_writes
+
     def _dropped(self) -> int:
         return self.exchange.parts.admission.shield.dropped
+
+    def _rate_dropped(self) -> int:
+        return self._rate.dropped
+
+    def _wrong_passwords(self) -> int:
+        return self.exchange.parts.admission.guesses.wrong
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls; wait for the running ones, then hang up (calls.md §5)."""

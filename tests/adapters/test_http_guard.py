@@ -133,14 +133,15 @@ async def serving(limits: HttpLimits, connections: Connections) -> AsyncIterator
 def run(
     story: Callable[[Lab], Awaitable[Any]],
     limits: HttpLimits = SMALL,
-    **numbers: int,
+    most: int = 0,
+    silent_of_one: int = 0,
 ) -> None:
     """On both loops."""
 
     async def main() -> None:
         left: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, what: left.append(what))
-        async with serving(limits, Connections(**numbers)) as lab:
+        async with serving(limits, Connections(most=most, silent_of_one=silent_of_one)) as lab:
             await asyncio.wait_for(story(lab), 20)
         assert left == []
 

@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from hookflash.adapters.limits import FILES_BESIDES_CALLS, http_connections, raise_open_files
+from hookflash.adapters.limits import FILES_BESIDES_CALLS, raise_open_files, share_of_connections
 
 
 def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
@@ -23,8 +23,8 @@ def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
 @pytest.mark.parametrize(
     ("files", "connections"), [(20, 16), (256, 32), (20_000, 2500), (10**6, 4096)]
 )
-def test_http_has_a_share_of_the_files(files: int, connections: int) -> None:
-    assert http_connections(files) == connections
+def test_http_and_sip_have_a_share_of_the_files(files: int, connections: int) -> None:
+    assert share_of_connections(files) == connections
 
 
 def test_without_a_hard_limit_there_is_one_that_will_do(monkeypatch: pytest.MonkeyPatch) -> None:

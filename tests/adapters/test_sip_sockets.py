@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from hookflash.adapters.sip_sockets import SipSockets, TlsFiles, _Connection, connect_failure
+from hookflash.adapters.sip_connection import SipConnection
+from hookflash.adapters.sip_sockets import SipSockets, TlsFiles, connect_failure
 from hookflash.base.errors import SipError
 from hookflash.sip.flow import Address, Flow
 from hookflash.sip.message import Request, Response
@@ -332,7 +333,7 @@ def test_authorities_are_trusted_without_a_certificate_of_ours(certificate: TlsF
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+        (ConnectionRefusedError(111, "SipConnection refused"), "SipConnection refused"),
         (TimeoutError(), "timed out"),
         (ssl.SSLError(1, "wrong version"), "TLS failed: "),
         (OSError("no target"), "no target"),
@@ -450,8 +451,8 @@ def test_whoever_is_called_may_show_any_certificate_where_that_is_wanted(
 
 def test_half_a_keep_alive_needs_no_answer_and_a_connection_that_never_was_takes_nothing() -> None:
     async def check(sockets: SipSockets, receiver: Receiver) -> None:
-        never = _Connection(sockets, "tcp")
-        never.data_received(OPTIONS % 1)
+        never = SipConnection(sockets, "tcp")
+        never.buffer_updated(1)
         assert not never.send(b"x")
         never.close()
         never.connection_lost(None)
@@ -459,7 +460,8 @@ def test_half_a_keep_alive_needs_no_answer_and_a_connection_that_never_was_takes
         writer.write(OPTIONS % 1)
         _, flow = await receiver.next("message")
         ours = sockets._connections[flow.connection]
-        ours.data_received(b"\r\n")
+        ours.get_buffer(2)[:2] = b"\r\n"
+        ours.buffer_updated(2)
         sockets.send(b"first", flow)
         assert await reader.readexactly(5) == b"first"
         await closed(writer)

@@ -17,6 +17,7 @@ from livekit.protocol.sip import (
 
 from hookflash.base.ids import Ids
 from hookflash.calls.admission import (
+    MAX_TRIES_KEPT,
     TRY_MEMORY,
     Admission,
     AdmissionSettings,
@@ -25,7 +26,7 @@ from hookflash.calls.admission import (
     asserted_identity,
     caller_of,
 )
-from hookflash.calls.limits import InviteRate, Shield
+from hookflash.calls.limits import SHIELD_GUESSES, TRUNK_GUESSES, InviteRate, Shield
 from hookflash.calls.trunks.table import TrunkTable
 from hookflash.sip.digest import DigestClient, DigestServer
 from hookflash.sip.flow import Flow
@@ -44,6 +45,7 @@ class Desk:
         trunk: SIPInboundTrunkInfo | None = None,
         rule: bool = True,
         rate: int | None = 0,
+        trusted: bool = False,
         **settings: bool | int,
     ) -> None:
         self.ids = Ids(random.Random(1))
@@ -65,21 +67,27 @@ class Desk:
             self.ids,
             DigestServer(b"k" * 32, self.ids),
             AdmissionSettings(**settings),  # type: ignore[arg-type]
-            shield=Shield(lambda _ip: False),
+            shield=Shield(lambda _ip: trusted),
             rate=InviteRate(rate, lambda _ip: False),
         )
 
-    def consider(self, request: Request | None = None, now: float = 100.0) -> CallPlan | Refusal:
-        flow = Flow("udp", ("192.0.2.1", 5060), (SOURCE, 5060))
+    def consider(
+        self, request: Request | None = None, now: float = 100.0, source: str = SOURCE
+    ) -> CallPlan | Refusal:
+        flow = Flow("udp", ("192.0.2.1", 5060), (source, 5060))
         return self.admission.consider(now, request or invite(), flow)
 
-    def admitted(self, request: Request | None = None, now: float = 100.0) -> CallPlan:
-        plan = self.consider(request, now)
+    def admitted(
+        self, request: Request | None = None, now: float = 100.0, source: str = SOURCE
+    ) -> CallPlan:
+        plan = self.consider(request, now, source)
         assert isinstance(plan, CallPlan), plan
         return plan
 
-    def refused(self, request: Request | None = None, now: float = 100.0) -> Refusal:
-        refusal = self.consider(request, now)
+    def refused(
+        self, request: Request | None = None, now: float = 100.0, source: str = SOURCE
+    ) -> Refusal:
+        refusal = self.consider(request, now, source)
         assert isinstance(refusal, Refusal), refusal
         return refusal
 
@@ -116,8 +124,10 @@ def protected() -> SIPInboundTrunkInfo:
     )
 
 
-def with_credentials(refusal: Refusal, password: str = "zanzibar", *, cseq: int = 2) -> Request:
-    request = invite(cseq=cseq)
+def with_credentials(
+    refusal: Refusal, password: str = "zanzibar", *, cseq: int = 2, call_id: str = "call@peer"
+) -> Request:
+    request = invite(cseq=cseq, call_id=call_id)
     client = DigestClient("bob", password, Ids(random.Random(cseq)))
     assert client.challenged(refusal.response)
     for name, value in client.credentials(request.method, request.uri_text):
@@ -387,3 +397,120 @@ def test_refusals_count_towards_the_shield_and_a_met_challenge_does_not() -> Non
         answer.headers.set("Call-ID", f"c{number}")
         desk.admitted(answer)
     assert not desk.admission.shield.drops(100.0, SOURCE)
+
+
+# --- guessing passwords -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_wrong_passwords_count_across_call_ids(trusted: bool) -> None:
+    """One INVITE a guess, each with the nonce of one challenge, from whatever address."""
+    desk = Desk(trunk=protected(), trusted=trusted)
+    first = desk.refused()
+    statuses = [
+        desk.refused(with_credentials(first, f"guess {i}", call_id=f"g{i}")).response.status
+        for i in range(SHIELD_GUESSES)
+    ]
+    assert set(statuses) == {407}
+    assert desk.admission.shield.drops(100.0, SOURCE)
+    assert desk.admission.guesses.wrong == SHIELD_GUESSES
+
+
+def test_credentials_for_an_old_or_unknown_nonce_do_not_count() -> None:
+    desk = Desk(trunk=protected(), trusted=True)
+    first = desk.refused()
+    foreign = Desk(trunk=protected())
+    foreign.admission._digest._key = b"another"
+    for i in range(SHIELD_GUESSES * 2):
+        desk.refused(with_credentials(first, call_id=f"old{i}"), now=500.0)
+        desk.refused(with_credentials(foreign.refused(), call_id=f"foreign{i}"), now=500.0)
+    assert not desk.admission.shield.drops(500.0, SOURCE)
+    assert desk.admission.guesses.wrong == 0
+
+
+def test_nobody_is_shut_out_by_wrong_passwords_sent_in_his_name() -> None:
+    """Whoever forges the address of a carrier has no nonce that was given to it."""
+    desk, forger = Desk(trunk=protected()), "203.0.113.9"
+    challenge = desk.refused(source=forger)
+    for i in range(SHIELD_GUESSES):
+        desk.refused(with_credentials(challenge, "x", call_id=f"g{i}"))
+    assert not desk.admission.shield.drops(100.0, SOURCE)
+    assert desk.admission.shield.drops(100.0, forger)
+
+
+def guess_from_everywhere(desk: Desk) -> None:
+    for i in range(TRUNK_GUESSES):
+        source = f"203.0.113.{i}"
+        challenge = desk.refused(invite(call_id=f"g{i}"), source=source)
+        desk.refused(with_credentials(challenge, "x", call_id=f"g{i}"), source=source)
+
+
+def test_a_guess_from_many_sources_has_a_bound_for_the_trunk() -> None:
+    desk = Desk(trunk=protected())
+    guess_from_everywhere(desk)
+    challenge = desk.refused()
+    assert challenge.response.status == 407
+    for password in ("wrong", "zanzibar"):
+        refusal = desk.refused(with_credentials(challenge, password))
+        assert refusal.response.status == 480
+        assert refusal.response.header("Retry-After")
+        assert not refusal.counts
+    assert desk.admission.guesses.wrong == TRUNK_GUESSES
+    assert desk.admitted(with_credentials(challenge), now=161.0).authenticated
+
+
+def test_an_address_that_showed_the_right_password_is_judged_still() -> None:
+    desk = Desk(trunk=protected())
+    desk.admitted(with_credentials(desk.refused()))
+    guess_from_everywhere(desk)
+    challenge = desk.refused(invite(call_id="again"))
+    assert desk.admitted(with_credentials(challenge, call_id="again")).authenticated
+    wrong = desk.refused(with_credentials(challenge, "x", call_id="other"))
+    assert wrong.response.status == 407
+
+
+def test_what_is_remembered_of_refused_legs_is_bounded_however_long_their_names() -> None:
+    desk = Desk()
+    for i in range(MAX_TRIES_KEPT + 10):
+        desk.refused(invite(call_id=f"{i}@{'x' * 5000}", to="<sip:+19@h>", uri="sip:+19@h"))
+    tries = desk.admission._tries
+    assert len(tries) == MAX_TRIES_KEPT
+    assert {len(key) for key in tries} == {16}
+
+
+# --- ports --------------------------------------------------------------------------------------
+
+
+def test_ringing_calls_of_one_trunk_are_a_quarter_of_the_ports() -> None:
+    desk = Desk(port_pairs=8)
+    desk.trunks.put_inbound(SIPInboundTrunkInfo(sip_trunk_id="ST_2", numbers=["+19"]))
+    load = desk.admission.load
+    for _ in range(2):
+        desk.admitted()
+        load.rings("ST_1", +1)
+    refusal = desk.refused()
+    assert (refusal.response.status, refusal.event) == (486, "trunk_ringing")
+    assert not refusal.counts
+    desk.admitted(invite(to="<sip:+19@h>", uri="sip:+19@h"))
+    load.rings("ST_1", -1)
+    desk.admitted()
+    load.rings("ST_1", -1)
+    assert not load.ringing
+
+
+def test_calls_without_a_trunk_have_their_quarter() -> None:
+    desk = Desk(port_pairs=3, accept_unmatched=True)
+    desk.admission.load.rings("", +1)
+    assert desk.refused(invite(to="<sip:+19@h>", uri="sip:+19@h")).event == "trunk_ringing"
+    desk.admitted()
+
+
+def test_one_trunk_leaves_ports_to_the_others() -> None:
+    desk = Desk(port_pairs=8)
+    desk.admission.load.per_trunk["ST_1"] = 7
+    desk.admitted()
+    desk.trunks.put_inbound(SIPInboundTrunkInfo(sip_trunk_id="ST_2", numbers=["+19"]))
+    refusal = desk.refused()
+    assert (refusal.response.status, refusal.event) == (486, "trunk_ports")
+    desk.admission.load.per_trunk["ST_1"] = 6
+    desk.admitted()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -270,6 +270,17 @@ def test_a_way_that_is_not_found_fails_the_request_but_not_an_ack() -> None:
     for ref in refs:
         bench.board.unresolved(0.1, ref, "transport", "timed out")
     assert leg.inputs == [("failed", 5, "transport", "timed out")]
+
+
+def test_an_ack_whose_way_is_not_found_goes_back_to_where_the_2xx_came_from() -> None:
+    bench, leg = Bench(route=None), FakeLeg()
+    bench.board.add(leg)
+    hop = replace(HOP, flow=FLOW)
+    (resolve,) = drive(bench.board, 0.0, leg, [SendAck(ours("ACK"), hop)])
+    assert isinstance(resolve, Resolve)
+    (sent,) = bench.board.unresolved(0.1, resolve.ref, "unresolved")
+    assert isinstance(sent, SendBytes)
+    assert (sent.flow, sent.data[:4]) == (FLOW, b"ACK ")
 
 
 def test_a_way_found_too_late_is_not_taken() -> None:

@@ -82,6 +82,16 @@ def test_an_ear_names_the_tones_of_the_last_window() -> None:
     assert [f for f in (330, 550, 660) if ear.hears(0.6, f)] == [660]
 
 
+def test_an_ear_tells_silence_from_anything_else() -> None:
+    ear = Ear(0.0)
+    assert not ear.audible(0.1)  # nothing came yet
+    ear.feed(0.1, tone())
+    assert not ear.audible(0.1)
+    ear.feed(0.2, tone(330))
+    assert ear.audible(0.2)
+    assert not ear.audible(0.5)  # that is long ago
+
+
 def test_an_ear_misses_a_tone_after_a_while() -> None:
     ear = Ear(0.0)
     assert not ear.misses(0.2, 330)  # listened too briefly

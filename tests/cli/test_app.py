@@ -96,7 +96,10 @@ def test_a_wrong_setting_exits_with_2() -> None:
 
 def test_a_backup_finds_the_database_by_the_settings(tmp_path: Path) -> None:
     settings = tmp_path / "hookflash.yaml"
-    settings.write_text(f"keys: {{k: {'s' * 32}}}\ndata_dir: {tmp_path / 'nowhere'}\n", "utf-8")
+    settings.write_text(
+        f"keys: {{k: {'hQ3vT9zKp1wXc7Lr5mYb2NdF8sGj4RaU'}}}\ndata_dir: {tmp_path / 'nowhere'}\n",
+        "utf-8",
+    )
     code, _, error = invoke("backup", str(tmp_path / "copy"), "--config", str(settings))
     assert code == 1
     assert "nowhere" in error
@@ -123,7 +126,7 @@ def commands(group: typer.Typer, words: str = "hookflash") -> list[str]:
 def test_every_command_is_documented() -> None:
     page = Path(__file__).parents[2] / "docs" / "cli.md"
     text = page.read_text(encoding="utf-8")
-    assert len(commands(app)) == 23
+    assert len(commands(app)) == 24
     for command in commands(app):
         assert f"| `{command}` |" in text
 

@@ -70,6 +70,30 @@ def test_a_transfer_that_fails_says_why(behaviour: Behaviour, code: int, words: 
     run(check, sip__answer="immediately")
 
 
+@pytest.mark.parametrize(
+    ("agent", "target"),
+    [
+        ("Asterisk PBX 20.5.2", "sip:6002@127.0.0.1"),
+        ("FPBX-16.0.40(18.9)", "sip:6002@127.0.0.1"),
+        ("FreeSWITCH-mod_sofia/1.10.9", "sip:6002@127.0.0.1"),
+        ("3CXPhoneSystem 20.0", "sip:6002@127.0.0.1"),
+        ("Telephone 1.0", "tel:6002"),
+    ],
+)
+def test_a_number_at_an_exchange_that_takes_sip_only(agent: str, target: str) -> None:
+    """Its name is in the headers of its call."""
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(notify=(200,)))
+        call = await caller.call(NUMBER, proxy=lab.sip, headers=[("User-Agent", agent)])
+        done = await hookflash(lab, "transfer", "6002")
+        assert done.code == 0, done.err
+        assert call.referrals[0].refer_to == f"<{target}>"
+
+    run(check, sip__answer="immediately")
+
+
 def test_a_caller_who_hangs_up_meanwhile() -> None:
     async def check(lab: Lab) -> None:
         call = await ready(lab, Behaviour(notify=(100,)))
@@ -130,6 +154,19 @@ def test_a_wrong_secret_and_no_server() -> None:
 )
 def test_targets_as_people_write_them(text: str, target: str) -> None:
     assert target_of(text) == target
+    if not target.startswith("tel:") or text.startswith("tel:"):
+        assert target_of(text, "pbx.example.com") == target
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("+1 (510) 555-0100", "sip:+15105550100@pbx.example.com"),
+        ("*98#", "sip:*98%23@pbx.example.com"),
+    ],
+)
+def test_a_number_at_a_host(text: str, target: str) -> None:
+    assert target_of(text, "pbx.example.com") == target
 
 
 class LiveKit(BaseHTTPRequestHandler):
@@ -147,7 +184,10 @@ class LiveKit(BaseHTTPRequestHandler):
             "ListParticipants": ListParticipantsResponse(participants=[phone]),
             "TransferSIPParticipant": Empty(),
         }
-        self._answer(200, answers[method].SerializeToString())
+        if method in answers:
+            self._answer(200, answers[method].SerializeToString())
+        else:
+            self._answer(404, b"404 page not found\n")
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)

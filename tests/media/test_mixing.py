@@ -10,10 +10,11 @@ import pytest
 
 from hookflash.audio import g711
 from hookflash.audio.tone_bank import rms
-from hookflash.media.mixing import NarrowMix, is_narrow
+from hookflash.media.mixing import NarrowMix
 from hookflash.media.routes import Bridge
 from hookflash.media.sink import Route, Sink
 from hookflash.runtime.media.engine import MediaEngineSettings
+from hookflash.sdp.plan import CodecName
 from hookflash.testing.media import CODECS, Studio, TablePhone
 
 
@@ -120,10 +121,21 @@ def test_a_sender_with_another_crystal_stays_smooth(studio: Studio) -> None:
 
 def test_which_rooms_are_narrow(studio: Studio) -> None:
     bridge = Bridge()
-    for codec, narrow in (("PCMU", True), ("PCMA", True), ("G722", False)):
-        stream = studio.phone(codec, room=None).stream  # type: ignore[arg-type]
+    rates: list[tuple[CodecName, int]] = [
+        ("PCMU", 8000),
+        ("PCMA", 8000),
+        ("G722", 8000),
+        ("opus", 16000),
+        ("PCMU", 16000),
+    ]
+    for codec, rate in rates:
+        stream = studio.phone(codec, room=None).stream
         bridge.add(stream.source, stream.sink)
-        assert is_narrow(bridge) is narrow
+        bridge.route(studio.clock.now())
+        assert bridge.rate == rate
+    bridge.remove(bridge.sources[2], bridge.sinks[2])
+    bridge.route(studio.clock.now())
+    assert bridge.rate == 8000
 
 
 def test_a_wide_room_with_a_phone_on_hold(studio: Studio) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from hookflash.audio.tones import ToneBook
 from hookflash.media.sink import Route, Sink
-from hookflash.media.voice import WideEncoder
+from hookflash.media.voice import FrameEncoder
 from hookflash.testing.media import CODECS
 
 from .kit import Wire
@@ -52,7 +52,7 @@ def test_an_event_takes_the_place_of_sound() -> None:
 def test_sound_that_is_gathered_is_dropped_for_an_event_and_its_time_passes() -> None:
     sink, wire = make()
     sink.configure(CODECS["opus"], 60, sends=True)
-    sink.encoder = WideEncoder(CODECS["opus"], 60)
+    sink.encoder = FrameEncoder(CODECS["opus"], 60)
     assert sink.encoder.encode(np.zeros(320, np.int16)) == []
     sink.player.press("1", 100, 50, 8000, as_sound=False)
     before = wire.sender.timestamp
@@ -65,7 +65,7 @@ def test_what_is_gathered_is_not_said_when_the_clock_takes_over_again() -> None:
     sink, _ = make()
     sink.configure(CODECS["opus"], 60, sends=True)
     sink.resume(1.0)
-    sink.encoder = WideEncoder(CODECS["opus"], 60)
+    sink.encoder = FrameEncoder(CODECS["opus"], 60)
     sink.encoder.encode(np.zeros(320, np.int16))
     sink.resume(2.0)
     assert sink.encoder.drop() == 0

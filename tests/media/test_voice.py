@@ -11,7 +11,13 @@ from hookflash.audio.codecs import make_codec
 from hookflash.audio.tone_bank import amplitude
 from hookflash.media.receiver import Receiver
 from hookflash.media.source import Source
-from hookflash.media.voice import WideEncoder, make_concealer, make_jitter, silence_payload
+from hookflash.media.voice import (
+    FrameEncoder,
+    make_concealer,
+    make_decoder,
+    make_jitter,
+    silence_payload,
+)
 from hookflash.sdp.plan import CodecName
 from hookflash.testing.media import CODECS
 
@@ -30,13 +36,13 @@ def test_silence_is_silent(name: str) -> None:
 @pytest.mark.parametrize("name", ["PCMU", "G722", "opus"])
 def test_from_a_wide_room_and_back(name: CodecName) -> None:
     codec = CODECS[name]
-    encoder = WideEncoder(codec)
+    encoder = FrameEncoder(codec)
     assert encoder.fits(codec, 20)
     assert not encoder.fits(codec, 40)
     assert not encoder.fits(CODECS["PCMA"], 20)
     source = Source(Receiver(Owner()))
     source.receiver.configure({codec.payload_type: codec}, name)
-    source.buffer(wanted=True)
+    source.buffer(wanted=True, rate=16000)
     jitter = source.receiver.jitter
     assert jitter is not None
     out = []
@@ -50,9 +56,14 @@ def test_from_a_wide_room_and_back(name: CodecName) -> None:
     assert amplitude(np.concatenate(out[40:]), 600, 16000) == pytest.approx(8000, rel=0.15)
 
 
-@pytest.mark.parametrize(("name", "line", "samples"), [("PCMA", 158, 160), ("opus", 644, 320)])
-def test_a_frame_of_another_length_is_stretched(name: CodecName, line: int, samples: int) -> None:
-    concealer = make_concealer(CODECS[name])
+@pytest.mark.parametrize(
+    ("name", "rate", "line", "samples"),
+    [("PCMA", 16000, 158, 160), ("opus", 16000, 644, 320), ("opus", 8000, 324, 160)],
+)
+def test_a_frame_of_another_length_is_stretched(
+    name: CodecName, rate: int, line: int, samples: int
+) -> None:
+    concealer = make_concealer(CODECS[name], rate)
     assert len(concealer.decode(bytes(line))) == samples
     assert len(concealer.fill()) == samples
 
@@ -63,24 +74,24 @@ def test_the_opus_encoder_is_made_as_told() -> None:
     time = np.arange(6400) / 16000
     sound = (8000 * np.sin(2 * np.pi * (300 + 400 * time) * time)).astype(np.int16)
 
-    def octets(voice: WideEncoder) -> int:
+    def octets(voice: FrameEncoder) -> int:
         frames = [sound[at : at + 320] for at in range(0, len(sound), 320)]
         return sum(len(payload) for frame in frames for payload in voice.encode(frame))
 
-    usual = octets(WideEncoder(plain))
-    assert octets(WideEncoder(plain, 20, 10)) != usual
+    usual = octets(FrameEncoder(plain))
+    assert octets(FrameEncoder(plain, 20, 10)) != usual
     for fmtp in ("useinbandfec=1", "stereo=0; useinbandfec=1;usedtx=0"):
         able = replace(plain, fmtp=fmtp)
-        assert octets(WideEncoder(able)) > 1.2 * usual
-        assert WideEncoder(able).fits(able, 20)
-        assert not WideEncoder(plain).fits(able, 20)
+        assert octets(FrameEncoder(able)) > 1.2 * usual
+        assert FrameEncoder(able).fits(able, 20)
+        assert not FrameEncoder(plain).fits(able, 20)
     for fmtp in ("useinbandfec=0", "maxplaybackrate=16000"):
-        assert octets(WideEncoder(replace(plain, fmtp=fmtp))) == usual
+        assert octets(FrameEncoder(replace(plain, fmtp=fmtp))) == usual
 
 
 def test_a_lost_opus_packet_is_concealed_by_the_decoder() -> None:
     codec = make_codec("opus")
-    jitter = make_jitter(CODECS["opus"])
+    jitter = make_jitter(CODECS["opus"], make_decoder(CODECS["opus"], 16000), 16000)
     time = np.arange(16000) / 16000
     sound = (8000 * np.sin(2 * np.pi * 300 * time)).astype(np.int16)
     levels = []

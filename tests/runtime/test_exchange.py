@@ -532,3 +532,41 @@ def test_a_webhook_that_cannot_be_made_keeps_nothing_else_back(
         assert not lab.server.exchange.calls
 
     run(check, errors=MISTAKE, sip__answer="immediately")
+
+
+def test_calls_that_ring_hold_a_quarter_of_the_ports() -> None:
+    """Nobody waits for them; whoever sends the INVITEs may have forged his address."""
+
+    async def check(lab: Lab) -> None:
+        await lab.trunk()
+        own = api.SIPDispatchRuleIndividual(room_prefix="call-")
+        rule = api.SIPDispatchRule(dispatch_rule_individual=own)
+        await lab.api.sip.create_dispatch_rule(api.CreateSIPDispatchRuleRequest(rule=rule))
+        caller = await lab.carrier.phone(CALLER)
+        first, _ = (caller.place(Uri("tel", opaque=NUMBER), proxy=lab.sip) for _ in range(2))
+        await lab.events.wait_for("TrackPublished", 2)
+        for _ in range(3):
+            with pytest.raises(CarrierError, match="486"):
+                await caller.call(NUMBER, proxy=lab.sip)
+        assert len(lab.logged("trunk_ringing")) == 1
+        page = lab.server.metrics.page().decode()
+        assert 'hookflash_calls_refused_total{reason="trunk_ringing"} 3.0' in page
+        await first.hang_up()
+        await lab.events.wait_for("call ended")
+        caller.place(Uri("tel", opaque=NUMBER), proxy=lab.sip)
+        await lab.events.wait_for("TrackPublished", 3)
+
+    run(check, sip__rtp_port="31000-31015")
+
+
+def test_a_call_that_is_answered_and_acknowledged_does_not_ring() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        calls = [await caller.call(NUMBER, proxy=lab.sip)]
+        await lab.events.wait_for("ParticipantJoined")
+        calls.append(await caller.call(NUMBER, proxy=lab.sip))
+        for call in calls:
+            await call.hang_up()
+
+    run(check, sip__rtp_port="31000-31007", sip__answer="immediately")

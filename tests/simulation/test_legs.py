@@ -12,8 +12,9 @@ from hookflash.calls.legs.core import Phase
 def test_ordinary_call() -> None:
     driver = LegDriver()
     driver.invite()
-    assert driver.all(OpenMedia)
+    assert not driver.all(OpenMedia)
     driver.answer()
+    assert driver.all(OpenMedia)
     driver.ack()
     driver.advance(5)
     assert driver.now == 1005

@@ -9,6 +9,8 @@ import pytest
 
 from hookflash.base.ids import Ids
 from hookflash.sip.digest import (
+    MAX_CREDENTIALS,
+    NONCE_TRIES,
     Accepted,
     Algorithm,
     Challenged,
@@ -522,3 +524,80 @@ def test_used_nonces_are_forgotten_when_they_are_old() -> None:
     (challenge,) = target.challenge(1000.0, REALM)
     check(target, 1000.0, tried(challenge))
     assert len(target._counts) == 1
+
+
+def guess(target: DigestServer, challenge: str, now: float = 101.0) -> object:
+    return check(target, now, tried(challenge, password="x"))
+
+
+def test_a_nonce_wears_out_by_wrong_answers() -> None:
+    target = server()
+    (challenge,) = target.challenge(100.0, REALM)
+    for _ in range(NONCE_TRIES):
+        assert isinstance(guess(target, challenge), Denied)
+    assert guess(target, challenge) == Challenged(stale=True)
+    assert check(target, 101.0, tried(challenge)) == Challenged(stale=True)
+    (fresh,) = target.challenge(101.0, REALM, stale=True)
+    assert check(target, 102.0, tried(fresh)) == Accepted("alice")
+
+
+def test_an_answer_to_a_nonce_of_another_is_not_judged() -> None:
+    """Or whoever invents nonces would learn from `stale` that his guess is right."""
+    (challenge,) = DigestServer(b"other", ids()).challenge(100.0, REALM)
+    assert guess(server(), challenge) == Challenged(stale=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("", ""),
+        ("no address", ""),
+    ],
+)
+def test_a_wrong_answer_names_whom_the_nonce_was_given_to(source: str, told: str) -> None:
+    target = server()
+    (challenge,) = target.challenge(100.0, REALM, source=source)
+    outcome = guess(target, challenge)
+    assert isinstance(outcome, Denied)
+    assert outcome.sources == (told,)
+
+
+def test_many_credentials_in_one_request_are_not_many_guesses() -> None:
+    target = server()
+    (challenge,) = target.challenge(100.0, REALM)
+    request = tried(challenge, password="x")
+    wrong = request.header("Proxy-Authorization") or ""
+    for _ in range(50):
+        request.headers.add("Authorization", wrong)
+    outcome = check(target, 101.0, request)
+    assert isinstance(outcome, Denied)
+    assert len(outcome.sources) == MAX_CREDENTIALS
+    right = tried(challenge).header("Proxy-Authorization") or ""
+    request.headers.add("Authorization", right)
+    assert isinstance(check(target, 101.0, request), Denied)
+
+
+@pytest.mark.parametrize("name", ["username", "cnonce", "uri", "response"])
+def test_values_of_strangers_have_a_length(name: str) -> None:
+    target = server()
+    (challenge,) = target.challenge(100.0, REALM)
+    long = f'{name}="sip:{"x" * 2000}"'
+    request = rewritten(tried(challenge), rf'\b{name}="[^"]*"', long)
+    assert check(target, 101.0, request) == Denied("a value that is too long", ("",))
+
+
+def test_what_is_remembered_of_nonces_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no nonce is good again because its count was forgotten."""
+    monkeypatch.setattr("hookflash.sip.digest.MAX_NONCES", 10)
+    target = server()
+    nonces = []
+    for number in range(30):
+        (challenge,) = target.challenge(100.0 + number, REALM)
+        nonces.append(nonce_of(challenge))
+        assert check(target, 130.0, signed(nonces[-1])) == Accepted("alice")
+        guess(target, challenge, 130.0)
+    assert len(target._counts) == len(target._wrong) == 10
+    for nonce in nonces:
+        assert check(target, 131.0, signed(nonce)) == Challenged(stale=True)

@@ -64,13 +64,16 @@ def test_an_unreadable_via_cannot_be_stamped() -> None:
         ("10.0.0.1;received=203.0.113.5", ("203.0.113.5", 5060)),
         ("10.0.0.1:5090;received=203.0.113.5", ("203.0.113.5", 5090)),
         ("203.0.113.5:40000", ("203.0.113.5", 40000)),
-        ("10.0.0.1:5090;maddr=192.0.2.99;rport=40000", ("192.0.2.99", 5090)),
-        ("10.0.0.1;maddr=192.0.2.99", ("192.0.2.99", 5060)),
-        ("10.0.0.1;maddr=[2001:db8::5]", ("2001:db8::5", 5060)),
+        ("10.0.0.1:5090;maddr=192.0.2.99;rport=40000", ("203.0.113.5", 40000)),
+        ("10.0.0.1;maddr=192.0.2.99", ("203.0.113.5", 5060)),
+        ("10.0.0.1;maddr=[2001:db8::5]", ("203.0.113.5", 5060)),
         ("10.0.0.1;maddr=name.example;rport=40000", ("203.0.113.5", 40000)),
+        ("192.0.2.99;received=192.0.2.99;rport=40000", ("203.0.113.5", 40000)),
     ],
 )
-def test_datagrams_go_where_the_via_says(via: str, remote: tuple[str, int]) -> None:
+def test_datagrams_are_answered_to_their_source_at_the_port_of_the_via(
+    via: str, remote: tuple[str, int]
+) -> None:
     flow = response_flow(Via.parse(HEAD + via), NAT)
     assert flow == Flow("udp", OUR_ADDRESS, remote)
 

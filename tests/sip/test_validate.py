@@ -155,6 +155,24 @@ def test_an_answered_invite_wants_its_ack_whatever_the_answer_says(name: str, va
     assert (response.contact, response.record_routes) == (None, [])
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("To", '"x\\" sip:a@b;tag=odd'), ("From", "broken"), ("Call-ID", "a b"), ("CSeq", "1 invite")],
+)
+def test_nor_is_it_dropped_for_what_names_it(name: str, value: str) -> None:
+    """Via and CSeq say to which INVITE; methods in other letters are the same in a response."""
+    items = [item for item in BASE if item[0] != name]
+    response = Response(200, headers=[*items, (name, value)])
+    check_response(response)
+    assert response.cseq.method == "INVITE"
+    assert response.to_tag == ("odd" if name == "To" else "")
+
+
+@pytest.mark.parametrize("name", ["Expires", "Session-Expires", "Content-Type", "Event"])
+def test_nor_for_a_header_that_stands_twice(name: str) -> None:
+    check_response(Response(200, headers=[*BASE, (name, "1"), (name, "2")]))
+
+
 def test_two_vias_in_one_line() -> None:
     via = ("Via", "SIP/2.0/UDP a, SIP/2.0/UDP b")
     with pytest.raises(SipError, match="More than one Via"):

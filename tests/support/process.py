@@ -35,7 +35,11 @@ class Serving:
     def __enter__(self) -> Self:
         environment = {**os.environ, "HOOKFLASH_KEYS": json.dumps({"devkey": SECRET})}
         self.process = subprocess.Popen(
-            self._command, stderr=subprocess.PIPE, text=True, env=environment
+            self._command,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,  # without a terminal, wherever the tests run
         )
         threading.Thread(target=self._read, daemon=True).start()
         try:

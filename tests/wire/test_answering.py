@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from tests.wire.kit.call import Call
+from tests.wire.kit.callee import called
 from tests.wire.kit.hooks import Hooks
 from tests.wire.kit.message import token
 from tests.wire.kit.phone import Phone, TcpPhone
@@ -69,6 +71,51 @@ def test_reliable_180_with_our_offer(exchange: Exchange, phone: Phone) -> None:
     assert not final.body
     call.ack(cseq=1)
     call.up = True
+
+
+def test_an_invite_that_expires_is_487(exchange: Exchange, phone: Phone) -> None:
+    """RFC 3261 §13.3.1: after the time that its Expires names, as Twilio and Cisco send it."""
+    line = exchange.line()
+    call = Call(phone, line.number)
+    call.invite([("Expires", "1")])
+    call.answer(180)
+    assert call.refuse().status == 487
+    exchange.gone(line.room)
+
+
+def test_a_call_that_rings_is_ended_with_headers(exchange: Exchange, phone: Phone) -> None:
+    """Those of lk.sip.EndCall are on the 480 of a call in, and on the CANCEL of a call out."""
+    line = exchange.line()
+    call = Call(phone, line.number)
+    call.invite()
+    call.answer(180)
+    end_call(exchange, line.room, {"X-Why": "elsewhere"})
+    refused = call.refuse()
+    assert (refused.status, refused.get("X-Why")) == (480, "elsewhere")
+    other = exchange.phone()
+    dialed = exchange.dial(other)
+    ringing = called(other)
+    ringing.ring()
+    until(lambda: exchange.attribute(dialed.room, "sip.callStatus") == "ringing", "ringing")
+    end_call(exchange, dialed.room, {"Reason": "SIP;cause=200", "X-Why": "elsewhere"})
+    cancel = ringing.request("CANCEL")
+    assert (cancel.get("X-Why"), cancel.get("Reason")) == ("elsewhere", "SIP;cause=200")
+    ringing.decline("487 Request Terminated")
+    assert dialed.answer.result(5).status != 200
+
+
+def end_call(exchange: Exchange, room: str, headers: dict[str, str]) -> None:
+    """lk.sip.EndCall of the one who is there."""
+    exchange.ok(
+        "RoomService/PerformRpc",
+        {
+            "room": room,
+            "destination_identity": exchange.participant(room)["identity"],
+            "method": "lk.sip.EndCall",
+            "payload": json.dumps({"headers": headers}),
+        },
+        room,
+    )
 
 
 def test_supported_100rel_is_not_required(exchange: Exchange, phone: Phone) -> None:

@@ -101,6 +101,26 @@ def test_wrong_credentials(exchange: Exchange, phone: Phone) -> None:
     assert statuses == [407, 407, 403]
 
 
+def test_a_nonce_that_met_ten_wrong_answers_is_good_no_more(
+    exchange: Exchange, phone: Phone
+) -> None:
+    """One INVITE a guess, each with a Call-ID of its own and the nonce of one challenge."""
+    line = exchange.line(**AUTH)
+    first = Call(phone, line.number)
+    first.invite()
+    challenge = md5(first.refuse())
+    stale = []
+    for password in [*(f"guess {i}" for i in range(10)), "another", "pass"]:
+        call = Call(phone, line.number)
+        credentials = Client(password=password).answer(challenge, call.target)
+        call.invite([("Proxy-Authorization", credentials)])
+        answer = call.refuse()
+        assert answer.status == 407
+        stale.append("stale" in fields(md5(answer)))
+    assert stale == [False] * 10 + [True, True]
+    call.connect([("Proxy-Authorization", Client().answer(md5(answer), call.target))])
+
+
 def test_one_alone_is_refused(exchange: Exchange) -> None:
     """User and password: one alone is refused when the trunk is made."""
     for field in AUTH:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sqlite3
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.disk import clear_disk, fill_disk, full_disk
 from tests.wire.kit.call import Call
 from tests.wire.kit.hooks import Hooks
 from tests.wire.kit.server import Exchange, background, environment_ip, until
@@ -184,6 +186,53 @@ def test_sigterm_ends_when_calls_end(make: Make) -> None:
     assert stopped.result(12) == 0
 
 
+def test_second_sigterm(make: Make) -> None:
+    """A second SIGTERM ends the drain."""
+    exchange = make(top={"drain": "300s"})
+    line = exchange.line()
+    call = exchange.call(line)
+    assert exchange.process is not None
+    exchange.process.send_signal(signal.SIGTERM)
+    until(lambda: late(exchange, line.number), "503")
+    stopped = background(lambda: exchange.stop(signal.SIGTERM, 15))
+    call.ended()
+    assert stopped.result(15) == 0
+
+
+def test_sigquit(make: Make) -> None:
+    """SIGQUIT: as SIGTERM without a drain; SIGHUP without a terminal, SIGUSR1 and the like before
+    it: nothing."""
+    exchange = make(top={"drain": "300s"})
+    call = exchange.call(exchange.line())
+    assert exchange.process is not None
+    ignored = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGPIPE)
+    for number in (*ignored, signal.SIGIO, signal.SIGRTMIN):
+        exchange.process.send_signal(number)
+        until(lambda: exchange.get("/", raw=True).status == 200, "it answers")
+    until(lambda: exchange.logged("signal_ignored"), "a line about SIGHUP")
+    assert call.ask("INFO").status == 200
+    stopped = background(lambda: exchange.stop(signal.SIGQUIT, 15))
+    call.ended()
+    assert stopped.result(15) == 0
+
+
+def test_closed_terminal(tmp_path: Path) -> None:
+    """SIGHUP of a terminal that is closed: as SIGTERM, though no line of the log can be written."""
+    master, slave = os.openpty()
+    exchange = Exchange.configured(tmp_path, top={"drain": "1s"})
+    exchange.terminal = slave
+    try:
+        exchange.start()
+        os.close(slave)
+        call = exchange.call(exchange.line())
+        os.close(master)
+        call.ended()
+        assert exchange.process is not None
+        assert exchange.process.wait(15) == 0
+    finally:
+        exchange.close()
+
+
 def test_kill(make: Make) -> None:
     """SIGKILL: at the next start each confirmed dialog gets BYE (CSeq + 100), open transfers are
     interrupted, other in-dialog requests get 481; a NOTIFY for an interrupted transfer is answered
@@ -223,6 +272,45 @@ def test_kill(make: Make) -> None:
     )
     assert other.ask("INFO").status == 481
     exchange.call(line, phone)
+
+
+def test_full_disk(make: Make) -> None:
+    """A full disk: calls go on and come, `GET /` is 406, each failed write is counted;
+    a start serves what is stored; room ends it all."""
+    exchange = make()
+    line = exchange.line()
+    assert exchange.process is not None
+    fill_disk(exchange.process.pid)
+    calls = [exchange.call(line) for _ in range(3)]
+    until(lambda: exchange.get("/", raw=True).status == 406, "it says that it is not well")
+    for call in calls:
+        call.hang_up()
+    until(lambda: exchange.metrics()["hookflash_store_failed_writes"] >= 6, "all are counted")
+    assert exchange.rpc("SIP/CreateSIPInboundTrunk", {"trunk": {"numbers": ["+1"]}}).status == 500
+    clear_disk(exchange.process.pid)
+    until(lambda: exchange.get("/", raw=True).status == 200, "it is well again", 15)
+    exchange.call(line).hang_up()
+    exchange.stop(signal.SIGTERM)
+    with full_disk():
+        exchange.start(healthy=False)
+    exchange.call(line).hang_up()
+    clear_disk(exchange.process.pid)
+    until(lambda: exchange.get("/", raw=True).status == 200, "it is well again", 15)
+    exchange.line()
+
+
+def test_damaged_row(make: Make) -> None:
+    """A trunk that cannot be read is out of service by name; the others are not."""
+    exchange = make()
+    line, other = exchange.line(), exchange.line()
+    exchange.stop(signal.SIGTERM)
+    with sqlite3.connect(Path(exchange.settings["data_dir"]) / "hookflash.db") as stored:
+        stored.execute("UPDATE trunks SET data = x'0aff' WHERE id = ?", (line.trunk_id,))
+    stored.close()
+    exchange.start()
+    assert exchange.logged(f'"id": "{line.trunk_id}"')
+    assert refused(exchange, line.number).status == 403
+    exchange.call(other)
 
 
 def test_accept_unmatched(make: Make) -> None:

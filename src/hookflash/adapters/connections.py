@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -20,10 +21,17 @@ class Closable(Protocol):
 
 
 class Connections:
-    """`most` of all, and `silent_of_one` silent ones of one address; 0: no limit."""
+    """`most` of all, and `silent_of_one` silent ones of one address; 0: no limit. `keeps` is asked
+    before a silent one is closed; if it says so, that one counts as the latest and stays."""
 
-    def __init__(self, most: int = 0, silent_of_one: int = 0) -> None:
+    def __init__(
+        self,
+        most: int = 0,
+        silent_of_one: int = 0,
+        keeps: Callable[[Closable], bool] | None = None,
+    ) -> None:
         self._most = most
+        self._keeps = keeps
         self._of_one = silent_of_one
         self._source: dict[Closable, str] = {}
         self._silent: OrderedDict[Closable, None] = OrderedDict()
@@ -40,7 +48,7 @@ class Connections:
         source = source_of(address)
         own = self._by_source.get(source)
         if self._of_one and own is not None and len(own) >= self._of_one:
-            self._close(next(iter(own)))
+            self._close_oldest(own)
         if self._most and len(self._source) >= self._most and not self.make_room():
             return False
         self._source[connection] = source
@@ -49,10 +57,7 @@ class Connections:
 
     def make_room(self) -> bool:
         """Close the one that was silent for longest; False: there is none."""
-        if not self._silent:
-            return False
-        self._close(next(iter(self._silent)))
-        return True
+        return self._close_oldest(self._silent)
 
     def busy(self, connection: Closable) -> None:
         """Somebody works on what it asked for."""
@@ -78,9 +83,16 @@ class Connections:
         self.busy(connection)
         self._source.pop(connection, None)
 
-    def _close(self, connection: Closable) -> None:
-        self.remove(connection)
-        connection.give_way()
+    def _close_oldest(self, silent: OrderedDict[Closable, None]) -> bool:
+        for _ in range(len(silent)):
+            oldest = next(iter(silent))
+            if self._keeps is None or not self._keeps(oldest):
+                self.remove(oldest)
+                oldest.give_way()
+                return True
+            self._silent.move_to_end(oldest)
+            self._by_source[self._source[oldest]].move_to_end(oldest)
+        return False
 
 
 def source_of(address: str) -> str:

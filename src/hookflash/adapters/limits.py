@@ -9,12 +9,13 @@ FILES_PER_CALL = 2
 """RTP and RTCP."""
 
 
-MOST_HTTP_CONNECTIONS = 4096
+MOST_CONNECTIONS = 4096
 
 
-def http_connections(files: int) -> int:
-    """How many connections HTTP may have of so many open files: calls come first."""
-    return min(max(files // 8, 16), MOST_HTTP_CONNECTIONS)
+def share_of_connections(files: int) -> int:
+    """How many connections of peers HTTP may have of so many open files, and SIP as many: calls
+    come first."""
+    return min(max(files // 8, 16), MOST_CONNECTIONS)
 
 
 def raise_open_files() -> tuple[int, int]:

@@ -9,42 +9,38 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Protocol, cast
+from time import perf_counter
 
 import structlog
 
 from ..base.errors import SipError
 from ..base.light import light_dataclass
-from ..sip.codec import KeepAlive, StreamDecoder, parse
+from ..sip.codec import parse
 from ..sip.flow import Address, Flow, Transport
-from ..sip.message import Request, Response
+from .accepting import Acceptor, Handshakes
+from .connections import Connections
+from .sip_connection import SipConnection, SipReceiver, StreamGuard
+from .source_rate import SourceRate
 
 _log = structlog.get_logger("sip")
 
 CONNECT_TIMEOUT = 4.0
 """Seconds for a TCP or TLS connection of ours (as long as calls.md §4 waits for an answer)."""
 _BURST = 64
-"""Datagrams read in one go."""
+_BURST_TIME = 0.004
+"""Datagrams and seconds of one turn of the loop; media and API have theirs."""
 _LARGEST_DATAGRAM = 65_536
 _PEERS = 1024
 """Peers whose flow is remembered."""
 _MAPPED = "::ffff:"
-_KEEPALIVE_ANSWER = b"\r\n"
 _PORT_TRIES = 20
 """A free UDP port may be somebody's TCP port: that many are tried where any will do."""
-_MAX_PENDING = 256 * 1024
-"""Bytes that may wait in a connection that the peer does not read before it is given up."""
-
-
-class SipReceiver(Protocol):
-    """Who takes what comes in (the runtime's SIP stack)."""
-
-    def message_received(self, message: Request | Response, flow: Flow) -> None: ...
-
-    def bad_message(self, error: SipError, flow: Flow) -> None: ...
-
-    def flow_failed(self, flow: Flow) -> None: ...
+_AT_ONCE = 4
+"""Connections taken in one turn of the loop."""
+_HANDSHAKES_AT_ONCE = 2
+"""The same for TLS, which costs a signature each."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -62,8 +58,9 @@ class _Datagrams:
     """The UDP socket, read and written directly: asyncio's datagram transports cost several
     times as much for each message. A datagram is a message, a keep-alive, or noise."""
 
-    def __init__(self, receiver: SipReceiver, ip: str, port: int) -> None:
+    def __init__(self, receiver: SipReceiver, rate: SourceRate, ip: str, port: int) -> None:
         self._receiver = receiver
+        self._rate = rate
         self._loop = asyncio.get_running_loop()
         family = socket.AF_INET6 if ":" in ip else socket.AF_INET
         self._mapped = _MAPPED if ":" in ip else ""
@@ -88,8 +85,9 @@ class _Datagrams:
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def _readable(self) -> None:
-        """Some datagrams, so that media and API have their turn in a flood."""
+        """Some datagrams; what is left is read in the next turn."""
         receive = self._socket.recvfrom
+        end = perf_counter() + _BURST_TIME
         for _ in range(_BURST):
             try:
                 data, address = receive(_LARGEST_DATAGRAM)
@@ -100,10 +98,15 @@ class _Datagrams:
                 _log.debug("sip_udp_error", error=str(error))
                 continue
             self._received(data, address)
+            if perf_counter() >= end:
+                return
 
     def _received(self, data: bytes, address: tuple[str, int]) -> None:
         if not data.strip(b"\r\n\x00 "):
             return  # keep-alives of NATed peers
+        if self._rate.over(address[0]):
+            self._rate.dropped += 1
+            return
         flow = self._flow_of(address)
         try:
             message = parse(data)
@@ -126,66 +129,16 @@ class _Datagrams:
         self._socket.close()
 
 
-class _Connection(asyncio.Protocol):
-    """One TCP or TLS connection in either direction."""
-
-    def __init__(self, owner: SipSockets, transport: Transport, name: str = "") -> None:
-        self._owner = owner
-        self._kind: Transport = transport
-        self.name = name
-        """The name that the peer's certificate showed, of a TLS connection that we opened."""
-        self._decoder = StreamDecoder()
-        self._wire: asyncio.Transport | None = None
-        self.flow: Flow | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._wire = cast(asyncio.Transport, transport)
-        self.flow = self._owner.adopt(self, self._kind, self._wire)
-
-    def data_received(self, data: bytes) -> None:
-        flow, wire = self.flow, self._wire
-        if flow is None or wire is None:
-            return
-        for item in self._decoder.feed(data):
-            if isinstance(item, KeepAlive):
-                if item.ping:
-                    wire.write(_KEEPALIVE_ANSWER)
-            elif isinstance(item, SipError):
-                self._owner.receiver.bad_message(item, flow)
-            else:
-                self._owner.receiver.message_received(item, flow)
-        if self._decoder.broken:
-            wire.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.flow is not None:
-            self._owner.release(self.flow)
-        self._wire = None
-
-    def send(self, data: bytes) -> bool:
-        """Write; False where the connection is gone or the peer does not read."""
-        wire = self._wire
-        if wire is None or wire.is_closing():
-            return False
-        if wire.get_write_buffer_size() > _MAX_PENDING:
-            wire.abort()
-            return False
-        wire.write(data)
-        return True
-
-    def close(self) -> None:
-        if self._wire is not None:
-            self._wire.close()
-
-
 class SipSockets:
     """All SIP sockets of the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: StreamGuard | None = None) -> None:
+        """`guard` None: its limits, but none on the number of connections and messages."""
         self.receiver: SipReceiver
+        self.guard = guard or StreamGuard()
         self._udp: _Datagrams | None = None
-        self._servers: list[asyncio.Server] = []
-        self._connections: dict[int, _Connection] = {}
+        self._acceptors: list[Acceptor] = []
+        self._connections: dict[int, SipConnection] = {}
         self._by_remote: dict[tuple[Transport, Address], int] = {}
         self._opening: dict[tuple[Transport, Address, str], asyncio.Task[Flow]] = {}
         self._next = 0
@@ -217,28 +170,38 @@ class SipSockets:
             return
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls.cert_file, tls.key_file)
-        server = await asyncio.get_running_loop().create_server(
-            lambda: _Connection(self, "tls"), sock=_listener(listen_ip, port), ssl=context
-        )
-        self._servers.append(server)
-        self.local["tls"] = (listen_ip, server.sockets[0].getsockname()[1])
+        limits, sock = self.guard.limits, _listener(listen_ip, port)
+        self.local["tls"] = (listen_ip, sock.getsockname()[1])
+        open_ = Connections(limits.handshakes, limits.handshakes_of_one)
+        self._accept("tls", sock, Handshakes(context, limits.handshake, open_))
 
     async def _bind(self, listen_ip: str, port: int) -> None:
         """UDP, and TCP on the same port; OSError where another process has one of the two."""
-        loop = asyncio.get_running_loop()
-        udp = _Datagrams(self.receiver, listen_ip, port)
+        udp = _Datagrams(self.receiver, self.guard.rate, listen_ip, port)
         # Before anything can come in: answers name these addresses.
         self.local["udp"] = self.local["tcp"] = udp.local
         try:
-            server = await loop.create_server(
-                lambda: _Connection(self, "tcp"), sock=_listener(listen_ip, udp.local[1])
-            )
+            sock = _listener(listen_ip, udp.local[1])
         except OSError:
             udp.close()
             raise
         self._udp = udp
-        self._servers.append(server)
+        self._accept("tcp", sock)
         udp.listen()
+
+    def _accept(
+        self, kind: Transport, sock: socket.socket, handshakes: Handshakes | None = None
+    ) -> None:
+        acceptor = Acceptor(
+            [sock],
+            lambda: SipConnection(self, kind, theirs=True),
+            self.guard.files,
+            self.guard.connections.make_room,
+            "SIP",
+            tls=handshakes,
+            at_once=_AT_ONCE if handshakes is None else _HANDSHAKES_AT_ONCE,
+        )
+        self._acceptors.append(acceptor)
 
     async def stop(self) -> None:
         """Close everything; what waits to be written is still written."""
@@ -246,8 +209,8 @@ class SipSockets:
             task.cancel()
         if self._opening:
             await asyncio.gather(*self._opening.values(), return_exceptions=True)
-        for server in self._servers:
-            server.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         for connection in list(self._connections.values()):
             connection.close()
         if self._udp is not None:
@@ -300,14 +263,15 @@ class SipSockets:
         loop = asyncio.get_running_loop()
         context = self._client_context() if transport == "tls" else None
         shown = (name or remote[0]) if context is not None else ""
-        async with asyncio.timeout(CONNECT_TIMEOUT):
-            _, connection = await loop.create_connection(
-                lambda: _Connection(self, transport, shown.lower()),
-                remote[0],
-                remote[1],
-                ssl=context,
-                server_hostname=shown or None,
-            )
+        with self.guard.files.noted("SIP"):
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                _, connection = await loop.create_connection(
+                    lambda: SipConnection(self, transport, shown.lower()),
+                    remote[0],
+                    remote[1],
+                    ssl=context,
+                    server_hostname=shown or None,
+                )
         if connection.flow is None:
             raise ConnectionError("the connection closed at once")
         return connection.flow
@@ -319,7 +283,7 @@ class SipSockets:
             self._client_tls = _client_context(self._tls)
         return self._client_tls
 
-    def adopt(self, connection: _Connection, kind: Transport, wire: asyncio.Transport) -> Flow:
+    def adopt(self, connection: SipConnection, kind: Transport, wire: asyncio.Transport) -> Flow:
         """Number a new connection."""
         self._next += 1
         local, remote = wire.get_extra_info("sockname"), wire.get_extra_info("peername")
@@ -328,6 +292,10 @@ class SipSockets:
         self._connections[self._next] = connection
         self._by_remote[kind, flow.remote] = self._next
         return flow
+
+    def open_connections(self) -> Iterable[SipConnection]:
+        """Those that live."""
+        return self._connections.values()
 
     def release(self, flow: Flow) -> None:
         """A connection has died: only what needs it hears of it (calls.md §5)."""
@@ -358,7 +326,9 @@ class SipSockets:
 def _listener(ip: str, port: int) -> socket.socket:
     """A listening socket; on `::` for both families, which asyncio's own are not."""
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    return socket.create_server((ip, port), family=family, backlog=1024, dualstack_ipv6=ip == "::")
+    sock = socket.create_server((ip, port), family=family, backlog=1024, dualstack_ipv6=ip == "::")
+    sock.setblocking(False)
+    return sock
 
 
 def plain_ip(ip: str) -> str:

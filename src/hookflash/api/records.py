@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -15,7 +16,7 @@ from ..access.grants import Claims, need_room_admin, need_sip_admin, need_sip_ca
 from ..adapters.store.records import call_dict, transfer_dict
 from ..adapters.store.sql import Page
 from ..adapters.store.store import Store
-from ..base.errors import ApiError
+from ..base.errors import ApiError, StoreError
 from ..calls.records import CallRecord, TransferRecord
 from ..twirp.errors import body as error_body
 from ..twirp.errors import http_status
@@ -23,6 +24,8 @@ from ..twirp.errors import http_status
 CLAIMS = "hookflash.claims"
 """Where the app puts the verified claims into the ASGI scope."""
 DEFAULT_LIMIT = 100
+
+_log = structlog.get_logger("api")
 
 Answer = Callable[[Request, Claims | None], Awaitable[Any]]
 Record = TypeVar("Record", TransferRecord, CallRecord)
@@ -112,9 +115,14 @@ def _endpoint(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             return JSONResponse(await answer(request, request.scope.get(CLAIMS)))
+        except StoreError as error:
+            _log.error("records_unreadable", path=request.url.path, why=str(error))
+            return _refusal(ApiError("internal", "the records could not be read"))
         except ApiError as error:
-            return Response(
-                error_body(error), http_status(error.code), media_type="application/json"
-            )
+            return _refusal(error)
 
     return endpoint
+
+
+def _refusal(error: ApiError) -> Response:
+    return Response(error_body(error), http_status(error.code), media_type="application/json")

@@ -1,14 +1,15 @@
 """Opus by libopus itself (RFC 6716): mono, int16, at 8, 16 or 48 kHz whatever the peer's rate.
 
-The library is looked for when the first encoder or decoder is made: the system's, else the copy
-inside PyAV's wheel. Encoder and decoder states live in memory of Python, so that they go with
-their object. The interpreter lock is kept during a call: it takes some 50 µs, and who lets go of
-the lock may wait for it a hundred times as long.
+The library is looked for when the first encoder or decoder is made: the newer one of the system's
+and the copy inside PyAV's wheel (1.6 encodes an eighth faster than 1.3). Encoder and decoder states
+live in memory of Python, so that they go with their object. The interpreter lock is kept during a
+call: it takes some 50 µs, and who lets go of the lock may wait for it a hundred times as long.
 """
 
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Iterable, Iterator
 from ctypes import c_char_p, c_int, c_int32, c_void_p
 from functools import cache
@@ -46,7 +47,7 @@ _SET_DTX: Final = 4016
 
 
 def places() -> Iterator[str]:
-    """Where libopus may be, best first: what the system's loader finds, then PyAV's own copy."""
+    """Where libopus may be: what the system's loader finds, then PyAV's own copy."""
     yield from _NAMES
     wheel = find_spec("av")  # finds the package without importing it
     for folder in (wheel and wheel.submodule_search_locations) or ():
@@ -55,12 +56,15 @@ def places() -> Iterator[str]:
 
 
 def load(names: Iterable[str]) -> ctypes.PyDLL:
-    """The first of `names` that is libopus. Raises CodecError where none is."""
+    """The newest libopus of `names`, the first of equals. Raises CodecError where there is none."""
+    found = []
     for name in names:
         try:
-            return _declared(ctypes.PyDLL(name))
+            found.append(_declared(ctypes.PyDLL(name)))
         except (OSError, AttributeError):
             continue
+    if found:
+        return max(found, key=version)
     raise CodecError(
         "Opus needs libopus, which was not found: install it (Debian and Ubuntu: libopus0, Fedora "
         "and Alpine: opus), or PyAV as a wheel (pip install --only-binary av av), which brings it"
@@ -78,9 +82,17 @@ def _declared(library: ctypes.PyDLL) -> ctypes.PyDLL:
     library.opus_decode.argtypes = [c_void_p, c_char_p, c_int32, c_void_p, c_int, c_int]
     library.opus_packet_get_nb_samples.argtypes = [c_char_p, c_int32, c_int32]
     library.opus_packet_get_samples_per_frame.argtypes = [c_char_p, c_int32]
+    library.opus_get_version_string.argtypes = []
+    library.opus_get_version_string.restype = c_char_p
     library.opus_strerror.argtypes = [c_int]
     library.opus_strerror.restype = c_char_p
     return library
+
+
+def version(library: ctypes.PyDLL) -> tuple[int, ...]:
+    """The numbers of `opus_get_version_string`, (1, 6, 1); () where it has none."""
+    numbers = re.search(rb"\d+(\.\d+)+", library.opus_get_version_string())
+    return tuple(map(int, numbers[0].split(b"."))) if numbers is not None else ()
 
 
 @cache

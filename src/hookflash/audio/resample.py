@@ -8,6 +8,7 @@ Whole recordings (prompts) go through soxr, where delay does not matter.
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 Pcm = NDArray[np.int16]
@@ -30,7 +31,7 @@ class Resampler:
     Delay: 12 samples of the lower rate (1.5 ms at 8 kHz).
     """
 
-    __slots__ = ("_down", "_filters", "_tail", "_up")
+    __slots__ = ("_down", "_line", "_rows", "_size", "_tail", "_taps", "_up", "_windows")
 
     def __init__(self, source: int, target: int) -> None:
         if source % target and target % source:
@@ -39,25 +40,40 @@ class Resampler:
         self._down = max(1, source // target)
         factor = max(self._up, self._down)
         taps = _low_pass(factor)
-        if self._up > 1:
-            self._filters = [taps[phase :: self._up] * self._up for phase in range(self._up)]
-        else:
-            self._filters = [taps]
-        self._tail = np.zeros(len(self._filters[0]) - 1, np.float32)
+        phases = [taps[phase :: self._up][::-1] * self._up for phase in range(self._up)]
+        self._taps = np.ascontiguousarray(np.stack(phases, axis=1))
+        """(taps, up): one column for each sample that is made of the same ones."""
+        self._tail = len(self._taps) - 1
+        """Samples of the frame before that the filter reaches back."""
+        self._line = np.zeros(self._tail, np.float32)
+        self._begin(0)
+
+    def _begin(self, size: int) -> None:
+        """Take frames of that many samples, in arrays that stay."""
+        tail, reach = self._tail, len(self._taps)
+        line = np.zeros(tail + size, np.float32)
+        line[:tail] = self._line[len(self._line) - tail :]
+        self._line, self._size = line, size
+        shape, (step,) = (size // self._down, reach), line.strides
+        self._windows = as_strided(line, shape, (step * self._down, step))
+        self._rows = np.empty(shape, np.float32)
 
     def process(self, samples: Pcm) -> Pcm:
         """`samples` at the new rate: exactly len·target/source of them (len must divide)."""
         if self._up == self._down:
             return samples
-        line = np.concatenate([self._tail, samples.astype(np.float32)])
-        self._tail = line[len(samples) :]
-        if self._down > 1:
-            out = np.convolve(line, self._filters[0], "valid")[:: self._down]
+        size, tail = len(samples), self._tail
+        if size != self._size:
+            self._begin(size)
         else:
-            out = np.empty(len(samples) * self._up, np.float32)
-            for phase, taps in enumerate(self._filters):
-                out[phase :: self._up] = np.convolve(line, taps, "valid")
-        return np.clip(np.rint(out), -32768, 32767).astype(np.int16)
+            self._line[:tail] = self._line[size:]
+        self._line[tail:] = samples
+        np.copyto(self._rows, self._windows)  # the product of what overlaps is slow
+        out = self._rows @ self._taps
+        np.rint(out, out=out)
+        np.minimum(out, 32767, out=out)
+        np.maximum(out, -32768, out=out)
+        return out.astype(np.int16).reshape(-1)
 
 
 def resample_whole(samples: Pcm, source: int, target: int) -> Pcm:

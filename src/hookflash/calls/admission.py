@@ -5,6 +5,7 @@ Pure. The order is calls.md's: what LiveKit would let in unauthenticated is refu
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,7 +16,7 @@ from ..base.errors import SipError
 from ..base.ids import Ids
 from ..base.light import light_dataclass
 from ..base.text import clean
-from ..sip.digest import Accepted, Challenged, DigestServer
+from ..sip.digest import Accepted, Challenged, Denied, DigestServer, credentials_for
 from ..sip.fields import NameAddr
 from ..sip.flow import Flow
 from ..sip.message import Request, Response
@@ -24,7 +25,7 @@ from .dispatch import CallParties, Placement, dispatch, no_rule_text
 from .legs.bodies import session_body
 from .legs.core import unsupported
 from .legs.settings import ACCEPT
-from .limits import InviteRate, Shield
+from .limits import GuessLimit, InviteRate, Shield
 from .trunks.table import TrunkMatch, TrunkTable
 
 TRIES = 3
@@ -33,6 +34,11 @@ TRY_MEMORY = 60.0
 """Seconds for which a refused INVITE is remembered, so that its next try is the same leg."""
 MAX_TRIES_KEPT = 5000
 RETRY_AFTER = "30"
+GUESSES_RETRY_AFTER = "10"
+RINGING_SHARE = 4
+"""One in so many pairs of ports at most is held by calls of one trunk that ring."""
+RESERVED_SHARE = 8
+"""One in so many pairs of ports is left by a trunk to the others."""
 REALM = "LiveKit"
 """Realm of a trunk that names none (facts §4.4)."""
 
@@ -44,6 +50,8 @@ class AdmissionSettings:
     accept_unmatched: bool = False
     max_calls: int = 0
     max_calls_per_trunk: int = 0
+    port_pairs: int = 0
+    """Pairs of RTP ports, of which one trunk gets a share; 0: no matter."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -84,7 +92,17 @@ class Load:
 
     calls: int = 0
     per_trunk: dict[str, int] = field(default_factory=dict)
+    ringing: dict[str, int] = field(default_factory=dict)
+    """Inbound calls of each trunk that its peer has not confirmed by ACK."""
     stopping: bool = False
+
+    def rings(self, trunk_id: str, step: int) -> None:
+        """One more, or one less, of `ringing`."""
+        left = self.ringing.get(trunk_id, 0) + step
+        if left:
+            self.ringing[trunk_id] = left
+        else:
+            self.ringing.pop(trunk_id, None)
 
 
 class Admission:
@@ -106,8 +124,9 @@ class Admission:
         self._settings = settings
         self.shield = shield
         self._rate = rate
+        self.guesses = GuessLimit()
         self.load = Load()
-        self._tries: OrderedDict[tuple[str, str], _Try] = OrderedDict()
+        self._tries: OrderedDict[bytes, _Try] = OrderedDict()
 
     def overload(self, trunk_id: str) -> Literal["", "process", "trunk"]:
         """Which limit a further call of this trunk would break."""
@@ -123,7 +142,7 @@ class Admission:
         attempt = self._attempt(now, request)
         outcome = self._decide(now, request, flow, attempt)
         if isinstance(outcome, CallPlan):
-            self._tries.pop((request.call_id, request.from_.tag or ""), None)
+            self._tries.pop(_leg_key(request), None)
             if attempt.challenged:
                 self.shield.met(flow.remote[0])
         else:
@@ -152,16 +171,16 @@ class Admission:
             return _refuse(request, 500, tag, "trunk_ambiguous", match.text)
         if trunk is None and not self._settings.accept_unmatched:
             return _refuse(request, 403, tag, "trunk_unmatched", match.text)
-        limit = self._settings.max_calls_per_trunk
-        if trunk is not None and 0 < limit <= self.load.per_trunk.get(trunk.sip_trunk_id, 0):
-            return _refuse(request, 486, tag, "trunk_full", trunk.sip_trunk_id, counts=False)
+        trunk_id = trunk.sip_trunk_id if trunk is not None else ""
+        reason = self._trunk_full(trunk_id)
+        if reason:
+            return _refuse(request, 486, tag, reason, trunk_id, counts=False)
         authenticated = False
         if trunk is not None and _has_credentials(trunk):
-            refusal = self._authenticate(now, request, trunk, attempt)
+            refusal = self._authenticate(now, request, trunk, attempt, source)
             if refusal is not None:
                 return refusal
             authenticated = True
-        trunk_id = trunk.sip_trunk_id if trunk is not None else ""
         parties = CallParties(trunk_id, caller, called)
         place = dispatch(self._trunks, self._ids, parties)
         if place is None:
@@ -190,16 +209,30 @@ class Admission:
             response = Response.reply(request, 503, to_tag=tag, headers=later)
             return Refusal(response, "call_refused_busy", counts=False)
         if self._rate.exceeded(now, source):
-            response = Response.reply(request, 480, to_tag=tag, headers=(("Retry-After", "1"),))
-            return Refusal(response, "call_refused_rate", source, counts=False)
+            return Refusal(_later(request, tag, "1"), "call_refused_rate", source, counts=False)
         return None
+
+    def _trunk_full(self, trunk_id: str) -> str:
+        """Why a trunk has as many calls as it may have; "" if it has fewer. Calls that only ring
+        hold a quarter of the ports at most, all calls of one trunk among several 7/8: whatever
+        one does, another one's find a port."""
+        load, pairs = self.load, self._settings.port_pairs
+        calls = load.per_trunk.get(trunk_id, 0)
+        if trunk_id and 0 < self._settings.max_calls_per_trunk <= calls:
+            return "trunk_full"
+        if pairs and load.ringing.get(trunk_id, 0) >= max(1, pairs // RINGING_SHARE):
+            return "trunk_ringing"
+        share = max(1, pairs - max(1, pairs // RESERVED_SHARE))
+        if pairs and len(self._trunks.inbound) > 1 and calls >= share:
+            return "trunk_ports"
+        return ""
 
     def _attempt(self, now: float, request: Request) -> _Try:
         """The memory of this leg: Call-ID and From tag (calls.md §1)."""
         tries = self._tries
         while tries and next(iter(tries.values())).expires < now:
             tries.popitem(last=False)
-        key = (request.call_id, request.from_.tag or "")
+        key = _leg_key(request)
         attempt = tries.get(key)
         if attempt is None:
             attempt = tries[key] = _Try(self._ids.new("SCL_"), expires=now + TRY_MEMORY)
@@ -211,22 +244,26 @@ class Admission:
         return attempt
 
     def _authenticate(
-        self, now: float, request: Request, trunk: SIPInboundTrunkInfo, attempt: _Try
+        self, now: float, request: Request, trunk: SIPInboundTrunkInfo, attempt: _Try, source: str
     ) -> Refusal | None:
-        realm = trunk.auth_realm or REALM
+        realm, trunk_id = trunk.auth_realm or REALM, trunk.sip_trunk_id
+        if not self.guesses.judges(now, trunk_id, source) and credentials_for(request, realm):
+            response = _later(request, attempt.call_id, GUESSES_RETRY_AFTER)
+            return Refusal(response, "auth_guessed", trunk_id, counts=False)
         outcome = self._digest.check(
             now, request, "INVITE", trunk.auth_username, trunk.auth_password, realm
         )
         if isinstance(outcome, Accepted):
+            self.guesses.accepted(now, trunk_id, source)
             return None
         tag = attempt.call_id
-        if not isinstance(outcome, Challenged):
+        if isinstance(outcome, Denied):
+            self._denied(now, trunk_id, outcome, source)
             attempt.failures += 1
             if attempt.failures >= TRIES:
-                return _refuse(request, 403, tag, "auth_failed", trunk.sip_trunk_id)
-        challenges = self._digest.challenge(
-            now, realm, stale=isinstance(outcome, Challenged) and outcome.stale
-        )
+                return _refuse(request, 403, tag, "auth_failed", trunk_id)
+        stale = isinstance(outcome, Challenged) and outcome.stale
+        challenges = self._digest.challenge(now, realm, stale=stale, source=source)
         response = Response.reply(
             request,
             407,
@@ -234,7 +271,24 @@ class Admission:
             headers=[("Proxy-Authenticate", str(challenge)) for challenge in challenges],
         )
         first, attempt.challenged = not attempt.challenged, True
-        return Refusal(response, "auth_challenged", trunk.sip_trunk_id, counts=first)
+        return Refusal(response, "auth_challenged", trunk_id, counts=first)
+
+    def _denied(self, now: float, trunk_id: str, outcome: Denied, source: str) -> None:
+        """Each wrong password counts, against whoever was given the nonce: nobody is shut out by
+        what others send with his address."""
+        for given_to in outcome.sources:
+            self.guesses.denied(now, trunk_id)
+            self.shield.guessed(now, given_to or source)
+
+
+def _leg_key(request: Request) -> bytes:
+    """A leg: Call-ID and From tag, of whatever length."""
+    text = f"{request.call_id}\n{request.from_.tag or ''}"
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+
+
+def _later(request: Request, tag: str, seconds: str) -> Response:
+    return Response.reply(request, 480, to_tag=tag, headers=(("Retry-After", seconds),))
 
 
 def _unfit(request: Request, tag: str) -> Refusal | None:

@@ -20,6 +20,17 @@ def answer_stray(request: Request, to_tag: str, *, stopping: bool = False) -> Re
     return Response.reply(request, status, to_tag=to_tag, headers=headers)
 
 
+def shortened(answer: Response, request: Request) -> Response:
+    """`answer`, without what tells of us as far as it would be longer than half as much again as
+    `request`: whoever forges the source of a datagram shall gain nothing by it."""
+    most = len(request.encode()) * 3 // 2
+    for name in ("Supported", "Accept", "Allow"):
+        if len(answer.encode()) <= most:
+            break
+        answer.headers.remove(name)
+    return answer
+
+
 def _answer(request: Request, *, stopping: bool) -> tuple[int, Sequence[tuple[str, str]]]:
     method = request.method
     allow = ("Allow", ALLOW)

@@ -40,7 +40,7 @@ from .effects import (
     SendAck,
     SendRequest,
 )
-from .stray import answer_stray
+from .stray import answer_stray, shortened
 
 Route = Callable[["Request", "Hop"], "Flow | None"]
 """Chooses the way of a request at once, or None: a name must be looked up, or a connection
@@ -241,7 +241,7 @@ class Switchboard:
 
     def respond(self, now: float, key: str, response: Response) -> list[BoardEffect]:
         """Answer an `Incoming` that becomes no leg."""
-        return self._sip(now, self.endpoint.respond(now, key, response))
+        return self._sip(now, self.endpoint.respond(now, key, response, stray=True))
 
     # --- the wire -------------------------------------------------------------------------------
 
@@ -269,10 +269,14 @@ class Switchboard:
     def unresolved(
         self, now: float, ref: int, reason: FailureReason, why: str = ""
     ) -> list[BoardEffect]:
-        """The way of a `Resolve` was not found, or not opened: `why`."""
+        """The way of a `Resolve` was not found, or not opened: `why`. An ACK goes back to where the
+        2xx came from: none is left without one (RFC 3261 §13.2.2.4)."""
         leg, effect = self._resolving.pop(ref, (None, None))
-        if leg is None or leg.call_id not in self._legs or not isinstance(effect, SendRequest):
+        if leg is None or effect is None or leg.call_id not in self._legs:
             return []
+        if isinstance(effect, SendAck):
+            back = effect.hop.flow
+            return [] if back is None else self._send_by(now, leg, effect, back)
         return self.ask(now, leg, partial(leg.request_failed, now, effect.token, reason, why))
 
     # --- time -----------------------------------------------------------------------------------
@@ -414,7 +418,9 @@ class Switchboard:
             return []  # an ACK is never answered
         tag = self.endpoint.new_tag()
         answer = answer_stray(request, tag, stopping=self.stopping or self.full)
-        return self._sip(now, self.endpoint.respond(now, effect.key, answer))
+        if not effect.flow.reliable:
+            answer = shortened(answer, request)
+        return self._sip(now, self.endpoint.respond(now, effect.key, answer, stray=True))
 
     def _response(self, now: float, effect: ResponseReceived) -> list[BoardEffect]:
         response = effect.response

@@ -93,8 +93,8 @@ class CarrierCall:
         if self.state is CallState.RINGING:
             raise CarrierError(f"{self}: not answered within {within:g} s")
 
-    async def ended(self, within: float = 5.0) -> None:
-        """Wait until the call is over; `ended_by` says who hung up."""
+    async def ended(self, within: float | None = 5.0) -> None:
+        """Wait until the call is over, with None for ever; `ended_by` says who hung up."""
         try:
             async with asyncio.timeout(within):
                 await self._over.wait()

@@ -73,8 +73,10 @@ class Carrier:
         name: str = "",
         behaviour: Behaviour | None = None,
         codecs: tuple[CodecName, ...] = ("PCMU", "PCMA"),
+        port: int = 0,
     ) -> Phone:
-        """Switch a phone on. `tone` (Hz) is what it says: best a multiple of 10."""
+        """Switch a phone on. `tone` (Hz) is what it says: best a multiple of 10. `port`: where it
+        listens for SIP, 0 for any free one; raises OSError where it is taken."""
         if self._sounds is None:
             raise CarrierError("a carrier wants `async with`")
         number = plain_number(number)
@@ -93,7 +95,7 @@ class Carrier:
             trace=self._traced,
         )
         self._stack.push_async_callback(phone.stop)
-        await phone.start(self._ip)
+        await phone.start(self._ip, port)
         self.phones[number] = phone
         self._addresses[phone.address] = phone
         return phone

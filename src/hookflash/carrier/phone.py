@@ -79,9 +79,9 @@ class Phone:
     def __str__(self) -> str:
         return self.name
 
-    async def start(self, ip: str) -> None:
-        """Listen on a free port; raises OSError."""
-        await self.agent.start(ip)
+    async def start(self, ip: str, port: int = 0) -> None:
+        """Listen; port 0 takes any free one. Raises OSError."""
+        await self.agent.start(ip, port)
 
     async def stop(self) -> None:
         """Switch off. What went wrong in the background is raised now."""
@@ -136,8 +136,9 @@ class Phone:
         call.start(uri, self.agent.flow_to(address, transport), headers)
         return call
 
-    async def called(self, within: float = 5.0) -> CarrierCall:
-        """Wait for the next call that comes in and is answered; raises CarrierError."""
+    async def called(self, within: float | None = 5.0) -> CarrierCall:
+        """Wait for the next call that comes in and is answered, with None for ever; raises
+        CarrierError."""
         try:
             async with asyncio.timeout(within):
                 return await self._came.get()

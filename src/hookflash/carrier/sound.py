@@ -17,7 +17,7 @@ import numpy as np
 
 from ..adapters.udp import UdpPair
 from ..audio import g711
-from ..audio.tone_bank import Pcm, hears
+from ..audio.tone_bank import Pcm, hears, rms
 from ..base.errors import RtpError
 from ..base.ids import Ids
 from ..rtp import packet as rtp
@@ -36,6 +36,8 @@ QUIET: Final = 0.3
 """Seconds without a tone after which it is heard no more."""
 SHARE: Final = 0.1
 """Part of the power that a tone must carry: some speakers at once are told apart."""
+AUDIBLE: Final = 100.0
+"""RMS of a window (int16) above which somebody speaks: -50 dB of full scale."""
 PEAK: Final = 8000
 FIRST_PORT: Final = 22000
 LAST_PORT: Final = 31998
@@ -82,6 +84,13 @@ class Ear:
             return False
         at, window = self._windows[-1]
         return now - at < FRESH and hears(window, frequency, RATE, share=SHARE)
+
+    def audible(self, now: float) -> bool:
+        """Whether anything but silence is there now."""
+        if not self._windows:
+            return False
+        at, window = self._windows[-1]
+        return now - at < FRESH and rms(window) >= AUDIBLE
 
     def misses(self, now: float, frequency: float) -> bool:
         """Whether the tone was not there for 0.3 s."""
@@ -161,6 +170,12 @@ class Sound:
         """Wait for a tone; seconds that it took. Raises CarrierError."""
         return await self._until(
             lambda: self.hears_now(frequency), within, f"did not hear {frequency:g} Hz"
+        )
+
+    async def hears_anything(self, within: float) -> float:
+        """Wait for anything but silence; seconds that it took. Raises CarrierError."""
+        return await self._until(
+            lambda: self._ear.audible(self._loop.time()), within, "heard nothing"
         )
 
     async def misses(self, frequency: float, within: float) -> float:

@@ -10,7 +10,7 @@ import typer
 
 from ..base.errors import ConfigError, HookflashError
 from ..version import hookflash_version
-from . import calls, records, rooms, rules, transfer, trunks
+from . import calls, keys, records, rooms, rules, transfer, trunks
 from .options import EXIT_CONFIG, fail
 
 app = typer.Typer(
@@ -66,14 +66,36 @@ def serve(
         raise fail(str(error)) from None
 
 
-@app.command()
+demos = typer.Typer(invoke_without_command=True)
+app.add_typer(demos, name="demo")
+
+
+@demos.callback()
 def demo(
+    context: typer.Context,
     seed: Annotated[int, typer.Option(help="Seed of the simulated carrier.")] = 1,
 ) -> None:
     """Show a call and its transfer on this machine, with no phone."""
+    if context.invoked_subcommand is not None:
+        return
     from .demo import run
 
     raise typer.Exit(run(seed))
+
+
+@demos.command()
+def phone(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where it listens for SIP; 0: any free one.")
+    ] = 5090,
+) -> None:
+    """Run a phone that answers, to transfer a caller to."""
+    from .demo_phone import run
+
+    try:
+        run(port)
+    except OSError as error:
+        raise fail(f"port {port}: {error.strerror}; --port names another", EXIT_CONFIG) from None
 
 
 @app.command()
@@ -90,6 +112,7 @@ def settings() -> None:
     print_settings()
 
 
+keys.add_to(app)
 calls.add_to(app)
 transfer.add_to(app)
 records.add_to(app)

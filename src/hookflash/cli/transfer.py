@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -23,15 +24,50 @@ SPARE: Final = 15.0
 POLL: Final = 0.3
 """Seconds between two looks at the stages."""
 _NUMBER = re.compile(r"\+?[(]?[0-9*#][0-9*#().\- ]*")
+_EXCHANGE = re.compile(r"asterisk|fpbx|freepbx|freeswitch|3cx", re.IGNORECASE)
+"""In User-Agent or Server of those that transfer to sip: addresses of their own only."""
 
 
-def target_of(text: str) -> str:
-    """A number becomes tel:, user@host sip:; what has a scheme stays as it is."""
+def target_of(text: str, host: str = "") -> str:
+    """A number becomes tel:, or a sip: address at `host`; user@host becomes sip:; what has a scheme
+    stays as it is."""
     if _NUMBER.fullmatch(text):
-        return "tel:" + re.sub(r"[().\- ]", "", text)
+        number = re.sub(r"[().\- ]", "", text)
+        return f"sip:{number.replace('#', '%23')}@{host}" if host else f"tel:{number}"
     if "@" in text and not re.match(r"(?i)<?(sips?|tel):", text):
         return "sip:" + text
     return text
+
+
+def exchange_host(client: Client, room: str, identity: str) -> str:
+    """The host of a caller's exchange that wants sip: where others take tel: (docs/transfers.md,
+    "What providers want"), by the headers of the call; "" for any other, or where none can be
+    asked for."""
+    from livekit.protocol.models import ParticipantInfo
+    from livekit.protocol.room import (
+        PerformRpcRequest,
+        PerformRpcResponse,
+        RoomParticipantIdentity,
+    )
+
+    from ..runtime.rpc import GET_REMOTE_HEADERS
+    from .client import ClientError
+
+    asked = PerformRpcRequest(
+        room=room,
+        destination_identity=identity,
+        method=GET_REMOTE_HEADERS,
+        payload=json.dumps({"include": ["User-Agent", "Server"]}),
+    )
+    who = RoomParticipantIdentity(room=room, identity=identity)
+    try:
+        answer = client.call("RoomService/PerformRpc", asked, PerformRpcResponse, room=room)
+        if not _EXCHANGE.search(answer.payload):
+            return ""
+        info = client.call("RoomService/GetParticipant", who, ParticipantInfo, room=room)
+    except ClientError:
+        return ""
+    return info.attributes.get("sip.hostname", "")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,10 +100,11 @@ def transfer(
     headers = pairs(header, "--header")
     client = session.client
     room, identity = the_phone(client, room, identity)
+    host = exchange_host(client, room, identity) if _NUMBER.fullmatch(target) else ""
     request = TransferSIPParticipantRequest(
         room_name=room,
         participant_identity=identity,
-        transfer_to=target_of(target),
+        transfer_to=target_of(target, host),
         play_dialtone=dialtone,
         headers=headers,
         ringing_timeout=duration(timeout),

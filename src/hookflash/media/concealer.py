@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio.resample import stretch
+
 Pcm = NDArray[np.int16]
 
 _FADE: Final = 3
@@ -28,6 +30,13 @@ class Concealer:
         self._good: Pcm = np.zeros(samples, np.int16)
         self._lost = _FADE
         """Frames lost in a row: before the first good one there is nothing to fade."""
+
+    def change_rate(self, decode: Callable[[bytes], Pcm], samples: int) -> None:
+        """Frames are made of `samples` from now on, by `decode`; what fades goes on fading."""
+        if self.line is not None:
+            self._good, self._lost, self.line = self.decode(self.line), 0, None
+        self.decode, self._samples = decode, samples
+        self._good = stretch(self._good, samples)
 
     @property
     def silent(self) -> bool:

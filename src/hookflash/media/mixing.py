@@ -1,7 +1,8 @@
 """The work of one tick: pull, decode, mix, encode, send.
 
-Rooms in which everybody speaks G.711 are taken together, in one numpy pass over all their phones
-(`NarrowMix`). A room with another codec in it is mixed by itself at 16 kHz (`WideMix`). Neither
+Rooms that are mixed at 8 kHz are taken together, in one numpy pass over all their phones
+(`NarrowMix`); G.722 and Opus are decoded into its rows, and encoded out of them, one by one. A
+room in which one wideband phone hears another is mixed by itself at 16 kHz (`WideMix`). Neither
 has a memory of its own: what a source said last and what a sink was sent is theirs.
 """
 
@@ -22,9 +23,10 @@ from ..sdp.plan import Codec
 from .concealer import Concealer
 from .routes import Bridge, hears
 from .rows import Rows
+from .sender import Sender
 from .sink import Sink
 from .source import Source
-from .voice import NARROW_FRAME, WIDE_FRAME, WIDE_RATE, WideEncoder
+from .voice import NARROW_FRAME, NARROW_RATE, WIDE_FRAME, WIDE_RATE, FrameEncoder
 
 Pcm = NDArray[np.int16]
 Seat = tuple[Source | None, Sink | None]
@@ -36,12 +38,6 @@ _ROW: Final = HEADER_SIZE + NARROW_FRAME
 _SILENT: Final[dict[g711.Law, bytes]] = {
     law: bytes([octet]) * NARROW_FRAME for law, octet in g711.SILENCE.items()
 }
-
-
-def is_narrow(bridge: Bridge) -> bool:
-    """True when everybody in the room speaks G.711 both ways."""
-    codecs = [source.codec for source in bridge.sources] + [sink.codec for sink in bridge.sinks]
-    return all(codec is None or codec.name in g711.SILENCE for codec in codecs)
 
 
 def seats(bridge: Bridge) -> list[Seat]:
@@ -73,10 +69,17 @@ def _is_special(sink: Sink) -> bool:
 
 
 class NarrowMix:
-    """All G.711 rooms that the clock works for, in the rows of one matrix. A room that changes is
-    placed anew, and that alone."""
+    """All rooms at 8 kHz that the clock works for, in the rows of one matrix. A room that changes
+    is placed anew, and that alone.
 
-    def __init__(self) -> None:
+    The rows of G.711 are decoded and encoded together. In the rows of other codecs that makes
+    silence and octets for nobody, which costs less than to leave them out; their own sound is put
+    over it, or sent instead.
+    """
+
+    def __init__(self, complexity: int = COMPLEXITY) -> None:
+        """`complexity`: of Opus encoders, 0 to 10."""
+        self._complexity = complexity
         self._begin(Rows(), 0)
         self._rooms: dict[Bridge, range] = {}
 
@@ -84,9 +87,12 @@ class NarrowMix:
         """An empty matrix."""
         self._rows = rows
         self._pulled: dict[int, tuple[Callable[[float], bytes | None], Concealer]] = {}
+        self._decoded: dict[int, tuple[Callable[[float], bytes | None], Concealer]] = {}
+        """As `_pulled`, where what comes in is samples already."""
         self._speaking: dict[int, TonePlayer] = {}
         self._plain: dict[int, tuple[SendRow, int, int]] = {}
-        self._special: dict[int, tuple[Sink, list[int] | None]] = {}
+        self._encoded: dict[int, tuple[Sender, FrameEncoder]] = {}
+        self._special: dict[int, tuple[Sink, FrameEncoder | None, list[int] | None]] = {}
         self._lines: list[bytes] = []
         """What came in for each row, silence where nothing did."""
         self._silences: list[bytes] = []
@@ -151,8 +157,10 @@ class NarrowMix:
         """Silence in these rows, and nobody who hears them."""
         for row in rows:
             self._pulled.pop(row, None)
+            self._decoded.pop(row, None)
             self._speaking.pop(row, None)
             self._plain.pop(row, None)
+            self._encoded.pop(row, None)
             self._special.pop(row, None)
             self._decode_offsets[row] = 0
             self._lines[row] = self._silences[row] = _SILENT["PCMU"]
@@ -166,16 +174,24 @@ class NarrowMix:
             self._lines[row] = self._silences[row] = _SILENT[law]
             jitter, concealer = source.receiver.jitter, source.concealer
             if jitter is not None and concealer is not None:
-                self._pulled[row] = (jitter.pull, concealer)
+                pulled = self._pulled if _is_g711(source.codec) else self._decoded
+                pulled[row] = (jitter.pull, concealer)
             if source.spoken is not None:
                 self._speaking[row] = source.spoken
-        if sink is None or not sink.clocked:
+        if sink is None or sink.codec is None or not sink.clocked:
             return
         self._encode_offsets[row] = g711.ENCODE_OFFSET[_law(sink.codec)]
+        encoder = None
+        if _is_g711(sink.codec):
+            sink.encoder = None
+        else:
+            encoder = sink.encoder_for(sink.codec, NARROW_RATE, self._complexity)
         if _is_special(sink):
             chosen = _chosen(sink, room)
             rows = None if chosen is None else [first + seat for seat in chosen]
-            self._special[row] = (sink, rows)
+            self._special[row] = (sink, encoder, rows)
+        elif encoder is not None:
+            self._encoded[row] = (sink.sender, encoder)
         else:
             start = row * _ROW
             self._plain[row] = (sink.sender.send_row, start, start + _ROW)
@@ -188,12 +204,12 @@ class NarrowMix:
             return []
         frames = self._pull(now)
         for row, tone in self._speaking.items():
-            frames[row] = tone.frame(8000)
+            frames[row] = tone.frame(NARROW_RATE)
         heard = self._mixer.mix(frames, self._rows.starts, self._rows.room_of)
-        for row, (sink, chosen) in self._special.items():
+        for row, (sink, _, chosen) in self._special.items():
             sound = sink.player.sound
             if sound is not None:
-                heard[row] = sound.frame(8000)
+                heard[row] = sound.frame(NARROW_RATE)
             elif chosen is not None:
                 heard[row] = mix(frames[chosen])
         count = len(frames)
@@ -201,11 +217,17 @@ class NarrowMix:
         packets, view = self._packets, self._view
         for send_row, start, end in self._plain.values():
             send_row(packets, view, start, end, now)
-        for row, (sink, _) in self._special.items():
-            if not sink.send_event(now):
+        for row, (sender, encoder) in self._encoded.items():
+            _send(sender, encoder.encode(heard[row]), now)
+        for row, (sink, own, _) in self._special.items():
+            if sink.send_event(now):
+                continue
+            if own is not None:
+                _send(sink.sender, own.encode(heard[row]), now)
+            else:
                 start = row * _ROW
                 sink.sender.send_row(packets, view, start, start + _ROW, now)
-        return [sink for sink, _ in self._special.values()]
+        return [sink for sink, _, _ in self._special.values()]
 
     def _pull(self, now: float) -> Pcm:
         """(rows, 160) samples of what came in."""
@@ -222,6 +244,13 @@ class NarrowMix:
                 odd.append((row, concealer.decode(line)))
             elif not concealer.silent:
                 odd.append((row, concealer.fill()))
+        for row, (pull, concealer) in self._decoded.items():
+            line = pull(now)
+            if line is not None:
+                concealer.line = line
+                odd.append((row, concealer.decode(line)))
+            elif not concealer.silent:
+                odd.append((row, concealer.fill()))
         octets = np.frombuffer(b"".join(lines), np.uint8).reshape(len(lines), NARROW_FRAME)
         frames = self._codec.decode(octets, self._decode_offsets[: len(lines)])
         for row, frame in odd:
@@ -229,7 +258,17 @@ class NarrowMix:
         return frames
 
 
+def _send(sender: Sender, payloads: list[bytes], now: float) -> None:
+    for payload in payloads:
+        sender.send(payload, now)
+
+
+def _is_g711(codec: Codec | None) -> bool:
+    return codec is not None and codec.name in g711.SILENCE
+
+
 def _law(codec: Codec | None) -> g711.Law:
+    """That of a row; of one that is not decoded or encoded with the others, either."""
     return "PCMA" if codec is not None and codec.name == "PCMA" else "PCMU"
 
 
@@ -239,13 +278,11 @@ class WideMix:
     def __init__(self, bridge: Bridge, complexity: int = COMPLEXITY) -> None:
         """`complexity`: of the Opus encoders that this room needs, 0 to 10."""
         self._room = seats(bridge)
-        self._sinks: list[tuple[int, Sink, WideEncoder, list[int] | None]] = []
+        self._sinks: list[tuple[int, Sink, FrameEncoder, list[int] | None]] = []
         for row, (_, sink) in enumerate(self._room):
             if sink is None or sink.codec is None or not sink.clocked:
                 continue
-            encoder = sink.encoder
-            if encoder is None or not encoder.fits(sink.codec, sink.ptime):
-                encoder = sink.encoder = WideEncoder(sink.codec, sink.ptime, complexity)
+            encoder = sink.encoder_for(sink.codec, WIDE_RATE, complexity)
             self._sinks.append((row, sink, encoder, _chosen(sink, self._room)))
         self._special = [sink for _, sink, _, _ in self._sinks if _is_special(sink)]
 
@@ -264,6 +301,5 @@ class WideMix:
                 heard = everybody[row] if chosen is None else mix(frames[chosen])
             if sink.send_event(now):
                 continue
-            for payload in encoder.encode(heard):
-                sink.sender.send(payload, now)
+            _send(sink.sender, encoder.encode(heard), now)
         return self._special

@@ -8,8 +8,11 @@ whole room whenever something in it changes, and for that room alone.
 
 from __future__ import annotations
 
+from ..audio import g711
+from ..sdp.plan import Codec
 from .sink import Route, Sink
 from .source import Source
+from .voice import NARROW_RATE, WIDE_RATE
 
 
 def hears(sink: Sink, source: Source) -> bool:
@@ -43,6 +46,19 @@ def _takes_packets_of(sink: Sink, source: Source) -> bool:
     return same and source.ptime == sink.ptime
 
 
+def _rate(sources: list[Source], sinks: list[Sink]) -> int:
+    """Hz at which a room is mixed: 16,000 where somebody whose codec has more than 3.4 kHz is there
+    to hear another, else 8,000."""
+    wide = [source for source in sources if _is_wideband(source.codec)]
+    ears = [sink for sink in sinks if _is_wideband(sink.codec)]
+    heard = any(source is not sink.own for sink in ears for source in wide[:2])
+    return WIDE_RATE if heard else NARROW_RATE
+
+
+def _is_wideband(codec: Codec | None) -> bool:
+    return codec is not None and codec.name not in g711.SILENCE
+
+
 class Bridge:
     """A room of sound. A phone that is in no room has one to itself, without a name."""
 
@@ -50,6 +66,8 @@ class Bridge:
         self.name = name
         self.sources: list[Source] = []
         self.sinks: list[Sink] = []
+        self.rate = NARROW_RATE
+        """Hz at which it is mixed."""
         self.lone_tone = lone_tone
         """Who is alone here hears a soft beep every 5 s (`--dev`)."""
 
@@ -65,6 +83,7 @@ class Bridge:
 
     def route(self, now: float) -> None:
         """Decide for every sink, then give every source its forwards and its jitter buffer."""
+        self.rate = _rate(self.sources, self.sinks)
         forwards: dict[Source, list[Sink]] = {}
         for sink in self.sinks:
             alone = all(source is sink.own for source in self.sources)
@@ -81,4 +100,4 @@ class Bridge:
         for source in self.sources:
             source.receiver.forward_to([sink.sender for sink in forwards.get(source, ())])
             heard = source.track_sid in chosen or any(s.own is not source for s in everything)
-            source.buffer(wanted=heard and source.audible)
+            source.buffer(wanted=heard and source.audible, rate=self.rate)

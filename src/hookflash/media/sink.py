@@ -9,7 +9,7 @@ from ..sdp.plan import Codec
 from .player import Player
 from .sender import Sender
 from .source import Source
-from .voice import WideEncoder
+from .voice import FrameEncoder
 
 
 class Route(Enum):
@@ -60,8 +60,8 @@ class Sink:
         self.route = Route.NONE
         self.forwarded: Source | None = None
         """Whose packets it is sent as they come."""
-        self.encoder: WideEncoder | None = None
-        """For rooms that are mixed at 16 kHz."""
+        self.encoder: FrameEncoder | None = None
+        """Where it is not encoded with all others."""
 
     def configure(self, codec: Codec, ptime: int, *, sends: bool) -> None:
         """Be sent this from now on."""
@@ -75,6 +75,16 @@ class Sink:
     def clocked(self) -> bool:
         """True when the clock makes what it hears."""
         return self.route is Route.MIX or self.route is Route.OWN_SOUND
+
+    def encoder_for(self, codec: Codec, rate: int, complexity: int) -> FrameEncoder:
+        """The encoder of what it is sent of a room that is mixed at `rate`; one that fits goes on.
+        `complexity`: of Opus, 0 to 10."""
+        encoder = self.encoder
+        if encoder is None or not encoder.fits(codec, self.ptime):
+            encoder = self.encoder = FrameEncoder(codec, self.ptime, complexity, rate)
+        elif encoder.rate != rate:
+            encoder.change_rate(rate)
+        return encoder
 
     def resume(self, now: float) -> None:
         """The clock takes over what goes out; nothing that was gathered before is still said."""

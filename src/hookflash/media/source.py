@@ -10,7 +10,18 @@ from ..audio.tones import TonePlayer
 from ..sdp.plan import Codec
 from .concealer import Concealer
 from .receiver import Receiver
-from .voice import NARROW_FRAME, WIDE_FRAME, WIDE_RATE, make_concealer, make_jitter
+from .voice import (
+    NARROW_FRAME,
+    NARROW_RATE,
+    WIDE_FRAME,
+    WIDE_RATE,
+    LineDecoder,
+    at_rate,
+    make_concealer,
+    make_decoder,
+    make_jitter,
+    pcm_frame,
+)
 
 Pcm = NDArray[np.int16]
 
@@ -22,6 +33,8 @@ class Source:
 
     __slots__ = (
         "_buffered",
+        "_decoder",
+        "_rate",
         "_up",
         "concealer",
         "muted",
@@ -48,6 +61,10 @@ class Source:
         """What fills its lost frames, while it has a jitter buffer."""
         self._buffered: Codec | None = None
         """What the jitter buffer was made for."""
+        self._decoder: LineDecoder | None = None
+        """Of the jitter buffer, where its codec has a memory."""
+        self._rate = NARROW_RATE
+        """Hz at which the room is mixed."""
         self._up: Resampler | None = None
 
     @property
@@ -60,15 +77,36 @@ class Source:
         """True when the room may hear it."""
         return self.receives and not self.muted
 
-    def buffer(self, *, wanted: bool) -> None:
-        """Have a jitter buffer where somebody is mixed this sound; one that fits goes on."""
+    def buffer(self, *, wanted: bool, rate: int = NARROW_RATE) -> None:
+        """Have a jitter buffer where somebody is mixed this sound, at `rate` Hz; one that fits the
+        codec goes on."""
         receiver, codec = self.receiver, self.codec
         if not wanted or codec is None:
-            receiver.jitter = self.concealer = None
+            receiver.jitter = self.concealer = self._decoder = None
         elif receiver.jitter is None or codec != self._buffered:
-            receiver.jitter, self.concealer = make_jitter(codec), make_concealer(codec)
-            self._buffered = codec
+            self._decoder = make_decoder(codec, rate)
+            receiver.jitter = make_jitter(codec, self._decoder, rate)
+            self.concealer = make_concealer(codec, rate)
+            self._buffered, self._rate = codec, rate
             self._up = None
+        elif rate != self._rate:
+            self._change_rate(rate)
+
+    def _change_rate(self, rate: int) -> None:
+        """The room is mixed at another rate from now on; what was being said goes on. Octets of
+        G.711 are the same in both."""
+        before, self._rate = self._rate, rate
+        self._up = None
+        jitter, concealer, decoder = self.receiver.jitter, self.concealer, self._decoder
+        if jitter is None or concealer is None or decoder is None:
+            return
+        decoder.change_rate(rate)
+        concealer.change_rate(pcm_frame(rate), rate // 50)
+
+        def convert(line: bytes) -> bytes:
+            return at_rate(np.frombuffer(line, np.int16), before, rate).tobytes()
+
+        jitter.change_rate(rate // 1000 * 2, convert)
 
     def wide_frame(self, now: float) -> Pcm:
         """The next 20 ms for a room that is mixed at 16 kHz: 320 samples."""

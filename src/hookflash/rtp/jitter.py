@@ -132,6 +132,14 @@ class JitterBuffer:
         self._count = 0
         self._pulls = 0
 
+    def change_rate(self, octets_per_ms: int, convert: Callable[[bytes], bytes]) -> None:
+        """From now on `decode` makes that many octets for each millisecond. `convert`: the same for
+        what it made before and is yet to be played. The stream goes on."""
+        self._packet_octets = self._packet_octets * octets_per_ms // self._octets_per_ms
+        self._octets_per_ms = octets_per_ms
+        self._frame_octets = FRAME_MS * octets_per_ms
+        self._rest, self._played = convert(self._rest), convert(self._played)
+
     @property
     def depth_ms(self) -> float:
         """Milliseconds of sound that wait, from the next one played to the last that came."""

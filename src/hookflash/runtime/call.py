@@ -41,6 +41,8 @@ class Call:
     pin: PinDialog | None = None
     owner: LegOwner | None = None
     """Who had it placed; None where the INVITE was the peer's."""
+    unconfirmed: bool = False
+    """The peer's INVITE made it, and its ACK has not come."""
     answered: bool = False
     ended: bool = False
     left: bool = False

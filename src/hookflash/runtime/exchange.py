@@ -33,13 +33,12 @@ from .phone_attributes import attributes_of
 from .phones import PhoneParticipants
 from .pins import Pins
 from .placing import Placing
+from .refusals import RefusalLog
 from .restored_dialogs import RestoredDialogs
 
 _log = structlog.get_logger("calls")
 
 CREATES_DIALOG = frozenset({"INVITE", "SUBSCRIBE"})
-CONFIGURED_WRONG = frozenset({"trunk_ambiguous"})
-"""Refusals that are our operator's fault: errors in the log (calls.md §1)."""
 
 
 class Exchange:
@@ -72,7 +71,8 @@ class Exchange:
         )
         self.placing = Placing(self)
         self.dial_requests = DialRequests(self, self.phones, self.placing)
-        for machine in (self.pins, self.dial_requests):
+        self.refusals = RefusalLog(parts.call_metrics)
+        for machine in (self.pins, self.dial_requests, self.refusals):
             parts.alarm.add(machine)
         self._queue: deque[BoardEffect] = deque()
         self._busy = False
@@ -186,14 +186,8 @@ class Exchange:
         parts, now = self.parts, self.parts.clock.now()
         plan = parts.admission.consider(now, incoming.request, incoming.flow)
         if not isinstance(plan, CallPlan):
-            tell = _log.error if plan.event in CONFIGURED_WRONG else _log.info
-            tell(
-                plan.event,
-                source=incoming.flow.remote[0],
-                status=plan.response.status,
-                why=plan.text,
-            )
-            parts.call_metrics.refused(plan.event)
+            self.refusals.refused(now, plan, incoming.flow.remote[0])
+            parts.alarm.arm_for(self.refusals.next_deadline())
             self.perform(parts.board.respond(now, incoming.key, plan.response))
             return
         request, flow = incoming.request, incoming.flow
@@ -207,6 +201,7 @@ class Exchange:
         call.attributes = attributes_of(plan, request)
         call.remote_headers = request.headers.raw()
         self.admit(call, incoming)
+        self._unconfirmed(call, rings=True)
         _log.info(
             "call_incoming",
             call_id=plan.call_id,
@@ -247,6 +242,13 @@ class Exchange:
         else:
             load.per_trunk.pop(call.trunk_id, None)
         self.parts.board.full = self.parts.admission.overload("") == "process"
+
+    def _unconfirmed(self, call: Call, *, rings: bool) -> None:
+        """A call of a peer rings, or was confirmed by its ACK, or is over: until then whoever
+        sent its INVITE may have forged his address."""
+        if call.unconfirmed != rings:
+            call.unconfirmed = rings
+            self.parts.admission.load.rings(call.trunk_id, +1 if rings else -1)
 
     # --- media ----------------------------------------------------------------------------------
 
@@ -362,6 +364,7 @@ class Exchange:
             return
         call.ended = True
         self._count(call, -1)
+        self._unconfirmed(call, rings=False)
         changes: dict[str, Any] = {}
         if effect.status is not None:
             changes["answer_status"] = effect.status
@@ -421,6 +424,7 @@ class Exchange:
     # --- store and log --------------------------------------------------------------------------
 
     def _store_dialog(self, call: Call, effect: fx.StoreDialog) -> None:
+        self._unconfirmed(call, rings=False)
         self.parts.call_records.dialog(effect.record, call.record)
 
     def _forget_dialog(self, call: Call, _: fx.ForgetDialog) -> None:

@@ -53,6 +53,7 @@ def leg_settings(
         contact=parts.stack.contact(flow),
         direction="inbound",
         media=media_settings(medias, ours.codecs),
+        media_address=parts.addresses.advertised,
         user_agent=ours.user_agent,
         answer_headers=tuple(sorted(trunk.headers.items())) if trunk is not None else (),
         ringing_timeout=ringing,

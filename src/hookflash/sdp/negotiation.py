@@ -27,7 +27,16 @@ from .codecs import (
     read_formats,
 )
 from .plan import Codec, CodecName, CryptoKey, Direction, LocalMedia, MediaPlan, MediaSettings
-from .selection import PLAIN, SECURE, check_offer, choose, refuse, rtcp_address, usable_connection
+from .selection import (
+    PLAIN,
+    SECURE,
+    check_family,
+    check_offer,
+    choose,
+    refuse,
+    rtcp_address,
+    usable_connection,
+)
 from .session import (
     Attribute,
     Connection,
@@ -81,6 +90,7 @@ class SdpNegotiator:
         "_before",
         "_highest",
         "_ids",
+        "_keyless",
         "_keys",
         "_local",
         "_numbers",
@@ -100,6 +110,7 @@ class SdpNegotiator:
         self._before: _State | None = None
         self._numbers: dict[tuple[str, int], int] = {}
         self._keys: dict[str, CryptoKey] = {}
+        self._keyless = False
         self.signalling = ""
         """The IP address that the peer's signalling comes from; "" while it is not known."""
 
@@ -124,7 +135,7 @@ class SdpNegotiator:
             raise SdpError("our own offer is still unanswered", status=491)
         description = SessionDescription.parse(offer) if isinstance(offer, bytes) else offer
         choice = choose(description, self._settings, self.signalling)
-        self._check_family(choice.connection)
+        check_family(choice.connection.address, self._local.address)
         offered = description.direction_of(choice.media)
         held = choice.connection.unspecified
         direction: Direction = "recvonly" if held else ANSWERS[offered]
@@ -253,6 +264,15 @@ class SdpNegotiator:
         self._before = None
         return plan
 
+    def drop_keys(self) -> bool:
+        """The peer refused our first offer, perhaps for its keys: from now on our offers have none.
+        False where that is no remedy: there were none, they are required, or agreed on."""
+        agreed = self.current is not None and self.current.crypto_send is not None
+        if self._settings.encryption != "allow" or self._keyless or agreed:
+            return False
+        self._keyless = bool(self._state.keys)
+        return self._keyless
+
     def rollback(self) -> None:
         """Our offer was refused or went unanswered: the session is as it was before it.
 
@@ -356,7 +376,7 @@ class SdpNegotiator:
         if state.plan is not None:
             own = state.plan.crypto_send
             return ((own,) if own else ()), state.media[state.index].protocol
-        if self._settings.encryption == "disable":
+        if self._settings.encryption == "disable" or self._keyless:
             return (), "RTP/AVP"
         keys = tuple(self._own_key(suite, tag) for tag, suite in enumerate(crypto.SUITES, start=1))
         return keys, "RTP/SAVP" if self._settings.encryption == "require" else "RTP/AVP"
@@ -389,13 +409,8 @@ class SdpNegotiator:
         if media.kind != "audio" or media.port == 0:
             raise SdpError("the answer refuses our audio", status=488, warning=304)
         connection = usable_connection(description, media, self.signalling)
-        self._check_family(connection)
+        check_family(connection.address, self._local.address)
         return media, connection
-
-    def _check_family(self, connection: Connection) -> None:
-        same = ip_family(connection.address) == ip_family(self._local.address)
-        if not same and not connection.unspecified:
-            raise SdpError("media address of the other IP family", status=488, warning=301)
 
     def _destination(
         self, description: SessionDescription, media: Media, connection: Connection, mux: bool

@@ -126,6 +126,13 @@ def usable_connection(
     return connection
 
 
+def check_family(address: str, local: str) -> None:
+    """Raises `SdpError` where the peer's media address is of another IP family than our own; one
+    that says nothing (0.0.0.0, `::`, "" for either) fits."""
+    if address and not is_unspecified(address) and ip_family(address) != ip_family(local):
+        raise SdpError("media address of the other IP family", status=488, warning=301)
+
+
 def rtcp_address(media: Media, rtp: Address) -> Address:
     """a=rtcp (RFC 3605) where it can be used, else the next port of the same host."""
     host, port = rtp

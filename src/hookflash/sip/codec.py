@@ -29,6 +29,7 @@ _FOLD = re.compile(r"\r\n[ \t]++")
 _URI_TEXT = re.compile(r"[^\x00-\x20\x7f]++")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(rb"(?<!\r)\n")
+_CRLFS = re.compile(rb"(?:\r\n)++")
 _VERSION = re.compile(r"[sS][iI][pP]/[0-9]{1,9}\.[0-9]{1,9}")
 
 
@@ -40,6 +41,10 @@ class KeepAlive:
     """
 
     ping: bool
+
+
+Item = Request | Response | SipError | KeepAlive
+"""What comes out of a stream."""
 
 
 class _Head(NamedTuple):
@@ -108,101 +113,114 @@ class StreamDecoder:
     True after one last SipError: answer it, close the connection; whatever is fed then is ignored.
     """
 
-    __slots__ = ("_buffer", "_crlf", "_head", "_length", "_scanned", "broken")
+    __slots__ = ("_buffer", "_crlf", "_head", "_head_size", "_length", "_scanned", "broken")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._scanned = 0
         self._head: _Head | None = None
+        self._head_size = 0
         self._length = 0
         self._crlf = False
         self.broken = False
 
-    def feed(self, data: bytes) -> list[Request | Response | SipError | KeepAlive]:
+    def feed(self, data: bytes) -> list[Item]:
         """Take the bytes that came; what is complete now, in order."""
-        out: list[Request | Response | SipError | KeepAlive] = []
-        if self.broken:
-            return out
-        self._buffer += data
-        while not self.broken:
-            if self._head is None and not self._next_head(out):
-                break
-            if self._head is not None and not self._next_message(self._head, out):
-                break
+        self.add(data)
+        out: list[Item] = []
+        while (item := self.next()) is not None:
+            out.append(item)
         return out
 
-    def _next_head(self, out: list[Request | Response | SipError | KeepAlive]) -> bool:
-        """Read the next head; True if there is one, or the stream broke."""
+    def add(self, data: bytes | bytearray | memoryview) -> None:
+        """Take the bytes that came; `next` has what is complete."""
+        if not self.broken:
+            self._buffer += data
+
+    @property
+    def held(self) -> int:
+        """Bytes that were taken and have not come out."""
+        return self._head_size + len(self._buffer)
+
+    def next(self) -> Item | None:
+        """The next that is complete; None until more comes."""
+        if self.broken:
+            return None
+        if self._head is None:
+            item = self._next_head()
+            if item is not None or self._head is None:
+                return item
+        return self._next_message(self._head)
+
+    def _next_head(self) -> KeepAlive | SipError | None:
+        """Read the next head; what stands before it, or why the stream broke, else None."""
         buffer = self._buffer
         if buffer[:1] == b"\r" or self._crlf:
-            self._skip_crlf(out)
+            alive = self._skip_crlf()
+            if alive is not None:
+                return alive
         end = buffer.find(b"\r\n\r\n", self._scanned)
         if end < 0:
             self._scanned = max(0, len(buffer) - 3)
             if len(buffer) > MAX_MESSAGE:
-                self._break(SipError("Message too large", status=513), out)
-            return False
+                return self._break(SipError("Message too large", status=513))
+            return None
         head = _read_head(bytes(buffer[:end]))
         try:
             if head.status == 513:
                 raise _refusal(head, head.fault, 513)
             length = _content_length(head)
         except SipError as error:
-            self._break(error, out)
-            return True
+            return self._break(error)
         if length is None:
-            self._break(_refusal(head, "Missing Content-Length header"), out)
-        elif end + 4 + length > MAX_MESSAGE:
-            self._break(_refusal(head, "Message too large", 513), out)
-        else:
-            del buffer[: end + 4]
-            self._scanned = 0
-            self._head = head
-            self._length = length
-        return True
+            return self._break(_refusal(head, "Missing Content-Length header"))
+        if end + 4 + length > MAX_MESSAGE:
+            return self._break(_refusal(head, "Message too large", 513))
+        del buffer[: end + 4]
+        self._scanned = 0
+        self._head = head
+        self._head_size = end + 4
+        self._length = length
+        return None
 
-    def _next_message(
-        self, head: _Head, out: list[Request | Response | SipError | KeepAlive]
-    ) -> bool:
+    def _next_message(self, head: _Head) -> Request | Response | SipError | None:
         buffer = self._buffer
         if len(buffer) < self._length:
-            return False
+            return None
         body = bytes(buffer[: self._length])
         del buffer[: self._length]
         self._head = None
+        self._head_size = 0
         try:
-            out.append(_assemble(head, body))
+            return _assemble(head, body)
         except SipError as error:
-            out.append(error)
-        return True
+            return error
 
-    def _skip_crlf(self, out: list[Request | Response | SipError | KeepAlive]) -> None:
+    def _skip_crlf(self) -> KeepAlive | None:
         """Take the CRLFs before a message: two are a ping, one alone a pong.
 
         Half a ping at the end of what came is reported as a pong first; the ping follows with
         its other half. Many pings at once are one.
         """
         buffer = self._buffer
-        skip = 0
-        ping = False
-        while buffer.startswith(b"\r\n", skip):
-            skip += 2
-            ping = ping or self._crlf
+        found = _CRLFS.match(buffer)
+        skip = 0 if found is None else found.end()
+        ping = skip > 2 or (skip == 2 and self._crlf)
+        if skip % 4:
             self._crlf = not self._crlf
-        del buffer[:skip]
-        if ping:
-            out.append(KeepAlive(True))
-        elif skip and not buffer:
-            out.append(KeepAlive(False))
+        if skip:
+            del buffer[:skip]
+            self._scanned = 0
         if buffer and buffer != b"\r":
             self._crlf = False
-        if skip:
-            self._scanned = 0
+        if ping:
+            return KeepAlive(True)
+        return KeepAlive(False) if skip and not buffer else None
 
-    def _break(self, error: SipError, out: list[Request | Response | SipError | KeepAlive]) -> None:
+    def _break(self, error: SipError) -> SipError:
         self.broken = True
         self._buffer.clear()
-        out.append(error)
+        return error
 
 
 def _read_head(data: bytes) -> _Head:

@@ -15,6 +15,7 @@ from .fields import NameAddr
 from .flow import Address, Flow, Transport
 from .message import Message, Request, Response
 from .routing import Hop
+from .salvage import read_address
 from .uri import Uri
 
 MAX_FORWARDS = "70"
@@ -55,6 +56,7 @@ class Dialog:
 
     __slots__ = (
         "_but_notify",
+        "_by_source",
         "call_id",
         "contact",
         "local",
@@ -99,6 +101,8 @@ class Dialog:
         """The highest CSeq of the peer's requests other than NOTIFY."""
         self.peer_flow = flow
         self.secure = secure
+        self._by_source = False
+        """Nobody said where requests of ours are to go."""
 
     @classmethod
     def uas(cls, request: Request, *, local_tag: str, contact: Uri, flow: Flow) -> Dialog:
@@ -138,7 +142,7 @@ class Dialog:
             local=request.header("From") or "",
             local_tag=request.from_.tag or "",
             remote=response.header("To") or "",
-            remote_tag=response.to.tag or "",
+            remote_tag=response.to_tag,
             remote_target=request.uri,
             route_set=(),
             contact=None if contact is None else contact.uri,
@@ -151,9 +155,16 @@ class Dialog:
         return dialog
 
     def confirm(self, response: Response) -> None:
-        """Take route set and target anew from the 2xx (RFC 3261 §13.2.2.4); final after that."""
+        """Take route set and target anew from the 2xx (RFC 3261 §13.2.2.4); final after that.
+
+        Where they are there and cannot be read, what we send goes to where the response came from:
+        an answered INVITE has its ACK (§13.2.2.4), and who answered it is the best guess.
+        """
         self.route_set = tuple(reversed(response.record_routes))
         self.refresh_target(response)
+        written = response.headers
+        unread = "Contact" in written and _contact_uri(response) is None
+        self._by_source = not self.route_set and (unread or "Record-Route" in written)
 
     @classmethod
     def revive(cls, record: DialogRecord) -> Dialog:
@@ -164,9 +175,9 @@ class Dialog:
         return cls(
             call_id=record.sip_call_id,
             local=record.local,
-            local_tag=NameAddr.parse(record.local).tag or "",
+            local_tag=read_address(record.local).tag or "",
             remote=record.remote,
-            remote_tag=NameAddr.parse(record.remote).tag or "",
+            remote_tag=read_address(record.remote).tag or "",
             remote_target=Uri.parse(record.remote_target),
             route_set=tuple(NameAddr.parse(route) for route in record.route_set),
             contact=None,
@@ -200,7 +211,7 @@ class Dialog:
     @property
     def local_uri(self) -> NameAddr:
         """The From of our requests, with our tag."""
-        return NameAddr.parse(self.local)
+        return read_address(self.local)
 
     # --- requests of ours ------------------------------------------------------------------------
 
@@ -250,8 +261,18 @@ class Dialog:
         items.extend(headers)
         if content_type is not None:
             items.append(("Content-Type", content_type))
-        hop = Hop(next_uri, self.peer_flow, routed=bool(self.route_set))
-        return Request(method, uri, items, body), hop
+        return Request(method, uri, items, body), self._hop(next_uri)
+
+    @property
+    def hop(self) -> Hop:
+        """Where the next request of ours goes."""
+        return self._hop(self._routing()[2])
+
+    def _hop(self, next_uri: Uri) -> Hop:
+        flow = self.peer_flow
+        if self._by_source and flow is not None:
+            next_uri = Uri.sip(None, *flow.remote, params=(("transport", flow.transport),))
+        return Hop(next_uri, flow, routed=bool(self.route_set))
 
     def _routing(self) -> tuple[Uri, list[str], Uri]:
         """Request-URI, Route values and next hop.
@@ -304,6 +325,8 @@ class Dialog:
         if target is None or target == self.remote_target:
             return False
         self.remote_target = target
+        if not self.route_set:
+            self._by_source = False
         return True
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import OrderedDict
 from collections.abc import Sequence
+from ipaddress import ip_address
+from itertools import islice
 from typing import Literal
 
 from ..base.errors import SipError
+from ..base.hosts import ip_literal
 from ..base.ids import Ids
 from ..base.light import light_dataclass
 from .fields import Challenge, Credentials
@@ -23,7 +27,16 @@ Algorithm = Literal["MD5", "SHA-256"]
 MAX_CHALLENGES = 5
 NONCE_LIFETIME = 300.0
 """Seconds for which a nonce of ours is good."""
-_MAX_NONCES = 100_000
+MAX_NONCES = 100_000
+"""Nonces of which anything is remembered."""
+NONCE_TRIES = 10
+"""Wrong answers after which a nonce is good no more."""
+MAX_CREDENTIALS = 4
+"""Credentials of one request that are judged: each is a try of its own."""
+_MAX_READ = 16
+"""Headers with credentials, of each kind, that are read at all."""
+_MAX_VALUE = 1024
+"""Characters of a parameter of credentials; no honest one has more."""
 _FILLING = str.maketrans("", "", "+-.() ")
 
 
@@ -229,14 +242,18 @@ class Denied:
     """Wrong credentials: a failed try. `reason` is for the log."""
 
     reason: str
+    sources: tuple[str, ...] = ()
+    """For each wrong answer the address that its nonce was given to ("" where that had none).
+    Whoever sends the answer may have forged his own; a nonce reached its address."""
 
 
 class DigestServer:
     """Checks credentials against nonces of its own (calls.md §1).
 
-    A nonce carries its time and an HMAC with `key`, so none is stored; what is stored, for the
-    lifetime of a nonce, is the highest nonce count that was accepted with it. `algorithms` are
-    offered strongest first, in whatever order they are given (RFC 8760).
+    A nonce carries its time, the address it was given to and an HMAC with `key`, so none is
+    stored. What is stored is the highest nonce count that was accepted with it, for its lifetime,
+    and how often it was answered wrongly; of `MAX_NONCES` each. `algorithms` are offered strongest
+    first, in whatever order they are given (RFC 8760).
     """
 
     def __init__(
@@ -252,10 +269,16 @@ class DigestServer:
         self._algorithms = tuple(sorted(algorithms, key=lambda name: name == "MD5"))
         self._lifetime = lifetime
         self._counts: dict[str, tuple[int, float]] = {}
+        self._forgotten = -1.0
+        """Nonces made until then are good no more: the count of one of them was forgotten."""
+        self._wrong: OrderedDict[str, int] = OrderedDict()
 
-    def challenge(self, now: float, realm: str, *, stale: bool = False) -> list[str]:
-        """The values of WWW-Authenticate or Proxy-Authenticate, one for each algorithm."""
-        nonce = self._nonce(now)
+    def challenge(
+        self, now: float, realm: str, *, stale: bool = False, source: str = ""
+    ) -> list[str]:
+        """The values of WWW-Authenticate or Proxy-Authenticate, one for each algorithm. `source`:
+        the IP address that they go to."""
+        nonce = self._nonce(now, source)
         opaque = self._sign("opaque", realm)[:16]
         tail = ", stale=true" if stale else ""
         return [
@@ -269,24 +292,30 @@ class DigestServer:
     ) -> Accepted | Challenged | Denied:
         """Judge `Authorization` and `Proxy-Authorization` of a request for `realm`.
 
-        Credentials for other realms are passed over. An old nonce, one that is not ours, or a
-        nonce count that is not higher than before asks for a new challenge with stale=true if
-        the password is right. `request` has passed `check_request`.
+        Credentials for other realms are passed over. A nonce that is not ours, or that has met
+        `NONCE_TRIES` wrong answers, asks for a new challenge with stale=true whatever the
+        password; an old nonce, or a nonce count that is not higher than before, does so if the
+        password is right. `request` has passed `check_request`.
         """
-        given = _credentials_of(request, realm)
-        result: Challenged | Denied = Challenged()
-        for credentials in given:
-            why = self._wrong(credentials, method, username, password, realm)
+        reason, sources = "", []
+        for credentials in credentials_for(request, realm):
+            nonce = credentials.param("nonce") or ""
+            made = self._made_at(nonce)
+            if made is None or self._wrong.get(nonce, 0) >= NONCE_TRIES:
+                return Challenged(stale=True)
+            why = self._wrong_answer(credentials, method, username, password, realm)
             why = why or _misdirected(credentials.param("uri") or "", request)
             if why:
-                result = Denied(why)
-            elif self._fresh(now, credentials):
+                self._wear(nonce)
+                reason = why
+                sources.append(_given_to(nonce))
+            elif self._fresh(now, credentials, made):
                 return Accepted(username)
             else:
                 return Challenged(stale=True)
-        return result
+        return Denied(reason, tuple(sources)) if sources else Challenged()
 
-    def _wrong(
+    def _wrong_answer(
         self, given: Credentials, method: str, username: str, password: str, realm: str
     ) -> str:
         """Why these credentials are wrong whatever their nonce; "" if they are right."""
@@ -299,8 +328,8 @@ class DigestServer:
         nc = given.param("nc") or ""
         if qop is not None and (_count(nc) is None or not given.param("cnonce")):
             return "no nonce count or cnonce"
-        if given.param("username") != username:
-            return "another username"
+        if any(len(value) > _MAX_VALUE for _, value in given.params):
+            return "a value that is too long"
         expected = digest_response(
             algorithm,
             username=username,
@@ -313,15 +342,24 @@ class DigestServer:
             nc=nc,
             cnonce=given.param("cnonce") or "",
         )
-        actual = (given.param("response") or "").lower()
-        same = hmac.compare_digest(expected.encode(), actual.encode("utf-8", "surrogateescape"))
+        # Both are compared in any case: how long that takes shall not tell which names exist.
+        known = _same(username, given.param("username") or "")
+        same = _same(expected, (given.param("response") or "").lower())
+        if not known:
+            return "another username"
         return "" if same else "a wrong password"
 
-    def _fresh(self, now: float, given: Credentials) -> bool:
-        """The nonce is ours, young, and its count is higher than any before; then noted."""
+    def _wear(self, nonce: str) -> None:
+        """One more wrong answer to this nonce."""
+        self._wrong[nonce] = self._wrong.get(nonce, 0) + 1
+        self._wrong.move_to_end(nonce)
+        if len(self._wrong) > MAX_NONCES:
+            self._wrong.popitem(last=False)
+
+    def _fresh(self, now: float, given: Credentials, made: float) -> bool:
+        """The nonce is young, and its count is higher than any before; then noted."""
         nonce = given.param("nonce") or ""
-        made = self._made_at(nonce)
-        if made is None or not made <= now < made + self._lifetime:
+        if not made <= now < made + self._lifetime or made <= self._forgotten:
             return False
         # Without qop nothing signs the count: such a nonce is good once.
         count = 1 if given.param("qop") is None else _count(given.param("nc") or "") or 1
@@ -333,15 +371,21 @@ class DigestServer:
         return True
 
     def _forget_old(self, now: float) -> None:
-        """Nonces are noted about in the order of their age, so the first ones go first."""
+        """Nonces are noted about in the order of their age, so the first ones go first. Where one
+        must go that is good yet, it is good no more: its count would begin anew."""
         while self._counts:
             nonce = next(iter(self._counts))
-            if self._counts[nonce][1] > now and len(self._counts) < _MAX_NONCES:
+            expires = self._counts[nonce][1]
+            if expires > now and len(self._counts) < MAX_NONCES:
                 return
+            if expires > now:
+                self._forgotten = max(self._forgotten, expires - self._lifetime)
             del self._counts[nonce]
 
-    def _nonce(self, now: float) -> str:
-        head = f"{int(now * 1000):x}.{self._ids.token(8)}"
+    def _nonce(self, now: float, source: str) -> str:
+        address = ip_literal(source)
+        given_to = address.packed.hex() if address is not None else ""
+        head = f"{int(now * 1000):x}.{self._ids.token(8)}.{given_to}"
         return f"{head}.{self._sign('nonce', head)[:32]}"
 
     def _made_at(self, nonce: str) -> float | None:
@@ -357,17 +401,29 @@ class DigestServer:
         return hmac.new(self._key, data, hashlib.sha256).hexdigest()
 
 
-def _credentials_of(request: Request, realm: str) -> list[Credentials]:
+def _given_to(nonce: str) -> str:
+    """The address in a nonce of ours."""
+    packed = nonce.split(".")[2]
+    return str(ip_address(bytes.fromhex(packed))) if packed else ""
+
+
+def _same(expected: str, given: str) -> bool:
+    """Compared in a time that says nothing of where they differ."""
+    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape"))
+
+
+def credentials_for(request: Request, realm: str) -> list[Credentials]:
+    """The digest credentials of a request for a realm: those that are judged."""
     found: list[Credentials] = []
     for name in ("Proxy-Authorization", "Authorization"):
-        for value in request.headers.get_all(name):
+        for value in islice(request.headers.get_all(name), _MAX_READ):
             try:
                 credentials = Credentials.parse(value)
             except SipError:
                 continue
             if credentials.is_digest and credentials.param("realm") == realm:
                 found.append(credentials)
-    return found
+    return found[:MAX_CREDENTIALS]
 
 
 def _misdirected(text: str, request: Request) -> str:

@@ -39,6 +39,9 @@ from .validate import check_request, check_response
 INVITE_PATIENCE = 3600.0
 """Seconds that our INVITE waits for a final answer after its last 1xx when its user gives no
 earlier CANCEL. A safety net: the user's own ringing timeout is shorter."""
+CROWD = 20_000
+"""Server transactions from which on those that belong to no call do not wait for retransmissions
+(RFC 3261 §8.2.7): a flood from forged addresses would be remembered for 32 s."""
 _WAITING = frozenset({State.CALLING, State.TRYING, State.PROCEEDING})
 
 
@@ -85,6 +88,10 @@ class Endpoint:
     def unanswered(self) -> int:
         """How many requests of ours still wait for their final answer."""
         return sum(1 for tx in self._clients.values() if tx.state in _WAITING)
+
+    def needs(self, flow: Flow) -> bool:
+        """Whether a transaction goes by this TCP or TLS connection."""
+        return (flow.transport, flow.remote) in self._streams
 
     # --- what comes in ---------------------------------------------------------------------------
 
@@ -180,14 +187,19 @@ class Endpoint:
             tx.retransmit_at = inf
         return self.cancel(now, key)
 
-    def respond(self, now: float, key: str, response: Response) -> list[SipEffect]:
+    def respond(
+        self, now: float, key: str, response: Response, *, stray: bool = False
+    ) -> list[SipEffect]:
         """Answer server transaction `key`; nothing happens where it is over.
 
-        A 2xx to INVITE may be given again and again: each goes out (RFC 6026 §7.1).
+        A 2xx to INVITE may be given again and again: each goes out (RFC 6026 §7.1). `stray`: the
+        request belongs to no call.
         """
         out: list[SipEffect] = []
         tx = self._by_key.get(key)
-        if tx is not None:
+        if tx is not None and stray:
+            self._answer(now, tx, response, out)
+        elif tx is not None:
             tx.respond(now, response, out)
             self._settle(tx)
         return out
@@ -302,7 +314,10 @@ class Endpoint:
     def _answer(
         self, now: float, tx: ServerTransaction, response: Response, out: list[SipEffect]
     ) -> None:
+        """A final answer to what belongs to no call. In a crowd it is given once, and forgotten."""
         tx.respond(now, response, out)
+        if len(self._servers) > CROWD:
+            tx.stop()
         self._settle(tx)
 
     def new_tag(self) -> str:

@@ -12,7 +12,7 @@ from .fields import MAX_SECONDS, CSeq, EventField, NameAddr, Via
 from .grammar import LWS, is_safe, is_token, scalar, split_list
 from .headers import CANONICAL, Headers, canonical_name
 from .phrases import reason_phrase
-from .salvage import read_address, read_addresses
+from .salvage import read_address, read_addresses, read_tag
 from .uri import REMEMBERED, Uri
 
 __all__ = ["Message", "Request", "Response", "reason_phrase"]
@@ -122,12 +122,16 @@ class Message:
 
     @property
     def cseq(self) -> CSeq:
-        """CSeq."""
+        """CSeq. A response whose method is only spelt in other letters is one to ours."""
         views = self.headers.views
         if "cseq" in views:
             view: CSeq = views["cseq"]
             return view
-        cseq = views["cseq"] = CSeq.parse(self._must("CSeq", "cseq"))
+        cseq = CSeq.parse(self._must("CSeq", "cseq"))
+        if cseq.method not in KNOWN_METHODS and isinstance(self, Response):
+            known = cseq.method.upper()
+            cseq = cseq._replace(method=known) if known in KNOWN_METHODS else cseq
+        views["cseq"] = cseq
         return cseq
 
     # --- addresses -------------------------------------------------------------------------------
@@ -415,6 +419,14 @@ class Response(Message):
             items.append(("Timestamp", first["timestamp"]))
         items.extend(headers)
         return cls(status, reason, items, body)
+
+    @property
+    def to_tag(self) -> str:
+        """The tag of To, also where nothing else of it can be read; "" for none (RFC 2543)."""
+        try:
+            return self.to.tag or ""
+        except SipError:
+            return read_tag(self.headers.get("To") or "")
 
     def start_line(self) -> str:
         if not 100 <= self.status <= 699:

@@ -5,7 +5,6 @@ RFC 3261 §18.2.1 and §18.2.2, RFC 3581 §4.
 
 from __future__ import annotations
 
-from ..base.hosts import ip_literal
 from .fields import Via
 from .flow import Flow
 from .message import Request
@@ -41,13 +40,14 @@ def stamp_via(request: Request, flow: Flow) -> Via:
 
 
 def response_flow(via: Via, flow: Flow) -> Flow:
-    """Where responses go, from a stamped Via: on streams back by the connection."""
+    """Where responses go, from a stamped Via: on streams back by the connection.
+
+    A datagram is never answered to another address than its source: `maddr` (§18.2.2) would let
+    anybody have us write to whom he likes.
+    """
     if flow.reliable:
         return flow
-    maddr = via.param("maddr")
     port = via.port or 5060
-    if maddr and _is_literal(maddr):
-        return Flow(flow.transport, flow.local, (maddr.strip("[]"), port))
     if via.rport is not None:
         return flow
     if port == flow.remote[1]:
@@ -59,7 +59,3 @@ def alternative_flow(via: Via, flow: Flow) -> Flow:
     """Where responses go once the connection has died: a new one to received and sent-by port."""
     port = via.port or (5061 if flow.transport == "tls" else 5060)
     return Flow(flow.transport, flow.local, (flow.remote[0], port))
-
-
-def _is_literal(host: str) -> bool:
-    return ip_literal(host.strip("[]")) is not None

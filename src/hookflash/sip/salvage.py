@@ -35,6 +35,15 @@ def read_address(text: str) -> NameAddr:
         return NameAddr("", Uri.parse(found[1]), _params(text[found.end() :]))
 
 
+def read_tag(text: str) -> str:
+    """The tag of an address, also where nothing else of it can be read; "" for none."""
+    try:
+        return read_address(text).tag or ""
+    except SipError:
+        found = _TAG.search(text)
+        return "" if found is None else found[2]
+
+
 def read_addresses(values: list[str]) -> list[NameAddr]:
     """The addresses of a list header (its field values) that have their URIs in angle brackets, at
     most `MOST` of a value, without parameters."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 from math import inf
 
 from .effects import ServerFailed, SipEffect
-from .fields import NameAddr
 from .flow import Flow
 from .message import Response
+from .salvage import read_tag
 from .timers import Timers
 from .transaction import (
     INVITE_SERVER,
@@ -47,7 +47,7 @@ class ServerTransaction(Transaction):
     @property
     def to_tag(self) -> str:
         """The tag of our last response, "" where it had none."""
-        return NameAddr.parse(self._answered_to).tag or "" if self._answered_to else ""
+        return read_tag(self._answered_to)
 
     @property
     def in_progress(self) -> bool:

@@ -6,7 +6,7 @@ belong to those who have it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from ..base.errors import SipError
 from .fields import NameAddr, SessionExpires
@@ -87,11 +87,13 @@ def _check_request(request: Request) -> None:
 def check_response(response: Response) -> None:
     """Raise SipError if the response is to be dropped (there is no answer to a response).
 
-    A mandatory header missing, twice or unreadable; more than one Via (RFC 3261 §8.1.3.3, RFC
-    4475 §3.3.10). Nothing else: whoever dropped a response for its Contact or its Retry-After would
-    leave an answered call without its ACK, or a refused one waiting.
+    A mandatory header missing or twice; Via or CSeq unreadable, by which it is known to whose
+    request it is; more than one Via (RFC 3261 §8.1.3.3, RFC 4475 §3.3.10). Nothing else: whoever
+    dropped a response for its To, its Contact or a second Expires would leave an answered call
+    without its ACK, or a refused one waiting.
     """
-    _check_common(response)
+    _check_there(response, _MANDATORY_KEYS)
+    _ = response.top_via, response.cseq
     if len(response.headers.split("via")) > 1:
         raise SipError("More than one Via in a response")
 
@@ -104,15 +106,20 @@ def unsupported(tags: Iterable[str], supported: frozenset[str]) -> list[str]:
     return [tag for tag in tags if tag.lower() not in supported]
 
 
-def _check_common(message: Message) -> None:
+def _check_there(message: Message, single: Container[str]) -> None:
+    """Every mandatory header, and none of `single` twice where that may not be."""
     first = message.headers.first()
     if not first.keys() >= _MANDATORY_KEYS:
         missing = next(name for key, name in _MANDATORY if key not in first)
         raise SipError(f"Missing {missing} header")
     if len(first) != len(message.headers):
         for key, values in message.headers.index().items():
-            if len(values) > 1 and key in _SINGLE:
+            if len(values) > 1 and key in _SINGLE and key in single:
                 raise SipError(f"Repeated {_SINGLE[key]} header")
+
+
+def _check_common(message: Message) -> None:
+    _check_there(message, _SINGLE)
     _ = message.top_via, message.from_, message.to, message.call_id, message.cseq
 
 

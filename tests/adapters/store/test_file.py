@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from tests.support.disk import full_disk
 
 from hookflash.adapters.store.file import (
     DATABASE,
@@ -12,6 +13,8 @@ from hookflash.adapters.store.file import (
     backup_database,
     lock_folder,
     open_database,
+    open_for_reading,
+    why_refused,
 )
 from hookflash.base.errors import ConfigError, StoreError
 
@@ -42,8 +45,49 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     file = data / DATABASE
     file.write_bytes(b"no database at all" * 100)
     file.chmod(0o600)
-    with pytest.raises(StoreError, match="data"):
+    with pytest.raises(ConfigError, match="data"):
         open_database(data)
+    assert file.read_bytes() == b"no database at all" * 100
+
+
+def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    file = data / DATABASE
+    other = sqlite3.connect(file)
+    other.execute("CREATE TABLE trunks (elephant)")
+    other.close()
+    file.chmod(0o600)
+    before = file.read_bytes()
+    with pytest.raises(ConfigError, match="another program") as caught:
+        open_database(data)
+    assert str(file) in str(caught.value)
+    assert file.read_bytes() == before
+
+
+def test_what_the_system_says_of_a_full_disk(tmp_path: Path) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    assert why_refused(tmp_path, error) == "disk I/O error"
+    with full_disk():
+        assert why_refused(tmp_path, error) == "file too large (disk I/O error)"
+
+
+def test_on_a_full_disk_what_is_stored_can_be_read(tmp_path: Path) -> None:
+    open_database(tmp_path / "data").close()
+    with full_disk():
+        with pytest.raises(StoreError, match="file too large"):
+            open_database(tmp_path / "data")
+        connection = open_for_reading(tmp_path / "data")
+        assert connection.execute("SELECT count(*) FROM trunks").fetchone() == (0,)
+        connection.close()
+
+
+def test_on_a_full_disk_nothing_is_made(tmp_path: Path) -> None:
+    with full_disk():
+        with pytest.raises(StoreError, match="file too large"):
+            open_database(tmp_path / "data")
+        with pytest.raises(StoreError, match="nothing is stored"):
+            open_for_reading(tmp_path / "data")
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

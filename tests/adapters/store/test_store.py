@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,8 +12,9 @@ from pathlib import Path
 import pytest
 from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 from structlog.testing import capture_logs
+from tests.support.disk import full_disk
 
-from hookflash.adapters.store.file import DATABASE
+from hookflash.adapters.store.file import DATABASE, backup_database
 from hookflash.adapters.store.ops import (
     AddAudit,
     DeleteDialog,
@@ -108,7 +111,7 @@ def test_a_second_store_of_one_folder_is_refused_until_the_first_is_closed(tmp_p
                 Store(tmp_path / "data")
         (tmp_path / "data" / DATABASE).write_bytes(b"no database at all" * 100)
         for _ in range(2):  # one that fails to open keeps nothing
-            with pytest.raises(StoreError):
+            with pytest.raises(ConfigError, match="this is none"):
                 Store(tmp_path / "data")
 
     run(body)
@@ -330,17 +333,156 @@ def test_backup_of_a_running_store(tmp_path: Path) -> None:
     assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_database_that_cannot_be_read_at_the_start(tmp_path: Path) -> None:
+def test_a_database_that_is_damaged_is_served_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+    async def body() -> None:
+        data = tmp_path / "data"
+        async with opened(data) as store:
+            await store.write(
+                PutDialog(DIALOG),
+                PutTransfer(replace(transfer("STR_a"), request_id="r")),
+                PutTransfer(replace(transfer("STR_b"), request_id="r")),
+            )
+        connection = sqlite3.connect(data / DATABASE)
+        connection.execute("DROP TABLE rules")
+        connection.execute("DROP TABLE dials")
+        connection.execute("UPDATE transfers SET data = 'no json' WHERE id = 'STR_a'")
+        connection.execute("INSERT INTO calls VALUES ('SCL_a', 'lobby', 1.0, '{}')")
+        connection.commit()
+        connection.close()
+        with capture_logs() as lines:
+            again = Store(data)
+            stored = again.load()
+            again.start()
+            assert stored.dialogs == [DIALOG]
+            assert [record.transfer_id for record in stored.transfers] == ["STR_b"]
+            assert [t.transfer_id for t in await again.requested_since(0.0)] == ["STR_b"]
+            assert [t.transfer_id for t in await again.transfers(Page())] == ["STR_b"]
+            assert await again.transfer("STR_a") is None
+            assert await again.dials_since(0.0) == []
+            assert await again.call("SCL_a") is None
+            assert await again.calls_of(["SCL_a", "SCL_none"]) == []
+            assert await again.calls(Page()) == []
+            await again.write(PutTransfer(transfer("STR_c")))
+        await again.close()
+        named = {(line["event"], line["table"], line.get("id")) for line in lines}
+        assert named == {
+            ("table_unreadable", "rules", None),
+            ("table_unreadable", "dials", None),
+            ("row_unreadable", "transfers", "STR_a"),
+            ("row_unreadable", "calls", "SCL_a"),
+        }
+
+    run(body)
+
+
+@pytest.mark.parametrize("size", [50, 5000, 20000])
+def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path, size: int) -> None:
+    """Or refused where that is nowhere; it is never begun anew."""
+
+    async def body() -> None:
+        data = tmp_path / "data"
+        async with opened(data) as store:
+            await store.write(PutDialog(DIALOG))
+        with (data / DATABASE).open("r+b") as file:
+            file.truncate(size)
+        before = (data / DATABASE).read_bytes()
+        with capture_logs() as lines:
+            if size < 4096:
+                with pytest.raises(ConfigError, match=DATABASE):
+                    Store(data)
+            else:
+                again = Store(data)
+                again.load()
+                await again.close()
+                assert {line["event"] for line in lines} == {"write_failed", "table_unreadable"}
+        assert (data / DATABASE).read_bytes() == before
+
+    run(body)
+
+
+# --- a full disk ----------------------------------------------------------------------------------
+
+
+def until(store: Store, failing: bool) -> None:
+    """Wait for the writer thread."""
+    pause = threading.Event()
+    for _ in range(1000):
+        if store.failing == failing:
+            return
+        pause.wait(0.01)
+    raise AssertionError(f"failing is {store.failing}")
+
+
+def test_a_full_disk_is_told_once_and_room_ends_it(tmp_path: Path) -> None:
     async def body() -> None:
         async with opened(tmp_path / "data") as store:
-            await store.write(PutDialog(DIALOG))
-        connection = sqlite3.connect(tmp_path / "data" / DATABASE)
-        connection.execute("DROP TABLE rules")
-        connection.execute("COMMIT") if connection.in_transaction else None
-        connection.close()
-        again = Store(tmp_path / "data")
-        with pytest.raises(StoreError, match="cannot be read"):
-            again.load()
+            await store.write(PutTransfer(transfer("STR_a")))
+            with capture_logs() as lines:
+                with full_disk():
+                    for number in range(5):
+                        store.write_soon(PutTransfer(transfer(f"STR_{number}")))
+                    with pytest.raises(StoreError):
+                        await store.write(PutTransfer(transfer("STR_b")))
+                    assert len(await store.transfers(Page())) == 1
+                    assert store.failing
+                assert store.failed_writes == 6
+                await store.write(PutTransfer(transfer("STR_c")))
+            assert not store.failing
+            assert [line["event"] for line in lines] == ["write_failed", "writes_again"]
+            assert "file too large" in lines[0]["why"]
+
+    run(body)
+
+
+def test_room_is_found_without_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hookflash.adapters.store.store.PROBE_EVERY", 0.01)
+
+    async def body() -> None:
+        async with opened(tmp_path / "data") as store:
+            with capture_logs() as lines:
+                with full_disk():
+                    store.write_soon(PutTransfer(transfer("STR_a")))
+                    await store.transfers(Page())
+                    assert store.failing
+                until(store, failing=False)
+            assert [line["event"] for line in lines] == ["write_failed", "writes_again"]
+
+    run(body)
+
+
+@pytest.mark.parametrize("crashed", [False, True])
+def test_a_start_on_a_full_disk_reads_and_later_writes(tmp_path: Path, crashed: bool) -> None:
+    """After a crash what is read is partly in the WAL."""
+
+    async def body() -> None:
+        data = tmp_path / "data"
+        async with opened(data) as first:
+            await first.write(PutTransfer(transfer("STR_a")))
+            if crashed:
+                data = Path(shutil.copytree(data, tmp_path / "copy"))
+                (data / f"{DATABASE}-shm").unlink()
+        with capture_logs() as lines:
+            with full_disk():
+                store = Store(data)
+                assert store.failing
+                assert [t.transfer_id for t in store.load().transfers] == ["STR_a"]
+                store.start()
+                with pytest.raises(StoreError):
+                    await store.write(PutTransfer(transfer("STR_b")))
+                assert len(await store.transfers(Page())) == 1
+            await store.write(PutTransfer(transfer("STR_c")))
+            assert not store.failing
+            backup_database(data, tmp_path / "backup")  # others may open it again
+            await store.close()
+        assert [line["event"] for line in lines] == ["write_failed", "writes_again"]
+        again = Store(data)
+        assert [t.transfer_id for t in again.load().transfers] == ["STR_a", "STR_c"]
         await again.close()
 
     run(body)
+
+
+def test_a_first_start_on_a_full_disk_says_so(tmp_path: Path) -> None:
+    with full_disk(), pytest.raises(StoreError, match="file too large"):
+        Store(tmp_path / "data")
+    asyncio.run(Store(tmp_path / "data").close())

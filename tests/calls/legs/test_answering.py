@@ -135,15 +135,28 @@ def test_offer_of_another_address_family_than_the_source() -> None:
     driver = LegDriver()
     driver.opens_media = False
     driver.invite(body=sdp().replace(b"IN IP4 198.51.100.7\r\nt=", b"IN IP6 2001:db8::7\r\nt="))
+    driver.answer()
     assert driver.last(OpenMedia).remote_ip == "2001:db8::7"
 
 
-def test_port_of_another_family_than_the_offer_is_488() -> None:
-    """Where only an address of the other family could be had."""
-    driver = LegDriver()
+def test_an_offer_of_a_family_in_which_we_have_no_address_is_488() -> None:
+    """Before it rings: which address we have is known without a port."""
+    driver = LegDriver.with_settings(media_address=lambda _: "192.0.2.10")
     driver.invite(body=sdp().replace(b"IN IP4 198.51.100.7\r\nt=", b"IN IP6 2001:db8::7\r\nt="))
     assert driver.statuses == [488]
     assert (driver.response.header("Warning") or "").startswith("301 ")
+    assert not driver.all(OpenMedia)
+    assert ended(driver).status == 488
+
+
+def test_port_of_another_family_than_the_offer_is_488() -> None:
+    """Where only an address of the other family could be had after all."""
+    driver = LegDriver()
+    driver.invite(body=sdp().replace(b"IN IP4 198.51.100.7\r\nt=", b"IN IP6 2001:db8::7\r\nt="))
+    driver.answer()
+    assert driver.statuses == [180, 488]
+    assert (driver.response.header("Warning") or "").startswith("301 ")
+    assert driver.last(LegLeft).reason == "rejected"
     assert [type(effect) for _, effect in driver.log[-2:]] == [CloseMedia, LegFinished]
 
 
@@ -152,6 +165,7 @@ def test_source_decides_where_the_family_is_the_same() -> None:
     driver = LegDriver()
     driver.opens_media = False
     driver.invite(body=sdp(address="10.0.0.5"))
+    driver.answer()
     assert driver.last(OpenMedia).remote_ip == "198.51.100.7"
 
 
@@ -159,6 +173,7 @@ def test_hold_from_the_start_uses_the_source() -> None:
     driver = LegDriver()
     driver.opens_media = False
     driver.invite(body=sdp(address="0.0.0.0"))
+    driver.answer()
     assert driver.last(OpenMedia).remote_ip == "198.51.100.7"
 
 
@@ -193,7 +208,7 @@ def test_contact_that_cannot_be_called_is_400(contact: str) -> None:
     driver = LegDriver()
     driver.invite((("Contact", contact),))
     assert driver.statuses == [400]
-    assert driver.all(CloseMedia)
+    assert not driver.all(OpenMedia)
     assert ended(driver).status == 400
 
 
@@ -366,7 +381,7 @@ def test_room_full_is_480() -> None:
     driver.do(driver.leg.reject(driver.now, 480))
     assert driver.statuses == [180, 480]
     assert driver.last(LegLeft).reason == "rejected"
-    assert driver.all(CloseMedia)
+    assert not driver.all(OpenMedia)
     assert ended(driver).status == 480
 
 
@@ -382,17 +397,95 @@ def test_rejection_carries_reason_phrase_and_attribute_headers() -> None:
     assert driver.do(driver.leg.reject(driver.now, 480)) == []
 
 
-def test_no_port_is_503_with_retry_after() -> None:
-    """calls.md §3 "port": all in use."""
+@pytest.mark.parametrize("way", ["hangup", "shutdown"])
+def test_a_ringing_call_that_the_api_ends_is_told_why(way: str) -> None:
+    """Headers of lk.sip.EndCall on the 480 too."""
+    driver = LegDriver()
+    driver.invite()
+    driver.leg.set_attribute_headers((("X-Attr", "1"),))
+    why = (("Reason", "SIP;cause=200"), ("X-Why", "elsewhere"))
+    if way == "hangup":
+        driver.hangup("ended by RPC", why)
+    else:
+        driver.do(driver.leg.shutdown(driver.now, why))
+    assert driver.response.status == 480
+    assert [driver.response.header(name) for name in ("X-Why", "Reason", "X-Attr")] == [
+        "elsewhere",
+        "SIP;cause=200",
+        "1",
+    ]
+    assert driver.last(LegLeft).reason == "hangup"
+    assert ended(driver).cause == "SIP;cause=200"
+
+
+def test_a_port_is_taken_when_our_sdp_is_to_be_said() -> None:
+    """calls.md §3 "port": not while it rings, however long and with whatever in between."""
+    driver = LegDriver()
+    driver.invite()
+    driver.receive("UPDATE")
+    driver.receive("UPDATE", body=sdp(formats="8"))
+    driver.receive("OPTIONS")
+    driver.advance(100)
+    assert not driver.all(OpenMedia)
+    assert set(driver.statuses) == {180, 200, 500}
+    driver.answer()
+    assert driver.times(OpenMedia) == [100]
+    assert driver.times(LegAnswered) == [100]
+
+
+@pytest.mark.parametrize("headers", [(), RELIABLE])
+@pytest.mark.parametrize("body", [None, b""])
+def test_a_port_is_taken_while_it_rings_only_for_a_reliable_offer_of_ours(
+    headers: tuple[tuple[str, str], ...], body: bytes | None
+) -> None:
+    """calls.md §3 "port": a 18x with SDP is one without an offer whose peer requires 100rel."""
+    driver = LegDriver()
+    driver.invite(headers, body)
+    assert driver.statuses == [180]
+    assert bool(driver.response.body) is bool(headers and body == b"")
+    assert len(driver.all(OpenMedia)) == bool(driver.response.body)
+
+
+@pytest.mark.parametrize("body", [None, b""])
+def test_no_port_is_503_with_retry_after(body: bytes | None) -> None:
+    """calls.md §3 "port": all in use when the call is answered."""
     driver = LegDriver()
     driver.opens_media = False
-    driver.invite()
+    driver.invite(body=body)
+    driver.answer()
     driver.do(driver.leg.media_refused(driver.now))
-    assert driver.statuses == [503]
+    assert driver.statuses == [180, 503]
     assert driver.response.header("Retry-After") == "10"
+    assert driver.last(LegLeft).reason == "unavailable"
     assert not driver.all(CloseMedia)
     assert ended(driver).status == 503
     assert driver.do(driver.leg.media_refused(driver.now)) == []
+
+
+def test_no_port_for_an_offer_in_the_180_is_503_at_once() -> None:
+    driver = LegDriver()
+    driver.opens_media = False
+    driver.invite(RELIABLE, b"")
+    driver.do(driver.leg.media_refused(driver.now))
+    assert driver.statuses == [503]
+    assert driver.response.header("Retry-After") == "10"
+    assert not driver.all(LegLeft)
+    assert ended(driver).status == 503
+
+
+def test_the_longest_duration_begins_with_the_ringing() -> None:
+    """Facts §4.7: in the room, not with the port."""
+    driver = LegDriver.with_settings(max_call_duration=100.0)
+    driver.invite()
+    driver.advance(60)
+    driver.answer()
+    driver.ack()
+    driver.leg.first_packet(driver.now)
+    driver.last_packet_at = driver.now + 40
+    driver.advance(39.9)
+    assert not driver.sent("BYE")
+    driver.advance(0.2)
+    assert driver.last(LegEnded).reason == "max call duration"
 
 
 def test_200_has_all_that_calls_md_wants() -> None:
@@ -417,15 +510,31 @@ def test_200_has_all_that_calls_md_wants() -> None:
     assert kinds == [Respond, ApplyMedia, LegAnswered]
 
 
-def test_answer_before_media_is_open_waits_for_it() -> None:
-    """`sip.answer: immediately`: 180 and 200 as soon as there is a port."""
+def test_the_200_waits_for_a_port() -> None:
+    """And a second answer asks for no second one."""
     driver = LegDriver()
     driver.opens_media = False
     driver.invite()
     driver.answer()
-    assert not driver.statuses
+    assert driver.answer() == []
+    assert driver.statuses == [180]
+    assert len(driver.all(OpenMedia)) == 1
     driver.do(driver.leg.media_opened(driver.now, LOCAL, driver.last_packet))
     assert driver.statuses == [180, 200]
+
+
+def test_an_answer_before_the_180_with_our_offer_waits_for_both() -> None:
+    """`sip.answer: immediately`: a port, then 180, and the 200 after PRACK."""
+    driver = LegDriver()
+    driver.opens_media = False
+    driver.invite(RELIABLE, b"")
+    driver.answer()
+    assert not driver.statuses
+    driver.do(driver.leg.media_opened(driver.now, LOCAL, driver.last_packet))
+    assert driver.statuses == [180]
+    driver.receive("PRACK", rack(driver), sdp(formats="8"))
+    assert driver.statuses == [180, 200, 200]
+    assert len(driver.all(OpenMedia)) == 1
 
 
 def test_answering_twice_does_nothing() -> None:
@@ -453,6 +562,47 @@ def test_ringing_timeout_is_three_minutes_and_480() -> None:
     assert driver.statuses[-1] == 480
 
 
+@pytest.mark.parametrize(("body", "headers"), [(None, ()), (None, RELIABLE), (b"", RELIABLE)])
+def test_an_invite_that_expires_is_487(
+    body: bytes | None, headers: tuple[tuple[str, str], ...]
+) -> None:
+    """RFC 3261 §13.3.1: Expires is how long the caller waits for a final answer."""
+    driver = LegDriver()
+    driver.invite((("Expires", "2"), *headers), body)
+    if body == b"":
+        driver.answer()  # it waits for the PRACK
+    driver.advance(1.9)
+    assert set(driver.statuses) == {180}
+    driver.advance(0.1)
+    assert driver.statuses[-1] == 487
+    assert driver.last(LegLeft).reason == "canceled"
+    assert (ended(driver).status, ended(driver).reason) == (487, "expired")
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "99999999999"])
+def test_expires_that_cannot_be_read_is_ignored(value: str) -> None:
+    driver = LegDriver.with_settings(ringing_timeout=20.0)
+    driver.invite((("Expires", value),))
+    driver.advance(19)
+    assert set(driver.statuses) == {180}
+    driver.advance(1)
+    assert driver.statuses[-1] == 480
+
+
+def test_expires_means_nothing_once_the_call_is_answered() -> None:
+    """And nothing in a re-INVITE, which is answered at once."""
+    driver = LegDriver()
+    driver.invite((("Expires", "2"),))
+    driver.answer()
+    driver.ack()
+    driver.receive("INVITE", (("Expires", "0"),), sdp("sendonly"))
+    driver.ack()
+    driver.last_packet_at = driver.now + 5
+    driver.advance(5)
+    assert driver.statuses == [180, 200, 200]
+    assert driver.leg.state is Phase.CONFIRMED
+
+
 # --- row "CANCEL" --------------------------------------------------------------------------------
 
 
@@ -462,20 +612,24 @@ def test_cancel_gets_487_for_the_invite() -> None:
     driver.cancel((("Reason", "SIP;cause=200"),))
     assert driver.statuses == [180, 487]
     assert driver.last(LegLeft).reason == "canceled"
-    assert driver.all(CloseMedia)
+    assert not driver.all(OpenMedia)
     end = ended(driver)
     assert (end.by, end.reason, end.status, end.cause) == ("remote", "cancel", 487, "SIP;cause=200")
 
 
-def test_cancel_while_media_is_being_opened() -> None:
+@pytest.mark.parametrize("method", ["CANCEL", "BYE"])
+def test_cancel_or_bye_while_media_is_being_opened(method: str) -> None:
     driver = LegDriver()
     driver.opens_media = False
     driver.invite()
-    driver.cancel()
-    assert driver.statuses == [487]
+    driver.answer()
+    driver.cancel() if method == "CANCEL" else driver.receive("BYE")
+    assert driver.statuses[-1] == 487
+    assert driver.do(driver.leg.media_refused(driver.now)) == []
     assert [
         type(e) for e in driver.do(driver.leg.media_opened(driver.now, LOCAL, driver.last_packet))
     ] == [CloseMedia]
+    assert 200 not in [r.response.status for r in driver.all(Respond) if r.key == "invite"]
 
 
 def test_cancel_after_the_200_has_no_effect() -> None:

@@ -632,6 +632,39 @@ def test_cancel_that_crosses_the_200() -> None:
     assert driver.leg.finished
 
 
+@pytest.mark.parametrize("way", ["hangup", "shutdown"])
+def test_a_call_that_still_rings_is_ended_with_the_headers_of_the_api(way: str) -> None:
+    """On the CANCEL beside those of attributes_to_headers; desk phones read its Reason."""
+    driver = dialing()
+    driver.leg.set_attribute_headers((("X-Attr", "1"),))
+    driver.respond(180)
+    why = (("Reason", "SIP;cause=200"), ("X-Why", "elsewhere"))
+    if way == "hangup":
+        driver.hangup("ended by RPC", why)
+    else:
+        driver.do(driver.leg.shutdown(driver.now, why))
+    assert driver.last(CancelRequest).headers == (("X-Attr", "1"), *why)
+    assert driver.last(LegEnded).cause == "SIP;cause=200"
+
+
+def test_they_are_on_the_bye_where_a_200_crosses_the_cancel() -> None:
+    driver = dialing()
+    driver.respond(180)
+    driver.hangup("ended by RPC", (("X-Why", "elsewhere"),))
+    driver.respond(200, body=sdp())
+    driver.respond(200, body=sdp(), tag="other")
+    byes = driver.sent("BYE")
+    assert [bye.request.header("X-Why") for bye in byes] == ["elsewhere", "elsewhere"]
+
+
+def test_a_fork_that_lost_is_told_nothing_of_the_one_that_won() -> None:
+    driver = dialing()
+    driver.leg.set_attribute_headers((("X-Attr", "1"),))
+    driver.respond(200, body=sdp())
+    driver.respond(200, body=sdp(), tag="other")
+    assert driver.sent("BYE")[0].request.header("X-Attr") is None
+
+
 def test_cancel_that_nobody_answers() -> None:
     driver = dialing()
     driver.hangup()

@@ -284,8 +284,6 @@ def test_unknown_dialog_is_481(call_id: str, tag: str) -> None:
 
 def test_request_before_there_is_a_dialog_is_481() -> None:
     driver = LegDriver()
-    driver.opens_media = False
-    driver.invite()
     driver.receive("BYE")
     assert driver.statuses == [481]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 from livekit.protocol.models import Pagination
@@ -345,3 +346,38 @@ def test_host_of(address: str, host: str) -> None:
 
 def test_quoted() -> None:
     assert quoted('a"b') == '"a\\"b"'
+
+
+PASSWORD = {"auth_username": "u", "auth_password": "p"}
+
+
+@pytest.mark.parametrize(
+    ("trunk", "known"),
+    [
+        ({"allowed_addresses": ["192.0.2.1"]}, True),
+        ({"allowed_addresses": ["192.0.0.0/16"]}, True),
+        ({"allowed_addresses": ["192.0.0.0/15"]}, False),
+        ({"allowed_addresses": ["0.0.0.0/0"]}, False),
+        ({"allowed_addresses": ["::ffff:0.0.0.0/96"]}, False),
+        ({"allowed_addresses": ["0.0.0.0/1", "128.0.0.0/1", "::/0"]}, False),
+        ({"allowed_addresses": ["0.0.0.0/0", "192.0.2.0/24"]}, True),
+        ({"allowed_addresses": ["192.0.2.1"], **PASSWORD}, False),
+        ({"allowed_addresses": ["192.0.0.0/16", "198.51.0.0/16"], **PASSWORD}, False),
+    ],
+)
+def test_whom_a_trunk_names(trunk: dict[str, Any], known: bool) -> None:
+    """The shield and the rates know its callers; its calls are taken in any case."""
+    trunks = table(inbound("ST_1", "+15", **trunk))
+    assert trunks.knows_address("192.0.2.1") is known
+    assert trunks.knows_address("::ffff:192.0.2.1") is known
+    assert matched(trunks, "+2", "+15", "192.0.2.1") == "ST_1"
+    trunks.inbound.settle(trunks.inbound.remove("ST_1"))
+    assert not trunks.knows_address("192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("network", "known"), [("2001:db8::/32", True), ("2001:db8::/31", False), ("::/0", False)]
+)
+def test_whom_an_ipv6_network_names(network: str, known: bool) -> None:
+    trunks = table(inbound("ST_1", "+15", allowed_addresses=[network]))
+    assert trunks.knows_address("2001:db8::1") is known

@@ -13,7 +13,7 @@ from .lab import Lab
 from .waiting import wait_until
 
 KEY = "devkey"
-SECRET = "secretsecretsecretsecretsecretsecret"
+SECRET = "hQ3vT9zKp1wXc7Lr5mYb2NdF8sGj4RaU"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 
 KEY = "wirekey"
-SECRET = "wire-secret-of-more-than-thirty-two-characters"
+SECRET = "hQ3vT9zKp1wXc7Lr5mYb2NdF8sGj4RaU"
 
 Event = dict[str, Any]
 

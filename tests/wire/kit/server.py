@@ -32,6 +32,12 @@ from .phone import Phone
 Json = dict[str, Any]
 Found = TypeVar("Found")
 RTP_PORTS = 300
+ON_TERMINAL = """
+import os, sys
+os.login_tty(int(sys.argv[1]))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""login_tty begins a session; a leader of a process group cannot, so a child does it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,8 @@ class Exchange:
     ip: str = "127.0.0.1"
     phones: list[Phone] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
+    terminal: int | None = None
+    """The slave's end of a pty that is to be its terminal; the log goes there then."""
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
@@ -129,21 +137,28 @@ class Exchange:
 
     # --- the process ----------------------------------------------------------------------------
 
-    def start(self) -> Exchange:
-        """Run it and wait for its API."""
+    def start(self, *, healthy: bool = True) -> Exchange:
+        """Run it and wait for its API, which may be to say that it is not well."""
         file = self.folder / "hookflash.yaml"
         file.write_text(yaml.safe_dump(self.settings), "utf-8")
         command = [sys.executable, "-m", "hookflash", "serve", "--config", str(file)]
+        kept = []
+        if self.terminal is not None:
+            kept = [self.terminal]
+            command = [sys.executable, "-c", ON_TERMINAL, str(self.terminal), *command]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        until(self._answers, "the API answers", 15)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, pass_fds=kept, start_new_session=True
+            )
+        wanted = 200 if healthy else 406
+        until(lambda: self._answers(wanted), "the API answers", 15)
         return self
 
-    def _answers(self) -> bool:
+    def _answers(self, wanted: int) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text("utf-8")[-3000:]
         try:
-            return self.get("/", raw=True).status == 200
+            return self.get("/", raw=True).status == wanted
         except OSError:
             return False
 

@@ -6,17 +6,24 @@ import fcntl
 import os
 import sqlite3
 import stat
+import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from ...base.errors import ConfigError, StoreError
-from .schema import migrate
+from .schema import check_ours, migrate
 from .sql import KEPT_STATEMENTS
 
 DATABASE = "hookflash.db"
 LOCK = "hookflash.lock"
 BUSY_SECONDS = 5.0
 """How long a write waits for another process that holds the database (a backup)."""
+
+MAGIC: Final = b"SQLite format 3\0"
+SMALLEST: Final = 512
+"""Octets of the smallest page that a database can have."""
+PROBE: Final = 1 << 16
+"""Octets that a write of the database may want at once."""
 
 Sync = Literal["normal", "full"]
 
@@ -28,28 +35,95 @@ def open_database(data_dir: Path | None, sync: Sync = "normal") -> sqlite3.Conne
     `full` also a power cut.
 
     Raises:
-        ConfigError: others can read it, or the folder cannot be made.
-        StoreError: it cannot be opened, or is no database of ours.
+        ConfigError: others can read it, the folder cannot be made, or the file is no database of
+            ours; it is left as it is.
+        StoreError: it cannot be opened or written, or is a newer Hookflash's.
     """
-    where = ":memory:" if data_dir is None else str(_secure(data_dir))
+    if data_dir is None:
+        return _opened(None, sync)
+    _secure(data_dir)
     try:
-        connection = sqlite3.connect(
-            where,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=KEPT_STATEMENTS,
-        )
+        _refuse_other_files(data_dir / DATABASE)
+        return _opened(data_dir, sync)
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"cannot open the database in {data_dir}: {error}") from None
+        raise StoreError(f"{data_dir / DATABASE}: {why_refused(data_dir, error)}") from None
+
+
+def open_for_reading(data_dir: Path) -> sqlite3.Connection:
+    """Open a database that cannot be written now, or that is damaged, to read what can be read. Its
+    index of the WAL is in memory, not in a file beside it, so nobody else can open it meanwhile.
+
+    Raises:
+        StoreError: nothing in it can be read.
+    """
     try:
+        connection = _connect(data_dir)
+        try:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("PRAGMA writable_schema = ON")  # or a file that was cut off is none
+            connection.execute("PRAGMA query_only = ON")
+            if not connection.execute("PRAGMA user_version").fetchone()[0]:
+                raise StoreError("nothing is stored in it")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+    except (StoreError, sqlite3.Error) as error:
+        raise StoreError(f"{data_dir / DATABASE}: {error}") from None
+    return connection
+
+
+def why_refused(data_dir: Path | None, error: Exception) -> str:
+    """What the system says of a write to this folder (`no space left on device`), or the error's
+    text where there it may write: SQLite says `disk I/O error` of much."""
+    if data_dir is not None and not isinstance(error, StoreError):
+        try:
+            with tempfile.TemporaryFile(dir=data_dir) as probe:
+                probe.write(bytes(PROBE))
+        except OSError as refused:
+            return f"{(refused.strerror or str(refused)).lower()} ({error})"
+    return str(error)
+
+
+def _opened(data_dir: Path | None, sync: Sync) -> sqlite3.Connection:
+    connection = _connect(data_dir)
+    try:
+        if data_dir is not None:
+            _refuse_foreign(connection, data_dir)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {sync.upper()}")
         migrate(connection)
-    except (StoreError, sqlite3.Error) as error:
+    except BaseException:
         connection.close()
-        raise StoreError(f"{data_dir}: {error}") from None
+        raise
     return connection
+
+
+def _connect(data_dir: Path | None) -> sqlite3.Connection:
+    return sqlite3.connect(
+        ":memory:" if data_dir is None else data_dir / DATABASE,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=KEPT_STATEMENTS,
+    )
+
+
+def _refuse_other_files(file: Path) -> None:
+    """SQLite takes a file that is shorter than its first page for a new one."""
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        if size and (size < SMALLEST or opened.read(len(MAGIC)) != MAGIC):
+            raise ConfigError("data_dir", str(file), "a database of Hookflash (this is none)")
+
+
+def _refuse_foreign(connection: sqlite3.Connection, data_dir: Path) -> None:
+    """Before the first write, the mode of the journal among them."""
+    file = str(data_dir / DATABASE)
+    try:
+        check_ours(connection)
+    except StoreError as error:
+        raise ConfigError("data_dir", file, f"a database of Hookflash ({error})") from None
 
 
 def lock_folder(data_dir: Path) -> int:
@@ -112,7 +186,7 @@ def copy_database(connection: sqlite3.Connection, target: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _secure(data_dir: Path) -> Path:
+def _secure(data_dir: Path) -> None:
     _make(data_dir)
     path = data_dir / DATABASE
     try:
@@ -123,7 +197,6 @@ def _secure(data_dir: Path) -> Path:
                 _refuse_readable(data_dir, part, "600")
     except OSError as error:
         raise _unusable(data_dir, error) from None
-    return path
 
 
 def _make(data_dir: Path) -> None:

@@ -4,9 +4,10 @@ default, so that a database can be read by both."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ...base.errors import StoreError
 from ...calls.records import (
@@ -141,6 +142,43 @@ def _list(values: Mapping[str, Any], name: str) -> list[Any]:
 
 def _build(kind: type[Record], values: Mapping[str, Any]) -> Record:
     try:
-        return kind(**{f.name: values[f.name] for f in fields(kind) if f.name in values})
+        given = {f.name: values[f.name] for f in fields(kind) if f.name in values}
+        record = kind(**given)
     except (TypeError, AttributeError) as error:
         raise StoreError(f"a stored record is not whole: {error}") from None
+    classes = _FIELDS[kind]
+    for name, value in given.items():
+        if not isinstance(value, classes[name]):
+            raise StoreError(f"a stored record is not whole: {name} is {value!r}")
+    return record
+
+
+def _classes(hint: Any) -> Iterator[type]:
+    """What a whole number is to a float, JSON does not tell apart."""
+    origin = get_origin(hint)
+    if origin is Literal:
+        yield from {type(value) for value in get_args(hint)}
+    elif origin in (Union, UnionType):
+        for part in get_args(hint):
+            yield from _classes(part)
+    elif origin is not None:
+        yield origin
+    else:
+        yield hint
+        if hint is float:
+            yield int
+
+
+_FIELDS: dict[type, dict[str, tuple[type, ...]]] = {
+    kind: {name: tuple(_classes(hint)) for name, hint in get_type_hints(kind).items()}
+    for kind in (
+        TransferRecord,
+        AttemptRecord,
+        CallRecord,
+        DialogRecord,
+        DialRecord,
+        MediaStats,
+        StageEntry,
+    )
+}
+"""Of each field the classes that its values may have."""

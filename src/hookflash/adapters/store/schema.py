@@ -45,6 +45,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 
+_TABLES = frozenset({"trunks", "rules", "transfers", "calls", "dialogs", "audit", "dials"})
+
+
+def check_ours(connection: sqlite3.Connection) -> None:
+    """Look at a database before anything is written to it.
+
+    Raises:
+        StoreError: another program made it.
+        sqlite3.Error: it cannot be read.
+    """
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if tables and (version == 0 or not tables & _TABLES):
+        raise StoreError("another program made it")
+
 
 def migrate(
     connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
@@ -69,5 +84,6 @@ def migrate(
             connection.execute(f"PRAGMA user_version = {number + 1}")
             connection.execute("COMMIT")
         except sqlite3.Error:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk has ended it already
+                connection.execute("ROLLBACK")
             raise

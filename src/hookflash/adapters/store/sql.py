@@ -63,8 +63,8 @@ class _Listing:
     of: str
 
 
-_TRANSFERS = _Listing("transfers", "data", "created_at", "room")
-_CALLS = _Listing("calls", "data", "created_at", "room")
+_TRANSFERS = _Listing("transfers", "id, data", "created_at", "room")
+_CALLS = _Listing("calls", "id, data", "created_at", "room")
 _AUDIT = _Listing("audit", "id, at, api_key, action, subject, detail", "at", "subject")
 
 
@@ -189,14 +189,14 @@ def _single(op: StoreOp) -> list[Statement]:
     raise AssertionError(f"no SQL for {type(op).__name__}")
 
 
-def transfers_page(connection: sqlite3.Connection, page: Page) -> list[str]:
-    """JSON of stored transfers, newest first."""
-    return [text for (text,) in _rows(connection, _TRANSFERS, page)]
+def transfers_page(connection: sqlite3.Connection, page: Page) -> list[tuple[str, str]]:
+    """Id and JSON of stored transfers, newest first."""
+    return _rows(connection, _TRANSFERS, page).fetchall()
 
 
-def calls_page(connection: sqlite3.Connection, page: Page) -> list[str]:
-    """JSON of stored calls, newest first."""
-    return [text for (text,) in _rows(connection, _CALLS, page)]
+def calls_page(connection: sqlite3.Connection, page: Page) -> list[tuple[str, str]]:
+    """Id and JSON of stored calls, newest first."""
+    return _rows(connection, _CALLS, page).fetchall()
 
 
 def audit_page(connection: sqlite3.Connection, page: Page) -> list[AuditLine]:

@@ -12,21 +12,30 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import structlog
-from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
 from ...base.errors import StoreError
-from ...calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
-from .file import Sync, copy_database, lock_folder, open_database
+from ...calls.records import CallRecord, DialRecord, TransferRecord
+from .failures import Failures
+from .file import (
+    Sync,
+    copy_database,
+    lock_folder,
+    open_database,
+    open_for_reading,
+    why_refused,
+)
+from .loading import Stored, read_stored, readable
 from .ops import StoreOp
-from .records import call_from, dial_from, dialog_from, transfer_from
+from .records import call_from, dial_from, transfer_from
 from .sql import AuditLine, Page, audit_page, calls_page, transaction, transfers_page
 
 Result = TypeVar("Result")
@@ -35,21 +44,10 @@ SOON = 0.02
 """Seconds that a write nobody waits for may be put off."""
 LARGEST_GROUP = 256
 """Jobs of one commit at most."""
+PROBE_EVERY = 5.0
+"""Seconds between two looks whether the file takes writes again."""
 
 _log = structlog.get_logger("store")
-
-
-@dataclass(slots=True)
-class Stored:
-    """Everything that a start needs."""
-
-    inbound: list[SIPInboundTrunkInfo] = field(default_factory=list)
-    outbound: list[SIPOutboundTrunkInfo] = field(default_factory=list)
-    rules: list[SIPDispatchRuleInfo] = field(default_factory=list)
-    transfers: list[TransferRecord] = field(default_factory=list)
-    """Transfers without a verdict: a crash cut them off."""
-    dialogs: list[DialogRecord] = field(default_factory=list)
-    """Calls that were up."""
 
 
 @dataclass(slots=True)
@@ -68,9 +66,14 @@ class Store:
     """`data_dir` None: in memory, for --dev and tests. Raises ConfigError and StoreError."""
 
     def __init__(self, data_dir: Path | None = None, sync: Sync = "normal") -> None:
+        self._data_dir = data_dir
+        self._sync = sync
         self._lock = None if data_dir is None else lock_folder(data_dir)
+        self._failures = Failures(time.monotonic)
+        self._read_only = False
+        """Opened while the file could not be written: it is opened again for a write."""
         try:
-            self._connection = open_database(data_dir, sync)
+            self._connection = self._open()
         except BaseException:
             self._unlock()
             raise
@@ -78,29 +81,37 @@ class Store:
         self._thread = threading.Thread(target=self._run, name="hookflash-store", daemon=True)
         self._soon: list[_Job] = []
         self._closed = False
-        self.failed_writes = 0
-        """Writes that nobody waited for and that could not be made; each is in the log."""
+
+    @property
+    def failed_writes(self) -> int:
+        """Writes that could not be made."""
+        return self._failures.count
+
+    @property
+    def failing(self) -> bool:
+        """Whether the file takes no writes now (a full disk)."""
+        return self._failures.failing
+
+    def _open(self) -> sqlite3.Connection:
+        """What can be read is served, though nothing can be written."""
+        try:
+            return open_database(self._data_dir, self._sync)
+        except StoreError as error:
+            if self._data_dir is None:
+                raise
+            try:
+                connection = open_for_reading(self._data_dir)
+            except StoreError:
+                raise error from None
+            self._read_only = True
+            self._failures.failed("open", error, str)
+            return connection
 
     # --- life -------------------------------------------------------------------------------
 
     def load(self) -> Stored:
-        """Read what a start needs; before `start`. Raises StoreError."""
-        stored = Stored()
-        ask = self._connection.execute
-        try:
-            for kind, data in ask("SELECT kind, data FROM trunks ORDER BY id"):
-                if kind == "inbound":
-                    stored.inbound.append(SIPInboundTrunkInfo.FromString(data))
-                else:
-                    stored.outbound.append(SIPOutboundTrunkInfo.FromString(data))
-            rules = ask("SELECT data FROM rules ORDER BY id")
-            stored.rules = [SIPDispatchRuleInfo.FromString(data) for (data,) in rules]
-            transfers = ask("SELECT data FROM transfers WHERE open ORDER BY created_at, id")
-            stored.transfers = [transfer_from(data) for (data,) in transfers]
-            stored.dialogs = [dialog_from(data) for (data,) in ask("SELECT data FROM dialogs")]
-        except sqlite3.Error as error:
-            raise StoreError(f"the database cannot be read: {error}") from None
-        return stored
+        """Read what a start needs, as far as it can be read; before `start`."""
+        return read_stored(self._connection)
 
     def start(self) -> None:
         """Start the writer thread; what was queued before is written now."""
@@ -155,50 +166,68 @@ class Store:
 
     async def transfer(self, transfer_id: str) -> TransferRecord | None:
         """The stored transfer with this id."""
-        row = await self._ask(
+        rows = await self._ask(
             lambda c: c.execute(
-                "SELECT data FROM transfers WHERE id = ?", (transfer_id,)
-            ).fetchone()
+                "SELECT id, data FROM transfers WHERE id = ?", (transfer_id,)
+            ).fetchall()
         )
-        return transfer_from(row[0]) if row is not None else None
+        return next(iter(readable("transfers", rows, transfer_from)), None)
 
     async def transfers(self, page: Page) -> list[TransferRecord]:
         """Newest first."""
         rows = await self._ask(lambda c: transfers_page(c, page))
-        return [transfer_from(text) for text in rows]
+        return readable("transfers", rows, transfer_from)
 
     async def requested_since(self, since: float) -> list[TransferRecord]:
         """Transfers created since then (seconds since the epoch) that have a request id, oldest
         first: a repeated request gets its verdict after a restart too."""
-        rows = await self._ask(
-            lambda c: c.execute(
-                "SELECT data FROM transfers WHERE created_at >= ? "
-                "AND json_extract(data, '$.request_id') != '' ORDER BY created_at, id",
-                (since,),
-            ).fetchall()
+        rows = await self._asked_at_start(
+            "transfers",
+            "SELECT id, data FROM transfers WHERE created_at >= ? AND CASE WHEN json_valid(data) "
+            "THEN json_extract(data, '$.request_id') ELSE '' END != '' ORDER BY created_at, id",
+            since,
         )
-        return [transfer_from(text) for (text,) in rows]
+        return readable("transfers", rows, transfer_from)
 
     async def dials_since(self, since: float) -> list[DialRecord]:
         """Requests for calls of ours created since then, oldest first, for the same purpose."""
-        rows = await self._ask(
-            lambda c: c.execute(
-                "SELECT data FROM dials WHERE created_at >= ? ORDER BY created_at", (since,)
-            ).fetchall()
+        rows = await self._asked_at_start(
+            "dials",
+            "SELECT request_id, data FROM dials WHERE created_at >= ? ORDER BY created_at",
+            since,
         )
-        return [dial_from(text) for (text,) in rows]
+        return readable("dials", rows, dial_from)
+
+    async def _asked_at_start(self, table: str, select: str, value: object) -> list[Any]:
+        """None where the table is damaged: what it is for works for new requests all the same."""
+        try:
+            return await self._ask(lambda c: c.execute(select, (value,)).fetchall())
+        except StoreError as error:
+            _log.error("table_unreadable", table=table, why=str(error))
+            return []
 
     async def call(self, call_id: str) -> CallRecord | None:
         """The stored call with this id."""
-        row = await self._ask(
-            lambda c: c.execute("SELECT data FROM calls WHERE id = ?", (call_id,)).fetchone()
+        rows = await self._ask(
+            lambda c: c.execute("SELECT id, data FROM calls WHERE id = ?", (call_id,)).fetchall()
         )
-        return call_from(row[0]) if row is not None else None
+        return next(iter(readable("calls", rows, call_from)), None)
+
+    async def calls_of(self, call_ids: Iterable[str]) -> list[CallRecord]:
+        """Those of these calls that are stored and can be read."""
+        rows = [
+            row
+            for call_id in call_ids
+            for row in await self._asked_at_start(
+                "calls", "SELECT id, data FROM calls WHERE id = ?", call_id
+            )
+        ]
+        return readable("calls", rows, call_from)
 
     async def calls(self, page: Page) -> list[CallRecord]:
         """Newest first."""
         rows = await self._ask(lambda c: calls_page(c, page))
-        return [call_from(text) for text in rows]
+        return readable("calls", rows, call_from)
 
     async def audit(self, page: Page) -> list[AuditLine]:
         """Newest first."""
@@ -227,7 +256,11 @@ class Store:
         open_ = True
         while open_:
             group: list[_Job] = []
-            job = self._queue.get()
+            try:
+                job = self._queue.get(timeout=PROBE_EVERY if self.failing else None)
+            except Empty:
+                self._probe()
+                continue
             while job is not None:
                 group.append(job)
                 if len(group) == LARGEST_GROUP:
@@ -251,6 +284,7 @@ class Store:
                         self._commit([job])
                     except Exception as error:  # noqa: BLE001  # goes to who waits, or to the log
                         job.error = error
+        self._count(writes)
         for job in group:
             if job.ask is not None:
                 try:
@@ -259,9 +293,30 @@ class Store:
                     job.error = error
         self._report(group)
 
+    def _probe(self) -> None:
+        """Whether the file takes writes again, where there are none to see it by."""
+        with suppress(Exception):  # told already
+            self._open_again()
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            self._connection.execute(f"PRAGMA user_version = {version}")  # writes a page
+            self._failures.succeeded()
+
+    def _open_again(self) -> None:
+        """For a write. Raises StoreError where nothing can be written still."""
+        if not self._read_only or self._data_dir is None:
+            return
+        self._connection.close()
+        try:
+            self._connection = open_database(self._data_dir, self._sync)
+            self._read_only = False
+        except BaseException:
+            self._connection = open_for_reading(self._data_dir)
+            raise
+
     def _commit(self, jobs: list[_Job]) -> None:
         """All statements in one transaction; a single one is a transaction by itself, and saves
         the thread two turns at the interpreter lock."""
+        self._open_again()
         execute = self._connection.execute
         todo = transaction([op for job in jobs for op in job.ops])
         if len(todo) <= 1:
@@ -278,15 +333,22 @@ class Store:
                 execute("ROLLBACK")
             raise
 
+    def _count(self, writes: list[_Job]) -> None:
+        for job in writes:
+            if job.error is not None:
+                names = ", ".join(type(op).__name__ for op in job.ops)
+                self._failures.failed(names, job.error, self._why)
+            elif job.ops:
+                self._failures.succeeded()
+
+    def _why(self, error: Exception) -> str:
+        return why_refused(self._data_dir, error)
+
     def _report(self, group: list[_Job]) -> None:
         loops: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
         for job in group:
             if job.loop is not None:
                 loops.setdefault(job.loop, []).append(job)
-            elif job.error is not None:
-                self.failed_writes += 1
-                names = ", ".join(type(op).__name__ for op in job.ops)
-                _log.error("write_failed", ops=names, why=str(job.error))
         for loop, jobs in loops.items():
             with suppress(RuntimeError):  # that loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(_resolve, jobs)

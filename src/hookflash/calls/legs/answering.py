@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...base.errors import SdpError, SipError
 from ...sdp.negotiation import check_offer
 from ...sdp.plan import LocalMedia
+from ...sdp.selection import check_family
 from ...sdp.session import SessionDescription, ip_family
 from ...sip.dialog import Dialog
 from ...sip.fields import RAck
@@ -13,8 +14,9 @@ from ...sip.message import Request, Response
 from ..effects import LegAnswered, LegRinging, OpenMedia, Respond
 from ..records import Left
 from .bodies import session_body
-from .core import End, LegCore, Phase, Step, earlier
-from .offers import Offers, read_session, refusal, unread
+from .core import End, LegCore, Phase, Step, earlier, reason_of
+from .offers import Offers, read_session, refusal, unread, warning
+from .settings import HeaderItems
 from .unacked import Unacked
 
 FULL_RETRY_AFTER = 10
@@ -26,11 +28,13 @@ class Answering:
 
     __slots__ = (
         "_core",
-        "_flow",
+        "_expires_at",
         "_offer",
         "_offers",
+        "_opening",
         "_overtaken",
         "_reliable",
+        "_remote",
         "_request",
         "_ring_at",
         "_ring_ends",
@@ -51,8 +55,10 @@ class Answering:
         self.key = ""
         """The INVITE's server transaction, while it has no final answer."""
         self._request: Request | None = None
-        self._flow: Flow | None = None
         self._offer: SessionDescription | None = None
+        self._remote = ""
+        """The peer's address, for choosing ours."""
+        self._opening = False
         self._ringing: Response | None = None
         self._reliable: Unacked | None = None
         self._overtaken: int | None = None
@@ -61,6 +67,8 @@ class Answering:
         self._rseq = 0
         self._ring_at: float | None = None
         self._ring_ends: float | None = None
+        self._expires_at: float | None = None
+        """When the caller wants it over, by the Expires of its INVITE (RFC 3261 §13.3.1)."""
         self._wanted = False
 
     @property
@@ -68,48 +76,60 @@ class Answering:
         """The INVITE has no final answer."""
         return bool(self.key)
 
+    @property
+    def opening(self) -> bool:
+        """A port was asked for, and the answer is to come."""
+        return self._opening
+
     # --- the INVITE -----------------------------------------------------------------------------
 
-    def start(self, key: str, request: Request, flow: Flow) -> list[Step]:
-        """A new INVITE, admitted by trunk and rule: media, or an answer that refuses it."""
+    def start(self, now: float, key: str, request: Request, flow: Flow) -> list[Step]:
+        """A new INVITE, admitted by trunk and rule: it rings, or gets an answer that refuses it.
+
+        A port is taken only where our SDP is to be said: with the 200, or with a reliable 180 that
+        has our offer (calls.md §3). So calls that nobody answers leave the ports to others.
+        """
         core = self._core
-        self.key, self._request, self._flow = key, request, flow
+        self.key, self._request = key, request
         sdp = read_session(core, request)
         if isinstance(sdp, Response):
             return self._refused(sdp)
-        remote = flow.remote[0]
-        if sdp is not None:
-            try:
-                self._offer = SessionDescription.parse(sdp)
-                wanted = check_offer(self._offer, core.settings.media, remote)
-                remote = _peer_address(wanted, remote)
-            except SdpError as error:
-                return self._refused(refusal(core, request, error))
-            core.peer_offer = True
-        core.learn_allow(request)
-        core.enter(Phase.OPENING)
-        return [OpenMedia(remote)]
-
-    def media_opened(self, now: float, local: LocalMedia) -> list[Step]:
-        """There is a port: make the dialog, ring."""
-        core = self._core
-        request = self._request
-        assert request is not None
-        assert self._flow is not None
+        self._remote = flow.remote[0]
         try:
+            if sdp is not None:
+                self._offer = SessionDescription.parse(sdp)
+                wanted = check_offer(self._offer, core.settings.media, self._remote)
+                self._remote = _peer_address(wanted, self._remote)
+                check_family(wanted, core.settings.media_address(self._remote))
+                core.peer_offer = True
             core.dialog = Dialog.uas(
-                request, local_tag=core.call_id, contact=core.settings.contact, flow=self._flow
+                request, local_tag=core.call_id, contact=core.settings.contact, flow=flow
             )
-            self._offers.open(local, self._offer)
         except SdpError as error:
             return self._refused(refusal(core, request, error))
         except SipError as error:
             return self._refused(unread(core, request, error))
+        core.learn_allow(request)
+        if request.expires is not None:
+            self._expires_at = now + request.expires
+        core.enter(Phase.OPENING)
+        if sdp is None and "100rel" in request.require:
+            return self._open()
+        return self._rings(now)
+
+    def media_opened(self, now: float, local: LocalMedia) -> list[Step]:
+        """There is a port: say what was to be said."""
+        core = self._core
+        request = self._request
+        assert request is not None
+        self._opening = False
+        try:
+            self._offers.open(local, self._offer)
+        except SdpError as error:
+            headers = warning(core, error)
+            return self.reject(error.status, "rejected", error.text, headers=headers)
         self._offer = None
-        core.enter(Phase.RINGING)
-        self._ring_ends = now + core.settings.ringing_timeout
-        steps: list[Step] = [*self._ring(now), LegRinging()]
-        return steps + self.answer(now) if self._wanted else steps
+        return self._rings(now) if core.phase is Phase.OPENING else self.answer(now)
 
     def media_refused(self) -> list[Step]:
         """No port is free."""
@@ -118,17 +138,18 @@ class Answering:
         )
 
     def answer(self, now: float) -> list[Step]:
-        """200, as soon as the phase and a reliable 180 with SDP allow it."""
+        """200, as soon as there is a port, and a reliable 180 with SDP allows it."""
         core = self._core
         waiting = self._reliable is not None and self._reliable.offer
         if core.phase is Phase.OPENING or (core.phase is Phase.RINGING and waiting):
             self._wanted = True
             return []
-        if core.phase is not Phase.RINGING:
+        if core.phase is not Phase.RINGING or self._opening:
             return []
+        if core.negotiator is None:
+            return self._open()
         request = self._request
         assert request is not None
-        assert core.negotiator is not None
         body = b""
         if core.peer_offer:
             body = core.negotiator.local_sdp
@@ -155,16 +176,17 @@ class Answering:
         why: str,
         *,
         reason: str = "",
-        headers: tuple[tuple[str, str], ...] = (),
+        headers: HeaderItems = (),
     ) -> list[Step]:
         """A final answer that ends the leg; `why` is for the call history."""
         core = self._core
         assert self._request is not None
+        cause = reason_of(headers)
         headers = (*headers, *core.attribute_headers)
         response = core.reply(self._request, status, headers, reason=reason or None)
         return [
             Respond(self._final(), response),
-            End("local", why, left, response.status),
+            End("local", why, left, response.status, cause),
         ]
 
     def cancelled(self, by: Request) -> list[Step]:
@@ -215,14 +237,15 @@ class Answering:
 
     def next_deadline(self) -> float | None:
         """The next 180, the end of the ringing, or the end of our patience for PRACK."""
-        if self._reliable is not None:
-            return earlier(self._ring_ends, self._reliable.next_deadline())
-        return earlier(self._ring_ends, self._ring_at)
+        again = self._ring_at if self._reliable is None else self._reliable.next_deadline()
+        return earlier(self._ring_ends, self._expires_at, again)
 
     def handle_deadline(self, now: float) -> list[Step]:
         """What is due at `now`."""
         if self._ring_ends is None:
             return []
+        if self._expires_at is not None and now >= self._expires_at:
+            return self.reject(487, "canceled", "expired")
         if now >= self._ring_ends:
             status = self._core.settings.ringing_timeout_status
             return self.reject(status, "rejected", "no answer")
@@ -236,6 +259,18 @@ class Answering:
 
     # --- inside ---------------------------------------------------------------------------------
 
+    def _open(self) -> list[Step]:
+        self._opening = True
+        return [OpenMedia(self._remote)]
+
+    def _rings(self, now: float) -> list[Step]:
+        """The first 180."""
+        core = self._core
+        core.enter(Phase.RINGING)
+        self._ring_ends = now + core.settings.ringing_timeout
+        steps: list[Step] = [*self._ring(now), LegRinging()]
+        return steps + self.answer(now) if self._wanted else steps
+
     def _ring(self, now: float) -> list[Respond]:
         core = self._core
         request = self._request
@@ -245,9 +280,9 @@ class Answering:
             if self._ringing is None:
                 self._ringing = core.reply(request, 180, core.capabilities())
             return [Respond(self.key, self._ringing)]
-        assert core.negotiator is not None
         self._rseq = self._rseq + 1 if self._rseq else 1 + core.ids.number(30)
-        first_offer = not core.peer_offer and core.negotiator.current is None
+        negotiator = core.negotiator
+        first_offer = negotiator is not None and negotiator.current is None
         body = self._offers.make() if first_offer else b""
         headers = (("Require", "100rel"), ("RSeq", str(self._rseq)), *core.capabilities())
         response = core.reply(request, 180, headers, body)
@@ -265,9 +300,9 @@ class Answering:
         """The INVITE gets its final answer now: let go of everything that waited for it."""
         key, self.key = self.key, ""
         self._overtaken = self._reliable.cseq if self._reliable is not None else None
-        self._request = self._flow = self._offer = self._ringing = self._reliable = None
-        self._ring_at = self._ring_ends = None
-        self._wanted = False
+        self._request = self._offer = self._ringing = self._reliable = None
+        self._ring_at = self._ring_ends = self._expires_at = None
+        self._wanted = self._opening = False
         return key
 
 

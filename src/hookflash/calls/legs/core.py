@@ -11,7 +11,7 @@ from ...base.light import LightEnum, light_dataclass
 from ...sdp.negotiation import SdpNegotiator
 from ...sip.dialog import Dialog
 from ...sip.message import Request, Response
-from ...sip.routing import Hop, direct_flow
+from ...sip.routing import direct_flow
 from ...sip.timers import Timers
 from ...sip.uri import Uri
 from ..effects import LegEffect, StoreDialog
@@ -26,7 +26,8 @@ class Phase(LightEnum):
 
     NEW = "new"
     OPENING = "opening"
-    """The INVITE is accepted so far, or its target is looked up; a port is being opened."""
+    """The INVITE is accepted so far, or our own's target is looked up. A port is being opened where
+    the first thing to be said has our SDP."""
     DIALING = "dialing"
     """Our INVITE is out; nothing rings yet."""
     RINGING = "ringing"
@@ -134,11 +135,7 @@ class LegCore:
         back = dialog.peer_flow
         assert back is not None
         self.target_moved = False
-        routed = bool(dialog.route_set)
-        uri = dialog.route_set[0].uri if routed else dialog.remote_target
-        way = direct_flow(
-            Hop(uri, back, routed), local=lambda *_: back.local, is_open=lambda _: True
-        )
+        way = direct_flow(dialog.hop, local=lambda *_: back.local, is_open=lambda _: True)
         way = way or back
         return StoreDialog(dialog.record(self.call_id, way.transport, way.local, way.remote))
 
@@ -209,6 +206,11 @@ class SendBye:
 
 Step = LegEffect | End | SendBye
 """What parts return; the leg carries out the last two and passes the others on."""
+
+
+def reason_of(headers: HeaderItems) -> str:
+    """The Reason (RFC 3326) among headers that we send, "" without one."""
+    return next((value for name, value in headers if name.lower() == "reason"), "")
 
 
 def earlier(*deadlines: float | None) -> float | None:

@@ -33,21 +33,27 @@ from ..effects import (
     LegAnswered,
     LegRinging,
     Locate,
+    Note,
     OpenMedia,
     Respond,
     SendAck,
     SendRequest,
 )
 from ..records import Left, Side
-from .core import End, LegCore, Phase, SendBye, Step, earlier
+from .core import End, LegCore, Phase, SendBye, Step, earlier, reason_of
 from .forks import Fork, fork_of, is_reliable
 from .invitation import DialOrder, Invitation
 from .offers import Offers
 from .requester import Purpose, Requester
+from .settings import HeaderItems
 
 SILENCE = 4.0
 """Seconds without any response after which the next place is tried."""
 CREDENTIALS = ("Authorization", "Proxy-Authorization")
+NO_KEYS = frozenset({415, 488, 606})
+"""Answers by which an offer may be refused for its keys (calls.md §3)."""
+NO_AUDIO = 304
+"""Warning of an answer without our audio line."""
 OPEN = (Phase.OPENING, Phase.DIALING, Phase.RINGING)
 
 
@@ -65,12 +71,14 @@ class Dialing:
     __slots__ = (
         "_body",
         "_core",
+        "_earlier",
         "_forks",
         "_heard",
         "_invitation",
         "_invites",
         "_locating",
         "_offers",
+        "_parting",
         "_places",
         "_requester",
         "_ring_ends",
@@ -99,10 +107,14 @@ class Dialing:
         self._token = 0
         """Of the attempt that counts."""
         self._forks: dict[str, Fork] = {}
+        self._earlier: dict[int, dict[str, Fork]] = {}
+        """Those of attempts that were answered and made once more, by token."""
         self._session = ""
         """To tag of the fork whose answer applies."""
         self._heard = 0
         """1xx to the attempt that counts."""
+        self._parting: HeaderItems = ()
+        """What the CANCEL, or the BYE of a 200 that crosses it, is to carry."""
         self._ring_ends: float | None = None
         self._silent_until: float | None = None
         self.remembers_until: float | None = None
@@ -117,6 +129,11 @@ class Dialing:
     def busy(self) -> bool:
         """An INVITE of ours has no final answer."""
         return bool(self._unanswered)
+
+    @property
+    def opening(self) -> bool:
+        """A port is asked for; it is the last thing before the INVITE."""
+        return self._core.phase is Phase.OPENING
 
     def owns(self, token: int) -> bool:
         """True for the token of an INVITE of ours."""
@@ -166,10 +183,12 @@ class Dialing:
         why: str,
         *,
         reason: str = "",
-        headers: tuple[tuple[str, str], ...] = (),
+        headers: HeaderItems = (),
     ) -> list[Step]:
-        """Give the call up: CANCEL, as soon as that may be sent (RFC 3261 §9.1)."""
-        return self._failed(broken() if status == 500 else given_up(left, why))
+        """Give the call up: CANCEL, as soon as that may be sent (RFC 3261 §9.1), with `headers`;
+        where a 200 crosses it they are on the BYE."""
+        outcome = broken() if status == 500 else given_up(left, why)
+        return self._failed(outcome, cause=reason_of(headers), headers=headers)
 
     def cancelled(self, by: Request) -> list[Step]:
         """BYE of the peer before its answer."""
@@ -257,8 +276,16 @@ class Dialing:
         self._invitation.elsewhere()
         return self._invite(now)
 
-    def _failed(self, outcome: DialOutcome, *, by: Side = "local", cause: str = "") -> list[Step]:
+    def _failed(
+        self,
+        outcome: DialOutcome,
+        *,
+        by: Side = "local",
+        cause: str = "",
+        headers: HeaderItems = (),
+    ) -> list[Step]:
         """It came to nothing. The CANCEL is last: what it causes is after the end."""
+        self._parting = (*self._core.attribute_headers, *headers)
         self._ring_ends = self._silent_until = None
         status = outcome.status
         steps: list[Step] = [
@@ -266,7 +293,7 @@ class Dialing:
             End(by, outcome.reason, outcome.left, status, cause),
         ]
         if self._token in self._unanswered:
-            steps.append(CancelRequest(self._token, self._core.attribute_headers))
+            steps.append(CancelRequest(self._token, self._parting))
         return steps
 
     # --- 1xx ------------------------------------------------------------------------------------
@@ -278,7 +305,7 @@ class Dialing:
         if status == 100:
             return []
         steps: list[Step] = [_told(response)]
-        if response.to.tag:
+        if response.to_tag:
             steps += self._early(response, flow)
         if status >= 180 and core.phase is Phase.DIALING:
             core.enter(Phase.RINGING)
@@ -308,49 +335,51 @@ class Dialing:
         return steps
 
     def _fork(self, response: Response, flow: Flow) -> Fork:
-        tag = response.to.tag or ""
+        tag = response.to_tag
         fork = self._forks.get(tag)
         if fork is None:
             fork = fork_of(self._invites[self._token], response, flow)
             self._forks[tag] = fork
         return fork
 
-    def _take(self, fork: Fork, answer: bytes) -> str:
-        """Agree on the session that this fork answered with; what is wrong with it, or ""."""
+    def _take(self, fork: Fork, answer: bytes) -> SdpError | None:
+        """Agree on the session that this fork answered with; what is wrong with it, or None."""
         negotiator = self._core.negotiator
         assert negotiator is not None
         negotiator.signalling = fork.dialog.peer_address
         try:
             negotiator.accept(answer)
         except SdpError as error:
-            return error.text
+            return error
         self._session = fork.dialog.remote_tag
-        return ""
+        return None
 
     # --- 2xx ------------------------------------------------------------------------------------
 
     def _accepted(self, now: float, token: int, response: Response, flow: Flow) -> list[Step]:
         """A 2xx. The first one wins, the others get ACK and BYE; a repeated one its ACK again."""
-        tag = response.to.tag or ""
-        fork = self._forks.get(tag)
+        tag = response.to_tag
+        forks = self._earlier.get(token, self._forks)
+        fork = forks.get(tag)
         if fork is not None and fork.ack is not None:
             return [fork.ack]
         if self.remembers_until is None:
             self.remembers_until = now + self._core.timers.transaction
-        wins = self.open
+        wins = self.open and forks is self._forks
         steps: list[Step] = []
         if wins and token != self._token:  # a place that was given up answers after all
             steps.append(CancelRequest(self._token))
             self._forks.clear()
             fork = None
         if fork is None:
-            fork = self._forks[tag] = fork_of(self._invites[token], response, flow)
+            fork = forks[tag] = fork_of(self._invites[token], response, flow)
         else:
             fork.dialog.confirm(response)
             fork.dialog.peer_flow = flow
         fork.ack = self._acknowledge(fork, self._invites[token])
         if not wins:
-            return [fork.ack, self._requester.send(Purpose.BYE, dialog=fork.dialog)[1]]
+            bye = self._requester.send(Purpose.BYE, self._parting, dialog=fork.dialog)[1]
+            return [fork.ack, bye]
         self._token = token
         return [fork.ack, *self._win(now, fork, response), *steps]
 
@@ -358,12 +387,17 @@ class Dialing:
         core = self._core
         core.dialog = fork.dialog
         core.learn_allow(response)
-        self._ring_ends = self._silent_until = None
         answer = fork.final_answer(response)
         settled = fork.settled and self._session == fork.dialog.remote_tag
         wrong = "" if settled else "no session description"
         if answer is not None and not settled:
-            wrong = self._take(fork, answer)
+            error = self._take(fork, answer)
+            if error is not None and error.warning == NO_AUDIO:
+                again = self._audio_refused(now, fork, response.status)
+                if again:
+                    return again
+            wrong = "" if error is None else error.text
+        self._ring_ends = self._silent_until = None
         core.our_offer = False
         core.enter(Phase.ANSWERED)
         if wrong:
@@ -372,6 +406,16 @@ class Dialing:
             return [DialFailed(outcome), SendBye(outcome.reason, outcome.left, (reason,))]
         core.timer.answered(now, response)
         return [_told(response), *self._offers.apply(), LegAnswered(response.status)]
+
+    def _audio_refused(self, now: float, fork: Fork, status: int) -> list[Step]:
+        """A 2xx with port 0 for our audio, as some refuse a line with keys: it gets BYE, and the
+        call is made once more without them. [] if that is no remedy."""
+        token, forks = self._token, dict(self._forks)
+        again = self._without_keys(now, status)
+        if not again:
+            return []
+        self._earlier[token] = forks
+        return [self._requester.send(Purpose.BYE, dialog=fork.dialog)[1], *again]
 
     def _acknowledge(self, fork: Fork, invite: Request) -> SendAck:
         """With the credentials of its INVITE (RFC 3261 §13.2.2.4)."""
@@ -401,7 +445,17 @@ class Dialing:
         outcome = invitation.revise(now, response)
         if outcome is None:
             return [*steps, *self._invite(now)]
-        return [*steps, *self._failed(outcome)]
+        again = self._without_keys(now, status) if status in NO_KEYS else []
+        return [*steps, *(again or self._failed(outcome))]
+
+    def _without_keys(self, now: float, status: int) -> list[Step]:
+        """The call once more, if its offer had keys that need not be: a peer that takes them on
+        secure lines only refuses the whole (RFC 8643 has it ignore them). [] if not."""
+        negotiator = self._core.negotiator
+        if negotiator is None or not negotiator.drop_keys():
+            return []
+        self._body = self._offers.make()
+        return [Note("encryption_refused", (("status", status),)), *self._invite(now)]
 
 
 def _told(response: Response) -> InviteAnswered:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..effects import CloseMedia, ForgetDialog, LegEffect, LegEnded, LegFinished, LegLeft
 from .activity import Activity
 from .answering import Answering
-from .core import OVER, End, LegCore, Phase, SendBye, Step
+from .core import OVER, End, LegCore, Phase, SendBye, Step, reason_of
 from .dialing import Dialing
 from .requester import Purpose, Requester
 from .transferring import Transferring
@@ -53,7 +53,7 @@ class Ending:
         if core.phase in OVER or (core.phase is Phase.LEAVING and core.unacked is not None):
             return []
         if self._setup.open:
-            return self._setup.reject(480, bye.left, bye.reason)
+            return self._setup.reject(480, bye.left, bye.reason, headers=bye.headers)
         if core.phase is Phase.ANSWERED and core.unacked is not None:
             core.enter(Phase.LEAVING)
             self.bye = bye
@@ -64,8 +64,7 @@ class Ending:
             return steps
         headers = (*core.attribute_headers, *bye.headers)
         sent = self._requester.send(Purpose.BYE, headers)[1]
-        cause = next((value for name, value in bye.headers if name == "Reason"), "")
-        return [sent, End("local", bye.reason, bye.left, None, cause)]
+        return [sent, End("local", bye.reason, bye.left, None, reason_of(bye.headers))]
 
     def unconfirmed(self) -> SendBye:
         """Nobody acknowledged our 2xx for 32 s (RFC 3261 §13.3.1.4): BYE without its ACK."""

@@ -126,9 +126,9 @@ class Leg:
     # --- the INVITE -----------------------------------------------------------------------------
 
     def start_inbound(self, now: float, key: str, request: Request, flow: Flow) -> list[LegEffect]:
-        """An INVITE that trunk, digest and rule let pass. Asks for media, or refuses it."""
+        """An INVITE that trunk, digest and rule let pass. It rings, or is refused."""
         assert isinstance(self._setup, Answering)
-        return self._carry_out(now, self._setup.start(key, request, flow))
+        return self._carry_out(now, self._setup.start(now, key, request, flow))
 
     def start_outbound(self, now: float, order: DialOrder) -> list[LegEffect]:
         """Call somebody, who may have a place in a room already. Asks for `Locate`."""
@@ -147,7 +147,7 @@ class Leg:
     ) -> list[LegEffect]:
         """The answer to `OpenMedia`. `last_packet_at` is asked whenever the leg must know if the
         call is alive: when RTP came last, in seconds as `now`, None for never."""
-        if self._core.phase is not Phase.OPENING:
+        if not self._setup.opening:
             return [CloseMedia()]
         self._core.last_packet_at = last_packet_at
         self._activity.joined(now)
@@ -155,7 +155,7 @@ class Leg:
 
     def media_refused(self, now: float) -> list[LegEffect]:
         """The answer to `OpenMedia` where no port is free."""
-        if self._core.phase is not Phase.OPENING:
+        if not self._setup.opening:
             return []
         self._ending.media_open = False
         return self._carry_out(now, self._setup.media_refused())
@@ -173,10 +173,8 @@ class Leg:
         return self._carry_out(now, steps)
 
     def hangup(self, now: float, reason: str, headers: HeaderItems = ()) -> list[LegEffect]:
-        """End the call: 480 or CANCEL before the answer, BYE with `headers` after it (once the ACK
-        is here). `reason` is for the call history."""
-        if self._setup.open:
-            return self._carry_out(now, self._setup.reject(480, "hangup", reason))
+        """End the call: 480 or CANCEL before the answer, BYE after it (once the ACK is here), each
+        with `headers`. `reason` is for the call history."""
         return self._carry_out(now, [SendBye(reason, "hangup", headers)])
 
     def broken(self, now: float, *, due: bool) -> list[LegEffect]:
@@ -454,6 +452,7 @@ class Leg:
             self._ending.media_open = True
         elif isinstance(step, LegRinging):
             self._ending.in_room = True
+            self._activity.joined(now)
         elif isinstance(step, LegHeld):
             self._activity.hold(now, step.held)
         elif self._dialing is None:

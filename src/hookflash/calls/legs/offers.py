@@ -69,8 +69,7 @@ class Offers:
         """Bring the media engine to what is agreed, and say so if the hold changed. Early media
         (of an INVITE of ours) is no hold, whatever its direction."""
         core = self._core
-        assert core.negotiator is not None
-        plan = core.negotiator.current
+        plan = None if core.negotiator is None else core.negotiator.current
         live = core.phase in LIVE
         early = core.phase in EARLY and core.settings.direction == "outbound"
         if plan is None or not (live or early):
@@ -198,11 +197,16 @@ def refusal(
     core: LegCore, request: Request, error: SdpError, status: int | None = None
 ) -> Response:
     """The answer to an offer that cannot be taken, with its Warning (RFC 3261 §20.43)."""
-    headers: HeaderItems = ()
-    if error.warning is not None:
-        contact = core.contact
-        agent = contact.host if contact.port is None else f"{contact.host}:{contact.port}"
-        text = error.text.replace("\\", "").replace('"', "'")
-        headers = (("Warning", f'{error.warning} {agent} "{text}"'),)
     status = status or error.status
-    return core.reply(request, status, headers, reason=fault_phrase(status, error.text))
+    reason = fault_phrase(status, error.text)
+    return core.reply(request, status, warning(core, error), reason=reason)
+
+
+def warning(core: LegCore, error: SdpError) -> HeaderItems:
+    """The Warning of such an answer, where a code of RFC 3261 §20.43 fits."""
+    if error.warning is None:
+        return ()
+    contact = core.contact
+    agent = contact.host if contact.port is None else f"{contact.host}:{contact.port}"
+    text = error.text.replace("\\", "").replace('"', "'")
+    return (("Warning", f'{error.warning} {agent} "{text}"'),)

@@ -40,6 +40,11 @@ def no_credential() -> Credential | None:
     return None
 
 
+def same_address(remote_ip: str) -> str:
+    """Where we have an address of every family."""
+    return remote_ip
+
+
 @light_dataclass(frozen=True, slots=True)
 class LegSettings:
     """Fixed for the life of a leg. Times in seconds."""
@@ -49,6 +54,9 @@ class LegSettings:
     its target is known."""
     direction: CallDirection = "inbound"
     media: MediaSettings = field(default_factory=MediaSettings)
+    media_address: Callable[[str], str] = same_address
+    """The IP literal that our SDP will name to a peer at this one, known before there is a port:
+    an offer of the other family is refused before the call rings."""
     user_agent: str = "Hookflash"
     answer_headers: HeaderItems = ()
     """The trunk's headers, for the 200."""

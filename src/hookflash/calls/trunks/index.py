@@ -21,6 +21,8 @@ Network = IPv4Network | IPv6Network
 TrunkCell = tuple[str, str]
 """(normalised called number or "", normalised caller or "")."""
 
+WIDEST = {4: 16, 6: 32}
+"""Prefix lengths below which a network is no peer's: it names nobody in particular."""
 _NO_ADDRESS = frozenset("()+*;,")
 _MAPPED = 96
 """Bits of ::ffff:0:0/96 (RFC 4291 §2.5.5.2)."""
@@ -103,17 +105,26 @@ def _network(entry: str) -> Network:
 class InboundEntry:
     """One inbound trunk with everything that a match needs, worked out once."""
 
-    __slots__ = ("addresses", "callers", "cells", "numbers", "trunk")
+    __slots__ = ("addresses", "callers", "cells", "known", "numbers", "trunk")
 
     def __init__(self, trunk: SIPInboundTrunkInfo) -> None:
         self.trunk = trunk
         self.numbers = distinct(trunk.numbers)
         self.callers = distinct(trunk.allowed_numbers)
         self.addresses = AddressRule(trunk.allowed_addresses)
+        self.known = self._known()
+        """Networks whose addresses are peers of ours: those of a trunk with a password are not,
+        for its callers have yet to show it."""
         callers = self.callers or {"": ""}
         self.cells: dict[TrunkCell, None] = {
             (number, caller): None for number in self.numbers or {"": ""} for caller in callers
         }
+
+    def _known(self) -> tuple[Network, ...]:
+        if self.trunk.auth_username and self.trunk.auth_password:
+            return ()
+        networks = self.addresses.networks
+        return tuple(one for one in networks if one.prefixlen >= WIDEST[one.version])
 
     def failed_check(self, called: str, caller: str, source: object, from_host: str) -> str:
         """Name of the first check that these (normalised) values fail, "" if none does."""
@@ -135,7 +146,7 @@ def parse_source(address: str) -> object | None:
 
 
 class AddressIndex:
-    """All networks that trunks name, counted, for "does any trunk know this source?"."""
+    """All networks that name peers, counted, for "does any trunk know this source?"."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], dict[int, int]] = {}

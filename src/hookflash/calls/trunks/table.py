@@ -72,11 +72,11 @@ class InboundShelf(IndexedTable[InboundEntry]):
 
     def _entered(self, ident: str, entry: InboundEntry) -> None:
         self.numbers.add(ident, entry.numbers or ("",))
-        self.addresses.add(entry.addresses.networks)
+        self.addresses.add(entry.known)
 
     def _left(self, ident: str, entry: InboundEntry) -> None:
         self.numbers.drop(ident, entry.numbers or ("",))
-        self.addresses.add(entry.addresses.networks, -1)
+        self.addresses.add(entry.known, -1)
 
 
 class OutboundEntry:
@@ -288,8 +288,8 @@ class TrunkTable:
         return None
 
     def knows_address(self, address: str) -> bool:
-        """True if an inbound trunk allows this IP address by name or network, or an outbound
-        trunk is at it."""
+        """True if this IP address is a peer's: an inbound trunk without a password allows it, by
+        no wider a network than `WIDEST`, or an outbound trunk is at it."""
         return address in self.inbound.addresses or any(self.outbound.hosts.ids(host_of(address)))
 
 

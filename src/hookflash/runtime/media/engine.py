@@ -13,11 +13,12 @@ from ...base.ids import Ids
 from ...base.light import light_dataclass
 from ...media.events import MediaEvent
 from ...media.filling import Filling
-from ...media.mixing import NarrowMix, WideMix, is_narrow
+from ...media.mixing import NarrowMix, WideMix
 from ...media.port_pool import NoPorts, PortPool
 from ...media.routes import Bridge
 from ...media.schedule import Lateness
 from ...media.sink import Sink
+from ...media.voice import NARROW_RATE
 from ...ports import Clock
 from ...rtp.latch import Symmetric
 from .clock import MediaClock
@@ -71,7 +72,7 @@ class MediaEngine:
         """Where each open port is: in a room, or in a bridge of its own."""
         self._changed: dict[Bridge, None] = {}
         """Rooms that the mixes have to take note of, in order."""
-        self._narrow = NarrowMix()
+        self._narrow = NarrowMix(settings.opus_complexity)
         self._wide: dict[Bridge, WideMix] = {}
         self._filling = Filling()
         self._unsettled: list[PhonePort] = []
@@ -242,7 +243,7 @@ class MediaEngine:
         changed, self._changed = self._changed, {}
         for bridge in changed:
             busy = any(sink.clocked for sink in bridge.sinks)
-            narrow = busy and is_narrow(bridge)
+            narrow = busy and bridge.rate == NARROW_RATE
             if narrow:
                 self._narrow.place(bridge)
             else:

@@ -1,0 +1,42 @@
+"""calls.md §3 *port*: what only rings has no port, so whatever rings, another call is answered."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from tests.wire.kit.call import Call
+from tests.wire.kit.message import Message, sdp
+from tests.wire.kit.phone import Phone
+from tests.wire.kit.server import Exchange
+
+pytestmark = pytest.mark.interop
+PAIRS = 100
+_FIRST = 2 * random.SystemRandom().randint(5100, 15000)
+SIP = {"answer": "subscribed", "rtp_port": f"{_FIRST}-{_FIRST + 2 * PAIRS - 1}"}
+
+
+def test_a_thousand_ringing_calls_leave_ports_for_another_trunks(
+    exchange: Exchange, phone: Phone
+) -> None:
+    """100 pairs of ports, and 1,000 calls of one trunk that nobody takes; two of another trunk
+    are answered."""
+    alone = {"rule": {"dispatch_rule_individual": {"room_prefix": "alone-"}}}
+    busy, flood = exchange.line(rule=alone), exchange.phone()
+    sound = Call(flood, busy.number).sound
+    for _ in range(1000):
+        call = Call(flood, busy.number, sound=sound)
+        call.invite(body=sdp(40000))
+
+        def rings(m: Message, call_id: str = call.call_id) -> bool:
+            return m.status >= 180 and m.get("Call-ID") == call_id
+
+        assert flood.wait(rings, "180").status in {180, 486}
+    line = exchange.line()
+    first, second = Call(phone, line.number), Call(phone, line.number)
+    first.invite()
+    first.adopt_early(first.answer(180))
+    second.connect()
+    first.accepted()
+    first.ack()
+    assert first.hang_up().status == second.hang_up().status == 200
