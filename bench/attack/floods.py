@@ -232,7 +232,7 @@ def http_bodies(scene: Scene, seconds: float) -> Report:
             try:
                 count = sock.send(piece[: left[sock]])
             except OSError:
-                count = left[sock]  # refused
+                left[sock] = count = 0  # refused
             left[sock] -= count
             sent += count
     for sock in left:
