@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .caller import Caller
@@ -129,17 +129,18 @@ class Soak:
         judged = minutes >= JUDGED_FROM
         name = f"{minutes:g} minutes at {CALLS_PER_SECOND:g} calls/s, half of them transferred"
         told = ", ".join(f"{count} {what}" for what, count in left.items())
+        growth = row(
+            "the same: slope of resident memory, once warm",
+            slope,
+            1.0,
+            unit=" MB/h",
+            digits=1,
+            note=f" ({sizes[0]:.0f} MB at first, {sizes[-1]:.0f} MB at last"
+            f"{'' if judged else '; too short to judge'})",
+        )
         return [
             row(f"{name}, webhooks: calls failed", failed, 0, digits=0, note=f" of {2 * pairs}"),
-            row(
-                "the same: slope of resident memory, once warm",
-                slope,
-                1.0 if judged else float("inf"),
-                unit=" MB/h",
-                digits=1,
-                note=f" ({sizes[0]:.0f} MB at first, {sizes[-1]:.0f} MB at last"
-                f"{'' if judged else '; too short to judge'})",
-            ),
+            growth if judged else replace(growth, ok=""),
             row(
                 "the same: tasks, timers, files, dialogs, transactions, rows left",
                 sum(left.values()),

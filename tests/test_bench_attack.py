@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import random
 import re
+import socket
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import dns.message
 import dns.rdatatype
 import pytest
-from bench.attack import verdict
+from bench.attack import floods, held, verdict
 from bench.attack.cases import ATTACKS
 from bench.attack.floods import paced
 from bench.attack.names import DOMAIN, MANY, answer_to
+from bench.attack.scene import Scene
 from bench.attack.verdict import Memory, Outcome, Report, Seen, loud_lines, write_page
+from tests.wire.kit.server import Exchange, background, until
 
 SEEN = Seen((0.004, 0.9, 0.1), (0.01,), sent=1000, got=995)
 MEMORY = Memory(80, 300, 99, 45)
@@ -106,6 +111,47 @@ def test_the_table_is_of_one_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_a_flood_is_paced() -> None:
     count = len(list(paced(1000, 0.2)))
     assert 1 <= count <= 250
+
+
+@pytest.fixture
+def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Somebody to attack; the stranger sits at this machine's own address."""
+    monkeypatch.setattr(floods, "STRANGER", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        made.settimeout(5)
+        yield made
+
+
+def _sent(stream: floods.Stream, octets: int) -> bool:
+    return stream.turn() and stream.sent >= octets
+
+
+def test_a_stream_begins_anew_when_it_is_closed(listener: socket.socket) -> None:
+    """Its first words, its piece from the start, and all of that again by another connection."""
+    stream = floods.Stream(listener.getsockname(), b"piece", first=b"first ")
+    for opened in (1, 2):
+        until(partial(_sent, stream, stream.sent + 5), "the piece is sent")
+        client, _ = listener.accept()
+        client.settimeout(5)
+        with client, client.makefile("rb") as read:
+            assert read.read(11) == b"first piece"
+            assert stream.opened == opened
+        until(lambda: stream.turn() and stream._socket is None, "the end is seen")
+    stream.close()
+
+
+def test_connections_are_held_and_opened_again(listener: socket.socket) -> None:
+    scene = Scene(Exchange(Path(), {}), 0, 0, 0)
+    holder = held.hold(lambda _: listener.getsockname(), 3, b"begun")
+    told = background(lambda: holder(scene, 1.0))
+    first = [listener.accept()[0] for _ in range(3)]
+    assert [client.recv(5) for client in first] == [b"begun"] * 3
+    first[0].close()
+    again, _ = listener.accept()
+    assert again.recv(5) == b"begun"
+    assert told.result(5).note == "4 opened, 3 at once, 0 refused"
+    for client in (*first, again):
+        client.close()
 
 
 def answered(name: str, kind: str, seed: int = 1) -> bytes | None:

@@ -69,11 +69,11 @@ def by_udp(method: str, per_second: int = DATAGRAMS_PER_SECOND) -> Callable[...,
     return flood
 
 
-def connection(address: tuple[str, int], here: str = STRANGER) -> socket.socket:
+def connection(address: tuple[str, int]) -> socket.socket:
     """A TCP connection that does not block any more."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        sock.bind((here, 0))
+        sock.bind((STRANGER, 0))
         sock.connect(address)
     except OSError:
         sock.close()
@@ -232,7 +232,7 @@ def http_bodies(scene: Scene, seconds: float) -> Report:
             try:
                 count = sock.send(piece[: left[sock]])
             except OSError:
-                count = left[sock]  # refused
+                left[sock] = count = 0  # refused
             left[sock] -= count
             sent += count
     for sock in left:

@@ -21,6 +21,8 @@ OTHER_CARRIER = "10.77.0.3"
 NAMES = "10.77.0.53"
 """A name server that nobody should believe."""
 STRANGER = "10.77.0.66"
+GUESSER = "10.77.0.67"
+"""Another one, for the exchange hears no more of the first after his flood of INVITEs."""
 PUBLIC_CARRIER = "192.88.99.2"
 PUBLIC_STRANGER = "192.88.99.66"
 """Of a network that is global by its number and given to nobody (RFC 7526)."""
@@ -30,6 +32,7 @@ ADDRESSES = (
     OTHER_CARRIER,
     NAMES,
     STRANGER,
+    GUESSER,
     PUBLIC_CARRIER,
     PUBLIC_STRANGER,
 )

@@ -11,7 +11,7 @@ from tests.wire.kit.message import Message
 from tests.wire.kit.phone import Phone
 
 from .floods import paced
-from .scene import GUARDED, OTHER_CARRIER, STRANGER, Scene
+from .scene import GUARDED, GUESSER, OTHER_CARRIER, Scene
 from .verdict import Report
 
 GUESSES_PER_SECOND = 1000
@@ -22,7 +22,7 @@ FORGED_PER_SECOND = 1000
 
 def passwords(scene: Scene, seconds: float) -> Report:
     """One INVITE a guess, each a call of its own, all with the nonce of one challenge."""
-    phone = Phone(scene.sip, STRANGER)
+    phone = Phone(scene.sip, GUESSER)
     try:
         first = Call(phone, GUARDED)
         first.invite()
