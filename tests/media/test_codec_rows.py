@@ -147,6 +147,13 @@ def test_muted_and_on_hold(studio: Studio, codec: CodecName) -> None:
     assert not studio.engine._narrow._encoded, "nothing is encoded"
     assert rms(bob.sound(10)) < 20
     ann.stream.apply(studio.plan(ann))
+    hum(studio, ann, bob)
+    ann.stream.apply(studio.plan(ann, send=False))
+    ann.clear()
+    hum(studio, ann, bob, ticks=30)
+    assert ann.heard == []
+    assert level(bob, 440) == pytest.approx(0, abs=2)
+    ann.stream.apply(studio.plan(ann))
     hum(studio, ann, bob, ticks=40)
     assert level(ann, 700) == pytest.approx(0, abs=2)
     assert level(bob, 440) == pytest.approx(0, abs=2)

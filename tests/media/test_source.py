@@ -101,7 +101,10 @@ def test_what_is_decoded_already_goes_on_at_the_rate_of_the_room() -> None:
                 payload = voice.encode(sound[320 * tick : 320 * tick + 640])
                 jitter.put(tick * 20 * ticks, payload, tick / 50)
             if tick in {9, 15}:
+                waiting = jitter.depth_ms
                 source.buffer(wanted=True, rate=8000 if tick == 9 else 16000)
+                assert jitter.depth_ms == waiting
+                assert waiting == 40, "half a packet, and the beginning of the next"
             line = jitter.pull(tick / 50 + 0.001)
             if tick > 4:
                 assert line is not None
