@@ -125,3 +125,15 @@ def test_g711_is_the_same_at_every_rate() -> None:
     assert (source.receiver.jitter, source.concealer) == (jitter, concealer)
     assert len(source.wide_frame(1.0)) == 320
     assert concealer.line is None, "it fades, from what it had said before"
+
+
+def test_what_was_heard_at_the_other_rate_before_is_not_heard_again() -> None:
+    source = make("PCMU")
+    source.buffer(wanted=True, rate=16000)
+    assert source.concealer is not None
+    source.concealer.line = b"\x80\x00" * 80
+    assert source.wide_frame(1.0).any()
+    source.buffer(wanted=True, rate=8000)
+    source.buffer(wanted=True, rate=16000)
+    source.concealer.line = b"\xff" * 160
+    assert not source.wide_frame(1.02).any()
