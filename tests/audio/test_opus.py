@@ -264,6 +264,33 @@ def test_pyav_brings_a_copy() -> None:
     assert opus.load(inside).opus_encoder_get_size(1) > 0
 
 
+def test_the_newest_is_taken() -> None:
+    found = []
+    for name in opus.places():
+        with contextlib.suppress(CodecError):
+            found.append(opus.version(opus.load([name])))
+    assert opus.version(opus.load(opus.places())) == max(found)
+    assert opus.version(opus.load(reversed(list(opus.places())))) == max(found)
+    assert max(found) > (1,)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        (b"libopus 1.3.1", (1, 3, 1)),
+        (b"libopus 1.10-rc2", (1, 10)),
+        (b"libopus 1.5.2-32-gabcdef1-fixed", (1, 5, 2)),
+        (b"libopus unknown", ()),
+    ],
+)
+def test_versions(text: bytes, numbers: tuple[int, ...]) -> None:
+    class Library:
+        def opus_get_version_string(self) -> bytes:
+            return text
+
+    assert opus.version(Library()) == numbers  # type: ignore[arg-type]
+
+
 def test_without_libopus_the_error_says_what_to_install() -> None:
     with pytest.raises(CodecError, match=r"install .*libopus0.* av"):
         opus.load(["libnosuchlibrary.so.0", "libc.so.6"])

@@ -37,6 +37,18 @@ def test_what_the_lower_rate_cannot_hold_is_removed() -> None:
     assert np.abs(heard).max() < 300
 
 
+@pytest.mark.parametrize(("source", "target"), [(8000, 16000), (16000, 8000), (48000, 8000)])
+def test_frames_of_any_length_join_without_a_seam(source: int, target: int) -> None:
+    samples = tone(440, source, 0.5)
+    whole = Resampler(source, target).process(samples)
+    resampler, at, parts = Resampler(source, target), 0, []
+    for size in (480, 480, 96, 48, 960, 6, 480):
+        parts.append(resampler.process(samples[at : at + size]).copy())
+        at += size
+    joined = np.concatenate(parts)
+    assert np.abs(joined.astype(int) - whole[: len(joined)]).max() <= 1
+
+
 def test_the_same_rate_is_left_alone() -> None:
     samples = tone(440, 8000, 0.02)
     assert Resampler(8000, 8000).process(samples) is samples

@@ -39,3 +39,18 @@ def test_before_the_first_frame_there_is_nothing_to_fade() -> None:
     concealer = make()
     assert concealer.silent
     assert not concealer.fill().any()
+
+
+def test_what_fades_goes_on_fading_at_another_rate() -> None:
+    concealer = make()
+    concealer.line = good()
+    first = concealer.fill()
+    concealer.change_rate(lambda line: np.frombuffer(line, np.int16), 320)
+    second = concealer.fill()
+    assert len(second) == 320
+    assert abs(int(first[-1]) - int(second[0])) < 100
+    concealer.line = good(500)
+    concealer.change_rate(lambda line: np.frombuffer(line, np.int16), 80)
+    assert concealer.line is None
+    assert not concealer.silent
+    assert concealer.fill().tolist()[0] == 500

@@ -69,3 +69,16 @@ def test_what_is_gathered_is_not_said_when_the_clock_takes_over_again() -> None:
     sink.encoder.encode(np.zeros(320, np.int16))
     sink.resume(2.0)
     assert sink.encoder.drop() == 0
+
+
+def test_an_encoder_goes_on_while_it_fits() -> None:
+    sink, _ = make()
+    sink.configure(CODECS["opus"], 60, sends=True)
+    encoder = sink.encoder_for(CODECS["opus"], 8000, 1)
+    assert (encoder.rate, sink.encoder) == (8000, encoder)
+    encoder.encode(np.zeros(160, np.int16))
+    assert sink.encoder_for(CODECS["opus"], 16000, 1) is encoder
+    assert encoder.rate == 16000
+    assert encoder.drop() == 1
+    sink.configure(CODECS["G722"], 20, sends=True)
+    assert sink.encoder_for(CODECS["G722"], 16000, 1) is not encoder

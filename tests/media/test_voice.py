@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from hookflash.audio.codecs import make_codec
-from hookflash.audio.tone_bank import amplitude
+from hookflash.audio.tone_bank import amplitude, rms
 from hookflash.media.receiver import Receiver
 from hookflash.media.source import Source
 from hookflash.media.voice import (
     FrameEncoder,
+    G722Line,
+    OpusLine,
+    Pcm,
+    at_rate,
     make_concealer,
     make_decoder,
     make_jitter,
@@ -105,3 +109,87 @@ def test_a_lost_opus_packet_is_concealed_by_the_decoder() -> None:
             levels.append(np.abs(np.frombuffer(line, np.int16)).mean())
     assert jitter.concealed == 1
     assert min(levels) > 1000
+
+
+def said(name: CodecName, count: int, fec: bool = False) -> list[bytes]:
+    """Packets of 20 ms of a tone that rises, in which there is something to recover."""
+    codec = make_codec(name, fec=fec)
+    time = np.arange(count * 320) / 16000
+    sound = (8000 * np.sin(2 * np.pi * (300 + 300 * time) * time)).astype(np.int16)
+    return [codec.encode(sound[at : at + 320]) for at in range(0, len(sound), 320)]
+
+
+def pcm(octets: bytes) -> Pcm:
+    return np.frombuffer(octets, np.int16)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_lines_are_decoded_to_the_rate_of_the_room(rate: int) -> None:
+    lines: dict[CodecName, G722Line | OpusLine] = {"G722": G722Line(rate), "opus": OpusLine(rate)}
+    for name, line in lines.items():
+        sound = pcm(b"".join(line.decode(payload) for payload in said(name, 10)))
+        assert len(sound) == rate // 5
+        assert rms(sound[rate // 10 :]) == pytest.approx(8000 / np.sqrt(2), rel=0.1)
+    assert G722Line(rate).decode(b"") == b""
+    assert OpusLine(rate).decode(b"\x03") == b""
+
+
+def test_a_lost_packet_is_recovered_from_the_next() -> None:
+    packets = said("opus", 60, fec=True)
+    whole, line = OpusLine(8000), OpusLine(8000)
+    for payload in packets[:50]:
+        whole.decode(payload)
+        line.decode(payload)
+    wanted = pcm(whole.decode(packets[50])).astype(float)
+    recovered = line.recover(packets[51], 160).astype(float)
+    assert rms(recovered - wanted) < 0.5 * rms(wanted)
+
+
+def test_another_decoder_knows_what_the_one_before_it_heard() -> None:
+    """So that it can conceal what is lost just when the room's rate has changed."""
+    line = OpusLine(8000)
+    for payload in said("opus", 50):
+        line.decode(payload)
+    line.decode(b"\x03")
+    line.change_rate(16000)
+    concealed = line.conceal(320)
+    assert len(concealed) == 320
+    assert rms(concealed) > 1000
+
+
+@pytest.mark.parametrize(("name", "ptime"), [("opus", 60), ("opus", 20), ("G722", 20)])
+def test_an_encoder_goes_on_at_the_other_rate(name: CodecName, ptime: int) -> None:
+    """No packet is missing or too long, and what was gathered is in the next."""
+    encoder = FrameEncoder(CODECS[name], ptime, rate=8000)
+    decoder = make_codec(name)
+    sound: list[Pcm] = []
+    rate, at = 8000, 0.0
+    for tick in range(90):
+        if tick in {31, 61}:
+            rate = 24000 - rate
+            encoder.change_rate(rate)
+            assert encoder.rate == rate
+        time = at + np.arange(rate // 50) / rate
+        frame = (8000 * np.sin(2 * np.pi * 600 * time)).astype(np.int16)
+        at += 0.02
+        sound += [decoder.decode(payload) for payload in encoder.encode(frame)]
+    assert {len(part) for part in sound} == {16 * ptime}
+    assert len(sound) == 90 * 20 // ptime
+    line = np.concatenate(sound)[3200:]
+    levels = [rms(line[start : start + 320]) for start in range(0, len(line), 320)]
+    assert min(levels) > 3500
+    assert sum(level < 5000 for level in levels) <= 2
+
+
+def test_gathered_sound_is_counted_in_frames_at_any_rate() -> None:
+    encoder = FrameEncoder(CODECS["opus"], 60, rate=16000)
+    assert encoder.encode(np.zeros(320, np.int16)) == []
+    encoder.change_rate(8000)
+    assert encoder.encode(np.zeros(160, np.int16)) == []
+    assert encoder.drop() == 2
+
+
+@pytest.mark.parametrize(("length", "source", "target"), [(0, 8000, 16000), (1, 16000, 8000)])
+def test_hardly_anything_at_another_rate(length: int, source: int, target: int) -> None:
+    assert len(at_rate(np.zeros(length, np.int16), source, target)) == 0
+    assert len(at_rate(np.zeros(320, np.int16), source, target)) == 320 * target // source

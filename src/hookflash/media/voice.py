@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -22,6 +23,10 @@ NARROW_RATE: Final = 8000
 NARROW_FRAME: Final = 160
 WIDE_RATE: Final = 16000
 WIDE_FRAME: Final = 320
+
+_PRIMING: Final = 8
+"""Packets of Opus after which a decoder has the memory of one that heard them all; that takes it
+0.1 ms."""
 
 
 class G722Line:
@@ -53,21 +58,21 @@ class OpusLine:
     def __init__(self, rate: int) -> None:
         """`rate`: Hz at which the room is mixed."""
         self._codec = Opus(rate=rate)
-        self._last = b""
-        """The last payload that could be read."""
+        self._last: deque[bytes] = deque(maxlen=_PRIMING)
+        """The last payloads that could be read."""
 
     def change_rate(self, rate: int) -> None:
         """The room is mixed at `rate` from now on: by another decoder, which first hears the last
-        packet once more, so that it goes on from there and conceals what may be lost next."""
+        packets once more, so that it goes on from there and conceals what may be lost next."""
         self._codec = Opus(rate=rate)
-        if self._last:
-            self._codec.decode(self._last)
+        for payload in self._last:
+            self._codec.decode(payload)
 
     def decode(self, payload: bytes) -> bytes:
         """As `G722Line.decode`."""
         samples = self._codec.decode(payload)
         if samples.size:
-            self._last = payload
+            self._last.append(payload)
         return samples.tobytes()
 
     def conceal(self, samples: int) -> Pcm:
@@ -181,7 +186,9 @@ class FrameEncoder:
         return self._made_for == (codec.name, _can_recover(codec), ptime)
 
     def change_rate(self, rate: int) -> None:
-        """The room is mixed at `rate` from now on. What is gathered is sent with what comes."""
+        """The room is mixed at `rate` from now on. What is gathered is sent with what comes. The
+        other encoder of Opus begins with a packet that needs nothing of those before it, as it
+        would not if it were shown what was said."""
         if self._made_for[0] == "opus":
             self._line = at_rate(self._line, self.rate, rate)
             self._encoder = self._make(rate)
