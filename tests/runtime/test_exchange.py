@@ -446,7 +446,7 @@ def fails(*_: object, **__: object) -> Any:
     raise KeyError("a mistake")
 
 
-@pytest.mark.parametrize("where", ["admission", "record", "settings", "media", "join"])
+@pytest.mark.parametrize("where", ["admission", "record", "settings", "count", "media", "join"])
 def test_no_caller_is_left_waiting_when_something_of_ours_fails(
     where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -457,6 +457,7 @@ def test_no_caller_is_left_waiting_when_something_of_ours_fails(
             "admission": (exchange.parts.admission, "consider"),
             "record": (exchange, "_record"),
             "settings": (hookflash.runtime.exchange, "leg_settings"),
+            "count": (exchange.parts.call_metrics, "call_started"),
             "media": (exchange.parts.engine, "open"),
             "join": (exchange.phones, "join"),
         }[where]

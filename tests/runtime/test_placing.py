@@ -16,6 +16,7 @@ from hookflash.carrier.phone import Behaviour, Phone
 from hookflash.runtime.call import Call, LegOwner
 from hookflash.runtime.leg_settings import placed_settings
 from hookflash.sip.fields import NameAddr
+from hookflash.sip.location import Target
 from hookflash.sip.uri import Uri
 
 NUMBER, CALLEE = "+15550000009", "+14150000001"
@@ -205,5 +206,47 @@ def test_a_leg_that_is_only_made_is_nobodys_call() -> None:
         exchange.placing.start(call, order_for(phone), owner)
         assert exchange.parts.admission.load.calls == 1
         await owner.hears("ringing", "answered")
+
+    run(check)
+
+
+def test_an_owner_need_not_care_about_audio_before_the_answer_nor_about_keys() -> None:
+    async def check(lab: Lab) -> None:
+        phone = await lab.carrier.phone(CALLEE, tone=TONE, behaviour=Behaviour(answer=None))
+        owner = Owner()
+        call = place(lab, phone, owner)
+        await owner.hears("ringing")
+        answering = phone.calls[0]
+        assert answering._incoming is not None
+        key, invite = answering._incoming
+        body, plan = answering.negotiator.answer(invite.body)
+        answering._reply(key, invite, 183, body)
+        answering.sound.apply(plan)
+        answering.answer(200)
+        await owner.hears("answered")
+        lab.server.exchange.digit(call, "1", 120)
+        lab.server.exchange.drive(call, lambda now: call.leg.hangup(now, "enough"))
+        await owner.hears("ended")
+        assert set(lab.events.names) == {"call ended"}  # no room heard of a digit
+
+    run(check)
+
+
+def test_a_place_that_is_found_after_the_call_was_given_up_is_not_called() -> None:
+    async def check(lab: Lab) -> None:
+        phone = await lab.carrier.phone(CALLEE)
+        stack = lab.server.exchange.parts.stack
+        asked: list[Callable[[list[Target]], None]] = []
+        stack.locate = lambda uri, then: asked.append(then)  # type: ignore[method-assign]
+        owner = Owner()
+        call = place(lab, phone, owner)
+        (found,) = asked
+        lab.server.exchange.drive(call, lambda now: call.leg.hangup(now, "not wanted"))
+        await owner.hears("failed", "ended")
+        assert not lab.server.exchange.calls
+        found([Target("udp", *phone.address)])
+        assert call.flow is None
+        assert not lab.server.exchange.calls
+        assert not phone.calls
 
     run(check)

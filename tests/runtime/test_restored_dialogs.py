@@ -12,7 +12,7 @@ from tests.test_server import settings
 from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.store.ops import PutCall, PutDialog, PutTransfer
 from hookflash.adapters.store.store import Store
-from hookflash.calls.effects import LateNotify
+from hookflash.calls.effects import LateNotify, LegEnded
 from hookflash.calls.records import AttemptRecord, CallRecord, DialogRecord, TransferRecord
 from hookflash.calls.switchboard import ForOwner
 from hookflash.carrier.network import Carrier
@@ -143,6 +143,27 @@ def test_a_stored_dialog_that_cannot_be_read_does_not_stop_the_start(tmp_path: P
         await server.start()
         try:
             assert len(server.exchange.parts.board) == 0
+        finally:
+            await server.stop()
+
+    asyncio.run(check())
+
+
+def test_a_notify_of_no_transfer_and_the_last_word_of_a_leg_change_nothing(tmp_path: Path) -> None:
+    async def check() -> None:
+        await crashed(tmp_path, dialog(("127.0.0.1", 9), "<sip:them@127.0.0.1>;tag=them"))
+        server = Server(settings(tmp_path))
+        await server.start()
+        try:
+            restored = next(server.exchange.parts.board.legs())
+            before = await server.store.transfer("STR_1")
+            server.exchange.restored_dialogs._transfers.clear()
+            server.exchange.perform([ForOwner(restored, LateNotify(200, "OK"))])
+            server.exchange.perform([ForOwner(restored, LegEnded("local", "over", None))])
+            assert await server.store.transfer("STR_1") == before
+            call = await server.store.call("SCL_1")
+            assert call is not None
+            assert call.end_reason == "server restarted"
         finally:
             await server.stop()
 

@@ -14,7 +14,6 @@ from ..calls.admission import CallPlan
 from ..calls.dial_outcome import DialOutcome
 from ..calls.legs.leg import Leg
 from ..calls.legs.settings import HeaderItems
-from ..calls.pin import PinDialog
 from ..calls.records import CallRecord, MediaStats
 from ..rooms.room import Participant, Room
 from ..sip.flow import Flow
@@ -38,7 +37,6 @@ class Call:
     """Attributes at joining."""
     stream: PhonePort | None = None
     participant: Participant | None = None
-    pin: PinDialog | None = None
     owner: LegOwner | None = None
     """Who had it placed; None where the INVITE was the peer's."""
     unconfirmed: bool = False
@@ -56,6 +54,12 @@ class Call:
     def call_id(self) -> str:
         """SCL_ id."""
         return self.leg.call_id
+
+    @property
+    def port(self) -> PhonePort:
+        """`stream`, where there must be one: from the first offer or answer to the end."""
+        assert self.stream is not None
+        return self.stream
 
     @property
     def trunk_id(self) -> str:

@@ -186,26 +186,22 @@ class RequestedLeg(LegOwner):
     def media_opened(self, call: Call) -> None:
         """The room hears a dial tone, if it is to, until the call is answered."""
         request = self._order.request
-        if call.stream is not None and (request.play_dialtone or request.play_ringtone):
-            call.stream.say("ringing")
+        if request.play_dialtone or request.play_ringtone:
+            call.port.say("ringing")
             self._phones.bridge(call)
 
     def early_media(self, call: Call) -> None:
         """It reaches the room; the called one hears nothing of that yet."""
-        if call.stream is not None:
-            call.stream.silence_to_peer = True
-            self._phones.bridge(call)
+        call.port.silence_to_peer = True
+        self._phones.bridge(call)
 
     def early_sound(self, call: Call) -> None:
         """Sound of the network takes the place of our tone."""
-        if call.stream is not None:
-            call.stream.hush()
+        call.port.hush()
 
     def answered(self, call: Call) -> None:
         """Press the keys that are wanted; then the room is connected."""
-        stream = call.stream
-        if stream is None:
-            return
+        stream = call.port
         digits = dtmf_digits(self._order.request.dtmf)
         if not digits:
             self._connect(call)
@@ -231,10 +227,10 @@ class RequestedLeg(LegOwner):
             self._phones.status(call, "active")
 
     def _connect(self, call: Call) -> None:
-        if call.stream is not None:
-            call.stream.hush()
-            call.stream.silence_to_peer = False
-            self._phones.bridge(call)
+        stream = call.port
+        stream.hush()
+        stream.silence_to_peer = False
+        self._phones.bridge(call)
         self._requests.dials.settle(self._dial)
 
 

@@ -288,12 +288,10 @@ class Exchange:
             self.phones.codec_known(call)
 
     def _play_tone(self, call: Call, effect: fx.PlayTone) -> None:
-        if call.stream is not None:
-            call.stream.play(effect.tone, effect.country)
+        call.port.play(effect.tone, effect.country)
 
     def _stop_tone(self, call: Call, _: fx.StopTone) -> None:
-        if call.stream is not None:
-            call.stream.stop_tone()
+        call.port.stop_tone()
 
     def _close_media(self, call: Call, _: fx.CloseMedia) -> None:
         stream = call.stream
@@ -305,8 +303,6 @@ class Exchange:
         self._report(call)
 
     def _media_event(self, call: Call, event: MediaEvent) -> None:
-        if call.ended:
-            return
         if isinstance(event, FirstPacket):
             if call.owner is not None and not call.answered:
                 call.owner.early_sound(call)
@@ -320,7 +316,7 @@ class Exchange:
 
     def digit(self, call: Call, digit: str, duration_ms: int = 0, *, relayed: bool = False) -> None:
         """The caller pressed a key."""
-        if call.pin is not None:
+        if self.pins.asks(call):
             self.pins.digit(call, digit)
         else:
             self.phones.digit(call, digit, duration_ms, relayed=relayed)
@@ -334,12 +330,13 @@ class Exchange:
         if call.plan.dispatch.pin_needed:
             self.drive(call, call.leg.answer)
             return
-        if not self.phones.join(call):
+        room = self.phones.join(call)
+        if room is None:
             return
         if self.settings.answer_immediately:
             self.drive(call, call.leg.answer)
         else:
-            self.phones.answer_those_heard(call.room)
+            self.phones.answer_those_heard(room)
 
     def _answered(self, call: Call, effect: fx.LegAnswered) -> None:
         now = self.parts.clock.now()

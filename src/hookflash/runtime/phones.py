@@ -93,10 +93,10 @@ class PhoneParticipants:
 
     # --- from calls -----------------------------------------------------------------------------
 
-    def join(self, call: Call) -> bool:
-        """Put the caller into its room; a refusal there ends the call with 480."""
+    def join(self, call: Call) -> Room | None:
+        """Put the caller into its room; a refusal there ends the call with 480, and gives None."""
         try:
-            self.enter(call)
+            return self.enter(call)
         except RoomRefused as error:
             _log.warning(
                 "join_refused", call_id=call.call_id, room=call.plan.dispatch.room, why=error.msg
@@ -105,10 +105,9 @@ class PhoneParticipants:
                 self._host.drive(call, lambda now: call.leg.hangup(now, "room refused"))
             else:
                 self._host.drive(call, lambda now: call.leg.reject(now, 480))
-            return False
-        return True
+            return None
 
-    def enter(self, call: Call, *, displace: bool = False) -> None:
+    def enter(self, call: Call, *, displace: bool = False) -> Room:
         """Put the caller into its room; raises RoomRefused. Where its identity is taken it gets
         another one, or takes the other's place (`displace`)."""
         rooms, place = self._rooms, call.plan.dispatch
@@ -131,6 +130,7 @@ class PhoneParticipants:
         self._is(call, participant)
         rooms.activate(participant)
         rooms.publish_audio(participant)
+        return participant.room
 
     def _is(self, call: Call, participant: Participant) -> None:
         """The call is that participant."""
@@ -200,10 +200,8 @@ class PhoneParticipants:
         if call.participant is not None:
             self._rooms.send_dtmf(call.participant, digit, duration_ms, relayed=relayed)
 
-    def answer_those_heard(self, room: Room | None) -> None:
+    def answer_those_heard(self, room: Room) -> None:
         """sip.answer `subscribed`: answer every caller whose audio somebody takes."""
-        if room is None:
-            return
         for participant in list(room.participants.values()):
             call = self._calls.get(participant.sid)
             if call is not None and not call.answered and room.is_heard(participant):

@@ -67,36 +67,34 @@ class Pins:
         self._alarm = alarm
         self._folder = prompts_dir
         self._prompts: dict[str, tuple[Pcm, int]] = {}
-        self._asking: dict[str, Call] = {}
+        self._asking: dict[Call, PinDialog] = {}
 
     def start(self, call: Call) -> None:
         """The caller was answered and must give a PIN."""
-        call.pin = PinDialog()
-        self._asking[call.call_id] = call
-        self._perform(call, call.pin.start(self._clock.now()))
+        dialog = self._asking[call] = PinDialog()
+        self._perform(call, dialog.start(self._clock.now()))
 
     def stop(self, call: Call) -> None:
         """The call is over, or in its room."""
-        call.pin = None
-        self._asking.pop(call.call_id, None)
+        self._asking.pop(call, None)
+
+    def asks(self, call: Call) -> bool:
+        """What the caller presses is a PIN."""
+        return call in self._asking
 
     def digit(self, call: Call, digit: str) -> None:
-        """A key was pressed."""
-        if call.pin is not None:
-            self._perform(call, call.pin.digit(self._clock.now(), digit))
+        """A key was pressed by one who is asked."""
+        self._perform(call, self._asking[call].digit(self._clock.now(), digit))
 
     def next_deadline(self) -> float | None:
         """The earliest silence that counts as an attempt."""
-        if not self._asking:
-            return None
-        times = (c.pin.next_deadline() for c in self._asking.values() if c.pin is not None)
+        times = (dialog.next_deadline() for dialog in self._asking.values())
         return min((at for at in times if at is not None), default=None)
 
     def handle_deadline(self, now: float) -> None:
         """Silence."""
-        for call in list(self._asking.values()):
-            if call.pin is not None:
-                self._perform(call, call.pin.handle_deadline(now))
+        for call, dialog in list(self._asking.items()):
+            self._perform(call, dialog.handle_deadline(now))
 
     def _perform(self, call: Call, effects: list[PinEffect]) -> None:
         for effect in effects:
@@ -112,31 +110,27 @@ class Pins:
         self._alarm.arm()
 
     def _play(self, call: Call, effect: Play, *, then_hang_up: bool) -> None:
-        if call.stream is None:
-            return
+        stream = call.port
         if not self._prompts:
             self._prompts = load_prompts(self._folder)
         samples, rate = self._prompts[effect.prompt]
-        call.stream.stop_pcm()
+        stream.stop_pcm()
         done = partial(self._hang_up, call) if then_hang_up else None
-        call.stream.play_pcm(samples, done, rate=rate)
+        stream.play_pcm(samples, done, rate=rate)
 
     def _hang_up(self, call: Call) -> None:
         self._host.drive(call, lambda now: call.leg.hangup(now, "wrong PIN"))
 
     def _choose(self, call: Call, pin: str) -> None:
         found = dispatch(self._trunks, self._ids, call.plan.parties, pin)
-        dialog = call.pin
-        if dialog is None:
-            return
-        self._perform(call, dialog.chosen(self._clock.now(), found is not None))
+        self._perform(call, self._asking[call].chosen(self._clock.now(), found is not None))
         if found is None:
             return
         self.stop(call)
         call.plan = replace(call.plan, dispatch=replace(found, pin_needed=False))
         call.note(rule_id=found.rule_id, room=found.room)
         _renamed(call)
-        if self._phones.join(call):
+        if self._phones.join(call) is not None:
             self._phones.bridge(call)
 
 

@@ -78,8 +78,7 @@ class Placing:
 
     def locate(self, call: Call, effect: fx.Locate) -> None:
         """Find out where to call, once its owner lets it."""
-        if call.owner is not None:
-            call.owner.before_call(call, partial(self._locate, call, effect))
+        _owner(call).before_call(call, partial(self._locate, call, effect))
 
     def _locate(self, call: Call, effect: fx.Locate) -> None:
         def found(targets: list[Target]) -> None:
@@ -99,10 +98,14 @@ class Placing:
         """A response, 100 excepted. Headers of a 2xx are the peer's, as those of an INVITE are."""
         if effect.status in _OK:
             call.remote_headers = effect.headers
-        if call.owner is not None:
-            call.owner.responded(call, effect.status, effect.headers)
+        _owner(call).responded(call, effect.status, effect.headers)
 
     def failed(self, call: Call, effect: fx.DialFailed) -> None:
         """Nobody answered."""
-        if call.owner is not None:
-            call.owner.failed(call, effect.outcome)
+        _owner(call).failed(call, effect.outcome)
+
+
+def _owner(call: Call) -> LegOwner:
+    """Only legs that were started here ask for anything here."""
+    assert call.owner is not None
+    return call.owner

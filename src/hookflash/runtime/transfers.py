@@ -51,7 +51,8 @@ class TransferRegistry:
                 return
             if effect.error is not None:
                 future.set_exception(effect.error)
-            elif record is not None:
+            else:
+                assert record is not None  # one of both is there
                 future.set_result(record)
 
         if record is not None and record.verdict is not None and key[1]:
