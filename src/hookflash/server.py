@@ -197,15 +197,19 @@ class Server:
         self.rooms.listeners += [self._webhooks, self.exchange.phones]
         self.sockets.attach(self._stack)
         self._stack.attach(board, self.exchange.perform, self.exchange.drops)
-        self._retention = Retention(
+        self._retention = self._made_retention()
+        self._gauges(endpoint)
+
+    def _made_retention(self) -> Retention:
+        settings, exchange = self.settings, self.exchange
+        return Retention(
             self._call_records,
-            clock,
-            [parts.transfers, self.exchange.dial_requests.dials],
+            self._clock,
+            [exchange.parts.transfers, exchange.dial_requests.dials],
             transfers=settings.transfers.keep,
             calls=settings.calls.keep,
             audit=settings.audit.keep,
         )
-        self._gauges(endpoint)
 
     async def _addresses(self) -> Addresses:
         sip = self.settings.sip

@@ -10,6 +10,7 @@ from livekit import api
 from tests.support.lab import NUMBER, Lab, run
 
 import hookflash.runtime.exchange
+from hookflash.base.errors import StoreError
 from hookflash.calls.legs.leg import Leg
 from hookflash.carrier.accepted_refer import OVER
 from hookflash.carrier.agent import CarrierError
@@ -605,3 +606,28 @@ def test_a_trunk_that_trusts_from_is_warned_of_when_it_is_made() -> None:
             await caller.call(NUMBER, proxy=lab.sip)
 
     run(check, sip__allowed_hosts="from_header")
+
+
+def test_a_transfer_that_cannot_be_stored_is_503_and_the_call_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A full disk, say."""
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(notify=(200,)))
+        call = await caller.call(NUMBER, proxy=lab.sip)
+
+        async def full(*_: object) -> None:
+            raise StoreError("no space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(lab.server.store, "write", full)
+            with pytest.raises(api.TwirpError) as caught:
+                await lab.transfer(f"sip_{CALLER}", "tel:+15105550100")
+        assert (caught.value.code, caught.value.status) == ("unavailable", 503)
+        assert "could not be stored" in caught.value.message
+        assert not call.referrals
+        await lab.transfer(f"sip_{CALLER}", "tel:+15105550100")
+
+    run(check, errors=("transfer_not_stored",), sip__answer="immediately")

@@ -172,12 +172,12 @@ def test_who_is_shut_out_gets_no_answer() -> None:
         await lab.ready()
         caller = await lab.carrier.phone(CALLER)
         shield = lab.server.exchange.parts.admission.shield
-        shield._shut["127.0.0.1"] = float("inf")
+        shield._guessers.add(lab.server.exchange.parts.clock.now(), "127.0.0.1")
         with pytest.raises(CarrierError):
             await caller.call(NUMBER, proxy=lab.sip, within=0.3)
         assert shield.dropped
         assert not lab.server.exchange.calls
-        shield._shut.clear()
+        shield._guessers.remove("127.0.0.1")
         call = await caller.call(NUMBER, proxy=lab.sip)
         await call.hang_up()
 

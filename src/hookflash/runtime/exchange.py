@@ -408,7 +408,9 @@ class Exchange:
             self.parts.call_records.transfer_then(
                 record,
                 lambda: self.drive(call, lambda now: call.leg.transfer_stored(now, transfer_id)),
-                lambda: self.drive(call, lambda now: call.leg.cancel_transfer(now, transfer_id)),
+                lambda: self.drive(
+                    call, lambda now: call.leg.transfer_not_stored(now, transfer_id)
+                ),
             )
         else:
             self.parts.call_records.transfer(record)

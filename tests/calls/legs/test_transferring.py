@@ -619,6 +619,23 @@ def test_cancel_and_shutdown() -> None:
     assert stopping.sent("BYE")
 
 
+def test_a_transfer_that_cannot_be_stored_is_not_begun_and_says_so() -> None:
+    """As on a full disk: not `canceled`, which nobody did; another one may be asked for."""
+    driver = LegDriver.with_settings().established()
+    driver.stores = False
+    transfer(driver)
+    driver.do(driver.leg.transfer_not_stored(driver.now, "STR_1"))
+    assert verdict(driver) == "interrupted"
+    error = driver.last(TransferAnswered).error
+    assert error is not None
+    assert error.code == "unavailable"
+    assert "could not be stored" in error.msg
+    assert not driver.sent("REFER")
+    assert not driver.sent("BYE")
+    driver.do(driver.leg.transfer_not_stored(driver.now, "STR_1"))
+    assert verdict(driver) == "interrupted"
+
+
 def test_transfer_after_the_end_is_refused_by_the_desk() -> None:
     driver = transferring()
     driver.receive("BYE")

@@ -280,6 +280,11 @@ class Leg:
         steps = [] if self._transfers is None else self._transfers.stored(now, transfer_id)
         return self._carry_out(now, steps)
 
+    def transfer_not_stored(self, now: float, transfer_id: str) -> list[LegEffect]:
+        """It could not be: no REFER goes out."""
+        steps = [] if self._transfers is None else self._transfers.not_stored(now, transfer_id)
+        return self._carry_out(now, steps)
+
     def cancel_transfer(self, now: float, transfer_id: str) -> list[LegEffect]:
         """Give the transfer up; a REFER that is out cannot be taken back."""
         steps = [] if self._transfers is None else self._transfers.cancel(now, transfer_id)

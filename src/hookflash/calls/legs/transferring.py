@@ -70,6 +70,10 @@ class Transferring:
         """The record is safe."""
         return self._perform(now, self.transferor.stored(now, transfer_id))
 
+    def not_stored(self, now: float, transfer_id: str) -> list[Step]:
+        """The record could not be made safe."""
+        return self._perform(now, self.transferor.not_stored(now, transfer_id))
+
     def cancel(self, now: float, transfer_id: str) -> list[Step]:
         """Cancelled inside the server."""
         return self._perform(now, self.transferor.cancel(now, transfer_id))

@@ -18,6 +18,7 @@ CANCELED = "refer canceled"
 CALL_ENDED = "call ended before transfer completed"
 TIMED_OUT = "request timed out"
 INTERRUPTED = "service shutting down"
+NOT_STORED = "the transfer could not be stored, and was not begun: see the log of the exchange"
 NOT_CONNECTED = "REFER could not be sent: connection failed"
 NOT_FOUND = "REFER could not be sent: the peer's address was not found"
 

@@ -151,6 +151,14 @@ class Transferor:
             transfer.note(NOT_SENT)
         return self._outcomes.ended(now, "canceled", answers.CANCELED)
 
+    def not_stored(self, now: float, transfer_id: str) -> Effects:
+        """The record of a new transfer could not be made safe: no REFER goes out."""
+        transfer = self._outcomes.current
+        if transfer is None or transfer.transfer_id != transfer_id:
+            return []
+        transfer.note(NOT_SENT)
+        return self._outcomes.ended(now, "interrupted", answers.NOT_STORED)
+
     def shutdown(self, now: float) -> Effects:
         """The process stops: a pending transfer is interrupted."""
         if self._outcomes.current is None:
