@@ -7,6 +7,7 @@ import pytest
 from hookflash.media.forward import Forward
 from hookflash.rtp.dtmf import EventPayload
 from hookflash.rtp.packet import RtpPacket
+from hookflash.rtp.rtcp import Report, ReportBlock, encode_report, ntp_time
 from hookflash.testing.media import Studio
 
 from .kit import Wire
@@ -72,5 +73,45 @@ def test_what_one_sink_was_sent_meanwhile_leaves_the_others_as_they_are() -> Non
         assert [forward.synced for forward in receiver.forwards] == [True, False]
         receiver.resync(Wire(3).sender)
         assert [forward.synced for forward in receiver.forwards] == [True, False]
+    finally:
+        studio.close()
+
+
+def test_a_late_packet_of_an_event_goes_on_with_its_own_number() -> None:
+    wire = Wire()
+    forward = Forward(wire.sender)
+    forward.sound(sound(10), 10, 1.0, late=False)
+    assert forward.begin_event(160, 8000, 1.02, beside=False)
+    forward.event(event(12), 160, 12, 1.02, late=False)
+    forward.event(event(11), 160, 12, 1.02, late=True)
+    start = wire.packets[0].sequence
+    assert [packet.sequence - start for packet in wire.packets] == [0, 2, 1]
+
+
+def test_a_sink_that_was_sent_something_else_in_an_event_gets_no_more_of_it() -> None:
+    studio = Studio()
+    try:
+        ann, bob = studio.phone(), studio.phone()
+        ann.say()
+        ann.speak(RtpPacket(101, 101, 1160, ann.ssrc, EVENT))
+        ann.stream.receiver.resync(bob.stream.sender)
+        ann.speak(RtpPacket(101, 102, 1160, ann.ssrc, EVENT))
+        assert [packet.payload_type for packet in bob.heard] == [0, 101]
+    finally:
+        studio.close()
+
+
+def test_a_report_that_answers_one_of_the_future_tells_no_round_trip() -> None:
+    studio = Studio()
+    try:
+        ann = studio.phone()
+        later = ntp_time(studio.clock.now() + 60) >> 16 & 0xFFFFFFFF
+        for last, delay in ((0, 0), (later, 0)):
+            block = ReportBlock(ann.stream.sender.ssrc, 0, 0, 1, 1, last, delay)
+            ann.pair.deliver(
+                encode_report(Report(ann.ssrc, (block,)), "ann"), ann.address, rtcp=True
+            )
+            assert ann.stream.reporter.peer_view == block
+        assert ann.stream.reporter.round_trip is None
     finally:
         studio.close()

@@ -229,7 +229,7 @@ class Receiver:
         if self.jitter is not None:
             self.jitter.put(timestamp, bytes(view[HEADER_SIZE:size]), now)
         if self.listen is not None:
-            self._listen(bytes(view[HEADER_SIZE:size]))
+            self._heard(self.listen(bytes(view[HEADER_SIZE:size])))
 
     def _irregular(self, data: memoryview, source: Any, now: float) -> None:
         try:
@@ -319,7 +319,7 @@ class Receiver:
         if self.jitter is not None:
             self.jitter.put(packet.timestamp, packet.payload, now)
         if self.listen is not None and not late:
-            self._listen(packet.payload)
+            self._heard(self.listen(packet.payload))
 
     def _event(self, packet: RtpPacket, now: float, *, late: bool, beside: bool) -> None:
         """`beside`: in a stream of its own (RFC 4733 §2.1 wants that of the sound, and carriers
@@ -351,8 +351,7 @@ class Receiver:
         for digit, duration, relayed in digits:
             self._owner.digit_ended(digit, duration, relayed=relayed, inband=False)
 
-    def _listen(self, payload: bytes) -> None:
-        if self.listen is None:
-            return
-        for digit, duration in self.listen(payload):
+    def _heard(self, digits: list[tuple[str, int]]) -> None:
+        """Digits in the sound."""
+        for digit, duration in digits:
             self._owner.digit_ended(digit, duration, relayed=bool(self.forwards), inband=True)
