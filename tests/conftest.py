@@ -3,5 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
 
 os.environ["FREEZE_LIGHT_DATACLASSES"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def logging_ends_with_the_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A logger that is kept from one test's settings could not be captured in the next."""
+    configure = structlog.configure
+
+    def uncached(**settings: Any) -> None:
+        configure(**{**settings, "cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", uncached)
+    before = structlog.get_config() if structlog.is_configured() else None
+    yield
+    if before is None:
+        structlog.reset_defaults()
+    else:
+        configure(**before)

@@ -21,7 +21,6 @@ def _restore() -> Iterator[None]:
     handlers, level = root.handlers[:], root.level
     root.handlers.clear()
     yield
-    structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
 
