@@ -242,3 +242,45 @@ def test_opus_is_encoded_with_the_effort_that_is_set() -> None:
         studio.close()
     assert len(said[0]) == len(said[1]) == 20
     assert said[0] != said[1]
+
+
+def test_in_a_wide_room_one_hears_a_tone_and_one_sends_keys(studio: Studio) -> None:
+    """Neither hears the room meanwhile, and both do afterwards."""
+    ann, bob, eve = (studio.phone("G722") for _ in range(3))
+    bob.stream.play("busy")
+    eve.stream.send_dtmf("5", on_ms=100, off_ms=60)
+    for _ in range(30):
+        ann.hum(400)
+        studio.tick()
+    keys = [packet for packet in eve.heard if len(packet.payload) == 4]
+    assert {packet.payload[0] for packet in keys} == {5}
+    assert 400 not in loudest(bob)
+    bob.stream.stop_tone()
+    for phone in (bob, eve):
+        phone.clear()
+    for _ in range(30):
+        ann.hum(400)
+        studio.tick()
+    assert loudest(bob) == loudest(eve) == {400}
+
+
+def loudest(phone: TablePhone) -> set[int]:
+    """The loudest pitches of what it heard last, in Hz to the nearest 20."""
+    sound = phone.sound(10)
+    rate = len(sound) * 5
+    power = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    at = np.flatnonzero(power > 0.7 * power.max()) * rate / len(sound)
+    return {round(pitch / 20) * 20 for pitch in at}
+
+
+def test_a_room_that_nobody_is_in_has_no_rows(studio: Studio) -> None:
+    phone = studio.phone(room=None).stream
+    bridge = Bridge()
+    bridge.add(phone.source, phone.sink)
+    bridge.route(studio.clock.now())
+    mix = NarrowMix()
+    mix.place(bridge)
+    assert len(mix._rows) > 0
+    bridge.remove(phone.source, phone.sink)
+    mix.place(bridge)
+    assert len(mix._rows) == 0

@@ -79,3 +79,13 @@ def test_blocks_of_others_and_garbage_are_passed_over(studio: Studio) -> None:
     for data in (other, b"\x80\xc9\x00\x07abc", b"", bytes(40)):
         ann.pair.deliver(data, ann.address, rtcp=True)
     assert ann.stream.reporter.peer_view is None
+
+
+def test_a_farewell_among_reports_takes_nothing_from_them(studio: Studio) -> None:
+    ann = studio.phone()
+    ann.say()
+    block = ReportBlock(ann.stream.sender.ssrc, 12, 3, 400, 80)
+    farewell = bytes.fromhex("81cb0001") + (7).to_bytes(4, "big")
+    report = encode_report(Report(ann.ssrc, (block,), None), "ann")
+    ann.pair.deliver(farewell + report, ann.address, rtcp=True)
+    assert ann.stream.reporter.peer_view == block

@@ -58,8 +58,13 @@ def test_the_address_of_a_caller_is_known_while_the_call_lives() -> None:
     async def check(lab: Lab) -> None:
         exchange = lab.server.exchange
         assert not exchange.has_call_from("127.0.0.1")
-        await calls(lab)
+        call, _, _ = await calls(lab)
         assert exchange.has_call_from("127.0.0.1")
+        assert not exchange.has_call_from("192.0.2.9")
+        for each in exchange.calls.values():
+            each.flow = None
+        assert exchange.has_call_from("127.0.0.1"), "as after a restart: by its dialog"
+        assert call.leg.dialog is not None
         assert not exchange.has_call_from("192.0.2.9")
 
     run(check)

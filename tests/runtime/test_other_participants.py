@@ -70,3 +70,20 @@ def test_what_changes_of_a_stranger_changes_nothing_of_a_call() -> None:
         await asyncio.gather(one.hears(HIGH), two.hears(LOW))
 
     run(check)
+
+
+def test_a_stranger_that_is_moved_takes_no_call_along() -> None:
+    """The phones hear each other as before."""
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        one, two = await asyncio.gather(
+            (await lab.carrier.phone(CALLER, tone=LOW)).call(NUMBER, proxy=lab.sip),
+            (await lab.carrier.phone(AGENT, tone=HIGH)).call(NUMBER, proxy=lab.sip),
+        )
+        lab.server.rooms.move(stranger(lab), "office")
+        assert [p.identity for p in await lab.participants("office")] == ["web"]
+        assert len(await lab.participants()) == 2
+        await asyncio.gather(one.hears(HIGH), two.hears(LOW))
+
+    run(check)
