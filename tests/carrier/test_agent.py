@@ -120,16 +120,19 @@ def test_an_invite_is_cancelled() -> None:
     run(test, status=180)
 
 
-def test_a_call_that_is_over_wants_no_more_answers() -> None:
-    async def test(client: UserAgent, server: UserAgent, _: Server) -> None:
-        sent = client.send(request("INVITE", server.address), client.flow_to(server.address))
-        await sent.final
-        client.forget(sent)
-        client.message_received(
-            Response.reply(sent.request, 200, to_tag="b"), client.flow_to(server.address)
-        )
+def test_a_refusal_that_nobody_confirms_is_forgotten() -> None:
+    async def test(client: UserAgent, server: UserAgent, handler: Server) -> None:
+        invite, (ip, port) = request("INVITE", server.address), client.address
+        invite.headers.insert_first("Via", f"SIP/2.0/UDP {ip}:{port};branch=z9hG4bK1")
+        server.message_received(invite, server.flow_to(client.address))  # the client sends no ACK
+        assert [asked.method for asked in handler.requests] == ["INVITE"]
+        assert not server.idle()
+        server.handle_deadline(server.clock.now() + QUICK.transaction)
+        assert server.idle()
+        sent = client.send(request("OPTIONS", server.address), client.flow_to(server.address))
+        assert (await sent.final).status == 486
 
-    run(test)
+    run(test, status=486)
 
 
 def test_it_knows_no_names() -> None:

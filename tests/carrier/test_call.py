@@ -206,6 +206,22 @@ def test_a_cancel_that_crosses_the_200() -> None:
     asyncio.run(main())
 
 
+def test_a_phone_that_was_switched_off_says_nothing_to_a_cancel() -> None:
+    async def main() -> None:
+        async with Carrier() as carrier:
+            anna = await carrier.phone(ANNA)
+            bert = await carrier.phone(BERT, behaviour=Behaviour(answer=None))
+            call = anna.place(Uri("tel", opaque=BERT))
+            await carrier.seen("180 Ringing")
+            bert.calls[0].close()
+            await call.hang_up()
+            await carrier.seen("200 OK")  # of the CANCEL, by the transaction layer
+            assert "487 Request Terminated" not in carrier.labels()
+            assert bert.calls[0].ended_by == "phone"
+
+    asyncio.run(main())
+
+
 def test_what_comes_again_or_too_late_changes_nothing() -> None:
     async def test(carrier: Carrier, anna: CarrierCall, bert: CarrierCall) -> None:
         bert.answer(486)  # it is answered already

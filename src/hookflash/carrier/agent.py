@@ -90,7 +90,8 @@ class SentRequest:
 
 
 class UserAgent:
-    """Listens on one port by UDP and TCP. `start` first, `stop` at the end."""
+    """Listens on one port by UDP and TCP. Made where a loop runs; `start` first, `stop` at the
+    end."""
 
     def __init__(
         self,
@@ -112,7 +113,7 @@ class UserAgent:
             timers=self.timers, ids=ids, via=lambda _: self.address, user_agent=USER_AGENT
         )
         self._sent: dict[str, SentRequest] = {}
-        self._alarm: Alarm | None = None
+        self._alarm = Alarm(clock, asyncio.get_running_loop(), self)
         self._stopped = False
         self.address: Address = ("", 0)
         """Where it listens, once it is started."""
@@ -120,7 +121,6 @@ class UserAgent:
     async def start(self, ip: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0 takes any free one. Raises OSError."""
         await self._sockets.start(ip, port)
-        self._alarm = Alarm(self.clock, asyncio.get_running_loop(), self)
         self.address = self._sockets.local["udp"]
 
     async def stop(self) -> None:
@@ -128,8 +128,7 @@ class UserAgent:
         if self._stopped:
             return
         self._stopped = True
-        if self._alarm is not None:
-            self._alarm.stop()
+        self._alarm.stop()
         for sent in self._sent.values():
             sent.final.cancel()
         await self._sockets.stop()
@@ -169,10 +168,6 @@ class UserAgent:
         self._perform(effects)
         return sent
 
-    def forget(self, sent: SentRequest) -> None:
-        """An INVITE whose call is over: its repeated 2xx interest nobody."""
-        self._sent.pop(sent.key, None)
-
     def send_ack(self, request: Request, flow: Flow) -> None:
         """The ACK of a 2xx, again for each repetition of the 2xx."""
         self._perform(self._endpoint.send_ack(self.clock.now(), request, flow))
@@ -211,8 +206,7 @@ class UserAgent:
     def _perform(self, effects: list[SipEffect]) -> None:
         for effect in effects:
             self._one(effect)
-        if self._alarm is not None:
-            self._alarm.arm()
+        self._alarm.arm()
 
     def next_deadline(self) -> float | None:
         """`adapters.alarm.Due`: of the transactions."""
@@ -232,9 +226,8 @@ class UserAgent:
         elif isinstance(effect, ResponseReceived):
             self._answered(effect)
         elif isinstance(effect, RequestFailed):
-            sent = self._sent.pop(effect.key, None)
-            if sent is not None:
-                _settle(sent, _failure(sent.request, effect.reason), sent.flow)
+            sent = self._sent.pop(effect.key)
+            _settle(sent, _failure(sent.request, effect.reason), sent.flow)
         else:
             assert isinstance(effect, ServerFailed)  # nobody confirmed a refusal: so be it
 
@@ -246,9 +239,7 @@ class UserAgent:
         self._sockets.send(effect.data, effect.flow)
 
     def _answered(self, effect: ResponseReceived) -> None:
-        sent = self._sent.get(effect.key)
-        if sent is None:
-            return
+        sent = self._sent[effect.key]
         status = effect.response.status
         if status >= 200 and (sent.request.method != "INVITE" or status >= 300):
             self._sent.pop(effect.key)

@@ -181,8 +181,7 @@ class CarrierCall:
     def _invite_answered(self, request: Request, response: Response, flow: Flow) -> None:
         cseq, status = request.cseq.number, response.status
         if self.dialog is not None:
-            if 200 <= status < 300:
-                self._acknowledge(cseq)  # it came again: our ACK was lost
+            self._acknowledge(cseq)  # the 2xx came again: our ACK was lost
             return
         self.statuses.append(status)
         if 200 <= status < 300:
@@ -285,7 +284,7 @@ class CarrierCall:
         """CANCEL came for this transaction; True if it was this call's."""
         if self._incoming is None or self._incoming[0] != key:
             return False
-        if self.state is CallState.RINGING and self._unacked is None:
+        if self.state is CallState.RINGING:
             self._reply(*self._incoming, 487)
             self._end("peer")
         return True

@@ -70,6 +70,9 @@ def test_what_the_system_says_of_a_full_disk(tmp_path: Path) -> None:
     assert why_refused(tmp_path, error) == "disk I/O error"
     with full_disk():
         assert why_refused(tmp_path, error) == "file too large (disk I/O error)"
+        assert why_refused(None, error) == "disk I/O error"  # in memory no disk is asked
+        told = StoreError("file too large (disk I/O error)")
+        assert why_refused(tmp_path, told) == "file too large (disk I/O error)"
 
 
 def test_on_a_full_disk_what_is_stored_can_be_read(tmp_path: Path) -> None:
@@ -96,6 +99,14 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         open_database(tmp_path / "file" / "data")
     with pytest.raises(ConfigError, match=r"data_dir: .* can be written"):
         lock_folder(tmp_path / "file")
+
+
+def test_a_folder_in_which_no_file_can_be_made() -> None:
+    folder = Path("/proc/self/fd")  # ours alone, and not even root can make a file there
+    with pytest.raises(ConfigError, match=r"data_dir: .* can be written .*hookflash\.db"):
+        open_database(folder)
+    with pytest.raises(ConfigError, match=r"data_dir: .* can be written .*hookflash\.lock"):
+        lock_folder(folder)
 
 
 def test_a_folder_belongs_to_one_server_at_a_time(tmp_path: Path) -> None:

@@ -103,6 +103,30 @@ def test_what_lies_on_both_sides_of_a_damaged_page_is_read(
     assert [line["event"] for line in lines] == ["table_unreadable"]
 
 
+def test_a_read_that_fails_in_passing_costs_no_row(connection: sqlite3.Connection) -> None:
+    whole = read_stored(connection)
+    assert len(whole.inbound) == 3
+    left, rows_read = 0, set()
+
+    def step() -> bool:
+        """SQLite stops where that is true."""
+        nonlocal left
+        left -= 1
+        return left == 0
+
+    connection.set_progress_handler(step, 1)
+    read_stored(connection)
+    for nth in range(1, 1 - left):  # each step that it took
+        left = nth
+        with capture_logs() as lines:
+            assert read_stored(connection) == whole
+        [line] = lines
+        assert (line["event"], line["why"]) == ("table_unreadable", "interrupted")
+        rows_read.add((line["table"], line["rows_read"]))
+    assert {("trunks", number) for number in range(4)} <= rows_read
+    connection.close()
+
+
 def test_a_page_of_records_leaves_out_what_is_damaged() -> None:
     with capture_logs() as lines:
         assert readable("transfers", [("STR_a", "no json")], transfer_from) == []

@@ -86,3 +86,23 @@ def test_what_is_no_record(text: str) -> None:
     for reader in (transfer_from, call_from, dialog_from):
         with pytest.raises(StoreError):
             reader(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("attempts", ["tel:+2"], "a stored attempt is no JSON object"),
+        ("created_at", "yesterday", "a stored record is not whole: created_at is 'yesterday'"),
+        ("room", None, "a stored record is not whole: room is None"),
+    ],
+)
+def test_a_part_of_another_kind_makes_no_record(name: str, value: object, why: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        transfer_from(json.dumps(transfer_dict(TRANSFER) | {name: value}))
+    assert str(caught.value) == why
+
+
+def test_a_whole_number_is_a_time_too() -> None:
+    values = transfer_dict(TRANSFER) | {"created_at": 1, "ended_at": None}
+    record = transfer_from(json.dumps(values))
+    assert (record.created_at, record.ended_at) == (1.0, None)

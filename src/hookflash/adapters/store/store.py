@@ -94,11 +94,11 @@ class Store:
 
     def _open(self) -> sqlite3.Connection:
         """What can be read is served, though nothing can be written."""
+        if self._data_dir is None:
+            return open_database(None, self._sync)
         try:
             return open_database(self._data_dir, self._sync)
         except StoreError as error:
-            if self._data_dir is None:
-                raise
             try:
                 connection = open_for_reading(self._data_dir)
             except StoreError:
