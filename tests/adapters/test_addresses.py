@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hookflash.adapters.addresses import Addresses
 
 
@@ -39,3 +41,17 @@ def test_the_memory_of_peers_is_bounded() -> None:
     for number in range(5000):
         addresses.advertised(f"10.0.{number // 256}.{number % 256}")
     assert addresses.advertised("10.0.0.1") == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("listen_ip", "peer", "own"),
+    [
+        ("0.0.0.0", "255.255.255.255", "127.0.0.1"),
+        ("::", "fe80::1", "::1"),  # a link's own address leads nowhere without its interface
+    ],
+)
+def test_towards_a_peer_that_no_route_leads_to_it_is_the_loopback(
+    listen_ip: str, peer: str, own: str
+) -> None:
+    addresses = Addresses(listen_ip)
+    assert (addresses.bind(peer), addresses.advertised(peer)) == (own, own)

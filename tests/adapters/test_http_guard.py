@@ -6,16 +6,15 @@ import asyncio
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import uvloop
-from uvicorn import Config
-from uvicorn.server import ServerState
 
+from hookflash.adapters import http_guard
 from hookflash.adapters.connections import Connections
 from hookflash.adapters.http import HttpServers, Receive, Scope, Send
-from hookflash.adapters.http_guard import GuardedHttp, HttpGuard, HttpLimits
+from hookflash.adapters.http_guard import LINGER_OCTETS, HttpLimits
 
 SMALL = HttpLimits(
     head=20_000,
@@ -313,6 +312,43 @@ def test_all_that_is_held_has_a_limit_together() -> None:
     run(story, HttpLimits(**{**_fields(SMALL), "head_time": 10.0, "body_time": 10.0}))
 
 
+def test_who_alone_holds_too_much_is_refused_before_anybody_works_on_it() -> None:
+    async def story(lab: Lab) -> None:
+        client = await lab.client(POST + b"Content-Length: 15000\r\n\r\n" + b"a" * 15_000)
+        assert await client.status() == 503
+        await client.closed()
+        assert await lab.ask() == 200
+        assert lab.app.requests == [("/", 0)]
+
+    run(story, HttpLimits(**{**_fields(SMALL), "held": 10_000}))
+
+
+def test_a_body_that_comes_after_its_answer_is_not_held() -> None:
+    async def story(lab: Lab) -> None:
+        client = await lab.client(b"POST / HTTP/1.1\r\nContent-Length: 40000\r\n\r\n")
+        assert await client.status() == 200
+        await client.send(b"a" * 40_000)
+        await client.send(GET + b"\r\n")
+        assert await client.status() == 200
+
+    run(story, HttpLimits(**{**_fields(SMALL), "held": 10_000, "body_time": 10.0}))
+
+
+def test_who_goes_on_sending_after_a_refusal_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_guard, "LINGER", 1000.0)  # it is not this end that comes
+
+    async def story(lab: Lab) -> None:
+        client, sent = await lab.client(b"nonsense\r\n\r\n"), 0
+        assert await client.status() == 400
+        with pytest.raises(ConnectionError):
+            while True:
+                await client.send(b"a" * 50_000)
+                sent += 50_000
+        assert sent >= LINGER_OCTETS - 50_000
+
+    run(story)
+
+
 def test_who_sends_much_can_read_why_it_was_refused() -> None:
     """A connection closed with octets unread takes its answer back."""
 
@@ -389,48 +425,3 @@ def test_memory_and_the_loop_hold_out() -> None:
         assert grown < 30_000, f"{grown} kB"
 
     run(story, PATIENT)
-
-
-class Switched(asyncio.Protocol):
-    """Stands for uvicorn's WebSocket protocol, which takes over the connection and its request."""
-
-    def __init__(self, config: Config, server_state: ServerState, app_state: object) -> None:
-        self.transport: asyncio.Transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        self.transport.write(data)
-
-
-def test_a_websocket_is_none_of_it() -> None:
-    """Neither its time nor its octets count, nor its connection."""
-    upgrade = GET + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
-
-    async def main() -> None:
-        connections = Connections(most=1)
-        guard = HttpGuard(SMALL, connections)
-        config = Config(App(), http="httptools", ws=Switched, lifespan="off", loop="none")
-        config.load()
-        state = ServerState()
-        server = await asyncio.get_running_loop().create_server(
-            lambda: GuardedHttp(config, state, {}, guard), "127.0.0.1", 0
-        )
-        address = server.sockets[0].getsockname()
-        socket = Client(*await asyncio.open_connection(*address))
-        await socket.send(upgrade)
-        assert await socket.reader.readuntil(b"\r\n\r\n")
-        assert (len(connections), guard.held) == (0, 0)
-        silent = Client(*await asyncio.open_connection(*address))
-        await silent.closed()  # for its time is over
-        for _ in range(50):
-            await socket.send(b"a" * 1000)
-            assert await socket.reader.readexactly(1000)
-        for client in (socket, silent):
-            client.writer.close()
-        server.close()
-        guard.stop()
-
-    asyncio.run(main())
-    uvloop.run(main())

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from structlog.testing import capture_logs
 from tests.wire.kit.certificates import Authority
 
 from hookflash.adapters.sip_connection import SipConnection, SipLimits, StreamGuard
@@ -273,6 +274,32 @@ def test_a_flood_is_worked_on_to_its_end() -> None:
     run(story)
 
 
+def test_who_waits_for_its_turn_waits_once() -> None:
+    """Whatever else comes from it, or that its peer reads again: it is worked on in its turn."""
+
+    async def story(lab: Lab) -> None:
+        await lab.connect()
+        (connection,) = lab.connections
+        more = OPTIONS % 1
+
+        def comes(data: bytes) -> None:
+            connection.get_buffer(len(data))[: len(data)] = data
+            connection.buffer_updated(len(data))
+
+        comes(more * 10)  # more than one portion
+        waiting, held = lab.sockets.guard.turns._waiting, lab.sockets.guard.held
+        assert list(waiting) == [connection]
+        comes(more)
+        connection.pause_writing()
+        connection.resume_writing()
+        assert list(waiting) == [connection]
+        assert lab.sockets.guard.held == held + len(more)
+        await lab.until(lambda: not waiting)
+        assert len(lab.receiver.flows) == 11
+
+    run(story)
+
+
 def test_who_sends_too_much_is_read_later() -> None:
     async def story(lab: Lab) -> None:
         lab.sockets.guard.rate = rate = SourceRate(asyncio.get_running_loop().time, 10)
@@ -297,6 +324,26 @@ def test_datagrams_of_who_sends_too_much_are_dropped_and_counted() -> None:
         assert len(lab.receiver.flows) == (10 if not dropped else 0)
 
     run(story, rate=SourceRate(lambda: 0.0, 10))
+
+
+def test_an_error_of_the_network_does_not_end_the_reading_of_datagrams() -> None:
+    async def story(lab: Lab) -> None:
+        here = lab.sockets.local["udp"]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1", 0))
+            remote = peer.getsockname()
+        assert lab.sockets._udp is not None
+        lab.sockets._udp._socket.connect(remote)  # so the kernel tells what ICMP answers
+        lab.sockets.send(b"x", Flow("udp", here, remote))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(remote)
+            peer.sendto(OPTIONS % 1, here)
+            await lab.until(lambda: lab.receiver.flows)
+
+    with capture_logs() as logs:
+        run(story)
+    assert [line["event"] for line in logs] == ["sip_udp_error"] * 2
+    assert all("refused" in line["error"] for line in logs)
 
 
 def test_the_longest_silent_connection_makes_room_but_none_with_a_call() -> None:

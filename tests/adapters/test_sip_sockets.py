@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from hookflash.adapters import sip_sockets
 from hookflash.adapters.sip_connection import SipConnection
 from hookflash.adapters.sip_sockets import SipSockets, TlsFiles, connect_failure
 from hookflash.base.errors import SipError
@@ -255,6 +256,25 @@ def test_a_connection_that_cannot_be_opened_is_told() -> None:
     run(check)
 
 
+def test_a_connection_that_the_peer_closes_at_once_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(sockets: SipSockets, receiver: Receiver) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        remote = listener.getsockname()
+
+        def just_then(*arguments: Any) -> SipConnection:
+            listener.close()  # which resets whoever nobody has accepted
+            return SipConnection(*arguments)
+
+        monkeypatch.setattr(sip_sockets, "SipConnection", just_then)
+        with pytest.raises(ConnectionError, match="closed at once"):
+            await sockets.connect("tcp", remote)
+        assert sockets.connection_to("tcp", remote) is None
+        assert not list(sockets.open_connections())
+        assert receiver.seen.empty()
+
+    run(check)
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
     folder: Path = tmp_path_factory.mktemp("tls")
@@ -455,6 +475,7 @@ def test_half_a_keep_alive_needs_no_answer_and_a_connection_that_never_was_takes
         never.buffer_updated(1)
         assert not never.send(b"x")
         never.close()
+        never.give_way()
         never.connection_lost(None)
         reader, writer = await asyncio.open_connection(*sockets.local["tcp"])
         writer.write(OPTIONS % 1)

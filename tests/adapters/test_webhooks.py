@@ -376,6 +376,22 @@ def test_a_mistake_of_ours_costs_an_attempt_and_not_the_queue(
     run(story)
 
 
+def test_after_the_end_nothing_is_posted() -> None:
+    async def story() -> None:
+        async with receiver() as found:
+            hooks = sender(found.url)
+            await hooks.start()
+            await hooks.stop()
+            with capture_logs() as logs:
+                call(hooks)
+                await hooks.stop(drain=0)
+            assert [line["event"] for line in logs] == ["webhooks_dropped"]
+            assert hooks.pending == logs[0]["deliveries"] == len(ALL)
+            assert found.requests == []
+
+    run(story)
+
+
 def test_bodies_are_json_of_the_payload_module() -> None:
     rooms = Rooms(Ids(random.Random(1)))
     _, events = rooms.create(1.0, "r")

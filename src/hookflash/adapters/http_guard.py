@@ -77,14 +77,9 @@ class HttpGuard:
         """So many more are held; those who hold most are refused while it is too much."""
         self.held += octets
         while self.held > self.limits.held:
-            largest = max(
-                (each for each in self._timed if each.unfinished),
-                key=lambda each: each.holds,
-                default=None,
-            )
-            if largest is None:
-                return
-            largest.refuse(503)
+            # There is one: at the latest whoever brought these octets, which go with it.
+            unfinished = (each for each in self._timed if each.unfinished)
+            max(unfinished, key=lambda each: each.holds).refuse(503)
 
     def _look(self) -> None:
         self._timer = None
@@ -311,9 +306,7 @@ class GuardedHttp(HttpToolsProtocol):
     # --- an end ---------------------------------------------------------------------------------
 
     def refuse(self, status: int) -> None:
-        """Answer with that, if nothing is answered yet, and read nothing more."""
-        if self._refused:
-            return
+        """Answer with that, if nothing is answered yet, and read nothing more. Called once."""
         self._refused = True
         self._release()
         cycle, reads_body = self.cycle, self._part == "body"
@@ -330,6 +323,5 @@ class GuardedHttp(HttpToolsProtocol):
             b"connection: close\r\n\r\n%s" % (status, text, len(text), text)
         )
         # Closed with octets unread, the answer would be taken back by a reset.
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
+        self.transport.write_eof()
         self._linger = self.loop.call_later(LINGER, self.transport.abort)

@@ -260,13 +260,18 @@ class SipConnection(asyncio.BufferedProtocol):
         if self._stirred:
             self._stirred = False
             return True
-        return self.flow is not None and self._guard.in_use(self.flow)
+        return self._has_call
 
     # --- inside ---------------------------------------------------------------------------------
 
     @property
     def _stopped(self) -> bool:
         return self._unread or self._slowed
+
+    @property
+    def _has_call(self) -> bool:
+        """Or a transaction."""
+        return self.flow is not None and self._guard.in_use(self.flow)
 
     def _pause(self) -> None:
         if not self._paused and self._wire is not None and not self._wire.is_closing():
@@ -329,8 +334,6 @@ class SipConnection(asyncio.BufferedProtocol):
 
     def _look(self) -> None:
         self._timer = None
-        if self.flow is None or self._wire is None:
-            return
         now, why = self._now(), ""
         if self._first_by <= now:
             why = "no whole message"
@@ -339,7 +342,7 @@ class SipConnection(asyncio.BufferedProtocol):
         elif self._read_by <= now:
             why = "answers are not read"
         elif self._heard_at + self._guard.limits.idle <= now:
-            if self._guard.in_use(self.flow):
+            if self._has_call:
                 self._heard_at = now
             else:
                 why = "no traffic"
