@@ -9,9 +9,11 @@ from typing import TypeVar, cast
 
 import dns.flags
 import dns.message
+import dns.resolver
 import dns.rrset
+import pytest
 
-from hookflash.adapters.dns import MAX_TARGETS, Resolver
+from hookflash.adapters.dns import MAX_CACHED_RECORDS, MAX_TARGETS, Cache, Resolver
 from hookflash.base.ids import Ids
 from hookflash.sip.location import ALL_TRANSPORTS, Target
 from hookflash.sip.uri import Uri
@@ -132,3 +134,19 @@ def test_what_needs_no_query_is_known_at_once() -> None:
     assert known == [Target("tcp", "192.0.2.7", 5060)]
     assert resolver.at_once(Uri.parse("sips:a@192.0.2.7;transport=udp"), all_of_them) == []
     assert resolver.at_once(Uri.parse("sip:a@carrier.test"), all_of_them) is None
+
+
+@pytest.mark.parametrize(
+    ("records", "kept"), [(1, True), (MAX_CACHED_RECORDS, True), (MAX_CACHED_RECORDS + 1, False)]
+)
+def test_an_answer_of_unusual_size_is_not_kept(records: int, kept: bool) -> None:
+    name = dns.name.from_text("large.test.")
+    message = cast(
+        dns.message.QueryMessage, dns.message.make_response(dns.message.make_query(name, "A"))
+    )
+    texts = [f"192.0.2.{number}" for number in range(records)]
+    message.answer.append(dns.rrset.from_text(name, 60, "IN", "A", *texts))
+    answer = dns.resolver.Answer(name, dns.rdatatype.A, dns.rdataclass.IN, message)
+    cache, key = Cache(), (name, dns.rdatatype.A, dns.rdataclass.IN)
+    cache.put(key, answer)
+    assert (cache.get(key) is answer) is kept

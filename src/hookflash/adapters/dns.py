@@ -24,6 +24,20 @@ LIFETIME = 5.0
 SERVICES = ("_sip._udp.", "_sip._tcp.", "_sips._tcp.")
 MAX_TARGETS = 16
 """SRV targets of one name whose addresses are asked for."""
+MAX_CACHED = 500
+"""Answers that are kept until their TTL ends; then the one that was used last of all goes."""
+MAX_CACHED_RECORDS = 64
+"""Of one message; a larger one is asked for again when it is wanted."""
+
+
+class Cache(dns.resolver.LRUCache):
+    """Keeps answers of a usual size only: who has a zone decides how large its answers are."""
+
+    def put(self, key: dns.resolver.CacheKey, value: dns.resolver.Answer) -> None:
+        """Keep it, or not."""
+        records = sum(len(rrset) for section in value.response.sections for rrset in section)
+        if records <= MAX_CACHED_RECORDS:
+            super().put(key, value)
 
 
 class Resolver:
@@ -33,7 +47,7 @@ class Resolver:
         self._ids = ids
         self._resolver = dns.asyncresolver.Resolver(configure=not servers)
         self._resolver.lifetime = LIFETIME
-        self._resolver.cache = dns.resolver.LRUCache()
+        self._resolver.cache = Cache(MAX_CACHED)
         if servers:
             host, _, port = servers[0].rpartition(":")
             self._resolver.nameservers = [host or servers[0]]

@@ -118,6 +118,7 @@ class HttpServers:
         config = uvicorn.Config(
             app,
             http="httptools",
+            ws="none",  # else a library that happens to be installed would decide
             loop="none",
             lifespan="off",
             log_config=None,
