@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.resolver
@@ -33,6 +35,7 @@ ZONE = (
     ("broken.test.", "A", "192.0.2.4"),
     *(("many.test.", "A", f"192.0.2.{i}") for i in range(3)),
     *(("_sip._tcp.many.test.", "SRV", f"{i} 0 5060 h{i}.many.test.") for i in range(30)),
+    *(("large.test.", "A", f"203.0.113.{i}") for i in range(60)),
     *((f"h{i}.many.test.", "A", f"198.51.100.{i}") for i in range(30)),
 )
 BROKEN = "_sip._tcp.broken.test."
@@ -45,6 +48,23 @@ class NameServer(asyncio.DatagramProtocol):
         self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """As `answer`; what has no room is cut (RFC 1035 §4.2.1)."""
+        answer = self.answer(data)
+        try:
+            self.transport.sendto(answer.to_wire(max_size=512), addr)
+        except dns.exception.TooBig:
+            self.transport.sendto(cut(data), addr)
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """By TCP there is room."""
+        query = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+        data = self.answer(query).to_wire()
+        writer.write(len(data).to_bytes(2, "big") + data)
+        await writer.drain()
+        writer.close()
+
+    def answer(self, data: bytes) -> dns.message.Message:
+        """What `ZONE` says."""
         query = dns.message.from_wire(data)
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.AA
@@ -52,26 +72,37 @@ class NameServer(asyncio.DatagramProtocol):
         name, kind = question.name.to_text(), dns.rdatatype.to_text(question.rdtype)
         if name == BROKEN:
             answer.set_rcode(dns.rcode.SERVFAIL)
-            self.transport.sendto(answer.to_wire(), addr)
-            return
+            return answer
         texts = [text for owner, rtype, text in ZONE if (owner, rtype) == (name, kind)]
         if texts:
             answer.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *texts))
         elif not any(owner == name for owner, _, _ in ZONE):
             answer.set_rcode(dns.rcode.NXDOMAIN)
-        self.transport.sendto(answer.to_wire(), addr)
+        return answer
+
+
+def cut(query: bytes) -> bytes:
+    """The answer that says: ask by TCP."""
+    answer = dns.message.make_response(dns.message.from_wire(query))
+    answer.flags |= dns.flags.TC
+    return answer.to_wire()
 
 
 def asked(ask: Callable[[Resolver], Awaitable[T]]) -> T:
     async def main() -> T:
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
-        port = transport.get_extra_info("sockname")[1]
+        server = NameServer()
+        streams = await asyncio.start_server(server.connected, "127.0.0.1", 0)
+        port = streams.sockets[0].getsockname()[1]
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: server, local_addr=("127.0.0.1", port)
+        )
         try:
             resolver = Resolver(Ids(random.Random(1)), servers=[f"127.0.0.1:{port}"])
             return await ask(resolver)
         finally:
             transport.close()
+            streams.close()
 
     return asyncio.run(main())
 
@@ -92,6 +123,22 @@ def test_a_peer_is_at_its_addresses_and_at_those_of_its_services() -> None:
 def test_a_peer_that_nobody_knows_is_nowhere() -> None:
     assert peer("nowhere.test") == ([], True)
     assert peer("x" * 300) == ([], False)
+
+
+def test_what_a_datagram_has_no_room_for_comes_by_tcp() -> None:
+    """And is no garbage afterwards: the resolver keeps no exception that knows it."""
+
+    async def left(resolver: Resolver) -> tuple[int, int]:
+        gc.collect()
+        gc.disable()
+        try:
+            found, _ = await resolver.peer("large.test")
+            truncated = [item for item in gc.get_objects() if type(item) is dns.message.Truncated]
+            return len(found), len(truncated)
+        finally:
+            gc.enable()
+
+    assert asked(left) == (60, 0)
 
 
 def test_a_question_without_an_answer_is_told() -> None:

@@ -4,11 +4,15 @@ addresses of a peer that is known by its name."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import dns.asyncresolver
 import dns.exception
+import dns.message
+import dns.nameserver
 import dns.resolver
 import structlog
 
@@ -40,6 +44,31 @@ class Cache(dns.resolver.LRUCache):
             super().put(key, value)
 
 
+class NameServer(dns.nameserver.Do53Nameserver):
+    """Asks by TCP at once what an answer by UDP has no room for (RFC 1035 §4.2.1). The resolver
+    does that too, but keeps the exception that tells it, and by that the whole answer as garbage.
+    """
+
+    async def async_query(
+        self,
+        request: dns.message.QueryMessage,
+        timeout: float,  # noqa: ASYNC109  as in the base class
+        source: str | None,
+        source_port: int,
+        max_size: bool,
+        backend: Any,
+        one_rr_per_rrset: bool = False,
+        ignore_trailing: bool = False,
+    ) -> dns.message.Message:
+        """The response; `max_size`: by TCP. As the base class, but for `dns.message.Truncated`."""
+        where = (timeout, source, source_port)
+        how = (backend, one_rr_per_rrset, ignore_trailing)
+        if not max_size:
+            with contextlib.suppress(dns.message.Truncated):
+                return await super().async_query(request, *where, False, *how)
+        return await super().async_query(request, *where, True, *how)
+
+
 class Resolver:
     """Asks the system's name servers, or those given as `ip` or `ip:port`."""
 
@@ -52,6 +81,10 @@ class Resolver:
             host, _, port = servers[0].rpartition(":")
             self._resolver.nameservers = [host or servers[0]]
             self._resolver.port = int(port) if host else 53
+        self._resolver.nameservers = [
+            NameServer(address, self._resolver.port) if isinstance(address, str) else address
+            for address in self._resolver.nameservers
+        ]
 
     def at_once(self, uri: Uri, transports: Sequence[Transport]) -> list[Target] | None:
         """As `locate`, where no query is needed; else None."""
