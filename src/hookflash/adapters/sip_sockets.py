@@ -29,7 +29,7 @@ _log = structlog.get_logger("sip")
 CONNECT_TIMEOUT = 4.0
 """Seconds for a TCP or TLS connection of ours (as long as calls.md §4 waits for an answer)."""
 _BURST = 64
-_BURST_TIME = 0.004
+_BURST_TIME = 0.010
 """Datagrams and seconds of one turn of the loop; media and API have theirs."""
 _LARGEST_DATAGRAM = 65_536
 _PEERS = 1024

@@ -8,7 +8,9 @@ remembered one as of a new one, and by the clock that the process is given: PyJW
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import math
 import re
 import warnings
@@ -103,8 +105,10 @@ class TokenVerifier:
             raise refused_because(SIGNING_METHOD) from None
         except jwt.MissingRequiredClaimError:
             raise refused_because(NO_EXP) from None
-        except jwt.PyJWTError:
+        except jwt.InvalidSignatureError:
             raise refused_because(SIGNATURE) from None
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            raise refused(UNREADABLE) from None
         ends, begins = _time(payload, "exp"), _time(payload, "nbf")
         return (
             claims_of(payload),
@@ -118,9 +122,12 @@ def _unverified(token: str) -> Mapping[str, Any]:
     if _COMPACT.fullmatch(token) is None:
         raise refused(UNREADABLE)
     try:
-        return jwt.decode(token, options={"verify_signature": False})
-    except (jwt.PyJWTError, ValueError, RecursionError):
+        claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    except (ValueError, RecursionError):
         raise refused(UNREADABLE) from None
+    if not isinstance(claims, dict):
+        raise refused(UNREADABLE)
+    return claims
 
 
 def _short_secrets_allowed(secret: bytes) -> AbstractContextManager[object]:

@@ -165,9 +165,11 @@ class MediaEngine:
         former = self._bridge_of.pop(port.sink, None)
         if former is not None:
             former.remove(port.source, port.sink)
-            if not former.sinks:
+            if former.sinks:
+                self._route(former)
+            else:
                 self._bridges.pop(former.name, None)
-            self._route(former)
+                self._changed[former] = None
         if to is not None:
             self._bridge_of[port.sink] = to
             to.add(port.source, port.sink)
