@@ -6,22 +6,11 @@ from dataclasses import replace
 
 from structlog.testing import capture_logs
 
-from hookflash.calls.records import StageEntry, TransferRecord
+from hookflash.calls.records import StageEntry
 from hookflash.runtime.call_metrics import MAX_LATE, CallMetrics
 from hookflash.runtime.metrics import Metrics
 
-RECORD = TransferRecord(
-    transfer_id="STR_1",
-    call_id="SCL_1",
-    room="lobby",
-    identity="caller",
-    target="tel:+1",
-    refer_to="<tel:+1>",
-    api_key="key",
-    request_id="",
-    created_at=1000.0,
-    stages=(StageEntry("requested", 1000.0),),
-)
+from .test_call_records import RECORD
 
 
 def test_stages_and_verdicts_are_counted_and_logged() -> None:

@@ -171,14 +171,6 @@ def _classes(hint: Any) -> Iterator[type]:
 
 _FIELDS: dict[type, dict[str, tuple[type, ...]]] = {
     kind: {name: tuple(_classes(hint)) for name, hint in get_type_hints(kind).items()}
-    for kind in (
-        TransferRecord,
-        AttemptRecord,
-        CallRecord,
-        DialogRecord,
-        DialRecord,
-        MediaStats,
-        StageEntry,
-    )
+    for kind in Record.__constraints__
 }
 """Of each field the classes that its values may have."""
