@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.adapters.connections import Connections, source_of
+from hookflash.adapters.connections import Connections
+from hookflash.calls.limits import source_of
 
 
 class Open:
@@ -74,6 +75,7 @@ def test_what_is_closed_leaves_nothing_behind() -> None:
     ("one", "other", "same"),
     [
         ("192.0.2.1", "192.0.2.2", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
         ("2001:db8::1", "2001:db8:0:0:ffff::2", True),
         ("2001:db8::1", "2001:db8:0:1::1", False),
         ("fe80::1%eth0", "fe80::2%eth0", True),

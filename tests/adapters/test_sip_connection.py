@@ -102,14 +102,21 @@ async def closed(reader: asyncio.StreamReader) -> bytes:
 Story = Callable[[Lab], Awaitable[None]]
 
 
-def run(story: Story, *, answer: bytes = b"", tls: TlsFiles | None = None, **guard: Any) -> None:
+def run(
+    story: Story,
+    *,
+    answer: bytes = b"",
+    tls: TlsFiles | None = None,
+    ip: str = "127.0.0.1",
+    **guard: Any,
+) -> None:
     """Against sockets on loopback ports, with both loops."""
 
     async def main() -> None:
         sockets = SipSockets(StreamGuard(**guard))
         receiver = Receiver(sockets, answer)
         sockets.attach(receiver)
-        await sockets.start("127.0.0.1", 0)
+        await sockets.start(ip, 0)
         if tls is not None:
             await sockets.start_tls("127.0.0.1", 0, tls)
         lab = Lab(sockets, receiver)
@@ -324,6 +331,24 @@ def test_datagrams_of_who_sends_too_much_are_dropped_and_counted() -> None:
         assert len(lab.receiver.flows) == (10 if not dropped else 0)
 
     run(story, rate=SourceRate(lambda: 0.0, 10))
+
+
+def test_listening_on_both_families_each_ipv4_peer_is_counted_for_itself() -> None:
+    rate = SourceRate(lambda: 0.0, 20)
+
+    async def story(lab: Lab) -> None:
+        port = lab.sockets.local["udp"][1]
+        for ip in ("127.0.0.2", "127.0.0.3"):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+                peer.bind((ip, 0))
+                for number in range(10):
+                    peer.sendto(OPTIONS % number, ("127.0.0.1", port))
+        await lab.until(lambda: len(lab.receiver.flows) + rate.dropped == 20)
+        assert {flow.remote[0] for flow in lab.receiver.flows} == {"127.0.0.2", "127.0.0.3"}
+
+    run(story, ip="::", rate=rate)
+    assert rate.dropped == 0
+    assert set(rate._windows) == {"127.0.0.2", "127.0.0.3"}
 
 
 def test_an_error_of_the_network_does_not_end_the_reading_of_datagrams() -> None:

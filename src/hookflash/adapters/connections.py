@@ -6,10 +6,11 @@ may go then without a loss to anybody who waits. The others stay.
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
+
+from ..calls.limits import source_of
 
 
 class Closable(Protocol):
@@ -88,13 +89,3 @@ class Connections:
             self._silent.move_to_end(oldest)
             self._by_source[self._source[oldest]].move_to_end(oldest)
         return False
-
-
-def source_of(address: str) -> str:
-    """Whose it is: an IPv4 address, or a /64 of IPv6, which is what one customer has at least."""
-    if ":" not in address:
-        return address
-    try:
-        return ipaddress.IPv6Address(address).packed[:8].hex()
-    except ValueError:
-        return address

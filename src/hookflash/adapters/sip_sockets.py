@@ -104,10 +104,10 @@ class _Datagrams:
     def _received(self, data: bytes, address: tuple[str, int]) -> None:
         if not data.strip(b"\r\n\x00 "):
             return  # keep-alives of NATed peers
-        if self._rate.over(address[0]):
+        flow = self._flow_of(address)
+        if self._rate.over(flow.remote[0]):
             self._rate.dropped += 1
             return
-        flow = self._flow_of(address)
         try:
             message = parse(data)
         except SipError as error:

@@ -10,8 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 
-from ..calls.limits import MAX_SOURCES, RATE_WINDOW, is_loopback
-from .connections import source_of
+from ..calls.limits import MAX_SOURCES, RATE_WINDOW, is_loopback, source_of
 
 DEFAULT = 300
 _NEVER = float("inf")
