@@ -86,8 +86,8 @@ class Bridge:
         self.rate = _rate(self.sources, self.sinks)
         forwards: dict[Source, list[Sink]] = {}
         for sink in self.sinks:
-            alone = all(source is sink.own for source in self.sources)
-            sink.player.set_lone(alone=self.lone_tone and alone)
+            alone = self.lone_tone and all(source is sink.own for source in self.sources)
+            sink.player.set_lone(alone=alone)
             clocked = sink.clocked
             sink.route, sink.forwarded = _route(sink, self.sources)
             if sink.clocked and not clocked:
