@@ -100,8 +100,8 @@ class SipSettings(Section):
     rtp_port: PortRange = Field((10000, 20000), description="Ports of RTP and RTCP.")
     answer: Literal["subscribed", "immediately"] = Field(
         "subscribed",
-        description="When a caller is answered: as soon as somebody in the room takes the audio, "
-        "or at once.",
+        description="When a caller is answered: as soon as there is somebody in the room to be "
+        "heard, or at once.",
     )
     nat_1_to_1_ip: IpAddressOrEmpty = Field(
         "", description="Public address that peers outside `local_net` are told."

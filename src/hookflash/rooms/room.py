@@ -282,10 +282,14 @@ class Room:
         """Everybody else, in order of joining."""
         return (p for p in self.participants.values() if p is not participant)
 
-    def is_heard(self, participant: Participant) -> bool:
-        """True if somebody active takes one of this participant's tracks."""
-        tracks = participant.tracks.values()
-        return any(p.takes(track) for p in self.others(participant) for track in tracks)
+    def hears_somebody(self, participant: Participant) -> bool:
+        """True if this participant takes an audio track of somebody active."""
+        return any(
+            track.type == _AUDIO and participant.takes(track)
+            for other in self.others(participant)
+            if other.active
+            for track in other.tracks.values()
+        )
 
     def track(self, sid: str) -> Track | None:
         """The track of that SID, whoever publishes it."""

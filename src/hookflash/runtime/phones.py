@@ -201,10 +201,10 @@ class PhoneParticipants:
             self._rooms.send_dtmf(call.participant, digit, duration_ms, relayed=relayed)
 
     def answer_those_heard(self, room: Room) -> None:
-        """sip.answer `subscribed`: answer every caller whose audio somebody takes."""
+        """sip.answer `subscribed`: answer every caller who has somebody's audio to hear."""
         for participant in list(room.participants.values()):
             call = self._calls.get(participant.sid)
-            if call is not None and not call.answered and room.is_heard(participant):
+            if call is not None and not call.answered and room.hears_somebody(participant):
                 self._rooms.when_told(partial(self._host.drive, call, call.leg.answer))
 
     # --- of participants ------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from ...media.port_pool import NoPorts, PortPool
 from ...media.routes import Bridge
 from ...media.schedule import Lateness
 from ...media.sink import Sink
+from ...media.source import Source
+from ...media.subscriptions import OpusTrack, Subscription, Subscriptions
 from ...media.voice import NARROW_RATE
 from ...ports import Clock
 from ...rtp.latch import Symmetric
@@ -140,10 +142,7 @@ class MediaEngine:
         in. A closed one joins nothing."""
         if port.closed or self.room_of(port) == name:
             return
-        found = self._bridges.get(name)
-        if found is None:
-            found = self._bridges[name] = Bridge(name, lone_tone=self._settings.lone_tone)
-        self._move(port, found)
+        self._move(port, self._room(name))
 
     def leave(self, port: PhonePort) -> None:
         """The phone is alone again: it hears silence, a tone or a recording."""
@@ -160,12 +159,64 @@ class MediaEngine:
         if name in self._bridges:
             for port in [port for port in self.ports if self.room_of(port) == name]:
                 self.leave(port)
+            self._bridges.pop(name, None)
+
+    def add_source(self, name: str, source: Source) -> None:
+        """A track of a participant that is no phone is heard in the room of sound of that name."""
+        bridge = self._room(name)
+        bridge.sources.append(source)
+        self._route(bridge)
+
+    def remove_source(self, name: str, source: Source) -> None:
+        """It is heard there no more."""
+        bridge = self._bridges.get(name)
+        if bridge is not None and source in bridge.sources:
+            bridge.sources.remove(source)
+            self._settle(bridge)
+        source.receiver.forward_to([])
+
+    def subscribe(self, name: str, subscription: Subscription) -> None:
+        """A participant takes a track of that room by itself, beside the mix."""
+        bridge = self._room(name)
+        if bridge.subscriptions is None:
+            bridge.subscriptions = Subscriptions(
+                lambda source: OpusTrack(source, self.tones, self._ids)
+            )
+        bridge.subscriptions.taken.append(subscription)
+        self._route(bridge)
+
+    def unsubscribe(self, name: str, subscription: Subscription) -> None:
+        """It takes it no more."""
+        bridge = self._bridges.get(name)
+        if bridge is None or bridge.subscriptions is None:
+            return
+        if subscription in bridge.subscriptions.taken:
+            bridge.subscriptions.taken.remove(subscription)
+            self._settle(bridge)
+
+    def reroute_room(self, name: str) -> None:
+        """Something about one of its tracks changed."""
+        bridge = self._bridges.get(name)
+        if bridge is not None:
+            self._route(bridge)
+
+    def _room(self, name: str) -> Bridge:
+        found = self._bridges.get(name)
+        if found is None:
+            found = self._bridges[name] = Bridge(name, lone_tone=self._settings.lone_tone)
+        return found
+
+    def _settle(self, bridge: Bridge) -> None:
+        """Somebody left it: what goes on there, if anybody is there."""
+        self._route(bridge)
+        if bridge.empty:
+            self._bridges.pop(bridge.name, None)
 
     def _move(self, port: PhonePort, to: Bridge | None) -> None:
         former = self._bridge_of.pop(port.sink, None)
         if former is not None:
             former.remove(port.source, port.sink)
-            if former.sinks:
+            if not former.empty:
                 self._route(former)
             else:
                 self._bridges.pop(former.name, None)
@@ -178,7 +229,8 @@ class MediaEngine:
     def _route(self, bridge: Bridge) -> None:
         """Something in the room changed: who hears whom is decided anew."""
         bridge.route(self.now())
-        self._changed[bridge] = None
+        if self.ports:  # else there is no clock that could take note
+            self._changed[bridge] = None
 
     # --- what ports ask for ---------------------------------------------------------------------
 
