@@ -1,4 +1,4 @@
-"""Clients of LiveKit's own Python SDK, unmodified: they join, speak tones, and say what they hear."""
+"""Clients of LiveKit's own Python SDK, unmodified: they join, speak, and say what they hear."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def client(lab: Lab, identity: str, room: str = "lobby", **options: Any) -> SdkC
 
 
 @MODES
-def test_a_client_joins_and_leaves(mode: dict[str, bool]) -> None:
+def test_a_client_joins_and_leaves(mode: dict[str, Any]) -> None:
     async def check(lab: Lab) -> None:
         async with client(lab, "ann", **mode) as ann:
             assert ann.room.local_participant.sid.startswith("PA_")
@@ -40,7 +40,7 @@ def test_a_client_joins_and_leaves(mode: dict[str, bool]) -> None:
 
 
 @MODES
-def test_two_clients_hear_each_other(mode: dict[str, bool]) -> None:
+def test_two_clients_hear_each_other(mode: dict[str, Any]) -> None:
     async def check(lab: Lab) -> None:
         async with client(lab, "ann", **mode) as ann, client(lab, "bob", **mode) as bob:
             await ann.speak(LOW)
@@ -52,7 +52,7 @@ def test_two_clients_hear_each_other(mode: dict[str, bool]) -> None:
 
 
 @MODES
-def test_a_phone_and_a_client_hear_each_other(mode: dict[str, bool]) -> None:
+def test_a_phone_and_a_client_hear_each_other(mode: dict[str, Any]) -> None:
     async def check(lab: Lab) -> None:
         await lab.ready()
         caller = await lab.carrier.phone(CALLER, tone=LOW)
