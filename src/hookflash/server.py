@@ -9,6 +9,7 @@ import secrets
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -21,7 +22,9 @@ from .adapters.dns import Resolver
 from .adapters.entropy import Entropy
 from .adapters.http import HttpServers
 from .adapters.limits import raise_open_files, share_of_connections
+from .adapters.metrics import Metrics
 from .adapters.open_files import OpenFiles
+from .adapters.prompts import load_prompts
 from .adapters.sip_connection import StreamGuard
 from .adapters.sip_sockets import SipSockets, TlsFiles
 from .adapters.source_rate import SourceRate
@@ -39,19 +42,19 @@ from .calls.limits import InviteRate, Shield, TransactionLimit
 from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
+from .exchange.call_metrics import CallMetrics
+from .exchange.exchange import Exchange
+from .exchange.host import ExchangeSettings, Parts
+from .exchange.local_rooms import LocalParticipants, LocalRooms
+from .exchange.rooms import RoomHost
 from .media.schedule import LATE
 from .ports import Clock, WorldClock
 from .rooms.orders import RoomDefaults
-from .runtime.call_metrics import CallMetrics
 from .runtime.call_records import CallRecords
-from .runtime.exchange import Exchange
-from .runtime.host import ExchangeSettings, Parts
-from .runtime.local_rooms import LocalParticipants, LocalRooms
+from .runtime.dial_requests import DialRequests
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
-from .runtime.metrics import Metrics
 from .runtime.requests import REMEMBERED
 from .runtime.retention import Retention
-from .runtime.rooms import RoomHost
 from .runtime.shutdown import Shutdown
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
@@ -86,16 +89,18 @@ class Server:
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.rooms: RoomHost
         self.exchange: Exchange
+        self.dial_requests: DialRequests
+        self.transfers: TransferRegistry
+        self.call_records: CallRecords
         self.sockets: SipSockets
+        self.stack: SipStack
         self._rate: SourceRate
         self._open_files = 0
         self._files = OpenFiles(self._clock.now)
         self._http = HttpServers(files=self._files)
         self._webhooks: WebhookSender
         self._engine: MediaEngine
-        self._stack: SipStack
         self._trunk_hosts: TrunkHosts
-        self._call_records: CallRecords
         self._alarm: Alarm
         self._retention: Retention
 
@@ -119,8 +124,8 @@ class Server:
         await self._engine.start()
         await self._webhooks.start()
         since = self._clock.now() - REMEMBERED
-        self.exchange.parts.transfers.load(await self.store.requested_since(since))
-        self.exchange.dial_requests.dials.load(await self.store.dials_since(since))
+        self.transfers.load(await self.store.requested_since(since))
+        self.dial_requests.dials.load(await self.store.dials_since(since))
         cut_off = await self.store.calls_of(dialog.call_id for dialog in stored.dialogs)
         self.exchange.restored_dialogs.raise_all(stored.dialogs, stored.transfers, cut_off)
         await self._listen()
@@ -156,7 +161,7 @@ class Server:
         self.sockets = SipSockets(self._guard())
         resolver = Resolver(ids)
         self._trunk_hosts = TrunkHosts(self.trunks.hosts, resolver, clock)
-        self._stack = SipStack(
+        self.stack = SipStack(
             clock=clock,
             sockets=self.sockets,
             resolver=resolver,
@@ -168,12 +173,13 @@ class Server:
         endpoint = Endpoint(
             timers=timers,
             ids=ids,
-            via=self._stack.via,
+            via=self.stack.via,
             user_agent=agent,
             takes=TransactionLimit(self._named, self._in_call).takes,
         )
-        board = Switchboard(endpoint, self._stack.route)
-        self._call_records = CallRecords(self.store, clock)
+        board = Switchboard(endpoint, self.stack.route)
+        self.call_records = CallRecords(self.store, clock)
+        self.transfers = TransferRegistry()
         self._alarm = Alarm(clock, loop)
         self.rooms = RoomHost(clock, ids, self._alarm, _room_settings(settings))
         parts = Parts(
@@ -181,7 +187,7 @@ class Server:
             ids=ids,
             timers=timers,
             board=board,
-            stack=self._stack,
+            stack=self.stack,
             engine=self._engine,
             addresses=addresses,
             admission=self._admission(),
@@ -189,23 +195,25 @@ class Server:
             rooms=self.rooms,
             sink=self._webhooks,
             alarm=self._alarm,
-            call_records=self._call_records,
+            call_records=self.call_records,
             call_metrics=CallMetrics(self.metrics),
-            transfers=TransferRegistry(),
+            transfers=self.transfers,
+            prompts=partial(load_prompts, settings.sip.prompts_dir),
         )
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))
+        self.dial_requests = DialRequests(self.exchange, self.call_records)
         self.rooms.listeners += [self._webhooks, self.exchange.phones]
-        self.sockets.attach(self._stack)
-        self._stack.attach(board, self.exchange.perform, self.exchange.drops)
+        self.sockets.attach(self.stack)
+        self.stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._retention = self._made_retention()
         self._gauges(endpoint)
 
     def _made_retention(self) -> Retention:
-        settings, exchange = self.settings, self.exchange
+        settings = self.settings
         return Retention(
-            self._call_records,
+            self.call_records,
             self._clock,
-            [exchange.parts.transfers, exchange.dial_requests.dials],
+            [self.transfers, self.dial_requests.dials],
             transfers=settings.transfers.keep,
             calls=settings.calls.keep,
             audit=settings.audit.keep,
@@ -296,10 +304,10 @@ class Server:
         return ExchangeTelephony(
             exchange,
             exchange.phones,
-            exchange.dial_requests,
+            self.dial_requests,
             self.rooms,
-            exchange.parts.transfers,
-            self._call_records,
+            self.transfers,
+            self.call_records,
             clock=self._clock,
             ids=self._ids,
         )
@@ -323,8 +331,8 @@ class Server:
         )
         gauge("sip_crowded_out", "Requests dropped in a flood", lambda: endpoint.dropped)
         gauge("sip_wrong_passwords", "Wrong passwords of callers", self._wrong_passwords)
-        gauge("sip_received", "SIP messages read", lambda: self._stack.received)
-        gauge("sip_malformed", "SIP messages that could not be read", lambda: self._stack.malformed)
+        gauge("sip_received", "SIP messages read", lambda: self.stack.received)
+        gauge("sip_malformed", "SIP messages that could not be read", lambda: self.stack.malformed)
         gauge("webhooks_pending", "Webhooks still to be delivered", lambda: self._webhooks.pending)
         gauge("webhooks_lost", "Webhooks given up or dropped", self._webhooks_lost)
         gauge("store_failed_writes", "Writes to the database that failed", self._failed_writes)
@@ -365,12 +373,12 @@ class Server:
         """Close everything, whatever has failed before."""
         self._alarm.stop()
         await self._retention.stop()
-        await self._call_records.stop()
+        await self.call_records.stop()
         await self._http.stop()
         await self._webhooks.stop()
         await self._engine.stop()
         await self._trunk_hosts.stop()
-        await self._stack.stop()
+        await self.stack.stop()
         await self.sockets.stop()
         await self.store.close()
         _log.info("stopped")
@@ -463,7 +471,6 @@ def _exchange_settings(settings: Settings, agent: str) -> ExchangeSettings:
         fallback_codecs=() if "codecs" in sip.model_fields_set else ("opus",),
         missing_codecs=frozenset({"opus"} if missing else ()),
         user_agent=agent,
-        prompts_dir=sip.prompts_dir,
         follow_redirects=sip.follow_redirects,
     )
 

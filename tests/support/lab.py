@@ -1,4 +1,4 @@
-"""A whole server and telephones in one process, for tests of the runtime."""
+"""A whole server and telephones in one process, for tests of the exchange and the runtime."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """What the API asks of the rest, as LiveKit's server asks its nodes: three Protocols in the shape
-of its psrpc services. `hookflash.runtime` answers in the same process.
+of its psrpc services. `exchange.local_rooms` and `runtime.telephony` answer in the same process.
 
 Each method takes the request as it came and gives the answer as it goes out, and raises ApiError.
 The API itself has checked the grants, and what can be said of a request by itself.

@@ -12,7 +12,7 @@ HookflashError
 └── StoreError             the database cannot be opened, read or trusted
 
 What one module alone raises for those that call it (`api/asgi.py:TooLarge`,
-`runtime/media/ports.py:NoPorts`) is defined there, below this root; a test looks.
+`media/port_pool.py:NoPorts`) is defined there, below this root; a test looks.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def exchange_host(client: Client, room: str, identity: str) -> str:
         RoomParticipantIdentity,
     )
 
-    from ..runtime.rpc import GET_REMOTE_HEADERS
+    from ..exchange.rpc import GET_REMOTE_HEADERS
     from .client import ClientError
 
     asked = PerformRpcRequest(

@@ -111,7 +111,10 @@ class DialRegistry:
         self, dial: Dial, stored: Callable[[], None], failed: Callable[[], None]
     ) -> None:
         """Go on when the request is safe. Where it cannot be stored its id is free again: nobody
-        was called."""
+        was called. Where it is stored already, at once."""
+        if dial.stored:
+            stored()
+            return
 
         def not_stored() -> None:
             self._answers.forget((dial.record.api_key, dial.record.request_id))

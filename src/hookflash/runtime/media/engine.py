@@ -14,6 +14,7 @@ from ...base.light import light_dataclass
 from ...media.events import MediaEvent
 from ...media.filling import Filling
 from ...media.mixing import NarrowMix, WideMix
+from ...media.phone_port import BUFFER_SIZE, PhonePort, SocketPair, Srtp
 from ...media.port_pool import NoPorts, PortPool
 from ...media.routes import Bridge
 from ...media.schedule import Lateness
@@ -23,8 +24,8 @@ from ...media.subscriptions import OpusTrack, Subscription, Subscriptions
 from ...media.voice import NARROW_RATE
 from ...ports import Clock
 from ...rtp.latch import Symmetric
+from ...sdp.plan import CryptoKey
 from .clock import MediaClock
-from .phone_port import BUFFER_SIZE, PhonePort, SocketPair
 
 REPORT_TICKS: Final = 250
 """5 s between the RTCP reports of a phone."""
@@ -248,6 +249,12 @@ class MediaEngine:
     def event_started(self, port: PhonePort) -> None:
         """A telephone-event whose end may get lost."""
         self._in_event.append(port)
+
+    def secure(self, send: CryptoKey, receive: CryptoKey) -> Srtp:
+        """SRTP of a phone that encrypts; no other needs its library."""
+        from ...adapters.srtp import SrtpSession
+
+        return SrtpSession(send, receive)
 
     def port_closed(self, port: PhonePort) -> None:
         """It leaves its room, and its ports may rest now."""

@@ -18,9 +18,8 @@ from typing import Protocol
 import structlog
 from livekit.protocol.models import DisconnectReason
 
-from ..adapters.alarm import Alarm
 from ..base.ids import Ids
-from ..ports import WorldClock
+from ..ports import DeadlineTimer, WorldClock
 from ..rooms.events import RoomEvent
 from ..rooms.moving import move
 from ..rooms.orders import (
@@ -70,7 +69,11 @@ class RoomHost:
     raise RoomRefused as the registry's do (`rooms.registry.Rooms`); time is the clock's."""
 
     def __init__(
-        self, clock: WorldClock, ids: Ids, alarm: Alarm, defaults: RoomDefaults | None = None
+        self,
+        clock: WorldClock,
+        ids: Ids,
+        alarm: DeadlineTimer,
+        defaults: RoomDefaults | None = None,
     ) -> None:
         self.listeners: list[RoomListener] = []
         self._clock = clock

@@ -10,7 +10,7 @@ from livekit import api
 from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.carrier.call import CarrierCall
-from hookflash.runtime.media.phone_port import PhonePort
+from hookflash.media.phone_port import PhonePort
 
 CALLER, AGENT, THIRD = "+14150000001", "+14160000001", "+14170000001"
 LOW, HIGH = 330.0, 550.0

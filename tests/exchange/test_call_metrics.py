@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from structlog.testing import capture_logs
+from tests.runtime.test_call_records import RECORD
 
+from hookflash.adapters.metrics import Metrics
 from hookflash.calls.records import StageEntry
-from hookflash.runtime.call_metrics import MAX_LATE, CallMetrics
-from hookflash.runtime.metrics import Metrics
-
-from .test_call_records import RECORD
+from hookflash.exchange.call_metrics import MAX_LATE, CallMetrics
 
 
 def test_stages_and_verdicts_are_counted_and_logged() -> None:

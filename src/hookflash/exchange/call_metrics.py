@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import structlog
 
 from ..calls.records import TransferRecord
 from ..calls.transfers.transfer import REASONS
-from .metrics import Metrics
 
 MAX_LATE: Final = 1000
 """Late successes that are known again when their transfer changes once more, which it does soon."""
@@ -17,10 +16,69 @@ MAX_LATE: Final = 1000
 _log = structlog.get_logger("transfers")
 
 
+class Count(Protocol):
+    """Only goes up."""
+
+    def labels(self, *values: str) -> Count:
+        """That of these values alone."""
+        ...
+
+    def inc(self) -> None:
+        """One more."""
+        ...
+
+
+class Level(Protocol):
+    """Goes up and down."""
+
+    def set(self, value: float) -> None:
+        """So many now."""
+        ...
+
+
+class CallCounts(Protocol):
+    """What is counted here: `adapters.metrics.Metrics`."""
+
+    @property
+    def calls(self) -> Count:
+        """Those admitted, by direction."""
+        ...
+
+    @property
+    def refused(self) -> Count:
+        """INVITEs, by reason."""
+        ...
+
+    @property
+    def transfers(self) -> Count:
+        """Those asked for."""
+        ...
+
+    @property
+    def succeeded(self) -> Count:
+        """Transfers with that verdict."""
+        ...
+
+    @property
+    def failed(self) -> Count:
+        """Transfers with another verdict, by reason."""
+        ...
+
+    @property
+    def late(self) -> Count:
+        """Successes after a timeout."""
+        ...
+
+    @property
+    def active_transfers(self) -> Level:
+        """Those without a verdict."""
+        ...
+
+
 class CallMetrics:
     """Is told what happens; stores nothing."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: CallCounts) -> None:
         self._metrics = metrics
         self._open: set[str] = set()
         self._late: OrderedDict[str, None] = OrderedDict()

@@ -7,14 +7,14 @@ import ast
 import pytest
 from scripts.take_out import ROOT
 
-from hookflash.runtime.host import ExchangeSettings
+from hookflash.exchange.host import ExchangeSettings
 
-RUNTIME = ROOT / "src" / "hookflash" / "runtime"
+EXCHANGE = ROOT / "src" / "hookflash" / "exchange"
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in RUNTIME.glob("*.py")))
+@pytest.mark.parametrize("name", sorted(path.name for path in EXCHANGE.glob("*.py")))
 def test_no_part_imports_the_exchange(name: str) -> None:
-    tree = ast.parse((RUNTIME / name).read_text("utf-8"))
+    tree = ast.parse((EXCHANGE / name).read_text("utf-8"))
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert "exchange" not in imported
 

@@ -11,11 +11,11 @@ from livekit.protocol import room as proto
 from hookflash.adapters.alarm import Alarm
 from hookflash.base.errors import ApiError
 from hookflash.base.ids import Ids
+from hookflash.exchange.local_rooms import LocalParticipants, LocalRooms
+from hookflash.exchange.rooms import RoomHost, Rpc
 from hookflash.rooms.orders import Join
 from hookflash.rooms.room import Participant
 from hookflash.rooms.rules import RoomRefused
-from hookflash.runtime.local_rooms import LocalParticipants, LocalRooms
-from hookflash.runtime.rooms import RoomHost, Rpc
 from hookflash.testing.clock import ManualClock
 
 

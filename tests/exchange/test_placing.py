@@ -13,8 +13,8 @@ from hookflash.calls.dial_outcome import DialOutcome
 from hookflash.calls.legs.invitation import DialOrder
 from hookflash.calls.legs.settings import HeaderItems
 from hookflash.carrier.phone import Behaviour, Phone
-from hookflash.runtime.call import Call, LegOwner
-from hookflash.runtime.leg_settings import placed_settings
+from hookflash.exchange.call import Call, LegOwner
+from hookflash.exchange.leg_settings import placed_settings
 from hookflash.sip.fields import NameAddr
 from hookflash.sip.location import Target
 from hookflash.sip.uri import Uri
@@ -235,7 +235,7 @@ def test_an_owner_need_not_care_about_audio_before_the_answer_nor_about_keys() -
 def test_a_place_that_is_found_after_the_call_was_given_up_is_not_called() -> None:
     async def check(lab: Lab) -> None:
         phone = await lab.carrier.phone(CALLEE)
-        stack = lab.server.exchange.parts.stack
+        stack = lab.server.stack
         asked: list[Callable[[list[Target]], None]] = []
         stack.locate = lambda uri, then: asked.append(then)  # type: ignore[method-assign]
         owner = Owner()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hookflash.runtime.metrics import Metrics
+from hookflash.adapters.metrics import Metrics
 
 
 def test_the_page_has_our_names() -> None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from hookflash.calls.records import CallRecord, MediaStats
-from hookflash.runtime.call import Call
+from hookflash.exchange.call import Call
 
 
 def call(**fields: Any) -> Call:

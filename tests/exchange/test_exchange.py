@@ -9,7 +9,7 @@ import pytest
 from livekit import api
 from tests.support.lab import NUMBER, Lab, run
 
-import hookflash.runtime.exchange
+import hookflash.exchange.exchange
 from hookflash.base.errors import StoreError
 from hookflash.calls.legs.leg import Leg
 from hookflash.carrier.accepted_refer import OVER
@@ -457,7 +457,7 @@ def test_no_caller_is_left_waiting_when_something_of_ours_fails(
         owner, name = {
             "admission": (exchange.parts.admission, "consider"),
             "record": (exchange, "_record"),
-            "settings": (hookflash.runtime.exchange, "leg_settings"),
+            "settings": (hookflash.exchange.exchange, "leg_settings"),
             "count": (exchange.parts.call_metrics, "call_started"),
             "media": (exchange.parts.engine, "open"),
             "join": (exchange.phones, "join"),

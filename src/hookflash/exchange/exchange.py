@@ -26,7 +26,6 @@ from ..sip.effects import SendBytes
 from ..sip.flow import Flow
 from ..sip.message import Message, Response
 from .call import Call
-from .dial_requests import DialRequests
 from .host import ExchangeSettings, Parts
 from .leg_settings import leg_settings
 from .phone_attributes import attributes_of
@@ -34,6 +33,7 @@ from .phones import PhoneParticipants
 from .pins import Pins
 from .placing import Placing
 from .refusals import RefusalLog
+from .requested_leg import Keying
 from .restored_dialogs import RestoredDialogs
 
 _log = structlog.get_logger("calls")
@@ -58,7 +58,7 @@ class Exchange:
             ids=parts.ids,
             trunks=parts.trunks,
             alarm=parts.alarm,
-            prompts_dir=settings.prompts_dir,
+            prompts=parts.prompts,
         )
         self.restored_dialogs = RestoredDialogs(
             self,
@@ -70,9 +70,9 @@ class Exchange:
             sink=parts.sink,
         )
         self.placing = Placing(self)
-        self.dial_requests = DialRequests(self, self.phones, self.placing)
+        self.keying = Keying(parts.alarm)
         self.refusals = RefusalLog(parts.call_metrics)
-        for machine in (self.pins, self.dial_requests, self.refusals):
+        for machine in (self.pins, self.keying, self.refusals):
             parts.alarm.add(machine)
         self._queue: deque[BoardEffect] = deque()
         self._busy = False

@@ -15,11 +15,9 @@ from ..calls.records import CallRecord, DialogRecord, TransferRecord
 from ..calls.restored_dialog import RestoredDialog
 from ..calls.switchboard import ForOwner, Switchboard
 from ..calls.transfers.answers import INTERRUPTED
-from ..ports import Clock, EventSink
+from ..ports import Clock, EventSink, RecordKeeper, TransferRequests
 from .call_metrics import CallMetrics
-from .call_records import CallRecords
 from .host import CallHost
-from .transfers import TransferRegistry
 
 _log = structlog.get_logger("calls")
 
@@ -33,9 +31,9 @@ class RestoredDialogs:
         *,
         clock: Clock,
         board: Switchboard,
-        call_records: CallRecords,
+        call_records: RecordKeeper,
         call_metrics: CallMetrics,
-        transfer_requests: TransferRegistry,
+        transfer_requests: TransferRequests,
         sink: EventSink,
     ) -> None:
         self._host = host

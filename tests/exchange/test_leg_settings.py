@@ -19,8 +19,8 @@ from hookflash.calls.admission import CallPlan
 from hookflash.calls.dispatch import CallParties, Placement
 from hookflash.calls.legs.settings import Credential
 from hookflash.calls.trunks.table import TrunkTable
-from hookflash.runtime.host import ExchangeSettings
-from hookflash.runtime.leg_settings import (
+from hookflash.exchange.host import ExchangeSettings
+from hookflash.exchange.leg_settings import (
     DEFAULT_RINGING,
     MAX_DURATION,
     _call_limits,

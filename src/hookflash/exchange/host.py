@@ -10,45 +10,51 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..adapters.addresses import Addresses
-from ..adapters.alarm import Alarm
 from ..base.ids import Ids
 from ..base.light import light_dataclass
 from ..calls.admission import Admission
 from ..calls.effects import LegEffect
 from ..calls.switchboard import BoardEffect, Incoming, Switchboard
 from ..calls.trunks.table import TrunkTable
-from ..ports import Clock, EventSink
+from ..ports import (
+    AddressChoice,
+    Clock,
+    DeadlineTimer,
+    EventSink,
+    PhonePorts,
+    Prompts,
+    RecordKeeper,
+    SipWays,
+    TransferRequests,
+)
 from ..sip.timers import Timers
 from .call import Call
 from .call_metrics import CallMetrics
-from .call_records import CallRecords
-from .media.engine import MediaEngine
 from .rooms import RoomHost
-from .sip_stack import SipStack
-from .transfers import TransferRegistry
 
 
 @dataclass(slots=True)
 class Parts:
-    """What the exchange and its dialler are built from; wired once, in `server.py`. Everything else
+    """What the exchange is built from; wired once, in `server.py`. Everything else
     takes what it needs in its constructor."""
 
     clock: Clock
     ids: Ids
     timers: Timers
     board: Switchboard
-    stack: SipStack
-    engine: MediaEngine
-    addresses: Addresses
+    stack: SipWays
+    engine: PhonePorts
+    addresses: AddressChoice
     admission: Admission
     trunks: TrunkTable
     rooms: RoomHost
     sink: EventSink
-    alarm: Alarm
-    call_records: CallRecords
+    alarm: DeadlineTimer
+    call_records: RecordKeeper
     call_metrics: CallMetrics
-    transfers: TransferRegistry
+    transfers: TransferRequests
+    prompts: Callable[[], Prompts]
+    """Reads the prompts of PIN dialogues, where they are wanted for the first time."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -62,7 +68,6 @@ class ExchangeSettings:
     missing_codecs: frozenset[str] = frozenset()
     """Those whose library is not there: neither offered nor taken, whoever lists them."""
     user_agent: str = "Hookflash"
-    prompts_dir: str = ""
     follow_redirects: bool = False
 
 

@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-import wave
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from importlib.resources import files
-from io import BytesIO
-from pathlib import Path
 from typing import assert_never
 
-import numpy as np
 import structlog
 
-from ..adapters.alarm import Alarm
-from ..audio.mixer import Pcm
 from ..base.ids import Ids
 from ..calls.attributes import CALL_STATUS, RULE_ID
 from ..calls.dispatch import dispatch
 from ..calls.pin import Choose, GiveUp, PinDialog, PinEffect, Play
 from ..calls.trunks.table import TrunkTable
-from ..ports import Clock
+from ..ports import Clock, DeadlineTimer, Prompts
 from .call import Call
 from .host import CallHost
 from .phones import PhoneParticipants
 
 _log = structlog.get_logger("calls")
-
-PROMPTS = ("enter_pin", "wrong_pin", "room_join")
-
-
-def load_prompts(folder: str = "") -> dict[str, tuple[Pcm, int]]:
-    """The prompts as (int16 samples, rate in Hz): our own, or those of `sip.prompts_dir`."""
-    prompts = {}
-    for name in PROMPTS:
-        own = Path(folder) / f"{name}.wav"
-        if folder and own.is_file():
-            data = own.read_bytes()
-        else:
-            data = files("hookflash.audio").joinpath(f"prompts/{name}.wav").read_bytes()
-        with wave.open(BytesIO(data)) as sound:
-            samples = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
-            prompts[name] = (samples[:: sound.getnchannels()], sound.getframerate())
-    return prompts
 
 
 class Pins:
@@ -56,8 +33,8 @@ class Pins:
         clock: Clock,
         ids: Ids,
         trunks: TrunkTable,
-        alarm: Alarm,
-        prompts_dir: str = "",
+        alarm: DeadlineTimer,
+        prompts: Callable[[], Prompts],
     ) -> None:
         self._host = host
         self._phones = phones
@@ -65,8 +42,8 @@ class Pins:
         self._ids = ids
         self._trunks = trunks
         self._alarm = alarm
-        self._folder = prompts_dir
-        self._prompts: dict[str, tuple[Pcm, int]] = {}
+        self._load_prompts = prompts
+        self._prompts: Prompts = {}
         self._asking: dict[Call, PinDialog] = {}
 
     def start(self, call: Call) -> None:
@@ -112,7 +89,7 @@ class Pins:
     def _play(self, call: Call, effect: Play, *, then_hang_up: bool) -> None:
         stream = call.port
         if not self._prompts:
-            self._prompts = load_prompts(self._folder)
+            self._prompts = self._load_prompts()
         samples, rate = self._prompts[effect.prompt]
         stream.stop_pcm()
         done = partial(self._hang_up, call) if then_hang_up else None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from structlog.testing import capture_logs
 from tests.calls.test_admission import invite
 
+from hookflash.adapters.metrics import Metrics
 from hookflash.calls.admission import Refusal
-from hookflash.runtime.call_metrics import CallMetrics
-from hookflash.runtime.metrics import Metrics
-from hookflash.runtime.refusals import LINES, MAX_TEXT, RefusalLog
+from hookflash.exchange.call_metrics import CallMetrics
+from hookflash.exchange.refusals import LINES, MAX_TEXT, RefusalLog
 from hookflash.sip.message import Response
 
 

@@ -10,21 +10,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...audio.codecs import make_codec
-from ...audio.dtmf_tones import DigitDetector
-from ...audio.tones import ToneBook, ToneName, TonePlayer, cadence
-from ...base.hosts import ip_literal
-from ...base.ids import Ids
-from ...calls.records import MediaStats
-from ...media.events import Digit, FirstPacket, LatchedAddress, MediaEvent
-from ...media.receiver import Receiver
-from ...media.reports import Reporter
-from ...media.sender import Sender
-from ...media.sink import Route, Sink
-from ...media.source import Source
-from ...rtp.latch import Latch, Symmetric
-from ...rtp.packet import is_rtcp
-from ...sdp.plan import CryptoKey, LocalMedia, MediaPlan
+from ..audio.codecs import make_codec
+from ..audio.dtmf_tones import DigitDetector
+from ..audio.tones import ToneBook, ToneName, TonePlayer, cadence
+from ..base.hosts import ip_literal
+from ..base.ids import Ids
+from ..rtp.latch import Latch, Symmetric
+from ..rtp.packet import is_rtcp
+from ..rtp.stats import MediaStats
+from ..sdp.plan import CryptoKey, LocalMedia, MediaPlan
+from .events import Digit, FirstPacket, LatchedAddress, MediaEvent
+from .receiver import Receiver
+from .reports import Reporter
+from .sender import Sender
+from .sink import Route, Sink
+from .source import Source
 
 Pcm = NDArray[np.int16]
 
@@ -68,6 +68,7 @@ class MediaHost(Protocol):
     def settle_later(self, port: PhonePort) -> None: ...
     def event_started(self, port: PhonePort) -> None: ...
     def port_closed(self, port: PhonePort) -> None: ...
+    def secure(self, send: CryptoKey, receive: CryptoKey) -> Srtp: ...
 
 
 class PhonePort:
@@ -166,9 +167,7 @@ class PhonePort:
         elif self._srtp is not None:
             self._srtp.rekey(plan.crypto_send, plan.crypto_receive)
         else:
-            from ...adapters.srtp import SrtpSession
-
-            self._srtp = SrtpSession(plan.crypto_send, plan.crypto_receive)
+            self._srtp = self._host.secure(plan.crypto_send, plan.crypto_receive)
             self.sender.protect = self._srtp.protect
 
     def settle(self, now: float) -> bool:

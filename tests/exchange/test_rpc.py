@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hookflash.base.errors import ApiError
-from hookflash.runtime import rpc
+from hookflash.exchange import rpc
 
 HEADERS = [
     ("Via", "SIP/2.0/UDP h"),

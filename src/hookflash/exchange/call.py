@@ -15,9 +15,9 @@ from ..calls.dial_outcome import DialOutcome
 from ..calls.legs.leg import Leg
 from ..calls.legs.settings import HeaderItems
 from ..calls.records import CallRecord, MediaStats
+from ..media.phone_port import PhonePort
 from ..rooms.room import Participant, Room
 from ..sip.flow import Flow
-from .media.phone_port import PhonePort
 
 _FIELDS = tuple(entry.name for entry in fields(CallRecord))
 _values_of = attrgetter(*_FIELDS)

@@ -13,12 +13,12 @@ from structlog.testing import capture_logs
 
 from hookflash.adapters.alarm import Alarm
 from hookflash.base.ids import Ids
+from hookflash.exchange.rooms import RoomHost
 from hookflash.rooms import events as ev
 from hookflash.rooms.orders import AgentOrder, Join, ParticipantChange, Permission, RoomDefaults
 from hookflash.rooms.registry import Rooms
 from hookflash.rooms.room import Participant
 from hookflash.rooms.rules import RoomRefused
-from hookflash.runtime.rooms import RoomHost
 from hookflash.testing.clock import ManualClock
 
 

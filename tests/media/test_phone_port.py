@@ -14,11 +14,11 @@ import pytest
 from hookflash.adapters.srtp import SUITES, SrtpSession
 from hookflash.audio.tone_bank import amplitude
 from hookflash.media.events import Digit, MediaEvent
+from hookflash.media.phone_port import PhonePort
 from hookflash.media.sink import Route
 from hookflash.rtp.dtmf import EventPayload, parse_event
 from hookflash.rtp.packet import RtpPacket, parse
 from hookflash.rtp.rtcp import Report, ReportBlock, encode_report
-from hookflash.runtime.media.phone_port import PhonePort
 from hookflash.sdp.plan import CryptoKey
 from hookflash.testing.media import EVENT_TYPE, Studio, TablePhone
 

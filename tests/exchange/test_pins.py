@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import wave
-from pathlib import Path
 
-import numpy as np
-import pytest
 from livekit import api
 from tests.support.lab import NUMBER, Lab, run
-
-from hookflash.runtime.pins import PROMPTS, load_prompts
 
 CALLER = "+14150000001"
 
@@ -58,25 +52,6 @@ def test_a_caller_who_hangs_up_while_asked_is_forgotten() -> None:
         assert lab.server.exchange.pins.next_deadline() is None
 
     run(check)
-
-
-def test_prompts_can_be_replaced_one_by_one(tmp_path: Path) -> None:
-    with wave.open(str(tmp_path / "enter_pin.wav"), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8000)
-        sound.writeframes(np.full(160, 7, np.int16).tobytes())
-    prompts = load_prompts(str(tmp_path))
-    assert set(prompts) == set(PROMPTS)
-    assert list(prompts["enter_pin"][0]) == [7] * 160
-    assert len(prompts["wrong_pin"][0]) > 8000
-
-
-@pytest.mark.parametrize("name", PROMPTS)
-def test_our_own_prompts_are_8_khz(name: str) -> None:
-    samples, rate = load_prompts()[name]
-    assert rate == 8000
-    assert np.abs(samples).max() > 1000
 
 
 def test_three_silences_are_three_wrong_pins() -> None:

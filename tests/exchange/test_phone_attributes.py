@@ -14,7 +14,7 @@ from livekit.protocol.sip import (
 
 from hookflash.calls.admission import CallPlan
 from hookflash.calls.dispatch import CallParties, Placement
-from hookflash.runtime.phone_attributes import attributes_of, room_options
+from hookflash.exchange.phone_attributes import attributes_of, room_options
 from hookflash.sip.message import Request
 
 HEADERS = [

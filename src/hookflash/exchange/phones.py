@@ -13,6 +13,8 @@ from ..base.performers import on, performers
 from ..calls import attributes as names
 from ..calls.dispatch import distinct_identity
 from ..calls.status import PREFIX
+from ..media.phone_port import PhonePort
+from ..ports import PhonePorts
 from ..rooms import events as ev
 from ..rooms.dtmf import PAUSE
 from ..rooms.orders import Join, Kind, Permission
@@ -21,8 +23,6 @@ from ..rooms.rules import RoomRefused
 from . import rpc
 from .call import Call
 from .host import CallHost
-from .media.engine import MediaEngine
-from .media.phone_port import PhonePort
 from .phone_attributes import refresh_headers, room_options
 from .rooms import RoomHost, Rpc
 
@@ -62,7 +62,7 @@ class PhoneParticipants:
     """
 
     def __init__(
-        self, host: CallHost, rooms: RoomHost, engine: MediaEngine, *, answer_immediately: bool
+        self, host: CallHost, rooms: RoomHost, engine: PhonePorts, *, answer_immediately: bool
     ) -> None:
         self._host = host
         self._rooms = rooms
@@ -237,7 +237,7 @@ class PhoneParticipants:
     # --- from rooms -----------------------------------------------------------------------------
 
     def room_events(self, events: Sequence[ev.RoomEvent]) -> None:
-        """`runtime.rooms.RoomListener`. What goes back to legs and rooms waits until all have been
+        """`exchange.rooms.RoomListener`. What goes back to legs and rooms waits until all have been
         told."""
         for event in events:
             performer = self._performers.get(type(event))
