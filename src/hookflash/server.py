@@ -36,6 +36,7 @@ from .api.app import ApiParts, make_app
 from .api.sip_trunks import warn_of_hosts
 from .audio import opus
 from .base.errors import ConfigError
+from .base.idempotency import REMEMBERED
 from .base.ids import Ids
 from .calls.admission import Admission, AdmissionSettings
 from .calls.limits import InviteRate, Shield, TransactionLimit
@@ -53,7 +54,6 @@ from .rooms.orders import RoomDefaults
 from .runtime.call_records import CallRecords
 from .runtime.dial_requests import DialRequests
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
-from .runtime.requests import REMEMBERED
 from .runtime.retention import Retention
 from .runtime.shutdown import Shutdown
 from .runtime.sip_stack import SipStack

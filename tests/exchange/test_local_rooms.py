@@ -7,8 +7,8 @@ import random
 
 import pytest
 from livekit.protocol import room as proto
+from tests.exchange.kit import HandTimer
 
-from hookflash.adapters.alarm import Alarm
 from hookflash.base.errors import ApiError
 from hookflash.base.ids import Ids
 from hookflash.exchange.local_rooms import LocalParticipants, LocalRooms
@@ -40,7 +40,7 @@ class Owner:
 
 def host() -> RoomHost:
     clock = ManualClock()
-    rooms = RoomHost(clock, Ids(random.Random(1)), Alarm(clock, asyncio.get_running_loop()))
+    rooms = RoomHost(clock, Ids(random.Random(1)), HandTimer(clock))
     for identity in ("a", "b", "c"):
         rooms.activate(rooms.join("r", Join(identity)))
     return rooms

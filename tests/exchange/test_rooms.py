@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable, Sequence
-from typing import Self, cast
+from math import inf
 
 import pytest
 from livekit.protocol.models import DisconnectReason
 from structlog.testing import capture_logs
+from tests.exchange.kit import HandTimer
 
-from hookflash.adapters.alarm import Alarm
 from hookflash.base.ids import Ids
 from hookflash.exchange.rooms import RoomHost
 from hookflash.rooms import events as ev
@@ -42,38 +41,14 @@ class Listener:
         return [event for name, event in self.log if name == self.name]
 
 
-class StillLoop:
-    """A loop of timers only, of which the last one counts: time moves when a test says `ring`."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self.clock = clock
-        self.waiting: tuple[float, Callable[[], None]] | None = None
-
-    def call_later(self, delay: float, callback: Callable[[], None]) -> Self:
-        self.waiting = (self.clock.now() + delay, callback)
-        return self
-
-    def cancel(self) -> None:
-        """Of the timer."""
-        self.waiting = None
-
-    def ring(self) -> None:
-        assert self.waiting is not None
-        at, callback = self.waiting
-        self.waiting = None
-        self.clock.set(at)
-        callback()
-
-
 class Scene:
     """A host with two listeners."""
 
     def __init__(self, **settings: object) -> None:
         self.clock = ManualClock()
-        self.loop = StillLoop(self.clock)
-        alarm = Alarm(self.clock, cast(asyncio.AbstractEventLoop, self.loop))
+        self.timer = HandTimer(self.clock)
         defaults = RoomDefaults(**settings)  # type: ignore[arg-type]
-        self.rooms = RoomHost(self.clock, Ids(random.Random(1)), alarm, defaults)
+        self.rooms = RoomHost(self.clock, Ids(random.Random(1)), self.timer, defaults)
         self.log: list[tuple[str, str]] = []
         self.first, self.second = Listener("first", self.log), Listener("second", self.log)
         self.rooms.listeners += [self.first, self.second]
@@ -230,7 +205,7 @@ def test_events_carry_the_time_of_the_clock(scene: Scene) -> None:
 
 def test_a_room_closes_at_its_time(scene: Scene) -> None:
     room = scene.rooms.create("r")
-    scene.loop.ring()
+    scene.timer.ring()
     assert scene.clock.now() == room.created_at + 300
     assert scene.second.heard == ["RoomStarted", "RoomFinished"]
     assert scene.rooms.next_deadline() is None
@@ -241,12 +216,12 @@ def test_who_joins_and_says_no_more_is_given_up_though_a_join_tells_of_nothing(
 ) -> None:
     """The alarm is set after every input, also where no event came of it."""
     scene.active("a")
-    scene.loop.ring()
-    assert scene.loop.waiting is None
+    scene.timer.ring()
+    assert scene.timer.at == inf
     scene.log.clear()
     joined = scene.rooms.join("r", Join("b"))
     assert scene.log == []
-    scene.loop.ring()
+    scene.timer.ring()
     assert scene.clock.now() == joined.joined_at + 60
     assert scene.second.heard == ["ParticipantAborted"]
 

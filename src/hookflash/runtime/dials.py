@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from livekit.protocol.sip import SIPParticipantInfo
 
 from ..base.errors import ApiError
+from ..base.idempotency import IdempotencyCache
 from ..calls.records import DialRecord
 from ..calls.status import PREFIX
 from ..ports import DialRequest
 from .call_records import CallRecords
-from .requests import IdempotencyCache, outcome
+from .requests import outcome
 
 INTERRUPTED = "server restarted while the call was being made"
 NOT_STORED = "the request could not be stored"
