@@ -33,8 +33,11 @@ OPUS_KEPT: Final = ("stereo", "usedtx")
 
 RTX: Final = "rtx"
 
-_CONSTRAINED_BASELINE = "constrained-baseline"
-_BASELINE_IDC, _CONSTRAINT_SET_1 = 0x42, 0x40
+_VP9_PROFILES: Final = frozenset("0123")
+_AV1_PROFILES: Final = frozenset("012")
+_PACKETIZATION_MODES: Final = frozenset("01")
+_H264_PROFILES: Final = {0x42: "baseline", 0x4D: "main", 0x64: "high", 0xF4: "high-4:4:4"}
+_CONSTRAINT_SET_1, _CONSTRAINED_HIGH = 0x40, 0x0C
 
 Format = tuple[str, int, str]
 """(name, clock, profile): equal for what one decoder reads alike."""
@@ -57,11 +60,12 @@ class RtpCodec:
     @property
     def format(self) -> Format:
         """What has to agree for packets to be passed on as they are."""
-        return self.name, self.clock, _profile(self)
+        return self.name, self.clock, _profile(self.name, self.fmtp) or ""
 
 
 def read_codecs(media: Media) -> tuple[RtpCodec, ...]:
-    """The codecs of `FORWARDED` in an m-section, in its order."""
+    """The codecs of `FORWARDED` in an m-section, in its order; those of a profile that there is not
+    are left out."""
     formats = read_formats(media)
     rtx: dict[int, int] = {}
     for entry in formats:
@@ -74,7 +78,7 @@ def read_codecs(media: Media) -> tuple[RtpCodec, ...]:
     codecs = []
     for entry in formats:
         name = FORWARDED.get((media.kind, entry.name, entry.clock, entry.channels))
-        if name is not None:
+        if name is not None and _profile(name, entry.fmtp) is not None:
             said = feedback.get(str(entry.number), frozenset()) | of_all
             codecs.append(
                 RtpCodec(
@@ -90,15 +94,16 @@ def read_codecs(media: Media) -> tuple[RtpCodec, ...]:
     return tuple(codecs)
 
 
-def codec_attributes(codecs: Iterable[RtpCodec]) -> list[Attribute]:
-    """rtpmap, fmtp and rtcp-fb of codecs as we answer or offer them, their retransmissions last."""
+def codec_attributes(codecs: Iterable[RtpCodec], *, stereo: bool = False) -> list[Attribute]:
+    """rtpmap, fmtp and rtcp-fb of codecs as we answer or offer them, their retransmissions last.
+    `stereo`: what we send may have two channels (sprop-stereo, RFC 7587 §6.1)."""
     out: list[Attribute] = []
     repairs: list[Attribute] = []
     for codec in codecs:
         number = codec.payload_type
         channels = f"/{codec.channels}" if codec.channels > 1 else ""
         out.append(("rtpmap", f"{number} {codec.name}/{codec.clock}{channels}"))
-        fmtp = _our_fmtp(codec)
+        fmtp = _our_fmtp(codec, stereo)
         if fmtp:
             out.append(("fmtp", f"{number} {fmtp}"))
         if codec.name != "opus":
@@ -145,34 +150,47 @@ def parameters(fmtp: str) -> dict[str, str]:
     return found
 
 
-def _our_fmtp(codec: RtpCodec) -> str:
+def is_stereo(codecs: Iterable[RtpCodec]) -> bool:
+    """True where who sends said of Opus that it sends two channels."""
+    return any(c.name == "opus" and parameters(c.fmtp).get("stereo") == "1" for c in codecs)
+
+
+def _our_fmtp(codec: RtpCodec, stereo: bool) -> str:
     if codec.name != "opus":
         return codec.fmtp
     said = parameters(codec.fmtp)
-    return OPUS_FMTP + "".join(f";{name}=1" for name in OPUS_KEPT if said.get(name) == "1")
+    kept = "".join(f";{name}=1" for name in OPUS_KEPT if said.get(name) == "1")
+    return OPUS_FMTP + kept + (";sprop-stereo=1" if stereo else "")
 
 
-def _profile(codec: RtpCodec) -> str:
-    if codec.name in ("opus", "VP8"):
+def _profile(name: str, fmtp: str) -> str | None:
+    """ "" for codecs without profiles; None for a profile that there is not."""
+    if name in ("opus", "VP8"):
         return ""
-    said = parameters(codec.fmtp)
-    if codec.name == "VP9":
-        return said.get("profile-id", "0")
-    if codec.name == "AV1":
-        return said.get("profile", "0")
-    level = said.get("profile-level-id", "420010").lower()
-    return f"{said.get('packetization-mode', '0')} {_h264_profile(level)}"
+    said = parameters(fmtp)
+    if name == "VP9":
+        return _one_of(said.get("profile-id", "0"), _VP9_PROFILES)
+    if name == "AV1":
+        return _one_of(said.get("profile", "0"), _AV1_PROFILES)
+    mode = _one_of(said.get("packetization-mode", "0"), _PACKETIZATION_MODES)
+    profile = _h264_profile(said.get("profile-level-id", "420010"))
+    return f"{mode} {profile}" if mode and profile else None
 
 
-def _h264_profile(profile_level_id: str) -> str:
+def _one_of(said: str, known: frozenset[str]) -> str | None:
+    return said if said in known else None
+
+
+def _h264_profile(profile_level_id: str) -> str | None:
     """The profile without the level: the sides' levels may differ (RFC 6184 §8.1)."""
     try:
-        idc, flags = int(profile_level_id[:2], 16), int(profile_level_id[2:4], 16)
+        idc, flags, _ = bytes.fromhex(profile_level_id)
     except ValueError:
-        return profile_level_id
-    if idc == _BASELINE_IDC and flags & _CONSTRAINT_SET_1:
-        return _CONSTRAINED_BASELINE
-    return profile_level_id[:4]
+        return None
+    profile = _H264_PROFILES.get(idc)
+    if profile == "baseline" and flags & _CONSTRAINT_SET_1:
+        return "constrained-baseline"
+    return "constrained-high" if profile == "high" and flags == _CONSTRAINED_HIGH else profile
 
 
 def _read_feedback(media: Media) -> dict[str, frozenset[str]]:

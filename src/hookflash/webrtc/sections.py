@@ -165,7 +165,7 @@ class Sections:
         data: DataSection | None = None
         for section in offer.sections:
             if section.mid not in usable:
-                writer.rejected(section)
+                writer.rejected(section.kind, section.mid, section.protocol, section.formats)
             elif section.kind == "application":
                 writer.data(section.mid, section.protocol)
                 data = DataSection(section.mid, section.sctp_port, section.max_message_size)

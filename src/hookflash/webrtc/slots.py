@@ -7,13 +7,13 @@ one that sends changes. Each time that a track comes into a section it has a new
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from ..base.ids import Ids
 from ..base.light import light_dataclass
-from .formats import Format, RtpCodec, formats_of
+from .formats import Format, RtpCodec, formats_of, is_stereo
 from .writing import SentTrack
 
 _STEP: Final = 0x9E3779B1
@@ -51,24 +51,36 @@ class Slot:
     """Of `track`; 0 without one."""
     rtx_ssrc: int = 0
     said: int = 0
-    """The SSRC that the last description had here; 0: none."""
+    """The SSRC that the client knows here; 0: none."""
     used: bool = False
     """True once a track was described here."""
+    dead: bool = False
+    """True where the client rejected it (port 0)."""
+    codecs: tuple[RtpCodec, ...] = ()
+    """What we offered there last, where we offer."""
+    offered: bool = False
+    """True where it stands in an offer of ours, so that it keeps its place."""
 
     @property
     def free(self) -> bool:
         """True where another track may have it."""
-        return self.track is None and self.said == 0
+        return self.track is None and self.said == 0 and not self.dead
+
+    @property
+    def frees(self) -> bool:
+        """True where it becomes free once the client knows that its track is gone."""
+        return self.track is None and self.said != 0 and not self.dead
 
     def sent(self, codecs: Collection[RtpCodec]) -> SentTrack | None:
         """What is said of the track with those codecs."""
         if self.track is None:
             return None
         rtx = self.rtx_ssrc if any(codec.rtx is not None for codec in codecs) else None
-        return SentTrack(self.track.stream_id, self.track.track_sid, self.ssrc, rtx)
+        track = self.track
+        return SentTrack(track.stream_id, track.track_sid, self.ssrc, rtx, is_stereo(track.codecs))
 
     def described(self) -> None:
-        """A description says what is here now."""
+        """The client knows what is here now."""
         self.said = self.ssrc
         if self.track is not None:
             self.used = True
@@ -89,21 +101,19 @@ class Slots:
 
     @property
     def changed(self) -> bool:
-        """True where the last description is not what is attached now."""
-        return any(slot.ssrc != slot.said for slot in self.slots)
+        """True where what the client knows is not what is attached now."""
+        return any(slot.ssrc != slot.said and not slot.dead for slot in self.slots)
 
     def slot_of(self, track_sid: str) -> Slot | None:
         """Where that track is."""
         return self._placed.get(track_sid)
 
-    def attach(self, track: OutTrack, make: Callable[[], None] | None = None) -> bool:
-        """True if it has a section, now or already. `make` is called where there was none."""
+    def attach(self, track: OutTrack) -> bool:
+        """True if it has a section, now or already."""
         sid = track.track_sid
         if sid not in self._placed:
             self.waiting[sid] = track
             self.place()
-            if sid in self.waiting and make is not None:
-                make()
         return sid in self._placed
 
     def detach(self, track_sid: str) -> None:

@@ -70,6 +70,7 @@ class SentTrack:
     track_id: str
     ssrc: int
     rtx_ssrc: int | None = None
+    stereo: bool = False
 
     def attributes(self) -> list[Attribute]:
         """msid (RFC 8830) and SSRCs (RFC 5576)."""
@@ -93,10 +94,10 @@ class DescriptionWriter:
         self._media: list[Media] = []
         self._bundle: list[str] = []
 
-    def rejected(self, section: Section) -> None:
+    def rejected(self, kind: str, mid: str, protocol: str, formats: tuple[str, ...]) -> None:
         """A section that is stopped or that we cannot use: port 0, its formats repeated."""
-        mid: list[Attribute] = [("mid", section.mid)] if section.mid else []
-        self._add(section.kind, 0, section.protocol, section.formats, [*mid, ("inactive", None)])
+        named: list[Attribute] = [("mid", mid)] if mid else []
+        self._add(kind, 0, protocol, formats, [*named, ("inactive", None)])
 
     def data(self, mid: str, protocol: str = DATA_PROTOCOL) -> None:
         """The data channels (RFC 8841)."""
@@ -125,7 +126,7 @@ class DescriptionWriter:
         out: list[Attribute] = [("rtcp-mux", None)]
         if rtcp_rsize:
             out.append(("rtcp-rsize", None))
-        out += codec_attributes(codecs)
+        out += codec_attributes(codecs, stereo=sent is not None and sent.stereo)
         out += [("extmap", f"{number} {uri}") for number, uri in extensions.items()]
         if sent is not None:
             out += sent.attributes()
