@@ -1,0 +1,116 @@
+"""The ports of all peer connections, and whose a packet is (webrtc.md §4).
+
+A check says by its USERNAME whose path it comes from; everything else is taken from paths that were
+checked, and from no others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from ...adapters.dtls import DtlsCertificate
+from ...adapters.rtc_socket import Path, RtcSockets
+from ...base.errors import StunError
+from ...base.ids import Ids
+from ...ports import Clock
+from ...webrtc import stun
+from ...webrtc.ice import IceAgent, IceAgents
+from .transport import Transport, TransportOwner
+
+SWEEP: Final = 1.0
+"""Seconds between two looks at who still consents."""
+
+
+class RtcPorts:
+    """One UDP port and one TCP port for all clients."""
+
+    def __init__(self, clock: Clock, ids: Ids, loop: asyncio.AbstractEventLoop) -> None:
+        self._clock = clock
+        self._loop = loop
+        self.agents = IceAgents(ids)
+        self.sockets = RtcSockets(self)
+        self._certificate: DtlsCertificate | None = None
+        self._transports: dict[IceAgent, Transport] = {}
+        self._sweep: asyncio.TimerHandle | None = None
+        self.unknown_path = self.unreadable = 0
+        """Packets dropped: from where nobody was checked, and checks that cannot be read."""
+
+    async def start(self, ips: Sequence[str], udp_port: int, tcp_port: int | None) -> None:
+        """Listen; raises OSError where a port is taken. `tcp_port` None: UDP alone."""
+        await self.sockets.start(ips, udp_port, tcp_port)
+
+    async def stop(self) -> None:
+        """End every peer connection, and close the ports."""
+        for transport in list(self._transports.values()):
+            self.close(transport)
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        await self.sockets.stop()
+
+    def __len__(self) -> int:
+        return len(self._transports)
+
+    @property
+    def certificate(self) -> DtlsCertificate:
+        """Ours, made when the first client comes."""
+        if self._certificate is None:
+            self._certificate = DtlsCertificate.make()
+        return self._certificate
+
+    def open(self, owner: TransportOwner) -> Transport:
+        """A way for one more peer connection."""
+        agent = self.agents.new(self._clock.now())
+        transport = Transport(agent, self.certificate, self._clock, self._loop, owner)
+        self._transports[agent] = transport
+        if self._sweep is None:
+            self._sweep = self._loop.call_later(SWEEP, self._look)
+        return transport
+
+    def close(self, transport: Transport) -> None:
+        """It has ended, or is to end."""
+        transport.close()
+        transport.agent.close()
+        self._transports.pop(transport.agent, None)
+
+    def _look(self) -> None:
+        now = self._clock.now()
+        for transport in list(self._transports.values()):
+            transport.check(now)
+        self._sweep = self._loop.call_later(SWEEP, self._look) if self._transports else None
+
+    # --- what the sockets tell ------------------------------------------------------------------
+
+    def received(self, path: Path, data: bytes, now: float) -> None:
+        """One packet."""
+        if not data:
+            return
+        if data[0] < 4:
+            self._check_received(path, data, now)
+            return
+        agent = self.agents.at(path)
+        if agent is None:
+            self.unknown_path += 1
+            return
+        self._transports[agent].received(data, now)
+
+    def path_closed(self, path: Path) -> None:
+        """A TCP connection has ended."""
+        self.agents.path_closed(path)
+
+    def _check_received(self, path: Path, data: bytes, now: float) -> None:
+        try:
+            message = stun.parse(data)
+        except StunError:
+            self.unreadable += 1
+            return
+        agent = self.agents.find(message)
+        if agent is None:
+            return
+        answer = agent.request(path, message, now)
+        if answer is not None:
+            path.send(answer)
+        if agent.selected is not None:
+            self._transports[agent].path_checked()

@@ -1,0 +1,264 @@
+"""One peer connection's way to its client: ICE, DTLS, SRTP, SCTP (webrtc.md §4).
+
+The first octet of a packet says whose it is (RFC 7983). Before DTLS has shown that the client is
+the one whose fingerprint its description had, nothing of it reaches anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import structlog
+
+from ...adapters.dtls import Dtls, DtlsCertificate
+from ...adapters.sctp import Sctp
+from ...adapters.srtp import SrtpSession
+from ...ports import Clock
+from ...rtp.packet import Buffer
+from ...sdp.plan import CryptoKey
+from ...webrtc.ice import IceAgent
+
+_log = structlog.get_logger("rtc")
+
+HANDSHAKE_TIMEOUT: Final = 10.0
+"""Seconds that DTLS may take (webrtc.md §4)."""
+
+
+class TransportOwner(Protocol):
+    """Whose peer connection it is. Called at once; a transport that has ended calls no more."""
+
+    def connected(self) -> None:
+        """DTLS stands: sound may come and go."""
+        ...
+
+    def lost(self, why: str) -> None:
+        """It ended by itself: no consent, another fingerprint, closed by the client."""
+        ...
+
+    def rtp_received(self, packet: bytes, now: float) -> None: ...
+    def rtcp_received(self, packet: bytes, now: float) -> None: ...
+    def channel_opened(self, label: str) -> None: ...
+    def message_received(self, label: str, data: bytes) -> None: ...
+
+
+class Transport:
+    """Made with an ICE agent, `describe`d by the client's SDP, `close`d by us."""
+
+    def __init__(
+        self,
+        agent: IceAgent,
+        certificate: DtlsCertificate,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        owner: TransportOwner,
+    ) -> None:
+        self.agent = agent
+        self._certificate = certificate
+        self._clock = clock
+        self._loop = loop
+        self._owner = owner
+        self._dtls: Dtls | None = None
+        self._early: list[bytes] = []
+        self._client = False
+        self._srtp: SrtpSession | None = None
+        self._sctp: Sctp | None = None
+        self._sctp_port: int | None = None
+        self._began = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.is_connected = False
+        self.closed = False
+        self.undecryptable = 0
+
+    # --- what the descriptions say --------------------------------------------------------------
+
+    def describe(self, fingerprints: Sequence[str], *, client: bool) -> None:
+        """The other side's certificate, and whether we are the DTLS client. The first description
+        counts: DTLS is not done again."""
+        if self._dtls is not None or self.closed:
+            return
+        self._client = client
+        self._dtls = Dtls(self._certificate, client=client, fingerprints=fingerprints)
+        self._began = self._clock.now()
+        early, self._early = self._early, []
+        for datagram in early:
+            self._dtls_received(datagram)
+        self._start_dtls()
+
+    def associate(self, sctp_port: int) -> None:
+        """There are data channels."""
+        if self._sctp_port is None:
+            self._sctp_port = sctp_port
+            self._start_sctp()
+
+    # --- packets in -----------------------------------------------------------------------------
+
+    def path_checked(self) -> None:
+        """An ICE check was answered: DTLS can go where it came from."""
+        self._start_dtls()
+
+    def received(self, data: bytes, now: float) -> None:
+        """One packet of a path that was checked."""
+        first = data[0]
+        if 128 <= first <= 191:
+            self._media_received(data, now)
+        elif 20 <= first <= 63:
+            self._dtls_received(data)
+
+    def _media_received(self, data: bytes, now: float) -> None:
+        srtp = self._srtp
+        if srtp is None:
+            return
+        if len(data) > 1 and 192 <= data[1] <= 223:
+            plain = srtp.unprotect_rtcp(data)
+            if plain is not None:
+                self._owner.rtcp_received(plain, now)
+            return
+        plain = srtp.unprotect(data)
+        if plain is None:
+            self.undecryptable += 1
+        else:
+            self._owner.rtp_received(plain, now)
+
+    # --- packets out ----------------------------------------------------------------------------
+
+    def send(self, packet: Buffer, _: Any = None) -> int:
+        """One datagram where the client is; nowhere before its first check."""
+        path = self.agent.selected
+        if path is not None:
+            path.send(packet)
+        return len(packet)
+
+    def protect(self, packet: bytes) -> bytes | None:
+        """RTP, encrypted; None before DTLS stands."""
+        srtp = self._srtp
+        return srtp.protect(packet) if srtp is not None else None
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """A compound packet."""
+        srtp = self._srtp
+        if srtp is not None:
+            self.send(srtp.protect_rtcp(packet))
+
+    def send_message(self, label: str, data: bytes) -> bool:
+        """On the data channel of that label; False where there is none (yet)."""
+        sctp = self._sctp
+        return sctp is not None and sctp.send(label, data)
+
+    def buffered(self, label: str) -> int:
+        """Octets that wait to be sent there."""
+        return self._sctp.buffered(label) if self._sctp is not None else 0
+
+    # --- DTLS -----------------------------------------------------------------------------------
+
+    def _start_dtls(self) -> None:
+        dtls = self._dtls
+        if dtls is None or self.agent.selected is None or dtls.state != "connecting":
+            return
+        dtls.start()
+        self._after_dtls(dtls)
+
+    def _dtls_received(self, datagram: bytes) -> None:
+        dtls = self._dtls
+        if dtls is None:
+            if len(self._early) < 8:  # it overtook the description
+                self._early.append(datagram)
+            return
+        dtls.receive(datagram)
+        self._after_dtls(dtls)
+
+    def _after_dtls(self, dtls: Dtls) -> None:
+        """Whatever it has to send or to say."""
+        for datagram in dtls.take():
+            self.send(datagram)
+        if dtls.state == "connected" and not self.is_connected:
+            self._stands(dtls)
+        for data in dtls.read():
+            if self._sctp is not None:
+                self._sctp.receive(data)
+        if dtls.state in {"failed", "closed"} and not self.closed:
+            self._lost(dtls.failure or "DTLS closed by the client")
+            return
+        self._arm(dtls)
+
+    def _stands(self, dtls: Dtls) -> None:
+        self.is_connected = True
+        keys = dtls.srtp
+        self._srtp = SrtpSession(
+            CryptoKey(keys.profile, keys.local), CryptoKey(keys.profile, keys.remote)
+        )
+        self._start_sctp()
+        self._owner.connected()
+
+    def _start_sctp(self) -> None:
+        if self._sctp_port is None or not self.is_connected or self._sctp is not None:
+            return
+        self._sctp = Sctp(self, client=self._client, loop=self._loop)
+        self._sctp.start(self._sctp_port)
+
+    def _arm(self, dtls: Dtls) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wait = dtls.next_timeout()
+        if wait is not None and not self.closed:
+            self._timer = self._loop.call_later(wait, self._dtls_due)
+
+    def _dtls_due(self) -> None:
+        self._timer = None
+        dtls = self._dtls
+        if dtls is None or self.closed:
+            return
+        if self._clock.now() - self._began > HANDSHAKE_TIMEOUT and not self.is_connected:
+            self._lost(f"no DTLS within {HANDSHAKE_TIMEOUT:g} s")
+            return
+        dtls.handle_timeout()
+        self._after_dtls(dtls)
+
+    # --- what SCTP asks and tells ---------------------------------------------------------------
+
+    def sctp_send(self, data: bytes) -> None:
+        """Of `adapters.sctp.Sctp`."""
+        dtls = self._dtls
+        if dtls is not None and not self.closed:
+            dtls.write(data)
+            for datagram in dtls.take():
+                self.send(datagram)
+
+    def channel_opened(self, label: str) -> None:
+        """The client opened it, or took ours."""
+        if not self.closed:
+            self._owner.channel_opened(label)
+
+    def channel_message(self, label: str, data: bytes) -> None:
+        """One message of the client."""
+        if not self.closed:
+            self._owner.message_received(label, data)
+
+    # --- time and end ---------------------------------------------------------------------------
+
+    def check(self, now: float) -> None:
+        """Now and then: whether the client still consents (RFC 7675)."""
+        if not self.closed and self.agent.handle_deadline(now):
+            self._lost("no ICE check for 30 s")
+
+    def _lost(self, why: str) -> None:
+        if not self.closed:
+            self.close()
+            self._owner.lost(why)
+
+    def close(self) -> None:
+        """Say goodbye to the client and forget it; safe to call twice."""
+        if self.closed:
+            return
+        self.closed = True
+        self.is_connected = False
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._sctp is not None:
+            self._sctp.stop()
+        if self._dtls is not None:
+            self._dtls.close()
+            for datagram in self._dtls.take():
+                self.send(datagram)
