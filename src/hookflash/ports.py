@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Literal, Protocol
 
 from livekit.protocol.sip import CreateSIPParticipantRequest, SIPOutboundTrunkInfo
@@ -190,6 +190,21 @@ class TransferRequests(Protocol):
     ) -> None:
         """The transferor resolved a ticket; who waits is told when `once_stored` goes on."""
         ...
+
+
+class MessageSocket(Protocol):
+    """An open WebSocket: iterate over what the client sends (bytes, str for a text frame) until one
+    of both has closed it. `send` and `close` never wait and never raise."""
+
+    def send(self, message: bytes | str) -> None:
+        """One message. A client for whom too much waits is cut off."""
+        ...
+
+    def close(self, code: int = 1000) -> None:
+        """When all that was sent has gone out."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes | str]: ...
 
 
 class EventSink(Protocol):

@@ -32,6 +32,7 @@ from .adapters.store.store import Store
 from .adapters.stun import external_ip
 from .adapters.udp import UdpPair
 from .adapters.webhooks import WebhookSender
+from .api.agent_socket import AgentSocket
 from .api.app import ApiParts, make_app
 from .api.sip_trunks import warn_of_hosts
 from .audio import opus
@@ -51,6 +52,7 @@ from .exchange.rooms import RoomHost
 from .media.schedule import LATE
 from .ports import Clock, WorldClock
 from .rooms.orders import RoomDefaults
+from .runtime.agents import AgentWorkers, server_info
 from .runtime.call_records import CallRecords
 from .runtime.dial_requests import DialRequests
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
@@ -88,6 +90,7 @@ class Server:
         self.trunks = TrunkTable(resolves=settings.sip.allowed_hosts == "resolve")
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.rooms: RoomHost
+        self._agents: AgentWorkers
         self.exchange: Exchange
         self.dial_requests: DialRequests
         self.transfers: TransferRegistry
@@ -202,7 +205,10 @@ class Server:
         )
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))
         self.dial_requests = DialRequests(self.exchange, self.call_records)
-        self.rooms.listeners += [self._webhooks, self.exchange.phones]
+        self._agents = AgentWorkers(
+            self.rooms, clock, ids, self._alarm, self.metrics, self._keys(), server_info(ids)
+        )
+        self.rooms.listeners += [self._webhooks, self.exchange.phones, self._agents]
         self.sockets.attach(self.stack)
         self.stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._retention = self._made_retention()
@@ -273,21 +279,24 @@ class Server:
 
     async def _listen(self) -> None:
         settings = self.settings
-        keys = {key: secret.get_secret_value() for key, secret in settings.keys.items()}
+        agents = AgentSocket(self._agents)
+        sockets = {**agents.sockets()}
         parts = ApiParts(
             trunks=self.trunks,
             store=self.store,
             ids=self._ids,
-            rooms=LocalRooms(self.rooms),
+            rooms=LocalRooms(self.rooms, self._agents.jobs_of),
             participants=LocalParticipants(self.rooms, owners=[self.exchange.phones]),
             sip=self._telephony(),
             clock=self._clock,
-            keys=keys,
+            keys=self._keys(),
         )
         app = make_app(
             parts,
             hide_passwords=settings.sip.hide_passwords,
             healthy=lambda: not (self.exchange.parts.board.stopping or self.store.failing),
+            routes=agents.routes(),
+            sockets=sockets,
         )
         where, bind = settings.bind_addresses, settings.metrics.bind
         connections = Connections(
@@ -295,9 +304,12 @@ class Server:
             settings.http.max_silent_per_address,
         )
         with _listening("port", settings.port, "bind_addresses", ", ".join(where)):
-            await self._http.start(app, where, settings.port, connections)
+            await self._http.start(app, where, settings.port, connections, sockets)
         with _listening("metrics.bind", bind, "metrics.bind", bind):
             await self._http.start_metrics(self.metrics.page, bind)
+
+    def _keys(self) -> dict[str, str]:
+        return {key: secret.get_secret_value() for key, secret in self.settings.keys.items()}
 
     def _telephony(self) -> ExchangeTelephony:
         exchange = self.exchange

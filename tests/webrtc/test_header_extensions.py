@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 
 from hookflash.base.errors import RtpError
 from hookflash.rtp.packet import RtpPacket, parse
-from hookflash.webrtc.header_extensions import (
-    AUDIO_LEVEL,
-    MID,
-    ExtensionIds,
-    audio_level,
-    find,
-    take_off,
-)
+from hookflash.webrtc.header_extensions import ExtensionIds, audio_level, find, take_off
+from hookflash.webrtc.writing import AUDIO_LEVEL, MID
 
 PLAIN = RtpPacket(111, 7, 8, 9, b"sound", marker=True).encode()
 

@@ -6,6 +6,7 @@ session description has (RFC 8122). Nothing that was encrypted is handed on befo
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 from collections.abc import Sequence
@@ -107,11 +108,9 @@ class Dtls:
     def take(self) -> list[bytes]:
         """Datagrams to be sent, in order."""
         data = b""
-        try:
+        with contextlib.suppress(SSL.Error):
             while True:
                 data += self._connection.bio_read(_LARGEST)
-        except SSL.Error:
-            pass
         return _datagrams(data)
 
     def read(self) -> list[bytes]:
@@ -152,10 +151,8 @@ class Dtls:
     def close(self) -> None:
         """Say goodbye."""
         if self.state == "connected":
-            try:
+            with contextlib.suppress(SSL.Error):
                 self._connection.shutdown()
-            except SSL.Error:
-                pass
         if self.state not in ("closed", "failed"):
             self.state = "closed"
 
@@ -201,7 +198,8 @@ class Dtls:
 
         octets = certificate.public_bytes(Encoding.DER)
         return any(
-            name in _HASHES and _colons(hashlib.new(name.replace("-", ""), octets).digest()) == digits
+            name in _HASHES
+            and _colons(hashlib.new(name.replace("-", ""), octets).digest()) == digits
             for name, digits in self._fingerprints
         )
 

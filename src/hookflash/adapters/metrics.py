@@ -25,6 +25,8 @@ class Metrics:
         self.calls = self._counter("calls", "Calls admitted", "direction")
         self.refused = self._counter("calls_refused", "INVITEs refused", "reason")
 
+        self.agent_jobs = self._counter("agent_jobs", "Jobs of agents, by outcome", "outcome")
+
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A value that is read when it is asked for."""
         Gauge(f"hookflash_{name}", text, registry=self.registry).set_function(read)

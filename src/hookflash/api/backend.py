@@ -7,7 +7,7 @@ The API itself has checked the grants, and what can be said of a request by itse
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from livekit.protocol import agent_dispatch as dispatches
 from livekit.protocol import room as proto
@@ -15,10 +15,11 @@ from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.models import Room as RoomInfo
 from livekit.protocol.sip import SIPParticipantInfo
 
+from ..access.grants import Claims
 from ..base.errors import ApiError
 from ..calls.records import TransferRecord
 from ..calls.transfers.request import TransferRequest
-from ..ports import DialRequest
+from ..ports import DialRequest, MessageSocket
 
 
 class RoomBackend(Protocol):
@@ -124,6 +125,18 @@ class SipBackend(Protocol):
 
     async def dial(self, request: DialRequest) -> SIPParticipantInfo:
         """Place a call; with wait_until_answered the answer comes when it is answered."""
+        ...
+
+
+class AgentBackend(Protocol):
+    """Agent workers: LiveKit's `AgentInternal`."""
+
+    async def session(self, claims: Claims, socket: MessageSocket) -> None:
+        """A worker's open socket, until its end."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """The workers and what waits for one, as `GET /hookflash/agents` shows them."""
         ...
 
 

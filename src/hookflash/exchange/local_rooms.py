@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from livekit.protocol import agent_dispatch as dispatches
 from livekit.protocol import room as proto
+from livekit.protocol.agent import Job
 from livekit.protocol.models import DataPacket, ParticipantInfo
 from livekit.protocol.models import Room as RoomInfo
 
 from ..base.errors import ApiError
 from ..rooms.info import dispatch_info, participant_info, room_info, track_info
-from ..rooms.orders import AgentOrder, ParticipantChange, Permission, RoomOptions
+from ..rooms.orders import AgentOrder, Dispatch, ParticipantChange, Permission, RoomOptions
 from ..rooms.room import Room
 from . import rpc
 from .rooms import ParticipantOwner, RoomHost
@@ -23,10 +24,13 @@ RPC_TIMEOUT = 10.0
 
 
 class LocalRooms:
-    """`api.backend.RoomBackend`."""
+    """`api.backend.RoomBackend`; `jobs_of` gives the jobs of a dispatch."""
 
-    def __init__(self, rooms: RoomHost) -> None:
+    def __init__(
+        self, rooms: RoomHost, jobs_of: Callable[[str], Sequence[Job]] = lambda dispatch_id: ()
+    ) -> None:
         self._rooms = rooms
+        self._jobs_of = jobs_of
 
     async def create_room(self, request: proto.CreateRoomRequest) -> RoomInfo:
         """CreateRoom."""
@@ -86,13 +90,14 @@ class LocalRooms:
             deployment=request.deployment,
             attributes=dict(request.attributes),
         )
-        return dispatch_info(self._rooms.create_dispatch(request.room, order))
+        return self._dispatch(self._rooms.create_dispatch(request.room, order))
 
     async def delete_dispatch(
         self, request: dispatches.DeleteAgentDispatchRequest
     ) -> dispatches.AgentDispatch:
         """DeleteDispatch."""
-        return dispatch_info(self._rooms.delete_dispatch(request.room, request.dispatch_id))
+        jobs = self._jobs_of(request.dispatch_id)
+        return dispatch_info(self._rooms.delete_dispatch(request.room, request.dispatch_id), jobs)
 
     async def list_dispatches(
         self, request: dispatches.ListAgentDispatchRequest
@@ -100,8 +105,11 @@ class LocalRooms:
         """ListDispatch."""
         found = self._rooms.list_dispatches(request.room, request.dispatch_id)
         return dispatches.ListAgentDispatchResponse(
-            agent_dispatches=[dispatch_info(dispatch) for dispatch in found]
+            agent_dispatches=[self._dispatch(dispatch) for dispatch in found]
         )
+
+    def _dispatch(self, dispatch: Dispatch) -> dispatches.AgentDispatch:
+        return dispatch_info(dispatch, self._jobs_of(dispatch.dispatch_id))
 
 
 class LocalParticipants:

@@ -277,9 +277,7 @@ def _rows(data: bytes, limits: Limits) -> list[Line]:
     return rows
 
 
-def _sections(
-    rows: list[Line], limits: Limits
-) -> tuple[dict[str, str], list[str], list[_Section]]:
+def _sections(rows: list[Line], limits: Limits) -> tuple[dict[str, str], list[str], list[_Section]]:
     """The o= and s= lines, the t= lines, and the sections: first the session, then each media."""
     single: dict[str, str] = {}
     times: list[str] = []

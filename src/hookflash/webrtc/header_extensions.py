@@ -6,16 +6,13 @@ works with, and what is of use in them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from ..base.errors import RtpError
 from ..base.light import light_dataclass
 from ..rtp.packet import HEADER, HEADER_SIZE
-
-AUDIO_LEVEL: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-MID: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"
-RID: Final = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
-TRANSPORT_CC: Final = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+from .writing import AUDIO_LEVEL, MID, RID, TRANSPORT_CC
 
 _ONE_BYTE: Final = 0xBEDE
 _TWO_BYTE: Final = 0x1000
@@ -35,7 +32,7 @@ class ExtensionIds:
     transport_cc: int = 0
 
     @classmethod
-    def of(cls, uris: dict[int, str]) -> ExtensionIds:
+    def of(cls, uris: Mapping[int, str]) -> ExtensionIds:
         """From a section's extmap, id to URI."""
         ids = {uri: number for number, uri in uris.items()}
         return cls(

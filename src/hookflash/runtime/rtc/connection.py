@@ -17,7 +17,7 @@ from ...media.sender import Sender
 from ...media.subscriptions import Subscription
 from ...ports import Clock
 from ...sdp.plan import Codec
-from ...webrtc.description import Description, read
+from ...webrtc.description import read
 from ...webrtc.formats import RtpCodec
 from ...webrtc.header_extensions import ExtensionIds, audio_level, find, take_off
 from ...webrtc.offered_sections import OfferedSections
