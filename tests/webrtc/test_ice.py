@@ -43,7 +43,7 @@ class Client:
     """A full agent's checks, to an agent of ours."""
 
     def __init__(self) -> None:
-        self.agents = IceAgents(Ids(Random(7)))
+        self.agents: IceAgents[From] = IceAgents(Ids(Random(7)))
         self.agent = self.agents.new(0.0)
         self.agent.set_remote("them", "their-password")
         self.sent = 0
@@ -86,7 +86,7 @@ def code_of(answer: stun.StunMessage | None) -> int:
 
 
 def test_credentials_have_the_length_that_ice_wants() -> None:
-    agent = IceAgent(Ids(Random(1)), 0.0)
+    agent: IceAgent[From] = IceAgent(Ids(Random(1)), 0.0)
     assert len(agent.ufrag) >= 4
     assert len(agent.password) >= 25  # 128 bits, of 36 characters
     assert agent.ufrag.isalnum()
@@ -341,7 +341,7 @@ def test_a_restart_before_the_first_check() -> None:
 
 
 def test_the_first_credentials_of_a_peer_are_no_restart() -> None:
-    assert IceAgent(Ids(Random(1)), 0.0).set_remote("them", "their-password") is False
+    assert IceAgents[From](Ids(Random(1))).new(0.0).set_remote("them", "theirs") is False
 
 
 def test_media_leaves_a_closed_connection_for_the_path_that_was_checked_last() -> None:
@@ -386,7 +386,7 @@ def test_a_closed_agent_leaves_nothing_behind() -> None:
 def test_no_two_agents_have_one_ufrag() -> None:
     source = Random(3)
     state = source.getstate()
-    agents = IceAgents(Ids(source))
+    agents: IceAgents[From] = IceAgents(Ids(source))
     first = agents.new(0.0)
     source.setstate(state)  # the same chance again
     agents._ids = Ids(source)

@@ -9,7 +9,7 @@ followed when the path they have left is silent.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 from ..base.ids import Ids
 from . import stun
@@ -49,13 +49,17 @@ class Path(Hashable, Protocol):
         ...
 
 
-class IceAgents:
+P = TypeVar("P", bound=Path)
+"""The kind of path that the sockets have."""
+
+
+class IceAgents(Generic[P]):
     """Those of a process, by their own ufrags and by the paths that they have checked."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
-        self._by_ufrag: dict[str, IceAgent] = {}
-        self._by_path: dict[Path, IceAgent] = {}
+        self._by_ufrag: dict[str, IceAgent[P]] = {}
+        self._by_path: dict[P, IceAgent[P]] = {}
         self.refused = dict.fromkeys(REFUSALS, 0)
         """Checks that had no success, by reason."""
 
@@ -64,11 +68,11 @@ class IceAgents:
         """How many may send."""
         return len(self._by_path)
 
-    def new(self, now: float) -> IceAgent:
+    def new(self, now: float) -> IceAgent[P]:
         """An agent for one more peer connection; it is known until it is closed."""
         return IceAgent(self._ids, now, self)
 
-    def find(self, message: StunMessage) -> IceAgent | None:
+    def find(self, message: StunMessage) -> IceAgent[P] | None:
         """Whose check this is: by the left part of USERNAME (RFC 8445 §7.2.2). None, and counted,
         where nobody has that ufrag."""
         agent = self._by_ufrag.get(message.username.partition(":")[0])
@@ -76,11 +80,11 @@ class IceAgents:
             self.refused["unknown_ufrag"] += 1
         return agent
 
-    def at(self, path: Path) -> IceAgent | None:
+    def at(self, path: P) -> IceAgent[P] | None:
         """Whose packets come by this path; None: nobody has checked it, its packets are dropped."""
         return self._by_path.get(path)
 
-    def path_closed(self, path: Path) -> None:
+    def path_closed(self, path: P) -> None:
         """A TCP connection has gone."""
         agent = self._by_path.get(path)
         if agent is not None:
@@ -88,7 +92,7 @@ class IceAgents:
 
     # --- for the agents -------------------------------------------------------------------------
 
-    def name(self, agent: IceAgent) -> str:
+    def name(self, agent: IceAgent[P]) -> str:
         """A ufrag that nobody else has, for this agent."""
         ufrag = self._ids.token(_UFRAG)
         while ufrag in self._by_ufrag:
@@ -100,7 +104,7 @@ class IceAgents:
         """Nobody is called that any more."""
         del self._by_ufrag[ufrag]
 
-    def took(self, path: Path, agent: IceAgent) -> None:
+    def took(self, path: P, agent: IceAgent[P]) -> None:
         """The path is this agent's now: a client may use a port again for its next connection."""
         former = self._by_path.get(path)
         if former is not agent:
@@ -108,27 +112,27 @@ class IceAgents:
                 former.path_closed(path)
             self._by_path[path] = agent
 
-    def left(self, path: Path) -> None:
+    def left(self, path: P) -> None:
         """Its agent does not know the path any more."""
         del self._by_path[path]
 
 
-class IceAgent:
+class IceAgent(Generic[P]):
     """One peer connection's side. `now` is when it is made: consent counts from there."""
 
-    def __init__(self, ids: Ids, now: float, agents: IceAgents | None = None) -> None:
+    def __init__(self, ids: Ids, now: float, agents: IceAgents[P] | None = None) -> None:
         self._ids = ids
         self._agents = IceAgents(ids) if agents is None else agents
         self._passwords: dict[str, str] = {}
         """Those that are taken, by ufrag: two between a restart and its first check."""
-        self._paths: dict[Path, float] = {}
+        self._paths: dict[P, float] = {}
         """When each was checked last; the longest ago first."""
-        self._answered: dict[bytes, Path] = {}
+        self._answered: dict[bytes, P] = {}
         """From where each of the latest transactions came."""
         self._checked_at = now
         self._closed = False
         self._remote: tuple[str, str] | None = None
-        self.selected: Path | None = None
+        self.selected: P | None = None
         """Where media goes; None before the first check, and when consent is gone."""
         self.ufrag = self.password = ""
         """Ours, for the next description."""
@@ -150,7 +154,7 @@ class IceAgent:
         self._drop_credentials(self._used)
         self._renew()
 
-    def request(self, path: Path, message: StunMessage, now: float) -> bytes | None:
+    def request(self, path: P, message: StunMessage, now: float) -> bytes | None:
         """A STUN message that came by `path`: the answer to send back there, or None for silence.
 
         Only a check that the peer has signed changes anything. Others get an error if it is not
@@ -181,11 +185,11 @@ class IceAgent:
         self._check(path, now, nominated=message.has(stun.USE_CANDIDATE))
         return stun.success(message, path.remote, password)
 
-    def admits(self, path: Path) -> bool:
+    def admits(self, path: P) -> bool:
         """Whether packets by this path are the peer's: it was checked."""
         return path in self._paths
 
-    def path_closed(self, path: Path) -> None:
+    def path_closed(self, path: P) -> None:
         """Nothing comes or goes by it any more. Media goes where the latest check came from."""
         if self._paths.pop(path, None) is None:
             return
@@ -230,12 +234,12 @@ class IceAgent:
         answer = stun.error(message, code, password)
         return answer if password is not None or len(answer) <= message.size else None
 
-    def _remember(self, transaction: bytes, path: Path) -> None:
+    def _remember(self, transaction: bytes, path: P) -> None:
         self._answered[transaction] = path
         if len(self._answered) > MAX_TRANSACTIONS:
             del self._answered[next(iter(self._answered))]
 
-    def _check(self, path: Path, now: float, *, nominated: bool) -> None:
+    def _check(self, path: P, now: float, *, nominated: bool) -> None:
         """A good check came by this path."""
         self._checked_at = now
         self._paths.pop(path, None)
