@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from ...adapters.dtls import DtlsCertificate
-from ...adapters.rtc_socket import Path, RtcSockets
+from ...adapters.open_files import OpenFiles
+from ...adapters.rtc_connection import RtcPath
+from ...adapters.rtc_socket import RtcSockets
 from ...base.errors import StunError
 from ...base.ids import Ids
 from ...ports import Clock
@@ -26,13 +28,15 @@ SWEEP: Final = 1.0
 class RtcPorts:
     """One UDP port and one TCP port for all clients."""
 
-    def __init__(self, clock: Clock, ids: Ids, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, clock: Clock, ids: Ids, loop: asyncio.AbstractEventLoop, files: OpenFiles
+    ) -> None:
         self._clock = clock
         self._loop = loop
-        self.agents = IceAgents(ids)
-        self.sockets = RtcSockets(self)
+        self.agents: IceAgents[RtcPath] = IceAgents(ids)
+        self.sockets = RtcSockets(self, clock.now, files=files)
         self._certificate: DtlsCertificate | None = None
-        self._transports: dict[IceAgent, Transport] = {}
+        self._transports: dict[IceAgent[RtcPath], Transport] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self.unknown_path = self.unreadable = 0
         """Packets dropped: from where nobody was checked, and checks that cannot be read."""
@@ -83,7 +87,7 @@ class RtcPorts:
 
     # --- what the sockets tell ------------------------------------------------------------------
 
-    def received(self, path: Path, data: bytes, now: float) -> None:
+    def received(self, path: RtcPath, data: bytes, now: float) -> None:
         """One packet."""
         if not data:
             return
@@ -96,11 +100,18 @@ class RtcPorts:
             return
         self._transports[agent].received(data, now)
 
-    def path_closed(self, path: Path) -> None:
-        """A TCP connection has ended."""
-        self.agents.path_closed(path)
+    def admits(self, path: RtcPath) -> bool:
+        """Whether a peer connection has checked this path."""
+        return self.agents.at(path) is not None
 
-    def _check_received(self, path: Path, data: bytes, now: float) -> None:
+    def closed(self, path: RtcPath) -> None:
+        """A TCP connection has ended."""
+        agent = self.agents.at(path)
+        if agent is not None:
+            self.agents.path_closed(path)
+            self._transports[agent].path_checked()
+
+    def _check_received(self, path: RtcPath, data: bytes, now: float) -> None:
         try:
             message = stun.parse(data)
         except StunError:
@@ -112,5 +123,4 @@ class RtcPorts:
         answer = agent.request(path, message, now)
         if answer is not None:
             path.send(answer)
-        if agent.selected is not None:
-            self._transports[agent].path_checked()
+        self._transports[agent].path_checked()

@@ -13,10 +13,10 @@ from typing import Any, Final, Protocol
 import structlog
 
 from ...adapters.dtls import Dtls, DtlsCertificate
+from ...adapters.rtc_connection import RtcPath
 from ...adapters.sctp import Sctp
 from ...adapters.srtp import SrtpSession
 from ...ports import Clock
-from ...rtp.packet import Buffer
 from ...sdp.plan import CryptoKey
 from ...webrtc.ice import IceAgent
 
@@ -48,7 +48,7 @@ class Transport:
 
     def __init__(
         self,
-        agent: IceAgent,
+        agent: IceAgent[RtcPath],
         certificate: DtlsCertificate,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
@@ -59,6 +59,7 @@ class Transport:
         self._clock = clock
         self._loop = loop
         self._owner = owner
+        self._path: RtcPath | None = None
         self._dtls: Dtls | None = None
         self._early: list[bytes] = []
         self._client = False
@@ -95,7 +96,8 @@ class Transport:
     # --- packets in -----------------------------------------------------------------------------
 
     def path_checked(self) -> None:
-        """An ICE check was answered: DTLS can go where it came from."""
+        """An ICE check was answered, or a path is gone: packets may go another way now."""
+        self._path = self.agent.selected
         self._start_dtls()
 
     def received(self, data: bytes, now: float) -> None:
@@ -123,9 +125,9 @@ class Transport:
 
     # --- packets out ----------------------------------------------------------------------------
 
-    def send(self, packet: Buffer, _: Any = None) -> int:
+    def send(self, packet: bytes, _: Any = None) -> int:
         """One datagram where the client is; nowhere before its first check."""
-        path = self.agent.selected
+        path = self._path
         if path is not None:
             path.send(packet)
         return len(packet)
@@ -154,7 +156,7 @@ class Transport:
 
     def _start_dtls(self) -> None:
         dtls = self._dtls
-        if dtls is None or self.agent.selected is None or dtls.state != "connecting":
+        if dtls is None or self._path is None or dtls.state != "connecting":
             return
         dtls.start()
         self._after_dtls(dtls)
@@ -262,3 +264,4 @@ class Transport:
             self._dtls.close()
             for datagram in self._dtls.take():
                 self.send(datagram)
+        self._path = None
