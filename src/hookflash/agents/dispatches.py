@@ -25,6 +25,7 @@ _OTHERS = (
     | ev.AttributesChanged
     | ev.TrackUnpublished
     | ev.TrackMuted
+    | ev.SubscribersChanged
     | ev.SubscriptionsChanged
     | ev.DtmfReceived
     | ev.DtmfPause

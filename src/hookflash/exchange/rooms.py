@@ -17,6 +17,7 @@ from typing import Protocol
 
 import structlog
 from livekit.protocol.models import DisconnectReason
+from livekit.protocol.rtc import AddTrackRequest, SubscriptionPermission
 
 from ..base.ids import Ids
 from ..ports import DeadlineTimer, WorldClock
@@ -32,6 +33,7 @@ from ..rooms.orders import (
 )
 from ..rooms.registry import Rooms
 from ..rooms.room import Participant, Room, Track
+from ..rooms.tracks import permit
 
 _log = structlog.get_logger("rooms")
 
@@ -221,13 +223,56 @@ class RoomHost:
         self._tell(self._rooms.set_subscriptions(now, participant, track_sids, subscribe))
 
     def send_dtmf(
-        self, participant: Participant, digit: str, duration_ms: int, *, relayed: bool
+        self,
+        participant: Participant,
+        digit: str,
+        duration_ms: int | None,
+        *,
+        relayed: bool,
+        destinations: Sequence[str] = (),
     ) -> None:
         """It pressed a key (`rooms.events.DtmfReceived`)."""
         now = self._now()
         self._tell(
-            self._rooms.send_dtmf(now, participant, digit, duration_ms=duration_ms, relayed=relayed)
+            self._rooms.send_dtmf(
+                now, participant, digit, destinations, duration_ms=duration_ms, relayed=relayed
+            )
         )
+
+    # --- inputs: what clients publish and take ----------------------------------------------------
+
+    def add_track(self, participant: Participant, request: AddTrackRequest) -> Track:
+        """AddTrackRequest (`rooms.tracks.Tracks.add`); nobody else is told."""
+        return self._rooms.tracks.add(self._now(), participant, request)
+
+    def publish_track(self, track: Track, mime_type: str, mid: str) -> None:
+        """Its media began: the others are told."""
+        self._tell(self._rooms.tracks.publish(self._now(), track, mime_type, mid))
+
+    def unpublish_track(self, track: Track) -> None:
+        """Its client no longer sends it."""
+        self._tell(self._rooms.tracks.unpublish(self._now(), track))
+
+    def mute_track(self, track: Track, muted: bool) -> None:
+        """Its owner mutes or unmutes it."""
+        self._tell(self._rooms.tracks.mute(self._now(), track, muted))
+
+    def describe_track(
+        self,
+        track: Track,
+        *,
+        features: Sequence[int] | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """UpdateLocalAudioTrack, UpdateLocalVideoTrack."""
+        now = self._now()
+        self._tell(self._rooms.tracks.describe(now, track, features=features, size=size))
+
+    def permit_subscriptions(
+        self, participant: Participant, message: SubscriptionPermission
+    ) -> None:
+        """SubscriptionPermission: who may take its tracks."""
+        self._tell(permit(self._now(), participant, message))
 
     # --- time -----------------------------------------------------------------------------------
 

@@ -160,6 +160,17 @@ class SubscriptionsChanged:
 
 
 @light_dataclass(frozen=True, slots=True)
+class SubscribersChanged:
+    """`participant`, who publishes, changed who may take its tracks."""
+
+    room: Room
+    participant: Participant
+    changed: tuple[tuple[Participant, Track, bool], ...]
+    """Who may take which track from now on (True), or no longer."""
+    at: float
+
+
+@light_dataclass(frozen=True, slots=True)
 class DtmfReceived:
     """LiveKit's SipDTMF packet: `digit` is one of 0-9 * # a-d, `code` 0-15 as RFC 4733 counts."""
 
@@ -235,6 +246,7 @@ RoomEvent = (
     | TrackUnpublished
     | TrackMuted
     | SubscriptionsChanged
+    | SubscribersChanged
     | DtmfReceived
     | DtmfPause
     | DataReceived

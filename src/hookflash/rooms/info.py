@@ -87,11 +87,16 @@ def participant_info(participant: Participant) -> ParticipantInfo:
         kind=participant.kind,
         attributes=participant.attributes,
         disconnect_reason=participant.disconnect_reason,
+        client_protocol=participant.client.protocol,
+        capabilities=participant.client.capabilities,  # type: ignore[arg-type]
     )
 
 
 def track_info(track: Track) -> TrackInfo:
-    """One audio track; mime type audio/opus whatever a telephone really speaks."""
+    """One track. A telephone's is audio/opus whatever it really speaks; before the media of a
+    client's track begins, neither its type nor its section is known, and it has no version."""
+    if track.details is not None:
+        return _client_track_info(track, track.details)
     codec = SimulcastCodecInfo(
         mime_type=track.mime_type,
         mid=track.mid,
@@ -111,6 +116,22 @@ def track_info(track: Track) -> TrackInfo:
         version=TimedVersion(unix_micro=track.version_us),
         backup_codec_policy=_SIMULCAST,
     )
+
+
+def _client_track_info(track: Track, details: TrackInfo) -> TrackInfo:
+    message = TrackInfo()
+    message.CopyFrom(details)
+    message.sid = track.sid
+    message.muted = track.muted
+    if not track.mime_type:
+        return message
+    message.mime_type = track.mime_type
+    message.mid = track.mid
+    message.version.unix_micro = track.version_us
+    if message.codecs:
+        message.codecs[0].mime_type = track.mime_type
+        message.codecs[0].mid = track.mid
+    return message
 
 
 def dispatch_info(dispatch: Dispatch, jobs: Sequence[Job] = ()) -> AgentDispatch:

@@ -20,7 +20,7 @@ def move(
     The newcomer has a new SID, and the name, attributes, metadata, permission and tracks (with
     new SIDs, muted ones muted) of the participant that left. Raises RoomRefused, and changes
     nothing, where the destination is full or has somebody of that identity: a move puts nobody
-    out.
+    out. A client's tracks keep their cids.
     """
     destination = clean(destination)
     room = rooms.get(destination)
@@ -33,14 +33,19 @@ def move(
         attributes=participant.attributes,
         metadata=participant.metadata,
         permission=participant.permission,
+        client=participant.client,
     )
     was_active, tracks = participant.active, list(participant.tracks.values())
+    tracks += participant.pending.values()
     newcomer, arrival = rooms.join(now, destination, join)
     events: list[RoomEvent] = [ParticipantMoved(participant.room, participant, newcomer, now)]
     events += rooms.leave(now, participant, DisconnectReason.MIGRATION) + arrival
     if was_active:
         events += rooms.activate(now, newcomer)
     for track in tracks:
+        if track.details is not None:
+            events += rooms.tracks.repeat(now, track, newcomer)
+            continue
         events += rooms.publish_audio(now, newcomer, track.name)
         if track.muted:
             events += rooms.mute(now, list(newcomer.tracks.values())[-1], True)

@@ -173,6 +173,18 @@ class Permission:
 
 
 @light_dataclass(frozen=True, slots=True)
+class ClientTraits:
+    """What a participant's client software is; the defaults are a telephone's."""
+
+    protocol: int = 0
+    """ParticipantInfo.client_protocol."""
+    capabilities: tuple[int, ...] = ()
+    """ClientInfo.Capability."""
+    auto_subscribe: bool = True
+    """False: it takes only the tracks that it asks for."""
+
+
+@light_dataclass(frozen=True, slots=True)
 class Join:
     """Who wants to join. Texts may hold bytes that are no UTF-8 (as surrogates)."""
 
@@ -185,6 +197,7 @@ class Join:
     room_options: RoomOptions | None = None
     """Of the dispatch rule's or token's room_config: used if this join makes the room."""
     room_preset: str = ""
+    client: ClientTraits = field(default_factory=ClientTraits)
 
 
 @light_dataclass(frozen=True, slots=True)

@@ -29,10 +29,7 @@ from .events import (
     RoomFinished,
     RoomStarted,
     RoomUpdated,
-    SubscriptionsChanged,
-    TrackMuted,
     TrackPublished,
-    TrackUnpublished,
 )
 from .orders import (
     AgentOrder,
@@ -44,6 +41,7 @@ from .orders import (
     resolve,
 )
 from .room import ACTIVE, DISCONNECTED, JOIN_TIMEOUT, JOINING, Participant, Room, Track
+from .tracks import Tracks, set_subscriptions, unpublish_all
 
 
 class Rooms:
@@ -59,6 +57,7 @@ class Rooms:
         self._ids = ids
         self._shift = shift
         self.settings = settings or RoomDefaults()
+        self.tracks = Tracks(ids, self._micros)
         self._rooms: dict[str, Room] = {}
         self._heap: list[tuple[float, int, Room]] = []
         self._entries = 0
@@ -158,6 +157,7 @@ class Rooms:
             attributes=attributes,
             metadata=metadata,
             permission=join.permission,
+            client=join.client,
             shift=self._shift(),
         )
         former = room.participants.get(identity)
@@ -230,7 +230,8 @@ class Rooms:
             participant.version += 1
             events.append(ParticipantUpdated(room, participant, now))
         if not participant.permission.can_publish:
-            _unpublish_all(now, participant, events)
+            unpublish_all(now, participant, events)
+            participant.is_publisher = False
         events += self.set_attributes(now, participant, change.attributes)
         return events
 
@@ -253,14 +254,7 @@ class Rooms:
 
     def mute(self, now: float, track: Track, muted: bool) -> list[RoomEvent]:
         """The track's owner mutes or unmutes it (a telephone on hold)."""
-        if track.muted == muted:
-            return []
-        participant = track.participant
-        track.muted = muted
-        track.version_us = self._micros(now)
-        track.memo = None
-        participant.version += 1
-        return [TrackMuted(participant.room, participant, track, muted, now)]
+        return self.tracks.mute(now, track, muted)
 
     def mute_published_track(
         self, now: float, participant: Participant, track_sid: str, muted: bool
@@ -275,18 +269,7 @@ class Rooms:
         self, now: float, participant: Participant, track_sids: Iterable[str], subscribe: bool
     ) -> list[RoomEvent]:
         """UpdateSubscriptions. Unknown tracks and tracks of its own are passed over."""
-        tracks = []
-        for sid in track_sids:
-            track = participant.room.track(sid)
-            if track is None or track.participant is participant:
-                continue
-            if (sid in participant.unsubscribed) == subscribe:
-                tracks.append(track)
-                participant.unsubscribed ^= {sid}
-        if not tracks:
-            return []
-        room = participant.room
-        return [SubscriptionsChanged(room, participant, tuple(tracks), subscribe, now)]
+        return set_subscriptions(now, participant, track_sids, subscribe)
 
     # --- data ---------------------------------------------------------------------------------
 
@@ -455,7 +438,7 @@ class Rooms:
         if participant.left:
             return
         room = participant.room
-        _unpublish_all(now, participant, events)
+        unpublish_all(now, participant, events)
         was_active = participant.active
         participant.state = DISCONNECTED
         participant.disconnect_reason = reason
@@ -487,9 +470,3 @@ class Rooms:
             room.scheduled_at = deadline
             self._entries += 1
             heappush(self._heap, (deadline, self._entries, room))
-
-
-def _unpublish_all(now: float, participant: Participant, events: list[RoomEvent]) -> None:
-    for track in participant.tracks.values():
-        events.append(TrackUnpublished(participant.room, participant, track, now))
-    participant.tracks.clear()

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from livekit.protocol.models import DisconnectReason, ParticipantInfo, TrackSource, TrackType
+from livekit.protocol.models import (
+    DisconnectReason,
+    ParticipantInfo,
+    TrackInfo,
+    TrackSource,
+    TrackType,
+)
 
 from ..base.text import clean
-from .orders import CODECS, Dispatch, Kind, Permission, RoomOptions
+from .orders import CODECS, ClientTraits, Dispatch, Kind, Permission, RoomOptions
 from .rules import room_full
+from .subscribers import EVERYBODY, Subscribers
 
 State = ParticipantInfo.State
 # Looked up once: a protobuf enum looks for each name in its descriptor.
@@ -34,6 +41,7 @@ class Track:
 
     __slots__ = (
         "cid",
+        "details",
         "memo",
         "mid",
         "mime_type",
@@ -59,11 +67,13 @@ class Track:
         mid: str = "0",
         cid: str = "audio",
         stream: str = "camera",
+        type: TrackType = _AUDIO,  # LiveKit's name
+        details: TrackInfo | None = None,
     ) -> None:
         self.participant = participant
         self.sid = sid
         self.name = name
-        self.type = _AUDIO
+        self.type = type
         self.source = source
         self.mime_type = mime_type
         self.mid = mid
@@ -72,6 +82,8 @@ class Track:
         self.muted = False
         self.version_us = version_us
         """When it last changed, microseconds since the epoch."""
+        self.details = details
+        """What a client said of it when it was added (`rooms.tracks`); None: a telephone's."""
         self.memo: str | None = None
         """How webhooks show it, until it changes."""
 
@@ -81,6 +93,7 @@ class Participant:
 
     __slots__ = (
         "attributes",
+        "client",
         "dependent",
         "disconnect_reason",
         "identity",
@@ -89,11 +102,14 @@ class Participant:
         "kind",
         "metadata",
         "name",
+        "pending",
         "permission",
         "room",
         "shift",
         "sid",
         "state",
+        "subscribed",
+        "subscribers",
         "tracks",
         "unsubscribed",
         "version",
@@ -111,6 +127,7 @@ class Participant:
         attributes: dict[str, str] | None = None,
         metadata: str = "",
         permission: Permission | None = None,
+        client: ClientTraits | None = None,
         shift: float = 0.0,
     ) -> None:
         self.room = room
@@ -119,6 +136,7 @@ class Participant:
         self.name = name
         self.kind = kind
         self.permission = permission or Permission()
+        self.client = client or ClientTraits()
         self.attributes = attributes if attributes is not None else {}
         self.metadata = metadata
         self.joined_at = joined_at
@@ -135,8 +153,14 @@ class Participant:
         """True from the first published track on, also after it has gone."""
         self.tracks: dict[str, Track] = {}
         """By SID, in order of publication."""
+        self.pending: dict[str, Track] = {}
+        """By cid: added by its client, not yet known to the others."""
         self.unsubscribed: set[str] = set()
         """SIDs of tracks of others that this participant does not take."""
+        self.subscribed: set[str] = set()
+        """The only ones it takes, if its client subscribes by itself (`ClientTraits`)."""
+        self.subscribers: Subscribers = EVERYBODY
+        """Who may take this participant's tracks."""
         self.disconnect_reason: DisconnectReason = _UNKNOWN
 
     @property
@@ -155,8 +179,19 @@ class Participant:
             self.active
             and track.participant is not self
             and self.permission.can_subscribe
-            and track.sid not in self.unsubscribed
+            and self.wants(track.sid)
+            and track.participant.admits(self, track.sid)
         )
+
+    def wants(self, track_sid: str) -> bool:
+        """True if it asked for that track, or takes all and did not refuse this one."""
+        if self.client.auto_subscribe:
+            return track_sid not in self.unsubscribed
+        return track_sid in self.subscribed
+
+    def admits(self, subscriber: Participant, track_sid: str) -> bool:
+        """True if `subscriber` may take that track of this participant."""
+        return self.subscribers.admit(subscriber.identity, subscriber.sid, track_sid)
 
     def merged(self, changes: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """What `changes` really change ("" for what goes), and all attributes afterwards."""

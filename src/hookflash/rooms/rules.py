@@ -75,6 +75,39 @@ def may_not_publish() -> RoomRefused:
     return _rpc("permission_denied", "participant is not allowed to publish")
 
 
+def cid_taken() -> RoomRefused:
+    """AddTrackRequest with the cid of another track of that client."""
+    return RoomRefused("already_exists", "a track of that cid has been added")
+
+
+def track_missing() -> RoomRefused:
+    """A track SID that the participant does not publish."""
+    return RoomRefused("not_found", "track not found")
+
+
+def too_many_tracks(limit: int) -> RoomRefused:
+    """One participant wants to publish more tracks than it may."""
+    return RoomRefused("resource_exhausted", f"at most {limit} tracks of one participant")
+
+
+def too_many_layers() -> RoomRefused:
+    """A track of more codecs or layers than there can be."""
+    return RoomRefused("resource_exhausted", "too many codecs or layers")
+
+
+def no_such_track_type() -> RoomRefused:
+    """A track that is neither audio nor video."""
+    return RoomRefused("unimplemented", "unsupported track type")
+
+
+def check_track(cid: str, name: str) -> None:
+    """Raise RoomRefused for an empty cid, or a cid or name over 256 bytes."""
+    if not cid:
+        raise RoomRefused("invalid_argument", "no track cid")
+    if _longer(cid, MAX_NAME) or _longer(name, MAX_NAME):
+        raise _argument("track name length exceeds limits", MAX_NAME)
+
+
 def _longer(text: str, limit: int) -> bool:
     return len(text) > limit or (not text.isascii() and len(text.encode("utf-8")) > limit)
 

@@ -17,6 +17,7 @@ from ...adapters.rtc_connection import RtcPath
 from ...adapters.sctp import Sctp
 from ...adapters.srtp import SrtpSession
 from ...ports import Clock
+from ...rtp.packet import Buffer
 from ...sdp.plan import CryptoKey
 from ...webrtc.ice import IceAgent
 
@@ -125,11 +126,11 @@ class Transport:
 
     # --- packets out ----------------------------------------------------------------------------
 
-    def send(self, packet: bytes, _: Any = None) -> int:
+    def send(self, packet: Buffer, _: Any = None) -> int:
         """One datagram where the client is; nowhere before its first check."""
         path = self._path
         if path is not None:
-            path.send(packet)
+            path.send(bytes(packet))
         return len(packet)
 
     def protect(self, packet: bytes) -> bytes | None:
