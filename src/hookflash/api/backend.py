@@ -20,6 +20,7 @@ from ..base.errors import ApiError
 from ..calls.records import TransferRecord
 from ..calls.transfers.request import TransferRequest
 from ..ports import DialRequest, MessageSocket
+from ..signalling.join import ClientJoin
 
 
 class RoomBackend(Protocol):
@@ -125,6 +126,19 @@ class SipBackend(Protocol):
 
     async def dial(self, request: DialRequest) -> SIPParticipantInfo:
         """Place a call; with wait_until_answered the answer comes when it is answered."""
+        ...
+
+
+class RtcBackend(Protocol):
+    """By room: participants that join by themselves. LiveKit's `Signal`."""
+
+    async def check(self, claims: Claims, client: ClientJoin) -> None:
+        """Whether this join may be, by the rooms and their limits; changes nothing. Raises
+        ApiError: its code is the HTTP status of the refusal. `client.room` is the room."""
+        ...
+
+    async def session(self, claims: Claims, client: ClientJoin, socket: MessageSocket) -> None:
+        """An open socket, until its end; what was checked may have changed meanwhile."""
         ...
 
 
