@@ -74,7 +74,7 @@ class DeadlineTimer(Protocol):
 
 
 class AddressChoice(Protocol):
-    """Which of our addresses a peer's media has to do with: `adapters.addresses.Addresses`."""
+    """Which of our addresses is for which peer: `adapters.addresses.Addresses`."""
 
     def bind(self, remote_ip: str) -> str:
         """The address to bind media to for this peer."""

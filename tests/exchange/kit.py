@@ -34,6 +34,7 @@ from hookflash.exchange.rooms import RoomHost
 from hookflash.ports import Due
 from hookflash.rooms.events import RoomEvent
 from hookflash.rooms.room import Room
+from hookflash.rtp.packet import RtpPacket
 from hookflash.sip.codec import parse
 from hookflash.sip.digest import DigestServer
 from hookflash.sip.effects import SendBytes
@@ -45,7 +46,7 @@ from hookflash.sip.routing import Hop
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
 from hookflash.testing.clock import ManualClock
-from hookflash.testing.media import Studio
+from hookflash.testing.media import Studio, TablePair
 from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS, flow_to, request_of
 
 NUMBER = "100"
@@ -283,6 +284,12 @@ class Table:
             self.in_dialog("ACK", cseq=1)
         (call,) = self.exchange.calls.values()
         return call
+
+    def sound_of(self, call: Call) -> TablePair:
+        """A packet of the peer; gives the ports to which it came."""
+        pair = self.studio.pairs[call.port.local.port]
+        pair.deliver(RtpPacket(0, 1, 160, 9, b"\x55" * 160).encode(), MEDIA)
+        return pair
 
     def in_dialog(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from livekit.protocol.sip import CreateSIPParticipantRequest, SIPOutboundTrunkInfo
-from tests.exchange.kit import BODY, CONTACT, MEDIA, SDP, Table
+from tests.exchange.kit import BODY, CONTACT, SDP, Table
 
 from hookflash.base.errors import ApiError
 from hookflash.calls.dial_plan import DTMF_DIGIT, dial_attributes, dial_order, dial_plan
@@ -14,7 +14,6 @@ from hookflash.exchange.call import Call
 from hookflash.exchange.leg_settings import outbound_settings
 from hookflash.exchange.requested_leg import RequestedLeg
 from hookflash.ports import DialRequest
-from hookflash.rtp.packet import RtpPacket
 from hookflash.testing.sip_messages import PEER_ADDRESS, response_of
 
 
@@ -59,8 +58,7 @@ class Requested:
 
     def sound(self) -> None:
         """A packet of the callee."""
-        pair = self.table.studio.pairs[self.call.port.local.port]
-        pair.deliver(RtpPacket(0, 1, 160, 9, b"\x55" * 160).encode(), MEDIA)
+        self.table.sound_of(self.call)
 
     @property
     def status(self) -> str:
@@ -103,6 +101,17 @@ def test_keys_are_pressed_before_the_room_is_connected(table: Table) -> None:
     assert requested.status == "active"
     assert requested.settled == [None]
     assert table.exchange.keying.next_deadline() is None
+
+
+def test_a_call_that_is_silent_until_its_keys_are_pressed_becomes_active_later(
+    table: Table,
+) -> None:
+    requested = Requested(table, dtmf="12")
+    requested.answer()
+    table.timer.ring()
+    assert (requested.settled, requested.status) == ([None], "automation")
+    requested.sound()
+    assert requested.status == "active"
 
 
 def test_whose_keys_are_pressed_when_he_hangs_up_is_forgotten(table: Table) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.exchange.kit import BODY, CONTACT, MEDIA, SDP, Table
+from tests.exchange.kit import BODY, CONTACT, SDP, Table
 
 from hookflash.calls.dial_outcome import DialOutcome
 from hookflash.calls.legs.invitation import DialOrder
@@ -14,7 +14,6 @@ from hookflash.calls.pin import ATTEMPTS, SILENCE
 from hookflash.calls.transfers.request import TransferRequest
 from hookflash.exchange.call import Call, LegOwner
 from hookflash.exchange.leg_settings import placed_settings
-from hookflash.rtp.packet import RtpPacket
 from hookflash.sip.fields import NameAddr
 from hookflash.sip.message import Response
 from hookflash.sip.refer import parse_target
@@ -35,8 +34,7 @@ def test_a_call_from_its_invite_to_its_bye(table: Table) -> None:
     assert list(table.book.dialogs) == [call.call_id]
     participant = table.rooms.find("lobby", "sip_caller")
     assert participant.attributes["sip.callStatus"] == "ringing"
-    pair = table.studio.pairs[call.port.local.port]
-    pair.deliver(RtpPacket(0, 1, 160, 9, b"\x55" * 160).encode(), MEDIA)
+    pair = table.sound_of(call)
     assert participant.attributes["sip.callStatus"] == "active"
     table.in_dialog("BYE", cseq=2)
     assert participant.left
@@ -111,7 +109,9 @@ def test_a_leg_that_we_place(table: Table) -> None:
     call = exchange.placing.place(order, placed_settings(exchange.parts, exchange.settings), owner)
     table.wire.found()
     (invite,) = table.wire.requests("INVITE")
-    table.receive(response_of(invite.encode(), 180, headers=(CONTACT,)))
+    table.receive(response_of(invite.encode(), 183, headers=(CONTACT, BODY), body=SDP))
+    table.sound_of(call)
+    assert (owner.heard, call.stats().packets_received) == (["ringing"], 1)
     table.receive(response_of(invite.encode(), 200, headers=(CONTACT, BODY), body=SDP))
     assert owner.heard == ["ringing", "answered"]
     assert len(table.wire.requests("ACK")) == 1

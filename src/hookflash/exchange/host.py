@@ -1,6 +1,6 @@
 """What the parts of the exchange share, and what they ask of it.
 
-Each (phones, dialler, PINs, restored dialogs) has one subject. It is given its `CallHost`, what it
+Each (phones, placing, PINs, restored dialogs) has one subject. It is given its `CallHost`, what it
 leans on and what it works with; none of them imports the exchange, which wires them.
 """
 
@@ -35,8 +35,8 @@ from .rooms import RoomHost
 
 @dataclass(slots=True)
 class Parts:
-    """What the exchange is built from; wired once, in `server.py`. Everything else
-    takes what it needs in its constructor."""
+    """What the exchange is built from; wired once, in `server.py`. Everything else takes what it
+    needs in its constructor."""
 
     clock: Clock
     ids: Ids
