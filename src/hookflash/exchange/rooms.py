@@ -99,6 +99,11 @@ class RoomHost:
         """Every living room; a view, in order of creation."""
         return self._rooms.all()
 
+    @property
+    def auto_create(self) -> bool:
+        """Whether a join makes the room that is not there."""
+        return self._rooms.settings.auto_create
+
     def find(self, room_name: str, identity: str) -> Participant:
         """The participant, or RoomRefused (404; the same where the room is unknown)."""
         return self._rooms.find(room_name, identity)

@@ -313,6 +313,15 @@ class Room:
         if self.keepers - freed >= self.max_participants:
             raise room_full()
 
+    def is_full(self, identity: str) -> bool:
+        """True if nobody else could join who keeps the room; `identity` displaces its former
+        self."""
+        return bool(
+            self.max_participants
+            and identity not in self.participants
+            and self.keepers >= self.max_participants
+        )
+
     def others(self, participant: Participant) -> Iterator[Participant]:
         """Everybody else, in order of joining."""
         return (p for p in self.participants.values() if p is not participant)

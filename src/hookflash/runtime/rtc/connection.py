@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, Protocol
 
-from ...base.errors import RtpError
+from ...base.errors import RtpError, SdpError
 from ...base.ids import Ids
 from ...media.client_reports import ClientReports
 from ...media.published import PublishedAudio
@@ -76,6 +76,7 @@ class PeerConnection:
         self.published: dict[str, PublishedAudio] = {}
         """Tracks that come in, by cid."""
         self._extensions: dict[str, ExtensionIds] = {}
+        self._codecs: dict[str, tuple[RtpCodec, ...]] = {}
         self._by_mid: dict[str, str] = {}
         self._by_ssrc: dict[int, str] = {}
         self._subscriptions: dict[str, tuple[int, Subscription]] = {}
@@ -107,14 +108,14 @@ class PeerConnection:
         self._send_out(answer.outgoing)
         return answer
 
-    def offer(self, *, restart: bool = False) -> str | None:
-        """Our offer of all that is attached; None while the last one is not answered."""
-        if restart:
-            self.transport.agent.restart()
+    def offer(self) -> str:
+        """Our offer of all that is attached."""
         return self.offered.offer(self._local())
 
     def take_answer(self, sdp: str) -> None:
         """The client's answer to it; SdpError where it is none."""
+        if not self.offered.offering:
+            raise SdpError("no offer is out")
         answered = self.offered.answered(read(sdp))
         self.transport.agent.set_remote(answered.remote.ufrag, answered.remote.password)
         self.transport.describe(answered.remote.fingerprints, client=answered.setup == "active")
@@ -132,11 +133,20 @@ class PeerConnection:
         self._by_mid = {section.mid: cid for cid, section in described.items()}
         for cid, section in described.items():
             self._extensions[cid] = ExtensionIds.of(section.extensions)
+            self._codecs[cid] = section.codecs
             for ssrc in section.ssrcs:
                 self._by_ssrc[ssrc] = cid
             if cid not in self.published:
                 codecs = {codec.payload_type: _codec(codec) for codec in section.codecs}
                 self.published[cid] = self._publish(cid, codecs)
+
+    def mid_of(self, cid: str) -> str:
+        """The section in which the client sends it; "" for none."""
+        return next((mid for mid, one in self._by_mid.items() if one == cid), "")
+
+    def codecs_of(self, cid: str) -> tuple[RtpCodec, ...]:
+        """What the client may send it in."""
+        return self._codecs.get(cid, ())
 
     def _publish(self, cid: str, codecs: Mapping[int, Codec]) -> PublishedAudio:
         track = PublishedAudio(

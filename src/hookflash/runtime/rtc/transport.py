@@ -149,6 +149,12 @@ class Transport:
         sctp = self._sctp
         return sctp is not None and sctp.send(label, data)
 
+    def open_channels(self) -> None:
+        """Open ours: where the client has opened none (the older signalling)."""
+        if self._sctp is not None:
+            self._sctp.open("_reliable")
+            self._sctp.open("_lossy", ordered=False, max_retransmits=0)
+
     def buffered(self, label: str) -> int:
         """Octets that wait to be sent there."""
         return self._sctp.buffered(label) if self._sctp is not None else 0
