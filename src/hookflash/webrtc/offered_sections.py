@@ -14,7 +14,7 @@ from typing import Final
 from ..base.errors import SdpError
 from ..base.ids import Ids
 from ..base.light import light_dataclass
-from .description import LIMITS, Description, Remote, Section
+from .description import Description, Remote, Section
 from .formats import FEEDBACK, Format, RtpCodec, common, formats_of, payload_types
 from .sections import DataSection, Outgoing, outgoing
 from .slots import OutTrack, Slot, Slots
@@ -37,7 +37,9 @@ EXTENSION_IDS: Final[Mapping[str, Mapping[int, str]]] = {
 }
 """What is offered, by kind; an id means the same in all sections of a bundle (RFC 9143 §14)."""
 
-MAX_SLOTS: Final = LIMITS.media - 1
+MAX_SLOTS: Final = 250
+"""Tracks sent to one client at once: its answer, about 1 kB for each, must be short enough to be
+read (`description.LIMITS`)."""
 
 OPUS_PAYLOAD_TYPE: Final = 111
 PAYLOAD_TYPES: Final = (*range(96, 111), *range(112, 128), *range(35, 64))
