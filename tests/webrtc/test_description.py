@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.webrtc import clients
 
 from hookflash.base.errors import SdpError
-from hookflash.webrtc.description import LIMITS, MAX_RIDS, Remote, Section, read
+from hookflash.webrtc.description import LIMITS, MAX_RIDS, MediaSection, RemoteTransport, read
 
 RECORDED = [
     found["sdp"]
@@ -34,7 +34,7 @@ RECORDED = [
 """Every whole description of these recordings, of both sides."""
 
 
-def only(*lines: str, kind: str = "video", way: str = "sendonly") -> Section:
+def only(*lines: str, kind: str = "video", way: str = "sendonly") -> MediaSection:
     return read(clients.offer(clients.rtp(kind, "0", way, *lines))).sections[0]
 
 
@@ -85,7 +85,7 @@ def test_the_transport_is_that_of_the_section_that_carries_the_bundle() -> None:
     stopped = clients.rtp("audio", "0", "recvonly").replace("m=audio 9", "m=audio 0")
     other = clients.data("1").replace("ice-ufrag:thei", "ice-ufrag:+/34").replace("AB:", "ab:")
     remote = read(clients.offer(stopped, other)).remote
-    assert remote == Remote("+/34", "t" * 24, (clients.FINGERPRINT,), "actpass")
+    assert remote == RemoteTransport("+/34", "t" * 24, (clients.FINGERPRINT,), "actpass")
 
 
 def test_the_transport_may_stand_above_the_sections() -> None:
@@ -126,6 +126,13 @@ def test_stopped_is_port_0_unless_it_is_bundled() -> None:
     )
     assert stopped.stopped
     assert not bundled.stopped
+
+
+def test_the_first_bundle_counts_and_only_sections_that_are_there() -> None:
+    text = clients.offer(clients.data("0"), clients.rtp("audio", "1", "recvonly"), bundle=[])
+    groups = "a=group\r\na=group:LS 0\r\na=group:bundle 1 9 1\r\na=group:BUNDLE 0\r\n"
+    assert read(text).bundle == ()
+    assert read(text.replace("t=0 0\r\n", "t=0 0\r\n" + groups)).bundle == ("1",)
 
 
 def test_a_direction_above_all_holds_where_none_is_said() -> None:

@@ -17,8 +17,8 @@ from hookflash.webrtc.formats import RtpCodec
 from hookflash.webrtc.offered_sections import (
     MAX_SLOTS,
     PAYLOAD_TYPES,
-    Answered,
     OfferedSections,
+    RemoteAnswer,
 )
 from hookflash.webrtc.sections import DataSection
 
@@ -51,7 +51,7 @@ def client(offered: str, *, stopped: tuple[str, ...] = (), without: str = "") ->
 
 def exchange(
     these: OfferedSections, *, stopped: tuple[str, ...] = (), without: str = ""
-) -> tuple[str, Answered]:
+) -> tuple[str, RemoteAnswer]:
     offered = these.offer(clients.LOCAL)
     assert these.offering
     taken = these.answered(read(client(offered, stopped=stopped, without=without)))

@@ -12,7 +12,7 @@ from tests.webrtc import clients
 
 from hookflash.webrtc.description import read
 from hookflash.webrtc.offered_sections import OfferedSections
-from hookflash.webrtc.sections import Answer, Sections
+from hookflash.webrtc.sections import LocalAnswer, Sections
 
 Shape = tuple[str, str, str]
 SECTION = re.compile(
@@ -52,7 +52,7 @@ class Peer:
         text = re.sub(r"a=(msid|ssrc)\S*[^\r]*\r\n", "", text)
         return text + (f"a=msid:{found['msid']}\r\n" if found["msid"] else "")
 
-    def answer(self, tracks: dict[str, str]) -> Answer:
+    def answer(self, tracks: dict[str, str]) -> LocalAnswer:
         """With those tracks by mid, as the real server had them."""
         now = set(tracks.values())
         for sid in self.attached - now:

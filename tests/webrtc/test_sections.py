@@ -11,7 +11,7 @@ from tests.webrtc.clients import data, offer, out_track, rtp, section_of, sendin
 
 from hookflash.base.errors import SdpError
 from hookflash.webrtc.description import read
-from hookflash.webrtc.sections import MAX_PUBLISHED, Answer, DataSection, Sections
+from hookflash.webrtc.sections import MAX_PUBLISHED, DataSection, LocalAnswer, Sections
 
 RECEIVING = (
     rtp("audio", "0", "recvonly"),
@@ -25,7 +25,7 @@ def sections() -> Sections:
     return Sections(clients.ids())
 
 
-def answer(these: Sections, *said: str, cids: tuple[str, ...] = ()) -> Answer:
+def answer(these: Sections, *said: str, cids: tuple[str, ...] = ()) -> LocalAnswer:
     return these.answer(read(offer(*said)), clients.LOCAL, cids)
 
 
@@ -284,7 +284,7 @@ def test_each_description_is_a_version_of_one_session() -> None:
     assert [version for _, _, version, *_ in origins] == ["1", "2", "3"]
 
 
-def setup_of(given: Answer) -> tuple[str, bool]:
+def setup_of(given: LocalAnswer) -> tuple[str, bool]:
     return given.setup, f"a=setup:{given.setup}\r\n" in given.sdp
 
 
@@ -320,7 +320,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.ssrcs: dict[int, str] = {}
         """Each with the track, its subscription and the section that had it."""
         self.subscription: dict[str, int] = {}
-        self.given: Answer | None = None
+        self.given: LocalAnswer | None = None
 
     @rule(kind=st.sampled_from(["audio", "video"]), n=st.integers(0, 5), av1=st.booleans())
     def attach(self, kind: str, n: int, av1: bool) -> None:
@@ -364,7 +364,7 @@ class AnyOrder(RuleBasedStateMachine):
             return
         self.check(self.given)
 
-    def check(self, given: Answer) -> None:
+    def check(self, given: LocalAnswer) -> None:
         mids = [(mid, kind) for mid, kind, _ in shape(given.sdp)]
         assert mids == [(mid, kind) for mid, (kind, _) in self.said.items()]
         for mid, kind, way in shape(given.sdp):

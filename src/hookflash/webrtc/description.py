@@ -40,7 +40,7 @@ _MAX_MESSAGE_SIZE = 2**32 - 1
 
 
 @light_dataclass(frozen=True, slots=True)
-class Remote:
+class RemoteTransport:
     """The client's transport, from the section whose transport the whole bundle uses."""
 
     ufrag: str
@@ -51,7 +51,7 @@ class Remote:
 
 
 @light_dataclass(frozen=True, slots=True)
-class Section:
+class MediaSection:
     """One m-section."""
 
     kind: str
@@ -100,9 +100,9 @@ class Section:
 class Description:
     """A whole description. `bundle` names the mids of its first BUNDLE group."""
 
-    sections: tuple[Section, ...]
+    sections: tuple[MediaSection, ...]
     bundle: tuple[str, ...]
-    remote: Remote | None
+    remote: RemoteTransport | None
     """None where ICE credentials, fingerprint or the role in DTLS are not there."""
 
 
@@ -135,16 +135,16 @@ def _grouped(attributes: tuple[tuple[str, str | None], ...]) -> _Said:
 
 def _bundle(above: _Said, named: set[str]) -> tuple[str, ...]:
     for value in above.get("group", ()):
-        kind, *mids = value.split()
+        kind, _, mids = value.partition(" ")
         if kind.upper() == "BUNDLE":
-            return tuple(dict.fromkeys(mid for mid in mids if mid in named))
+            return tuple(dict.fromkeys(mid for mid in mids.split() if mid in named))
     return ()
 
 
-def _section(media: Media, said: _Said, default: Direction) -> Section:
+def _section(media: Media, said: _Said, default: Direction) -> MediaSection:
     ssrcs, rtx_ssrcs = _ssrcs(said)
     stream_id, track_id = _msid(said)
-    return Section(
+    return MediaSection(
         kind=media.kind,
         mid=_mid(said),
         port=media.port,
@@ -242,11 +242,11 @@ def _rids(said: _Said) -> tuple[str, ...]:
 
 
 def _remote(
-    sections: tuple[Section, ...],
+    sections: tuple[MediaSection, ...],
     bundle: tuple[str, ...],
     read_sections: list[tuple[Media, _Said]],
     above: _Said,
-) -> Remote | None:
+) -> RemoteTransport | None:
     """From the first section of the bundle that is alive (RFC 9143 §7.1), else the first one."""
     grouped = frozenset(bundle)
     alive = [n for n, section in enumerate(sections) if not section.stopped]
@@ -265,4 +265,4 @@ def _remote(
         or setup not in _SETUPS
     ):
         return None
-    return Remote(ufrag, password, fingerprints, cast(Setup, setup))
+    return RemoteTransport(ufrag, password, fingerprints, cast(Setup, setup))

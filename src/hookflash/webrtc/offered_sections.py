@@ -14,9 +14,9 @@ from typing import Final
 from ..base.errors import SdpError
 from ..base.ids import Ids
 from ..base.light import light_dataclass
-from .description import Description, Remote, Section
-from .formats import FEEDBACK, Format, RtpCodec, common, formats_of, payload_types
-from .sections import DataSection, Outgoing, outgoing
+from .description import Description, MediaSection, RemoteTransport
+from .formats import FEEDBACK, PayloadFormat, RtpCodec, common, formats_of, payload_types
+from .sections import DataSection, OutgoingSection, outgoing
 from .slots import OutTrack, Slot, Slots
 from .writing import (
     ABS_SEND_TIME,
@@ -51,13 +51,13 @@ _ANY_FORMAT: Final = ("0",)
 
 
 @light_dataclass(frozen=True, slots=True)
-class Answered:
+class RemoteAnswer:
     """What the client's answer agrees to."""
 
-    remote: Remote
+    remote: RemoteTransport
     setup: Role
     """Ours. `active`: we are the DTLS client."""
-    outgoing: tuple[Outgoing, ...]
+    outgoing: tuple[OutgoingSection, ...]
     data: DataSection | None
     no_codec: tuple[str, ...]
     """Sids of tracks that the client does not take: it knows no codec of theirs. They stay
@@ -72,7 +72,7 @@ class OfferedSections:
         self._session_id = ids.number(62)
         self._version = 0
         self._mids = 0
-        self._codecs: dict[Format, RtpCodec] = {}
+        self._codecs: dict[PayloadFormat, RtpCodec] = {}
         """What was offered, with payload types that mean the same in all sections."""
         self._free_numbers = iter(PAYLOAD_TYPES)
         self._offered: tuple[tuple[Slot, str, int], ...] | None = None
@@ -115,7 +115,7 @@ class OfferedSections:
         self._version += 1
         return writer.text(self._session_id, self._version)
 
-    def answered(self, answer: Description) -> Answered:
+    def answered(self, answer: Description) -> RemoteAnswer:
         """Take the client's answer to the offer that is out. Raises `SdpError` where it does not
         answer it, and the offer stays out; RuntimeError if none is out."""
         if self._offered is None:
@@ -127,7 +127,7 @@ class OfferedSections:
         if remote is None or remote.setup == "actpass":
             raise SdpError("the answer has no transport")
         data, *sections = answer.sections
-        sent: list[Outgoing] = []
+        sent: list[OutgoingSection] = []
         refused: list[str] = []
         for (slot, mid, ssrc), section in zip(self._offered, sections, strict=True):
             if slot.mid != mid:
@@ -144,7 +144,7 @@ class OfferedSections:
                 refused.append(track.track_sid)
         self._offered = None
         self._place()
-        return Answered(
+        return RemoteAnswer(
             remote,
             "passive" if remote.setup == "active" else "active",
             tuple(sent),
@@ -218,7 +218,7 @@ class OfferedSections:
         return True
 
 
-def _agreed(slot: Slot, section: Section) -> Outgoing | None:
+def _agreed(slot: Slot, section: MediaSection) -> OutgoingSection | None:
     """What is sent by that answer; None where the client does not take the track."""
     if slot.dead or section.direction not in ("recvonly", "sendrecv") or slot.track is None:
         return None

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from ..base.light import light_dataclass
 from ..sdp.plan import Direction
 from ..sdp.session import Attribute, Connection, Media, Origin, SessionDescription
-from .description import Section, Setup
+from .description import MediaSection, Setup
 from .formats import RtpCodec, codec_attributes, payload_types
 
 Role = Literal["active", "passive"]
@@ -185,7 +185,7 @@ class DescriptionWriter:
         self._media.append(Media(kind, port, protocol, formats, _UNSPECIFIED, tuple(attributes)))
 
 
-def answered_extensions(section: Section) -> dict[int, str]:
+def answered_extensions(section: MediaSection) -> dict[int, str]:
     """Those of the offer that we know, by its ids."""
     known = EXTENSIONS.get(section.kind, frozenset())
     return {number: uri for number, uri in section.extensions.items() if uri in known}
