@@ -309,6 +309,25 @@ def test_an_ice_restart_is_new_credentials() -> None:
     assert not these.restarts_ice(read(clients.HEAD))
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_damaged_offer_is_answered_or_refused(seed: int) -> None:
+    for text in clients.damaged(seed):
+        these = sections()
+        for sid, kind in (("TR_a", "audio"), ("TR_v", "video")):
+            these.attach(out_track(sid, kind))
+        try:
+            described = read(text)
+            cids = {section.track_id for section in described.sections}
+            given = these.answer(described, clients.LOCAL, cids)
+        except SdpError:
+            continue
+        ours = read(given.sdp)
+        assert [(s.mid, s.kind) for s in ours.sections] == [
+            (s.mid, s.kind) for s in described.sections
+        ]
+        assert ours.remote is not None
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Tracks come and go, the client offers what it likes: the rules hold after each answer."""
 
