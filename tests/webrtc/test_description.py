@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from tests.webrtc import clients
 
 from hookflash.base.errors import SdpError
-from hookflash.webrtc.description import LIMITS, MAX_RIDS, MediaSection, RemoteTransport, read
+from hookflash.webrtc.description import (
+    LIMITS,
+    MAX_RIDS,
+    HeaderExtension,
+    MediaSection,
+    RemoteTransport,
+    read,
+)
 
 RECORDED = [
     found["sdp"]
@@ -55,7 +62,7 @@ def test_an_offer_of_the_python_sdk() -> None:
     assert (sent.stream_id, sent.track_id) == ("-", "5239d22a-4c86-48e1-b79e-a4714a12168e")
     assert len(sent.ssrcs) == 1
     assert [(c.name, c.payload_type) for c in sent.codecs] == [("opus", 111)]
-    assert sent.extensions[4] == "urn:ietf:params:rtp-hdrext:sdes:mid"
+    assert sent.extensions[4] == HeaderExtension("urn:ietf:params:rtp-hdrext:sdes:mid")
     assert sent.rtcp_mux
     assert sent.rtcp_rsize
     assert described.remote is not None
@@ -179,10 +186,13 @@ def test_header_extensions_by_id() -> None:
         "extmap:7",
         "extmap:0 urn:padding",
         "extmap:8/sendonly urn:way",
+        "extmap:6/back urn:no-way",
+        "extmap",
     )
-    own = {4: "mid", 10: "rtp-stream-id", 13: "video-orientation"}
     found = only(*said).extensions
-    assert {number: uri.rpartition(":")[2] for number, uri in found.items()} == {**own, 9: "nine"}
+    assert list(found) == [4, 10, 13, 9, 8]
+    assert found[9] == HeaderExtension("urn:nine")
+    assert found[8] == HeaderExtension("urn:way", "sendonly")
 
 
 def test_two_sections_of_one_mid_are_refused() -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.webrtc import clients
 
-from hookflash.webrtc.description import read
+from hookflash.sdp.plan import Direction
+from hookflash.webrtc.description import HeaderExtension, read
 from hookflash.webrtc.formats import RtpCodec
 from hookflash.webrtc.writing import (
+    AUDIO_LEVEL,
     MAX_MESSAGE_SIZE,
+    MID,
+    RID,
     DescriptionWriter,
     LocalTransport,
     SentTrack,
     answered_extensions,
+    received_extensions,
+    sent_extensions,
 )
 
 
@@ -53,15 +60,24 @@ def test_a_section_with_a_track() -> None:
     writer = DescriptionWriter(clients.LOCAL, "passive")
     codecs = (RtpCodec("VP8", 96, 90000, rtx=97),)
     sent = SentTrack("PA_b|TR_v", "TR_v", 5, 6)
-    writer.rtp("video", "3", "sendonly", codecs, {4: "urn:x"}, sent=sent, rtcp_rsize=False)
+    writer.rtp(
+        "video",
+        "3",
+        "sendonly",
+        codecs,
+        {4: HeaderExtension("urn:x"), 5: HeaderExtension("urn:y", "recvonly")},
+        sent=sent,
+        rtcp_rsize=False,
+    )
     lines = clients.section_of(writer.text(1, 1), "3")
     assert lines[0] == "m=video 9 UDP/TLS/RTP/SAVPF 96 97"
-    assert lines[lines.index("a=rtcp-mux") :][:6] == [
+    assert lines[lines.index("a=rtcp-mux") :][:7] == [
         "a=rtcp-mux",
         "a=rtpmap:96 VP8/90000",
         "a=rtpmap:97 rtx/90000",
         "a=fmtp:97 apt=96",
         "a=extmap:4 urn:x",
+        "a=extmap:5/recvonly urn:y",
         "a=msid:PA_b|TR_v TR_v",
     ]
     assert "a=ssrc-group:FID 5 6" in lines
@@ -96,14 +112,27 @@ def test_known_extensions_are_answered_by_kind_with_the_ids_of_the_offer() -> No
         clients.offer(clients.rtp("audio", "0", "recvonly"), clients.rtp("video", "1", "recvonly"))
     )
     sound, pictures = map(answered_extensions, offered.sections)
-    assert {number: uri.rpartition(":")[2] for number, uri in sound.items()} == {
-        1: "ssrc-audio-level",
-        4: "mid",
-    }
-    assert {number: uri.rpartition(":")[2] for number, uri in pictures.items()} == {
-        4: "mid",
-        10: "rtp-stream-id",
-    }
+    assert sound == {1: HeaderExtension(AUDIO_LEVEL), 4: HeaderExtension(MID)}
+    assert pictures == {4: HeaderExtension(MID), 10: HeaderExtension(RID)}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "sent", "received"),
+    [
+        ("", "sendrecv", True, True),
+        ("/sendonly", "recvonly", False, True),
+        ("/recvonly", "sendonly", True, False),
+        ("/inactive", "inactive", False, False),
+    ],
+)
+def test_an_extension_of_one_direction(
+    theirs: str, ours: Direction, sent: bool, received: bool
+) -> None:
+    text = clients.rtp("video", "0", "sendrecv").replace("extmap:10", f"extmap:10{theirs}")
+    section = read(clients.offer(text)).sections[0]
+    assert answered_extensions(section)[10] == HeaderExtension(RID, ours)
+    assert (sent_extensions(section) == {4: MID, 10: RID}) is sent
+    assert (received_extensions(section) == {4: MID, 10: RID}) is received
 
 
 def test_nothing_alive_is_no_bundle() -> None:

@@ -51,6 +51,15 @@ class RemoteTransport:
 
 
 @light_dataclass(frozen=True, slots=True)
+class HeaderExtension:
+    """An RTP header extension (RFC 8285)."""
+
+    uri: str
+    direction: Direction = "sendrecv"
+    """As the describing side sees it; Firefox sends a rid and takes none."""
+
+
+@light_dataclass(frozen=True, slots=True)
 class MediaSection:
     """One m-section."""
 
@@ -67,8 +76,8 @@ class MediaSection:
     """As the describing side sees it."""
     codecs: tuple[RtpCodec, ...] = ()
     """Those of its codecs that we forward, in its order."""
-    extensions: Mapping[int, str] = field(default_factory=dict)
-    """RTP header extensions by id, 1 to 14: their URIs."""
+    extensions: Mapping[int, HeaderExtension] = field(default_factory=dict)
+    """By id, 1 to 14."""
     stream_id: str = ""
     track_id: str = ""
     """Words of its msid (RFC 8830). The track id is the cid of what a LiveKit client publishes."""
@@ -185,14 +194,16 @@ def _direction(said: _Said) -> Direction | None:
     return cast(Direction, found[0]) if found else None
 
 
-def _extensions(said: _Said) -> dict[int, str]:
-    """Ids with a direction (RFC 8285 §8) are passed over, as no client limits what we use."""
-    found: dict[int, str] = {}
+def _extensions(said: _Said) -> dict[int, HeaderExtension]:
+    found: dict[int, HeaderExtension] = {}
     for value in said.get("extmap", ()):
-        words = value.split(None, 2)
-        number = whole_number(words[0], _MAX_EXTENSION) if len(words) > 1 else None
-        if number:
-            found.setdefault(number, words[1])
+        first, uri, *_ = *value.split(None, 2), "", ""
+        digits, slash, direction = first.partition("/")
+        number = whole_number(digits, _MAX_EXTENSION)
+        if not slash:
+            direction = "sendrecv"
+        if number and uri and direction in DIRECTIONS:
+            found.setdefault(number, HeaderExtension(uri, cast(Direction, direction)))
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from ..base.errors import SdpError
 from ..base.ids import Ids
 from ..base.light import light_dataclass
-from .description import Description, MediaSection, RemoteTransport
+from .description import Description, HeaderExtension, MediaSection, RemoteTransport
 from .formats import FEEDBACK, PayloadFormat, RtpCodec, common, formats_of, payload_types
 from .sections import DataSection, OutgoingSection, outgoing
 from .slots import OutTrack, Slot, Slots
@@ -27,13 +27,17 @@ from .writing import (
     DescriptionWriter,
     LocalTransport,
     Role,
-    answered_extensions,
+    sent_extensions,
 )
 
 DATA_MID: Final = "0"
-EXTENSION_IDS: Final[Mapping[str, Mapping[int, str]]] = {
-    "audio": {1: AUDIO_LEVEL, 4: MID},
-    "video": {2: ABS_SEND_TIME, 3: TRANSPORT_CC, 4: MID},
+EXTENSION_IDS: Final[Mapping[str, Mapping[int, HeaderExtension]]] = {
+    "audio": {1: HeaderExtension(AUDIO_LEVEL), 4: HeaderExtension(MID)},
+    "video": {
+        2: HeaderExtension(ABS_SEND_TIME),
+        3: HeaderExtension(TRANSPORT_CC),
+        4: HeaderExtension(MID),
+    },
 }
 """What is offered, by kind; an id means the same in all sections of a bundle (RFC 9143 §14)."""
 
@@ -223,4 +227,4 @@ def _agreed(slot: Slot, section: MediaSection) -> OutgoingSection | None:
     if slot.dead or section.direction not in ("recvonly", "sendrecv") or slot.track is None:
         return None
     codecs = common(section.codecs, formats_of(slot.track.codecs))
-    return outgoing(slot, codecs, answered_extensions(section)) if codecs else None
+    return outgoing(slot, codecs, sent_extensions(section)) if codecs else None

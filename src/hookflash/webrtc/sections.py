@@ -24,6 +24,8 @@ from .writing import (
     LocalTransport,
     Role,
     answered_extensions,
+    received_extensions,
+    sent_extensions,
 )
 
 MAX_PUBLISHED: Final = 50
@@ -294,7 +296,7 @@ def _write_slot(
     codecs = section.codecs
     if slot.track is not None:
         codecs = common(codecs, formats_of(slot.track.codecs))
-    sent = outgoing(slot, codecs, answered_extensions(section))
+    sent = outgoing(slot, codecs, sent_extensions(section))
     slot.described()
     _write(
         writer,
@@ -333,7 +335,7 @@ def _incoming(section: MediaSection) -> IncomingSection:
         section.track_id,
         section.kind,
         section.codecs,
-        answered_extensions(section),
+        received_extensions(section),
         section.ssrcs,
         section.rtx_ssrcs,
         section.rids,
