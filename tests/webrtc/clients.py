@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +118,47 @@ def section_of(sdp: str, mid: str) -> list[str]:
         if f"a=mid:{mid}" in lines:
             return lines
     raise AssertionError(f"no section {mid} in {sdp}")
+
+
+def _one_of_each_kind(sdp: str) -> list[str]:
+    """The lines of a description, of sections of one kind the last alone."""
+    head, *rest = re.split(r"\r\n(?=m=)", sdp.strip())
+    return "\r\n".join([head, *{section.split()[0]: section for section in rest}.values()]).split(
+        "\r\n"
+    )
+
+
+_SHORT = [
+    _one_of_each_kind(record(name)[at]["msg"]["offer"]["sdp"])
+    for name, at in (("browser-livekit-client-2.23.0", 18), ("python-sdk-1.2.1-video", 52))
+]
+
+
+def damaged(seed: int) -> Iterator[str]:
+    """200 offers of clients with some lines broken."""
+    chance = random.Random(seed)
+    for _ in range(200):
+        lines = list(chance.choice(_SHORT))
+        for _ in range(chance.randrange(1, 6)):
+            _damage(lines, chance)
+        yield "\r\n".join(lines)
+
+
+def _damage(lines: list[str], chance: random.Random) -> None:
+    # Each kind of line as often as the others: there are few a=mid, many a=rtcp-fb.
+    kinds = sorted({line.partition(":")[0] for line in lines})
+    kind = chance.choice(kinds)
+    at = chance.choice([n for n, line in enumerate(lines) if line.partition(":")[0] == kind])
+    where = chance.randrange(len(kind), len(lines[at]) + 1)
+    match chance.randrange(6):
+        case 0:
+            lines[at] = lines[at][:where]
+        case 1:
+            lines[at] = lines[chance.randrange(len(lines))]
+        case 2:
+            lines.insert(at, lines[chance.randrange(len(lines))])
+        case 3:
+            lines[at] = ""
+        case _:
+            odd = chance.choice(["", " ", ":", "\0", "é", "9" * 40, ";", "=", "x", "\ud800"])
+            lines[at] = lines[at][:where] + odd + lines[at][where:]

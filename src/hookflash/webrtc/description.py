@@ -40,7 +40,7 @@ _MAX_MESSAGE_SIZE = 2**32 - 1
 
 
 @light_dataclass(frozen=True, slots=True)
-class Remote:
+class RemoteTransport:
     """The client's transport, from the section whose transport the whole bundle uses."""
 
     ufrag: str
@@ -51,7 +51,16 @@ class Remote:
 
 
 @light_dataclass(frozen=True, slots=True)
-class Section:
+class HeaderExtension:
+    """An RTP header extension (RFC 8285)."""
+
+    uri: str
+    direction: Direction = "sendrecv"
+    """As the describing side sees it; Firefox sends a rid and takes none."""
+
+
+@light_dataclass(frozen=True, slots=True)
+class MediaSection:
     """One m-section."""
 
     kind: str
@@ -67,8 +76,8 @@ class Section:
     """As the describing side sees it."""
     codecs: tuple[RtpCodec, ...] = ()
     """Those of its codecs that we forward, in its order."""
-    extensions: Mapping[int, str] = field(default_factory=dict)
-    """RTP header extensions by id, 1 to 14: their URIs."""
+    extensions: Mapping[int, HeaderExtension] = field(default_factory=dict)
+    """By id, 1 to 14."""
     stream_id: str = ""
     track_id: str = ""
     """Words of its msid (RFC 8830). The track id is the cid of what a LiveKit client publishes."""
@@ -100,9 +109,9 @@ class Section:
 class Description:
     """A whole description. `bundle` names the mids of its first BUNDLE group."""
 
-    sections: tuple[Section, ...]
+    sections: tuple[MediaSection, ...]
     bundle: tuple[str, ...]
-    remote: Remote | None
+    remote: RemoteTransport | None
     """None where ICE credentials, fingerprint or the role in DTLS are not there."""
 
 
@@ -135,16 +144,16 @@ def _grouped(attributes: tuple[tuple[str, str | None], ...]) -> _Said:
 
 def _bundle(above: _Said, named: set[str]) -> tuple[str, ...]:
     for value in above.get("group", ()):
-        kind, *mids = value.split()
+        kind, _, mids = value.partition(" ")
         if kind.upper() == "BUNDLE":
-            return tuple(dict.fromkeys(mid for mid in mids if mid in named))
+            return tuple(dict.fromkeys(mid for mid in mids.split() if mid in named))
     return ()
 
 
-def _section(media: Media, said: _Said, default: Direction) -> Section:
+def _section(media: Media, said: _Said, default: Direction) -> MediaSection:
     ssrcs, rtx_ssrcs = _ssrcs(said)
     stream_id, track_id = _msid(said)
-    return Section(
+    return MediaSection(
         kind=media.kind,
         mid=_mid(said),
         port=media.port,
@@ -185,14 +194,16 @@ def _direction(said: _Said) -> Direction | None:
     return cast(Direction, found[0]) if found else None
 
 
-def _extensions(said: _Said) -> dict[int, str]:
-    """Ids with a direction (RFC 8285 §8) are passed over, as no client limits what we use."""
-    found: dict[int, str] = {}
+def _extensions(said: _Said) -> dict[int, HeaderExtension]:
+    found: dict[int, HeaderExtension] = {}
     for value in said.get("extmap", ()):
-        words = value.split(None, 2)
-        number = whole_number(words[0], _MAX_EXTENSION) if len(words) > 1 else None
-        if number:
-            found.setdefault(number, words[1])
+        first, uri, *_ = *value.split(None, 2), "", ""
+        digits, slash, direction = first.partition("/")
+        number = whole_number(digits, _MAX_EXTENSION)
+        if not slash:
+            direction = "sendrecv"
+        if number and uri and direction in DIRECTIONS:
+            found.setdefault(number, HeaderExtension(uri, cast(Direction, direction)))
     return found
 
 
@@ -242,11 +253,11 @@ def _rids(said: _Said) -> tuple[str, ...]:
 
 
 def _remote(
-    sections: tuple[Section, ...],
+    sections: tuple[MediaSection, ...],
     bundle: tuple[str, ...],
     read_sections: list[tuple[Media, _Said]],
     above: _Said,
-) -> Remote | None:
+) -> RemoteTransport | None:
     """From the first section of the bundle that is alive (RFC 9143 §7.1), else the first one."""
     grouped = frozenset(bundle)
     alive = [n for n, section in enumerate(sections) if not section.stopped]
@@ -265,4 +276,4 @@ def _remote(
         or setup not in _SETUPS
     ):
         return None
-    return Remote(ufrag, password, fingerprints, cast(Setup, setup))
+    return RemoteTransport(ufrag, password, fingerprints, cast(Setup, setup))

@@ -39,7 +39,7 @@ _PACKETIZATION_MODES: Final = frozenset("01")
 _H264_PROFILES: Final = {0x42: "baseline", 0x4D: "main", 0x64: "high", 0xF4: "high-4:4:4"}
 _CONSTRAINT_SET_1, _CONSTRAINED_HIGH = 0x40, 0x0C
 
-Format = tuple[str, int, str]
+PayloadFormat = tuple[str, int, str]
 """(name, clock, profile): equal for what one decoder reads alike."""
 
 
@@ -58,7 +58,7 @@ class RtpCodec:
     """The payload type of its retransmissions (RFC 4588), if there are any."""
 
     @property
-    def format(self) -> Format:
+    def format(self) -> PayloadFormat:
         """What has to agree for packets to be passed on as they are."""
         return self.name, self.clock, _profile(self.name, self.fmtp) or ""
 
@@ -122,19 +122,19 @@ def payload_types(codecs: Iterable[RtpCodec]) -> tuple[str, ...]:
     return tuple(map(str, numbers))
 
 
-def formats_of(codecs: Iterable[RtpCodec]) -> frozenset[Format]:
+def formats_of(codecs: Iterable[RtpCodec]) -> frozenset[PayloadFormat]:
     """What of those codecs has to agree."""
     return frozenset(codec.format for codec in codecs)
 
 
-def common(codecs: Iterable[RtpCodec], formats: frozenset[Format]) -> tuple[RtpCodec, ...]:
+def common(codecs: Iterable[RtpCodec], formats: frozenset[PayloadFormat]) -> tuple[RtpCodec, ...]:
     """Those of `codecs` that have one of `formats`, in their order."""
     return tuple(codec for codec in codecs if codec.format in formats)
 
 
 def translated(theirs: Iterable[RtpCodec], ours: Iterable[RtpCodec]) -> dict[int, int]:
     """Payload types of `theirs` (who publishes) to those of `ours` (who hears)."""
-    numbers: dict[Format, int] = {}
+    numbers: dict[PayloadFormat, int] = {}
     for codec in ours:
         numbers.setdefault(codec.format, codec.payload_type)
     found = ((codec.payload_type, numbers.get(codec.format)) for codec in theirs)

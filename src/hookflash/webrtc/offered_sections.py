@@ -14,9 +14,9 @@ from typing import Final
 from ..base.errors import SdpError
 from ..base.ids import Ids
 from ..base.light import light_dataclass
-from .description import LIMITS, Description, Remote, Section
-from .formats import FEEDBACK, Format, RtpCodec, common, formats_of, payload_types
-from .sections import DataSection, Outgoing, outgoing
+from .description import Description, HeaderExtension, MediaSection, RemoteTransport
+from .formats import FEEDBACK, PayloadFormat, RtpCodec, common, formats_of, payload_types
+from .sections import DataSection, OutgoingSection, outgoing
 from .slots import OutTrack, Slot, Slots
 from .writing import (
     ABS_SEND_TIME,
@@ -27,17 +27,23 @@ from .writing import (
     DescriptionWriter,
     LocalTransport,
     Role,
-    answered_extensions,
+    sent_extensions,
 )
 
 DATA_MID: Final = "0"
-EXTENSION_IDS: Final[Mapping[str, Mapping[int, str]]] = {
-    "audio": {1: AUDIO_LEVEL, 4: MID},
-    "video": {2: ABS_SEND_TIME, 3: TRANSPORT_CC, 4: MID},
+EXTENSION_IDS: Final[Mapping[str, Mapping[int, HeaderExtension]]] = {
+    "audio": {1: HeaderExtension(AUDIO_LEVEL), 4: HeaderExtension(MID)},
+    "video": {
+        2: HeaderExtension(ABS_SEND_TIME),
+        3: HeaderExtension(TRANSPORT_CC),
+        4: HeaderExtension(MID),
+    },
 }
 """What is offered, by kind; an id means the same in all sections of a bundle (RFC 9143 §14)."""
 
-MAX_SLOTS: Final = LIMITS.media - 1
+MAX_SLOTS: Final = 250
+"""Tracks sent to one client at once: its answer, about 1 kB for each, must be short enough to be
+read (`description.LIMITS`)."""
 
 OPUS_PAYLOAD_TYPE: Final = 111
 PAYLOAD_TYPES: Final = (*range(96, 111), *range(112, 128), *range(35, 64))
@@ -49,13 +55,13 @@ _ANY_FORMAT: Final = ("0",)
 
 
 @light_dataclass(frozen=True, slots=True)
-class Answered:
+class RemoteAnswer:
     """What the client's answer agrees to."""
 
-    remote: Remote
+    remote: RemoteTransport
     setup: Role
     """Ours. `active`: we are the DTLS client."""
-    outgoing: tuple[Outgoing, ...]
+    outgoing: tuple[OutgoingSection, ...]
     data: DataSection | None
     no_codec: tuple[str, ...]
     """Sids of tracks that the client does not take: it knows no codec of theirs. They stay
@@ -70,7 +76,7 @@ class OfferedSections:
         self._session_id = ids.number(62)
         self._version = 0
         self._mids = 0
-        self._codecs: dict[Format, RtpCodec] = {}
+        self._codecs: dict[PayloadFormat, RtpCodec] = {}
         """What was offered, with payload types that mean the same in all sections."""
         self._free_numbers = iter(PAYLOAD_TYPES)
         self._offered: tuple[tuple[Slot, str, int], ...] | None = None
@@ -113,7 +119,7 @@ class OfferedSections:
         self._version += 1
         return writer.text(self._session_id, self._version)
 
-    def answered(self, answer: Description) -> Answered:
+    def answered(self, answer: Description) -> RemoteAnswer:
         """Take the client's answer to the offer that is out. Raises `SdpError` where it does not
         answer it, and the offer stays out; RuntimeError if none is out."""
         if self._offered is None:
@@ -125,7 +131,7 @@ class OfferedSections:
         if remote is None or remote.setup == "actpass":
             raise SdpError("the answer has no transport")
         data, *sections = answer.sections
-        sent: list[Outgoing] = []
+        sent: list[OutgoingSection] = []
         refused: list[str] = []
         for (slot, mid, ssrc), section in zip(self._offered, sections, strict=True):
             if slot.mid != mid:
@@ -142,7 +148,7 @@ class OfferedSections:
                 refused.append(track.track_sid)
         self._offered = None
         self._place()
-        return Answered(
+        return RemoteAnswer(
             remote,
             "passive" if remote.setup == "active" else "active",
             tuple(sent),
@@ -216,9 +222,9 @@ class OfferedSections:
         return True
 
 
-def _agreed(slot: Slot, section: Section) -> Outgoing | None:
+def _agreed(slot: Slot, section: MediaSection) -> OutgoingSection | None:
     """What is sent by that answer; None where the client does not take the track."""
     if slot.dead or section.direction not in ("recvonly", "sendrecv") or slot.track is None:
         return None
     codecs = common(section.codecs, formats_of(slot.track.codecs))
-    return outgoing(slot, codecs, answered_extensions(section)) if codecs else None
+    return outgoing(slot, codecs, sent_extensions(section)) if codecs else None

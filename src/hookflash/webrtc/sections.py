@@ -15,8 +15,8 @@ from ..base.errors import SdpError
 from ..base.ids import Ids
 from ..base.light import light_dataclass
 from ..sdp.plan import Direction
-from .description import Description, Remote, Section
-from .formats import Format, RtpCodec, common, formats_of, translated
+from .description import Description, MediaSection, RemoteTransport
+from .formats import PayloadFormat, RtpCodec, common, formats_of, translated
 from .slots import OutTrack, Slot, Slots
 from .writing import (
     DATA_FORMAT,
@@ -24,6 +24,8 @@ from .writing import (
     LocalTransport,
     Role,
     answered_extensions,
+    received_extensions,
+    sent_extensions,
 )
 
 MAX_PUBLISHED: Final = 50
@@ -34,7 +36,7 @@ _DATA_PROTOCOLS = frozenset({"UDP/DTLS/SCTP", "TCP/DTLS/SCTP"})
 
 
 @light_dataclass(frozen=True, slots=True)
-class Incoming:
+class IncomingSection:
     """A section in which the client sends a track that we take."""
 
     mid: str
@@ -53,7 +55,7 @@ class Incoming:
 
 
 @light_dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingSection:
     """A section in which we send a track."""
 
     mid: str
@@ -80,15 +82,15 @@ class DataSection:
 
 
 @light_dataclass(frozen=True, slots=True)
-class Answer:
+class LocalAnswer:
     """Our answer, and what is agreed on by it."""
 
     sdp: str
-    remote: Remote
+    remote: RemoteTransport
     setup: Role
     """Ours. `active`: we are the DTLS client."""
-    incoming: tuple[Incoming, ...]
-    outgoing: tuple[Outgoing, ...]
+    incoming: tuple[IncomingSection, ...]
+    outgoing: tuple[OutgoingSection, ...]
     data: DataSection | None
     no_codec: tuple[str, ...]
     """Sids of tracks that wait in vain: the client has sections of their kind, none of which knows
@@ -107,11 +109,11 @@ class Sections:
         self._slots = Slots(ids)
         self._session_id = ids.number(62)
         self._version = 0
-        self._remote: Remote | None = None
+        self._remote: RemoteTransport | None = None
         self._setup: Role | None = None
         self._published: set[str] = set()
         """Mids in which the client has sent: they are its own, never used for our tracks."""
-        self._readable: dict[str, frozenset[Format]] = {}
+        self._readable: dict[str, frozenset[PayloadFormat]] = {}
         """By kind, what the sections of the client can read at all."""
 
     @property
@@ -148,7 +150,9 @@ class Sections:
             return False
         return (before.ufrag, before.password) != (now.ufrag, now.password)
 
-    def answer(self, offer: Description, local: LocalTransport, cids: Collection[str]) -> Answer:
+    def answer(
+        self, offer: Description, local: LocalTransport, cids: Collection[str]
+    ) -> LocalAnswer:
         """Answer that offer. `cids`: those of the tracks that the client may publish; what it sends
         beside them is answered inactive. Raises `SdpError` (488) where the offer has nothing that
         could be answered, or no transport."""
@@ -160,8 +164,8 @@ class Sections:
         self._take(offer, usable)
         writer = DescriptionWriter(local, setup)
         slots = {slot.mid: slot for slot in self._slots.slots}
-        incoming: dict[str, Incoming] = {}
-        outgoing: list[Outgoing] = []
+        incoming: dict[str, IncomingSection] = {}
+        outgoing: list[OutgoingSection] = []
         data: DataSection | None = None
         for section in offer.sections:
             if section.mid not in usable:
@@ -182,7 +186,7 @@ class Sections:
                     _write(writer, section, "inactive", section.codecs)
         self._slots.place()  # what is free by this answer
         self._version += 1
-        return Answer(
+        return LocalAnswer(
             writer.text(self._session_id, self._version),
             remote,
             setup,
@@ -192,7 +196,7 @@ class Sections:
             tuple(track.track_sid for track in self.waiting if self._is_hopeless(track)),
         )
 
-    def _agree(self, remote: Remote, local: LocalTransport) -> Role:
+    def _agree(self, remote: RemoteTransport, local: LocalTransport) -> Role:
         """Our role in DTLS: for the life of the association, which is that of the client's
         certificate (RFC 8842 §5.3)."""
         if self._remote is not None and self._remote.fingerprints != remote.fingerprints:
@@ -244,12 +248,12 @@ class Sections:
 
 def outgoing(
     slot: Slot, codecs: tuple[RtpCodec, ...], extensions: Mapping[int, str]
-) -> Outgoing | None:
+) -> OutgoingSection | None:
     """What is sent in that section with those codecs of the client, if a track is there."""
     track, sent = slot.track, slot.sent(codecs)
     if track is None or sent is None:
         return None
-    return Outgoing(
+    return OutgoingSection(
         slot.mid,
         track.track_sid,
         track.kind,
@@ -284,13 +288,15 @@ def _usable(offer: Description) -> frozenset[str]:
     return frozenset(found)
 
 
-def _write_slot(writer: DescriptionWriter, section: Section, slot: Slot) -> Outgoing | None:
+def _write_slot(
+    writer: DescriptionWriter, section: MediaSection, slot: Slot
+) -> OutgoingSection | None:
     """A section for our tracks: `sendonly` without msid while it is new, as LiveKit answers it;
     `inactive` once its track has gone."""
     codecs = section.codecs
     if slot.track is not None:
         codecs = common(codecs, formats_of(slot.track.codecs))
-    sent = outgoing(slot, codecs, answered_extensions(section))
+    sent = outgoing(slot, codecs, sent_extensions(section))
     slot.described()
     _write(
         writer,
@@ -304,7 +310,7 @@ def _write_slot(writer: DescriptionWriter, section: Section, slot: Slot) -> Outg
 
 def _write(
     writer: DescriptionWriter,
-    section: Section,
+    section: MediaSection,
     direction: str,
     codecs: tuple[RtpCodec, ...],
     slot: Slot | None = None,
@@ -323,13 +329,13 @@ def _write(
     )
 
 
-def _incoming(section: Section) -> Incoming:
-    return Incoming(
+def _incoming(section: MediaSection) -> IncomingSection:
+    return IncomingSection(
         section.mid,
         section.track_id,
         section.kind,
         section.codecs,
-        answered_extensions(section),
+        received_extensions(section),
         section.ssrcs,
         section.rtx_ssrcs,
         section.rids,

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from ..base.ids import Ids
 from ..base.light import light_dataclass
-from .formats import Format, RtpCodec, formats_of, is_stereo
+from .formats import PayloadFormat, RtpCodec, formats_of, is_stereo
 from .writing import SentTrack
 
 _STEP: Final = 0x9E3779B1
@@ -44,7 +44,7 @@ class Slot:
 
     mid: str
     kind: str
-    formats: frozenset[Format] | None = None
+    formats: frozenset[PayloadFormat] | None = None
     """What the client can read there; None: not known, anything is tried."""
     track: OutTrack | None = None
     ssrc: int = 0
@@ -104,10 +104,6 @@ class Slots:
         """True where what the client knows is not what is attached now."""
         return any(slot.ssrc != slot.said and not slot.dead for slot in self.slots)
 
-    def slot_of(self, track_sid: str) -> Slot | None:
-        """Where that track is."""
-        return self._placed.get(track_sid)
-
     def attach(self, track: OutTrack) -> bool:
         """True if it has a section, now or already."""
         sid = track.track_sid
@@ -132,7 +128,7 @@ class Slots:
         for slot in self.slots:
             if slot.free:
                 free.setdefault(slot.kind, []).append(slot)
-        hopeless: set[tuple[str, frozenset[Format]]] = set()
+        hopeless: set[tuple[str, frozenset[PayloadFormat]]] = set()
         for track in list(self.waiting.values()):
             fits = formats_of(track.codecs)
             among = free.get(track.kind)

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from ..base.light import light_dataclass
 from ..sdp.plan import Direction
 from ..sdp.session import Attribute, Connection, Media, Origin, SessionDescription
-from .description import Section, Setup
+from .description import HeaderExtension, MediaSection, Setup
 from .formats import RtpCodec, codec_attributes, payload_types
 
 Role = Literal["active", "passive"]
@@ -39,6 +39,13 @@ EXTENSIONS: Final[Mapping[str, frozenset[str]]] = {
 }
 """RTP header extensions that are answered, by kind, as LiveKit does: sound is not part of what the
 sender's bandwidth is estimated from."""
+
+_REVERSED: Final[Mapping[Direction, Direction]] = {
+    "sendrecv": "sendrecv",
+    "sendonly": "recvonly",
+    "recvonly": "sendonly",
+    "inactive": "inactive",
+}
 
 _UNSPECIFIED = Connection("0.0.0.0")
 _DISCARD = 9
@@ -115,7 +122,7 @@ class DescriptionWriter:
         mid: str,
         direction: Direction,
         codecs: tuple[RtpCodec, ...],
-        extensions: Mapping[int, str],
+        extensions: Mapping[int, HeaderExtension],
         *,
         protocol: str = RTP_PROTOCOL,
         rtcp_rsize: bool = True,
@@ -127,7 +134,9 @@ class DescriptionWriter:
         if rtcp_rsize:
             out.append(("rtcp-rsize", None))
         out += codec_attributes(codecs, stereo=sent is not None and sent.stereo)
-        out += [("extmap", f"{number} {uri}") for number, uri in extensions.items()]
+        for number, extension in extensions.items():
+            way = "" if extension.direction == "sendrecv" else f"/{extension.direction}"
+            out.append(("extmap", f"{number}{way} {extension.uri}"))
         if sent is not None:
             out += sent.attributes()
         out.append((direction, None))
@@ -185,7 +194,25 @@ class DescriptionWriter:
         self._media.append(Media(kind, port, protocol, formats, _UNSPECIFIED, tuple(attributes)))
 
 
-def answered_extensions(section: Section) -> dict[int, str]:
-    """Those of the offer that we know, by its ids."""
+def answered_extensions(section: MediaSection) -> dict[int, HeaderExtension]:
+    """Those of the client that we know, by its ids, as our side says them."""
     known = EXTENSIONS.get(section.kind, frozenset())
-    return {number: uri for number, uri in section.extensions.items() if uri in known}
+    return {
+        number: HeaderExtension(extension.uri, _REVERSED[extension.direction])
+        for number, extension in section.extensions.items()
+        if extension.uri in known
+    }
+
+
+def sent_extensions(section: MediaSection) -> dict[int, str]:
+    """Id to URI of those that we may send there."""
+    return _uris(answered_extensions(section), "sendonly")
+
+
+def received_extensions(section: MediaSection) -> dict[int, str]:
+    """Id to URI of those that the client may send there."""
+    return _uris(answered_extensions(section), "recvonly")
+
+
+def _uris(extensions: Mapping[int, HeaderExtension], way: Direction) -> dict[int, str]:
+    return {n: each.uri for n, each in extensions.items() if each.direction in ("sendrecv", way)}
