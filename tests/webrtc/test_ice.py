@@ -213,7 +213,7 @@ def test_a_path_that_is_checked_keeps_the_media() -> None:
     client.nominate(A, 1.0)
     for tick in range(1, 20):
         client.send(A, client.check(), 1.0 + tick * 2.5)
-        client.send(B, client.check(), 1.1 + tick * 2.5)
+        client.send(B, client.check(), 3.4 + tick * 2.5)
         assert client.agent.selected == A
 
 
