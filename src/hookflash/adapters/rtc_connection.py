@@ -134,7 +134,7 @@ class TcpPath(asyncio.BufferedProtocol):
         self._wire: asyncio.Transport | None = None
         self._read = bytearray()
         self._heard = self._admitted = False
-        self._waits = self._paused = False
+        self._paused = False
         self._unread_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.remote = ("", 0)
@@ -159,11 +159,8 @@ class TcpPath(asyncio.BufferedProtocol):
         return self._shared.buffer
 
     def buffer_updated(self, count: int) -> None:
-        if self._wire is None:
-            return
         self._read += self._shared.buffer[:count]
-        if not self._waits:
-            self._shared.turns.offer(self, count)
+        self._shared.turns.offer(self, count)  # what waits there reads nothing
 
     def pause_writing(self) -> None:
         self._unread_since = asyncio.get_running_loop().time()
@@ -207,7 +204,6 @@ class TcpPath(asyncio.BufferedProtocol):
         return len(read) >= 2
 
     def rest(self, more: bool) -> None:
-        self._waits = more
         if self._wire is None or self._wire.is_closing() or self._paused is more:
             return
         self._paused = more
