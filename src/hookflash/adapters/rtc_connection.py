@@ -25,6 +25,7 @@ LONGEST_DATAGRAM: Final = 2048
 """Octets of what is read from UDP, and of a stranger's frames; clients keep to some 1,200."""
 
 DROPPED: Final = (
+    "receive_buffer_full",
     "send_buffer_full",
     "send_failed",
     "too_long",
@@ -34,10 +35,10 @@ DROPPED: Final = (
     "tcp_silent",
     "tcp_refused",
 )
-"""Why something was dropped: packets to send where the kernel takes no more, where the network
-refuses them, and where the connection is closed or its peer does not read; packets received and
-to send that are too long; connections that did not begin with STUN, that were not admitted in time,
-and those too many."""
+"""Why something was dropped: packets that came while the kernel's buffer was full; packets to send
+where the kernel takes no more, or the network refuses them; packets that are too long; packets to
+send where the connection is closed, or its peer does not read. And connections: that did not begin
+with STUN, that were not admitted in time, that were too many."""
 
 _READ: Final = 16 * 1024
 """Octets read at a time."""
