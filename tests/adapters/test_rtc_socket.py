@@ -110,11 +110,11 @@ def test_paths_of_one_pair_are_equal_though_they_are_made_anew() -> None:
         await one.start(["127.0.0.1"], 0)
         await two.start(["127.0.0.1"], 0)
         address = ("192.0.2.1", 5000)
-        first, again = (UdpPath(one._datagrams[0], address) for _ in range(2))
+        first, again = (UdpPath(one._sockets[0], address) for _ in range(2))
         assert first == again
         assert hash(first) == hash(again)
-        assert first != UdpPath(two._datagrams[0], address)
-        assert first != UdpPath(one._datagrams[0], ("192.0.2.1", 5001))
+        assert first != UdpPath(two._sockets[0], address)
+        assert first != UdpPath(one._sockets[0], ("192.0.2.1", 5001))
         assert first != address
         assert "192.0.2.1" in repr(first)
         await one.stop()
@@ -242,6 +242,25 @@ def test_what_is_too_long_is_counted() -> None:
         owner.packets[0][0].send(bytes(70_000))
         assert sockets.dropped["send_failed"] == 1
         await sockets.stop()
+
+    run(story)
+
+
+def test_what_finds_no_room_in_the_kernel_is_counted() -> None:
+    async def story() -> None:
+        owner = Owner()
+        sockets = RtcSockets(owner)
+        await sockets.start(["127.0.0.1"], 0)
+        sockets._sockets[0].sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        with peer("127.0.0.1") as client:
+            for _ in range(100):
+                client.sendto(bytes(1000), ("127.0.0.1", sockets.udp_port))
+            await owner.until(lambda: owner.packets)
+            received = len(owner.packets)
+        assert 0 < received < 100
+        assert sockets.dropped["receive_buffer_full"] == 100 - received
+        await sockets.stop()
+        assert sockets.dropped["receive_buffer_full"] == 100 - received
 
     run(story)
 

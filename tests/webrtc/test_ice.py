@@ -185,6 +185,12 @@ def test_what_is_no_binding_request_is_not_answered(type_: bytes) -> None:
     assert not any(client.agents.refused.values())
 
 
+def test_an_answer_to_nobody_is_no_check() -> None:
+    client = Client()
+    assert client.agents.find(stun.parse(b"\x01\x01" + stun.request(bytes(12))[2:])) is None
+    assert client.agents.refused["unknown_ufrag"] == 0
+
+
 def test_the_latest_nomination_counts() -> None:
     client = Client()
     client.send(A, client.check(), 1.0)
@@ -213,7 +219,7 @@ def test_a_path_that_is_checked_keeps_the_media() -> None:
     client.nominate(A, 1.0)
     for tick in range(1, 20):
         client.send(A, client.check(), 1.0 + tick * 2.5)
-        client.send(B, client.check(), 1.1 + tick * 2.5)
+        client.send(B, client.check(), 3.4 + tick * 2.5)
         assert client.agent.selected == A
 
 

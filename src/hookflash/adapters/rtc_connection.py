@@ -25,6 +25,7 @@ LONGEST_DATAGRAM: Final = 2048
 """Octets of what is read from UDP, and of a stranger's frames; clients keep to some 1,200."""
 
 DROPPED: Final = (
+    "receive_buffer_full",
     "send_buffer_full",
     "send_failed",
     "too_long",
@@ -34,10 +35,10 @@ DROPPED: Final = (
     "tcp_silent",
     "tcp_refused",
 )
-"""Why something was dropped: packets to send where the kernel takes no more, where the network
-refuses them, and where the connection is closed or its peer does not read; packets received and
-to send that are too long; connections that did not begin with STUN, that were not admitted in time,
-and those too many."""
+"""Why something was dropped: packets that came while the kernel's buffer was full; packets to send
+where the kernel takes no more, or the network refuses them; packets that are too long; packets to
+send where the connection is closed, or its peer does not read. And connections: that did not begin
+with STUN, that were not admitted in time, that were too many."""
 
 _READ: Final = 16 * 1024
 """Octets read at a time."""
@@ -134,7 +135,7 @@ class TcpPath(asyncio.BufferedProtocol):
         self._wire: asyncio.Transport | None = None
         self._read = bytearray()
         self._heard = self._admitted = False
-        self._waits = self._paused = False
+        self._paused = False
         self._unread_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.remote = ("", 0)
@@ -159,11 +160,8 @@ class TcpPath(asyncio.BufferedProtocol):
         return self._shared.buffer
 
     def buffer_updated(self, count: int) -> None:
-        if self._wire is None:
-            return
         self._read += self._shared.buffer[:count]
-        if not self._waits:
-            self._shared.turns.offer(self, count)
+        self._shared.turns.offer(self, count)  # what waits there reads nothing
 
     def pause_writing(self) -> None:
         self._unread_since = asyncio.get_running_loop().time()
@@ -207,7 +205,6 @@ class TcpPath(asyncio.BufferedProtocol):
         return len(read) >= 2
 
     def rest(self, more: bool) -> None:
-        self._waits = more
         if self._wire is None or self._wire.is_closing() or self._paused is more:
             return
         self._paused = more

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from struct import Struct
 from time import monotonic
 from typing import Final, Literal
 
@@ -36,28 +38,33 @@ _PORT_TRIES: Final = 20
 """A port that is free at one address may be taken at another: so many are tried where any will
 do."""
 
+_MEMORY_INFORMATION: Final = 55
+"""SO_MEMINFO of Linux, which the socket module does not name: nine numbers, the last of them the
+datagrams that found no room."""
+_MEMORY: Final = Struct("=9I")
+
 _log = structlog.get_logger("rtc")
 
 
 class UdpPath:
     """`RtcPath` of one remote address through one socket of ours."""
 
-    __slots__ = ("_address", "_datagrams", "_dropped", "_hash", "_sendto", "remote")
+    __slots__ = ("_address", "_dropped", "_hash", "_sendto", "_socket", "remote")
 
     kind: Literal["udp"] = "udp"
 
-    def __init__(self, datagrams: _UdpSocket, address: SocketAddress) -> None:
-        self._datagrams = datagrams
+    def __init__(self, sock: _UdpSocket, address: SocketAddress) -> None:
+        self._socket = sock
         self._address = address
-        self._hash = hash((id(datagrams), address))
-        self._sendto = datagrams.sock.sendto
-        self._dropped = datagrams.shared.dropped
+        self._hash = hash((id(sock), address))
+        self._sendto = sock.sock.sendto
+        self._dropped = sock.shared.dropped
         self.remote: tuple[str, int] = (plain_ip(address[0]), address[1])
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, UdpPath)
-            and self._datagrams is other._datagrams
+            and self._socket is other._socket
             and self._address == other._address
         )
 
@@ -70,7 +77,7 @@ class UdpPath:
     @property
     def closed(self) -> bool:
         """Whether our socket is."""
-        return self._datagrams.closed
+        return self._socket.closed
 
     def send(self, data: bytes) -> None:
         try:
@@ -119,6 +126,13 @@ class _UdpSocket:
             if now >= end:
                 return
 
+    def lost(self) -> int:
+        """Datagrams that came while the kernel's buffer was full; 0 where it does not say."""
+        if sys.platform != "linux":
+            return 0
+        data = self.sock.getsockopt(socket.SOL_SOCKET, _MEMORY_INFORMATION, _MEMORY.size)
+        return int(_MEMORY.unpack(data)[8])
+
     def close(self) -> None:
         """Free the port."""
         self.closed = True
@@ -138,7 +152,7 @@ class RtcSockets:
         files: OpenFiles | None = None,
     ) -> None:
         self._shared = RtcShared(owner, now, limits, files)
-        self._datagrams: list[_UdpSocket] = []
+        self._sockets: list[_UdpSocket] = []
         self._acceptor: Acceptor | None = None
         self.udp_port = 0
         self.tcp_port = 0
@@ -147,7 +161,10 @@ class RtcSockets:
     @property
     def dropped(self) -> dict[str, int]:
         """How much was dropped, by reason (`rtc_connection.DROPPED`)."""
-        return self._shared.dropped
+        dropped = self._shared.dropped
+        if self._sockets:
+            dropped["receive_buffer_full"] = sum(each.lost() for each in self._sockets)
+        return dropped
 
     @property
     def connections(self) -> int:
@@ -168,7 +185,7 @@ class RtcSockets:
                 sock.close()
             raise
         self.udp_port = udp[0].getsockname()[1]
-        self._datagrams = [_UdpSocket(sock, self._shared) for sock in udp]
+        self._sockets = [_UdpSocket(sock, self._shared) for sock in udp]
         if tcp:
             self.tcp_port = tcp[0].getsockname()[1]
             self._acceptor = Acceptor(
@@ -186,8 +203,9 @@ class RtcSockets:
             self._acceptor.close()
         for path in list(self._shared.open):
             path.close()
-        for datagrams in self._datagrams:
-            datagrams.close()
+        for each in self._sockets:
+            each.close()
+        self._sockets = []
 
 
 def _bind_all(

@@ -73,10 +73,10 @@ class IceAgents(Generic[P]):
         return IceAgent(self._ids, now, self)
 
     def find(self, message: StunMessage) -> IceAgent[P] | None:
-        """Whose check this is: by the left part of USERNAME (RFC 8445 §7.2.2). None, and counted,
-        where nobody has that ufrag."""
+        """Whose check this is: by the left part of USERNAME (RFC 8445 §7.2.2). None where nobody
+        has that ufrag; requests among these are counted."""
         agent = self._by_ufrag.get(message.username.partition(":")[0])
-        if agent is None:
+        if agent is None and message.kind == "request":
             self.refused["unknown_ufrag"] += 1
         return agent
 
