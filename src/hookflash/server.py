@@ -6,7 +6,6 @@ import asyncio
 import errno
 import os
 import secrets
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from .adapters import tls_files
 from .adapters.addresses import Addresses
 from .adapters.alarm import Alarm
 from .adapters.clock import SystemClock
@@ -145,7 +145,7 @@ class Server:
 
     async def _open_sip(self) -> None:
         sip = self.settings.sip
-        files = _tls_files(sip.tls)
+        files = tls_files.checked(_tls_files(sip.tls))
         with _listening("sip.sip_port", sip.sip_port, "sip.listen_ip", sip.listen_ip):
             await self.sockets.start(sip.listen_ip, sip.sip_port)
         with _listening("sip.tls.port", sip.tls.port, "sip.listen_ip", sip.listen_ip):
@@ -414,34 +414,13 @@ def _listening(key: str, value: object, address_key: str, address: str) -> Itera
 
 
 def _tls_files(tls: TlsSettings) -> TlsFiles:
-    """The files, looked into: what the sockets would say of them names no file."""
     first = tls.certs[0] if tls.certs else None
-    if first is not None:
-        try:
-            chain = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            chain.load_cert_chain(first.cert_file, first.key_file, password="")  # asks nobody
-        except OSError as error:
-            allowed = "PEM files that can be read, of a certificate and of its key without password"
-            value = f"{first.cert_file}, {first.key_file}"
-            raise ConfigError("sip.tls.certs", value, f"{allowed} ({_why(error)})") from None
-    if tls.ca_file:
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(tls.ca_file)
-        except OSError as error:
-            allowed = f"a PEM file of certificates that can be read ({_why(error)})"
-            raise ConfigError("sip.tls.ca_file", tls.ca_file, allowed) from None
     return TlsFiles(
         cert_file=first.cert_file if first else "",
         key_file=first.key_file if first else "",
         ca_file=tls.ca_file,
         verify=tls.verify,
     )
-
-
-def _why(error: OSError) -> str:
-    """`KEY_VALUES_MISMATCH` of OpenSSL in words, or what the system says."""
-    reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
-    return (reason or "not readable as PEM").replace("_", " ").lower()
 
 
 def _engine(

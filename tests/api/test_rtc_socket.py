@@ -65,7 +65,7 @@ def run(story: Story) -> None:
         client.runner.run(main())
 
 
-def token(room: str = "lobby", sub: str = "ann", **video: object) -> str:
+def token(room: str = "lobby", sub: str = "ann", **video: Any) -> str:
     return sign({"video": {"roomJoin": True, "room": room, **video}}, sub=sub)
 
 
@@ -159,7 +159,7 @@ def test_the_tokens_room_is_the_room() -> None:
 
 def test_what_cannot_be_read_or_is_too_much() -> None:
     async def story(backend: Backend, base: str, session: aiohttp.ClientSession) -> None:
-        async def refused(join: JoinRequest, **video: object) -> tuple[int, str]:
+        async def refused(join: JoinRequest, **video: Any) -> tuple[int, str]:
             query = f"?join_request={wrapped(join)}"
             return await answers(base, session, "/rtc/v1", query, token(**video))
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_read_or_is_too_much() -> None:
         metadata = JoinRequest(metadata="m")
         for join in (attributes, metadata):
             assert await refused(join) == (401, "permissions denied")
-        own = {"canUpdateOwnMetadata": True}
+        own: dict[str, Any] = {"canUpdateOwnMetadata": True}
         big = JoinRequest(participant_attributes={"a": "b" * MAX_ATTRIBUTES})
         assert await refused(big, **own) == (
             400,

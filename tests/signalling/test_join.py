@@ -22,7 +22,7 @@ JOIN = JoinRequest(
 
 def wrapped(octets: bytes, compression: int = WrappedJoinRequest.NONE) -> bytes:
     return WrappedJoinRequest(
-        compression=WrappedJoinRequest.Compression.Name(compression),  # type: ignore[arg-type]
+        compression=WrappedJoinRequest.Compression.Name(compression),
         join_request=octets,
     ).SerializeToString()
 
@@ -133,7 +133,8 @@ def test_attributes_are_base64_of_json() -> None:
         return dict(join.participant_attributes)
 
     assert attributes({"a": "b", "ä": "ö"}) == {"a": "b", "ä": "ö"}
-    for wrong in ([], 1, {"a": 1}, {"a": None}):
+    wrongs: tuple[object, ...] = ([], 1, {"a": 1}, {"a": None})
+    for wrong in wrongs:
         with pytest.raises(JoinError, match=r"^cannot decode attributes$"):
             attributes(wrong)
     for text in (

@@ -85,7 +85,7 @@ def registration(message: WorkerMessage) -> Registration:
     permission = (
         Permission.of(asked.allowed_permissions)
         if asked.HasField("allowed_permissions")
-        else Permission()
+        else Permission(can_update_metadata=True)
     )
     return Registration(
         key=WorkerKey(clean(asked.agent_name), asked.type, clean(asked.namespace), deployment),

@@ -51,13 +51,8 @@ _LOST = frozenset(
     )
 )
 """An agent that left so did not want to."""
-_GOES_ON = frozenset(
-    (
-        DisconnectReason.DUPLICATE_IDENTITY,  # it has joined anew
-        DisconnectReason.ROOM_DELETED,  # the room tells that itself
-        DisconnectReason.ROOM_CLOSED,
-    )
-)
+_ROOM_ENDED = frozenset((DisconnectReason.ROOM_DELETED, DisconnectReason.ROOM_CLOSED))
+"""Which ends the jobs of the room's own dispatches too (`withdraw`)."""
 
 Due = tuple[Literal["answer", "launch", "orphan", "pause", "round", "leave"], object]
 
@@ -116,6 +111,8 @@ class JobRequests:
         self._due.discard(("pause", request))
         request.withdrawn = True
         job, state = request.job, request.state
+        if job is not None and job.room is not request.room and not remove:
+            return []  # its agent was moved out in time
         request.state = RequestState.OVER
         if job is None:
             return []
@@ -154,8 +151,11 @@ class JobRequests:
         """Somebody has left a room: the job of an agent is over. Where its connection was lost,
         its process counts as dead."""
         job = self._agents.get((participant.room.sid, participant.identity))
-        if job is None or reason in _GOES_ON:
-            return []
+        if job is None or reason == DisconnectReason.DUPLICATE_IDENTITY:
+            return []  # it has joined anew
+        if reason in _ROOM_ENDED:
+            moved = job.room is not job.request.room
+            return self._terminate(now, job, "terminated") if moved else []
         if reason in _LOST:
             return [*self._termination(job), *self._failed(now, job, LEFT_ERROR)]
         return self._terminate(now, job, "left")
