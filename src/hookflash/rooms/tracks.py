@@ -273,9 +273,7 @@ def _details(request: AddTrackRequest) -> TrackInfo:
         stream=clean(request.stream)[: rules.MAX_NAME] or _STREAMS.get(request.source, "unknown"),
         audio_features=request.audio_features,
         packet_trailer_features=request.packet_trailer_features,
-        backup_codec_policy=(
-            BackupCodecPolicy.SIMULCAST if audio else request.backup_codec_policy
-        ),
+        backup_codec_policy=(BackupCodecPolicy.SIMULCAST if audio else request.backup_codec_policy),
     )
 
 
