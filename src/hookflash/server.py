@@ -21,6 +21,7 @@ from .adapters.connections import Connections
 from .adapters.dns import Resolver
 from .adapters.entropy import Entropy
 from .adapters.http import HttpServers
+from .adapters.interfaces import own_addresses
 from .adapters.limits import raise_open_files, share_of_connections
 from .adapters.metrics import Metrics
 from .adapters.open_files import OpenFiles
@@ -34,6 +35,7 @@ from .adapters.udp import UdpPair
 from .adapters.webhooks import WebhookSender
 from .api.agent_socket import AgentSocket
 from .api.app import ApiParts, make_app
+from .api.rtc_socket import RtcSocket
 from .api.sip_trunks import warn_of_hosts
 from .audio import opus
 from .base.errors import ConfigError
@@ -57,17 +59,22 @@ from .runtime.call_records import CallRecords
 from .runtime.dial_requests import DialRequests
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
 from .runtime.retention import Retention
+from .runtime.rtc.clients import RtcClients
+from .runtime.rtc.ports import RtcPorts
 from .runtime.shutdown import Shutdown
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
 from .runtime.transfers import TransferRegistry
 from .runtime.trunk_hosts import TrunkHosts
+from .signalling.responses import ServerFacts
+from .signalling.state import SessionSettings
 from .sip.digest import DigestServer
 from .sip.endpoint import Endpoint
 from .sip.flow import Flow
 from .sip.timers import Timers
 from .version import hookflash_version
 from .webhooks.payload import EventFilter
+from .webrtc.candidates import host_candidates
 
 _log = structlog.get_logger("server")
 
@@ -90,6 +97,7 @@ class Server:
         self.trunks = TrunkTable(resolves=settings.sip.allowed_hosts == "resolve")
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.rooms: RoomHost
+        self.rtc: RtcClients
         self._agents: AgentWorkers
         self.exchange: Exchange
         self.dial_requests: DialRequests
@@ -124,6 +132,7 @@ class Server:
         await self._build()
         await self._trunk_hosts.start()
         await self._open_sip()
+        await self._open_rtc()
         await self._engine.start()
         await self._webhooks.start()
         since = self._clock.now() - REMEMBERED
@@ -150,6 +159,12 @@ class Server:
             await self.sockets.start(sip.listen_ip, sip.sip_port)
         with _listening("sip.tls.port", sip.tls.port, "sip.listen_ip", sip.listen_ip):
             await self.sockets.start_tls(sip.listen_ip, sip.tls.port, files)
+
+    async def _open_rtc(self) -> None:
+        rtc, where = self.settings.rtc, self.settings.bind_addresses
+        tcp = rtc.tcp_port if rtc.allow_tcp_fallback else None
+        with _listening("rtc.udp_port", rtc.udp_port, "bind_addresses", ", ".join(where)):
+            await self.rtc.ports.start(where, rtc.udp_port, tcp)
 
     async def _build(self) -> None:
         """Make the parts, from the wire upwards, and join them."""
@@ -208,11 +223,39 @@ class Server:
         self._agents = AgentWorkers(
             self.rooms, clock, ids, self._alarm, self.metrics, self._keys(), server_info(ids)
         )
-        self.rooms.listeners += [self._webhooks, self.exchange.phones, self._agents]
+        self.rtc = self._rtc_clients(await self._rtc_addresses())
+        self.rooms.listeners += [self._webhooks, self.exchange.phones, self.rtc, self._agents]
         self.sockets.attach(self.stack)
         self.stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._retention = self._made_retention()
         self._gauges(endpoint)
+
+    async def _rtc_addresses(self) -> list[str]:
+        rtc = self.settings.rtc
+        public = rtc.node_ip
+        if rtc.use_external_ip and not public:
+            public = await external_ip(self.settings.sip.stun_servers) or ""
+        return [public] if public else own_addresses(self.settings.bind_addresses)
+
+    def _rtc_clients(self, ips: list[str]) -> RtcClients:
+        rtc = self.settings.rtc
+        ports = RtcPorts(self._clock, self._ids, asyncio.get_running_loop(), self._files)
+        return RtcClients(
+            ports,
+            self._engine,
+            self.rooms,
+            clock=self._clock,
+            ids=self._ids,
+            alarm=self._alarm,
+            keys=self._keys(),
+            settings=SessionSettings(
+                ServerFacts(self._ids.new("ND_")),
+                reconnect_timeout=rtc.reconnect_timeout,
+                allow_simulation=rtc.allow_simulation,
+            ),
+            candidates=lambda: host_candidates(ips, ports.udp_port, ports.tcp_port),
+            phones=self.exchange.phones,
+        )
 
     def _made_retention(self) -> Retention:
         settings = self.settings
@@ -280,13 +323,14 @@ class Server:
     async def _listen(self) -> None:
         settings = self.settings
         agents = AgentSocket(self._agents)
-        sockets = {**agents.sockets()}
+        rtc = RtcSocket(self.rtc)
+        sockets = {**agents.sockets(), **rtc.sockets()}
         parts = ApiParts(
             trunks=self.trunks,
             store=self.store,
             ids=self._ids,
             rooms=LocalRooms(self.rooms, self._agents.jobs_of),
-            participants=LocalParticipants(self.rooms, owners=[self.exchange.phones]),
+            participants=LocalParticipants(self.rooms, owners=[self.exchange.phones, self.rtc]),
             sip=self._telephony(),
             clock=self._clock,
             keys=self._keys(),
@@ -295,7 +339,7 @@ class Server:
             parts,
             hide_passwords=settings.sip.hide_passwords,
             healthy=lambda: not (self.exchange.parts.board.stopping or self.store.failing),
-            routes=agents.routes(),
+            routes=[*agents.routes(), *rtc.routes()],
             sockets=sockets,
         )
         where, bind = settings.bind_addresses, settings.metrics.bind
@@ -386,6 +430,7 @@ class Server:
         self._alarm.stop()
         await self._retention.stop()
         await self.call_records.stop()
+        await self.rtc.stop()
         await self._http.stop()
         await self._webhooks.stop()
         await self._engine.stop()

@@ -175,9 +175,12 @@ class Participant:
 
     def takes(self, track: Track) -> bool:
         """True if this participant is subscribed to that track of another one."""
+        return self.active and self.will_take(track)
+
+    def will_take(self, track: Track) -> bool:
+        """The same, also before it is active."""
         return (
-            self.active
-            and track.participant is not self
+            track.participant is not self
             and self.permission.can_subscribe
             and self.wants(track.sid)
             and track.participant.admits(self, track.sid)

@@ -6,7 +6,7 @@ The session (`signalling/session.py`) decides; here is done what it asks for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import structlog
 from livekit.protocol.models import TrackType
@@ -140,7 +140,7 @@ class RtcClient:
         mids = answer.mid_to_track_id
         self.drive(lambda session, now: session.answered(now, answer.sdp, effect.id, mids))
         for cid in before - set(self.publisher.published):
-            self.drive(lambda session, now, cid=cid: session.media_ended(now, cid))
+            self.perform(self.session.media_ended(self._clock.now(), cid))
         self._ask_soon()
 
     def _offer_subscriber(self, effect: fx.OfferSubscriber) -> None:
@@ -194,7 +194,7 @@ class RtcClient:
 
     def _subscribe(self, effect: fx.Subscribe) -> None:
         track = effect.track
-        kind = "audio" if track.type == TrackType.AUDIO else "video"
+        kind: Literal["audio", "video"] = "audio" if track.type == TrackType.AUDIO else "video"
         out = OutTrack(track.sid, track.participant.sid, kind, self._host.codecs_of(track))
         self.subscriber.attach(out, offering=self._two)
         self._ask_soon()

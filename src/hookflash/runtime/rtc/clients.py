@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -149,9 +150,7 @@ class RtcClients:
             self._engine,
             self._clock,
             self._ids,
-            lambda: Session(
-                participant, parameters, self._rooms, self._tokens, self._settings
-            ),
+            lambda: Session(participant, parameters, self._rooms, self._tokens, self._settings),
             two_connections=not asked.single_connection,
         )
         self._clients[participant.sid] = client
@@ -166,7 +165,9 @@ class RtcClients:
         client.drive(lambda session, now: session.start(now))
         return client
 
-    def _resumed(self, claims: Claims, asked: ClientJoin, socket: MessageSocket) -> RtcClient | None:
+    def _resumed(
+        self, claims: Claims, asked: ClientJoin, socket: MessageSocket
+    ) -> RtcClient | None:
         client = self._clients.get(asked.join.participant_sid)
         if client is None or client.participant.identity != claims.identity:
             socket.send(responses.cannot_resume().SerializeToString())
@@ -201,7 +202,7 @@ class RtcClients:
             elif isinstance(event, ev.TrackUnpublished):
                 self._unpublished(event)
             elif isinstance(event, ev.TrackMuted):
-                self._with(event.participant, lambda client, e=event: client.mute(e.track))
+                self._with(event.participant, partial(RtcClient.mute, track=event.track))
             elif isinstance(event, ev.ParticipantMoved):
                 self._moved(event)
         now = self._clock.now()
@@ -221,14 +222,14 @@ class RtcClients:
         speakers = self._speakers.get(event.room.sid)
         if speakers is not None:
             self._loudness[track.sid] = speakers.add(track.sid, event.participant.sid)
-        self._with(event.participant, lambda client: client.publish(track))
+        self._with(event.participant, partial(RtcClient.publish, track=track))
 
     def _unpublished(self, event: ev.TrackUnpublished) -> None:
         self._loudness.pop(event.track.sid, None)
         speakers = self._speakers.get(event.room.sid)
         if speakers is not None:
             speakers.remove(event.track.sid)
-        self._with(event.participant, lambda client: client.unpublish(event.track))
+        self._with(event.participant, partial(RtcClient.unpublish, track=event.track))
 
     def _moved(self, event: ev.ParticipantMoved) -> None:
         client = self._clients.pop(event.participant.sid, None)
@@ -287,7 +288,11 @@ class RtcClients:
         way = self._phones.rpc(phone)
         task = self._loop.create_task(
             answer_rpc(
-                way, phone, client.participant, request, lambda p: client.perform([SendPacket(p, True)])
+                way,
+                phone,
+                client.participant,
+                request,
+                lambda p: client.perform([SendPacket(p, True)]),
             )
         )
         self._tasks.add(task)
@@ -348,10 +353,13 @@ class RtcClients:
             self._loudness.clear()
             return
         now = self._clock.now()
-        rooms = {client.participant.room.sid: client.participant.room for client in self._clients.values()}
+        rooms = {
+            client.participant.room.sid: client.participant.room
+            for client in self._clients.values()
+        }
         for sid in [sid for sid in self._speakers if sid not in rooms]:
             del self._speakers[sid]
-        for sid, room in rooms.items():
+        for room in rooms.values():
             self._look_at(room, now)
         turns = round(REPORT_INTERVAL / INTERVAL)
         self._looks += 1

@@ -21,7 +21,7 @@ from ...webrtc.description import read
 from ...webrtc.formats import RtpCodec
 from ...webrtc.header_extensions import ExtensionIds, audio_level, find, take_off
 from ...webrtc.offered_sections import OfferedSections
-from ...webrtc.sections import Answer, Incoming, Outgoing, Sections
+from ...webrtc.sections import IncomingSection, LocalAnswer, OutgoingSection, Sections
 from ...webrtc.slots import OutTrack
 from ...webrtc.writing import LocalTransport
 from ..media.engine import MediaEngine
@@ -92,7 +92,7 @@ class PeerConnection:
             agent.ufrag, agent.password, self._ports.certificate.fingerprint, self._candidates()
         )
 
-    def take_offer(self, sdp: str, cids: Collection[str]) -> Answer:
+    def take_offer(self, sdp: str, cids: Collection[str]) -> LocalAnswer:
         """The client's offer, answered; SdpError where it cannot be. `cids`: of the tracks that it
         may publish."""
         offer = read(sdp)
@@ -125,7 +125,7 @@ class PeerConnection:
 
     # --- tracks in ------------------------------------------------------------------------------
 
-    def _take_in(self, incoming: tuple[Incoming, ...]) -> None:
+    def _take_in(self, incoming: tuple[IncomingSection, ...]) -> None:
         """The tracks that the client sends from now on."""
         described = {section.cid: section for section in incoming if section.kind == "audio"}
         for cid in [cid for cid in self.published if cid not in described]:
@@ -207,7 +207,7 @@ class PeerConnection:
         (self.offered if offering else self.sections).detach(track_sid)
         self._stop_sending(track_sid)
 
-    def _send_out(self, outgoing: tuple[Outgoing, ...]) -> None:
+    def _send_out(self, outgoing: tuple[OutgoingSection, ...]) -> None:
         """What the last description says that we send."""
         described = {sent.track_sid: sent for sent in outgoing if sent.kind == "audio"}
         for sid, (ssrc, _) in list(self._subscriptions.items()):
@@ -217,7 +217,7 @@ class PeerConnection:
             if sid not in self._subscriptions and sent.codecs:
                 self._start_sending(sid, sent)
 
-    def _start_sending(self, track_sid: str, sent: Outgoing) -> None:
+    def _start_sending(self, track_sid: str, sent: OutgoingSection) -> None:
         sender = Sender(self.transport.send, _BUFFER, self._ids)
         sender.ssrc = sent.ssrc
         sender.configure(sent.codecs[0].payload_type, sent.codecs[0].clock, 0, 20)

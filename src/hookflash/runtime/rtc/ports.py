@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
+
 from ...adapters.dtls import DtlsCertificate
 from ...adapters.open_files import OpenFiles
 from ...adapters.rtc_connection import RtcPath
@@ -20,6 +22,8 @@ from ...ports import Clock
 from ...webrtc import stun
 from ...webrtc.ice import IceAgent, IceAgents
 from .transport import Transport, TransportOwner
+
+_log = structlog.get_logger("rtc")
 
 SWEEP: Final = 1.0
 """Seconds between two looks at who still consents."""
@@ -53,6 +57,16 @@ class RtcPorts:
             self._sweep.cancel()
             self._sweep = None
         await self.sockets.stop()
+
+    @property
+    def udp_port(self) -> int:
+        """The real one."""
+        return self.sockets.udp_port
+
+    @property
+    def tcp_port(self) -> int:
+        """The real one; 0: none."""
+        return self.sockets.tcp_port
 
     def __len__(self) -> int:
         return len(self._transports)
@@ -88,17 +102,20 @@ class RtcPorts:
     # --- what the sockets tell ------------------------------------------------------------------
 
     def received(self, path: RtcPath, data: bytes, now: float) -> None:
-        """One packet."""
+        """One packet. A mistake of ours about it is in the log, and costs that packet alone."""
         if not data:
             return
-        if data[0] < 4:
-            self._check_received(path, data, now)
-            return
-        agent = self.agents.at(path)
-        if agent is None:
-            self.unknown_path += 1
-            return
-        self._transports[agent].received(data, now)
+        try:
+            if data[0] < 4:
+                self._check_received(path, data, now)
+                return
+            agent = self.agents.at(path)
+            if agent is None:
+                self.unknown_path += 1
+                return
+            self._transports[agent].received(data, now)
+        except Exception:  # noqa: BLE001  # logged; the next packet has its turn
+            _log.exception("internal_error", path=repr(path))
 
     def admits(self, path: RtcPath) -> bool:
         """Whether a peer connection has checked this path."""

@@ -60,7 +60,6 @@ class Transport:
         self._clock = clock
         self._loop = loop
         self._owner = owner
-        self._path: RtcPath | None = None
         self._dtls: Dtls | None = None
         self._early: list[bytes] = []
         self._client = False
@@ -98,7 +97,6 @@ class Transport:
 
     def path_checked(self) -> None:
         """An ICE check was answered, or a path is gone: packets may go another way now."""
-        self._path = self.agent.selected
         self._start_dtls()
 
     def received(self, data: bytes, now: float) -> None:
@@ -128,7 +126,7 @@ class Transport:
 
     def send(self, packet: Buffer, _: Any = None) -> int:
         """One datagram where the client is; nowhere before its first check."""
-        path = self._path
+        path = self.agent.selected
         if path is not None:
             path.send(bytes(packet))
         return len(packet)
@@ -163,7 +161,7 @@ class Transport:
 
     def _start_dtls(self) -> None:
         dtls = self._dtls
-        if dtls is None or self._path is None or dtls.state != "connecting":
+        if dtls is None or self.agent.selected is None or dtls.state != "connecting":
             return
         dtls.start()
         self._after_dtls(dtls)
@@ -271,4 +269,3 @@ class Transport:
             self._dtls.close()
             for datagram in self._dtls.take():
                 self.send(datagram)
-        self._path = None

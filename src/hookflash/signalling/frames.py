@@ -1,0 +1,34 @@
+"""A client's message as it comes in a WebSocket frame."""
+
+from __future__ import annotations
+
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from livekit.protocol.rtc import SignalRequest
+
+from ..base.errors import ProtocolError
+
+MAX_FRAME = 1024 * 1024
+"""Bytes of one frame: metadata and attributes at their limits, or a long description."""
+
+
+class SignalError(ProtocolError):
+    """A frame that is no SignalRequest. The session goes on without it."""
+
+
+def read_request(frame: bytes | str) -> SignalRequest:
+    """A binary frame (protobuf) or a text frame (its JSON); unknown fields are passed over.
+
+    Raises SignalError.
+    """
+    if len(frame) > MAX_FRAME:
+        raise SignalError(f"a frame of {len(frame)} bytes")
+    message = SignalRequest()
+    try:
+        if isinstance(frame, bytes):
+            message.ParseFromString(frame)
+        else:
+            json_format.Parse(frame, message, ignore_unknown_fields=True, max_recursion_depth=20)
+    except (DecodeError, json_format.ParseError, UnicodeError, RecursionError) as error:
+        raise SignalError(f"a frame that is no SignalRequest: {type(error).__name__}") from None
+    return message

@@ -1,0 +1,74 @@
+"""What goes to one client, in order; changes of participants are gathered for a moment."""
+
+from __future__ import annotations
+
+from livekit.protocol.models import ParticipantInfo
+from livekit.protocol.rtc import ParticipantUpdate, SignalResponse
+
+from ..rooms.info import participant_info
+from ..rooms.room import Participant
+from .effects import SendSignal, SignalEffect
+from .responses import check_participant
+
+GATHERING = 0.01
+"""Seconds that a change of a participant waits for others, at most."""
+
+
+class Outbox:
+    """Effects of one session. A message never overtakes a change that was announced before it."""
+
+    def __init__(self) -> None:
+        self.open = True
+        """False while there is no socket: messages are dropped, for a client that comes back is
+        told the state of everything."""
+        self.due: float | None = None
+        """When the gathered changes go out at the latest, seconds since the epoch."""
+        self._effects: list[SignalEffect] = []
+        self._gathered: list[ParticipantInfo] = []
+
+    def send(self, message: SignalResponse) -> None:
+        """Send this behind all that was announced."""
+        self.flush()
+        if self.open:
+            self._effects.append(SendSignal(message))
+
+    def add(self, effect: SignalEffect) -> None:
+        """Something for others than the client."""
+        self._effects.append(effect)
+
+    def announce(self, now: float, participant: Participant) -> None:
+        """Tell the client how that participant is now (`update`)."""
+        if not self.open:
+            return
+        info = participant_info(participant)
+        check_participant(info)
+        self._gathered.append(info)
+        if self.due is None:
+            self.due = now + GATHERING
+
+    def flush(self) -> None:
+        """Send what was gathered: no message has two states of one participant, since a client
+        that sees only the later one would miss an event."""
+        gathered, self._gathered, self.due = self._gathered, [], None
+        batch: list[ParticipantInfo] = []
+        for info in gathered if self.open else ():
+            if any(other.sid == info.sid for other in batch):
+                self._update(batch)
+                batch = []
+            batch.append(info)
+        if batch:
+            self._update(batch)
+
+    def close(self) -> None:
+        """The socket is gone."""
+        self.open = False
+        self.flush()
+
+    def take(self) -> list[SignalEffect]:
+        """All effects since the last time, in order."""
+        effects, self._effects = self._effects, []
+        return effects
+
+    def _update(self, participants: list[ParticipantInfo]) -> None:
+        update = ParticipantUpdate(participants=participants)
+        self._effects.append(SendSignal(SignalResponse(update=update)))

@@ -1,0 +1,34 @@
+"""What the rooms refuse, in the words of signalling (RequestResponse)."""
+
+from __future__ import annotations
+
+from livekit.protocol.rtc import SignalRequest, SignalResponse
+
+from ..base.errors import ApiError
+from .responses import Reason, answer_to
+
+_REASONS = {
+    "permission_denied": Reason.NOT_ALLOWED,
+    "not_found": Reason.NOT_FOUND,
+    "resource_exhausted": Reason.LIMIT_EXCEEDED,
+    "invalid_argument": Reason.INVALID_REQUEST,
+    "already_exists": Reason.INVALID_REQUEST,
+    "unimplemented": Reason.UNSUPPORTED_TYPE,
+}
+
+NO_OWN_METADATA = "does not have permission to update own metadata"
+
+
+def refusal(request: SignalRequest, error: ApiError) -> SignalResponse:
+    """The answer to a request that was refused. LiveKit gives no text where the permission to
+    publish is missing (conformance/signalling)."""
+    reason = _REASONS.get(error.code, Reason.UNCLASSIFIED_ERROR)
+    text = "" if reason == Reason.NOT_ALLOWED else error.msg
+    return answer_to(request, reason, text, request_id_of(request))
+
+
+def request_id_of(request: SignalRequest) -> int:
+    """Its request_id; 0 for those that have none."""
+    if request.WhichOneof("message") == "update_metadata":
+        return request.update_metadata.request_id
+    return 0

@@ -1,0 +1,143 @@
+"""The tracks of others that a client takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from livekit.protocol.models import SubscriptionError
+from livekit.protocol.rtc import (
+    SignalResponse,
+    StreamState,
+    StreamStateInfo,
+    StreamStateUpdate,
+    SubscriptionPermission,
+    SubscriptionPermissionUpdate,
+    SubscriptionResponse,
+    SyncState,
+    UpdateSubscription,
+    UpdateTrackSettings,
+)
+
+from ..rooms.room import Participant, Track
+from .effects import AdjustTrack, Subscribe, Unsubscribe
+from .state import SessionState
+
+_NOT_FOUND = SubscriptionError.SE_TRACK_NOTFOUND
+
+
+class Subscriptions:
+    """What is asked for, what is permitted, and what the connection was told of it."""
+
+    def __init__(self, state: SessionState) -> None:
+        self._state = state
+        self._taken: dict[str, Track] = {}
+        """By SID: what the connection sends to the client."""
+        self._forbidden: set[str] = set()
+        """SIDs of which the client was told that it may not take them."""
+        self._could_subscribe = True
+
+    def heard(self) -> Iterator[Participant]:
+        """The participants of whose tracks the client takes some; one may come twice."""
+        return (track.participant for track in self._taken.values())
+
+    def update(self, request: UpdateSubscription) -> None:
+        """`subscription`. A track that is not there is answered by `subscription_response`."""
+        sids = dict.fromkeys(request.track_sids)
+        for tracks in request.participant_tracks:
+            sids.update(dict.fromkeys(tracks.track_sids))
+        participant = self._state.participant
+        for sid in sids if request.subscribe else ():
+            if participant.room.track(sid) is None:
+                message = SubscriptionResponse(track_sid=sid, err=_NOT_FOUND)
+                self._state.outbox.send(SignalResponse(subscription_response=message))
+        self._state.rooms.set_subscriptions(participant, sids, request.subscribe)
+
+    def adjust(self, request: UpdateTrackSettings) -> None:
+        """`track_setting`, for those of the tracks that it takes."""
+        for sid in dict.fromkeys(request.track_sids):
+            track = self._taken.get(sid)
+            if track is not None:
+                self._state.outbox.add(
+                    AdjustTrack(
+                        track,
+                        request.disabled,
+                        request.quality,
+                        request.width,
+                        request.height,
+                        request.fps,
+                    )
+                )
+
+    def permit(self, request: SubscriptionPermission) -> None:
+        """`subscription_permission`: who may take the client's own tracks."""
+        self._state.rooms.permit_subscriptions(self._state.participant, request)
+
+    def sync(self, request: SyncState) -> None:
+        """`sync_state` of a client that came back: what it takes, and what it does not show."""
+        if request.HasField("subscription"):
+            update = request.subscription
+            sids = dict.fromkeys(update.track_sids)
+            self._state.rooms.set_subscriptions(self._state.participant, sids, update.subscribe)
+        hidden = UpdateTrackSettings(track_sids=request.track_sids_disabled, disabled=True)
+        self.adjust(hidden)
+
+    def settle(self) -> None:
+        """Take what is wanted and permitted now, and no longer what is not."""
+        state, participant = self._state, self._state.participant
+        wanted: dict[str, Track] = {}
+        for other in participant.room.others(participant):
+            for track in other.tracks.values():
+                self._tell_permission(other, track)
+                if participant.will_take(track):
+                    wanted[track.sid] = track
+        for sid, track in list(self._taken.items()):
+            if sid not in wanted:
+                del self._taken[sid]
+                state.outbox.add(Unsubscribe(track))
+        self._forbidden &= {
+            t.sid for o in participant.room.participants.values() for t in o.tracks.values()
+        }
+        for sid, track in wanted.items():
+            if sid not in self._taken:
+                self._taken[sid] = track
+                if self._could_subscribe:
+                    self._permission(track, True)
+                state.outbox.add(Subscribe(track))
+        self._could_subscribe = participant.permission.can_subscribe
+
+    def drop(self) -> None:
+        """Take nothing any more: the room is another one from now on."""
+        for track in self._taken.values():
+            self._state.outbox.add(Unsubscribe(track))
+        self._taken.clear()
+        self._forbidden.clear()
+
+    def streams(self, paused: dict[str, bool]) -> None:
+        """Tracks (by SID) that are held back or sent again for want of bandwidth."""
+        states = [
+            StreamStateInfo(
+                participant_sid=self._taken[sid].participant.sid,
+                track_sid=sid,
+                state=StreamState.PAUSED if held else StreamState.ACTIVE,
+            )
+            for sid, held in paused.items()
+            if sid in self._taken
+        ]
+        if states:
+            message = StreamStateUpdate(stream_states=states)
+            self._state.outbox.send(SignalResponse(stream_state_update=message))
+
+    def _tell_permission(self, publisher: Participant, track: Track) -> None:
+        """Say once that a track which the client would take is not for it."""
+        participant = self._state.participant
+        if publisher.admits(participant, track.sid):
+            self._forbidden.discard(track.sid)
+        elif participant.wants(track.sid) and track.sid not in self._forbidden:
+            self._forbidden.add(track.sid)
+            self._permission(track, False)
+
+    def _permission(self, track: Track, allowed: bool) -> None:
+        message = SubscriptionPermissionUpdate(
+            participant_sid=track.participant.sid, track_sid=track.sid, allowed=allowed
+        )
+        self._state.outbox.send(SignalResponse(subscription_permission_update=message))
