@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
 
 from ..base.light import light_dataclass
 
@@ -37,8 +37,8 @@ class DtlsCertificate:
     """Ours, with its key."""
 
     def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
-        self.certificate = crypto.X509.from_cryptography(certificate)
-        self.key = crypto.PKey.from_cryptography_key(key)
+        self.certificate = certificate
+        self.key = key
         digest = certificate.fingerprint(hashes.SHA256())
         self.fingerprint = f"sha-256 {_colons(digest)}"
         """As it stands in a session description."""
