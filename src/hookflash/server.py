@@ -87,7 +87,7 @@ class Server:
         self.trunks = TrunkTable(resolves=settings.sip.allowed_hosts == "resolve")
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.rooms: RoomHost
-        self._agents: AgentWorkers
+        self.agents: AgentWorkers
         self.exchange: Exchange
         self.sockets: SipSockets
         self._rate: SourceRate
@@ -197,10 +197,10 @@ class Server:
             transfers=TransferRegistry(),
         )
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))
-        self._agents = AgentWorkers(
+        self.agents = AgentWorkers(
             self.rooms, clock, ids, self._alarm, self.metrics, self._keys(), server_info(ids)
         )
-        self.rooms.listeners += [self._webhooks, self.exchange.phones, self._agents]
+        self.rooms.listeners += [self._webhooks, self.exchange.phones, self.agents]
         self.sockets.attach(self._stack)
         self._stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._retention = self._made_retention()
@@ -271,13 +271,13 @@ class Server:
 
     async def _listen(self) -> None:
         settings = self.settings
-        agents = AgentSocket(self._agents)
+        agents = AgentSocket(self.agents)
         sockets = {**agents.sockets()}
         parts = ApiParts(
             trunks=self.trunks,
             store=self.store,
             ids=self._ids,
-            rooms=LocalRooms(self.rooms, self._agents.jobs_of),
+            rooms=LocalRooms(self.rooms, self.agents.jobs_of),
             participants=LocalParticipants(self.rooms, owners=[self.exchange.phones]),
             sip=self._telephony(),
             clock=self._clock,
