@@ -19,7 +19,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def agents(session: Session) -> None:
-    """Show agent workers, their rooms, and rooms that wait for one (Hookflash only)."""
+    """Show agent workers, and rooms that wait for one (Hookflash only)."""
     answer: dict[str, Any] = session.client.get("/hookflash/agents")
     now = time.time()
     rows = [_worker(worker, now) for worker in answer["workers"]]
