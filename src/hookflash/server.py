@@ -51,12 +51,12 @@ from .exchange.exchange import Exchange
 from .exchange.host import ExchangeSettings, Parts
 from .exchange.local_rooms import LocalParticipants, LocalRooms
 from .exchange.rooms import RoomHost
-from .media.schedule import LATE
 from .ports import Clock, WorldClock
 from .rooms.orders import RoomDefaults
 from .runtime.agents import AgentWorkers, server_info
 from .runtime.call_records import CallRecords
 from .runtime.dial_requests import DialRequests
+from .runtime.gauges import add_gauges
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
 from .runtime.retention import Retention
 from .runtime.rtc.clients import RtcClients
@@ -98,7 +98,7 @@ class Server:
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.rooms: RoomHost
         self.rtc: RtcClients
-        self._agents: AgentWorkers
+        self.agents: AgentWorkers
         self.exchange: Exchange
         self.dial_requests: DialRequests
         self.transfers: TransferRegistry
@@ -220,15 +220,15 @@ class Server:
         )
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))
         self.dial_requests = DialRequests(self.exchange, self.call_records)
-        self._agents = AgentWorkers(
+        self.agents = AgentWorkers(
             self.rooms, clock, ids, self._alarm, self.metrics, self._keys(), server_info(ids)
         )
         self.rtc = self._rtc_clients(await self._rtc_addresses())
-        self.rooms.listeners += [self._webhooks, self.exchange.phones, self.rtc, self._agents]
+        self.rooms.listeners += [self._webhooks, self.exchange.phones, self.rtc, self.agents]
         self.sockets.attach(self.stack)
         self.stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._retention = self._made_retention()
-        self._gauges(endpoint)
+        self._add_gauges(endpoint)
 
     async def _rtc_addresses(self) -> list[str]:
         rtc = self.settings.rtc
@@ -255,6 +255,22 @@ class Server:
             ),
             candidates=lambda: host_candidates(ips, ports.udp_port, ports.tcp_port),
             phones=self.exchange.phones,
+        )
+
+    def _add_gauges(self, endpoint: Endpoint) -> None:
+        """What /metrics says beside the counters."""
+        add_gauges(
+            self.metrics,
+            exchange=self.exchange,
+            rooms=self.rooms,
+            engine=self._engine,
+            endpoint=endpoint,
+            stack=self.stack,
+            sockets=self.sockets,
+            rate=self._rate,
+            webhooks=self._webhooks,
+            store=self.store,
+            rtc=self.rtc,
         )
 
     def _made_retention(self) -> Retention:
@@ -322,14 +338,14 @@ class Server:
 
     async def _listen(self) -> None:
         settings = self.settings
-        agents = AgentSocket(self._agents)
+        agents = AgentSocket(self.agents)
         rtc = RtcSocket(self.rtc)
         sockets = {**agents.sockets(), **rtc.sockets()}
         parts = ApiParts(
             trunks=self.trunks,
             store=self.store,
             ids=self._ids,
-            rooms=LocalRooms(self.rooms, self._agents.jobs_of),
+            rooms=LocalRooms(self.rooms, self.agents.jobs_of),
             participants=LocalParticipants(self.rooms, owners=[self.exchange.phones, self.rtc]),
             sip=self._telephony(),
             clock=self._clock,
@@ -367,58 +383,6 @@ class Server:
             clock=self._clock,
             ids=self._ids,
         )
-
-    def _gauges(self, endpoint: Endpoint) -> None:
-        gauge = self.metrics.gauge
-        gauge("calls_active", "Calls that are up or ringing", self._calls)
-        gauge("legs", "Legs, those that only watch a transfer included", self._legs)
-        gauge("rooms", "Rooms", lambda: len(self.rooms))
-        gauge("transactions", "SIP transactions", lambda: sum(endpoint.counts()))
-        gauge("rtp_ports_free", "Free pairs of RTP ports", lambda: self._engine.free_ports)
-        self.metrics.histogram(
-            "media_tick_late_seconds", "By how much 20 ms ticks came too late", LATE, self._late
-        )
-        gauge("sip_dropped", "Requests that the shield dropped", self._dropped)
-        gauge("sip_rate_dropped", "Datagrams of sources that sent too many", self._rate_dropped)
-        gauge(
-            "sip_connections",
-            "SIP connections of peers",
-            lambda: len(self.sockets.guard.connections),
-        )
-        gauge("sip_crowded_out", "Requests dropped in a flood", lambda: endpoint.dropped)
-        gauge("sip_wrong_passwords", "Wrong passwords of callers", self._wrong_passwords)
-        gauge("sip_received", "SIP messages read", lambda: self.stack.received)
-        gauge("sip_malformed", "SIP messages that could not be read", lambda: self.stack.malformed)
-        gauge("webhooks_pending", "Webhooks still to be delivered", lambda: self._webhooks.pending)
-        gauge("webhooks_lost", "Webhooks given up or dropped", self._webhooks_lost)
-        gauge("store_failed_writes", "Writes to the database that failed", self._failed_writes)
-
-    def _calls(self) -> int:
-        # A leg outlives its call: it answers retransmissions and watches a transfer.
-        return sum(not call.ended for call in self.exchange.calls.values())
-
-    def _legs(self) -> int:
-        return len(self.exchange.parts.board)
-
-    def _late(self) -> tuple[list[int], float]:
-        lateness = self._engine.lateness
-        return lateness.counts, lateness.total
-
-    def _webhooks_lost(self) -> int:
-        counted = self._webhooks.counters().values()
-        return sum(c.given_up + c.expired + c.overflowed for c in counted)
-
-    def _failed_writes(self) -> int:
-        return self.store.failed_writes
-
-    def _dropped(self) -> int:
-        return self.exchange.parts.admission.shield.dropped
-
-    def _rate_dropped(self) -> int:
-        return self._rate.dropped
-
-    def _wrong_passwords(self) -> int:
-        return self.exchange.parts.admission.guesses.wrong
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls; wait for the running ones, then hang up (calls.md §5)."""
