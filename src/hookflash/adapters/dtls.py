@@ -341,5 +341,5 @@ def _words(error: SSL.Error) -> str:
     queue = error.args[0] if error.args else None
     if isinstance(queue, list) and queue:
         reason = str(queue[0][-1])
-        return _MISMATCH if reason == "certificate verify failed" else reason
-    return str(error) or type(error).__name__
+        return _MISMATCH if reason == "certificate verify failed" else reason or "refused"
+    return str(error) or "refused"
