@@ -14,7 +14,6 @@ from aiortc.rtcsctptransport import (
     Chunk,
     DataChunk,
     InitChunk,
-    ReconfigChunk,
     SackChunk,
     serialize_packet,
 )
@@ -220,7 +219,6 @@ def test_what_the_owner_raises_comes_out_of_receive() -> None:
     async def test() -> None:
         client, ours, _ = await joined()
         raised: list[BaseException] = []
-        receive = ours.sctp.receive
 
         def failing(label: str, data: bytes) -> None:
             raise ArithmeticError(label)
@@ -231,7 +229,6 @@ def test_what_the_owner_raises_comes_out_of_receive() -> None:
         client.sctp.send("_reliable", b"x")
         await client.until(lambda: raised != [])
         assert isinstance(raised[0], ArithmeticError)
-        del receive
         leave(client, ours)
 
     run(test)
@@ -445,7 +442,6 @@ def test_a_reset_of_streams_closes_the_channel() -> None:
         next(c for c in client.sctp._association._data_channels.values()).close()
         await ours.until(lambda: not ours.sctp.send("_reliable", b"x"))
         assert ours.sctp.send("_lossy", b"x")
-        assert ReconfigChunk.type == 130
         leave(client, ours)
 
     run(test)
