@@ -1,5 +1,7 @@
 """The ports of all peer connections, and whose a packet is (webrtc.md §4).
 
+OpenSSL and libsrtp are imported when the first client comes.
+
 A check says by its USERNAME whose path it comes from; everything else is taken from paths that were
 checked, and from no others.
 """
@@ -8,11 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from ...adapters.dtls import DtlsCertificate
 from ...adapters.open_files import OpenFiles
 from ...adapters.rtc_connection import RtcPath
 from ...adapters.rtc_socket import RtcSockets
@@ -21,7 +22,10 @@ from ...base.ids import Ids
 from ...ports import Clock
 from ...webrtc import stun
 from ...webrtc.ice import IceAgent, IceAgents
-from .transport import Transport, TransportOwner
+
+if TYPE_CHECKING:
+    from ...adapters.dtls import DtlsCertificate
+    from .transport import Transport, TransportOwner
 
 _log = structlog.get_logger("rtc")
 
@@ -75,11 +79,15 @@ class RtcPorts:
     def certificate(self) -> DtlsCertificate:
         """Ours, made when the first client comes."""
         if self._certificate is None:
+            from ...adapters.dtls import DtlsCertificate
+
             self._certificate = DtlsCertificate.make()
         return self._certificate
 
     def open(self, owner: TransportOwner) -> Transport:
         """A way for one more peer connection."""
+        from .transport import Transport
+
         agent = self.agents.new(self._clock.now())
         transport = Transport(agent, self.certificate, self._clock, self._loop, owner)
         self._transports[agent] = transport

@@ -14,17 +14,28 @@ import structlog
 
 from ...adapters.dtls import Dtls, DtlsCertificate
 from ...adapters.rtc_connection import RtcPath
-from ...adapters.sctp import Sctp
 from ...adapters.srtp import SrtpSession
 from ...ports import Clock
 from ...rtp.packet import Buffer
-from ...sdp.plan import CryptoKey
 from ...webrtc.ice import IceAgent
 
 _log = structlog.get_logger("rtc")
 
 HANDSHAKE_TIMEOUT: Final = 10.0
 """Seconds that DTLS may take (webrtc.md §4)."""
+
+
+class DataChannels(Protocol):
+    """`adapters.sctp.Sctp`, which takes half a second to import."""
+
+    def start(self, remote_port: int) -> None: ...
+    def receive(self, data: bytes) -> None: ...
+    def send(self, label: str, data: bytes) -> bool: ...
+    def open(
+        self, label: str, *, ordered: bool = ..., max_retransmits: int | None = ...
+    ) -> None: ...
+    def buffered(self, label: str) -> int: ...
+    def stop(self) -> None: ...
 
 
 class TransportOwner(Protocol):
@@ -60,11 +71,12 @@ class Transport:
         self._clock = clock
         self._loop = loop
         self._owner = owner
+        self._described: tuple[str, ...] | None = None
         self._dtls: Dtls | None = None
         self._early: list[bytes] = []
         self._client = False
         self._srtp: SrtpSession | None = None
-        self._sctp: Sctp | None = None
+        self._sctp: DataChannels | None = None
         self._sctp_port: int | None = None
         self._began = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -77,15 +89,10 @@ class Transport:
     def describe(self, fingerprints: Sequence[str], *, client: bool) -> None:
         """The other side's certificate, and whether we are the DTLS client. The first description
         counts: DTLS is not done again."""
-        if self._dtls is not None or self.closed:
-            return
-        self._client = client
-        self._dtls = Dtls(self._certificate, client=client, fingerprints=fingerprints)
-        self._began = self._clock.now()
-        early, self._early = self._early, []
-        for datagram in early:
-            self._dtls_received(datagram)
-        self._start_dtls()
+        if self._described is None and not self.closed:
+            self._described, self._client = tuple(fingerprints), client
+            self._began = self._clock.now()
+            self._start_dtls()
 
     def associate(self, sctp_port: int) -> None:
         """There are data channels."""
@@ -160,11 +167,18 @@ class Transport:
     # --- DTLS -----------------------------------------------------------------------------------
 
     def _start_dtls(self) -> None:
-        dtls = self._dtls
-        if dtls is None or self.agent.selected is None or dtls.state != "connecting":
+        """Once it is known whom to expect; if we are to speak first, once there is a way."""
+        if self._dtls is not None or self._described is None or self.closed:
             return
-        dtls.start()
+        if self._client and self.agent.selected is None:
+            return
+        dtls = self._dtls = Dtls(
+            self._certificate, client=self._client, fingerprints=self._described
+        )
+        early, self._early = self._early, []
         self._after_dtls(dtls)
+        for datagram in early:
+            self._dtls_received(datagram)
 
     def _dtls_received(self, datagram: bytes) -> None:
         dtls = self._dtls
@@ -185,22 +199,23 @@ class Transport:
             if self._sctp is not None:
                 self._sctp.receive(data)
         if dtls.state in {"failed", "closed"} and not self.closed:
-            self._lost(dtls.failure or "DTLS closed by the client")
+            self._lost(f"DTLS: {dtls.failure or 'closed by the client'}")
             return
         self._arm(dtls)
 
     def _stands(self, dtls: Dtls) -> None:
         self.is_connected = True
+        assert dtls.srtp is not None
         keys = dtls.srtp
-        self._srtp = SrtpSession(
-            CryptoKey(keys.profile, keys.local), CryptoKey(keys.profile, keys.remote)
-        )
+        self._srtp = SrtpSession.of_peer(keys.profile, keys.local, keys.remote)
         self._start_sctp()
         self._owner.connected()
 
     def _start_sctp(self) -> None:
         if self._sctp_port is None or not self.is_connected or self._sctp is not None:
             return
+        from ...adapters.sctp import Sctp
+
         self._sctp = Sctp(self, client=self._client, loop=self._loop)
         self._sctp.start(self._sctp_port)
 
