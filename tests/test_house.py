@@ -66,6 +66,7 @@ TYPE_ONLY = {
     "base/light.py",  # two faces of one decorator
     "carrier/call.py",
     "carrier/accepted_refer.py",
+    "runtime/rtc/ports.py",  # OpenSSL and libsrtp: imported when the first client comes
 }
 """Modules that may import for types alone: heavy libraries, and circles that are to be undone."""
 

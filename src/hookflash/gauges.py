@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from ..adapters.metrics import Metrics
-from ..adapters.sip_sockets import SipSockets
-from ..adapters.source_rate import SourceRate
-from ..adapters.store.store import Store
-from ..adapters.webhooks import WebhookSender
-from ..exchange.exchange import Exchange
-from ..exchange.rooms import RoomHost
-from ..media.schedule import LATE
-from ..sip.endpoint import Endpoint
-from .media.engine import MediaEngine
-from .rtc.clients import RtcClients
-from .sip_stack import SipStack
+from .adapters.metrics import Metrics
+from .adapters.sip_sockets import SipSockets
+from .adapters.source_rate import SourceRate
+from .adapters.store.store import Store
+from .adapters.webhooks import WebhookSender
+from .exchange.exchange import Exchange
+from .exchange.rooms import RoomHost
+from .media.schedule import LATE
+from .runtime.media.engine import MediaEngine
+from .runtime.rtc.clients import RtcClients
+from .runtime.sip_stack import SipStack
+from .sip.endpoint import Endpoint
 
 
 def add_gauges(
