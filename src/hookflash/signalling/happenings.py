@@ -31,12 +31,14 @@ class Happenings:
         subscriptions: Subscriptions,
         reports: Reports,
         make_token: TokenMaker,
+        refresh_token: Callable[[], None],
     ) -> None:
         self._state = state
         self._publishing = publishing
         self._subscriptions = subscriptions
         self._reports = reports
         self._make_token = make_token
+        self._refresh_token = refresh_token
         self._grants_changed = False
         self._unsettled = False
         self._performers: dict[type, Callable[[Any], None]] = {
@@ -67,16 +69,14 @@ class Happenings:
             performer = self._performers.get(type(event))
             if performer is not None:
                 performer(event)
+        if self._grants_changed:
+            self._grants_changed = False
+            self._refresh_token()
         if self._unsettled:
             self._unsettled = False
             self._subscriptions.settle()
             self._publishing.settle()
         return None
-
-    def changed_grants(self) -> bool:
-        """True once after the participant's grants, name, metadata or attributes changed."""
-        changed, self._grants_changed = self._grants_changed, False
-        return changed
 
     def _announce(self, event: Any) -> None:
         participant: Participant = event.participant

@@ -66,7 +66,7 @@ class Reports:
         wanted = dict.fromkeys((self._state.participant.sid, *heard))
         grades = {sid: self._measured.get(sid, BEST) for sid in wanted}
         changed = {sid: grade for sid, grade in grades.items() if self._told.get(sid) != grade}
-        self._told = grades
+        self._told |= changed
         if changed:
             updates = [
                 ConnectionQualityInfo(participant_sid=sid, quality=grade, score=score)

@@ -107,7 +107,12 @@ class Session:
         self._subscriptions = Subscriptions(self._state)
         self._reports = Reports(self._state)
         self._happenings = Happenings(
-            self._state, self._publishing, self._subscriptions, self._reports, make_token
+            self._state,
+            self._publishing,
+            self._subscriptions,
+            self._reports,
+            make_token,
+            self._refresh_token,
         )
         self._depth = 0
         self._now = 0.0
@@ -295,8 +300,6 @@ class Session:
         ends_with = self._happenings.tell(now, events)
         if ends_with is not None:
             self._put_out(ends_with)
-        elif self._happenings.changed_grants():
-            self._refresh_token()
 
     # --- the end ----------------------------------------------------------------------------------
 
