@@ -234,15 +234,15 @@ def test_the_life_of_a_client() -> None:
     play = Play("python-sdk-1.2.1-life.json", can_update_own_metadata=True)
     rooms, me, b = play.rooms, play.me, Neighbour(play)
 
-    def may(**permission: bool) -> Callable[[], object]:
+    def may(**permission: Any) -> Callable[[], object]:
         change = ParticipantChange(permission=Permission(**permission))
         return lambda: rooms.update_participant(me.participant, change)
 
     def takes(subscribe: bool) -> Callable[[], object]:
         return lambda: rooms.set_subscriptions(me.participant, [b.sid], subscribe)
 
-    def ended() -> object:
-        return me.perform(
+    def ended() -> None:
+        me.perform(
             me.session.media_ended(play.lobby.clock.now(), "0e16b336-565f-4edb-aeb1-cca450f287ee")
         )
 

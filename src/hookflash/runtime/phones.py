@@ -78,6 +78,7 @@ class PhoneParticipants:
             on(ev.TrackMuted, lambda event: self._track_changed(event.participant)),
             on(ev.TrackUnpublished, lambda event: self._track_changed(event.participant)),
             on(ev.SubscriptionsChanged, self._takes_others),
+            on(ev.SubscribersChanged, self._subscribers_changed),
             on(ev.ParticipantUpdated, self._updated),
             on(ev.TrackPublished, self._published),
             on(ev.ParticipantJoined, lambda event: self._later_answer(event.room)),
@@ -273,6 +274,12 @@ class PhoneParticipants:
         self._apply_subscriptions(event.participant)
         self._later_answer(event.room)
 
+    def _subscribers_changed(self, event: ev.SubscribersChanged) -> None:
+        """A client lets others have its tracks, or no longer."""
+        for participant in event.room.others(event.participant):
+            self._apply_subscriptions(participant)
+        self._later_answer(event.room)
+
     def _updated(self, event: ev.ParticipantUpdated) -> None:
         self._takes_others(event)
         participant = event.participant
@@ -330,14 +337,14 @@ class PhoneParticipants:
     def _widen_subscriptions(self, room: Room) -> None:
         """Who takes a part of the tracks only takes each new one."""
         for participant in room.participants.values():
-            if participant.unsubscribed:
+            if not participant.takes_all():
                 self._apply_subscriptions(participant)
 
     def _apply_subscriptions(self, participant: Participant) -> None:
         call = self._calls.get(participant.sid)
         if call is None or call.stream is None:
             return
-        if not participant.unsubscribed and participant.permission.can_subscribe:
+        if participant.takes_all():
             call.stream.hears = None
             return
         call.stream.hears = frozenset(

@@ -7,6 +7,7 @@ from typing import Any
 
 from livekit.protocol.models import DisconnectReason
 
+from ..base.performers import on, performers
 from ..rooms import events as ev
 from ..rooms.info import room_info
 from ..rooms.room import Participant
@@ -17,6 +18,18 @@ from .reports import Reports
 from .responses import is_shown, room_moved
 from .state import SessionState, TokenMaker
 from .subscriptions import Subscriptions
+
+_NO_MATTER = (
+    ev.RoomStarted
+    | ev.RoomFinished
+    | ev.ParticipantAborted
+    | ev.ParticipantDisplaced
+    | ev.ParticipantMoved
+    | ev.DtmfPause
+    | ev.DispatchCreated
+    | ev.DispatchDeleted
+)
+"""What nobody else is told of; of its own end and move a session knows besides."""
 
 _GONE = (ev.ParticipantLeft, ev.ParticipantAborted)
 
@@ -41,20 +54,22 @@ class Happenings:
         self._refresh_token = refresh_token
         self._grants_changed = False
         self._unsettled = False
-        self._performers: dict[type, Callable[[Any], None]] = {
-            ev.ParticipantJoined: self._joined,
-            ev.ParticipantLeft: self._left,
-            ev.ParticipantUpdated: self._updated,
-            ev.AttributesChanged: self._updated,
-            ev.TrackPublished: self._published,
-            ev.TrackUnpublished: self._unpublished,
-            ev.TrackMuted: self._muted,
-            ev.SubscriptionsChanged: self._taken_otherwise,
-            ev.SubscribersChanged: self._taken_otherwise,
-            ev.RoomUpdated: self._room_updated,
-            ev.DtmfReceived: self._digit,
-            ev.DataReceived: self._data,
-        }
+        self._performers = performers(
+            ev.RoomEvent,
+            on(ev.ParticipantJoined, self._joined),
+            on(ev.ParticipantLeft, self._left),
+            on(ev.ParticipantUpdated, self._updated),
+            on(ev.AttributesChanged, self._updated),
+            on(ev.TrackPublished, self._published),
+            on(ev.TrackUnpublished, self._unpublished),
+            on(ev.TrackMuted, self._muted),
+            on(ev.SubscriptionsChanged, self._taken_otherwise),
+            on(ev.SubscribersChanged, self._taken_otherwise),
+            on(ev.RoomUpdated, self._room_updated),
+            on(ev.DtmfReceived, self._digit),
+            on(ev.DataReceived, self._data),
+            but=_NO_MATTER,
+        )
 
     def tell(self, now: float, events: Sequence[ev.RoomEvent]) -> DisconnectReason | None:
         """Announce them. A reason: the participant is out of the room, and nothing follows."""
