@@ -168,6 +168,8 @@ class Session:
     @_input
     def request(self, now: float, message: SignalRequest) -> None:
         """One message of the client. What is unknown here is passed over."""
+        if not self._state.outbox.open:
+            return
         self._silent_at = now + PING_TIMEOUT
         field = message.WhichOneof("message")
         try:
@@ -192,6 +194,7 @@ class Session:
     def resumed(self, now: float, sync_state: SyncState | None = None) -> None:
         """The client came back, with this participant's SID."""
         state = self._state
+        state.outbox.close()  # what was gathered for the former socket is told anew
         self._kept_until = None
         self._silent_at = now + PING_TIMEOUT
         state.outbox.open = True
