@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from livekit.protocol.models import ConnectionQuality, DisconnectReason, ParticipantInfo
+from livekit.protocol.models import DisconnectReason, ParticipantInfo
 from livekit.protocol.rtc import (
     AddTrackRequest,
     LeaveRequest,
@@ -14,18 +14,15 @@ from livekit.protocol.rtc import (
 )
 from tests.signalling.kit import Lobby, Member, one_connection
 
-from hookflash.rooms.orders import ParticipantChange, Permission
 from hookflash.signalling.effects import (
     AdjustTrack,
     CloseSocket,
     EndPeer,
-    FollowMove,
     OfferSubscriber,
     Subscribe,
     TakeAnswer,
     Unsubscribe,
 )
-from hookflash.signalling.session import TOKEN_INTERVAL
 from hookflash.signalling.state import SessionSettings
 
 Action = LeaveRequest.Action
@@ -206,71 +203,7 @@ def test_own_metadata_goes_to_all_and_its_size_is_bounded(lobby: Lobby) -> None:
     assert a.participant.metadata == "m"
 
 
-def test_changes_are_gathered_and_no_state_is_left_out(lobby: Lobby) -> None:
-    a = lobby.join("a")
-    b, c = lobby.join("b"), lobby.join("c")
-    a.forget()
-    lobby.rooms.set_attributes(b.participant, {"n": "1"})
-    lobby.rooms.set_attributes(c.participant, {"n": "1"})
-    lobby.rooms.set_attributes(b.participant, {"n": "2"})
-    assert a.messages == []
-    lobby.advance(0.011)
-    told = [[dict(p.attributes)["n"] for p in u.participants] for u in a.got("update")]
-    assert told == [["1", "1"], ["2"]]
-
-
-def test_an_answer_does_not_overtake_a_change(lobby: Lobby) -> None:
-    a, b = lobby.join("a"), lobby.join("b")
-    a.forget()
-    lobby.rooms.set_attributes(b.participant, {"n": "1"})
-    a.perform(a.session.answered(lobby.clock.now(), "answer", 5, {"0": "TR_x"}))
-    assert a.kinds() == ["update", "answer"]
-
-
-# --- reports --------------------------------------------------------------------------------------
-
-
-def test_the_tick_tells_what_is_new(lobby: Lobby) -> None:
-    a = lobby.join("a")
-    phone = lobby.phone()
-    lobby.advance(5)
-    grades = {i.participant_sid: i.quality for i in a.last("connection_quality").updates}
-    assert grades == dict.fromkeys((a.participant.sid, phone.sid), ConnectionQuality.EXCELLENT)
-    assert a.last("room_update").room.num_participants == 2
-    a.forget()
-    a.says(ping=1)
-    lobby.advance(5)
-    assert a.kinds() == ["pong"]
-    a.perform(a.session.quality(lobby.clock.now(), phone.sid, ConnectionQuality.POOR, 2.0))
-    a.says(ping=1)
-    lobby.advance(5)
-    (info,) = a.last("connection_quality").updates
-    assert (info.participant_sid, info.score) == (phone.sid, 2.0)
-
-
-def test_speakers_are_told_to_those_who_hear_them(lobby: Lobby) -> None:
-    a, b = lobby.join("a"), lobby.join("b")
-    heard, other = b.participant.sid, lobby.join("c").participant.sid
-    b.publishes()
-    now = lobby.clock.now()
-    a.perform(a.session.speakers(now, {heard: 0.25, other: 0.5}))
-    (info,) = a.last("speakers_changed").speakers
-    assert (info.sid, info.level, info.active) == (heard, 0.25, True)
-    a.says(subscription={"track_sids": list(b.participant.tracks), "subscribe": False})
-    a.perform(a.session.speakers(now, {heard: 0.0, other: 0.0}))
-    (info,) = a.last("speakers_changed").speakers
-    assert (info.sid, info.level, info.active) == (heard, 0.0, False)
-
-
-def test_the_room_and_the_token_are_told_anew(lobby: Lobby) -> None:
-    a = lobby.join("a")
-    lobby.rooms.update_metadata("r", "news")
-    assert a.last("room_update").room.metadata == "news"
-    a.forget()
-    for _ in range(int(TOKEN_INTERVAL // 10) + 1):
-        a.says(ping=1)
-        lobby.advance(10)
-    assert a.got("refresh_token") == ["token of a"]
+# --- descriptions ---------------------------------------------------------------------------------
 
 
 def test_more_sections_are_asked_for_only_after_the_first_answer(lobby: Lobby) -> None:
@@ -363,34 +296,3 @@ def test_data_tracks_are_refused_and_unknown_messages_passed_over(lobby: Lobby) 
     a.says(trickle={"candidateInit": "{}"})
     a.says(update_layers={})
     assert a.kinds() == ["request_response"]
-
-
-# --- another room ---------------------------------------------------------------------------------
-
-
-def test_a_moved_client_is_in_the_other_room_with_its_tracks(lobby: Lobby) -> None:
-    a, b = lobby.join("a"), lobby.join("b")
-    there = lobby.phone("sip_2", "other")
-    track = a.publishes()
-    a.says(add_track={"cid": "pending"})
-    theirs = b.publishes()
-    a.forget()
-    lobby.rooms.move(a.participant, "other")
-    lobby.settle()
-    assert a.participant.room.name == "other"
-    assert of(a, Unsubscribe) == [Unsubscribe(theirs)]
-    assert of(a, FollowMove) == [FollowMove(a.participant)]
-    moved = a.last("room_moved")
-    assert (moved.room.name, moved.token) == ("other", "token of a")
-    assert [p.sid for p in moved.other_participants] == [there.sid]
-    (again,) = a.participant.tracks.values()
-    assert again.cid == track.cid
-    assert again.sid != track.sid
-    assert again.sid.startswith("TR_AM")
-    assert list(a.participant.pending) == ["pending"]
-    assert of(a, Subscribe) == [Subscribe(next(iter(there.tracks.values())))]
-    assert b.last("update").participants[0].disconnect_reason == DisconnectReason.MIGRATION
-    lobby.rooms.update_participant(
-        a.participant, ParticipantChange(permission=Permission(can_subscribe=False))
-    )
-    assert of(a, Unsubscribe)[1:] == [Unsubscribe(next(iter(there.tracks.values())))]
