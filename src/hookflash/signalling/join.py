@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 import json
 import zlib
-from base64 import urlsafe_b64decode
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -63,11 +63,12 @@ class JoinParameters:
 
 def read_join_request(text: str) -> JoinParameters:
     """`join_request` of `/rtc/v1`, with padding or without. Raises JoinError."""
+    if not text:
+        raise JoinError("no join request")
     if len(text) > MAX_JOIN_REQUEST * 4 // 3 + 4:
         raise JoinError("join request is too long")
     try:
-        packed = urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
-        wrapped = WrappedJoinRequest.FromString(packed)
+        wrapped = WrappedJoinRequest.FromString(_bytes_of(text))
         content = wrapped.join_request
         if wrapped.compression == WrappedJoinRequest.Compression.GZIP:
             content = _unpack(content)
@@ -164,6 +165,12 @@ def kind_of(name: str) -> ParticipantInfo.Kind:
     return cast(ParticipantInfo.Kind, _KINDS.get(name.lower(), Kind.STANDARD))
 
 
+def _bytes_of(text: str) -> bytes:
+    """base64url, with padding or without. Raises ValueError."""
+    bare = text.rstrip("=")
+    return b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_", validate=True)
+
+
 def _unpack(packed: bytes) -> bytes:
     """gzip, at most `MAX_JOIN_REQUEST` bytes of content."""
     inflater = zlib.decompressobj(wbits=31)
@@ -189,9 +196,7 @@ def _attributes(text: str) -> tuple[tuple[str, str], ...]:
     if not text:
         return ()
     try:
-        values = json.loads(
-            urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
-        )
+        values = json.loads(_bytes_of(text))
     except (ValueError, RecursionError):
         raise JoinError("cannot read the attributes") from None
     if not isinstance(values, dict):
