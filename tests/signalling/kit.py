@@ -19,7 +19,7 @@ from hookflash.rooms.room import Participant, Track
 from hookflash.runtime.rooms import RoomHost
 from hookflash.signalling import effects as ef
 from hookflash.signalling.join import JoinParameters, join_of
-from hookflash.signalling.session import Session
+from hookflash.signalling.session import SignalSession
 from hookflash.signalling.state import SessionSettings
 from hookflash.testing.clock import ManualClock
 
@@ -38,7 +38,7 @@ class Member:
     """A session, what its client got, and a stand-in for its peer connection: one section for
     each track, free ones used when an offer is answered."""
 
-    def __init__(self, lobby: Lobby, session: Session) -> None:
+    def __init__(self, lobby: Lobby, session: SignalSession) -> None:
         self.lobby = lobby
         self.session = session
         self.messages: list[SignalResponse] = []
@@ -155,7 +155,7 @@ class Lobby:
             "key", identity, kind=kind, name=name, attributes=attributes or {}, video=video
         )
         participant = self.rooms.join(room, join_of(claims, parameters))
-        session = Session(participant, parameters, self.rooms, token_of, settings)
+        session = SignalSession(participant, parameters, self.rooms, token_of, settings)
         member = Member(self, session)
         member.connects = connects
         self.members.append(member)

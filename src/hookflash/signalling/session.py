@@ -1,7 +1,7 @@
 """One participant's signalling, from the join to the last `leave`: a machine without I/O.
 
 Who opens the socket reads `JoinParameters` (`signalling.join`), has the participant join the rooms
-(`join_of`, `RoomHost.join`: RoomRefused is the HTTP answer), makes a `Session` and calls `start`.
+(`join_of`, `RoomHost.join`: RoomRefused is the HTTP answer), makes a session and calls `start`.
 Every input takes `now` (seconds since the epoch) and returns effects (`signalling.effects`), to be
 carried out in order. An input within an input returns nothing: the effects are the outer one's.
 
@@ -73,20 +73,20 @@ P = ParamSpec("P")
 
 
 def _input(
-    act: Callable[Concatenate[Session, float, P], None],
-) -> Callable[Concatenate[Session, float, P], list[SignalEffect]]:
+    act: Callable[Concatenate[SignalSession, float, P], None],
+) -> Callable[Concatenate[SignalSession, float, P], list[SignalEffect]]:
     """An input: the effects of the outermost one come back; none once the session has ended."""
 
     @wraps(act)
     def wrapped(
-        self: Session, now: float, /, *args: P.args, **kwargs: P.kwargs
+        self: SignalSession, now: float, /, *args: P.args, **kwargs: P.kwargs
     ) -> list[SignalEffect]:
         return self._run(now, lambda: act(self, now, *args, **kwargs))
 
     return wrapped
 
 
-class Session:
+class SignalSession:
     """See the module's text. `make_token` gives the JWT for `refresh_token`."""
 
     def __init__(
