@@ -95,9 +95,8 @@ class Subscriptions:
             if sid not in wanted:
                 del self._taken[sid]
                 state.outbox.add(Unsubscribe(track))
-        self._forbidden &= {
-            t.sid for o in participant.room.participants.values() for t in o.tracks.values()
-        }
+        if self._forbidden:
+            self._forbidden = {sid for sid in self._forbidden if participant.room.track(sid)}
         for sid, track in wanted.items():
             if sid not in self._taken:
                 self._taken[sid] = track
