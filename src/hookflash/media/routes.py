@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ..audio import g711
 from ..sdp.plan import Codec
+from .sender import Sender
 from .sink import Route, Sink
 from .source import Source
 from .voice import NARROW_RATE, WIDE_RATE
@@ -50,6 +51,8 @@ def _rate(sources: list[Source], sinks: list[Sink]) -> int:
     """Hz at which a room is mixed: 16,000 where somebody whose codec has more than 3.4 kHz is there
     to hear another, else 8,000."""
     wide = [source for source in sources if _is_wideband(source.codec)]
+    if not wide:
+        return NARROW_RATE
     ears = [sink for sink in sinks if _is_wideband(sink.codec)]
     heard = any(source is not sink.own for sink in ears for source in wide[:2])
     return WIDE_RATE if heard else NARROW_RATE
@@ -72,9 +75,14 @@ class Bridge:
         """Who is alone here hears a soft beep every 5 s (`--dev`)."""
 
     def add(self, source: Source, sink: Sink) -> None:
-        """A phone comes; `route` is to follow."""
+        """A phone comes; `route` is to follow, unless nothing is agreed with it and it is alone."""
         self.sources.append(source)
         self.sinks.append(sink)
+
+    @property
+    def chooses(self) -> bool:
+        """Somebody hears some tracks only, by their SIDs."""
+        return any(sink.hears is not None for sink in self.sinks)
 
     def remove(self, source: Source, sink: Sink) -> None:
         """It goes; `route` is to follow."""
@@ -83,21 +91,27 @@ class Bridge:
 
     def route(self, now: float) -> None:
         """Decide for every sink, then give every source its forwards and its jitter buffer."""
-        self.rate = _rate(self.sources, self.sinks)
-        forwards: dict[Source, list[Sink]] = {}
+        sources = self.sources
+        self.rate = _rate(sources, self.sinks)
+        forwards: dict[Source, list[Sender]] = {}
+        takers: list[Source | None] = []
+        """The own source, if it has one, of each sink that is mixed all others."""
+        chosen: frozenset[str] = frozenset()
         for sink in self.sinks:
-            alone = self.lone_tone and all(source is sink.own for source in self.sources)
+            alone = self.lone_tone and all(source is sink.own for source in sources)
             sink.player.set_lone(alone=alone)
             clocked = sink.clocked
-            sink.route, sink.forwarded = _route(sink, self.sources)
+            sink.route, sink.forwarded = _route(sink, sources)
             if sink.clocked and not clocked:
                 sink.resume(now)
             if sink.forwarded is not None:
-                forwards.setdefault(sink.forwarded, []).append(sink)
-        mixed = [sink for sink in self.sinks if sink.route is Route.MIX and not sink.hears_nobody]
-        chosen = frozenset[str]().union(*(sink.hears for sink in mixed if sink.hears is not None))
-        everything = [sink for sink in mixed if sink.hears is None]
-        for source in self.sources:
-            source.receiver.forward_to([sink.sender for sink in forwards.get(source, ())])
-            heard = source.track_sid in chosen or any(s.own is not source for s in everything)
+                forwards.setdefault(sink.forwarded, []).append(sink.sender)
+            elif sink.route is Route.MIX and not sink.hears_nobody:
+                if sink.hears is None:
+                    takers.append(sink.own)
+                else:
+                    chosen |= sink.hears
+        for source in sources:
+            source.receiver.forward_to(forwards.get(source, []))
+            heard = source.track_sid in chosen or takers.count(source) < len(takers)
             source.buffer(wanted=heard and source.audible, rate=self.rate)

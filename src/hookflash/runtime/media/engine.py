@@ -109,7 +109,8 @@ class MediaEngine:
             symmetric=self._settings.symmetric_rtp,
         )
         self.ports.append(port)
-        self._move(port, Bridge())
+        bridge = self._bridge_of[port.sink] = Bridge()
+        bridge.add(port.source, port.sink)
         self._clock.start()
         return port
 
@@ -186,6 +187,12 @@ class MediaEngine:
         """Something about the phone changed."""
         bridge = self._bridge_of.get(port.sink)
         if bridge is not None:
+            self._route(bridge)
+
+    def track_named(self, port: PhonePort) -> None:
+        """What the phone says has another SID, which matters to who chooses by SIDs."""
+        bridge = self._bridge_of.get(port.sink)
+        if bridge is not None and bridge.chooses:
             self._route(bridge)
 
     def settle_later(self, port: PhonePort) -> None:
