@@ -71,6 +71,8 @@ class Bridge:
         self.sinks: list[Sink] = []
         self.rate = NARROW_RATE
         """Hz at which it is mixed."""
+        self.clocked = False
+        """The clock makes what somebody hears."""
         self.lone_tone = lone_tone
         """Who is alone here hears a soft beep every 5 s (`--dev`)."""
 
@@ -97,13 +99,16 @@ class Bridge:
         takers: list[Source | None] = []
         """The own source, if it has one, of each sink that is mixed all others."""
         chosen: frozenset[str] = frozenset()
+        self.clocked = False
         for sink in self.sinks:
             alone = self.lone_tone and all(source is sink.own for source in sources)
             sink.player.set_lone(alone=alone)
             clocked = sink.clocked
             sink.route, sink.forwarded = _route(sink, sources)
-            if sink.clocked and not clocked:
-                sink.resume(now)
+            if sink.clocked:
+                self.clocked = True
+                if not clocked:
+                    sink.resume(now)
             if sink.forwarded is not None:
                 forwards.setdefault(sink.forwarded, []).append(sink.sender)
             elif sink.route is Route.MIX and not sink.hears_nobody:
