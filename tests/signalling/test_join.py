@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import tracemalloc
 from base64 import urlsafe_b64encode
 
 import pytest
@@ -131,8 +132,15 @@ def test_a_bomb_is_not_unpacked() -> None:
     wrapped = WrappedJoinRequest(
         compression=Compression.GZIP, join_request=gzip.compress(bytes(100_000_000))
     )
-    with pytest.raises(JoinError, match="too long"):
-        read_join_request(urlsafe_b64encode(wrapped.SerializeToString()).decode())
+    text = urlsafe_b64encode(wrapped.SerializeToString()).decode()
+    tracemalloc.start()
+    try:
+        with pytest.raises(JoinError, match="too long"):
+            read_join_request(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 @pytest.mark.parametrize("text", ["!!!!!", "A", urlsafe_b64encode(b"[1]").decode(), "W" * 400])
