@@ -22,6 +22,7 @@ OF_CALLS = (
     "hookflash.sip.dialog",
     "hookflash.calls.legs",
     "hookflash.calls.transfers",
+    "hookflash.exchange",
     "hookflash.media",
     "hookflash.rooms",
     "hookflash.runtime",

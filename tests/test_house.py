@@ -66,6 +66,7 @@ TYPE_ONLY = {
     "base/light.py",  # two faces of one decorator
     "carrier/call.py",
     "carrier/accepted_refer.py",
+    "runtime/rtc/ports.py",  # OpenSSL and libsrtp: imported when the first client comes
 }
 """Modules that may import for types alone: heavy libraries, and circles that are to be undone."""
 
@@ -79,17 +80,37 @@ def test_imports_are_plain() -> None:
     assert found == TYPE_ONLY
 
 
+WAITING = {"asyncio", "socket"}
+MAX_LOOPLESS = 0.1
+"""The part of `runtime/` that may do without an event loop: such files belong below the line of the
+layers, where they are tested without one."""
+
+
+def imported(path: Path) -> set[str]:
+    """The packages of other people that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def test_what_needs_no_loop_is_not_in_the_runtime() -> None:
+    lines = {
+        path: path.read_text(encoding="utf-8").count("\n")
+        for path in (SOURCE / "runtime").rglob("*.py")
+    }
+    loopless = {_name(path): n for path, n in lines.items() if not imported(path) & WAITING}
+    assert sum(loopless.values()) < MAX_LOOPLESS * sum(lines.values()), loopless
+
+
 def test_nothing_is_installed_that_nothing_imports() -> None:
-    imported = set()
-    for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                imported.add((node.module or "").partition(".")[0])
+    names = set().union(*(imported(path) for path in SOURCE.rglob("*.py")))
     providers = packages_distributions()
-    used = {canonicalize_name(one) for name in imported for one in providers.get(name, ())}
-    used.add(canonicalize_name("httptools"))  # by uvicorn, whose parser of it we name
+    used = {canonicalize_name(one) for name in names for one in providers.get(name, ())}
+    used |= {"httptools", "websockets"}  # by uvicorn, whose parsers of them we name
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = [list_ for name, list_ in project["optional-dependencies"].items() if name != "dev"]
     wanted = {

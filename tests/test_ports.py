@@ -8,8 +8,8 @@ from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.webhooks import WebhookSender
 from hookflash.base.ids import Ids
 from hookflash.calls.records import CallRecord
+from hookflash.exchange.rooms import RoomListener
 from hookflash.ports import EventSink, WorldClock
-from hookflash.runtime.rooms import RoomListener
 from hookflash.testing.clock import ManualClock
 
 

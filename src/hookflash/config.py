@@ -82,6 +82,22 @@ class RoomSettings(Section):
     enable_remote_unmute: bool = Field(False, description="Whether the API may unmute.")
 
 
+class RtcSettings(Section):
+    udp_port: Port = Field(7882, description="Port of WebRTC over UDP, one for all clients.")
+    tcp_port: Port = Field(7881, description="The same over TCP, where UDP is blocked.")
+    node_ip: IpAddressOrEmpty = Field("", description="Address that clients are told.")
+    use_external_ip: bool = Field(
+        False, description="Ask a STUN server for the address that clients are told."
+    )
+    allow_tcp_fallback: bool = Field(True, description="Whether clients may come by TCP.")
+    reconnect_timeout: Duration = Field(
+        15.0, description="How long a client without its WebSocket stays in the room."
+    )
+    allow_simulation: bool = Field(
+        False, description="Whether clients may ask for faults, for tests of SDKs."
+    )
+
+
 class Certificate(Section):
     cert_file: str = Field(description="PEM file of the certificate chain.")
     key_file: str = Field(description="PEM file of the private key.")
@@ -100,8 +116,8 @@ class SipSettings(Section):
     rtp_port: PortRange = Field((10000, 20000), description="Ports of RTP and RTCP.")
     answer: Literal["subscribed", "immediately"] = Field(
         "subscribed",
-        description="When a caller is answered: as soon as somebody in the room takes the audio, "
-        "or at once.",
+        description="When a caller is answered: as soon as there is somebody in the room to be "
+        "heard, or at once.",
     )
     nat_1_to_1_ip: IpAddressOrEmpty = Field(
         "", description="Public address that peers outside `local_net` are told."
@@ -213,6 +229,7 @@ class Settings(BaseSettings):
     )
     webhook: WebhookSettings = Field(WebhookSettings(), description="Webhooks.")
     room: RoomSettings = Field(RoomSettings(), description="Rooms.")
+    rtc: RtcSettings = Field(RtcSettings(), description="WebRTC: agents and browsers.")
     data_dir: str = Field("./data", description="Folder of the database.")
     store: StoreSettings = Field(StoreSettings(), description="The database.")
     sip: SipSettings = Field(SipSettings(), description="SIP and RTP.")

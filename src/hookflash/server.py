@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import secrets
-import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from .adapters import tls_files
 from .adapters.addresses import Addresses
 from .adapters.alarm import Alarm
 from .adapters.clock import SystemClock
@@ -20,8 +18,13 @@ from .adapters.connections import Connections
 from .adapters.dns import Resolver
 from .adapters.entropy import Entropy
 from .adapters.http import HttpServers
+from .adapters.interfaces import own_addresses
+from .adapters.join_tokens import Signer
 from .adapters.limits import raise_open_files, share_of_connections
+from .adapters.listening import listening
+from .adapters.metrics import Metrics
 from .adapters.open_files import OpenFiles
+from .adapters.prompts import load_prompts
 from .adapters.sip_connection import StreamGuard
 from .adapters.sip_sockets import SipSockets, TlsFiles
 from .adapters.source_rate import SourceRate
@@ -29,40 +32,47 @@ from .adapters.store.store import Store
 from .adapters.stun import external_ip
 from .adapters.udp import UdpPair
 from .adapters.webhooks import WebhookSender
+from .api.agent_socket import AgentSocket
 from .api.app import ApiParts, make_app
+from .api.rtc_socket import RtcSocket
 from .api.sip_trunks import warn_of_hosts
 from .audio import opus
-from .base.errors import ConfigError
+from .base.idempotency import REMEMBERED
 from .base.ids import Ids
 from .calls.admission import Admission, AdmissionSettings
 from .calls.limits import InviteRate, Shield, TransactionLimit
 from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
-from .media.schedule import LATE
+from .exchange.agent_workers import AgentWorkers, server_info
+from .exchange.call_metrics import CallMetrics
+from .exchange.exchange import Exchange
+from .exchange.host import ExchangeSettings, Parts
+from .exchange.local_rooms import LocalParticipants, LocalRooms
+from .exchange.rooms import RoomHost
+from .gauges import add_gauges
 from .ports import Clock, WorldClock
 from .rooms.orders import RoomDefaults
-from .runtime.call_metrics import CallMetrics
 from .runtime.call_records import CallRecords
-from .runtime.exchange import Exchange
-from .runtime.host import ExchangeSettings, Parts
-from .runtime.local_rooms import LocalParticipants, LocalRooms
+from .runtime.dial_requests import DialRequests
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
-from .runtime.metrics import Metrics
-from .runtime.requests import REMEMBERED
 from .runtime.retention import Retention
-from .runtime.rooms import RoomHost
+from .runtime.rtc.clients import RtcClients
+from .runtime.rtc.ports import RtcPorts
 from .runtime.shutdown import Shutdown
 from .runtime.sip_stack import SipStack
 from .runtime.telephony import ExchangeTelephony
 from .runtime.transfers import TransferRegistry
 from .runtime.trunk_hosts import TrunkHosts
+from .signalling.responses import ServerFacts
+from .signalling.state import SessionSettings
 from .sip.digest import DigestServer
 from .sip.endpoint import Endpoint
 from .sip.flow import Flow
 from .sip.timers import Timers
 from .version import hookflash_version
 from .webhooks.payload import EventFilter
+from .webrtc.candidates import host_candidates
 
 _log = structlog.get_logger("server")
 
@@ -85,17 +95,21 @@ class Server:
         self.trunks = TrunkTable(resolves=settings.sip.allowed_hosts == "resolve")
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.rooms: RoomHost
+        self.rtc: RtcClients
+        self.agents: AgentWorkers
         self.exchange: Exchange
+        self.dial_requests: DialRequests
+        self.transfers: TransferRegistry
+        self.call_records: CallRecords
         self.sockets: SipSockets
+        self.stack: SipStack
         self._rate: SourceRate
         self._open_files = 0
         self._files = OpenFiles(self._clock.now)
         self._http = HttpServers(files=self._files)
         self._webhooks: WebhookSender
         self._engine: MediaEngine
-        self._stack: SipStack
         self._trunk_hosts: TrunkHosts
-        self._call_records: CallRecords
         self._alarm: Alarm
         self._retention: Retention
 
@@ -116,11 +130,12 @@ class Server:
         await self._build()
         await self._trunk_hosts.start()
         await self._open_sip()
+        await self._open_rtc()
         await self._engine.start()
         await self._webhooks.start()
         since = self._clock.now() - REMEMBERED
-        self.exchange.parts.transfers.load(await self.store.requested_since(since))
-        self.exchange.dial_requests.dials.load(await self.store.dials_since(since))
+        self.transfers.load(await self.store.requested_since(since))
+        self.dial_requests.dials.load(await self.store.dials_since(since))
         cut_off = await self.store.calls_of(dialog.call_id for dialog in stored.dialogs)
         self.exchange.restored_dialogs.raise_all(stored.dialogs, stored.transfers, cut_off)
         await self._listen()
@@ -137,11 +152,17 @@ class Server:
 
     async def _open_sip(self) -> None:
         sip = self.settings.sip
-        files = _tls_files(sip.tls)
-        with _listening("sip.sip_port", sip.sip_port, "sip.listen_ip", sip.listen_ip):
+        files = tls_files.checked(_tls_files(sip.tls))
+        with listening("sip.sip_port", sip.sip_port, "sip.listen_ip", sip.listen_ip):
             await self.sockets.start(sip.listen_ip, sip.sip_port)
-        with _listening("sip.tls.port", sip.tls.port, "sip.listen_ip", sip.listen_ip):
+        with listening("sip.tls.port", sip.tls.port, "sip.listen_ip", sip.listen_ip):
             await self.sockets.start_tls(sip.listen_ip, sip.tls.port, files)
+
+    async def _open_rtc(self) -> None:
+        rtc, where = self.settings.rtc, self.settings.bind_addresses
+        tcp = rtc.tcp_port if rtc.allow_tcp_fallback else None
+        with listening("rtc.udp_port", rtc.udp_port, "bind_addresses", ", ".join(where)):
+            await self.rtc.ports.start(where, rtc.udp_port, tcp)
 
     async def _build(self) -> None:
         """Make the parts, from the wire upwards, and join them."""
@@ -156,7 +177,7 @@ class Server:
         self.sockets = SipSockets(self._guard())
         resolver = Resolver(ids)
         self._trunk_hosts = TrunkHosts(self.trunks.hosts, resolver, clock)
-        self._stack = SipStack(
+        self.stack = SipStack(
             clock=clock,
             sockets=self.sockets,
             resolver=resolver,
@@ -168,12 +189,13 @@ class Server:
         endpoint = Endpoint(
             timers=timers,
             ids=ids,
-            via=self._stack.via,
+            via=self.stack.via,
             user_agent=agent,
             takes=TransactionLimit(self._named, self._in_call).takes,
         )
-        board = Switchboard(endpoint, self._stack.route)
-        self._call_records = CallRecords(self.store, clock)
+        board = Switchboard(endpoint, self.stack.route)
+        self.call_records = CallRecords(self.store, clock)
+        self.transfers = TransferRegistry()
         self._alarm = Alarm(clock, loop)
         self.rooms = RoomHost(clock, ids, self._alarm, _room_settings(settings))
         parts = Parts(
@@ -181,7 +203,7 @@ class Server:
             ids=ids,
             timers=timers,
             board=board,
-            stack=self._stack,
+            stack=self.stack,
             engine=self._engine,
             addresses=addresses,
             admission=self._admission(),
@@ -189,23 +211,79 @@ class Server:
             rooms=self.rooms,
             sink=self._webhooks,
             alarm=self._alarm,
-            call_records=self._call_records,
+            call_records=self.call_records,
             call_metrics=CallMetrics(self.metrics),
-            transfers=TransferRegistry(),
+            transfers=self.transfers,
+            prompts=partial(load_prompts, settings.sip.prompts_dir),
         )
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))
-        self.rooms.listeners += [self._webhooks, self.exchange.phones]
-        self.sockets.attach(self._stack)
-        self._stack.attach(board, self.exchange.perform, self.exchange.drops)
+        self.dial_requests = DialRequests(self.exchange, self.call_records)
+        await self._add_participants()
+        self.sockets.attach(self.stack)
+        self.stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._retention = self._made_retention()
-        self._gauges(endpoint)
+        self._add_gauges(endpoint)
+
+    async def _rtc_addresses(self) -> list[str]:
+        rtc = self.settings.rtc
+        public = rtc.node_ip
+        if rtc.use_external_ip and not public:
+            public = await external_ip(self.settings.sip.stun_servers) or ""
+        return [public] if public else own_addresses(self.settings.bind_addresses)
+
+    def _rtc_clients(self, ips: list[str]) -> RtcClients:
+        rtc = self.settings.rtc
+        ports = RtcPorts(self._clock, self._ids, asyncio.get_running_loop(), self._files)
+        return RtcClients(
+            ports,
+            self._engine,
+            self.rooms,
+            clock=self._clock,
+            ids=self._ids,
+            alarm=self._alarm,
+            keys=self._keys(),
+            settings=SessionSettings(
+                ServerFacts(self._ids.new("ND_")),
+                reconnect_timeout=rtc.reconnect_timeout,
+                allow_simulation=rtc.allow_simulation,
+            ),
+            candidates=lambda: host_candidates(ips, ports.udp_port, ports.tcp_port),
+            phones=self.exchange.phones,
+        )
+
+    async def _add_participants(self) -> None:
+        """Those who are told of the rooms, in their order."""
+        info, ids = server_info(self._ids), self._ids
+        signer = Signer(self._keys(), self._clock)
+        self.agents = AgentWorkers(
+            self.rooms, self._clock, ids, self._alarm, self.metrics.agent_jobs, signer, info
+        )
+        self.rtc = self._rtc_clients(await self._rtc_addresses())
+        self.rooms.listeners += [self._webhooks, self.exchange.phones, self.rtc, self.agents]
+
+    def _add_gauges(self, endpoint: Endpoint) -> None:
+        """What /metrics says beside the counters."""
+        add_gauges(
+            self.metrics,
+            exchange=self.exchange,
+            rooms=self.rooms,
+            engine=self._engine,
+            endpoint=endpoint,
+            stack=self.stack,
+            sockets=self.sockets,
+            rate=self._rate,
+            webhooks=self._webhooks,
+            store=self.store,
+            rtc=self.rtc,
+            agents=self.agents,
+        )
 
     def _made_retention(self) -> Retention:
-        settings, exchange = self.settings, self.exchange
+        settings = self.settings
         return Retention(
-            self._call_records,
+            self.call_records,
             self._clock,
-            [exchange.parts.transfers, exchange.dial_requests.dials],
+            [self.transfers, self.dial_requests.dials],
             transfers=settings.transfers.keep,
             calls=settings.calls.keep,
             audit=settings.audit.keep,
@@ -265,96 +343,51 @@ class Server:
 
     async def _listen(self) -> None:
         settings = self.settings
-        keys = {key: secret.get_secret_value() for key, secret in settings.keys.items()}
+        agents = AgentSocket(self.agents)
+        rtc = RtcSocket(self.rtc)
+        sockets = {**agents.sockets(), **rtc.sockets()}
         parts = ApiParts(
             trunks=self.trunks,
             store=self.store,
             ids=self._ids,
-            rooms=LocalRooms(self.rooms),
-            participants=LocalParticipants(self.rooms, owners=[self.exchange.phones]),
+            rooms=LocalRooms(self.rooms, self.agents.jobs_of),
+            participants=LocalParticipants(self.rooms, owners=[self.exchange.phones, self.rtc]),
             sip=self._telephony(),
             clock=self._clock,
-            keys=keys,
+            keys=self._keys(),
         )
         app = make_app(
             parts,
             hide_passwords=settings.sip.hide_passwords,
             healthy=lambda: not (self.exchange.parts.board.stopping or self.store.failing),
+            routes=[*agents.routes(), *rtc.routes()],
+            sockets=sockets,
         )
         where, bind = settings.bind_addresses, settings.metrics.bind
         connections = Connections(
             settings.http.max_connections or share_of_connections(self._open_files),
             settings.http.max_silent_per_address,
         )
-        with _listening("port", settings.port, "bind_addresses", ", ".join(where)):
-            await self._http.start(app, where, settings.port, connections)
-        with _listening("metrics.bind", bind, "metrics.bind", bind):
+        with listening("port", settings.port, "bind_addresses", ", ".join(where)):
+            await self._http.start(app, where, settings.port, connections, sockets)
+        with listening("metrics.bind", bind, "metrics.bind", bind):
             await self._http.start_metrics(self.metrics.page, bind)
+
+    def _keys(self) -> dict[str, str]:
+        return {key: secret.get_secret_value() for key, secret in self.settings.keys.items()}
 
     def _telephony(self) -> ExchangeTelephony:
         exchange = self.exchange
         return ExchangeTelephony(
             exchange,
             exchange.phones,
-            exchange.dial_requests,
+            self.dial_requests,
             self.rooms,
-            exchange.parts.transfers,
-            self._call_records,
+            self.transfers,
+            self.call_records,
             clock=self._clock,
             ids=self._ids,
         )
-
-    def _gauges(self, endpoint: Endpoint) -> None:
-        gauge = self.metrics.gauge
-        gauge("calls_active", "Calls that are up or ringing", self._calls)
-        gauge("legs", "Legs, those that only watch a transfer included", self._legs)
-        gauge("rooms", "Rooms", lambda: len(self.rooms))
-        gauge("transactions", "SIP transactions", lambda: sum(endpoint.counts()))
-        gauge("rtp_ports_free", "Free pairs of RTP ports", lambda: self._engine.free_ports)
-        self.metrics.histogram(
-            "media_tick_late_seconds", "By how much 20 ms ticks came too late", LATE, self._late
-        )
-        gauge("sip_dropped", "Requests that the shield dropped", self._dropped)
-        gauge("sip_rate_dropped", "Datagrams of sources that sent too many", self._rate_dropped)
-        gauge(
-            "sip_connections",
-            "SIP connections of peers",
-            lambda: len(self.sockets.guard.connections),
-        )
-        gauge("sip_crowded_out", "Requests dropped in a flood", lambda: endpoint.dropped)
-        gauge("sip_wrong_passwords", "Wrong passwords of callers", self._wrong_passwords)
-        gauge("sip_received", "SIP messages read", lambda: self._stack.received)
-        gauge("sip_malformed", "SIP messages that could not be read", lambda: self._stack.malformed)
-        gauge("webhooks_pending", "Webhooks still to be delivered", lambda: self._webhooks.pending)
-        gauge("webhooks_lost", "Webhooks given up or dropped", self._webhooks_lost)
-        gauge("store_failed_writes", "Writes to the database that failed", self._failed_writes)
-
-    def _calls(self) -> int:
-        # A leg outlives its call: it answers retransmissions and watches a transfer.
-        return sum(not call.ended for call in self.exchange.calls.values())
-
-    def _legs(self) -> int:
-        return len(self.exchange.parts.board)
-
-    def _late(self) -> tuple[list[int], float]:
-        lateness = self._engine.lateness
-        return lateness.counts, lateness.total
-
-    def _webhooks_lost(self) -> int:
-        counted = self._webhooks.counters().values()
-        return sum(c.given_up + c.expired + c.overflowed for c in counted)
-
-    def _failed_writes(self) -> int:
-        return self.store.failed_writes
-
-    def _dropped(self) -> int:
-        return self.exchange.parts.admission.shield.dropped
-
-    def _rate_dropped(self) -> int:
-        return self._rate.dropped
-
-    def _wrong_passwords(self) -> int:
-        return self.exchange.parts.admission.guesses.wrong
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls; wait for the running ones, then hang up (calls.md §5)."""
@@ -365,63 +398,26 @@ class Server:
         """Close everything, whatever has failed before."""
         self._alarm.stop()
         await self._retention.stop()
-        await self._call_records.stop()
+        await self.call_records.stop()
+        await self.rtc.stop()
         await self._http.stop()
         await self._webhooks.stop()
         await self._engine.stop()
         await self._trunk_hosts.stop()
-        await self._stack.stop()
+        await self.stack.stop()
         await self.sockets.stop()
         await self.store.close()
         _log.info("stopped")
 
 
-@contextmanager
-def _listening(key: str, value: object, address_key: str, address: str) -> Iterator[None]:
-    """Name the setting where a socket cannot be opened: its port, or its address."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.EADDRNOTAVAIL:
-            raise ConfigError(address_key, address, "an address of this machine") from None
-        if error.errno == errno.EADDRINUSE:
-            flag = "--" + key.replace("_", "-")
-            allowed = f"a port that is free ({flag} names another)"
-            wrong = "is in use by another program"
-            raise ConfigError(key, value, allowed, wrong=wrong) from None
-        why = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise ConfigError(key, value, f"a port that is free and may be opened ({why})") from None
-
-
 def _tls_files(tls: TlsSettings) -> TlsFiles:
-    """The files, looked into: what the sockets would say of them names no file."""
     first = tls.certs[0] if tls.certs else None
-    if first is not None:
-        try:
-            chain = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            chain.load_cert_chain(first.cert_file, first.key_file, password="")  # asks nobody
-        except OSError as error:
-            allowed = "PEM files that can be read, of a certificate and of its key without password"
-            value = f"{first.cert_file}, {first.key_file}"
-            raise ConfigError("sip.tls.certs", value, f"{allowed} ({_why(error)})") from None
-    if tls.ca_file:
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(tls.ca_file)
-        except OSError as error:
-            allowed = f"a PEM file of certificates that can be read ({_why(error)})"
-            raise ConfigError("sip.tls.ca_file", tls.ca_file, allowed) from None
     return TlsFiles(
         cert_file=first.cert_file if first else "",
         key_file=first.key_file if first else "",
         ca_file=tls.ca_file,
         verify=tls.verify,
     )
-
-
-def _why(error: OSError) -> str:
-    """`KEY_VALUES_MISMATCH` of OpenSSL in words, or what the system says."""
-    reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
-    return (reason or "not readable as PEM").replace("_", " ").lower()
 
 
 def _engine(
@@ -463,7 +459,6 @@ def _exchange_settings(settings: Settings, agent: str) -> ExchangeSettings:
         fallback_codecs=() if "codecs" in sip.model_fields_set else ("opus",),
         missing_codecs=frozenset({"opus"} if missing else ()),
         user_agent=agent,
-        prompts_dir=sip.prompts_dir,
         follow_redirects=sip.follow_redirects,
     )
 

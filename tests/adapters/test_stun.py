@@ -6,7 +6,8 @@ import asyncio
 import struct
 from typing import cast
 
-from hookflash.adapters.stun import build_request, external_ip, read_answer
+from hookflash.adapters.stun import external_ip, read_answer
+from hookflash.webrtc.stun import parse, success
 
 TRANSACTION = bytes(range(12))
 
@@ -30,8 +31,9 @@ def test_noise_and_answers_to_others_are_ignored() -> None:
     assert read_answer(answer(TRANSACTION)[:28], TRANSACTION) is None
 
 
-def test_the_request_has_the_magic_cookie() -> None:
-    assert build_request(TRANSACTION) == b"\x00\x01\x00\x00\x21\x12\xa4\x42" + TRANSACTION
+def test_an_ipv6_address_is_not_what_was_asked_for() -> None:
+    request = parse(b"\x00\x01\x00\x00\x21\x12\xa4\x42" + TRANSACTION)
+    assert read_answer(success(request, ("2001:db8::1", 5), "password"), TRANSACTION) is None
 
 
 class _Server(asyncio.DatagramProtocol):

@@ -20,10 +20,10 @@ from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.webhooks import WebhookSender
 from hookflash.base.ids import Ids
 from hookflash.calls.records import CallRecord, TransferRecord
+from hookflash.exchange.rooms import RoomListener
 from hookflash.ports import WorldClock
 from hookflash.rooms.orders import Join, Kind
 from hookflash.rooms.registry import Rooms
-from hookflash.runtime.rooms import RoomListener
 from hookflash.webhooks import payload
 from hookflash.webhooks.payload import EventFilter
 from hookflash.webhooks.queue import Post, RetrySchedule

@@ -25,10 +25,10 @@ from hookflash.calls.dial_plan import dial_attributes, dial_order, dial_plan, he
 from hookflash.calls.records import TransferRecord
 from hookflash.calls.transfers.request import TransferRequest
 from hookflash.calls.trunks.table import TrunkTable
+from hookflash.exchange.local_rooms import LocalParticipants, LocalRooms
+from hookflash.exchange.rooms import ParticipantOwner, RoomHost
 from hookflash.ports import DialRequest
 from hookflash.rooms.events import RoomEvent
-from hookflash.runtime.local_rooms import LocalParticipants, LocalRooms
-from hookflash.runtime.rooms import ParticipantOwner, RoomHost
 from hookflash.twirp.errors import prefixed
 
 KEY, SECRET = "devkey", "secretsecretsecretsecretsecretsecret"

@@ -72,7 +72,7 @@ async def fuzz(lab: Lab, seed: int, count: int, patch: Callable[..., None]) -> N
         target = Target("udp", *rng.choice(phones).address)
         asyncio.get_running_loop().call_soon(then, [target])
 
-    patch(lab.server.exchange.parts.stack, "locate", locate)
+    patch(lab.server.stack, "locate", locate)
     video = api.VideoGrants(room_create=True, room_list=True, room_admin=True, room="lobby")
     video.destination_room = "b"
     token = api.AccessToken(KEY, SECRET).with_grants(video)

@@ -8,6 +8,7 @@ from livekit.protocol.models import ParticipantInfo
 from tests.api.support import Answer, Client, all_grants, api
 
 from hookflash.api.room_service import RoomService
+from hookflash.exchange.rooms import Rpc
 from hookflash.rooms.events import (
     DtmfReceived,
     ParticipantLeft,
@@ -17,7 +18,6 @@ from hookflash.rooms.events import (
 )
 from hookflash.rooms.orders import Join
 from hookflash.rooms.room import Participant
-from hookflash.runtime.rooms import Rpc
 
 
 def call(client: Client, method: str, room_name: str = "lobby", **fields: object) -> Answer:

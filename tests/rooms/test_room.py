@@ -60,13 +60,13 @@ def test_others_and_tracks_and_listeners() -> None:
     (track,) = caller.tracks.values()
     assert room.track(track.sid) is track
     assert room.track("TR_x") is None
-    assert not room.is_heard(caller)  # the agent is not active yet
+    assert not room.hears_somebody(agent)  # it is not active yet
     rooms.activate(1, agent)
-    assert room.is_heard(caller)
-    assert not room.is_heard(agent)  # publishes nothing
+    assert room.hears_somebody(agent)
+    assert not room.hears_somebody(caller)  # the agent publishes nothing
     assert not caller.takes(track)
     rooms.set_subscriptions(2, agent, [track.sid], False)
-    assert not room.is_heard(caller)
+    assert not room.hears_somebody(agent)
 
 
 def test_told_counts_lag_and_the_memo_goes_with_them() -> None:

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 from hookflash.adapters.store.sql import AuditLine, Page
 from hookflash.adapters.store.store import Store
 from hookflash.base.errors import StoreError
+from hookflash.base.idempotency import REMEMBERED
 from hookflash.calls.records import CallRecord, DialRecord, StageEntry, TransferRecord
 from hookflash.runtime.call_records import CallRecords
-from hookflash.runtime.requests import REMEMBERED
 from hookflash.testing.clock import ManualClock
 
 RECORD = TransferRecord(

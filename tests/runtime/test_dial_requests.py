@@ -363,7 +363,7 @@ def test_nobody_is_called_before_the_request_is_stored(monkeypatch: pytest.Monke
         trunk = await trunk_to(lab, phone)
         asked: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         with monkeypatch.context() as patch:
-            call_records = lab.server.exchange.parts.call_records
+            call_records = lab.server.call_records
             patch.setattr(call_records, "dial_then", lambda _, __, failed: asked.put_nowait(failed))
             waiting = asyncio.ensure_future(post(lab, trunk, request_id="r1"))
             failed = await asked.get()
@@ -431,7 +431,7 @@ def places_in_order(lab: Lab, *phones: Phone) -> None:
     async def locate(uri: Uri, transports: Sequence[Transport]) -> list[Target]:
         return [Target("udp", *phone.address) for phone in phones]
 
-    lab.server.exchange.parts.stack._resolver.locate = locate  # type: ignore[method-assign]
+    lab.server.stack._resolver.locate = locate  # type: ignore[method-assign]
 
 
 def test_the_next_place_is_tried_after_a_503_and_after_silence() -> None:
@@ -487,7 +487,7 @@ def test_a_confirmed_call_is_stored_for_a_restart_and_forgotten_at_its_end(
         phone = await lab.carrier.phone(CALLEE)
         stored: list[str] = []
         forgotten: list[str] = []
-        call_records = lab.server.exchange.parts.call_records
+        call_records = lab.server.call_records
         monkeypatch.setattr(
             call_records, "dialog", lambda record, *_: stored.append(record.call_id)
         )

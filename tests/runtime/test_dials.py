@@ -15,10 +15,10 @@ from livekit.protocol.sip import (
 )
 
 from hookflash.base.errors import ApiError
+from hookflash.base.idempotency import REMEMBERED
 from hookflash.calls.records import DialRecord
 from hookflash.ports import DialRequest
 from hookflash.runtime.dials import DialRegistry
-from hookflash.runtime.requests import REMEMBERED
 
 INFO = SIPParticipantInfo(
     participant_id="PA_1", participant_identity="sip_+1", room_name="lobby", sip_call_id="SCL_1"

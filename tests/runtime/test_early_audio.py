@@ -46,9 +46,9 @@ def test_each_call_is_connected_when_its_own_keys_are_pressed() -> None:
         await status(lab, "automation")
         await dial(lab, to_fast, sip_call_to=OTHER, dtmf="1", wait_until_answered=True)
         assert not first.done()
-        assert lab.server.exchange.dial_requests.next_deadline() is not None
+        assert lab.server.exchange.keying.next_deadline() is not None
         await first
-        assert lab.server.exchange.dial_requests.next_deadline() is None
+        assert lab.server.exchange.keying.next_deadline() is None
         one, two = await slow.called(), await fast.called()
         await asyncio.gather(one.hears(HIGH), two.hears(LOW))
 
@@ -64,6 +64,6 @@ def test_who_hangs_up_while_keys_are_pressed_was_answered() -> None:
         await phone.calls[0].hang_up()
         await asked
         await lab.events.wait_for("call ended")
-        assert lab.server.exchange.dial_requests.next_deadline() is None
+        assert lab.server.exchange.keying.next_deadline() is None
 
     run(check)

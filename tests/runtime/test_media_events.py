@@ -11,7 +11,7 @@ from livekit import api
 from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.carrier.agent import CarrierError
-from hookflash.runtime.call import Call
+from hookflash.exchange.call import Call
 from hookflash.sip.location import Target
 
 from .test_dial_requests import CALLEE, refused, trunk_to
@@ -91,7 +91,7 @@ def test_a_call_whose_place_is_still_looked_for_can_be_moved_to_another_room() -
     async def check(lab: Lab) -> None:
         phone = await lab.carrier.phone(CALLEE)
         asked: asyncio.Queue[Callable[[list[Target]], None]] = asyncio.Queue()
-        stack = lab.server.exchange.parts.stack
+        stack = lab.server.stack
         stack.locate = lambda uri, then: asked.put_nowait(then)  # type: ignore[method-assign]
         trunk = await trunk_to(lab, phone)
         request = api.CreateSIPParticipantRequest(

@@ -91,8 +91,9 @@ def test_a_ringing_caller_who_is_moved_to_somebody_is_answered() -> None:
     async def check(lab: Lab) -> None:
         await lab.trunk()
         await lab.rule("lobby")
-        listener = lab.server.rooms.join("office", Join("web"))
-        lab.server.rooms.activate(listener)
+        speaker = lab.server.rooms.join("office", Join("web"))
+        lab.server.rooms.activate(speaker)
+        lab.server.rooms.publish_audio(speaker)
         caller = await lab.carrier.phone(CALLER)
         ringing = asyncio.create_task(caller.call(NUMBER, proxy=lab.sip))
         await lab.events.wait_for("TrackPublished")

@@ -44,7 +44,7 @@ def test_a_peer_whose_tcp_is_silent_gets_large_requests_by_udp(
     monkeypatch.setattr(sip_stack, "LARGE_CONNECT", 0.05)
 
     async def check(lab: Lab) -> None:
-        stack, tried = lab.server.exchange.parts.stack, []
+        stack, tried = lab.server.stack, []
 
         async def connect(*place: object, **_: object) -> Flow:
             tried.append(place)
@@ -92,7 +92,7 @@ def test_in_dialog_requests_of_a_tcp_caller_come_by_its_own_connection() -> None
 
 def test_a_way_is_known_at_once_for_addresses_and_not_for_names() -> None:
     async def check(lab: Lab) -> None:
-        stack = lab.server.exchange.parts.stack
+        stack = lab.server.stack
         request = Request("OPTIONS", "sip:a@127.0.0.1")
         flow = stack.route(request, Hop(Uri.parse("sip:a@127.0.0.1:5099")))
         assert flow == Flow("udp", lab.sip, ("127.0.0.1", 5099))
@@ -104,7 +104,7 @@ def test_a_way_is_known_at_once_for_addresses_and_not_for_names() -> None:
 
 def test_contact_and_via_name_the_transport_and_the_port() -> None:
     async def check(lab: Lab) -> None:
-        stack = lab.server.exchange.parts.stack
+        stack = lab.server.stack
         flow = Flow("tcp", lab.sip, ("127.0.0.1", 5099), 1)
         assert stack.via(flow) == lab.sip
         assert str(stack.contact(flow)) == f"sip:127.0.0.1:{lab.sip[1]};transport=tcp"
@@ -121,7 +121,7 @@ def fails(*_: object, **__: object) -> Any:
 
 def test_a_request_that_nothing_came_of_is_answered_500(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(lab: Lab) -> None:
-        stack = lab.server.exchange.parts.stack
+        stack = lab.server.stack
         sent: list[bytes] = []
         monkeypatch.setattr(lab.server.sockets, "send", lambda data, _flow: sent.append(data))
         monkeypatch.setattr(stack._attached(), "message_received", fails)
@@ -154,7 +154,7 @@ def test_a_request_that_nothing_came_of_is_answered_500(monkeypatch: pytest.Monk
 def test_the_timer_goes_on_after_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(lab: Lab) -> None:
         await lab.ready()
-        stack = lab.server.exchange.parts.stack
+        stack = lab.server.stack
         with monkeypatch.context() as broken:
             broken.setattr(stack._attached(), "next_deadline", lambda: 0.0)
             broken.setattr(stack._attached(), "handle_deadline", fails)
@@ -169,7 +169,7 @@ def test_a_look_up_that_fails_by_our_mistake_is_one_that_found_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def check(lab: Lab) -> None:
-        stack = lab.server.exchange.parts.stack
+        stack = lab.server.stack
         monkeypatch.setattr(stack._resolver, "locate", fails)
         found: asyncio.Future[list[Target]] = asyncio.get_running_loop().create_future()
         stack.locate(Uri.parse("sip:a@example.com"), found.set_result)

@@ -25,7 +25,7 @@ REQUEST = Request("OPTIONS", "sip:a@carrier.example")
 
 
 def stack_of(lab: Lab) -> SipStack:
-    return lab.server.exchange.parts.stack
+    return lab.server.stack
 
 
 def found(lab: Lab, *targets: Target) -> None:
@@ -190,8 +190,8 @@ def test_a_stack_without_a_switchboard_says_so() -> None:
         stack = SipStack(
             clock=parts.clock,
             sockets=lab.server.sockets,
-            resolver=parts.stack._resolver,
-            addresses=parts.addresses,
+            resolver=stack_of(lab)._resolver,
+            addresses=stack_of(lab)._addresses,
         )
         assert stack.next_deadline() is None
         with pytest.raises(RuntimeError, match="attach"):

@@ -77,7 +77,7 @@ def test_a_repeated_request_id_brings_the_same_verdict_and_no_second_refer(
         caller = await lab.carrier.phone(CALLER, behaviour=behaviour)
         call = await caller.call(NUMBER, proxy=lab.sip)
         first = await post(lab, request_id="one")
-        call_records = lab.server.exchange.parts.call_records
+        call_records = lab.server.call_records
         safe = call_records.stored
         waited = 0
 
@@ -176,7 +176,7 @@ def test_a_verdict_that_is_lost_leaves_nobody_waiting(monkeypatch: pytest.Monkey
         await lab.ready()
         caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(refer=603))
         await caller.call(NUMBER, proxy=lab.sip)
-        monkeypatch.setattr(lab.server.exchange.parts.transfers, "answered", lambda *_: None)
+        monkeypatch.setattr(lab.server.transfers, "answered", lambda *_: None)
         monkeypatch.setattr(hookflash.runtime.telephony, "PATIENCE", -0.5)
         with pytest.raises(api.TwirpError) as caught:
             await lab.transfer(f"sip_{CALLER}", TARGET, ringing_timeout=Duration(seconds=1))

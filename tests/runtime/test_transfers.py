@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from hookflash.base.errors import ApiError
+from hookflash.base.idempotency import MAX_REMEMBERED, REMEMBERED
 from hookflash.calls.effects import TransferAnswered
 from hookflash.calls.records import TransferRecord
-from hookflash.runtime.requests import MAX_REMEMBERED, REMEMBERED
 from hookflash.runtime.transfers import TransferRegistry
 from hookflash.sip.refer import parse_target
 

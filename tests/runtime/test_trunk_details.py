@@ -7,8 +7,8 @@ from livekit import api
 from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.calls.legs.settings import Credential
+from hookflash.exchange.leg_settings import DEFAULT_RINGING, MAX_DURATION, outbound_settings
 from hookflash.ports import DialRequest
-from hookflash.runtime.leg_settings import DEFAULT_RINGING, MAX_DURATION, outbound_settings
 
 CALLER = "+14150000001"
 

@@ -13,12 +13,12 @@ from livekit.protocol.rtc import AddTrackRequest, SessionDescription, SignalRequ
 from hookflash.access.grants import Claims, VideoGrant
 from hookflash.adapters.alarm import Alarm
 from hookflash.base.ids import Ids
+from hookflash.exchange.rooms import RoomHost
 from hookflash.rooms.events import RoomEvent
 from hookflash.rooms.orders import Join, RoomDefaults
 from hookflash.rooms.room import Participant, Track
-from hookflash.runtime.rooms import RoomHost
 from hookflash.signalling import effects as ef
-from hookflash.signalling.join import JoinParameters, join_of
+from hookflash.signalling.joining import JoinParameters, join_of
 from hookflash.signalling.session import SignalSession
 from hookflash.signalling.state import SessionSettings
 from hookflash.testing.clock import ManualClock

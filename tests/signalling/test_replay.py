@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -15,14 +14,14 @@ from livekit.protocol.rtc import (
     SignalRequest,
     SubscriptionPermission,
     TrackPermission,
-    WrappedJoinRequest,
 )
 from tests.signalling.kit import Lobby, Member
 from tests.signalling.recorded import differences, lines, load, recorded
 
 from hookflash.rooms.orders import Join, Kind, ParticipantChange, Permission
 from hookflash.rooms.room import Participant
-from hookflash.signalling.join import JoinParameters, read_join_request
+from hookflash.signalling.join import ClientJoin
+from hookflash.signalling.joining import JoinParameters, parameters_of
 
 Step = tuple[float, Callable[[], object]]
 """At which second of the recording what is done by others than the client."""
@@ -124,8 +123,7 @@ def _without_sections(value: Any) -> Any:
 
 def _parameters(recorded_join: dict[str, Any]) -> JoinParameters:
     request = ParseDict(recorded_join, JoinRequest(), ignore_unknown_fields=True)
-    wrapped = WrappedJoinRequest(join_request=request.SerializeToString())
-    return read_join_request(urlsafe_b64encode(wrapped.SerializeToString()).decode())
+    return parameters_of(ClientJoin(request, single_connection=True))
 
 
 class Phone:

@@ -1,1 +1,1 @@
-"""Shared by the tests of the runtime and of the command line."""
+"""Shared by the tests of the exchange, the runtime and of the command line."""

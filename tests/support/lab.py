@@ -1,4 +1,4 @@
-"""A whole server and telephones in one process, for tests of the runtime."""
+"""A whole server and telephones in one process, for tests of the exchange and the runtime."""
 
 from __future__ import annotations
 
@@ -78,6 +78,8 @@ class Lab:
         self._flags = {
             "port": 0,
             "metrics.bind": "",
+            "rtc.udp_port": 0,
+            "rtc.tcp_port": 0,
             "sip.sip_port": 0,
             "sip.answer": "subscribed",
             "sip.rtp_port": "30000-30400",

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from math import inf
-from typing import Protocol
 
 import structlog
 
-from ..ports import Clock
+from ..ports import Clock, Due
 
 _log = structlog.get_logger("timers")
 
@@ -22,16 +21,8 @@ GRAIN = 0.01
 """Seconds between two wakings."""
 
 
-class Due(Protocol):
-    """Anything with a deadline."""
-
-    def next_deadline(self) -> float | None: ...
-
-    def handle_deadline(self, now: float) -> None: ...
-
-
 class Alarm:
-    """Call `arm` or `arm_for` after each input to one of the machines."""
+    """`ports.DeadlineTimer`. Call `arm` or `arm_for` after each input to one of the machines."""
 
     def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop, *machines: Due) -> None:
         self._clock = clock

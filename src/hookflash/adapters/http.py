@@ -7,7 +7,14 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    MutableMapping,
+    Sequence,
+)
 from typing import Any
 
 import uvicorn
@@ -23,6 +30,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BACKLOG = 2048
+MAX_MESSAGE = 512 * 1024
+"""Octets of one message of a WebSocket, unpacked; one that is longer closes it (1009)."""
+PING_EVERY = 10.0
+PING_TIMEOUT = 20.0
+"""Seconds until a WebSocket without a pong is closed: a client whose loop stands still for some is
+no lost one."""
 METRICS_CONNECTIONS = 64
 """Most at once to the port of /metrics."""
 
@@ -90,16 +103,20 @@ class HttpServers:
         addresses: Sequence[str],
         port: int,
         connections: Connections | None = None,
+        websockets: Collection[str] = (),
     ) -> None:
         """Serve `app` on each address; `port` 0 takes any free one; `connections` None: without a
-        limit on their number. Raises OSError."""
+        limit on their number; `websockets`: the paths that a client may open as one. Raises
+        OSError."""
         sockets = []
         for address in addresses:
             sock = _listen(address, port)
             port = sock.getsockname()[1]
             sockets.append(sock)
         self.port = port
-        await self._serve(app, sockets, Connections() if connections is None else connections)
+        if connections is None:
+            connections = Connections()
+        await self._serve(app, sockets, HttpGuard(self._limits, connections, websockets))
 
     async def start_metrics(self, page: Callable[[], bytes], bind: str) -> None:
         """Serve `page()` at /metrics on `bind` (`address:port`; "" for nowhere)."""
@@ -108,17 +125,19 @@ class HttpServers:
         host, _, port = bind.rpartition(":")
         sock = _listen(host.strip("[]"), int(port))
         self.metrics_port = sock.getsockname()[1]
-        await self._serve(_metrics_app(page), [sock], Connections(METRICS_CONNECTIONS))
+        guard = HttpGuard(self._limits, Connections(METRICS_CONNECTIONS))
+        await self._serve(_metrics_app(page), [sock], guard)
 
-    async def _serve(
-        self, app: AsgiApp, sockets: list[socket.socket], connections: Connections
-    ) -> None:
+    async def _serve(self, app: AsgiApp, sockets: list[socket.socket], guard: HttpGuard) -> None:
         # What strangers send is answered; a line for each of their mistakes would fill the log.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         config = uvicorn.Config(
             app,
             http="httptools",
-            ws="none",  # else a library that happens to be installed would decide
+            ws="none",  # the guard's, when a client asks for one (`http_guard.py`)
+            ws_max_size=MAX_MESSAGE,
+            ws_ping_interval=PING_EVERY,
+            ws_ping_timeout=PING_TIMEOUT,
             loop="none",
             lifespan="off",
             log_config=None,
@@ -129,7 +148,7 @@ class HttpServers:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=2,
         )
-        server = _Quiet(config, HttpGuard(self._limits, connections), self._files)
+        server = _Quiet(config, guard, self._files)
         loop = asyncio.get_running_loop()
         task = loop.create_task(server.serve(sockets=sockets))
         ready = loop.create_task(server.ready.wait())

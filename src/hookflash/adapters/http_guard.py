@@ -9,6 +9,7 @@ status that HTTP has for it (RFC 9110 §15.5, RFC 6585 §5).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any, Final, Literal
 
@@ -54,9 +55,13 @@ class HttpLimits:
 class HttpGuard:
     """What the connections of one server share."""
 
-    def __init__(self, limits: HttpLimits, connections: Connections) -> None:
+    def __init__(
+        self, limits: HttpLimits, connections: Connections, websockets: Collection[str] = ()
+    ) -> None:
         self.limits = limits
         self.connections = connections
+        self.websockets = websockets
+        """Paths that are WebSockets to whoever asks for one there."""
         self.held = 0
         self._timed: set[GuardedHttp] = set()
         """Those for which time runs."""
@@ -125,6 +130,8 @@ class GuardedHttp(HttpToolsProtocol):
         self._refused = False
         self._gone = False
         """Closed, or a WebSocket."""
+        self._upgrades = False
+        """What comes next is for a WebSocket."""
         self._dropped = 0
         self._linger: asyncio.TimerHandle | None = None
         self.holds = 0
@@ -152,7 +159,31 @@ class GuardedHttp(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """From here on it is a WebSocket, with limits of its own."""
         self._leave()
+        if self.ws_protocol_class is None:
+            from .http_websocket import GuardedWebSocket  # a library that few exchanges need
+
+            self.ws_protocol_class = GuardedWebSocket
         super().handle_websocket_upgrade()
+
+    def _should_upgrade(self) -> bool:
+        return self._upgrades
+
+    def _is_websocket(self) -> bool:
+        """Whether this request may make a WebSocket of the connection: it has no body, and nobody
+        waits for the answer to an earlier one."""
+        if self._get_upgrade() != b"websocket" or self._answering or self.pipeline:
+            return False
+        if self.ws_protocol_class is None and self._path() not in self._guard.websockets:
+            return False
+        bodies = (b"content-length", b"transfer-encoding")
+        return self.parser.get_method() == b"GET" and not any(
+            name in bodies for name, _ in self.headers
+        )
+
+    def _path(self) -> str:
+        """As the app sees it (`api/app.py`)."""
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        return path[1:] if path.startswith("//") else path
 
     def _leave(self) -> None:
         self._gone = True
@@ -235,6 +266,9 @@ class GuardedHttp(HttpToolsProtocol):
         self._part = "body"
         self._octets = self._body = self._chunks = 0
         self._until = self.loop.time() + self._limits.body_time
+        self._upgrades = self.parser.should_upgrade() and self._is_websocket()
+        if self._upgrades and not self.url.isascii():
+            self._stop(400)
         super().on_headers_complete()
 
     def on_chunk_header(self) -> None:

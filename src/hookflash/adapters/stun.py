@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import secrets
-import struct
 from collections.abc import Sequence
 
-_COOKIE = 0x2112A442
-_BINDING_REQUEST = 0x0001
-_BINDING_SUCCESS = 0x0101
-_XOR_MAPPED_ADDRESS = 0x0020
+from ..base.errors import StunError
+from ..webrtc.stun import BINDING, parse, request
+
 _RETRIES = 4
 
 
@@ -26,27 +23,16 @@ class _Client(asyncio.DatagramProtocol):
             self.address.set_result(address)
 
 
-def build_request(transaction: bytes) -> bytes:
-    """A Binding request with a 12-byte transaction id."""
-    return struct.pack("!HHI", _BINDING_REQUEST, 0, _COOKIE) + transaction
-
-
 def read_answer(data: bytes, transaction: bytes) -> str | None:
     """The IPv4 address of XOR-MAPPED-ADDRESS in the answer to this transaction, else None."""
-    if len(data) < 20 or data[8:20] != transaction:
+    try:
+        message = parse(data)
+    except StunError:
         return None
-    kind, length, cookie = struct.unpack_from("!HHI", data)
-    if kind != _BINDING_SUCCESS or cookie != _COOKIE:
+    if (message.kind, message.method, message.transaction) != ("success", BINDING, transaction):
         return None
-    position, end = 20, min(20 + length, len(data))
-    while position + 4 <= end:
-        attribute, size = struct.unpack_from("!HH", data, position)
-        value = data[position + 4 : position + 4 + size]
-        if attribute == _XOR_MAPPED_ADDRESS and len(value) >= 8 and value[1] == 1:
-            (packed,) = struct.unpack_from("!I", value, 4)
-            return str(ipaddress.IPv4Address(packed ^ _COOKIE))
-        position += 4 + (size + 3) // 4 * 4
-    return None
+    mapped = message.mapped_address()
+    return mapped[0] if mapped is not None and ":" not in mapped[0] else None
 
 
 async def external_ip(servers: Sequence[str], *, wait: float = 0.5) -> str | None:
@@ -64,7 +50,7 @@ async def external_ip(servers: Sequence[str], *, wait: float = 0.5) -> str | Non
             continue
         try:
             for _ in range(_RETRIES):
-                transport.sendto(build_request(transaction))
+                transport.sendto(request(transaction))
                 done, _pending = await asyncio.wait([client.address], timeout=wait)
                 if done:
                     return client.address.result()

@@ -48,7 +48,7 @@ class Posts(Protocol):
 
 
 class WebhookSender:
-    """`ports.EventSink` and `runtime.rooms.RoomListener` over HTTP. Without URLs it builds and
+    """`ports.EventSink` and `exchange.rooms.RoomListener` over HTTP. Without URLs it builds and
     signs nothing.
 
     `start` and `stop` belong to the loop that runs everything else; the inputs are called from
@@ -129,7 +129,7 @@ class WebhookSender:
     # --- what happened ------------------------------------------------------------------------
 
     def room_events(self, events: Iterable[RoomEvent]) -> None:
-        """`runtime.rooms.RoomListener`: those that have a webhook go out."""
+        """`exchange.rooms.RoomListener`: those that have a webhook go out."""
         if not self.enabled:
             return
         for event in events:
@@ -174,11 +174,11 @@ class WebhookSender:
             self._idle.set()
 
     def next_deadline(self) -> float | None:
-        """`adapters.alarm.Due`: of the queues."""
+        """`ports.Due`: of the queues."""
         return self._queues.next_deadline()
 
     def handle_deadline(self, now: float) -> None:
-        """`adapters.alarm.Due`: the next attempts go out."""
+        """`ports.Due`: the next attempts go out."""
         self._perform(self._queues.handle_deadline(now))
 
     async def _deliver(self, post: Post) -> None:

@@ -5,16 +5,17 @@ Twirp requests take a short way of their own; all else is Starlette's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from urllib.parse import parse_qs
 
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ..access.grants import bearer
+from ..access.grants import Claims, bearer
 from ..adapters.store.store import Store
 from ..adapters.tokens import TokenVerifier
 from ..base.errors import ApiError
@@ -22,6 +23,7 @@ from ..base.ids import Ids
 from ..base.light import light_dataclass
 from ..calls.trunks.table import TrunkTable
 from ..ports import WorldClock
+from ..twirp.errors import bare, http_status
 from .asgi import TEXT, Headers, Message, Receive, Scope, Send, respond
 from .backend import ParticipantBackend, RoomBackend, SipBackend
 from .context import Service
@@ -30,12 +32,19 @@ from .records import CLAIMS, Records
 from .room_service import RoomService
 from .sip_service import sip_service
 from .twirp_service import NOT_FOUND, PREFIX, TwirpRoutes
+from .websockets import WebSocket
 
+SocketRoute = Callable[[WebSocket, Claims | None], Awaitable[None]]
+"""Who answers a request for a WebSocket, and what happens there until its end. Raises ApiError
+before it has accepted or denied: an HTTP answer with the status of that code, and its text."""
+
+_log = structlog.get_logger("api")
 PREFLIGHT_AGE = b"86400"
 
 
 class ApiApp:
-    """`healthy` says whether `GET /` answers OK; `routes` are those besides Twirp."""
+    """`healthy` says whether `GET /` answers OK; `routes` are those besides Twirp, `sockets` the
+    WebSockets by path."""
 
     def __init__(
         self,
@@ -43,7 +52,9 @@ class ApiApp:
         verifier: TokenVerifier,
         routes: Iterable[BaseRoute] = (),
         healthy: Callable[[], bool] = lambda: True,
+        sockets: Mapping[str, SocketRoute] | None = None,
     ) -> None:
+        self._sockets = sockets or {}
         self._twirp = twirp
         self._verifier = verifier
         self._healthy = healthy
@@ -54,6 +65,9 @@ class ApiApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
+        if scope["type"] == "websocket":
+            await self._socket(WebSocket(scope, receive, send), scope)
+            return
         if scope["type"] != "http":
             await self._plain(scope, receive, send)
             return
@@ -63,14 +77,9 @@ class ApiApp:
                 await _preflight(headers, send)
                 return
             send = _with_cors(send)
-        path: str = scope["path"]
-        if path.startswith("//"):
-            scope["path"] = path = path[1:]
+        path = _path(scope)
         try:
-            claims = None
-            token = bearer(*_credentials(scope, headers)) if path != "/" else None
-            if token is not None:
-                claims = self._verifier.verify(token)
+            claims = self._claims(scope, headers) if path != "/" else None
         except ApiError as error:
             await respond(send, 401, TEXT, error.msg.encode())
             return
@@ -79,6 +88,33 @@ class ApiApp:
             return
         scope[CLAIMS] = claims
         await self._plain(scope, receive, send)
+
+    async def _socket(self, socket: WebSocket, scope: Scope) -> None:
+        """The token is looked at before anything is accepted."""
+        route = self._sockets.get(_path(scope))
+        try:
+            if route is None:
+                await socket.deny(404, NOT_FOUND.decode())
+            else:
+                await route(socket, self._claims(scope, dict(scope["headers"])))
+        except ApiError as error:
+            if not socket.answered:
+                await socket.deny(http_status(error.code), bare(error.msg))
+            else:
+                socket.close(1011)
+        except Exception:  # noqa: BLE001  # one client's session; the others go on
+            _log.exception("internal_error", path=scope["path"])
+            if not socket.answered:
+                await socket.deny(500, "internal error")
+            else:
+                socket.close(1011)
+        finally:
+            await socket.end()
+
+    def _claims(self, scope: Scope, headers: Headers) -> Claims | None:
+        """Those of the request's token; None without one. Raises ApiError for a wrong one."""
+        token = bearer(*_credentials(scope, headers))
+        return None if token is None else self._verifier.verify(token)
 
     async def _root(self, request: Request) -> Response:
         if self._healthy():
@@ -108,8 +144,9 @@ def make_app(
     healthy: Callable[[], bool] = lambda: True,
     services: Iterable[Service] = (),
     routes: Iterable[BaseRoute] = (),
+    sockets: Mapping[str, SocketRoute] | None = None,
 ) -> ApiApp:
-    """The whole API, with room for further services and routes."""
+    """The whole API, with room for further services, routes and WebSockets."""
     sip = sip_service(
         parts.trunks, parts.store, parts.ids, parts.sip, hide_passwords=hide_passwords
     )
@@ -117,7 +154,8 @@ def make_app(
     dispatches = DispatchService(parts.rooms).service()
     twirp = TwirpRoutes([sip, rooms, dispatches, *services], parts.clock)
     verifier = TokenVerifier(parts.keys, parts.clock.world)
-    return ApiApp(twirp, verifier, [*Records(parts.store).routes(), *routes], healthy)
+    plain = [*Records(parts.store).routes(), *routes]
+    return ApiApp(twirp, verifier, plain, healthy, sockets)
 
 
 async def _plain_error(request: Request, error: Exception) -> Response:
@@ -127,6 +165,14 @@ async def _plain_error(request: Request, error: Exception) -> Response:
         return PlainTextResponse(NOT_FOUND, 404)
     detail = error.detail if isinstance(error, HTTPException) else ""
     return PlainTextResponse(f"{detail}\n", status)
+
+
+def _path(scope: Scope) -> str:
+    """A URL that ends with a slash gives `//rtc`."""
+    path: str = scope["path"]
+    if path.startswith("//"):
+        scope["path"] = path = path[1:]
+    return path
 
 
 def _credentials(scope: Scope, headers: Headers) -> tuple[str | None, str | None]:

@@ -1,5 +1,5 @@
 """What the API asks of the rest, as LiveKit's server asks its nodes: three Protocols in the shape
-of its psrpc services. `hookflash.runtime` answers in the same process.
+of its psrpc services. `exchange.local_rooms` and `runtime.telephony` answer in the same process.
 
 Each method takes the request as it came and gives the answer as it goes out, and raises ApiError.
 The API itself has checked the grants, and what can be said of a request by itself.
@@ -7,7 +7,7 @@ The API itself has checked the grants, and what can be said of a request by itse
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from livekit.protocol import agent_dispatch as dispatches
 from livekit.protocol import room as proto
@@ -15,10 +15,12 @@ from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.models import Room as RoomInfo
 from livekit.protocol.sip import SIPParticipantInfo
 
+from ..access.grants import Claims
 from ..base.errors import ApiError
 from ..calls.records import TransferRecord
 from ..calls.transfers.request import TransferRequest
-from ..ports import DialRequest
+from ..ports import DialRequest, MessageSocket
+from ..signalling.join import ClientJoin
 
 
 class RoomBackend(Protocol):
@@ -124,6 +126,31 @@ class SipBackend(Protocol):
 
     async def dial(self, request: DialRequest) -> SIPParticipantInfo:
         """Place a call; with wait_until_answered the answer comes when it is answered."""
+        ...
+
+
+class RtcBackend(Protocol):
+    """By room: participants that join by themselves. LiveKit's `Signal`."""
+
+    async def check(self, claims: Claims, client: ClientJoin) -> None:
+        """Whether this join may be, by the rooms and their limits; changes nothing. Raises
+        ApiError: its code is the HTTP status of the refusal. `client.room` is the room."""
+        ...
+
+    async def session(self, claims: Claims, client: ClientJoin, socket: MessageSocket) -> None:
+        """An open socket, until its end; what was checked may have changed meanwhile."""
+        ...
+
+
+class AgentBackend(Protocol):
+    """Agent workers: LiveKit's `AgentInternal`."""
+
+    async def session(self, claims: Claims, socket: MessageSocket) -> None:
+        """A worker's open socket, until its end."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """The workers and what waits for one, as `GET /hookflash/agents` shows them."""
         ...
 
 

@@ -41,11 +41,11 @@ class Records:
     def routes(self) -> list[Route]:
         """For Starlette."""
         return [
-            Route("/hookflash/transfers", _endpoint(self.transfers)),
-            Route("/hookflash/transfers/{ident}", _endpoint(self.transfer)),
-            Route("/hookflash/calls", _endpoint(self.calls)),
-            Route("/hookflash/calls/{ident}", _endpoint(self.call)),
-            Route("/hookflash/audit", _endpoint(self.audit)),
+            Route("/hookflash/transfers", endpoint(self.transfers)),
+            Route("/hookflash/transfers/{ident}", endpoint(self.transfer)),
+            Route("/hookflash/calls", endpoint(self.calls)),
+            Route("/hookflash/calls/{ident}", endpoint(self.call)),
+            Route("/hookflash/audit", endpoint(self.audit)),
         ]
 
     async def transfers(self, request: Request, claims: Claims | None) -> Any:
@@ -111,8 +111,10 @@ def _page(request: Request, of: str | None) -> Page:
     return Page(of or None, int(limit), query.get("before", ""))
 
 
-def _endpoint(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
+def endpoint(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    """A route of Starlette that answers JSON, or the refusal that `answer` raises."""
+
+    async def respond(request: Request) -> Response:
         try:
             return JSONResponse(await answer(request, request.scope.get(CLAIMS)))
         except StoreError as error:
@@ -121,7 +123,7 @@ def _endpoint(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
         except ApiError as error:
             return _refusal(error)
 
-    return endpoint
+    return respond
 
 
 def _refusal(error: ApiError) -> Response:

@@ -4,7 +4,8 @@ HookflashError
 ├── ProtocolError          the peer sent what the protocol forbids; never our bug
 │   ├── SipError           a SIP message that cannot be read (carries the answer it deserves)
 │   ├── SdpError           a session description that cannot be read or agreed on
-│   └── RtpError           a media packet that cannot be read
+│   ├── RtpError           a media packet that cannot be read
+│   └── StunError          a STUN message that cannot be read
 ├── ApiError               a request at our API that is refused (Twirp code and text)
 ├── ConfigError            a setting that is wrong (key, value, what is allowed)
 ├── CodecError             a codec whose library is not installed
@@ -12,7 +13,7 @@ HookflashError
 └── StoreError             the database cannot be opened, read or trusted
 
 What one module alone raises for those that call it (`api/asgi.py:TooLarge`,
-`runtime/media/ports.py:NoPorts`) is defined there, below this root; a test looks.
+`media/port_pool.py:NoPorts`) is defined there, below this root; a test looks.
 """
 
 from __future__ import annotations
@@ -59,6 +60,10 @@ class SdpError(ProtocolError):
 
 class RtpError(ProtocolError):
     """An RTP, RTCP or telephone-event packet that cannot be read."""
+
+
+class StunError(ProtocolError):
+    """A STUN message that cannot be read, or whose FINGERPRINT is wrong."""
 
 
 class ApiError(HookflashError):

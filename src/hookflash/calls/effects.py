@@ -255,7 +255,7 @@ OwnerEffect = (
     | TransferAnswered
     | Note
 )
-"""Performed by whoever has the leg (`runtime.exchange`)."""
+"""Performed by whoever has the leg (`exchange.exchange`)."""
 
 LegEffect = EndpointEffect | OwnerEffect | LegFinished | LateNotify
 """All of them. `LegFinished` is the switchboard's; `LateNotify` comes of no leg."""

@@ -6,6 +6,7 @@ from dataclasses import field, replace
 from typing import Literal, TypeVar
 
 from ..base.light import light_dataclass
+from ..rtp.stats import MediaStats
 from ..sip.dialog import DialogRecord
 
 __all__ = [
@@ -135,17 +136,6 @@ class DialRecord:
     """Of the failure's Twirp error, with its text and meta."""
     error_text: str = ""
     error_meta: dict[str, str] = field(default_factory=dict)
-
-
-@light_dataclass(frozen=True, slots=True)
-class MediaStats:
-    """Counters of one leg's RTP at its end."""
-
-    packets_sent: int = 0
-    packets_received: int = 0
-    packets_lost: int = 0
-    jitter_ms: float = 0.0
-    codec: str = ""
 
 
 @light_dataclass(frozen=True, slots=True)

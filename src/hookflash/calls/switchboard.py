@@ -1,8 +1,8 @@
 """Joins the transaction layer and the legs: which message is whose, and where a request goes.
 
-Pure: the runtime feeds it messages and performs what it returns; the simulation drives the very
-same object in virtual time. It builds no message but the answers to requests that belong to
-nobody, and the 500 that a mistake of ours deserves: an input of a leg that raises costs the peer
+Pure: the SIP stack feeds it messages, the exchange performs what it returns; the simulation drives
+the very same object in virtual time. It builds no message but the answers to requests that belong
+to nobody, and the 500 that a mistake of ours deserves: an input of a leg that raises costs the peer
 that request and perhaps its call (`BoardLeg.broken`), never another one; its owner logs it.
 """
 

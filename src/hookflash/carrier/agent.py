@@ -209,11 +209,11 @@ class UserAgent:
         self._alarm.arm()
 
     def next_deadline(self) -> float | None:
-        """`adapters.alarm.Due`: of the transactions."""
+        """`ports.Due`: of the transactions."""
         return self._endpoint.next_deadline()
 
     def handle_deadline(self, now: float) -> None:
-        """`adapters.alarm.Due`."""
+        """`ports.Due`."""
         self._perform(self._endpoint.handle_deadline(now))
 
     def _one(self, effect: SipEffect) -> None:

@@ -71,9 +71,10 @@ class Reporter:
         with contextlib.suppress(RtpError):
             for item in parse_compound(data):
                 if isinstance(item, Report):
-                    self._read(item, now)
+                    self.read(item, now)
 
-    def _read(self, report: Report, now: float) -> None:
+    def read(self, report: Report, now: float) -> None:
+        """One report of the peer's."""
         if report.sender is not None:
             self._last_ntp = report.sender.ntp
             self._peer_at = now

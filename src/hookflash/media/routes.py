@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from ..audio import g711
 from ..sdp.plan import Codec
+from .sender import Sender
 from .sink import Route, Sink
 from .source import Source
+from .subscriptions import TakenTracks
 from .voice import NARROW_RATE, WIDE_RATE
 
 
@@ -51,7 +53,7 @@ def _rate(sources: list[Source], sinks: list[Sink]) -> int:
     to hear another, else 8,000."""
     wide = [source for source in sources if _is_wideband(source.codec)]
     ears = [sink for sink in sinks if _is_wideband(sink.codec)]
-    heard = any(source is not sink.own for sink in ears for source in wide[:2])
+    heard = any(hears(sink, source) for sink in ears for source in wide)
     return WIDE_RATE if heard else NARROW_RATE
 
 
@@ -70,6 +72,19 @@ class Bridge:
         """Hz at which it is mixed."""
         self.lone_tone = lone_tone
         """Who is alone here hears a soft beep every 5 s (`--dev`)."""
+        self.subscriptions: TakenTracks | None = None
+        """Who takes tracks instead of the mix; None while nobody has."""
+        self._coded: list[Sink] = []
+        """Those of `sinks` by which telephones' sound is coded for them."""
+
+    @property
+    def empty(self) -> bool:
+        """Nobody speaks or hears here."""
+        return not self.sources and not self.sinks and not self._taken
+
+    @property
+    def _taken(self) -> bool:
+        return self.subscriptions is not None and bool(self.subscriptions.taken)
 
     def add(self, source: Source, sink: Sink) -> None:
         """A phone comes; `route` is to follow."""
@@ -83,8 +98,10 @@ class Bridge:
 
     def route(self, now: float) -> None:
         """Decide for every sink, then give every source its forwards and its jitter buffer."""
+        forwards: dict[Source, list[Sender]] = {}
+        if self.subscriptions is not None:
+            self._route_tracks(self.subscriptions, forwards)
         self.rate = _rate(self.sources, self.sinks)
-        forwards: dict[Source, list[Sink]] = {}
         for sink in self.sinks:
             alone = self.lone_tone and all(source is sink.own for source in self.sources)
             sink.player.set_lone(alone=alone)
@@ -93,11 +110,21 @@ class Bridge:
             if sink.clocked and not clocked:
                 sink.resume(now)
             if sink.forwarded is not None:
-                forwards.setdefault(sink.forwarded, []).append(sink)
+                forwards.setdefault(sink.forwarded, []).append(sink.sender)
         mixed = [sink for sink in self.sinks if sink.route is Route.MIX and not sink.hears_nobody]
         chosen = frozenset[str]().union(*(sink.hears for sink in mixed if sink.hears is not None))
         everything = [sink for sink in mixed if sink.hears is None]
         for source in self.sources:
-            source.receiver.forward_to([sink.sender for sink in forwards.get(source, ())])
+            source.receiver.forward_to(forwards.get(source, []))
             heard = source.track_sid in chosen or any(s.own is not source for s in everything)
             source.buffer(wanted=heard and source.audible, rate=self.rate)
+
+    def _route_tracks(
+        self, subscriptions: TakenTracks, forwards: dict[Source, list[Sender]]
+    ) -> None:
+        """Tracks to those who take them; what the clock has to code for it is among the sinks."""
+        subscriptions.route(self.sources, forwards)
+        coded = subscriptions.coded_sinks()
+        if coded != self._coded:
+            self.sinks = [sink for sink in self.sinks if sink not in self._coded] + coded
+            self._coded = coded

@@ -5,8 +5,10 @@ Built only when somebody asks: an API request or a webhook.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
+from livekit.protocol.agent import Job
 from livekit.protocol.agent_dispatch import AgentDispatch, AgentDispatchState
 from livekit.protocol.models import (
     BackupCodecPolicy,
@@ -132,8 +134,8 @@ def _client_track_info(track: Track, details: TrackInfo) -> TrackInfo:
     return message
 
 
-def dispatch_info(dispatch: Dispatch) -> AgentDispatch:
-    """An agent dispatch; its jobs come with the agents. Times are nanoseconds (facts §8)."""
+def dispatch_info(dispatch: Dispatch, jobs: Sequence[Job] = ()) -> AgentDispatch:
+    """An agent dispatch with its jobs. Times are nanoseconds (facts §8)."""
     order = dispatch.order
     deleted_at = dispatch.deleted_at
     return AgentDispatch(
@@ -142,6 +144,7 @@ def dispatch_info(dispatch: Dispatch) -> AgentDispatch:
         room=dispatch.room,
         metadata=order.metadata,
         state=AgentDispatchState(
+            jobs=jobs,
             created_at=int(dispatch.created_at * 1e9),
             deleted_at=int(deleted_at * 1e9) if deleted_at is not None else 0,
         ),

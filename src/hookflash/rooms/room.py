@@ -325,14 +325,27 @@ class Room:
         if self.keepers - freed >= self.max_participants:
             raise room_full()
 
+    def is_full(self, identity: str) -> bool:
+        """True if nobody else could join who keeps the room; `identity` displaces its former
+        self."""
+        return bool(
+            self.max_participants
+            and identity not in self.participants
+            and self.keepers >= self.max_participants
+        )
+
     def others(self, participant: Participant) -> Iterator[Participant]:
         """Everybody else, in order of joining."""
         return (p for p in self.participants.values() if p is not participant)
 
-    def is_heard(self, participant: Participant) -> bool:
-        """True if somebody active takes one of this participant's tracks."""
-        tracks = participant.tracks.values()
-        return any(p.takes(track) for p in self.others(participant) for track in tracks)
+    def hears_somebody(self, participant: Participant) -> bool:
+        """True if this participant takes an audio track of somebody active."""
+        return any(
+            track.type == _AUDIO and participant.takes(track)
+            for other in self.others(participant)
+            if other.active
+            for track in other.tracks.values()
+        )
 
     def track(self, sid: str) -> Track | None:
         """The track of that SID, whoever publishes it."""

@@ -20,6 +20,7 @@ from ..adapters.store.ops import (
 )
 from ..adapters.store.store import Store
 from ..base.errors import StoreError
+from ..base.idempotency import REMEMBERED
 from ..calls.records import (
     CallRecord,
     DialogRecord,
@@ -29,7 +30,6 @@ from ..calls.records import (
     in_world_time,
 )
 from ..ports import WorldClock
-from .requests import REMEMBERED
 
 _log = structlog.get_logger("transfers")
 

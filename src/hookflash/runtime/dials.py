@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from livekit.protocol.sip import SIPParticipantInfo
 
 from ..base.errors import ApiError
+from ..base.idempotency import IdempotencyCache
 from ..calls.records import DialRecord
 from ..calls.status import PREFIX
 from ..ports import DialRequest
 from .call_records import CallRecords
-from .requests import IdempotencyCache, outcome
+from .requests import outcome
 
 INTERRUPTED = "server restarted while the call was being made"
 NOT_STORED = "the request could not be stored"
@@ -111,7 +112,10 @@ class DialRegistry:
         self, dial: Dial, stored: Callable[[], None], failed: Callable[[], None]
     ) -> None:
         """Go on when the request is safe. Where it cannot be stored its id is free again: nobody
-        was called."""
+        was called. Where it is stored already, at once."""
+        if dial.stored:
+            stored()
+            return
 
         def not_stored() -> None:
             self._answers.forget((dial.record.api_key, dial.record.request_id))

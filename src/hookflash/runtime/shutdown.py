@@ -8,7 +8,7 @@ import structlog
 
 from ..calls.admission import Load
 from ..calls.switchboard import Switchboard
-from .host import CallHost
+from ..exchange.host import CallHost
 
 _log = structlog.get_logger("server")
 

@@ -269,11 +269,11 @@ class SipStack:
             self._alarm.arm()
 
     def next_deadline(self) -> float | None:
-        """`adapters.alarm.Due`: of the endpoint and the legs."""
+        """`ports.Due`: of the endpoint and the legs."""
         return None if self._board is None else self._board.next_deadline()
 
     def handle_deadline(self, now: float) -> None:
-        """`adapters.alarm.Due`: perform what is due."""
+        """`ports.Due`: perform what is due."""
         self.perform(self._attached().handle_deadline(now))
 
     def _attached(self) -> Switchboard:

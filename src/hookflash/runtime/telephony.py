@@ -15,15 +15,15 @@ from ..calls.records import TransferRecord
 from ..calls.status import PREFIX
 from ..calls.transfers.answers import hung_up
 from ..calls.transfers.request import TransferRequest
+from ..exchange.call import Call
+from ..exchange.host import CallHost
+from ..exchange.phone_attributes import attribute_headers_of
+from ..exchange.phones import PhoneParticipants
+from ..exchange.rooms import RoomHost
 from ..ports import Clock, DialRequest
 from ..sip.refer import ReferTarget
-from .call import Call
 from .call_records import CallRecords
 from .dial_requests import DialRequests
-from .host import CallHost
-from .phone_attributes import attribute_headers_of
-from .phones import PhoneParticipants
-from .rooms import RoomHost
 from .transfers import RequestKey, TransferRegistry
 
 _log = structlog.get_logger("transfers")

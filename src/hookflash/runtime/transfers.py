@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
+from ..base.idempotency import IdempotencyCache
 from ..calls.effects import TransferAnswered
 from ..calls.records import TransferRecord
 from ..calls.transfers.answers import failure, other_target
 from ..sip.refer import ReferTarget
-from .requests import IdempotencyCache, outcome
+from .requests import outcome
 
 RequestKey = tuple[str, str, str, str]
 """(API key, request id, room, identity): a caller that was transferred is no longer in its room,

@@ -57,11 +57,11 @@ class TrunkHosts:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def next_deadline(self) -> float | None:
-        """`adapters.alarm.Due`: while all hands are full, nothing is due."""
+        """`ports.Due`: while all hands are full, nothing is due."""
         return self._hosts.next_due() if len(self._tasks) < AT_ONCE else None
 
     def handle_deadline(self, now: float) -> None:
-        """`adapters.alarm.Due`: look up what is due."""
+        """`ports.Due`: look up what is due."""
         for name in self._hosts.due(now, AT_ONCE - len(self._tasks)):
             task = self._loop.create_task(self._look_up(name))
             self._tasks.add(task)

@@ -28,6 +28,18 @@ Attribute = tuple[str, str | None]
 Line = tuple[str, str]
 """(type, value) of a line that is kept but not interpreted."""
 
+
+@light_dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a description may be. As it stands: for a telephone's."""
+
+    octets: int = MAX_BYTES
+    lines: int = MAX_LINES
+    media: int = MAX_MEDIA
+
+
+_TELEPHONE = Limits()
+
 DIRECTIONS: frozenset[str] = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
 
 _RANK = {kind: rank for rank, kind in enumerate("iuepcbtrzk")}
@@ -111,9 +123,9 @@ class SessionDescription:
     media: tuple[Media, ...] = ()
 
     @classmethod
-    def parse(cls, data: bytes) -> SessionDescription:
+    def parse(cls, data: bytes, limits: Limits = _TELEPHONE) -> SessionDescription:
         """Read a body of application/sdp. Raises `SdpError` (400)."""
-        single, times, (head, *rest) = _sections(_rows(data))
+        single, times, (head, *rest) = _sections(_rows(data, limits), limits)
         return cls(
             origin=_origin(single["o"]) if "o" in single else Origin(),
             name=single.get("s") or "-",
@@ -236,10 +248,10 @@ class _Section:
             self.lines.append((kind, value))
 
 
-def _rows(data: bytes) -> list[Line]:
+def _rows(data: bytes, limits: Limits) -> list[Line]:
     """The lines after `v=0` as (type, value)."""
-    if len(data) > MAX_BYTES:
-        raise SdpError(f"session description over {MAX_BYTES} bytes")
+    if len(data) > limits.octets:
+        raise SdpError(f"session description over {limits.octets} bytes")
     text = data.decode("utf-8", "surrogateescape")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -253,8 +265,8 @@ def _rows(data: bytes) -> list[Line]:
             raise SdpError(f"session description line over {MAX_LINE} characters")
         kind = row[0]
         seen += 1
-        if seen > MAX_LINES:
-            raise SdpError(f"session description over {MAX_LINES} lines")
+        if seen > limits.lines:
+            raise SdpError(f"session description over {limits.lines} lines")
         if row[1:2] == "=" and kind.isascii() and kind.isalpha():
             rows.append((kind, row[2:].strip()))
     if not rows:
@@ -265,7 +277,7 @@ def _rows(data: bytes) -> list[Line]:
     return rows
 
 
-def _sections(rows: list[Line]) -> tuple[dict[str, str], list[str], list[_Section]]:
+def _sections(rows: list[Line], limits: Limits) -> tuple[dict[str, str], list[str], list[_Section]]:
     """The o= and s= lines, the t= lines, and the sections: first the session, then each media."""
     single: dict[str, str] = {}
     times: list[str] = []
@@ -273,8 +285,8 @@ def _sections(rows: list[Line]) -> tuple[dict[str, str], list[str], list[_Sectio
     sections = [section]
     for kind, value in rows:
         if kind == "m":
-            if len(sections) > MAX_MEDIA:
-                raise SdpError(f"session description over {MAX_MEDIA} media")
+            if len(sections) > limits.media:
+                raise SdpError(f"session description over {limits.media} media")
             section = _Section(_media_fields(value))
             sections.append(section)
         elif section.fields is None and kind in "os":

@@ -1,1 +1,1 @@
-"""The signalling of one participant whose client is a LiveKit SDK: a machine without I/O."""
+"""What clients and server say to each other on a participant's WebSocket."""

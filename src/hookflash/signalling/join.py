@@ -1,229 +1,157 @@
-"""How a client asks to join: the query of `/rtc` and `/rtc/v1`, and what its token adds.
-
-`/rtc` names everything in the query (two connections). `/rtc/v1` has `join_request`: base64url of a
-WrappedJoinRequest, in which a JoinRequest is packed with gzip or not (one connection).
-"""
+"""What a client asks for when it joins: the parameters of `/rtc` and `/rtc/v1` (facts §3.1), as one
+`JoinRequest`."""
 
 from __future__ import annotations
 
+import base64
 import binascii
 import json
 import zlib
-from base64 import b64decode
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Final
 
-from google.protobuf import json_format
 from google.protobuf.message import DecodeError
-from livekit.protocol.models import ClientInfo, ParticipantInfo, TrackSource
-from livekit.protocol.room import RoomConfiguration
-from livekit.protocol.rtc import (
-    AddTrackRequest,
-    JoinRequest,
-    SessionDescription,
-    SyncState,
-    WrappedJoinRequest,
-)
+from livekit.protocol.models import ClientInfo
+from livekit.protocol.rtc import ConnectionSettings, JoinRequest, WrappedJoinRequest
 
-from ..access.grants import Claims, VideoGrant
 from ..base.errors import ProtocolError
 from ..base.light import light_dataclass
-from ..rooms.orders import ClientTraits, Join, Kind, Permission, RoomOptions
 
-MAX_JOIN_REQUEST = 512 * 1024
-"""Bytes of a JoinRequest, unpacked; its wrapping may not be longer either."""
-MAX_ADD_TRACKS = 50
-"""Tracks that a join request may add."""
+MOST_UNPACKED: Final = 512 * 1024
+"""Octets of a join request (webrtc.md §2)."""
+_GZIP: Final = 31
+"""zlib's word for a gzip header and trailer with the largest window."""
+_SDKS: Final = {name.replace("_", "").lower(): name for name, _ in ClientInfo.SDK.items()}
+_CAPABILITIES: Final = frozenset(name for name, _ in ClientInfo.Capability.items())
+_ALPHABET: Final = str.maketrans("+/ ", "-_-")
 
 
 class JoinError(ProtocolError):
-    """A join request that cannot be read: HTTP 400 with this text."""
+    """A join request that cannot be read: 400 with this text."""
 
 
 @light_dataclass(frozen=True, slots=True)
-class JoinParameters:
-    """What the client said when it opened its socket."""
+class ClientJoin:
+    """What a client wants, beside what its token says."""
 
-    client: ClientInfo
-    auto_subscribe: bool = True
-    adaptive_stream: bool = False
-    two_connections: bool = False
-    """v0 (`/rtc`): publisher and subscriber connections. False: one, the client offers."""
-    offer: SessionDescription | None = None
-    """JoinRequest.publisher_offer."""
-    add_tracks: tuple[AddTrackRequest, ...] = ()
-    metadata: str = ""
-    attributes: tuple[tuple[str, str], ...] = ()
-    """JoinRequest's; used only with the grant to change one's own."""
-    reconnect: bool = False
-    participant_sid: str = ""
-    """With `reconnect`: whose session is to be resumed."""
-    sync_state: SyncState | None = None
+    join: JoinRequest
+    room: str = ""
+    """Where the token names none."""
+    single_connection: bool = False
+    """One peer connection, on which the client offers (`/rtc/v1`); else two (`/rtc`)."""
 
 
-def read_join_request(text: str) -> JoinParameters:
-    """`join_request` of `/rtc/v1`, with padding or without. Raises JoinError."""
-    if not text:
-        raise JoinError("no join request")
-    if len(text) > MAX_JOIN_REQUEST * 4 // 3 + 4:
-        raise JoinError("join request is too long")
+def read_query(query: Mapping[str, str], *, single_connection: bool) -> ClientJoin:
+    """From the parameters of the request: `join_request`, or one for each setting.
+
+    Raises:
+        JoinError: one of them cannot be read.
+    """
+    wrapped = query.get("join_request", "")
+    join = read_join_request(wrapped) if wrapped else _of_parameters(query)
+    return ClientJoin(join, query.get("room", ""), single_connection)
+
+
+def read_join_request(text: str) -> JoinRequest:
+    """Base64 of a `WrappedJoinRequest`, of either alphabet, with padding or without.
+
+    Raises:
+        JoinError: it is none, or over `MOST_UNPACKED`.
+    """
     try:
-        wrapped = WrappedJoinRequest.FromString(_bytes_of(text))
-        content = wrapped.join_request
-        if wrapped.compression == WrappedJoinRequest.Compression.GZIP:
-            content = _unpack(content)
-        request = JoinRequest.FromString(content)
-    except (binascii.Error, ValueError, DecodeError, zlib.error):
-        raise JoinError("cannot read the join request") from None
-    if len(request.add_track_requests) > MAX_ADD_TRACKS:
-        raise JoinError("too many tracks in the join request")
-    settings = request.connection_settings
-    return JoinParameters(
-        client=request.client_info,
-        auto_subscribe=settings.auto_subscribe,
-        adaptive_stream=settings.adaptive_stream,
-        offer=request.publisher_offer if request.HasField("publisher_offer") else None,
-        add_tracks=tuple(request.add_track_requests),
-        metadata=request.metadata,
-        attributes=tuple(request.participant_attributes.items()),
-        reconnect=request.reconnect,
-        participant_sid=request.participant_sid,
-        sync_state=request.sync_state if request.HasField("sync_state") else None,
-    )
-
-
-def read_query(query: Mapping[str, str]) -> JoinParameters:
-    """The query of `/rtc`; wrong numbers count as absent. Raises JoinError for wrong attributes."""
-    client = ClientInfo(
-        sdk=_sdk(query.get("sdk", "")),
-        version=query.get("version", ""),
-        protocol=_number(query.get("protocol", "")),
-        os=query.get("os", ""),
-        os_version=query.get("os_version", ""),
-        device_model=query.get("device_model", ""),
-        browser=query.get("browser", ""),
-        browser_version=query.get("browser_version", ""),
-        network=query.get("network", ""),
-        client_protocol=_number(query.get("client_protocol", "")),
-        capabilities=_capabilities(query.get("capabilities", "")),
-    )
-    return JoinParameters(
-        client=client,
-        auto_subscribe=_flag(query.get("auto_subscribe", "1")),
-        adaptive_stream=_flag(query.get("adaptive_stream", "")),
-        two_connections=True,
-        attributes=_attributes(query.get("attributes", "")),
-        reconnect=_flag(query.get("reconnect", "")),
-        participant_sid=query.get("sid", ""),
-    )
-
-
-def join_of(claims: Claims, parameters: JoinParameters) -> Join:
-    """Who joins, by its token. Raises JoinError for a roomConfig that cannot be read."""
-    grant = claims.video
-    attributes = dict(claims.attributes)
-    metadata = claims.metadata
-    if grant.can_update_own_metadata:
-        attributes.update(parameters.attributes)
-        metadata = parameters.metadata or metadata
-    return Join(
-        claims.identity,
-        name=claims.name,
-        kind=kind_of(claims.kind),
-        attributes=attributes,
-        metadata=metadata,
-        permission=permission_of(grant),
-        room_options=_room_options(claims.room_config),
-        room_preset=claims.room_preset,
-        client=ClientTraits(
-            parameters.client.client_protocol,
-            tuple(parameters.client.capabilities),
-            parameters.auto_subscribe,
-        ),
-    )
-
-
-def permission_of(grant: VideoGrant) -> Permission:
-    """What a token's grant lets a participant do; sources are named as in tokens."""
-    sources = tuple(_SOURCES[name] for name in grant.can_publish_sources if name in _SOURCES)
-    return Permission(
-        can_subscribe=grant.can_subscribe,
-        can_publish=grant.can_publish and bool(sources or not grant.can_publish_sources),
-        can_publish_data=grant.can_publish_data,
-        can_update_metadata=grant.can_update_own_metadata,
-        hidden=grant.hidden,
-        recorder=grant.recorder,
-        agent=grant.agent,
-        can_publish_sources=sources,
-        can_subscribe_metrics=grant.can_subscribe_metrics,
-        can_manage_agent_session=grant.can_manage_agent_session,
-    )
-
-
-def kind_of(name: str) -> ParticipantInfo.Kind:
-    """A token's `kind`, in any case; standard where it is absent or unknown."""
-    return cast(ParticipantInfo.Kind, _KINDS.get(name.lower(), Kind.STANDARD))
-
-
-def _bytes_of(text: str) -> bytes:
-    """base64url, with padding or without. Raises ValueError."""
-    bare = text.rstrip("=")
-    return b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_", validate=True)
+        wrapped = WrappedJoinRequest.FromString(_base64(text))
+    except (binascii.Error, ValueError):
+        raise JoinError("cannot base64 decode wrapped join request") from None
+    except DecodeError:
+        raise JoinError("cannot unmarshal wrapped join request") from None
+    packed = wrapped.join_request
+    if wrapped.compression == WrappedJoinRequest.GZIP:
+        packed = _unpack(packed)
+    elif wrapped.compression != WrappedJoinRequest.NONE:
+        raise JoinError("unknown compression of the join request")
+    if len(packed) > MOST_UNPACKED:
+        raise JoinError("join request too large")
+    try:
+        return JoinRequest.FromString(packed)
+    except DecodeError:
+        raise JoinError("cannot unmarshal join request") from None
 
 
 def _unpack(packed: bytes) -> bytes:
-    """gzip, at most `MAX_JOIN_REQUEST` bytes of content."""
-    inflater = zlib.decompressobj(wbits=31)
-    content = inflater.decompress(packed, MAX_JOIN_REQUEST + 1)
-    if len(content) > MAX_JOIN_REQUEST or not inflater.eof:
-        raise JoinError("join request is too long, or cut off")
-    return content
-
-
-def _room_options(room_config: Mapping[str, Any] | None) -> RoomOptions | None:
-    if room_config is None:
-        return None
-    message = RoomConfiguration()
+    """One octet more than allowed is as far as a bomb gets."""
+    unpacker = zlib.decompressobj(_GZIP)
     try:
-        json_format.ParseDict(dict(room_config), message, ignore_unknown_fields=True)
-    except (json_format.ParseError, RecursionError, ValueError, TypeError):
-        raise JoinError("cannot read roomConfig of the token") from None
-    return RoomOptions.of(message)
+        octets = unpacker.decompress(packed, MOST_UNPACKED + 1)
+    except zlib.error:
+        raise JoinError("cannot decompress join request") from None
+    if not unpacker.eof and len(octets) <= MOST_UNPACKED:
+        raise JoinError("cannot decompress join request")
+    return octets
 
 
-def _attributes(text: str) -> tuple[tuple[str, str], ...]:
-    """base64url of a JSON object of texts."""
-    if not text:
-        return ()
-    try:
-        values = json.loads(_bytes_of(text))
-    except (ValueError, RecursionError):
-        raise JoinError("cannot read the attributes") from None
-    if not isinstance(values, dict):
-        raise JoinError("cannot read the attributes")
-    return tuple((key, value) for key, value in values.items() if isinstance(value, str))
+def _base64(text: str) -> bytes:
+    bare = text.translate(_ALPHABET).rstrip("=")
+    if not bare.isascii():
+        raise ValueError("not base64")
+    # Without `validate` whatever is not of the alphabet is passed over.
+    standard = bare.replace("-", "+").replace("_", "/") + "=" * (-len(bare) % 4)
+    return base64.b64decode(standard, validate=True)
+
+
+def _of_parameters(query: Mapping[str, str]) -> JoinRequest:
+    text = query.get
+    return JoinRequest(
+        client_info=ClientInfo(
+            sdk=_sdk(text("sdk", "")),
+            version=text("version", ""),
+            protocol=_number(text("protocol", "")),
+            os=text("os", ""),
+            os_version=text("os_version", ""),
+            device_model=text("device_model", ""),
+            browser=text("browser", ""),
+            browser_version=text("browser_version", ""),
+            network=text("network", ""),
+            client_protocol=_number(text("client_protocol", "")),
+            capabilities=_capabilities(text("capabilities", "")),
+        ),
+        connection_settings=ConnectionSettings(
+            auto_subscribe=_flag(text("auto_subscribe", "1")),
+            adaptive_stream=_flag(text("adaptive_stream", "")),
+        ),
+        participant_attributes=_attributes(text("attributes", "")),
+        reconnect=_flag(text("reconnect", "")),
+        reconnect_reason=_number(text("reconnect_reason", "")),  # type: ignore[arg-type]
+        participant_sid=text("sid", ""),
+    )
 
 
 def _flag(text: str) -> bool:
-    return text.lower() in ("1", "true", "t")
+    return text in ("1", "true")
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    """0 where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
-def _sdk(name: str) -> ClientInfo.SDK:
-    found = _SDKS.get(name.replace("_", "").lower(), ClientInfo.SDK.UNKNOWN)
-    return cast(ClientInfo.SDK, found)
+def _sdk(text: str) -> str:
+    name = "swift" if text == "ios" else text.replace("_", "").lower()
+    return _SDKS.get(name, "UNKNOWN")
 
 
-def _capabilities(text: str) -> list[ClientInfo.Capability]:
-    known = dict(ClientInfo.Capability.items())
-    return [cast(ClientInfo.Capability, known[n]) for n in text.split(",") if n in known]
+def _capabilities(text: str) -> list[str]:
+    return [name for name in text.split(",") if name in _CAPABILITIES]
 
 
-_SDKS = {name.replace("_", "").lower(): value for name, value in ClientInfo.SDK.items()}
-_KINDS = {name.lower(): value for name, value in ParticipantInfo.Kind.items()}
-_SOURCES = {
-    name.lower(): value for name, value in TrackSource.items() if value != TrackSource.UNKNOWN
-}
+def _attributes(text: str) -> dict[str, str]:
+    """Base64 of a JSON object of texts."""
+    if not text:
+        return {}
+    try:
+        values = json.loads(_base64(text))
+        json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError):
+        raise JoinError("cannot decode attributes") from None
+    if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
+        raise JoinError("cannot decode attributes")
+    return values

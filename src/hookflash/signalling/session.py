@@ -1,7 +1,8 @@
 """One participant's signalling, from the join to the last `leave`: a machine without I/O.
 
-Who opens the socket reads `JoinParameters` (`signalling.join`), has the participant join the rooms
-(`join_of`, `RoomHost.join`: RoomRefused is the HTTP answer), makes a session and calls `start`.
+Who opens the socket reads `JoinParameters` (`signalling.joining`), has the participant join the
+rooms (`join_of`, `RoomHost.join`: RoomRefused is the HTTP answer), makes a session and calls
+`start`.
 Every input takes `now` (seconds since the epoch) and returns effects (`signalling.effects`), to be
 carried out in order. An input within an input returns nothing: the effects are the outer one's.
 
@@ -56,7 +57,7 @@ from ..rooms.rules import RoomRefused
 from . import responses
 from .effects import CloseSocket, EndPeer, OfferSubscriber, SignalEffect, TakeAnswer, TakeOffer
 from .happenings import Happenings
-from .join import JoinParameters
+from .joining import JoinParameters
 from .outbox import Outbox
 from .publishing import Publishing
 from .refusals import NO_OWN_METADATA, refusal

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from ..audio.codecs import make_codec
 from ..base.ids import Ids
 from ..media.events import MediaEvent
+from ..media.phone_port import PhonePort
 from ..media.sink import Route
 from ..rtp.packet import RtpPacket, parse
 from ..runtime.media.engine import MediaEngine, MediaEngineSettings
-from ..runtime.media.phone_port import PhonePort
 from ..sdp.plan import Codec, CodecName, MediaPlan
 from ..sip.flow import Address
 from .clock import ManualClock

@@ -15,11 +15,11 @@ import uvloop
 from hookflash.adapters.clock import SystemClock
 from hookflash.base.ids import Ids
 from hookflash.media.events import FirstPacket, MediaEvent
+from hookflash.media.phone_port import PhonePort
 from hookflash.media.port_pool import NoPorts
 from hookflash.rtp.packet import RtpPacket, parse
 from hookflash.rtp.rtcp import Report, parse_compound
 from hookflash.runtime.media.engine import MediaEngine, MediaEngineSettings
-from hookflash.runtime.media.phone_port import PhonePort
 from hookflash.sdp.plan import Codec, CodecName, MediaPlan
 from hookflash.testing.media import Studio
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from hookflash.media.phone_port import _WAITING
 from hookflash.rtp.packet import RtpPacket
-from hookflash.runtime.media.phone_port import _WAITING
 from hookflash.testing.media import Studio
 
 

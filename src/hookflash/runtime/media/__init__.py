@@ -1,1 +1,1 @@
-"""Media: sockets, streams, rooms of sound, and the one clock that drives them."""
+"""Media: who has a port and is in which room of sound, and the one clock that drives them."""

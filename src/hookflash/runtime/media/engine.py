@@ -14,15 +14,18 @@ from ...base.light import light_dataclass
 from ...media.events import MediaEvent
 from ...media.filling import Filling
 from ...media.mixing import NarrowMix, WideMix
+from ...media.phone_port import BUFFER_SIZE, PhonePort, SocketPair, Srtp
 from ...media.port_pool import NoPorts, PortPool
 from ...media.routes import Bridge
 from ...media.schedule import Lateness
 from ...media.sink import Sink
+from ...media.source import Source
+from ...media.subscriptions import OpusTrack, Subscription, TakenTracks
 from ...media.voice import NARROW_RATE
 from ...ports import Clock
 from ...rtp.latch import Symmetric
+from ...sdp.plan import CryptoKey
 from .clock import MediaClock
-from .phone_port import BUFFER_SIZE, PhonePort, SocketPair
 
 REPORT_TICKS: Final = 250
 """5 s between the RTCP reports of a phone."""
@@ -140,10 +143,7 @@ class MediaEngine:
         in. A closed one joins nothing."""
         if port.closed or self.room_of(port) == name:
             return
-        found = self._bridges.get(name)
-        if found is None:
-            found = self._bridges[name] = Bridge(name, lone_tone=self._settings.lone_tone)
-        self._move(port, found)
+        self._move(port, self._room(name))
 
     def leave(self, port: PhonePort) -> None:
         """The phone is alone again: it hears silence, a tone or a recording."""
@@ -160,12 +160,64 @@ class MediaEngine:
         if name in self._bridges:
             for port in [port for port in self.ports if self.room_of(port) == name]:
                 self.leave(port)
+            self._bridges.pop(name, None)
+
+    def add_source(self, name: str, source: Source) -> None:
+        """A track of a participant that is no phone is heard in the room of sound of that name."""
+        bridge = self._room(name)
+        bridge.sources.append(source)
+        self._route(bridge)
+
+    def remove_source(self, name: str, source: Source) -> None:
+        """It is heard there no more."""
+        bridge = self._bridges.get(name)
+        if bridge is not None and source in bridge.sources:
+            bridge.sources.remove(source)
+            self._settle(bridge)
+        source.receiver.forward_to([])
+
+    def subscribe(self, name: str, subscription: Subscription) -> None:
+        """A participant takes a track of that room by itself, beside the mix."""
+        bridge = self._room(name)
+        if bridge.subscriptions is None:
+            bridge.subscriptions = TakenTracks(
+                lambda source: OpusTrack(source, self.tones, self._ids)
+            )
+        bridge.subscriptions.taken.append(subscription)
+        self._route(bridge)
+
+    def unsubscribe(self, name: str, subscription: Subscription) -> None:
+        """It takes it no more."""
+        bridge = self._bridges.get(name)
+        if bridge is None or bridge.subscriptions is None:
+            return
+        if subscription in bridge.subscriptions.taken:
+            bridge.subscriptions.taken.remove(subscription)
+            self._settle(bridge)
+
+    def reroute_room(self, name: str) -> None:
+        """Something about one of its tracks changed."""
+        bridge = self._bridges.get(name)
+        if bridge is not None:
+            self._route(bridge)
+
+    def _room(self, name: str) -> Bridge:
+        found = self._bridges.get(name)
+        if found is None:
+            found = self._bridges[name] = Bridge(name, lone_tone=self._settings.lone_tone)
+        return found
+
+    def _settle(self, bridge: Bridge) -> None:
+        """Somebody left it: what goes on there, if anybody is there."""
+        self._route(bridge)
+        if bridge.empty:
+            self._bridges.pop(bridge.name, None)
 
     def _move(self, port: PhonePort, to: Bridge | None) -> None:
         former = self._bridge_of.pop(port.sink, None)
         if former is not None:
             former.remove(port.source, port.sink)
-            if former.sinks:
+            if not former.empty:
                 self._route(former)
             else:
                 self._bridges.pop(former.name, None)
@@ -178,7 +230,8 @@ class MediaEngine:
     def _route(self, bridge: Bridge) -> None:
         """Something in the room changed: who hears whom is decided anew."""
         bridge.route(self.now())
-        self._changed[bridge] = None
+        if self.ports:  # else there is no clock that could take note
+            self._changed[bridge] = None
 
     # --- what ports ask for ---------------------------------------------------------------------
 
@@ -196,6 +249,12 @@ class MediaEngine:
     def event_started(self, port: PhonePort) -> None:
         """A telephone-event whose end may get lost."""
         self._in_event.append(port)
+
+    def secure(self, send: CryptoKey, receive: CryptoKey) -> Srtp:
+        """SRTP of a phone that encrypts; no other needs its library."""
+        from ...adapters.srtp import SrtpSession
+
+        return SrtpSession(send, receive)
 
     def port_closed(self, port: PhonePort) -> None:
         """It leaves its room, and its ports may rest now."""

@@ -1,0 +1,89 @@
+"""Tokens that the exchange itself makes: for jobs of agents, and for clients, so that they can come
+back (`refresh_token`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from livekit.protocol.models import ParticipantInfo, TrackSource
+
+from ..access.grants import Claims
+from ..ports import WorldClock
+from ..rooms.room import Participant
+from .tokens import sign
+
+LIFE: Final = 600.0
+"""Seconds that one holds."""
+
+
+class Signer:
+    """Signs tokens of ours. `keys`: API key → secret."""
+
+    def __init__(self, keys: Mapping[str, str], clock: WorldClock) -> None:
+        self._keys = keys
+        self._clock = clock
+
+    def __call__(self, key: str, claims: Mapping[str, object], life: float) -> str:
+        """A token with these claims beside issuer and times, that holds for `life` seconds."""
+        return sign(key, self._keys[key], claims, self._clock.world(), life)
+
+
+class TokenMaker:
+    """Signs with the key of the token that the participant came with."""
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
+        self._key_of: dict[str, str] = {}
+        """API key, by participant SID."""
+
+    def came(self, participant: Participant, claims: Claims) -> None:
+        """It joined with that token."""
+        self._key_of[participant.sid] = claims.api_key
+
+    def moved(self, participant: Participant, newcomer: Participant) -> None:
+        """It is another participant from now on."""
+        key = self._key_of.pop(participant.sid, None)
+        if key is not None:
+            self._key_of[newcomer.sid] = key
+
+    def left(self, participant: Participant) -> None:
+        """It needs no more."""
+        self._key_of.pop(participant.sid, None)
+
+    def __call__(self, participant: Participant) -> str:
+        """A token that says what it may do now; "" for who did not come with one."""
+        key = self._key_of.get(participant.sid)
+        if key is None:
+            return ""
+        return self._signer(key, claims_of(participant), LIFE)
+
+
+def claims_of(participant: Participant) -> dict[str, Any]:
+    """The claims beside issuer and times."""
+    permission = participant.permission
+    video: dict[str, Any] = {
+        "roomJoin": True,
+        "room": participant.room.name,
+        "canPublish": permission.can_publish,
+        "canSubscribe": permission.can_subscribe,
+        "canPublishData": permission.can_publish_data,
+        "canUpdateOwnMetadata": permission.can_update_metadata,
+        "canSubscribeMetrics": permission.can_subscribe_metrics,
+        "canManageAgentSession": permission.can_manage_agent_session,
+        "hidden": permission.hidden,
+        "recorder": permission.recorder,
+        "agent": permission.agent,
+    }
+    known = TrackSource.DESCRIPTOR.values_by_number
+    sources = [known[s].name.lower() for s in permission.can_publish_sources if s in known]
+    if sources:
+        video["canPublishSources"] = sources
+    return {
+        "sub": participant.identity,
+        "name": participant.name,
+        "metadata": participant.metadata,
+        "attributes": participant.attributes,
+        "kind": ParticipantInfo.Kind.Name(participant.kind).lower(),
+        "video": video,
+    }

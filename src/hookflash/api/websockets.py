@@ -1,0 +1,149 @@
+"""A WebSocket as the API has it, over ASGI's `receive` and `send`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Final
+from urllib.parse import parse_qs
+
+import structlog
+
+from .asgi import TEXT, Message, Receive, Scope, Send
+
+MOST_WAITING: Final = 1 << 20
+"""Octets that may wait for one client (webrtc.md §3); with one more its connection is ended."""
+ABORT: Final = "hookflash.abort"
+"""Extension of the scope, by `adapters/http_websocket.py`."""
+FLUSH: Final = 2.0
+"""Seconds for what is left to be sent when the server has no more to say."""
+
+_log = structlog.get_logger("api")
+
+
+class WebSocket:
+    """One request for a WebSocket: first `accept` or `deny`, once; after `accept`, iterate over
+    what the client sends (bytes, or str for a text frame) until one of both has closed it.
+
+    `send` and `close` never wait and never raise: what is sent after the end is dropped.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._queue: deque[bytes | str] = deque()
+        self._waiting = 0
+        self._wake = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._closing: int | None = None
+        """The code with which it is to be closed when all is sent."""
+        self.over = False
+        """Closed, lost or denied."""
+        self.answered = False
+        """Accepted or denied."""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The first value of each parameter."""
+        return first_values(self._scope)
+
+    async def accept(self) -> None:
+        """Open it. The client may be gone; then there is nothing to iterate over."""
+        self.answered = True
+        await self._receive()  # websocket.connect
+        try:
+            await self._send({"type": "websocket.accept"})
+        except OSError:
+            self.over = True
+            return
+        self._writer = asyncio.get_running_loop().create_task(self._write())
+
+    async def deny(self, status: int, text: str) -> None:
+        """An HTTP answer in place of a WebSocket (ASGI's `websocket.http.response`)."""
+        self.answered = self.over = True
+        body = text.encode("utf-8", "replace")
+        lines = [(b"content-type", TEXT), (b"content-length", b"%d" % len(body))]
+        if any(name == b"origin" for name, _ in self._scope["headers"]):
+            lines += [(b"access-control-allow-origin", b"*"), (b"vary", b"Origin")]
+        start: Message = {
+            "type": "websocket.http.response.start",
+            "status": status,
+            "headers": lines,
+        }
+        try:
+            await self._send(start)
+            await self._send({"type": "websocket.http.response.body", "body": body})
+        except OSError:
+            return  # it did not wait for the answer
+
+    def send(self, message: bytes | str) -> None:
+        """A binary frame, or a text frame. Where over `MOST_WAITING` would wait, the connection is
+        ended: whoever does not read is not waited for."""
+        if self.over or self._closing is not None:
+            return
+        self._waiting += len(message)
+        if self._waiting > MOST_WAITING:
+            _log.warning("websocket_not_read", path=self._scope["path"], waiting=self._waiting)
+            self.abort()
+            return
+        self._queue.append(message)
+        self._wake.set()
+
+    def close(self, code: int = 1000) -> None:
+        """Close it when all that waits is sent."""
+        if self._closing is None:
+            self._closing = code
+            self._wake.set()
+
+    def abort(self) -> None:
+        """End the connection at once; what waits is not sent."""
+        self.over = True
+        self._queue.clear()
+        self._wake.set()
+        self._scope["extensions"][ABORT]["abort"]()
+
+    async def __aiter__(self) -> AsyncIterator[bytes | str]:
+        while not self.over:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                break
+            octets = message.get("bytes")
+            yield octets if octets is not None else message["text"]
+        self.over = True
+
+    async def end(self) -> None:
+        """After the last word: close it if nobody has, and leave no task behind."""
+        self.close()
+        if self._writer is None:
+            return
+        if self.over:
+            self._writer.cancel()
+        done, _ = await asyncio.wait({self._writer}, timeout=FLUSH)
+        if not done:
+            self.abort()
+            self._writer.cancel()
+
+    async def _write(self) -> None:
+        try:
+            while not self.over:
+                while self._queue:
+                    message = self._queue.popleft()
+                    kind = "bytes" if isinstance(message, bytes) else "text"
+                    await self._send({"type": "websocket.send", kind: message})
+                    self._waiting -= len(message)
+                if self._closing is not None:
+                    await self._send({"type": "websocket.close", "code": self._closing})
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+        except OSError:
+            self.over = True  # the client is gone; `__aiter__` hears of it too
+
+
+def first_values(scope: Scope) -> dict[str, str]:
+    """The parameters of a request's query, the first value of each."""
+    query: bytes = scope.get("query_string", b"")
+    found = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    return {name: values[0] for name, values in found.items()}

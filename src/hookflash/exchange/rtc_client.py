@@ -1,0 +1,308 @@
+"""One WebRTC participant: its session, its socket, its peer connections, and what joins them.
+
+The session (`signalling/session.py`) decides; here is done what it asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final, Literal, Protocol
+
+import structlog
+from livekit.protocol.models import TrackType
+
+from ..base.errors import SdpError
+from ..base.ids import Ids
+from ..base.performers import on, performers
+from ..media.published import PublishedAudio
+from ..ports import Clock, MessageSocket
+from ..rooms.room import Participant, Room, Track
+from ..signalling import effects as fx
+from ..signalling.session import SignalSession
+from ..webrtc.formats import OPUS_FMTP, RtpCodec
+from ..webrtc.slots import OutTrack
+from .peer_connection import PeerConnection
+from .peer_ways import TrackRooms
+
+_log = structlog.get_logger("rtc")
+
+RELIABLE: Final = "_reliable"
+LOSSY: Final = "_lossy"
+MAX_WAITING: Final = 16 * 1024 * 1024
+"""Octets of reliable data that may wait for one client (webrtc.md §5)."""
+MAX_KEPT: Final = 256
+"""Reliable packets kept for a client whose channel is not open yet."""
+PHONE_CODECS: Final = (RtpCodec("opus", 111, 48000, 2, OPUS_FMTP),)
+"""What a telephone's track is coded to."""
+
+
+class ClientHost(Protocol):
+    """All clients, as one of them sees them (`runtime.rtc.clients.RtcClients`)."""
+
+    def new_connection(self, client: RtcClient) -> PeerConnection: ...
+    def codecs_of(self, track: Track) -> tuple[RtpCodec, ...]: ...
+    def data_received(self, client: RtcClient, data: bytes, *, reliable: bool) -> None: ...
+    def level(self, track: Track, level: int) -> None: ...
+    def soon(self, act: Callable[[], None]) -> None: ...
+    def arm(self, client: RtcClient) -> None: ...
+    def ended(self, client: RtcClient) -> None: ...
+
+
+class RtcClient:
+    """Made when a participant joins; `perform` what its session returns."""
+
+    def __init__(
+        self,
+        host: ClientHost,
+        engine: TrackRooms,
+        clock: Clock,
+        ids: Ids,
+        make_session: Callable[[], SignalSession],
+        *,
+        two_connections: bool,
+    ) -> None:
+        self._host = host
+        self._engine = engine
+        self._clock = clock
+        self._ids = ids
+        self.session = make_session()
+        self.socket: MessageSocket | None = None
+        self._two = two_connections
+        self.publisher = host.new_connection(self)
+        self.subscriber = host.new_connection(self) if two_connections else self.publisher
+        """Where the tracks of others come; the same connection in the newer signalling."""
+        self.over = False
+        self._room: Room = self.participant.room
+        """Whose room of sound its tracks are in."""
+        self._asked = False
+        self._offer_soon = False
+        self._offers = 0
+        self._open: set[str] = set()
+        self._kept: list[bytes] = []
+        self._performers = performers(
+            fx.SignalEffect,
+            on(fx.SendSignal, self._send_signal),
+            on(fx.CloseSocket, self._close_socket),
+            on(fx.TakeOffer, self._take_offer),
+            on(fx.TakeAnswer, self._take_answer),
+            on(fx.OfferSubscriber, self._offer_subscriber),
+            on(fx.Subscribe, self._subscribe),
+            on(fx.Unsubscribe, self._unsubscribe),
+            on(fx.AdjustTrack, self._adjust),
+            on(fx.SendPacket, self._send_packet),
+            on(fx.FollowMove, self._follow),
+            on(fx.EndPeer, self._end),
+        )
+
+    @property
+    def participant(self) -> Participant:
+        """Who it is in the rooms; another one after a move."""
+        return self.session.participant
+
+    @property
+    def room(self) -> str:
+        """The name of its room of sound."""
+        return self._room.sid
+
+    def perform(self, effects: Iterable[fx.SignalEffect]) -> None:
+        """Do these, in order."""
+        for effect in effects:
+            self._performers[type(effect)](effect)
+        self._host.arm(self)
+
+    def drive(self, ask: Callable[[SignalSession, float], Iterable[fx.SignalEffect]]) -> None:
+        """Give the session an input, with the time, and do what it returns."""
+        self.perform(ask(self.session, self._clock.now()))
+
+    # --- the socket -----------------------------------------------------------------------------
+
+    def _send_signal(self, effect: fx.SendSignal) -> None:
+        if self.socket is not None:
+            self.socket.send(effect.message.SerializeToString())
+
+    def _close_socket(self, _: fx.CloseSocket) -> None:
+        if self.socket is not None:
+            self.socket.close()
+
+    # --- descriptions ---------------------------------------------------------------------------
+
+    def _take_offer(self, effect: fx.TakeOffer) -> None:
+        participant = self.participant
+        tracks = (*participant.pending.values(), *participant.tracks.values())
+        before = set(self.publisher.published)
+        try:
+            answer = self.publisher.take_offer(effect.sdp, [track.cid for track in tracks])
+        except SdpError as error:
+            text = error.text
+            self.drive(lambda session, now: session.offer_refused(now, effect.id, text))
+            return
+        self._asked = False
+        mids = answer.mid_to_track_id
+        self.drive(lambda session, now: session.answered(now, answer.sdp, effect.id, mids))
+        for cid in before - set(self.publisher.published):
+            self.perform(self.session.media_ended(self._clock.now(), cid))
+        self._ask_soon()
+
+    def _offer_subscriber(self, effect: fx.OfferSubscriber) -> None:
+        if effect.restart:
+            self.subscriber.transport.agent.restart()
+            self._offer(again=True)
+        else:
+            self._offer()
+
+    def _offer(self, *, again: bool = False) -> None:
+        """Offer what is attached, unless the client has yet to answer the last one."""
+        self._offer_soon = False
+        if self.over or (self.subscriber.offered.offering and not again):
+            return
+        self._offers += 1
+        offer, number = self.subscriber.offer(), self._offers
+        self.drive(lambda session, now: session.offered(now, offer, number, {}))
+
+    def _take_answer(self, effect: fx.TakeAnswer) -> None:
+        if effect.id and effect.id != self._offers:
+            return  # to an offer that another one has overtaken
+        try:
+            self.subscriber.take_answer(effect.sdp)
+        except SdpError as error:
+            _log.warning("rtc_answer_refused", identity=self.participant.identity, why=error.text)
+            self.drive(lambda session, now: session.mismatch(now))
+            return
+        self._ask_soon()
+
+    def _ask_soon(self) -> None:
+        """Once all that is to be done now is done: another description, if it says anything new."""
+        if not self._offer_soon:
+            self._offer_soon = True
+            self._host.soon(self._ask)
+
+    def _ask(self) -> None:
+        self._offer_soon = False
+        if self.over:
+            return
+        if self._two:
+            if self.subscriber.offered.changed:
+                self._offer()
+            return
+        sections = self.publisher.sections
+        audio, video = sections.wanted
+        if not self._asked and (sections.changed or audio or video):
+            self._asked = True
+            self.drive(lambda session, now: session.sections_wanted(now, audio, video))
+
+    # --- tracks of others -----------------------------------------------------------------------
+
+    def _subscribe(self, effect: fx.Subscribe) -> None:
+        track = effect.track
+        kind: Literal["audio", "video"] = "audio" if track.type == TrackType.AUDIO else "video"
+        out = OutTrack(track.sid, track.participant.sid, kind, self._host.codecs_of(track))
+        self.subscriber.attach(out, offering=self._two)
+        self._ask_soon()
+
+    def _unsubscribe(self, effect: fx.Unsubscribe) -> None:
+        self.subscriber.detach(effect.track.sid, offering=self._two)
+        self._ask_soon()
+
+    def _adjust(self, effect: fx.AdjustTrack) -> None:
+        self.subscriber.pause(effect.track.sid, paused=effect.disabled)
+
+    # --- its own tracks -------------------------------------------------------------------------
+
+    def track_began(self, cid: str) -> None:
+        """Its first packet: the others are told of it."""
+        mid = self.publisher.mid_of(cid)
+        self.drive(lambda session, now: session.media_began(now, cid, mid, "audio/opus"))
+
+    def publish(self, track: Track) -> None:
+        """The room knows it: what it says is heard there."""
+        published = self._published(track)
+        if published is not None:
+            published.source.track_sid = track.sid
+            published.source.muted = track.muted
+            self._engine.add_source(self.room, published.source)
+
+    def unpublish(self, track: Track) -> None:
+        """It is heard there no more."""
+        published = self._published(track)
+        if published is not None:
+            self._engine.remove_source(self.room, published.source)
+
+    def mute(self, track: Track) -> None:
+        """It was muted or unmuted, by whomever."""
+        published = self._published(track)
+        if published is not None and published.source.muted != track.muted:
+            published.source.muted = track.muted
+            self._engine.reroute_room(self.room)
+
+    def _published(self, track: Track) -> PublishedAudio | None:
+        return self.publisher.published.get(track.cid)
+
+    def level(self, cid: str, level: int) -> None:
+        """How loud one packet of it was."""
+        for track in self.participant.tracks.values():
+            if track.cid == cid:
+                self._host.level(track, level)
+
+    # --- data -----------------------------------------------------------------------------------
+
+    def _send_packet(self, effect: fx.SendPacket) -> None:
+        label = RELIABLE if effect.reliable else LOSSY
+        transport = self.subscriber.transport
+        if effect.reliable and transport.buffered(label) > MAX_WAITING:
+            _log.warning("rtc_data_not_read", identity=self.participant.identity)
+            self.drive(lambda session, now: session.mismatch(now))
+            return
+        sent = transport.send_message(label, effect.packet)
+        if not sent and effect.reliable and len(self._kept) < MAX_KEPT:
+            self._kept.append(effect.packet)
+
+    def channel_opened(self, connection: PeerConnection, label: str) -> None:
+        """What was kept for it goes out."""
+        if label == RELIABLE and connection is self.subscriber:
+            kept, self._kept = self._kept, []
+            for packet in kept:
+                connection.transport.send_message(label, packet)
+
+    def message_received(self, label: str, data: bytes) -> None:
+        """One DataPacket of the client."""
+        if label in (RELIABLE, LOSSY):
+            self._host.data_received(self, data, reliable=label == RELIABLE)
+
+    # --- the connections ------------------------------------------------------------------------
+
+    def connected(self, connection: PeerConnection) -> None:
+        """DTLS stands. Where there are two connections the one for subscriptions counts."""
+        if connection is self.subscriber:
+            if self._two:
+                connection.transport.open_channels()
+            self.drive(lambda session, now: session.peer_connected(now))
+
+    def lost(self, connection: PeerConnection, why: str) -> None:
+        """One of them has ended by itself."""
+        _log.info("rtc_connection_lost", identity=self.participant.identity, why=why)
+        self.drive(lambda session, now: session.peer_lost(now))
+
+    def _follow(self, effect: fx.FollowMove) -> None:
+        """It is in another room: so are its tracks."""
+        self.publisher.leave_room()
+        self.subscriber.leave_room()
+        self._room = effect.newcomer.room
+        for track in effect.newcomer.tracks.values():
+            self.publish(track)
+
+    def _end(self, _: fx.EndPeer) -> None:
+        self.close()
+        self._host.ended(self)
+
+    def close(self) -> None:
+        """The connections are closed; safe to call twice."""
+        if not self.over:
+            self.over = True
+            self.publisher.close()
+            self.subscriber.close()
+
+    def report(self, now: float) -> None:
+        """RTCP, every 5 s."""
+        self.publisher.report(now)
+        if self._two:
+            self.subscriber.report(now)

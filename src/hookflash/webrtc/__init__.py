@@ -1,0 +1,1 @@
+"""One peer connection's wire side without I/O: STUN, ICE, session descriptions."""

@@ -1,0 +1,189 @@
+"""WebSockets as the API's routes have them: over a real server and a real client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+import pytest
+from tests.api.support import api, sign
+
+from hookflash.access.grants import Claims
+from hookflash.adapters.http import HttpServers
+from hookflash.api.app import SocketRoute
+from hookflash.api.websockets import MOST_WAITING, WebSocket
+from hookflash.base.errors import ApiError
+
+Story = Callable[[str, aiohttp.ClientSession], Awaitable[Any]]
+
+
+def run(sockets: Mapping[str, SocketRoute], story: Story) -> None:
+    with api(sockets=sockets) as client:
+
+        async def main() -> None:
+            servers = HttpServers()
+            await servers.start(client.app, ["127.0.0.1"], 0, websockets=[*sockets, "/none"])
+            async with aiohttp.ClientSession() as session:
+                try:
+                    base = f"http://127.0.0.1:{servers.port}"
+                    await asyncio.wait_for(story(base, session), 30)
+                finally:
+                    await servers.stop()
+
+        client.runner.run(main())
+
+
+async def echo(socket: WebSocket, claims: Claims | None) -> None:
+    await socket.accept()
+    socket.send(repr(claims and claims.identity))
+    async for message in socket:
+        if message == "leave":
+            socket.send(b"last")
+            socket.close(4000)
+            socket.send(b"after the last")
+        socket.send(message)
+
+
+async def refusal(base: str, session: aiohttp.ClientSession, path: str, **headers: str) -> Any:
+    """Status, text and headers of the answer in place of a WebSocket."""
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    async with session.get(base + path, headers={**upgrade, **headers}) as answer:
+        return answer.status, await answer.text(), answer.headers
+
+
+def test_what_one_sends_the_other_has_in_order() -> None:
+    async def story(base: str, session: aiohttp.ClientSession) -> None:
+        headers = {"Authorization": f"Bearer {sign({}, sub='ann')}"}
+        async with session.ws_connect(base + "/echo", headers=headers) as socket:
+            assert await socket.receive_str() == "'ann'"
+            for message in (b"a", b"", b"b" * 100_000):
+                await socket.send_bytes(message)
+                assert await socket.receive_bytes() == message
+            await socket.send_str("text")
+            assert await socket.receive_str() == "text"
+
+    run({"/echo": echo}, story)
+
+
+def test_a_close_comes_after_what_was_sent_and_is_the_last() -> None:
+    async def story(base: str, session: aiohttp.ClientSession) -> None:
+        async with session.ws_connect(base + "/echo") as socket:
+            assert await socket.receive_str() == "None"
+            await socket.send_str("leave")
+            assert await socket.receive_bytes() == b"last"
+            assert (await socket.receive()).type == aiohttp.WSMsgType.CLOSE
+            assert socket.close_code == 4000
+
+    run({"/echo": echo}, story)
+
+
+def test_the_token_comes_first() -> None:
+    """By header or parameter; a wrong one is 401 with its text, as everywhere."""
+    asked = []
+
+    async def route(socket: WebSocket, claims: Claims | None) -> None:
+        asked.append(claims and claims.identity)
+        raise ApiError("not_found", "twirp error unknown: requested room does not exist")
+
+    async def story(base: str, session: aiohttp.ClientSession) -> None:
+        status, text, headers = await refusal(base, session, "/a?access_token=nonsense")
+        assert (status, text) == (401, "invalid authorization token")
+        assert headers["content-type"] == "text/plain; charset=utf-8"
+        assert "access-control-allow-origin" not in headers
+        assert asked == []
+        token = sign({}, sub="bob")
+        status, text, headers = await refusal(
+            base, session, f"/a?access_token={token}", Origin="http://b"
+        )
+        assert (status, text) == (404, "requested room does not exist")
+        assert headers["access-control-allow-origin"] == "*"
+        assert (await refusal(base, session, "/a", Authorization=f"Bearer {token}"))[0] == 404
+        assert (await refusal(base, session, "//a"))[0] == 404
+        assert asked == ["bob", "bob", None]
+        assert (await refusal(base, session, "/none"))[:2] == (404, "404 page not found\n")
+
+    run({"/a": route}, story)
+
+
+def test_a_slow_reader_is_cut_and_the_sender_never_waits() -> None:
+    over = asyncio.Event()
+    sent = []
+
+    async def route(socket: WebSocket, claims: Claims | None) -> None:
+        await socket.accept()
+        octets = bytes(MOST_WAITING // 4)
+        for turn in range(10_000):
+            socket.send(octets)
+            if turn % 4 == 0 and await _gone(socket):
+                sent.append(turn)
+                break
+        async for _ in socket:
+            raise AssertionError("it said something")
+        socket.send(b"dropped")
+        over.set()
+
+    async def story(base: str, session: aiohttp.ClientSession) -> None:
+        async with session.ws_connect(base + "/a"):
+            await over.wait()
+        assert sent
+        assert sent[0] < 200  # what the kernel took, and a megabyte
+
+    run({"/a": route}, story)
+
+
+async def _gone(socket: WebSocket) -> bool:
+    """After what can be sent now is sent."""
+    for _ in range(5):
+        turned = asyncio.Event()
+        asyncio.get_running_loop().call_soon(turned.set)
+        await turned.wait()
+    return socket.over
+
+
+def test_an_open_socket_of_a_route_that_fails_is_closed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fails(socket: WebSocket, claims: Claims | None) -> None:
+        await socket.accept()
+        raise ApiError("internal", "too late for an answer")
+
+    async def breaks(socket: WebSocket, claims: Claims | None) -> None:
+        if claims is not None:
+            await socket.accept()
+        raise ZeroDivisionError
+
+    async def story(base: str, session: aiohttp.ClientSession) -> None:
+        headers = {"Authorization": f"Bearer {sign({})}"}
+        for path in ("/fails", "/breaks"):
+            async with session.ws_connect(base + path, headers=headers) as socket:
+                await socket.receive()
+                assert socket.close_code == 1011
+        assert (await refusal(base, session, "/breaks"))[:2] == (500, "internal error")
+
+    with caplog.at_level(logging.ERROR):
+        run({"/fails": fails, "/breaks": breaks}, story)
+
+
+def test_a_route_that_ends_leaves_a_closed_socket_and_no_task() -> None:
+    async def route(socket: WebSocket, claims: Claims | None) -> None:
+        await socket.accept()
+        socket.send(b"all")
+
+    async def story(base: str, session: aiohttp.ClientSession) -> None:
+        before = asyncio.all_tasks()
+        async with session.ws_connect(base + "/a") as socket:
+            assert await socket.receive_bytes() == b"all"
+            await socket.receive()
+            assert socket.close_code == 1000
+        while asyncio.all_tasks() - before:
+            await asyncio.wait(asyncio.all_tasks() - before)
+
+    run({"/a": route}, story)

@@ -1,0 +1,147 @@
+"""Whole calls through the exchange with no event loop, no socket and no waiting: what legs and
+rooms ask for is done on ports that the test holds in its hands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.exchange.kit import BODY, CONTACT, SDP, Table
+
+from hookflash.calls.dial_outcome import DialOutcome
+from hookflash.calls.legs.invitation import DialOrder
+from hookflash.calls.pin import ATTEMPTS, SILENCE
+from hookflash.calls.transfers.request import TransferRequest
+from hookflash.exchange.call import Call, LegOwner
+from hookflash.exchange.leg_settings import placed_settings
+from hookflash.sip.fields import NameAddr
+from hookflash.sip.message import Response
+from hookflash.sip.refer import parse_target
+from hookflash.sip.uri import Uri
+from hookflash.testing.sip_messages import PEER_ADDRESS, response_of
+
+
+@pytest.fixture
+def table() -> Iterator[Table]:
+    table = Table()
+    yield table
+    table.studio.close()
+
+
+def test_a_call_from_its_invite_to_its_bye(table: Table) -> None:
+    call = table.caller()
+    assert table.wire.statuses()[-1] == 200
+    assert list(table.book.dialogs) == [call.call_id]
+    participant = table.rooms.find("lobby", "sip_caller")
+    assert participant.attributes["sip.callStatus"] == "ringing"
+    pair = table.sound_of(call)
+    assert participant.attributes["sip.callStatus"] == "active"
+    table.in_dialog("BYE", cseq=2)
+    assert participant.left
+    assert pair.closed
+    assert table.book.dialogs == {}
+    (record,) = table.book.calls
+    assert (record.ended_by, record.stats.packets_received) == ("remote", 1)
+    assert table.told.names[-1] == "call ended"
+
+
+def test_no_refer_goes_out_before_its_transfer_is_stored(table: Table) -> None:
+    call = table.caller()
+    request = TransferRequest(
+        room="lobby",
+        identity="sip_caller",
+        target=parse_target("tel:+15105550100"),
+        headers=(),
+        play_dialtone=False,
+        ringing_timeout=30.0,
+        wait=None,
+        api_key="key",
+        request_id="",
+        transfer_id="STR_1",
+    )
+    table.exchange.drive(call, lambda now: call.leg.transfer(now, 7, request))
+    assert table.wire.requests("REFER") == []
+    stored, _ = table.book.unstored.pop()
+    stored()
+    (refer,) = table.wire.requests("REFER")
+    table.receive(response_of(refer.encode(), 202))
+    table.in_dialog(
+        "NOTIFY",
+        cseq=2,
+        headers=(
+            CONTACT,
+            ("Event", "refer"),
+            ("Subscription-State", "terminated;reason=noresource"),
+            ("Content-Type", "message/sipfrag"),
+        ),
+        body=b"SIP/2.0 200 OK\r\n",
+    )
+    (answer,) = table.tickets.answers
+    assert (answer.ticket, answer.error) == (7, None)
+    assert table.book.transfers[-1].verdict == "succeeded"
+    assert len(table.wire.requests("BYE")) == 1
+    assert "transfer ended" in table.told.names
+
+
+class Owner(LegOwner):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def ringing(self, call: Call) -> None:
+        self.heard.append("ringing")
+
+    def answered(self, call: Call) -> None:
+        self.heard.append("answered")
+
+    def failed(self, call: Call, outcome: DialOutcome) -> None:
+        self.heard.append("failed")
+
+    def ended(self, call: Call) -> None:
+        self.heard.append("ended")
+
+
+def test_a_leg_that_we_place(table: Table) -> None:
+    exchange, owner = table.exchange, Owner()
+    uri = Uri.sip("200", *PEER_ADDRESS)
+    order = DialOrder(uri, uri, NameAddr("", Uri("sip", "100")), "leg@us")
+    call = exchange.placing.place(order, placed_settings(exchange.parts, exchange.settings), owner)
+    table.wire.found()
+    (invite,) = table.wire.requests("INVITE")
+    table.receive(response_of(invite.encode(), 183, headers=(CONTACT, BODY), body=SDP))
+    table.sound_of(call)
+    assert (owner.heard, call.stats().packets_received) == (["ringing"], 1)
+    table.receive(response_of(invite.encode(), 200, headers=(CONTACT, BODY), body=SDP))
+    assert owner.heard == ["ringing", "answered"]
+    assert len(table.wire.requests("ACK")) == 1
+    exchange.drive(call, lambda now: call.leg.hangup(now, "enough"))
+    assert owner.heard == ["ringing", "answered", "ended"]
+    assert len(table.wire.requests("BYE")) == 1
+
+
+def test_who_presses_no_pin_is_hung_up_after_three_silences() -> None:
+    table = Table(pin="1234")
+    table.caller()
+    for _ in range(ATTEMPTS):
+        before = table.clock.now()
+        table.timer.ring()
+        assert table.clock.now() == before + SILENCE
+    assert table.wire.requests("BYE") == []  # the last prompt is played to its end first
+    table.studio.tick(500)
+    assert len(table.wire.requests("BYE")) == 1
+    assert table.told.names == ["call ended"]
+    table.studio.close()
+
+
+def test_an_answer_without_an_ack_is_repeated_and_then_hung_up(table: Table) -> None:
+    """RFC 3261 §13.3.1.4."""
+    call = table.caller(acknowledges=False)
+    table.pass_time(31.0)
+    answers = [m for m in table.wire.sent if isinstance(m, Response) and m.status == 200]
+    assert len(answers) > 5
+    assert table.book.dialogs == {}
+    assert table.wire.requests("BYE") == []
+    table.pass_time(2.0)
+    assert table.wire.requests("BYE") != []
+    assert call.ended

@@ -1,0 +1,147 @@
+"""Clients of LiveKit's own Python SDK, unmodified: they join, speak, and say what they hear."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from livekit import api, rtc
+
+from hookflash.audio.tone_bank import amplitude
+
+RATE = 48000
+_WINDOW = 4800
+"""Samples of 100 ms."""
+
+
+def token(
+    identity: str,
+    room: str,
+    *,
+    key: str,
+    secret: str,
+    grants: dict[str, Any] | None = None,
+    **fields: Any,
+) -> str:
+    """A join token."""
+    made = api.AccessToken(key, secret).with_identity(identity)
+    made = made.with_grants(api.VideoGrants(room_join=True, room=room, **(grants or {})))
+    for name, value in fields.items():
+        made = getattr(made, f"with_{name}")(value)
+    return made.to_jwt()
+
+
+class SdkClient:
+    """`async with SdkClient(url, token) as client`: in the room."""
+
+    def __init__(self, url: str, join_token: str, **options: Any) -> None:
+        self._url = url
+        self._token = join_token
+        self._options = rtc.RoomOptions(**options)
+        self.room = rtc.Room()
+        self.events: list[tuple[str, Any]] = []
+        self.heard: dict[str, list[np.ndarray[Any, np.dtype[np.int16]]]] = {}
+        """What came of each track, by identity of who speaks."""
+        self._news = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        for name in (
+            "participant_connected", "participant_disconnected", "track_published",
+            "track_unpublished", "track_subscribed", "track_unsubscribed", "track_muted",
+            "track_unmuted", "data_received", "sip_dtmf_received", "disconnected", "reconnecting",
+            "reconnected", "participant_attributes_changed", "participant_metadata_changed",
+            "active_speakers_changed", "room_metadata_changed", "connection_quality_changed",
+            "local_track_subscribed", "moved",
+        ):  # fmt: skip
+            self.room.on(name, self._noting(name))
+
+    def _noting(self, name: str) -> Any:
+        def note(*details: Any) -> None:
+            self.events.append((name, details))
+            if name == "track_subscribed" and details[0].kind == rtc.TrackKind.KIND_AUDIO:
+                self._tasks.append(asyncio.create_task(self._listen(details[0], details[2])))
+            self._news.set()
+
+        return note
+
+    async def __aenter__(self) -> Self:
+        await self.room.connect(self._url, self._token, self._options)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(Exception):
+            await self.room.disconnect()
+
+    # --- events ---------------------------------------------------------------------------------
+
+    async def until(self, ready: Any, within: float = 10.0) -> Any:
+        """Wait until `ready()` is true; its value."""
+        async with asyncio.timeout(within):
+            while not (found := ready()):
+                self._news.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), 0.1)
+        return found
+
+    async def told(self, name: str, count: int = 1, within: float = 10.0) -> tuple[Any, ...]:
+        """The details of the `count`th event of that name."""
+        found = await self.until(
+            lambda: [d for n, d in self.events if n == name][count - 1 : count], within
+        )
+        return tuple(found[0])
+
+    # --- sound ----------------------------------------------------------------------------------
+
+    async def speak(self, frequency: float, name: str = "mic") -> rtc.LocalAudioTrack:
+        """Publish a track with this tone."""
+        source = rtc.AudioSource(RATE, 1)
+        track = rtc.LocalAudioTrack.create_audio_track(name, source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        await self.room.local_participant.publish_track(track, options)
+        self._tasks.append(asyncio.create_task(self._hum(source, frequency)))
+        return track
+
+    async def _hum(self, source: rtc.AudioSource, frequency: float) -> None:
+        count = RATE // 100
+        at = 0
+        while True:
+            time = (np.arange(count) + at) / RATE
+            at += count
+            wave = (8000 * np.sin(2 * np.pi * frequency * time)).astype(np.int16)
+            await source.capture_frame(rtc.AudioFrame(wave.tobytes(), RATE, 1, count))
+
+    async def _listen(self, track: rtc.RemoteTrack, participant: rtc.RemoteParticipant) -> None:
+        stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
+        kept = self.heard.setdefault(participant.identity, [])
+        async for event in stream:
+            kept.append(np.frombuffer(event.frame.data, np.int16).copy())
+            del kept[:-100]
+            self._news.set()
+
+    def level(self, identity: str, frequency: float) -> float:
+        """How loud that tone is in the last 200 ms of what that participant says."""
+        parts = self.heard.get(identity, [])
+        sound = np.concatenate(parts)[-2 * _WINDOW :] if parts else np.zeros(0, np.int16)
+        return amplitude(sound, frequency, RATE) if len(sound) >= _WINDOW else 0.0
+
+    async def hears(self, identity: str, frequency: float, within: float = 10.0) -> float:
+        """Wait for the tone; how loud it is."""
+        return float(
+            await self.until(
+                lambda: level if (level := self.level(identity, frequency)) > 3000 else 0, within
+            )
+        )
+
+    async def misses(self, identity: str, frequency: float, within: float = 10.0) -> None:
+        """Wait until it is gone."""
+        await self.until(lambda: self.level(identity, frequency) < 500, within)
