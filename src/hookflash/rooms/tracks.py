@@ -252,6 +252,7 @@ def _more_codecs(track: Track | None, request: AddTrackRequest) -> Track:
         raise rules.too_many_layers()
     details.codecs.extend(_codecs(request))
     track.memo = None
+    track.participant.version += 1
     return track
 
 
