@@ -13,8 +13,8 @@ from hookflash.calls.records import TransferRecord
 from hookflash.carrier.accepted_refer import OVER
 from hookflash.carrier.call import CarrierCall
 from hookflash.carrier.phone import Behaviour
+from hookflash.media.phone_port import PhonePort
 from hookflash.rooms.room import Room
-from hookflash.runtime.media.phone_port import PhonePort
 
 from .test_dial_requests import duration
 
