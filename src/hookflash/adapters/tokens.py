@@ -18,9 +18,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import jwt
-from jwt.algorithms import HMACAlgorithm
-
 from ..access.grants import (
     BAD_CLAIM,
     EXPIRED,
@@ -35,6 +32,7 @@ from ..access.grants import (
     refused,
     refused_because,
 )
+from .light_jwt import algorithms, jwt
 
 LEEWAY = 60.0
 """Seconds that clocks may differ."""
@@ -46,12 +44,12 @@ ALGORITHM: Final = "HS256"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
-class _Hs256(HMACAlgorithm):
+class _Hs256(algorithms.HMACAlgorithm):
     """HMAC with SHA-256 (RFC 7518 §3.2) that asks of a secret once whether it is one. PyJWT does so
     for each token: a public key or a certificate, which everybody knows, signs nothing."""
 
     def __init__(self) -> None:
-        super().__init__(HMACAlgorithm.SHA256)
+        super().__init__(algorithms.HMACAlgorithm.SHA256)
         self._secrets: dict[str | bytes, bytes] = {}
 
     def prepare_key(self, key: str | bytes) -> bytes:
