@@ -1,5 +1,5 @@
 """PyJWT without cryptography, which it takes along wherever that is installed: 13 MB and 0.3 s at
-the start, for algorithms that no token of ours has. Who has no WebRTC clients does not pay for it."""
+the start, for algorithms that no token of ours has. Without WebRTC clients nothing needs it."""
 
 from __future__ import annotations
 
