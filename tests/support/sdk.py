@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import pytest
 from livekit import api, rtc
+from tests.support.lab import KEY, SECRET, Lab
 
 from hookflash.audio.tone_bank import amplitude
 
+ONE, TWO = {"single_peer_connection": True}, {"single_peer_connection": False}
+MODES = pytest.mark.parametrize("mode", [ONE, TWO], ids=["one-connection", "two-connections"])
+
 RATE = 48000
+SAID = 8000.0
+"""Amplitude of the tones."""
 _WINDOW = 4800
 """Samples of 100 ms."""
+
+
+def is_as_said(level: float) -> bool:
+    """Within 2 dB of the level with which clients and telephones of tests speak."""
+    return abs(20 * math.log10(max(level, 1.0) / SAID)) < 2.0
 
 
 def token(
@@ -34,6 +48,21 @@ def token(
     return made.to_jwt()
 
 
+def client(
+    lab: Lab,
+    identity: str,
+    room: str = "lobby",
+    *,
+    grants: dict[str, Any] | None = None,
+    said: dict[str, Any] | None = None,
+    **options: Any,
+) -> SdkClient:
+    """A client of the lab's server. `grants` and `said` are of its token (`token`), `options` are
+    the SDK's RoomOptions."""
+    made = token(identity, room, key=KEY, secret=SECRET, grants=grants, **(said or {}))
+    return SdkClient(f"ws://127.0.0.1:{lab.server.http_port}", made, **options)
+
+
 class SdkClient:
     """`async with SdkClient(url, token) as client`: in the room."""
 
@@ -45,6 +74,7 @@ class SdkClient:
         self.events: list[tuple[str, Any]] = []
         self.heard: dict[str, list[np.ndarray[Any, np.dtype[np.int16]]]] = {}
         """What came of each track, by identity of who speaks."""
+        self._heard_at: dict[str, float] = {}
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         for name in (
@@ -52,8 +82,9 @@ class SdkClient:
             "track_unpublished", "track_subscribed", "track_unsubscribed", "track_muted",
             "track_unmuted", "data_received", "sip_dtmf_received", "disconnected", "reconnecting",
             "reconnected", "participant_attributes_changed", "participant_metadata_changed",
-            "active_speakers_changed", "room_metadata_changed", "connection_quality_changed",
-            "local_track_subscribed", "moved",
+            "active_speakers_changed", "participant_name_changed", "room_metadata_changed",
+            "connection_quality_changed", "local_track_subscribed", "moved", "room_updated",
+            "participant_permissions_changed", "token_refreshed", "local_track_unpublished",
         ):  # fmt: skip
             self.room.on(name, self._noting(name))
 
@@ -115,9 +146,9 @@ class SdkClient:
         count = RATE // 100
         at = 0
         while True:
-            time = (np.arange(count) + at) / RATE
+            moment = (np.arange(count) + at) / RATE
             at += count
-            wave = (8000 * np.sin(2 * np.pi * frequency * time)).astype(np.int16)
+            wave = (SAID * np.sin(2 * np.pi * frequency * moment)).astype(np.int16)
             await source.capture_frame(rtc.AudioFrame(wave.tobytes(), RATE, 1, count))
 
     async def _listen(self, track: rtc.RemoteTrack, participant: rtc.RemoteParticipant) -> None:
@@ -126,10 +157,14 @@ class SdkClient:
         async for event in stream:
             kept.append(np.frombuffer(event.frame.data, np.int16).copy())
             del kept[:-100]
+            self._heard_at[participant.identity] = time.monotonic()
             self._news.set()
 
     def level(self, identity: str, frequency: float) -> float:
-        """How loud that tone is in the last 200 ms of what that participant says."""
+        """How loud that tone is in the last 200 ms of what that participant says; 0.0 where
+        nothing came for half a second."""
+        if time.monotonic() - self._heard_at.get(identity, 0.0) > 0.5:
+            return 0.0
         parts = self.heard.get(identity, [])
         sound = np.concatenate(parts)[-2 * _WINDOW :] if parts else np.zeros(0, np.int16)
         return amplitude(sound, frequency, RATE) if len(sound) >= _WINDOW else 0.0
@@ -141,6 +176,15 @@ class SdkClient:
                 lambda: level if (level := self.level(identity, frequency)) > 3000 else 0, within
             )
         )
+
+    async def hears_as_said(self, identity: str, frequency: float, within: float = 10.0) -> None:
+        """Wait until the tone is as loud as everybody speaks, give or take 2 dB."""
+        ready = lambda: is_as_said(self.level(identity, frequency))  # noqa: E731
+        try:
+            await self.until(ready, within)
+        except TimeoutError:
+            level = self.level(identity, frequency)
+            raise AssertionError(f"{identity}: {frequency:g} Hz at {level:.0f}") from None
 
     async def misses(self, identity: str, frequency: float, within: float = 10.0) -> None:
         """Wait until it is gone."""

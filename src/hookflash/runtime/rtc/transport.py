@@ -69,7 +69,7 @@ class Transport:
         self._began = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.is_connected = False
-        self.closed = False
+        self.closed = self.closed_by_client = False
         self.undecryptable = 0
 
     # --- what the descriptions say --------------------------------------------------------------
@@ -185,6 +185,7 @@ class Transport:
             if self._sctp is not None:
                 self._sctp.receive(data)
         if dtls.state in {"failed", "closed"} and not self.closed:
+            self.closed_by_client = dtls.state == "closed"
             self._lost(dtls.failure or "DTLS closed by the client")
             return
         self._arm(dtls)
