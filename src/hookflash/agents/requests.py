@@ -288,7 +288,7 @@ class JobRequests:
         if why == request.told:
             return []
         request.told = why
-        return [fx.RoomWaits(request.room.name, request.agent_name, why)]
+        return [fx.RoomWaits(request.room.name, request.agent_name, why)] if why else []
 
     def _stop_waiting(self, request: JobRequest) -> None:
         waiting = self._waiting.get(request.key)

@@ -107,7 +107,9 @@ class AgentWorkers:
 
     def room_events(self, events: Sequence[RoomEvent]) -> None:
         """What one input to the rooms caused."""
-        self._perform(self._dispatcher.room_events(events))
+        effects = self._dispatcher.room_events(events)
+        if effects:  # most events are nothing to agents, and set no deadline either
+            self._perform(effects)
 
     def next_deadline(self) -> float | None:
         """When a worker has been silent for too long."""
@@ -226,8 +228,7 @@ class AgentWorkers:
         )
 
     def _waits(self, effect: fx.RoomWaits) -> None:
-        if effect.why:
-            _log.warning(f"room {effect.room} waits for agent {effect.agent_name}: {effect.why}")
+        _log.warning(f"room {effect.room} waits for agent {effect.agent_name}: {effect.why}")
 
 
 def server_info(ids: Ids) -> ServerInfo:

@@ -14,9 +14,12 @@ import structlog
 
 from ...access.grants import Claims
 from ...adapters.alarm import Alarm
+from ...adapters.join_tokens import TokenMaker
 from ...base.errors import ApiError
 from ...base.ids import Ids
+from ...exchange.peer_connection import PeerConnection
 from ...exchange.rooms import ParticipantOwner, RoomHost, Rpc
+from ...exchange.rtc_client import PHONE_CODECS, RtcClient
 from ...media.speakers import INTERVAL, Loudness, Speakers
 from ...ports import MessageSocket, WorldClock
 from ...rooms import events as ev
@@ -33,10 +36,7 @@ from ...signalling.state import SessionSettings
 from ...webrtc.formats import RtpCodec
 from ..media.engine import MediaEngine
 from .calling import answer_rpc
-from .client import PHONE_CODECS, RtcClient
-from .connection import PeerConnection
 from .ports import RtcPorts
-from .tokens import TokenMaker
 
 _log = structlog.get_logger("rtc")
 

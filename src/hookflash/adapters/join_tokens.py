@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from livekit.protocol.models import ParticipantInfo, TrackSource
 
-from ...access.grants import Claims
-from ...adapters.tokens import sign
-from ...ports import WorldClock
-from ...rooms.room import Participant
+from ..access.grants import Claims
+from ..ports import WorldClock
+from ..rooms.room import Participant
+from .tokens import sign
 
 LIFE: Final = 600.0
 """Seconds that one holds."""

@@ -1,4 +1,4 @@
-"""One peer connection of a client: its way (`transport.py`), its sections, its tracks in and out.
+"""One peer connection of a client: its way (`peer_ways.py`), its sections, its tracks in and out.
 
 A client has one of these in LiveKit's newer signalling, where it offers and is answered; in the
 older one it has two, and we offer on the second, by which it gets the tracks of others.
@@ -9,23 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, Protocol
 
-from ...base.errors import RtpError, SdpError
-from ...base.ids import Ids
-from ...media.client_reports import ClientReports
-from ...media.published import PublishedAudio
-from ...media.sender import Sender
-from ...media.subscriptions import Subscription
-from ...ports import Clock
-from ...sdp.plan import Codec
-from ...webrtc.description import read
-from ...webrtc.formats import RtpCodec
-from ...webrtc.header_extensions import ExtensionIds, audio_level, find, take_off
-from ...webrtc.offered_sections import OfferedSections
-from ...webrtc.sections import IncomingSection, LocalAnswer, OutgoingSection, Sections
-from ...webrtc.slots import OutTrack
-from ...webrtc.writing import LocalTransport
-from ..media.engine import MediaEngine
-from .ports import RtcPorts
+from ..base.errors import RtpError, SdpError
+from ..base.ids import Ids
+from ..media.client_reports import ClientReports
+from ..media.published import PublishedAudio
+from ..media.sender import Sender
+from ..media.subscriptions import Subscription
+from ..ports import Clock
+from ..sdp.plan import Codec
+from ..webrtc.description import read
+from ..webrtc.formats import RtpCodec
+from ..webrtc.header_extensions import ExtensionIds, audio_level, find, take_off
+from ..webrtc.offered_sections import OfferedSections
+from ..webrtc.sections import IncomingSection, LocalAnswer, OutgoingSection, Sections
+from ..webrtc.slots import OutTrack
+from ..webrtc.writing import LocalTransport
+from .peer_ways import PeerWays, TrackRooms
 
 MAX_SSRCS: Final = 256
 """Streams of one client that are told apart; packets of more are dropped."""
@@ -49,8 +48,8 @@ class PeerConnection:
 
     def __init__(
         self,
-        ports: RtcPorts,
-        engine: MediaEngine,
+        ways: PeerWays,
+        engine: TrackRooms,
         owner: ConnectionOwner,
         *,
         clock: Clock,
@@ -60,14 +59,14 @@ class PeerConnection:
     ) -> None:
         """`candidates`: ours, as descriptions have them; `room`: the name of the client's room of
         sound at the moment."""
-        self._ports = ports
+        self._ways = ways
         self._engine = engine
         self._owner = owner
         self._clock = clock
         self._ids = ids
         self._candidates = candidates
         self._room = room
-        self.transport = ports.open(self)
+        self.transport = ways.open(self)
         self.sections = Sections(ids)
         """Where the client offers."""
         self.offered = OfferedSections(ids)
@@ -89,7 +88,7 @@ class PeerConnection:
     def _local(self) -> LocalTransport:
         agent = self.transport.agent
         return LocalTransport(
-            agent.ufrag, agent.password, self._ports.certificate.fingerprint, self._candidates()
+            agent.ufrag, agent.password, self._ways.fingerprint, self._candidates()
         )
 
     def take_offer(self, sdp: str, cids: Collection[str]) -> LocalAnswer:
@@ -244,7 +243,7 @@ class PeerConnection:
     # --- what the transport tells ---------------------------------------------------------------
 
     def connected(self) -> None:
-        """Of `transport.TransportOwner`."""
+        """Of `peer_ways.PeerWayOwner`."""
         self._owner.connected(self)
 
     def lost(self, why: str) -> None:
@@ -284,7 +283,7 @@ class PeerConnection:
             self._drop_published(cid)
         for sid in list(self._subscriptions):
             self._stop_sending(sid)
-        self._ports.close(self.transport)
+        self.transport.close()
 
 
 def _codec(codec: RtpCodec) -> Codec:
