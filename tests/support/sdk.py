@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import time
+from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
 
@@ -76,7 +77,7 @@ class SdkClient:
         """What came of each track, by identity of who speaks."""
         self._heard_at: dict[str, float] = {}
         self._news = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
         for name in (
             "participant_connected", "participant_disconnected", "track_published",
             "track_unpublished", "track_subscribed", "track_unsubscribed", "track_muted",
@@ -112,6 +113,10 @@ class SdkClient:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
             await self.room.disconnect()
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do this beside the test, until the client leaves."""
+        self._tasks.append(asyncio.ensure_future(work))
 
     # --- events ---------------------------------------------------------------------------------
 
