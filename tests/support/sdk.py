@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import math
 import time
+from collections import deque
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import pytest
 from livekit import api, rtc
+from numpy.typing import NDArray
 from tests.support.lab import KEY, SECRET, Lab
 
 from hookflash.audio.tone_bank import amplitude
@@ -64,6 +67,21 @@ def client(
     return SdkClient(f"ws://127.0.0.1:{lab.server.http_port}", made, **options)
 
 
+@dataclass(slots=True)
+class Heard:
+    """The last second of one track."""
+
+    frames: deque[NDArray[np.int16]]
+    at: float = 0.0
+
+    def level(self, frequency: float) -> float:
+        """As `SdkClient.level`."""
+        if time.monotonic() - self.at > 0.5:
+            return 0.0
+        sound = np.concatenate(self.frames)[-2 * _WINDOW :]
+        return amplitude(sound, frequency, RATE) if len(sound) >= _WINDOW else 0.0
+
+
 class SdkClient:
     """`async with SdkClient(url, token) as client`: in the room."""
 
@@ -73,9 +91,8 @@ class SdkClient:
         self._options = rtc.RoomOptions(**options)
         self.room = rtc.Room()
         self.events: list[tuple[str, Any]] = []
-        self.heard: dict[str, list[np.ndarray[Any, np.dtype[np.int16]]]] = {}
+        self.heard: dict[str, list[Heard]] = {}
         """What came of each track, by identity of who speaks."""
-        self._heard_at: dict[str, float] = {}
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
         for name in (
@@ -136,6 +153,11 @@ class SdkClient:
         )
         return tuple(found[0])
 
+    def speaking(self) -> set[str]:
+        """The identities of those who speak, as was told last."""
+        told = [details[0] for name, details in self.events if name == "active_speakers_changed"]
+        return {participant.identity for participant in told[-1]} if told else set()
+
     # --- sound ----------------------------------------------------------------------------------
 
     async def speak(self, frequency: float, name: str = "mic") -> rtc.LocalAudioTrack:
@@ -158,21 +180,17 @@ class SdkClient:
 
     async def _listen(self, track: rtc.RemoteTrack, participant: rtc.RemoteParticipant) -> None:
         stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
-        kept = self.heard.setdefault(participant.identity, [])
+        kept = Heard(deque(maxlen=100))
+        self.heard.setdefault(participant.identity, []).append(kept)
         async for event in stream:
-            kept.append(np.frombuffer(event.frame.data, np.int16).copy())
-            del kept[:-100]
-            self._heard_at[participant.identity] = time.monotonic()
+            kept.frames.append(np.frombuffer(event.frame.data, np.int16).copy())
+            kept.at = time.monotonic()
             self._news.set()
 
     def level(self, identity: str, frequency: float) -> float:
-        """How loud that tone is in the last 200 ms of what that participant says; 0.0 where
-        nothing came for half a second."""
-        if time.monotonic() - self._heard_at.get(identity, 0.0) > 0.5:
-            return 0.0
-        parts = self.heard.get(identity, [])
-        sound = np.concatenate(parts)[-2 * _WINDOW :] if parts else np.zeros(0, np.int16)
-        return amplitude(sound, frequency, RATE) if len(sound) >= _WINDOW else 0.0
+        """How loud that tone is in the last 200 ms of what that participant says, on any of its
+        tracks; 0.0 where nothing came for half a second."""
+        return max((one.level(frequency) for one in self.heard.get(identity, [])), default=0.0)
 
     async def hears(self, identity: str, frequency: float, within: float = 10.0) -> float:
         """Wait for the tone; how loud it is."""

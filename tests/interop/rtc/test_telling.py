@@ -27,25 +27,27 @@ async def knows(one: SdkClient, *identities: str) -> None:
 def test_a_client_says_who_it_is(mode: dict[str, Any]) -> None:
     async def check(lab: Lab) -> None:
         said = {"name": "Ann", "metadata": "m", "attributes": {"a": "1"}, "kind": "agent"}
-        async with client(lab, "bob", **mode) as bob:
-            async with client(lab, "ann", grants=OWN, said=said, **mode) as ann:
-                (shown,) = await bob.told("participant_connected")
-                assert (shown.name, shown.metadata, shown.attributes) == ("Ann", "m", {"a": "1"})
-                assert shown.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
-                me = ann.room.local_participant
-                await me.set_attributes({"b": "2"})
-                await bob.told("participant_attributes_changed")
-                await me.set_attributes({"a": ""})
-                changed, _ = await bob.told("participant_attributes_changed", 2)
-                assert changed == {"a": ""}
-                await me.set_metadata("n")
-                await bob.told("participant_metadata_changed")
-                await me.set_name("Anna")
-                await bob.told("participant_name_changed")
-                assert (shown.name, shown.metadata, shown.attributes) == ("Anna", "n", {"b": "2"})
-                assert me.attributes == {"b": "2"}
-                shown_by_api = {p.identity: p for p in await lab.participants()}["ann"]
-                assert (shown_by_api.name, shown_by_api.metadata) == ("Anna", "n")
+        async with (
+            client(lab, "bob", **mode) as bob,
+            client(lab, "ann", grants=OWN, said=said, **mode) as ann,
+        ):
+            (shown,) = await bob.told("participant_connected")
+            assert (shown.name, shown.metadata, shown.attributes) == ("Ann", "m", {"a": "1"})
+            assert shown.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+            me = ann.room.local_participant
+            await me.set_attributes({"b": "2"})
+            await bob.told("participant_attributes_changed")
+            await me.set_attributes({"a": ""})
+            changed, _ = await bob.told("participant_attributes_changed", 2)
+            assert changed == {"a": ""}
+            await me.set_metadata("n")
+            await bob.told("participant_metadata_changed")
+            await me.set_name("Anna")
+            await bob.told("participant_name_changed")
+            assert (shown.name, shown.metadata, shown.attributes) == ("Anna", "n", {"b": "2"})
+            assert me.attributes == {"b": "2"}
+            shown_by_api = {p.identity: p for p in await lab.participants()}["ann"]
+            assert (shown_by_api.name, shown_by_api.metadata) == ("Anna", "n")
 
     run(check)
 
