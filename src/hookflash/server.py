@@ -19,6 +19,7 @@ from .adapters.dns import Resolver
 from .adapters.entropy import Entropy
 from .adapters.http import HttpServers
 from .adapters.interfaces import own_addresses
+from .adapters.join_tokens import Signer
 from .adapters.limits import raise_open_files, share_of_connections
 from .adapters.listening import listening
 from .adapters.metrics import Metrics
@@ -43,6 +44,7 @@ from .calls.limits import InviteRate, Shield, TransactionLimit
 from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
+from .exchange.agent_workers import AgentWorkers, server_info
 from .exchange.call_metrics import CallMetrics
 from .exchange.exchange import Exchange
 from .exchange.host import ExchangeSettings, Parts
@@ -51,7 +53,6 @@ from .exchange.rooms import RoomHost
 from .gauges import add_gauges
 from .ports import Clock, WorldClock
 from .rooms.orders import RoomDefaults
-from .runtime.agents import AgentWorkers, server_info
 from .runtime.call_records import CallRecords
 from .runtime.dial_requests import DialRequests
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
@@ -253,8 +254,9 @@ class Server:
     async def _add_participants(self) -> None:
         """Those who are told of the rooms, in their order."""
         info, ids = server_info(self._ids), self._ids
+        signer = Signer(self._keys(), self._clock)
         self.agents = AgentWorkers(
-            self.rooms, self._clock, ids, self._alarm, self.metrics, self._keys(), info
+            self.rooms, self._clock, ids, self._alarm, self.metrics.agent_jobs, signer, info
         )
         self.rtc = self._rtc_clients(await self._rtc_addresses())
         self.rooms.listeners += [self._webhooks, self.exchange.phones, self.rtc, self.agents]
@@ -273,6 +275,7 @@ class Server:
             webhooks=self._webhooks,
             store=self.store,
             rtc=self.rtc,
+            agents=self.agents,
         )
 
     def _made_retention(self) -> Retention:

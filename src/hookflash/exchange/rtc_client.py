@@ -18,7 +18,7 @@ from ..media.published import PublishedAudio
 from ..ports import Clock, MessageSocket
 from ..rooms.room import Participant, Room, Track
 from ..signalling import effects as fx
-from ..signalling.session import Session
+from ..signalling.session import SignalSession
 from ..webrtc.formats import OPUS_FMTP, RtpCodec
 from ..webrtc.slots import OutTrack
 from .peer_connection import PeerConnection
@@ -57,7 +57,7 @@ class RtcClient:
         engine: TrackRooms,
         clock: Clock,
         ids: Ids,
-        make_session: Callable[[], Session],
+        make_session: Callable[[], SignalSession],
         *,
         two_connections: bool,
     ) -> None:
@@ -110,7 +110,7 @@ class RtcClient:
             self._performers[type(effect)](effect)
         self._host.arm(self)
 
-    def drive(self, ask: Callable[[Session, float], Iterable[fx.SignalEffect]]) -> None:
+    def drive(self, ask: Callable[[SignalSession, float], Iterable[fx.SignalEffect]]) -> None:
         """Give the session an input, with the time, and do what it returns."""
         self.perform(ask(self.session, self._clock.now()))
 

@@ -14,7 +14,7 @@ import structlog
 
 from ...access.grants import Claims
 from ...adapters.alarm import Alarm
-from ...adapters.join_tokens import TokenMaker
+from ...adapters.join_tokens import Signer, TokenMaker
 from ...base.errors import ApiError
 from ...base.ids import Ids
 from ...exchange.peer_connection import PeerConnection
@@ -31,7 +31,7 @@ from ...signalling.effects import SendPacket
 from ...signalling.frames import SignalError, read_request
 from ...signalling.join import ClientJoin
 from ...signalling.joining import join_of, parameters_of
-from ...signalling.session import Session
+from ...signalling.session import SignalSession
 from ...signalling.state import SessionSettings
 from ...webrtc.formats import RtpCodec
 from ..media.engine import MediaEngine
@@ -70,7 +70,7 @@ class RtcClients:
         self._settings = settings
         self._candidates = candidates
         self._phones = phones
-        self._tokens = TokenMaker(keys, clock)
+        self._tokens = TokenMaker(Signer(keys, clock))
         self._loop = asyncio.get_running_loop()
         self._clients: dict[str, RtcClient] = {}
         """By participant SID."""
@@ -151,7 +151,9 @@ class RtcClients:
             self._engine,
             self._clock,
             self._ids,
-            lambda: Session(participant, parameters, self._rooms, self._tokens, self._settings),
+            lambda: SignalSession(
+                participant, parameters, self._rooms, self._tokens, self._settings
+            ),
             two_connections=not asked.single_connection,
         )
         self._clients[participant.sid] = client
