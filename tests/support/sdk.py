@@ -169,14 +169,17 @@ class SdkClient:
         self._tasks.append(asyncio.create_task(self._hum(source, frequency)))
         return track
 
+    async def say(self, source: rtc.AudioSource, frequency: float, seconds: float) -> None:
+        """A tone of that length at that source."""
+        rate = source.sample_rate
+        for at in range(0, round(seconds * rate), rate // 100):
+            await source.capture_frame(_frame(frequency, rate, at))
+
     async def _hum(self, source: rtc.AudioSource, frequency: float) -> None:
-        count = RATE // 100
         at = 0
         while True:
-            moment = (np.arange(count) + at) / RATE
-            at += count
-            wave = (SAID * np.sin(2 * np.pi * frequency * moment)).astype(np.int16)
-            await source.capture_frame(rtc.AudioFrame(wave.tobytes(), RATE, 1, count))
+            await source.capture_frame(_frame(frequency, RATE, at))
+            at += RATE // 100
 
     async def _listen(self, track: rtc.RemoteTrack, participant: rtc.RemoteParticipant) -> None:
         stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
@@ -212,3 +215,11 @@ class SdkClient:
     async def misses(self, identity: str, frequency: float, within: float = 10.0) -> None:
         """Wait until it is gone."""
         await self.until(lambda: self.level(identity, frequency) < 500, within)
+
+
+def _frame(frequency: float, rate: int, at: int) -> rtc.AudioFrame:
+    """10 ms of a tone, from that sample on."""
+    count = rate // 100
+    moment = (np.arange(count) + at) / rate
+    wave = (SAID * np.sin(2 * np.pi * frequency * moment)).astype(np.int16)
+    return rtc.AudioFrame(wave.tobytes(), rate, 1, count)
