@@ -62,6 +62,8 @@ class MediaEngine:
         self.tones = ToneBook()
         self.ports: list[PhonePort] = []
         """Those that are open."""
+        self.measured: Callable[[str, int], None] = lambda track_sid, level: None
+        """Told how loud telephones are that clients hear: the SID of the track, -dBov."""
         self._settings = settings
         self._ids = ids
         self._pool = PortPool(*settings.rtp_port, ids.random)
@@ -184,7 +186,7 @@ class MediaEngine:
         bridge = self._room(name)
         if bridge.subscriptions is None:
             bridge.subscriptions = TakenTracks(
-                lambda source: OpusTrack(source, self.tones, self._ids)
+                lambda source: OpusTrack(source, self.tones, self._ids, self.measured)
             )
         bridge.subscriptions.taken.append(subscription)
         self._route(bridge)
