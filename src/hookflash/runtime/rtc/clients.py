@@ -37,6 +37,7 @@ from .client import PHONE_CODECS, RtcClient
 from .connection import PeerConnection
 from .ports import RtcPorts
 from .tokens import TokenMaker
+from .video import VideoClock
 
 _log = structlog.get_logger("rtc")
 
@@ -81,6 +82,7 @@ class RtcClients:
         self._timer: asyncio.TimerHandle | None = None
         self._looks = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._video: VideoClock | None = None
         self.refused: dict[str, int] = {}
         """Data packets that went to nobody, by reason."""
         alarm.add(self)
@@ -249,7 +251,14 @@ class RtcClients:
             ids=self._ids,
             candidates=self._candidates,
             room=lambda: client.room,
+            video=self._with_video,
         )
+
+    def _with_video(self) -> VideoClock:
+        """Made when the first client has video."""
+        if self._video is None:
+            self._video = VideoClock(self._clock, self._ids, self._loop)
+        return self._video
 
     def codecs_of(self, track: Track) -> tuple[RtpCodec, ...]:
         """What its publisher may send it in."""
