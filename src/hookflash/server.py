@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +19,9 @@ from .adapters.dns import Resolver
 from .adapters.entropy import Entropy
 from .adapters.http import HttpServers
 from .adapters.interfaces import own_addresses
+from .adapters.join_tokens import Signer
 from .adapters.limits import raise_open_files, share_of_connections
+from .adapters.listening import listening
 from .adapters.metrics import Metrics
 from .adapters.open_files import OpenFiles
 from .adapters.prompts import load_prompts
@@ -38,7 +37,6 @@ from .api.app import ApiParts, make_app
 from .api.rtc_socket import RtcSocket
 from .api.sip_trunks import warn_of_hosts
 from .audio import opus
-from .base.errors import ConfigError
 from .base.idempotency import REMEMBERED
 from .base.ids import Ids
 from .calls.admission import Admission, AdmissionSettings
@@ -46,17 +44,17 @@ from .calls.limits import InviteRate, Shield, TransactionLimit
 from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
+from .exchange.agent_workers import AgentWorkers, server_info
 from .exchange.call_metrics import CallMetrics
 from .exchange.exchange import Exchange
 from .exchange.host import ExchangeSettings, Parts
 from .exchange.local_rooms import LocalParticipants, LocalRooms
 from .exchange.rooms import RoomHost
+from .gauges import add_gauges
 from .ports import Clock, WorldClock
 from .rooms.orders import RoomDefaults
-from .runtime.agents import AgentWorkers, server_info
 from .runtime.call_records import CallRecords
 from .runtime.dial_requests import DialRequests
-from .runtime.gauges import add_gauges
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
 from .runtime.retention import Retention
 from .runtime.rtc.clients import RtcClients
@@ -155,15 +153,15 @@ class Server:
     async def _open_sip(self) -> None:
         sip = self.settings.sip
         files = tls_files.checked(_tls_files(sip.tls))
-        with _listening("sip.sip_port", sip.sip_port, "sip.listen_ip", sip.listen_ip):
+        with listening("sip.sip_port", sip.sip_port, "sip.listen_ip", sip.listen_ip):
             await self.sockets.start(sip.listen_ip, sip.sip_port)
-        with _listening("sip.tls.port", sip.tls.port, "sip.listen_ip", sip.listen_ip):
+        with listening("sip.tls.port", sip.tls.port, "sip.listen_ip", sip.listen_ip):
             await self.sockets.start_tls(sip.listen_ip, sip.tls.port, files)
 
     async def _open_rtc(self) -> None:
         rtc, where = self.settings.rtc, self.settings.bind_addresses
         tcp = rtc.tcp_port if rtc.allow_tcp_fallback else None
-        with _listening("rtc.udp_port", rtc.udp_port, "bind_addresses", ", ".join(where)):
+        with listening("rtc.udp_port", rtc.udp_port, "bind_addresses", ", ".join(where)):
             await self.rtc.ports.start(where, rtc.udp_port, tcp)
 
     async def _build(self) -> None:
@@ -220,11 +218,7 @@ class Server:
         )
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))
         self.dial_requests = DialRequests(self.exchange, self.call_records)
-        self.agents = AgentWorkers(
-            self.rooms, clock, ids, self._alarm, self.metrics, self._keys(), server_info(ids)
-        )
-        self.rtc = self._rtc_clients(await self._rtc_addresses())
-        self.rooms.listeners += [self._webhooks, self.exchange.phones, self.rtc, self.agents]
+        await self._add_participants()
         self.sockets.attach(self.stack)
         self.stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._retention = self._made_retention()
@@ -257,6 +251,16 @@ class Server:
             phones=self.exchange.phones,
         )
 
+    async def _add_participants(self) -> None:
+        """Those who are told of the rooms, in their order."""
+        info, ids = server_info(self._ids), self._ids
+        signer = Signer(self._keys(), self._clock)
+        self.agents = AgentWorkers(
+            self.rooms, self._clock, ids, self._alarm, self.metrics.agent_jobs, signer, info
+        )
+        self.rtc = self._rtc_clients(await self._rtc_addresses())
+        self.rooms.listeners += [self._webhooks, self.exchange.phones, self.rtc, self.agents]
+
     def _add_gauges(self, endpoint: Endpoint) -> None:
         """What /metrics says beside the counters."""
         add_gauges(
@@ -271,6 +275,7 @@ class Server:
             webhooks=self._webhooks,
             store=self.store,
             rtc=self.rtc,
+            agents=self.agents,
         )
 
     def _made_retention(self) -> Retention:
@@ -363,9 +368,9 @@ class Server:
             settings.http.max_connections or share_of_connections(self._open_files),
             settings.http.max_silent_per_address,
         )
-        with _listening("port", settings.port, "bind_addresses", ", ".join(where)):
+        with listening("port", settings.port, "bind_addresses", ", ".join(where)):
             await self._http.start(app, where, settings.port, connections, sockets)
-        with _listening("metrics.bind", bind, "metrics.bind", bind):
+        with listening("metrics.bind", bind, "metrics.bind", bind):
             await self._http.start_metrics(self.metrics.page, bind)
 
     def _keys(self) -> dict[str, str]:
@@ -403,23 +408,6 @@ class Server:
         await self.sockets.stop()
         await self.store.close()
         _log.info("stopped")
-
-
-@contextmanager
-def _listening(key: str, value: object, address_key: str, address: str) -> Iterator[None]:
-    """Name the setting where a socket cannot be opened: its port, or its address."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.EADDRNOTAVAIL:
-            raise ConfigError(address_key, address, "an address of this machine") from None
-        if error.errno == errno.EADDRINUSE:
-            flag = "--" + key.replace("_", "-")
-            allowed = f"a port that is free ({flag} names another)"
-            wrong = "is in use by another program"
-            raise ConfigError(key, value, allowed, wrong=wrong) from None
-        why = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise ConfigError(key, value, f"a port that is free and may be opened ({why})") from None
 
 
 def _tls_files(tls: TlsSettings) -> TlsFiles:

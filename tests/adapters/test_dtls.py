@@ -351,10 +351,23 @@ def test_a_false_client_hello_leaves_the_server_for_the_true_one(seed: int) -> N
     for _ in range(20):
         at = chance.randrange(26, len(hello))
         two.receive(hello[:at] + chance.randbytes(len(hello) - at))
-        if two.take():
+        if two.take() and two.state == "connecting":
             return  # it was one that can be answered: the handshake is that client's
         assert two.state in ("new", "connecting")
     two.receive(hello)
     if not two.take():
         two.receive(hello)
     assert two.state == "connecting"
+
+
+def test_only_a_client_hello_begins() -> None:
+    """Here a datagram that came late, of a connection before this one."""
+    earlier, _ = connected()
+    earlier.write(b"x")
+    earlier.close()
+    two = server()
+    for datagram in earlier.take():
+        two.receive(datagram)
+        assert (two.state, two.take()) == ("new", [])
+    exchange(client(), two)
+    assert two.state == "connected"

@@ -11,8 +11,10 @@ from struct import pack
 
 import pytest
 from aiortc.rtcsctptransport import (
+    AbortChunk,
     Chunk,
     DataChunk,
+    HeartbeatChunk,
     InitChunk,
     SackChunk,
     serialize_packet,
@@ -115,6 +117,7 @@ def test_messages_of_all_sizes_both_ways() -> None:
             await target.until(lambda target=target: len(target.got) == len(sizes))  # type: ignore[misc]
             assert target.got == [("_reliable", bytes([i]) * n) for i, n in enumerate(sizes)]
             assert source.sctp.buffered("_reliable") == 0
+            assert 0.4 <= source.sctp._association._rto < 1, "measured"
             assert source.sctp.send("_lossy", b"now")
             await target.until(lambda target=target: len(target.got) > len(sizes))  # type: ignore[misc]
             assert target.got[-1] == ("_lossy", b"now")
@@ -371,7 +374,9 @@ def test_a_late_double_of_the_first_init() -> None:
         client, ours, link = await joined()
         (init,) = [data for data in link.passed[client] if data[12] == 1]
         await still_good(client, ours)
+        last = ours.sctp._association._last_received_tsn
         ours.sctp.receive(init)
+        assert ours.sctp._association._last_received_tsn == last
         client.got.clear()
         ours.got.clear()
         await still_good(client, ours)
@@ -431,6 +436,33 @@ def test_what_a_peer_makes_us_hold_is_bounded(size: int, order: str) -> None:
             assert sum(len(c.user_data) for c in held) <= 2 * 1024 * 1024
         assert 900 < most <= 4096
         assert (ours.sctp.state == "closed") == (order == "a message without end")
+        leave(client, ours)
+
+    run(test)
+
+
+def test_a_sack_stays_within_a_datagram() -> None:
+    async def test() -> None:
+        client, ours, link = await joined()
+        client.out = lambda data: None
+        for ahead in range(3, 2000, 2):
+            ours.sctp.receive(packet(ours.sctp, data_chunk(ours.sctp, ahead, number=5)))
+        twice = [data_chunk(ours.sctp, ahead, number=5) for ahead in range(3, 600, 2)]
+        ours.sctp.receive(packet(ours.sctp, *twice))
+        assert max(len(data) for data in link.passed[ours]) <= 1189
+        leave(client, ours)
+
+    run(test)
+
+
+def test_nothing_is_taken_after_an_abort() -> None:
+    async def test() -> None:
+        client, ours, link = await joined()
+        link.passed[ours].clear()
+        ours.sctp.receive(packet(ours.sctp, AbortChunk(), HeartbeatChunk()))
+        assert ours.sctp.state == "closed"
+        ours.sctp.receive(packet(ours.sctp, HeartbeatChunk()))
+        assert link.passed[ours] == []
         leave(client, ours)
 
     run(test)

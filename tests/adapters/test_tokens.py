@@ -186,6 +186,18 @@ def test_a_token_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checker.verify(token) is claims
 
 
+def test_a_token_of_ours_holds_for_its_time() -> None:
+    clock = Clock()
+    checker = verifier(clock)
+    for key, secret in (("key", SECRET), ("other", "x" * 32)):
+        token = tokens.sign(key, secret, {"sub": "ann", "kind": "agent"}, NOW, 600.0)
+        claims = checker.verify(token)
+        assert (claims.api_key, claims.identity, claims.kind) == (key, "ann", "agent")
+    clock.now = NOW + 600.0 + tokens.LEEWAY
+    with pytest.raises(ApiError):
+        checker.verify(token)
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "REMEMBERED", 2)
     checker = verifier()

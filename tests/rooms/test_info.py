@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from livekit.protocol.agent import Job
 from livekit.protocol.models import DisconnectReason
 
 from hookflash.base.ids import Ids
@@ -140,6 +141,7 @@ def test_a_dispatch() -> None:
         "deployment": "",
         "attributes": {"a": "b"},
     }
+    assert [job.id for job in dispatch_info(dispatch, [Job(id="AJ_a")]).state.jobs] == ["AJ_a"]
     rooms.delete_dispatch(2.5, "lobby", dispatch.dispatch_id)
     assert dispatch_info(dispatch).state.deleted_at == 2_500_000_000
 

@@ -226,6 +226,7 @@ class Dtls:
     def _connected(self) -> None:
         certificate = self._connection.get_peer_certificate(as_cryptography=False)
         profile = _PROFILES.get(self._connection.get_selected_srtp_profile())
+        # OpenSSL has asked `_judge` already; that it did is not taken on trust.
         if certificate is None or not _matches(certificate, self._allowed):
             self._fail(_MISMATCH)
         elif profile is None:

@@ -1,7 +1,7 @@
 """SCTP and data channels of one peer connection (RFC 8831, RFC 8832), by aiortc.
 
-The module is imported when the first client joins: aiortc brings codecs along that take half a
-second to load. What is used of `RTCSctpTransport` that is not its public interface, as of 1.16:
+The module is imported when the first client joins: aiortc brings codecs along that take a third of
+a second to load. What is used of `RTCSctpTransport` that is not its public interface, as of 1.16:
 
 - It wants of its transport `state`, `_role`, `_register_data_receiver`, `_unregister_data_receiver`
   and `_send_data`, a coroutine. Ours never waits, so none of its coroutines does, and `_run` brings

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from .options import Session, server_command
+from .options import ApiSession, server_command
 from .output import clock
 
 _COLUMNS = ("agent", "jobs for", "worker", "status", "load", "since", "rooms")
@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
     server_command(app, "agents")(agents)
 
 
-def agents(session: Session) -> None:
+def agents(session: ApiSession) -> None:
     """Show agent workers, and rooms that wait for one (Hookflash only)."""
     answer: dict[str, Any] = session.client.get("/hookflash/agents")
     now = time.time()

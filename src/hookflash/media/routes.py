@@ -13,7 +13,7 @@ from ..sdp.plan import Codec
 from .sender import Sender
 from .sink import Route, Sink
 from .source import Source
-from .subscriptions import Subscriptions
+from .subscriptions import TakenTracks
 from .voice import NARROW_RATE, WIDE_RATE
 
 
@@ -72,7 +72,7 @@ class Bridge:
         """Hz at which it is mixed."""
         self.lone_tone = lone_tone
         """Who is alone here hears a soft beep every 5 s (`--dev`)."""
-        self.subscriptions: Subscriptions | None = None
+        self.subscriptions: TakenTracks | None = None
         """Who takes tracks instead of the mix; None while nobody has."""
         self._coded: list[Sink] = []
         """Those of `sinks` by which telephones' sound is coded for them."""
@@ -120,7 +120,7 @@ class Bridge:
             source.buffer(wanted=heard and source.audible, rate=self.rate)
 
     def _route_tracks(
-        self, subscriptions: Subscriptions, forwards: dict[Source, list[Sender]]
+        self, subscriptions: TakenTracks, forwards: dict[Source, list[Sender]]
     ) -> None:
         """Tracks to those who take them; what the clock has to code for it is among the sinks."""
         subscriptions.route(self.sources, forwards)

@@ -77,7 +77,7 @@ class OpusTrack:
     def codec_changed(self) -> None: ...
 
 
-class Subscriptions:
+class TakenTracks:
     """Those of one room of sound."""
 
     __slots__ = ("_coded", "_make", "taken")

@@ -11,6 +11,7 @@ from ..base.ids import Ids
 from ..rtp.arrivals import Arrivals
 from ..rtp.feedback import BitrateEstimate, Feedback, FullIntraRequest, Nack, parse_feedback
 from ..rtp.rtcp import Bye, Report, encode_report, parse_compound
+from ..webrtc.formats import RtpCodec
 from ..webrtc.header_extensions import ExtensionIds, find
 from ..webrtc.sections import IncomingSection, OutgoingSection
 from .video_layer import VideoLayer
@@ -29,10 +30,15 @@ _BLOCKS: Final = 31
 
 
 class VideoOwner(Protocol):
-    """The client."""
+    """The peer connection."""
 
-    def video_began(self, cid: str, mime_type: str) -> None: ...
-    def video_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None: ...
+    def video_began(self, cid: str, mime_type: str) -> None:
+        """The first packet of that track came."""
+        ...
+
+    def video_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None:
+        """Which of its layers are of use, by VideoQuality."""
+        ...
 
 
 class VideoStreams:
@@ -65,8 +71,23 @@ class VideoStreams:
         self._reported_at = 0.0
         self.estimate: BitrateEstimate | None = None
         """How much the client last said that it can receive."""
+        self.closed = False
 
     # --- descriptions ---------------------------------------------------------------------------
+
+    @property
+    def cids(self) -> Iterable[str]:
+        """Of the tracks that come in."""
+        return self.published.keys()
+
+    def mid_of(self, cid: str) -> str:
+        """The section in which the client sends it; "" for none."""
+        return self.mids.get(cid, "")
+
+    def codecs_of(self, cid: str) -> tuple[RtpCodec, ...]:
+        """What the client may send it in; nothing where there is no such track."""
+        track = self.published.get(cid)
+        return track.codecs if track is not None else ()
 
     def take_in(self, sections: Iterable[IncomingSection]) -> None:
         """The video sections in which the client sends from now on."""
@@ -296,6 +317,7 @@ class VideoStreams:
 
     def close(self) -> None:
         """The end; safe to call twice."""
+        self.closed = True
         self.leave_room()
         self.published.clear()
         self._streams.clear()

@@ -192,6 +192,15 @@ class Participant:
             return track_sid not in self.unsubscribed
         return track_sid in self.subscribed
 
+    def takes_all(self) -> bool:
+        """True if there is no track of the others, and will be none, that it does not take."""
+        return (
+            self.permission.can_subscribe
+            and self.client.auto_subscribe
+            and not self.unsubscribed
+            and all(other.subscribers.everybody for other in self.room.others(self))
+        )
+
     def admits(self, subscriber: Participant, track_sid: str) -> bool:
         """True if `subscriber` may take that track of this participant."""
         return self.subscribers.admit(subscriber.identity, subscriber.sid, track_sid)

@@ -179,14 +179,16 @@ def permit(
     now: float, participant: Participant, message: SubscriptionPermission
 ) -> list[RoomEvent]:
     """SubscriptionPermission: who may take this participant's tracks from now on."""
-    others, tracks = participant.room.others, list(participant.tracks.values())
-    before = [(o, t) for o in others(participant) for t in tracks if participant.admits(o, t.sid)]
+    pairs = [
+        (other, track, participant.admits(other, track.sid))
+        for other in participant.room.others(participant)
+        for track in participant.tracks.values()
+    ]
     participant.subscribers = Subscribers.of(message)
-    after = [(o, t) for o in others(participant) for t in tracks if participant.admits(o, t.sid)]
     changed = tuple(
-        (other, track, (other, track) in after)
-        for other, track in before + after
-        if ((other, track) in before) != ((other, track) in after)
+        (other, track, not before)
+        for other, track, before in pairs
+        if participant.admits(other, track.sid) != before
     )
     if not changed:
         return []

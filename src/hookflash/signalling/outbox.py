@@ -42,6 +42,8 @@ class Outbox:
             return
         info = participant_info(participant)
         check_participant(info)
+        if info in self._gathered:  # an input that changed several things at once
+            return
         self._gathered.append(info)
         if self.due is None:
             self.due = now + GATHERING

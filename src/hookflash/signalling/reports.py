@@ -66,7 +66,9 @@ class Reports:
         wanted = dict.fromkeys((self._state.participant.sid, *heard))
         grades = {sid: self._measured.get(sid, BEST) for sid in wanted}
         changed = {sid: grade for sid, grade in grades.items() if self._told.get(sid) != grade}
-        self._told = grades
+        present = {participant.sid for participant in room.participants.values()}
+        self._told = {sid: v for sid, v in (self._told | changed).items() if sid in present}
+        self._measured = {sid: v for sid, v in self._measured.items() if sid in present}
         if changed:
             updates = [
                 ConnectionQualityInfo(participant_sid=sid, quality=grade, score=score)

@@ -1,7 +1,8 @@
 """One participant's signalling, from the join to the last `leave`: a machine without I/O.
 
-Who opens the socket reads `JoinParameters` (`signalling.join`), has the participant join the rooms
-(`join_of`, `RoomHost.join`: RoomRefused is the HTTP answer), makes a `Session` and calls `start`.
+Who opens the socket reads `JoinParameters` (`signalling.joining`), has the participant join the
+rooms (`join_of`, `RoomHost.join`: RoomRefused is the HTTP answer), makes a session and calls
+`start`.
 Every input takes `now` (seconds since the epoch) and returns effects (`signalling.effects`), to be
 carried out in order. An input within an input returns nothing: the effects are the outer one's.
 
@@ -73,20 +74,20 @@ P = ParamSpec("P")
 
 
 def _input(
-    act: Callable[Concatenate[Session, float, P], None],
-) -> Callable[Concatenate[Session, float, P], list[SignalEffect]]:
+    act: Callable[Concatenate[SignalSession, float, P], None],
+) -> Callable[Concatenate[SignalSession, float, P], list[SignalEffect]]:
     """An input: the effects of the outermost one come back; none once the session has ended."""
 
     @wraps(act)
     def wrapped(
-        self: Session, now: float, /, *args: P.args, **kwargs: P.kwargs
+        self: SignalSession, now: float, /, *args: P.args, **kwargs: P.kwargs
     ) -> list[SignalEffect]:
         return self._run(now, lambda: act(self, now, *args, **kwargs))
 
     return wrapped
 
 
-class Session:
+class SignalSession:
     """See the module's text. `make_token` gives the JWT for `refresh_token`."""
 
     def __init__(
@@ -107,7 +108,12 @@ class Session:
         self._subscriptions = Subscriptions(self._state)
         self._reports = Reports(self._state)
         self._happenings = Happenings(
-            self._state, self._publishing, self._subscriptions, self._reports, make_token
+            self._state,
+            self._publishing,
+            self._subscriptions,
+            self._reports,
+            make_token,
+            self._refresh_token,
         )
         self._depth = 0
         self._now = 0.0
@@ -163,6 +169,8 @@ class Session:
     @_input
     def request(self, now: float, message: SignalRequest) -> None:
         """One message of the client. What is unknown here is passed over."""
+        if not self._state.outbox.open:
+            return
         self._silent_at = now + PING_TIMEOUT
         field = message.WhichOneof("message")
         try:
@@ -187,6 +195,7 @@ class Session:
     def resumed(self, now: float, sync_state: SyncState | None = None) -> None:
         """The client came back, with this participant's SID."""
         state = self._state
+        state.outbox.close()  # what was gathered for the former socket is told anew
         self._kept_until = None
         self._silent_at = now + PING_TIMEOUT
         state.outbox.open = True
@@ -295,8 +304,6 @@ class Session:
         ends_with = self._happenings.tell(now, events)
         if ends_with is not None:
             self._put_out(ends_with)
-        elif self._happenings.changed_grants():
-            self._refresh_token()
 
     # --- the end ----------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from ...media.routes import Bridge
 from ...media.schedule import Lateness
 from ...media.sink import Sink
 from ...media.source import Source
-from ...media.subscriptions import OpusTrack, Subscription, Subscriptions
+from ...media.subscriptions import OpusTrack, Subscription, TakenTracks
 from ...media.voice import NARROW_RATE
 from ...ports import Clock
 from ...rtp.latch import Symmetric
@@ -180,7 +180,7 @@ class MediaEngine:
         """A participant takes a track of that room by itself, beside the mix."""
         bridge = self._room(name)
         if bridge.subscriptions is None:
-            bridge.subscriptions = Subscriptions(
+            bridge.subscriptions = TakenTracks(
                 lambda source: OpusTrack(source, self.tones, self._ids)
             )
         bridge.subscriptions.taken.append(subscription)

@@ -14,9 +14,13 @@ import structlog
 
 from ...access.grants import Claims
 from ...adapters.alarm import Alarm
+from ...adapters.join_tokens import Signer, TokenMaker
 from ...base.errors import ApiError
 from ...base.ids import Ids
+from ...exchange.peer_connection import PeerConnection
+from ...exchange.peer_ways import VideoRooms
 from ...exchange.rooms import ParticipantOwner, RoomHost, Rpc
+from ...exchange.rtc_client import PHONE_CODECS, RtcClient
 from ...media.speakers import INTERVAL, Loudness, Speakers
 from ...ports import MessageSocket, WorldClock
 from ...rooms import events as ev
@@ -28,16 +32,12 @@ from ...signalling.effects import SendPacket
 from ...signalling.frames import SignalError, read_request
 from ...signalling.join import ClientJoin
 from ...signalling.joining import join_of, parameters_of
-from ...signalling.session import Session
+from ...signalling.session import SignalSession
 from ...signalling.state import SessionSettings
 from ...webrtc.formats import RtpCodec
 from ..media.engine import MediaEngine
 from .calling import answer_rpc
-from .client import PHONE_CODECS, RtcClient
-from .connection import PeerConnection
 from .ports import RtcPorts
-from .tokens import TokenMaker
-from .video import VideoClock
 
 _log = structlog.get_logger("rtc")
 
@@ -71,7 +71,7 @@ class RtcClients:
         self._settings = settings
         self._candidates = candidates
         self._phones = phones
-        self._tokens = TokenMaker(keys, clock)
+        self._tokens = TokenMaker(Signer(keys, clock))
         self._loop = asyncio.get_running_loop()
         self._clients: dict[str, RtcClient] = {}
         """By participant SID."""
@@ -82,7 +82,7 @@ class RtcClients:
         self._timer: asyncio.TimerHandle | None = None
         self._looks = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._video: VideoClock | None = None
+        self._video: VideoRooms | None = None
         self.refused: dict[str, int] = {}
         """Data packets that went to nobody, by reason."""
         alarm.add(self)
@@ -152,7 +152,9 @@ class RtcClients:
             self._engine,
             self._clock,
             self._ids,
-            lambda: Session(participant, parameters, self._rooms, self._tokens, self._settings),
+            lambda: SignalSession(
+                participant, parameters, self._rooms, self._tokens, self._settings
+            ),
             two_connections=not asked.single_connection,
         )
         self._clients[participant.sid] = client
@@ -254,9 +256,11 @@ class RtcClients:
             video=self._with_video,
         )
 
-    def _with_video(self) -> VideoClock:
-        """Made when the first client has video."""
+    def _with_video(self) -> VideoRooms:
+        """Made, and loaded, when the first client has video."""
         if self._video is None:
+            from .video import VideoClock
+
             self._video = VideoClock(self._clock, self._ids, self._loop)
         return self._video
 

@@ -7,7 +7,7 @@ the one whose fingerprint its description had, nothing of it reaches anybody.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
@@ -15,6 +15,7 @@ import structlog
 from ...adapters.dtls import Dtls, DtlsCertificate
 from ...adapters.rtc_connection import RtcPath
 from ...adapters.srtp import SrtpSession
+from ...exchange.peer_ways import PeerWayOwner
 from ...ports import Clock
 from ...rtp.packet import Buffer
 from ...webrtc.ice import IceAgent
@@ -38,24 +39,7 @@ class DataChannels(Protocol):
     def stop(self) -> None: ...
 
 
-class TransportOwner(Protocol):
-    """Whose peer connection it is. Called at once; a transport that has ended calls no more."""
-
-    def connected(self) -> None:
-        """DTLS stands: sound may come and go."""
-        ...
-
-    def lost(self, why: str) -> None:
-        """It ended by itself: no consent, another fingerprint, closed by the client."""
-        ...
-
-    def rtp_received(self, packet: bytes, now: float) -> None: ...
-    def rtcp_received(self, packet: bytes, now: float) -> None: ...
-    def channel_opened(self, label: str) -> None: ...
-    def message_received(self, label: str, data: bytes) -> None: ...
-
-
-class Transport:
+class PeerTransport:
     """Made with an ICE agent, `describe`d by the client's SDP, `close`d by us."""
 
     def __init__(
@@ -64,13 +48,16 @@ class Transport:
         certificate: DtlsCertificate,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
-        owner: TransportOwner,
+        owner: PeerWayOwner,
+        closed: Callable[[PeerTransport], None],
     ) -> None:
+        """`closed` is called once, in the end."""
         self.agent = agent
         self._certificate = certificate
         self._clock = clock
         self._loop = loop
         self._owner = owner
+        self._closed = closed
         self._described: tuple[str, ...] | None = None
         self._dtls: Dtls | None = None
         self._early: list[bytes] = []
@@ -284,3 +271,5 @@ class Transport:
             self._dtls.close()
             for datagram in self._dtls.take():
                 self.send(datagram)
+        self.agent.close()
+        self._closed(self)

@@ -19,36 +19,32 @@ _log = structlog.get_logger("rtc")
 
 
 class VideoClock:
-    """One for a process. `open` the video of a peer connection, `close` it in the end."""
+    """One for a process. `open` the video of a peer connection; who has it closes it."""
 
     def __init__(self, clock: Clock, ids: Ids, loop: asyncio.AbstractEventLoop) -> None:
         self._clock = clock
         self._ids = ids
         self._loop = loop
         self._tracks = VideoTracks()
-        self._streams: set[VideoStreams] = set()
+        self._streams: list[VideoStreams] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def open(self, owner: VideoOwner, way: VideoWay, cname: str) -> VideoStreams:
         """For one more peer connection."""
         streams = VideoStreams(owner, way, self._tracks, cname, self._ids)
-        self._streams.add(streams)
+        self._streams.append(streams)
         if self._timer is None:
             self._timer = self._loop.call_later(TICK, self._look)
         return streams
 
-    def close(self, streams: VideoStreams) -> None:
-        """Its connection has ended."""
-        streams.close()
-        self._streams.discard(streams)
-        if not self._streams and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def _look(self) -> None:
+        self._timer = None
+        self._streams = [streams for streams in self._streams if not streams.closed]
+        if not self._streams:
+            return
         self._timer = self._loop.call_later(TICK, self._look)
         now = self._clock.now()
-        for streams in list(self._streams):
+        for streams in self._streams:
             try:
                 streams.look(now)
             except Exception:  # noqa: BLE001  # logged; the others have their turn

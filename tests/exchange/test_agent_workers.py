@@ -20,8 +20,8 @@ from tests.support.lab import KEY, SECRET, Lab, run
 from tests.support.worker import AgentWorker, connected
 
 from hookflash.base.ids import Ids
+from hookflash.exchange.agent_workers import server_info
 from hookflash.rooms.orders import AgentOrder, Join, Kind, RoomOptions
-from hookflash.runtime.agents import server_info
 
 PHONE = RoomOptions(agents=(AgentOrder("phone", metadata="m"),))
 

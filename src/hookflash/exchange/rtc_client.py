@@ -11,18 +11,18 @@ from typing import Final, Literal, Protocol
 import structlog
 from livekit.protocol.models import TrackType
 
-from ...base.errors import SdpError
-from ...base.ids import Ids
-from ...base.performers import on, performers
-from ...media.published import PublishedAudio
-from ...ports import Clock, MessageSocket
-from ...rooms.room import Participant, Room, Track
-from ...signalling import effects as fx
-from ...signalling.session import Session
-from ...webrtc.formats import OPUS_FMTP, RtpCodec
-from ...webrtc.slots import OutTrack
-from ..media.engine import MediaEngine
-from .connection import PeerConnection
+from ..base.errors import SdpError
+from ..base.ids import Ids
+from ..base.performers import on, performers
+from ..media.published import PublishedAudio
+from ..ports import Clock, MessageSocket
+from ..rooms.room import Participant, Room, Track
+from ..signalling import effects as fx
+from ..signalling.session import SignalSession
+from ..webrtc.formats import OPUS_FMTP, RtpCodec
+from ..webrtc.slots import OutTrack
+from .peer_connection import PeerConnection
+from .peer_ways import TrackRooms
 
 _log = structlog.get_logger("rtc")
 
@@ -37,7 +37,7 @@ PHONE_CODECS: Final = (RtpCodec("opus", 111, 48000, 2, OPUS_FMTP),)
 
 
 class ClientHost(Protocol):
-    """All clients, as one of them sees them (`clients.RtcClients`)."""
+    """All clients, as one of them sees them (`runtime.rtc.clients.RtcClients`)."""
 
     def new_connection(self, client: RtcClient) -> PeerConnection: ...
     def codecs_of(self, track: Track) -> tuple[RtpCodec, ...]: ...
@@ -54,10 +54,10 @@ class RtcClient:
     def __init__(
         self,
         host: ClientHost,
-        engine: MediaEngine,
+        engine: TrackRooms,
         clock: Clock,
         ids: Ids,
-        make_session: Callable[[], Session],
+        make_session: Callable[[], SignalSession],
         *,
         two_connections: bool,
     ) -> None:
@@ -110,7 +110,7 @@ class RtcClient:
             self._performers[type(effect)](effect)
         self._host.arm(self)
 
-    def drive(self, ask: Callable[[Session, float], Iterable[fx.SignalEffect]]) -> None:
+    def drive(self, ask: Callable[[SignalSession, float], Iterable[fx.SignalEffect]]) -> None:
         """Give the session an input, with the time, and do what it returns."""
         self.perform(ask(self.session, self._clock.now()))
 

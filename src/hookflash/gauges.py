@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from ..adapters.metrics import Metrics
-from ..adapters.sip_sockets import SipSockets
-from ..adapters.source_rate import SourceRate
-from ..adapters.store.store import Store
-from ..adapters.webhooks import WebhookSender
-from ..exchange.exchange import Exchange
-from ..exchange.rooms import RoomHost
-from ..media.schedule import LATE
-from ..sip.endpoint import Endpoint
-from .media.engine import MediaEngine
-from .rtc.clients import RtcClients
-from .sip_stack import SipStack
+from .adapters.metrics import Metrics
+from .adapters.sip_sockets import SipSockets
+from .adapters.source_rate import SourceRate
+from .adapters.store.store import Store
+from .adapters.webhooks import WebhookSender
+from .exchange.agent_workers import AgentWorkers
+from .exchange.exchange import Exchange
+from .exchange.rooms import RoomHost
+from .media.schedule import LATE
+from .runtime.media.engine import MediaEngine
+from .runtime.rtc.clients import RtcClients
+from .runtime.sip_stack import SipStack
+from .sip.endpoint import Endpoint
 
 
 def add_gauges(
@@ -29,6 +30,7 @@ def add_gauges(
     webhooks: WebhookSender,
     store: Store,
     rtc: RtcClients,
+    agents: AgentWorkers,
 ) -> None:
     """All of them."""
     gauge, admission = metrics.gauge, exchange.parts.admission
@@ -55,6 +57,9 @@ def add_gauges(
     gauge("webhooks_pending", "Webhooks still to be delivered", lambda: webhooks.pending)
     gauge("webhooks_lost", "Webhooks given up or dropped", lambda: _lost(webhooks))
     gauge("store_failed_writes", "Writes to the database that failed", lambda: store.failed_writes)
+    gauge("agent_workers", "Agent workers", agents.workers)
+    gauge("agent_jobs_running", "Jobs that workers have", agents.running)
+    gauge("agent_jobs_waiting", "Jobs that no worker takes", agents.waiting)
     _add_rtc(metrics, rtc)
 
 

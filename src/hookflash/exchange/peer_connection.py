@@ -1,4 +1,4 @@
-"""One peer connection of a client: its way (`transport.py`), its sections, its tracks in and out.
+"""One peer connection of a client: its way (`peer_ways.py`), its sections, its tracks in and out.
 
 A client has one of these in LiveKit's newer signalling, where it offers and is answered; in the
 older one it has two, and we offer on the second, by which it gets the tracks of others.
@@ -9,25 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, Protocol
 
-from ...base.errors import RtpError, SdpError
-from ...base.ids import Ids
-from ...media.client_reports import ClientReports
-from ...media.published import PublishedAudio
-from ...media.sender import Sender
-from ...media.subscriptions import Subscription
-from ...media.video_streams import VideoStreams
-from ...ports import Clock
-from ...sdp.plan import Codec
-from ...webrtc.description import read
-from ...webrtc.formats import RtpCodec
-from ...webrtc.header_extensions import ExtensionIds, audio_level, find, take_off
-from ...webrtc.offered_sections import OfferedSections
-from ...webrtc.sections import IncomingSection, LocalAnswer, OutgoingSection, Sections
-from ...webrtc.slots import OutTrack
-from ...webrtc.writing import LocalTransport
-from ..media.engine import MediaEngine
-from .ports import RtcPorts
-from .video import VideoClock
+from ..base.errors import RtpError, SdpError
+from ..base.ids import Ids
+from ..media.client_reports import ClientReports
+from ..media.published import PublishedAudio
+from ..media.sender import Sender
+from ..media.subscriptions import Subscription
+from ..ports import Clock
+from ..sdp.plan import Codec
+from ..webrtc.description import read
+from ..webrtc.formats import RtpCodec
+from ..webrtc.header_extensions import ExtensionIds, audio_level, find, take_off
+from ..webrtc.offered_sections import OfferedSections
+from ..webrtc.sections import IncomingSection, LocalAnswer, OutgoingSection, Sections
+from ..webrtc.slots import OutTrack
+from ..webrtc.writing import LocalTransport
+from .peer_ways import PeerVideo, PeerWays, TrackRooms, VideoRooms
 
 MAX_SSRCS: Final = 256
 """Streams of one client that are told apart; packets of more are dropped."""
@@ -52,28 +49,28 @@ class PeerConnection:
 
     def __init__(
         self,
-        ports: RtcPorts,
-        engine: MediaEngine,
+        ways: PeerWays,
+        engine: TrackRooms,
         owner: ConnectionOwner,
         *,
         clock: Clock,
         ids: Ids,
         candidates: Callable[[], tuple[str, ...]],
         room: Callable[[], str],
-        video: Callable[[], VideoClock],
+        video: Callable[[], VideoRooms],
     ) -> None:
         """`candidates`: ours, as descriptions have them; `room`: the name of the client's room of
         sound at the moment; `video`: asked for once there is video."""
-        self._ports = ports
+        self._ways = ways
         self._engine = engine
         self._owner = owner
         self._clock = clock
         self._ids = ids
         self._candidates = candidates
         self._room = room
-        self._video_clock = video
-        self._video: VideoStreams | None = None
-        self.transport = ports.open(self)
+        self._video_rooms = video
+        self._video: PeerVideo | None = None
+        self.transport = ways.open(self)
         self.sections = Sections(ids)
         """Where the client offers."""
         self.offered = OfferedSections(ids)
@@ -95,7 +92,7 @@ class PeerConnection:
     def _local(self) -> LocalTransport:
         agent = self.transport.agent
         return LocalTransport(
-            agent.ufrag, agent.password, self._ports.certificate.fingerprint, self._candidates()
+            agent.ufrag, agent.password, self._ways.fingerprint, self._candidates()
         )
 
     def take_offer(self, sdp: str, cids: Collection[str]) -> LocalAnswer:
@@ -152,19 +149,17 @@ class PeerConnection:
     @property
     def cids(self) -> set[str]:
         """Of all tracks that come in."""
-        return {*self.published, *(self._video.published if self._video is not None else ())}
+        return {*self.published, *(self._video.cids if self._video is not None else ())}
 
     def mid_of(self, cid: str) -> str:
         """The section in which the client sends it; "" for none."""
-        if self._video is not None and cid in self._video.mids:
-            return self._video.mids[cid]
-        return next((mid for mid, one in self._by_mid.items() if one == cid), "")
+        mid = self._video.mid_of(cid) if self._video is not None else ""
+        return mid or next((mid for mid, one in self._by_mid.items() if one == cid), "")
 
     def codecs_of(self, cid: str) -> tuple[RtpCodec, ...]:
         """What the client may send it in."""
-        if self._video is not None and cid in self._video.published:
-            return self._video.published[cid].codecs
-        return self._codecs.get(cid, ())
+        codecs = self._video.codecs_of(cid) if self._video is not None else ()
+        return codecs or self._codecs.get(cid, ())
 
     def _publish(self, cid: str, codecs: Mapping[int, Codec]) -> PublishedAudio:
         track = PublishedAudio(
@@ -271,29 +266,29 @@ class PeerConnection:
 
     # --- video ----------------------------------------------------------------------------------
 
-    def _with_video(self) -> VideoStreams:
+    def _with_video(self) -> PeerVideo:
         """What has all the video of this connection, made now if there was none."""
         if self._video is None:
-            self._video = self._video_clock().open(self, self.transport, self.transport.agent.ufrag)
+            self._video = self._video_rooms().open(self, self.transport, self.transport.agent.ufrag)
         return self._video
 
     @property
-    def video(self) -> VideoStreams | None:
+    def video(self) -> PeerVideo | None:
         """None while no description had any."""
         return self._video
 
     def video_began(self, cid: str, mime_type: str) -> None:
-        """Of `media.video_streams.VideoOwner`."""
+        """Of `peer_ways.PeerVideoOwner`."""
         self._owner.track_began(cid, mime_type)
 
     def video_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None:
-        """Of `media.video_streams.VideoOwner`."""
+        """Of `peer_ways.PeerVideoOwner`."""
         self._owner.track_wanted(cid, enabled)
 
     # --- what the transport tells ---------------------------------------------------------------
 
     def connected(self) -> None:
-        """Of `transport.TransportOwner`."""
+        """Of `peer_ways.PeerWayOwner`."""
         self._owner.connected(self)
 
     def lost(self, why: str) -> None:
@@ -338,8 +333,8 @@ class PeerConnection:
         for sid in list(self._subscriptions):
             self._stop_sending(sid)
         if self._video is not None:
-            self._video_clock().close(self._video)
-        self._ports.close(self.transport)
+            self._video.close()
+        self.transport.close()
 
 
 def _codec(codec: RtpCodec) -> Codec:
