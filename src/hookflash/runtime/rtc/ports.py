@@ -9,7 +9,6 @@ checked, and from no others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -49,10 +48,6 @@ class RtcPorts:
         self._sweep: asyncio.TimerHandle | None = None
         self.unknown_path = self.unreadable = 0
         """Packets dropped: from where nobody was checked, and checks that cannot be read."""
-
-    async def start(self, ips: Sequence[str], udp_port: int, tcp_port: int | None) -> None:
-        """Listen; raises OSError where a port is taken. `tcp_port` None: UDP alone."""
-        await self.sockets.start(ips, udp_port, tcp_port)
 
     async def stop(self) -> None:
         """End every peer connection, and close the ports."""
