@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +19,9 @@ from .adapters.dns import Resolver
 from .adapters.entropy import Entropy
 from .adapters.http import HttpServers
 from .adapters.interfaces import own_addresses
+from .adapters.join_tokens import Signer
 from .adapters.limits import raise_open_files, share_of_connections
+from .adapters.listening import listening
 from .adapters.metrics import Metrics
 from .adapters.open_files import OpenFiles
 from .adapters.prompts import load_prompts
@@ -38,7 +37,6 @@ from .api.app import ApiParts, make_app
 from .api.rtc_socket import RtcSocket
 from .api.sip_trunks import warn_of_hosts
 from .audio import opus
-from .base.errors import ConfigError
 from .base.idempotency import REMEMBERED
 from .base.ids import Ids
 from .calls.admission import Admission, AdmissionSettings
@@ -46,15 +44,15 @@ from .calls.limits import InviteRate, Shield, TransactionLimit
 from .calls.switchboard import Switchboard
 from .calls.trunks.table import TrunkTable
 from .config import Settings, TlsSettings
+from .exchange.agent_workers import AgentWorkers, server_info
 from .exchange.call_metrics import CallMetrics
 from .exchange.exchange import Exchange
 from .exchange.host import ExchangeSettings, Parts
 from .exchange.local_rooms import LocalParticipants, LocalRooms
 from .exchange.rooms import RoomHost
-from .media.schedule import LATE
+from .gauges import add_gauges
 from .ports import Clock, WorldClock
 from .rooms.orders import RoomDefaults
-from .runtime.agents import AgentWorkers, server_info
 from .runtime.call_records import CallRecords
 from .runtime.dial_requests import DialRequests
 from .runtime.media.engine import MediaEngine, MediaEngineSettings
@@ -98,7 +96,7 @@ class Server:
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.rooms: RoomHost
         self.rtc: RtcClients
-        self._agents: AgentWorkers
+        self.agents: AgentWorkers
         self.exchange: Exchange
         self.dial_requests: DialRequests
         self.transfers: TransferRegistry
@@ -132,7 +130,7 @@ class Server:
         await self._build()
         await self._trunk_hosts.start()
         await self._open_sip()
-        await self._open_rtc()
+        self._open_rtc()
         await self._engine.start()
         await self._webhooks.start()
         since = self._clock.now() - REMEMBERED
@@ -155,16 +153,19 @@ class Server:
     async def _open_sip(self) -> None:
         sip = self.settings.sip
         files = tls_files.checked(_tls_files(sip.tls))
-        with _listening("sip.sip_port", sip.sip_port, "sip.listen_ip", sip.listen_ip):
+        with listening("sip.sip_port", sip.sip_port, "sip.listen_ip", sip.listen_ip):
             await self.sockets.start(sip.listen_ip, sip.sip_port)
-        with _listening("sip.tls.port", sip.tls.port, "sip.listen_ip", sip.listen_ip):
+        with listening("sip.tls.port", sip.tls.port, "sip.listen_ip", sip.listen_ip):
             await self.sockets.start_tls(sip.listen_ip, sip.tls.port, files)
 
-    async def _open_rtc(self) -> None:
+    def _open_rtc(self) -> None:
         rtc, where = self.settings.rtc, self.settings.bind_addresses
-        tcp = rtc.tcp_port if rtc.allow_tcp_fallback else None
-        with _listening("rtc.udp_port", rtc.udp_port, "bind_addresses", ", ".join(where)):
-            await self.rtc.ports.start(where, rtc.udp_port, tcp)
+        sockets, named = self.rtc.ports.sockets, ", ".join(where)
+        with listening("rtc.udp_port", rtc.udp_port, "bind_addresses", named):
+            sockets.start_udp(where, rtc.udp_port)
+        if rtc.allow_tcp_fallback:
+            with listening("rtc.tcp_port", rtc.tcp_port, "bind_addresses", named):
+                sockets.start_tcp(where, rtc.tcp_port)
 
     async def _build(self) -> None:
         """Make the parts, from the wire upwards, and join them."""
@@ -220,15 +221,11 @@ class Server:
         )
         self.exchange = Exchange(parts, _exchange_settings(settings, agent))
         self.dial_requests = DialRequests(self.exchange, self.call_records)
-        self._agents = AgentWorkers(
-            self.rooms, clock, ids, self._alarm, self.metrics, self._keys(), server_info(ids)
-        )
-        self.rtc = self._rtc_clients(await self._rtc_addresses())
-        self.rooms.listeners += [self._webhooks, self.exchange.phones, self.rtc, self._agents]
+        await self._add_participants()
         self.sockets.attach(self.stack)
         self.stack.attach(board, self.exchange.perform, self.exchange.drops)
         self._retention = self._made_retention()
-        self._gauges(endpoint)
+        self._add_gauges(endpoint)
 
     async def _rtc_addresses(self) -> list[str]:
         rtc = self.settings.rtc
@@ -255,6 +252,33 @@ class Server:
             ),
             candidates=lambda: host_candidates(ips, ports.udp_port, ports.tcp_port),
             phones=self.exchange.phones,
+        )
+
+    async def _add_participants(self) -> None:
+        """Those who are told of the rooms, in their order."""
+        info, ids = server_info(self._ids), self._ids
+        signer = Signer(self._keys(), self._clock)
+        self.agents = AgentWorkers(
+            self.rooms, self._clock, ids, self._alarm, self.metrics.agent_jobs, signer, info
+        )
+        self.rtc = self._rtc_clients(await self._rtc_addresses())
+        self.rooms.listeners += [self._webhooks, self.exchange.phones, self.rtc, self.agents]
+
+    def _add_gauges(self, endpoint: Endpoint) -> None:
+        """What /metrics says beside the counters."""
+        add_gauges(
+            self.metrics,
+            exchange=self.exchange,
+            rooms=self.rooms,
+            engine=self._engine,
+            endpoint=endpoint,
+            stack=self.stack,
+            sockets=self.sockets,
+            rate=self._rate,
+            webhooks=self._webhooks,
+            store=self.store,
+            rtc=self.rtc,
+            agents=self.agents,
         )
 
     def _made_retention(self) -> Retention:
@@ -322,14 +346,14 @@ class Server:
 
     async def _listen(self) -> None:
         settings = self.settings
-        agents = AgentSocket(self._agents)
+        agents = AgentSocket(self.agents)
         rtc = RtcSocket(self.rtc)
         sockets = {**agents.sockets(), **rtc.sockets()}
         parts = ApiParts(
             trunks=self.trunks,
             store=self.store,
             ids=self._ids,
-            rooms=LocalRooms(self.rooms, self._agents.jobs_of),
+            rooms=LocalRooms(self.rooms, self.agents.jobs_of),
             participants=LocalParticipants(self.rooms, owners=[self.exchange.phones, self.rtc]),
             sip=self._telephony(),
             clock=self._clock,
@@ -347,9 +371,9 @@ class Server:
             settings.http.max_connections or share_of_connections(self._open_files),
             settings.http.max_silent_per_address,
         )
-        with _listening("port", settings.port, "bind_addresses", ", ".join(where)):
+        with listening("port", settings.port, "bind_addresses", ", ".join(where)):
             await self._http.start(app, where, settings.port, connections, sockets)
-        with _listening("metrics.bind", bind, "metrics.bind", bind):
+        with listening("metrics.bind", bind, "metrics.bind", bind):
             await self._http.start_metrics(self.metrics.page, bind)
 
     def _keys(self) -> dict[str, str]:
@@ -367,58 +391,6 @@ class Server:
             clock=self._clock,
             ids=self._ids,
         )
-
-    def _gauges(self, endpoint: Endpoint) -> None:
-        gauge = self.metrics.gauge
-        gauge("calls_active", "Calls that are up or ringing", self._calls)
-        gauge("legs", "Legs, those that only watch a transfer included", self._legs)
-        gauge("rooms", "Rooms", lambda: len(self.rooms))
-        gauge("transactions", "SIP transactions", lambda: sum(endpoint.counts()))
-        gauge("rtp_ports_free", "Free pairs of RTP ports", lambda: self._engine.free_ports)
-        self.metrics.histogram(
-            "media_tick_late_seconds", "By how much 20 ms ticks came too late", LATE, self._late
-        )
-        gauge("sip_dropped", "Requests that the shield dropped", self._dropped)
-        gauge("sip_rate_dropped", "Datagrams of sources that sent too many", self._rate_dropped)
-        gauge(
-            "sip_connections",
-            "SIP connections of peers",
-            lambda: len(self.sockets.guard.connections),
-        )
-        gauge("sip_crowded_out", "Requests dropped in a flood", lambda: endpoint.dropped)
-        gauge("sip_wrong_passwords", "Wrong passwords of callers", self._wrong_passwords)
-        gauge("sip_received", "SIP messages read", lambda: self.stack.received)
-        gauge("sip_malformed", "SIP messages that could not be read", lambda: self.stack.malformed)
-        gauge("webhooks_pending", "Webhooks still to be delivered", lambda: self._webhooks.pending)
-        gauge("webhooks_lost", "Webhooks given up or dropped", self._webhooks_lost)
-        gauge("store_failed_writes", "Writes to the database that failed", self._failed_writes)
-
-    def _calls(self) -> int:
-        # A leg outlives its call: it answers retransmissions and watches a transfer.
-        return sum(not call.ended for call in self.exchange.calls.values())
-
-    def _legs(self) -> int:
-        return len(self.exchange.parts.board)
-
-    def _late(self) -> tuple[list[int], float]:
-        lateness = self._engine.lateness
-        return lateness.counts, lateness.total
-
-    def _webhooks_lost(self) -> int:
-        counted = self._webhooks.counters().values()
-        return sum(c.given_up + c.expired + c.overflowed for c in counted)
-
-    def _failed_writes(self) -> int:
-        return self.store.failed_writes
-
-    def _dropped(self) -> int:
-        return self.exchange.parts.admission.shield.dropped
-
-    def _rate_dropped(self) -> int:
-        return self._rate.dropped
-
-    def _wrong_passwords(self) -> int:
-        return self.exchange.parts.admission.guesses.wrong
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls; wait for the running ones, then hang up (calls.md §5)."""
@@ -441,23 +413,6 @@ class Server:
         _log.info("stopped")
 
 
-@contextmanager
-def _listening(key: str, value: object, address_key: str, address: str) -> Iterator[None]:
-    """Name the setting where a socket cannot be opened: its port, or its address."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.EADDRNOTAVAIL:
-            raise ConfigError(address_key, address, "an address of this machine") from None
-        if error.errno == errno.EADDRINUSE:
-            flag = "--" + key.replace("_", "-")
-            allowed = f"a port that is free ({flag} names another)"
-            wrong = "is in use by another program"
-            raise ConfigError(key, value, allowed, wrong=wrong) from None
-        why = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise ConfigError(key, value, f"a port that is free and may be opened ({why})") from None
-
-
 def _tls_files(tls: TlsSettings) -> TlsFiles:
     first = tls.certs[0] if tls.certs else None
     return TlsFiles(
@@ -478,8 +433,11 @@ def _engine(
     sip, loop = settings.sip, asyncio.get_running_loop()
 
     def open_pair(ip: str, port: int) -> UdpPair:
-        with files.noted("RTP"):
+        try:
             return UdpPair(loop, ip, port)
+        except OSError as error:  # as `files.noted`, which costs more than the rest of this
+            files.missing(error, "RTP")
+            raise
 
     return MediaEngine(
         clock=clock,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -336,3 +338,12 @@ def test_the_end_of_the_server_is_1001() -> None:
             await stopping
 
     run(story)
+
+
+def test_without_clients_the_library_is_not_there() -> None:
+    """A server starts as fast as before."""
+    look = "import sys, hookflash.server; print([m for m in sys.modules if m == 'websockets'])"
+    ran = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ran.stdout == "[]\n"

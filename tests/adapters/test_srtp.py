@@ -128,6 +128,29 @@ def test_a_direction_whose_key_stays_counts_on(suite: str) -> None:
     assert not goes(2)
 
 
+@pytest.mark.parametrize("suite", ["AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80"])
+def test_a_peer_connection(suite: str) -> None:
+    """One session for all SSRCs each way; a packet sent again is known after 1,000 others, and a
+    replay of it too."""
+    one, two = (key.key for key in keys(suite))
+    ours, theirs = SrtpSession.of_peer(suite, one, two), SrtpSession.of_peer(suite, two, one)
+    sealed = {}
+    for ssrc in range(1, 6):
+        for sequence in range(65_000, 66_023):
+            packet = RtpPacket(0, sequence % 65_536, 160, ssrc, b"x").encode()
+            sealed[ssrc, sequence] = packet, ours.protect(packet) or b""
+    for (_, sequence), (plain, secret) in sealed.items():
+        if sequence != 65_000:
+            assert theirs.unprotect(secret) == plain
+    for ssrc in range(1, 6):
+        plain, secret = sealed[ssrc, 65_000]
+        assert theirs.unprotect(secret) == plain
+        assert theirs.unprotect(secret) is None
+        assert ours.protect(plain) is None
+    report = encode_report(Report(9), "x")
+    assert theirs.unprotect_rtcp(ours.protect_rtcp(report)) == report
+
+
 def test_another_suite() -> None:
     with pytest.raises(KeyError):
         SrtpSession(CryptoKey("F8_128_HMAC_SHA1_80", bytes(30)), keys(SUITES[0])[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Collection
 
 from tests.agents.kit import Lab
 
@@ -81,3 +82,28 @@ def test_names_are_those_of_now() -> None:
     workers.close(one)
     assert [worker.agent_name for worker in workers] == ["phone"]
     assert workers.get(one.worker_id) is None
+
+
+def test_a_worker_that_refuses_all_costs_no_more_with_each() -> None:
+    """What it has refused is not looked at again with each answer."""
+    lab = Lab()
+    for number in range(500):
+        lab.room(f"r{number}", "phone")
+    peer = lab.worker()
+    looks = 0
+
+    def choose(key: WorkerKey, but: Collection[str]) -> Worker | None:
+        nonlocal looks
+        looks += 1
+        return Workers.choose(lab.agents.workers, key, but)
+
+    lab.agents.workers.choose = choose  # type: ignore[method-assign]
+    asked = 0
+    while jobs := peer.asked():
+        for job in jobs:
+            asked += 1
+            peer.answer(job.id, available=False)
+    assert (asked, len(list(lab.agents.waiting()))) == (500, 500)
+    assert looks < 2000
+    lab.wait(2)
+    assert len(peer.asked()) == MOST_ASKED

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from hookflash.base.errors import HookflashError
 from hookflash.cli.app import app
-from hookflash.cli.options import Session, duration, fail, pairs, server_command
+from hookflash.cli.options import ApiSession, duration, fail, pairs, server_command
 
 SPEAKING = [
     *(
@@ -30,10 +30,10 @@ def test_every_command_that_speaks_to_a_server_has_the_same_options() -> None:
 
 def test_a_command_gets_its_session_and_its_own_options() -> None:
     tool = typer.Typer()
-    seen: list[tuple[Session, str, int]] = []
+    seen: list[tuple[ApiSession, str, int]] = []
 
     @server_command(tool, "work")
-    def work(session: Session, what: str, times: int = 1) -> None:
+    def work(session: ApiSession, what: str, times: int = 1) -> None:
         """Work."""
         seen.append((session, what, times))
         if times > 2:
@@ -42,7 +42,7 @@ def test_a_command_gets_its_session_and_its_own_options() -> None:
     variables = {"LIVEKIT_URL": "ws://h", "LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": "s"}
     done = CliRunner().invoke(tool, ["here", "--json", "--api-key", "x"], env=variables)
     assert done.exit_code == 0
-    assert seen == [(Session("ws://h", "x", "s", True), "here", 1)]
+    assert seen == [(ApiSession("ws://h", "x", "s", True), "here", 1)]
     failed = CliRunner().invoke(tool, ["here", "--times", "3"])
     assert (failed.exit_code, failed.stderr) == (1, "hookflash: too often\n")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from livekit import api
+from livekit.protocol.rtc import SubscriptionPermission
 from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.carrier.call import CarrierCall
@@ -64,6 +65,21 @@ def test_a_phone_hears_only_what_it_is_subscribed_to() -> None:
         )
         await one.misses(770.0)
         await asyncio.gather(one.hears(HIGH), two.hears(770.0))
+
+    run(check)
+
+
+def test_a_phone_hears_only_those_who_let_it() -> None:
+    async def check(lab: Lab) -> None:
+        one, two = await two_calls(lab)
+        await one.hears(HIGH)
+        rooms = lab.server.rooms
+        second = rooms.find("lobby", f"sip_{AGENT}")
+        rooms.permit_subscriptions(second, SubscriptionPermission())
+        await one.misses(HIGH)
+        await two.hears(LOW)
+        rooms.permit_subscriptions(second, SubscriptionPermission(all_participants=True))
+        await one.hears(HIGH)
 
     run(check)
 

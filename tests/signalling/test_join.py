@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import tracemalloc
 import zlib
 from contextlib import suppress
 
@@ -80,8 +81,12 @@ def test_half_a_megabyte_is_the_most_and_a_bomb_gets_no_further() -> None:
     bomb = gzip.compress(bytes(1 << 26))
     for octets, compression in ((over, 0), (gzip.compress(over), 1), (bomb, 1)):
         text = base64.urlsafe_b64encode(wrapped(octets, compression)).decode()
+        tracemalloc.start()
         with pytest.raises(JoinError, match=r"^join request too large$"):
             read_join_request(text)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 8 * MOST_UNPACKED, "no more of it is unpacked than may be taken"
 
 
 def test_parameters_of_their_own() -> None:

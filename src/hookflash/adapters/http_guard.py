@@ -266,7 +266,7 @@ class GuardedHttp(HttpToolsProtocol):
         self._part = "body"
         self._octets = self._body = self._chunks = 0
         self._until = self.loop.time() + self._limits.body_time
-        self._upgrades = self._is_websocket()
+        self._upgrades = self.parser.should_upgrade() and self._is_websocket()
         if self._upgrades and not self.url.isascii():
             self._stop(400)
         super().on_headers_complete()

@@ -1,43 +1,191 @@
-"""Data channels of a peer connection (RFC 8831, RFC 8832): aiortc's SCTP on our DTLS.
+"""SCTP and data channels of one peer connection (RFC 8831, RFC 8832), by aiortc.
 
-What is private of `aiortc.RTCSctpTransport` and used here, so that another version may break it:
+The module is imported when the first client joins: aiortc brings codecs along that take a third of
+a second to load. What is used of `RTCSctpTransport` that is not its public interface, as of 1.16:
 
-- of its `transport` it needs `state`, `_role`, `_register_data_receiver`,
-  `_unregister_data_receiver` and `_send_data`;
-- `_handle_data` takes a packet. It waits for `_send_data` alone, so it never really waits with
-  ours, which does not either;
-- `_data_channels` are the channels by stream.
+- It wants of its transport `state`, `_role`, `_register_data_receiver`, `_unregister_data_receiver`
+  and `_send_data`, a coroutine. Ours never waits, so none of its coroutines does, and `_run` brings
+  each to its end at once: no task for a packet.
+- `_handle_data` takes a packet; `_receive_chunk`, `_receive_data_chunk`, `_send_chunk`,
+  `_data_channel_receive` and `_update_rto` are overridden to bound what a peer can make us do.
+- `_association_state`, `_advertised_rwnd`, `_inbound_streams` (`reassembly` of each),
+  `_inbound_streams_max`, `_last_received_tsn`, `_local_tsn`, `_remote_max_message_size`, `_rto`,
+  `_data_channels` are read or set.
 
-aiortc is imported when the first client comes.
+Nothing is taken from its event emitters, which would send an owner's exception astray: what happens
+is noted down and told to the owner after the packet.
 """
 
 from __future__ import annotations
 
 import asyncio
+import struct
+from collections import deque
 from collections.abc import Coroutine
-from typing import Any, Final, Protocol
+from typing import Final, Protocol, cast
 
-import structlog
+from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCDtlsTransport, RTCSctpTransport
+from aiortc.rtcsctptransport import (
+    Chunk,
+    DataChunk,
+    InitChunk,
+    RTCSctpCapabilities,
+    SackChunk,
+)
 
-_log = structlog.get_logger("rtc")
+from .sctp_packets import well_formed
+
+LOCAL_PORT: Final = 5000
+"""Of every association; what the peer's `a=sctp-port` says is given to `start`."""
+
+MAX_MESSAGE: Final = 262_144
+"""Octets of the largest message that is taken; a longer one is dropped."""
+
+REMOTE_MAX_MESSAGE: Final = 65_536
+"""Octets that a peer takes which does not say (RFC 8841 §6)."""
 
 MAX_CHANNELS: Final = 64
-"""Channels that one client may open."""
+"""Data channels open at once; more are not answered. LiveKit's clients open three."""
+
+MAX_LABEL: Final = 256
+"""Octets of a label, and of a protocol, with which a channel is opened."""
+
+MAX_STREAMS: Final = 1024
+"""Streams that the peer may use, announced to it; libwebrtc uses as many."""
+
+_WINDOW: Final = 1024 * 1024
+"""Octets of chunks held at most, announced to the peer; chunks beyond it are dropped."""
+
+_CHUNKS: Final = 2048
+"""Chunks held at most, and how far one may be ahead of the last in order: small chunks cost more
+memory and time than their octets say."""
+
+_GAPS, _DUPLICATES = 200, 50
+"""Most entries of a SACK that we send, so that it stays within the MTU. What it leaves out the peer
+hears of in a later one."""
+
+_RTO_INITIAL, _RTO_MIN = 1.0, 0.4
+"""Seconds. RFC 9260 §16 has 1 s for both; a peer may hold back its SACK for 0.2 s."""
+
+_HALF, _ALL = 2**31, 2**32
+
+_OPEN, _ACK = 3, 2
+_DCEP: Final = 50
+_MESSAGES: Final = {51: False, 53: False, 56: True, 57: True}
+"""Payload protocols of messages (RFC 8831 §8), with whether one is empty: text, octets, and both
+empty, which are sent as one octet."""
+
+_REFUSED: Final = (
+    AssertionError, AttributeError, LookupError, NameError, TypeError, ValueError, struct.error,
+)  # fmt: skip
+"""What aiortc raises for a packet that it cannot make sense of."""
 
 
 class SctpOwner(Protocol):
-    """Whose data channels they are. Called at once."""
+    """What an `Sctp` tells. The last two are called after a packet has been taken, from `receive`;
+    what they raise comes out of it."""
 
     def sctp_send(self, data: bytes) -> None:
-        """One packet, to be sent through DTLS."""
+        """Send this SCTP packet (`Dtls.write`). Must not raise."""
         ...
 
-    def channel_opened(self, label: str) -> None: ...
-    def channel_message(self, label: str, data: bytes) -> None: ...
+    def channel_opened(self, label: str) -> None:
+        """`send` to this label goes through from now on."""
+        ...
+
+    def channel_message(self, label: str, data: bytes) -> None:
+        """A message of the peer, text as UTF-8."""
+        ...
 
 
-class _Way:
-    """What aiortc takes for its DTLS transport."""
+class Sctp:
+    """One association over a connected `Dtls`, and its data channels, known by their labels."""
+
+    __slots__ = ("_association", "_channels", "_owner", "dropped")
+
+    def __init__(self, owner: SctpOwner, *, client: bool, loop: asyncio.AbstractEventLoop) -> None:
+        """`client`: our role in DTLS, which decides the numbers of our channels (RFC 8832 §6).
+        `loop` is the running one."""
+        self._owner = owner
+        self._association = _Association(_Transport(owner, client=client), loop)
+        self._channels: dict[tuple[str, bool], RTCDataChannel] = {}
+        self.dropped = 0
+        """Packets and messages of the peer that were not taken."""
+
+    @property
+    def state(self) -> str:
+        """ "new", "connecting", "connected" or "closed": by either side, or because the peer
+        answers no more. A closed one stays so."""
+        return self._association.state
+
+    def start(self, remote_port: int, max_message: int = REMOTE_MAX_MESSAGE) -> None:
+        """Associate. `max_message`: octets that the peer takes, by its `a=max-message-size`; 0 for
+        any number. Both sides start (RFC 8841 §9.3)."""
+        _run(self._association.start(RTCSctpCapabilities(max_message), remote_port))
+
+    def open(self, label: str, *, ordered: bool = True, max_retransmits: int | None = None) -> None:
+        """Open a channel of ours; `max_retransmits` None for a reliable one. It may be asked for
+        before the association stands."""
+        parameters = RTCDataChannelParameters(
+            label=label, ordered=ordered, maxRetransmits=max_retransmits
+        )
+        self._channels[label, False] = RTCDataChannel(self._association, parameters)
+
+    def receive(self, data: bytes) -> None:
+        """Take one SCTP packet. What is none, or makes no sense, is dropped."""
+        association = self._association
+        if self.state == "closed":
+            return
+        if well_formed(data, MAX_STREAMS):
+            try:
+                _run(association._handle_data(data))
+            except _REFUSED:
+                association.dropped += 1
+        else:
+            association.dropped += 1
+        self.dropped = association.dropped
+        while association.events:
+            self._tell(*association.events.popleft())
+
+    def send(self, label: str, data: bytes) -> bool:
+        """Send on the open channel of that label, the peer's before ours. False: there is none, or
+        the peer takes no message of that size. What waits is bounded by who sends: `buffered`."""
+        channel = self._open_channel(label)
+        limit = self._association._remote_max_message_size
+        if channel is None or (limit and len(data) > limit):
+            return False
+        channel.send(data)
+        return True
+
+    def buffered(self, label: str) -> int:
+        """Octets that wait on the channel which `send` would use, without what is on its way."""
+        channel = self._open_channel(label)
+        return channel.bufferedAmount if channel is not None else 0
+
+    def stop(self) -> None:
+        """Abort the association and forget its timers."""
+        _run(self._association.stop())
+
+    def _open_channel(self, label: str) -> RTCDataChannel | None:
+        for theirs in (True, False):
+            channel = self._channels.get((label, theirs))
+            if channel is not None and channel.readyState == "open":
+                return channel
+        return None
+
+    def _tell(self, channel: RTCDataChannel, data: bytes | None) -> None:
+        if data is not None:
+            self._owner.channel_message(channel.label, data)
+            return
+        theirs = self._channels.get((channel.label, False)) is not channel
+        known = self._channels.get((channel.label, theirs))
+        if known is None or known.readyState != "open":
+            self._channels[channel.label, theirs] = channel
+        self._owner.channel_opened(channel.label)
+
+
+class _Transport:
+    """What `RTCSctpTransport` needs of an `RTCDtlsTransport`."""
 
     state = "connected"
 
@@ -45,96 +193,104 @@ class _Way:
         self._owner = owner
         self._role = "client" if client else "server"
 
-    def _register_data_receiver(self, _: Any) -> None: ...
-    def _unregister_data_receiver(self, _: Any) -> None: ...
+    def _register_data_receiver(self, receiver: object) -> None:
+        """`Sctp.receive` calls the only one there is."""
+
+    def _unregister_data_receiver(self, receiver: object) -> None:
+        """As above."""
 
     async def _send_data(self, data: bytes) -> None:
         self._owner.sctp_send(data)
 
 
-class Sctp:
-    """One association."""
+class _Association(RTCSctpTransport):
+    """aiortc's association, with bounds to what the peer can make it hold or count through."""
 
-    def __init__(self, owner: SctpOwner, *, client: bool, loop: asyncio.AbstractEventLoop) -> None:
-        """`client`: we are the DTLS client, whose channels have even numbers."""
-        from aiortc.rtcsctptransport import RTCSctpTransport
-
-        self._owner = owner
+    def __init__(self, transport: _Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(cast(RTCDtlsTransport, transport), LOCAL_PORT)
         self._loop = loop
-        self._association: Any = RTCSctpTransport(_Way(owner, client=client))  # type: ignore[arg-type]
-        self._association.on("datachannel", self._offered)
-        self._channels: dict[str, Any] = {}
-        """Those to send by, by label: the client's own, else ours."""
-        self.stopped = False
+        self._advertised_rwnd = _WINDOW
+        self._inbound_streams_max = MAX_STREAMS
+        self._rto = _RTO_INITIAL
+        self.dropped = 0
+        self.events: deque[tuple[RTCDataChannel, bytes | None]] = deque()
+        """A channel and its message, None when it has opened."""
 
-    def start(self, remote_port: int) -> None:
-        """Associate with the peer's port."""
-        _run(self._association.start(None, remote_port))
-
-    def receive(self, data: bytes) -> None:
-        """One packet of the peer's; what cannot be read is passed over."""
-        if self.stopped:
+    async def _receive_chunk(self, chunk: Chunk) -> None:
+        state = self._association_state
+        if state == self.State.CLOSED:
             return
-        try:
-            _run(self._association._handle_data(data))
-        except Exception as error:  # noqa: BLE001  # another's code, with a stranger's packet
-            _log.debug("sctp_packet_refused", why=repr(error))
+        if isinstance(chunk, InitChunk) and state not in (
+            self.State.COOKIE_WAIT,
+            self.State.COOKIE_ECHOED,
+        ):
+            # A late double of the first: it would set the count of what was received back.
+            return
+        if isinstance(chunk, SackChunk) and not self._sent(chunk):
+            self.dropped += 1
+            return
+        await super()._receive_chunk(chunk)
 
-    def open(self, label: str, *, ordered: bool = True, max_retransmits: int | None = None) -> None:
-        """Open a channel of ours."""
-        from aiortc.rtcdatachannel import RTCDataChannel, RTCDataChannelParameters
+    def _sent(self, sack: SackChunk) -> bool:
+        """Whether all that it acknowledges was sent."""
+        outstanding = (self._local_tsn - 1 - sack.cumulative_tsn) % _ALL
+        return outstanding < _HALF and (not sack.gaps or sack.gaps[-1][1] <= outstanding)
 
-        parameters = RTCDataChannelParameters(
-            label=label, ordered=ordered, maxRetransmits=max_retransmits
-        )
-        channel = RTCDataChannel(self._association, parameters)
-        channel.on("open", lambda: self._opened(channel))
-        channel.on("message", lambda message: self._message(label, message))
+    async def _receive_data_chunk(self, chunk: DataChunk) -> None:
+        if self._last_received_tsn is None:
+            return
+        ahead = (chunk.tsn - self._last_received_tsn) % _ALL
+        if 0 < ahead < _HALF:
+            held = sum(len(stream.reassembly) for stream in self._inbound_streams.values())
+            room = self._advertised_rwnd - len(chunk.user_data)
+            if ahead == 1 and (held >= 2 * _CHUNKS or room < -_WINDOW):
+                # Messages that are never finished, in order: nothing could be taken any more.
+                await self.stop()
+                return
+            if ahead > 1 and (ahead > _CHUNKS or held >= _CHUNKS or room < 0):
+                self.dropped += 1
+                return
+        await super()._receive_data_chunk(chunk)
 
-    def send(self, label: str, data: bytes) -> bool:
-        """One binary message; False where no channel of that label is open."""
-        channel = self._channels.get(label)
-        if channel is None or channel.readyState != "open" or self.stopped:
+    async def _send_chunk(self, chunk: Chunk) -> None:
+        if isinstance(chunk, SackChunk):
+            del chunk.gaps[_GAPS:], chunk.duplicates[_DUPLICATES:]
+        await super()._send_chunk(chunk)
+
+    def _update_rto(self, rtt: float) -> None:
+        super()._update_rto(rtt)
+        srtt, variation = self._srtt or 0.0, self._rttvar or 0.0
+        self._rto = min(max(_RTO_MIN, srtt + 4 * variation), self._rto)
+
+    async def _data_channel_receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
+        channel = self._data_channels.get(stream_id)
+        if pp_id == _DCEP:
+            if not (self._may_open(data) if channel is None else data[:1] == bytes([_ACK])):
+                self.dropped += 1
+                return
+            was_open = channel is not None and channel.readyState != "connecting"
+            await super()._data_channel_receive(stream_id, pp_id, data)
+            channel = self._data_channels[stream_id]
+            if channel.readyState == "open" and not was_open:
+                self.events.append((channel, None))
+        elif channel is None or pp_id not in _MESSAGES or len(data) > MAX_MESSAGE:
+            self.dropped += 1
+        else:
+            self.events.append((channel, b"" if _MESSAGES[pp_id] else data))
+
+    def _may_open(self, data: bytes) -> bool:
+        """Whether this is a DATA_CHANNEL_OPEN (RFC 8832 §5.1) within our bounds."""
+        if len(data) < 12 or data[0] != _OPEN or len(self._data_channels) >= MAX_CHANNELS:
             return False
-        try:
-            channel.send(data)
-        except ValueError as error:  # longer than the peer takes
-            _log.debug("data_not_sent", why=str(error))
-        return True
-
-    def buffered(self, label: str) -> int:
-        """Octets that wait to be sent on it."""
-        channel = self._channels.get(label)
-        return channel.bufferedAmount if channel is not None else 0
-
-    def stop(self) -> None:
-        """Abort; safe to call twice."""
-        if not self.stopped:
-            self.stopped = True
-            _run(self._association.stop())
-
-    def _offered(self, channel: Any) -> None:
-        """The peer opened one."""
-        if len(self._association._data_channels) > MAX_CHANNELS:
-            channel.close()
-            return
-        channel.on("message", lambda message: self._message(channel.label, message))
-        self._opened(channel)
-
-    def _opened(self, channel: Any) -> None:
-        self._channels[channel.label] = channel
-        self._owner.channel_opened(channel.label)
-
-    def _message(self, label: str, message: str | bytes) -> None:
-        if isinstance(message, bytes):  # LiveKit's are binary
-            self._owner.channel_message(label, message)
+        label, protocol = struct.unpack_from("!HH", data, 8)
+        return bool(max(label, protocol) <= MAX_LABEL and len(data) == 12 + label + protocol)
 
 
-def _run(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run to its end what has nothing to wait for."""
+def _run(coroutine: Coroutine[object, None, None]) -> None:
+    """Bring a coroutine to its end that does not wait."""
     try:
         coroutine.send(None)
     except StopIteration:
         return
     coroutine.close()
-    raise RuntimeError("SCTP waits for something")
+    raise RuntimeError("aiortc's SCTP waits for something")

@@ -1,4 +1,4 @@
-"""SRTP with keys from SDP (RFC 4568), by libsrtp."""
+"""SRTP with keys from SDP (RFC 4568) or from DTLS (RFC 5764), by libsrtp."""
 
 from __future__ import annotations
 
@@ -24,24 +24,42 @@ part of the ciphertext, so there it is the end of the packet (RFC 7714 §8.2).""
 _RTCP_TAG: Final = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 10}
 
 
+_WINDOW: Final = 128
+"""Packets back from the newest that are told apart from replays (RFC 3711 §3.3.2 wants 64)."""
+
+_PEER_WINDOW: Final = 1024
+"""The same for a peer connection: a picture's packet that is sent again comes after a second of
+others."""
+
+
 class SrtpSession:
-    """One leg's encryption, out by `send`, in by `receive`."""
+    """The encryption of one leg or of one peer connection, all its SSRCs: out by `send`, in by
+    `receive`."""
 
-    __slots__ = ("_in", "_out", "_receive", "_send", "failed")
+    __slots__ = ("_in", "_out", "_receive", "_send", "_window", "failed")
 
-    def __init__(self, send: CryptoKey, receive: CryptoKey) -> None:
+    def __init__(self, send: CryptoKey, receive: CryptoKey, *, window: int = _WINDOW) -> None:
         """Raises KeyError for a suite that is none of `SUITES`."""
-        self._send, self._receive = send, receive
-        self._out, self._in = _outgoing(send), _incoming(receive)
+        self._send, self._receive, self._window = send, receive, window
+        self._out, self._in = _outgoing(send, window), _incoming(receive, window)
         self.failed = 0
+
+    @classmethod
+    def of_peer(cls, profile: str, local: bytes, remote: bytes) -> SrtpSession:
+        """The session of a peer connection, from what `dtls.SrtpKeys` has.
+
+        A number is used once here too: who sends a packet again sends the octets that `protect`
+        gave the first time. Changed in a header extension only, it would give away the key of
+        AES-GCM's tag (RFC 7714 §9.1)."""
+        return cls(CryptoKey(profile, local), CryptoKey(profile, remote), window=_PEER_WINDOW)
 
     def rekey(self, send: CryptoKey, receive: CryptoKey) -> None:
         """Take new keys. A direction whose key stays goes on: its rollover counter is a part of
         each packet's place in the key stream (RFC 3711 §3.3.1), and the peer has counted on."""
         if not _same(send, self._send):
-            self._out = _outgoing(send)
+            self._out = _outgoing(send, self._window)
         if not _same(receive, self._receive):
-            self._in = _incoming(receive)
+            self._in = _incoming(receive, self._window)
         self._send, self._receive = send, receive
 
     def protect(self, packet: bytes) -> bytes | None:
@@ -101,19 +119,20 @@ def _same(one: CryptoKey, other: CryptoKey) -> bool:
     return (one.suite, one.key) == (other.suite, other.key)
 
 
-def _outgoing(key: CryptoKey) -> pylibsrtp.Session:
-    return _session(key, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
+def _outgoing(key: CryptoKey, window: int) -> pylibsrtp.Session:
+    return _session(key, window, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
 
 
-def _incoming(key: CryptoKey) -> pylibsrtp.Session:
-    return _session(key, pylibsrtp.Policy.SSRC_ANY_INBOUND)
+def _incoming(key: CryptoKey, window: int) -> pylibsrtp.Session:
+    return _session(key, window, pylibsrtp.Policy.SSRC_ANY_INBOUND)
 
 
-def _session(key: CryptoKey, direction: int) -> pylibsrtp.Session:
+def _session(key: CryptoKey, window: int, direction: int) -> pylibsrtp.Session:
     policy = pylibsrtp.Policy(
         key=key.key,
         ssrc_type=direction,
         srtp_profile=getattr(pylibsrtp.Policy, _PROFILES[key.suite]),
     )
     policy.allow_repeat_tx = False
+    policy.window_size = window
     return pylibsrtp.Session(policy)

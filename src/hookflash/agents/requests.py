@@ -39,6 +39,9 @@ RESTARTS, RESTART_WINDOW = 3, 60.0
 FIRST_ROUND, LONGEST_ROUND = 2.0, 60.0
 """Seconds until all workers that refused are asked once more; twice as long each time."""
 
+MOST_DUE = 200
+"""Deadlines that are met in one turn; the sound of calls does not wait for more."""
+
 LEFT_ERROR = "agent worker left the room"
 """LiveKit's text in the state of a job whose participant has left."""
 _LOST = frozenset(
@@ -65,6 +68,9 @@ class JobRequests:
         self._workers = workers
         self._shift = shift
         self._waiting: dict[WorkerKey, dict[JobRequest, None]] = {}
+        """For whoever can be asked next."""
+        self._resting: dict[WorkerKey, dict[JobRequest, None]] = {}
+        """Of which all that can be asked have been: for another worker, or the next round."""
         self._jobs: dict[str, Job] = {}
         """By id: asked for or running."""
         self._agents: dict[tuple[str, str], Job] = {}
@@ -76,7 +82,7 @@ class JobRequests:
     def waiting(self) -> Iterator[JobRequest]:
         """Those for a named agent that nobody does. Where workers of that name are there for
         participants only, nobody waits for one that is for the room."""
-        for alike in self._waiting.values():
+        for alike in (*self._waiting.values(), *self._resting.values()):
             for request in alike:
                 if request.agent_name and self._is_expected(request):
                     yield request
@@ -164,8 +170,9 @@ class JobRequests:
 
     def worker_came(self, now: float, worker: Worker, key: WorkerKey) -> list[fx.AgentEffect]:
         """It has registered, or has room again: what waits is asked of it."""
-        for request in self._waiting.get(key, ()):
+        for request in self._resting.pop(key, ()):
             request.tried.discard(worker.worker_id)
+            self._waiting.setdefault(key, {})[request] = None
         return self._serve_waiting(now, key)
 
     def worker_gone(self, now: float, worker: Worker) -> list[fx.AgentEffect]:
@@ -275,8 +282,10 @@ class JobRequests:
 
     def _wait(self, now: float, request: JobRequest) -> list[fx.AgentEffect]:
         """Nobody is left to be asked; those that refused are asked again, after a while."""
+        self._leave_queues(request)
         request.state = RequestState.WAITING
-        self._waiting.setdefault(request.key, {})[request] = None
+        queues = self._resting if request.tried or request.never else self._waiting
+        queues.setdefault(request.key, {})[request] = None
         if request.job is not None:
             request.job.status, request.job.worker_id = PENDING, ""
         if request.tried and not request.resting:
@@ -288,17 +297,21 @@ class JobRequests:
         if why == request.told:
             return []
         request.told = why
-        return [fx.RoomWaits(request.room.name, request.agent_name, why)]
+        return [fx.RoomWaits(request.room.name, request.agent_name, why)] if why else []
 
     def _stop_waiting(self, request: JobRequest) -> None:
-        waiting = self._waiting.get(request.key)
-        if waiting is not None and request in waiting:
-            del waiting[request]
-            if not waiting:
-                del self._waiting[request.key]
+        self._leave_queues(request)
         if request.resting:
             request.resting = False
             self._due.discard(("round", request))
+
+    def _leave_queues(self, request: JobRequest) -> None:
+        for queues in (self._waiting, self._resting):
+            queue = queues.get(request.key)
+            if queue is not None:
+                queue.pop(request, None)
+                if not queue:
+                    del queues[request.key]
 
     def _is_expected(self, request: JobRequest) -> bool:
         """A worker for it should be there: there is none of that name for anything else."""
@@ -424,7 +437,10 @@ class JobRequests:
     def handle_deadline(self, now: float) -> list[fx.AgentEffect]:
         """Whoever was silent for too long; rounds that begin anew."""
         effects: list[fx.AgentEffect] = []
-        while (due := self._due.take(now)) is not None:
+        for _ in range(MOST_DUE):
+            due = self._due.take(now)
+            if due is None:
+                break
             kind, what = due
             if isinstance(what, JobRequest):
                 effects += self._round(now, what, paused=kind == "pause")

@@ -1,4 +1,4 @@
-"""`livekit.AgentDispatchService` (facts §8). The jobs themselves come with the agents."""
+"""`livekit.AgentDispatchService` (facts §8)."""
 
 from __future__ import annotations
 

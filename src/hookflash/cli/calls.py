@@ -11,7 +11,7 @@ from livekit.protocol.sip import CreateSIPParticipantRequest, SIPOutboundTrunkIn
 from rich.console import Console
 
 from .client import Client
-from .options import Dialtone, Headers, Session, Timeout, duration, fail, pairs, server_command
+from .options import ApiSession, Dialtone, Headers, Timeout, duration, fail, pairs, server_command
 from .outcome import EPILOG
 from .rooms import PhoneRow
 
@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def call(
-    session: Session,
+    session: ApiSession,
     number: Annotated[str, typer.Argument(help="Number that is called.")],
     room: Annotated[str, typer.Option(help="Room that the called one joins.")],
     trunk: Annotated[str, typer.Option(help="ST_… id; not needed if there is one only.")] = "",
@@ -87,7 +87,7 @@ def _only_trunk(client: Client) -> SIPOutboundTrunkInfo:
 
 
 def _dial(
-    session: Session, client: Client, request: CreateSIPParticipantRequest, ringing: float
+    session: ApiSession, client: Client, request: CreateSIPParticipantRequest, ringing: float
 ) -> None:
     from livekit.protocol.sip import SIPParticipantInfo
 
@@ -119,7 +119,7 @@ def _dial(
 
 
 def calls(
-    session: Session,
+    session: ApiSession,
     room: Annotated[str, typer.Option(help="Only those of this room.")] = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Until Ctrl-C.")] = False,
     ended: Annotated[
@@ -191,7 +191,7 @@ def watch_calls(
             going_on = pause()
 
 
-def _show_ended(session: Session, client: Client, room: str, limit: int) -> None:
+def _show_ended(session: ApiSession, client: Client, room: str, limit: int) -> None:
     query: dict[str, str | int] = {"limit": limit}
     if room:
         query["room"] = room
@@ -218,7 +218,7 @@ def _ended_row(record: dict[str, Any]) -> list[str]:
 
 
 def hangup(
-    session: Session,
+    session: ApiSession,
     room: Annotated[str, typer.Argument(help="Not needed where one call only is up.")] = "",
     identity: Annotated[str, typer.Argument(help="Not needed where the room has one call.")] = "",
     everybody: Annotated[

@@ -12,7 +12,7 @@ from livekit.protocol import sip
 
 from ..base.light import light_dataclass
 from .client import Client, ClientError
-from .options import Session
+from .options import ApiSession
 from .output import as_dict
 
 Info = TypeVar("Info", bound=Message)
@@ -34,18 +34,18 @@ class ListedKind(Generic[Info]):
     columns: tuple[str, ...]
     row: Callable[[Info], list[str]]
 
-    def ask(self, session: Session, done: str, method: str, request: Message) -> None:
+    def ask(self, session: ApiSession, done: str, method: str, request: Message) -> None:
         """Call a method that answers with one of them, and say that it is `done`."""
         info = session.client.call(method, request, self.info)
         session.report(as_dict(info), f"{done} {self.ident(info)}")
 
-    def show(self, session: Session, of: Sequence[str]) -> None:
+    def show(self, session: ApiSession, of: Sequence[str]) -> None:
         """A table of all, or of those of these numbers or trunks."""
         found = list(self.find(session.client, [], of))
         rows = [self.row(info) for info in found]
         session.show([as_dict(info) for info in found], self.columns, rows, f"no {self.name}s")
 
-    def remove(self, session: Session, idents: Sequence[str]) -> None:
+    def remove(self, session: ApiSession, idents: Sequence[str]) -> None:
         """Delete all of these, or none where one is not there: LiveKit answers 200 to the
         deletion of an unknown trunk, and a person wants to know."""
         client, idents = session.client, list(dict.fromkeys(idents))

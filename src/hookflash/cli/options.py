@@ -54,7 +54,7 @@ def duration(seconds: float) -> Duration | None:
 
 
 @light_dataclass(frozen=True, slots=True)
-class Session:
+class ApiSession:
     """The server that a command speaks to, and how it is to print."""
 
     url: str
@@ -106,7 +106,7 @@ def _shared(
 def server_command(
     app: typer.Typer, name: str, *, epilog: str = ""
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command `name`. Its function takes a `Session` first; the options that make
+    """Register a command `name`. Its function takes a `ApiSession` first; the options that make
     one are added to its own, and a HookflashError becomes one line and exit code 1."""
 
     def register(work: Callable[..., None]) -> Callable[..., None]:
@@ -115,7 +115,7 @@ def server_command(
 
         @functools.wraps(work)
         def run(**values: Any) -> None:
-            session = Session(**{option.name: values.pop(option.name) for option in shared})
+            session = ApiSession(**{option.name: values.pop(option.name) for option in shared})
             try:
                 work(session, **values)
             except HookflashError as error:

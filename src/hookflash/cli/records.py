@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from .client import Client
-from .options import Session, server_command
+from .options import ApiSession, server_command
 from .output import moment
 
 _TRANSFERS = ("when", "transfer", "room", "identity", "target", "stages", "verdict", "notes")
@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def transfers(
-    session: Session,
+    session: ApiSession,
     transfer: Annotated[str, typer.Argument(help="Only this one, an STR_… id.")] = "",
     room: Annotated[str, typer.Option(help="Only those of this room.")] = "",
     limit: Limit = 20,
@@ -90,7 +90,7 @@ def _transfer(record: dict[str, Any]) -> list[str]:
 
 
 def audit(
-    session: Session,
+    session: ApiSession,
     subject: Annotated[
         str, typer.Argument(help="Only this trunk, rule, transfer or call, by its id.")
     ] = "",

@@ -10,7 +10,7 @@ from livekit.protocol.models import ParticipantInfo, Room
 
 from ..base.light import light_dataclass
 from .client import Client, ClientError
-from .options import Session, server_command
+from .options import ApiSession, server_command
 from .output import as_dict, clock
 
 
@@ -19,7 +19,7 @@ def add_to(app: typer.Typer) -> None:
     server_command(app, "rooms")(rooms)
 
 
-def rooms(session: Session) -> None:
+def rooms(session: ApiSession) -> None:
     """Show the rooms."""
     found = list_rooms(session.client)
     now = time.time()

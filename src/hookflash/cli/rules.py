@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Session, pairs, server_command
+from .options import ApiSession, pairs, server_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,7 +17,7 @@ app = typer.Typer(
 
 @server_command(app, "add")
 def add(
-    session: Session,
+    session: ApiSession,
     room: Annotated[str, typer.Option(help="All callers go to this room.")] = "",
     prefix: Annotated[str, typer.Option(help="Each caller gets a room PREFIX_<caller>_….")] = "",
     callee: Annotated[str, typer.Option(help="A room PREFIX_<called number>.")] = "",
@@ -72,7 +72,7 @@ def add(
 
 @server_command(app, "ls")
 def list_rules(
-    session: Session,
+    session: ApiSession,
     trunk: Annotated[list[str], typer.Option(help="Only those of these trunks.")] = [],  # noqa: B006
 ) -> None:
     """Show the dispatch rules."""
@@ -83,7 +83,7 @@ def list_rules(
 
 @server_command(app, "rm")
 def remove(
-    session: Session,
+    session: ApiSession,
     rules: Annotated[list[str], typer.Argument(metavar="RULE...", help="SDR_… ids.")],
 ) -> None:
     """Delete dispatch rules."""

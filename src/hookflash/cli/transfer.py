@@ -15,7 +15,7 @@ from livekit.protocol.sip import (
 )
 
 from .client import Client
-from .options import Dialtone, Headers, Session, Timeout, duration, fail, pairs, server_command
+from .options import ApiSession, Dialtone, Headers, Timeout, duration, fail, pairs, server_command
 from .outcome import EPILOG
 
 RINGING: Final = 30.0
@@ -87,7 +87,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def transfer(
-    session: Session,
+    session: ApiSession,
     place: Annotated[
         list[str],
         typer.Argument(
@@ -128,7 +128,7 @@ class _Attempt:
 
     def __init__(
         self,
-        session: Session,
+        session: ApiSession,
         client: Client,
         request: TransferSIPParticipantRequest,
         timeout: float,

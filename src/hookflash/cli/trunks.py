@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from google.protobuf.message import Message
 
-from .options import Headers, Session, duration, pairs, server_command
+from .options import ApiSession, Headers, duration, pairs, server_command
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Trunks: where calls come from and go to."
@@ -101,7 +101,7 @@ def _headers(header: list[str], to: list[str], back: list[str], include: Include
 
 @server_command(inbound, "add")
 def add_inbound(
-    session: Session,
+    session: ApiSession,
     number: Numbers = [],  # noqa: B006  # typer reads it, nobody writes to it
     name: Name = "",
     allow_address: Addresses = [],  # noqa: B006
@@ -149,7 +149,7 @@ def add_inbound(
 
 
 @server_command(inbound, "ls")
-def list_inbound(session: Session, number: Numbers = []) -> None:  # noqa: B006
+def list_inbound(session: ApiSession, number: Numbers = []) -> None:  # noqa: B006
     """Show the trunks that calls come in by."""
     from .kept import INBOUND
 
@@ -157,7 +157,7 @@ def list_inbound(session: Session, number: Numbers = []) -> None:  # noqa: B006
 
 
 @server_command(inbound, "rm")
-def remove_inbound(session: Session, trunks: Ids) -> None:
+def remove_inbound(session: ApiSession, trunks: Ids) -> None:
     """Delete trunks that calls come in by."""
     from .kept import INBOUND
 
@@ -166,7 +166,7 @@ def remove_inbound(session: Session, trunks: Ids) -> None:
 
 @server_command(inbound, "edit")
 def edit_inbound(
-    session: Session,
+    session: ApiSession,
     trunk: Id,
     number: Numbers = [],  # noqa: B006
     name: Annotated[str | None, typer.Option(help="For people.")] = None,
@@ -207,7 +207,7 @@ def edit_inbound(
 
 @server_command(outbound, "add")
 def add_outbound(
-    session: Session,
+    session: ApiSession,
     address: Address,
     number: Numbers,
     name: Name = "",
@@ -248,7 +248,7 @@ def add_outbound(
 
 
 @server_command(outbound, "ls")
-def list_outbound(session: Session, number: Numbers = []) -> None:  # noqa: B006
+def list_outbound(session: ApiSession, number: Numbers = []) -> None:  # noqa: B006
     """Show the trunks that calls go out by."""
     from .kept import OUTBOUND
 
@@ -256,7 +256,7 @@ def list_outbound(session: Session, number: Numbers = []) -> None:  # noqa: B006
 
 
 @server_command(outbound, "rm")
-def remove_outbound(session: Session, trunks: Ids) -> None:
+def remove_outbound(session: ApiSession, trunks: Ids) -> None:
     """Delete trunks that calls go out by."""
     from .kept import OUTBOUND
 
@@ -265,7 +265,7 @@ def remove_outbound(session: Session, trunks: Ids) -> None:
 
 @server_command(outbound, "edit")
 def edit_outbound(
-    session: Session,
+    session: ApiSession,
     trunk: Id,
     address: Annotated[str | None, typer.Option(help="Host or host:port.")] = None,
     number: Numbers = [],  # noqa: B006

@@ -78,7 +78,7 @@ class PhoneParticipants:
             on(ev.TrackMuted, lambda event: self._track_changed(event.participant)),
             on(ev.TrackUnpublished, lambda event: self._track_changed(event.participant)),
             on(ev.SubscriptionsChanged, self._takes_others),
-            on(ev.SubscribersChanged, self._may_take_others),
+            on(ev.SubscribersChanged, self._subscribers_changed),
             on(ev.ParticipantUpdated, self._updated),
             on(ev.TrackPublished, self._published),
             on(ev.ParticipantJoined, lambda event: self._later_answer(event.room)),
@@ -274,6 +274,12 @@ class PhoneParticipants:
         self._apply_subscriptions(event.participant)
         self._later_answer(event.room)
 
+    def _subscribers_changed(self, event: ev.SubscribersChanged) -> None:
+        """A client lets others have its tracks, or no longer."""
+        for participant in event.room.others(event.participant):
+            self._apply_subscriptions(participant)
+        self._later_answer(event.room)
+
     def _updated(self, event: ev.ParticipantUpdated) -> None:
         self._takes_others(event)
         participant = event.participant
@@ -328,22 +334,22 @@ class PhoneParticipants:
         if not participant.left and not participant.tracks:
             self._rooms.publish_audio(participant)
 
-    def _may_take_others(self, event: ev.SubscribersChanged) -> None:
-        for participant in {subscriber for subscriber, _, _ in event.changed}:
-            self._apply_subscriptions(participant)
-        self._later_answer(event.room)
-
     def _widen_subscriptions(self, room: Room) -> None:
         """Who takes a part of the tracks only takes each new one that it may."""
         for participant in room.participants.values():
-            self._apply_subscriptions(participant)
+            if not participant.takes_all():
+                self._apply_subscriptions(participant)
 
     def _apply_subscriptions(self, participant: Participant) -> None:
         call = self._calls.get(participant.sid)
         if call is None or call.stream is None:
             return
-        others = participant.room.others(participant)
-        tracks = [track for other in others for track in other.tracks.values()]
-        taken = [track.sid for track in tracks if participant.takes(track)]
-        everything = participant.permission.can_subscribe and len(taken) == len(tracks)
-        call.stream.hears = None if everything else frozenset(taken)
+        if participant.takes_all():
+            call.stream.hears = None
+            return
+        call.stream.hears = frozenset(
+            track.sid
+            for other in participant.room.others(participant)
+            for track in other.tracks.values()
+            if participant.takes(track)
+        )

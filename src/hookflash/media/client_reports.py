@@ -19,7 +19,7 @@ class ClientReports:
         self._cname = cname
         self._out: dict[Sender, Reporter] = {}
         self._in: dict[Receiver, Reporter] = {}
-        self._no_receiver = Receiver(_Nobody())
+        self._no_receiver = Receiver(_NoOwner())
         self._no_sender = Sender(lambda data, _: len(data), bytearray(64), ids)
 
     def add_sender(self, sender: Sender) -> None:
@@ -73,7 +73,7 @@ class ClientReports:
         return max((view.fraction_lost / 256 for view in views if view is not None), default=0.0)
 
 
-class _Nobody:
+class _NoOwner:
     """Owner of a receiver to which no packets come."""
 
     def admits(self, source: object, ssrc: int, now: float) -> bool:

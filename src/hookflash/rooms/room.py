@@ -106,6 +106,7 @@ class Participant:
         "permission",
         "room",
         "shift",
+        "shown",
         "sid",
         "state",
         "subscribed",
@@ -162,6 +163,8 @@ class Participant:
         self.subscribers: Subscribers = EVERYBODY
         """Who may take this participant's tracks."""
         self.disconnect_reason: DisconnectReason = _UNKNOWN
+        self.shown: tuple[tuple[int, ...], ParticipantInfo] | None = None
+        """How it was last shown to clients, and what it was then (`rooms.info.shared_info`)."""
 
     @property
     def active(self) -> bool:
@@ -191,6 +194,15 @@ class Participant:
         if self.client.auto_subscribe:
             return track_sid not in self.unsubscribed
         return track_sid in self.subscribed
+
+    def takes_all(self) -> bool:
+        """True if there is no track of the others, and will be none, that it does not take."""
+        return (
+            self.permission.can_subscribe
+            and self.client.auto_subscribe
+            and not self.unsubscribed
+            and all(other.subscribers.everybody for other in self.room.others(self))
+        )
 
     def admits(self, subscriber: Participant, track_sid: str) -> bool:
         """True if `subscriber` may take that track of this participant."""

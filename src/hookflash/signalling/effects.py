@@ -22,7 +22,7 @@ class CloseSocket:
 
 @light_dataclass(frozen=True, slots=True)
 class TakeOffer:
-    """The client's offer. `Session.answered` or `offer_refused` follows, with this `id`."""
+    """The client's offer. `SignalSession.answered` or `offer_refused` follows, with this `id`."""
 
     sdp: str
     id: int
@@ -38,7 +38,7 @@ class TakeAnswer:
 
 @light_dataclass(frozen=True, slots=True)
 class OfferSubscriber:
-    """Two connections: offer on the one for subscriptions. `Session.offered` follows.
+    """Two connections: offer on the one for subscriptions. `SignalSession.offered` follows.
 
     `restart`: with new ICE credentials, after the client came back.
     """
@@ -48,7 +48,7 @@ class OfferSubscriber:
 
 @light_dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Send that track to the client. Where no section is free, `Session.sections_wanted`."""
+    """Send that track to the client. Where no section is free, `SignalSession.sections_wanted`."""
 
     track: Track
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from livekit.protocol.models import DisconnectReason
 
+from ..base.performers import on, performers
 from ..rooms import events as ev
 from ..rooms.info import room_info
 from ..rooms.room import Participant
@@ -17,6 +18,18 @@ from .reports import Reports
 from .responses import is_shown, room_moved
 from .state import SessionState, TokenMaker
 from .subscriptions import Subscriptions
+
+_NO_MATTER = (
+    ev.RoomStarted
+    | ev.RoomFinished
+    | ev.ParticipantAborted
+    | ev.ParticipantDisplaced
+    | ev.ParticipantMoved
+    | ev.DtmfPause
+    | ev.DispatchCreated
+    | ev.DispatchDeleted
+)
+"""What nobody else is told of; of its own end and move a session knows besides."""
 
 _GONE = (ev.ParticipantLeft, ev.ParticipantAborted)
 
@@ -31,28 +44,32 @@ class Happenings:
         subscriptions: Subscriptions,
         reports: Reports,
         make_token: TokenMaker,
+        refresh_token: Callable[[], None],
     ) -> None:
         self._state = state
         self._publishing = publishing
         self._subscriptions = subscriptions
         self._reports = reports
         self._make_token = make_token
+        self._refresh_token = refresh_token
         self._grants_changed = False
         self._unsettled = False
-        self._performers: dict[type, Callable[[Any], None]] = {
-            ev.ParticipantJoined: self._joined,
-            ev.ParticipantLeft: self._left,
-            ev.ParticipantUpdated: self._updated,
-            ev.AttributesChanged: self._updated,
-            ev.TrackPublished: self._published,
-            ev.TrackUnpublished: self._unpublished,
-            ev.TrackMuted: self._muted,
-            ev.SubscriptionsChanged: self._taken_otherwise,
-            ev.SubscribersChanged: self._taken_otherwise,
-            ev.RoomUpdated: self._room_updated,
-            ev.DtmfReceived: self._digit,
-            ev.DataReceived: self._data,
-        }
+        self._performers = performers(
+            ev.RoomEvent,
+            on(ev.ParticipantJoined, self._joined),
+            on(ev.ParticipantLeft, self._left),
+            on(ev.ParticipantUpdated, self._updated),
+            on(ev.AttributesChanged, self._updated),
+            on(ev.TrackPublished, self._published),
+            on(ev.TrackUnpublished, self._unpublished),
+            on(ev.TrackMuted, self._muted),
+            on(ev.SubscriptionsChanged, self._taken_otherwise),
+            on(ev.SubscribersChanged, self._taken_otherwise),
+            on(ev.RoomUpdated, self._room_updated),
+            on(ev.DtmfReceived, self._digit),
+            on(ev.DataReceived, self._data),
+            but=_NO_MATTER,
+        )
 
     def tell(self, now: float, events: Sequence[ev.RoomEvent]) -> DisconnectReason | None:
         """Announce them. A reason: the participant is out of the room, and nothing follows."""
@@ -67,16 +84,14 @@ class Happenings:
             performer = self._performers.get(type(event))
             if performer is not None:
                 performer(event)
+        if self._grants_changed:
+            self._grants_changed = False
+            self._refresh_token()
         if self._unsettled:
             self._unsettled = False
             self._subscriptions.settle()
             self._publishing.settle()
         return None
-
-    def changed_grants(self) -> bool:
-        """True once after the participant's grants, name, metadata or attributes changed."""
-        changed, self._grants_changed = self._grants_changed, False
-        return changed
 
     def _announce(self, event: Any) -> None:
         participant: Participant = event.participant

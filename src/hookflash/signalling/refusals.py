@@ -23,6 +23,8 @@ def refusal(request: SignalRequest, error: ApiError) -> SignalResponse:
     """The answer to a request that was refused. LiveKit gives no text where the permission to
     publish is missing (conformance/signalling)."""
     reason = _REASONS.get(error.code, Reason.UNCLASSIFIED_ERROR)
+    if reason == Reason.INVALID_REQUEST and request.HasField("update_metadata"):
+        reason = Reason.LIMIT_EXCEEDED  # nothing else can be wrong with it
     text = "" if reason == Reason.NOT_ALLOWED else error.msg
     return answer_to(request, reason, text, request_id_of(request))
 

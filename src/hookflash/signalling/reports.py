@@ -41,6 +41,8 @@ class Reports:
         self._counts = counts
         created = self._state.participant.room.created_at
         self.due = created + COUNTS_INTERVAL * (int((now - created) / COUNTS_INTERVAL) + 1)
+        if self.due <= now:  # by the last digit of a float
+            self.due += COUNTS_INTERVAL
 
     def forget(self) -> None:
         """Nothing of what was told counts any more: the client is a new one, or elsewhere."""
@@ -66,7 +68,9 @@ class Reports:
         wanted = dict.fromkeys((self._state.participant.sid, *heard))
         grades = {sid: self._measured.get(sid, BEST) for sid in wanted}
         changed = {sid: grade for sid, grade in grades.items() if self._told.get(sid) != grade}
-        self._told = grades
+        present = {participant.sid for participant in room.participants.values()}
+        self._told = {sid: v for sid, v in (self._told | changed).items() if sid in present}
+        self._measured = {sid: v for sid, v in self._measured.items() if sid in present}
         if changed:
             updates = [
                 ConnectionQualityInfo(participant_sid=sid, quality=grade, score=score)

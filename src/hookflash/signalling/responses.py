@@ -142,7 +142,8 @@ def room_moved(participant: Participant, room: RoomInfo, token: str) -> SignalRe
 
 def leave(reason: DisconnectReason, action: Action = Action.DISCONNECT) -> SignalResponse:
     """The last message: whether the client may come back, and how."""
-    return SignalResponse(leave=LeaveRequest(reason=reason, action=action))
+    again = action != Action.DISCONNECT  # for clients that know no action
+    return SignalResponse(leave=LeaveRequest(can_reconnect=again, reason=reason, action=action))
 
 
 def cannot_resume() -> SignalResponse:

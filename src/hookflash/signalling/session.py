@@ -1,7 +1,8 @@
 """One participant's signalling, from the join to the last `leave`: a machine without I/O.
 
-Who opens the socket reads `JoinParameters` (`signalling.join`), has the participant join the rooms
-(`join_of`, `RoomHost.join`: RoomRefused is the HTTP answer), makes a `Session` and calls `start`.
+Who opens the socket reads `JoinParameters` (`signalling.joining`), has the participant join the
+rooms (`join_of`, `RoomHost.join`: RoomRefused is the HTTP answer), makes a session and calls
+`start`.
 Every input takes `now` (seconds since the epoch) and returns effects (`signalling.effects`), to be
 carried out in order. An input within an input returns nothing: the effects are the outer one's.
 
@@ -14,6 +15,7 @@ carried out in order. An input within an input returns nothing: the effects are 
     sections_wanted(now, audio, video)      one connection: more sections for tracks. With 0, 0
                                             the client offers again, and free ones are used
     peer_connected(now), peer_lost(now)     the connection for media stands; is gone for good
+    peer_closed(now)                        the client closed it: its `leave` is on the way
     media_began(now, cid, mid, mime_type)   first media of a client's track: published to the others
     media_ended(now, cid)                   its section is no longer for sending
     speakers(now, levels), quality(now, sid, quality, score), streams(now, paused),
@@ -67,26 +69,28 @@ from .subscriptions import Subscriptions
 
 TOKEN_INTERVAL = 300.0
 """Seconds after which the client gets a fresh token, so that it can always come back."""
+LEAVE_WAIT = 2.0
+"""Seconds within which a client that closed its connection for media says that it leaves."""
 
 
 P = ParamSpec("P")
 
 
 def _input(
-    act: Callable[Concatenate[Session, float, P], None],
-) -> Callable[Concatenate[Session, float, P], list[SignalEffect]]:
+    act: Callable[Concatenate[SignalSession, float, P], None],
+) -> Callable[Concatenate[SignalSession, float, P], list[SignalEffect]]:
     """An input: the effects of the outermost one come back; none once the session has ended."""
 
     @wraps(act)
     def wrapped(
-        self: Session, now: float, /, *args: P.args, **kwargs: P.kwargs
+        self: SignalSession, now: float, /, *args: P.args, **kwargs: P.kwargs
     ) -> list[SignalEffect]:
         return self._run(now, lambda: act(self, now, *args, **kwargs))
 
     return wrapped
 
 
-class Session:
+class SignalSession:
     """See the module's text. `make_token` gives the JWT for `refresh_token`."""
 
     def __init__(
@@ -107,7 +111,12 @@ class Session:
         self._subscriptions = Subscriptions(self._state)
         self._reports = Reports(self._state)
         self._happenings = Happenings(
-            self._state, self._publishing, self._subscriptions, self._reports, make_token
+            self._state,
+            self._publishing,
+            self._subscriptions,
+            self._reports,
+            make_token,
+            self._refresh_token,
         )
         self._depth = 0
         self._now = 0.0
@@ -115,6 +124,7 @@ class Session:
         self._connect_by: float | None = None
         self._silent_at: float | None = None
         self._kept_until: float | None = None
+        self._leave_by: float | None = None
         self._token_at = 0.0
         self._handlers: dict[str, Callable[[Any], None]] = {
             "offer": self._offer,
@@ -163,6 +173,8 @@ class Session:
     @_input
     def request(self, now: float, message: SignalRequest) -> None:
         """One message of the client. What is unknown here is passed over."""
+        if not self._state.outbox.open:
+            return
         self._silent_at = now + PING_TIMEOUT
         field = message.WhichOneof("message")
         try:
@@ -178,7 +190,9 @@ class Session:
     @_input
     def socket_lost(self, now: float) -> None:
         """The socket closed without `leave`: the participant is kept for a while."""
-        if self._kept_until is None:
+        if self._leave_by is not None:
+            self._quit(DisconnectReason.SIGNAL_CLOSE)
+        elif self._kept_until is None:
             self._state.outbox.close()
             self._silent_at = None
             self._kept_until = now + self._state.settings.reconnect_timeout
@@ -187,6 +201,7 @@ class Session:
     def resumed(self, now: float, sync_state: SyncState | None = None) -> None:
         """The client came back, with this participant's SID."""
         state = self._state
+        state.outbox.close()  # what was gathered for the former socket is told anew
         self._kept_until = None
         self._silent_at = now + PING_TIMEOUT
         state.outbox.open = True
@@ -256,6 +271,15 @@ class Session:
         self._quit(DisconnectReason.CONNECTION_TIMEOUT, Action.RECONNECT)
 
     @_input
+    def peer_closed(self, now: float) -> None:
+        """The client closed its connection for media. It does so as it leaves, and what it says of
+        that comes by another way, so often a moment later."""
+        if self._kept_until is not None:
+            self._quit(DisconnectReason.SIGNAL_CLOSE)
+        elif self._leave_by is None:
+            self._leave_by = now + LEAVE_WAIT
+
+    @_input
     def media_began(self, now: float, cid: str, mid: str, mime_type: str) -> None:
         """The first packet of the track that the client added by that cid; `mime_type` is what was
         agreed on, `audio/opus`. Nothing happens for one that is unknown or published."""
@@ -295,8 +319,6 @@ class Session:
         ends_with = self._happenings.tell(now, events)
         if ends_with is not None:
             self._put_out(ends_with)
-        elif self._happenings.changed_grants():
-            self._refresh_token()
 
     # --- the end ----------------------------------------------------------------------------------
 
@@ -330,6 +352,7 @@ class Session:
             self._connect_by,
             self._silent_at,
             self._kept_until,
+            self._leave_by,
             self._reports.due,
         )
         return min(time for time in times if time is not None)
@@ -342,6 +365,8 @@ class Session:
             outbox.flush()
         if self._connect_by is not None and self._connect_by <= now:
             self._quit(DisconnectReason.JOIN_FAILURE)
+        elif self._leave_by is not None and self._leave_by <= now:
+            self._quit(DisconnectReason.CONNECTION_TIMEOUT, Action.RECONNECT)
         elif self._kept_until is not None and self._kept_until <= now:
             self._quit(DisconnectReason.SIGNAL_CLOSE)
         elif self._silent_at is not None and self._silent_at <= now:

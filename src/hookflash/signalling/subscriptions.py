@@ -20,6 +20,7 @@ from livekit.protocol.rtc import (
 
 from ..rooms.room import Participant, Track
 from .effects import AdjustTrack, Subscribe, Unsubscribe
+from .responses import is_shown
 from .state import SessionState
 
 _NOT_FOUND = SubscriptionError.SE_TRACK_NOTFOUND
@@ -85,7 +86,7 @@ class Subscriptions:
         """Take what is wanted and permitted now, and no longer what is not."""
         state, participant = self._state, self._state.participant
         wanted: dict[str, Track] = {}
-        for other in participant.room.others(participant):
+        for other in filter(is_shown, participant.room.others(participant)):
             for track in other.tracks.values():
                 self._tell_permission(other, track)
                 if participant.will_take(track):
@@ -94,9 +95,8 @@ class Subscriptions:
             if sid not in wanted:
                 del self._taken[sid]
                 state.outbox.add(Unsubscribe(track))
-        self._forbidden &= {
-            t.sid for o in participant.room.participants.values() for t in o.tracks.values()
-        }
+        if self._forbidden:
+            self._forbidden = {sid for sid in self._forbidden if participant.room.track(sid)}
         for sid, track in wanted.items():
             if sid not in self._taken:
                 self._taken[sid] = track

@@ -1,4 +1,5 @@
-"""Releases of livekit-api, each in a virtual environment of its own, made once per checkout."""
+"""Releases of livekit-api and livekit-agents, each in a virtual environment of its own, made once
+per checkout."""
 
 from __future__ import annotations
 
@@ -26,22 +27,25 @@ class Sdk:
     @classmethod
     async def install(cls, version: str) -> Sdk:
         """Install the pinned packages, unless they are installed already."""
-        pins = SDK / f"requirements-{version}.txt"
-        folder = CACHE / version
-        python, done = folder / "bin" / "python", folder / "installed.txt"
-        if not is_same(done, pins):
-            remove(folder)
-            await run(sys.executable, "-m", "venv", folder, within=120)
-            options = ("--quiet", "--disable-pip-version-check", "--no-deps")
-            await run(python, "-m", "pip", "install", *options, "-r", pins, within=180)
-            done.write_text(pins.read_text("utf-8"), "utf-8")
-        return cls(version, python)
+        return cls(version, await installed(SDK / f"requirements-{version}.txt", CACHE / version))
 
     async def user(self, *arguments: str | Path, within: float = 40) -> dict[str, Any]:
         """Run sdk/user.py; what it printed."""
         output = await run(self.python, "-W", "ignore", SDK / "user.py", *arguments, within=within)
         result: dict[str, Any] = json.loads(output.splitlines()[-1])
         return result
+
+
+async def installed(pins: Path, folder: Path) -> Path:
+    """The Python of a virtual environment in `folder` with exactly the packages of `pins`."""
+    python, done = folder / "bin" / "python", folder / "installed.txt"
+    if not is_same(done, pins):
+        remove(folder)
+        await run(sys.executable, "-m", "venv", folder, within=120)
+        options = ("--quiet", "--disable-pip-version-check", "--no-deps")
+        await run(python, "-m", "pip", "install", *options, "-r", pins, within=240)
+        shutil.copy(pins, done)
+    return python
 
 
 def is_same(done: Path, pins: Path) -> bool:

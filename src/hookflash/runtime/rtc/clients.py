@@ -14,9 +14,13 @@ import structlog
 
 from ...access.grants import Claims
 from ...adapters.alarm import Alarm
+from ...adapters.join_tokens import Signer, TokenMaker
 from ...base.errors import ApiError
 from ...base.ids import Ids
+from ...exchange.peer_connection import PeerConnection
+from ...exchange.peer_ways import VideoRooms
 from ...exchange.rooms import ParticipantOwner, RoomHost, Rpc
+from ...exchange.rtc_client import PHONE_CODECS, RtcClient
 from ...media.speakers import INTERVAL, Loudness, Speakers
 from ...ports import MessageSocket, WorldClock
 from ...rooms import events as ev
@@ -28,15 +32,12 @@ from ...signalling.effects import SendPacket
 from ...signalling.frames import SignalError, read_request
 from ...signalling.join import ClientJoin
 from ...signalling.joining import join_of, parameters_of
-from ...signalling.session import Session
+from ...signalling.session import SignalSession
 from ...signalling.state import SessionSettings
 from ...webrtc.formats import RtpCodec
 from ..media.engine import MediaEngine
 from .calling import answer_rpc
-from .client import PHONE_CODECS, RtcClient
-from .connection import PeerConnection
 from .ports import RtcPorts
-from .tokens import TokenMaker
 
 _log = structlog.get_logger("rtc")
 
@@ -70,7 +71,7 @@ class RtcClients:
         self._settings = settings
         self._candidates = candidates
         self._phones = phones
-        self._tokens = TokenMaker(keys, clock)
+        self._tokens = TokenMaker(Signer(keys, clock))
         self._loop = asyncio.get_running_loop()
         self._clients: dict[str, RtcClient] = {}
         """By participant SID."""
@@ -81,9 +82,11 @@ class RtcClients:
         self._timer: asyncio.TimerHandle | None = None
         self._looks = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._video: VideoRooms | None = None
         self.refused: dict[str, int] = {}
         """Data packets that went to nobody, by reason."""
         alarm.add(self)
+        engine.measured = self.measured
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -150,7 +153,9 @@ class RtcClients:
             self._engine,
             self._clock,
             self._ids,
-            lambda: Session(participant, parameters, self._rooms, self._tokens, self._settings),
+            lambda: SignalSession(
+                participant, parameters, self._rooms, self._tokens, self._settings
+            ),
             two_connections=not asked.single_connection,
         )
         self._clients[participant.sid] = client
@@ -249,7 +254,16 @@ class RtcClients:
             ids=self._ids,
             candidates=self._candidates,
             room=lambda: client.room,
+            video=self._with_video,
         )
+
+    def _with_video(self) -> VideoRooms:
+        """Made, and loaded, when the first client has video."""
+        if self._video is None:
+            from .video import VideoClock
+
+            self._video = VideoClock(self._clock, self._ids, self._loop)
+        return self._video
 
     def codecs_of(self, track: Track) -> tuple[RtpCodec, ...]:
         """What its publisher may send it in."""
@@ -300,7 +314,11 @@ class RtcClients:
 
     def level(self, track: Track, level: int) -> None:
         """How loud one packet of that track was."""
-        loudness = self._loudness.get(track.sid)
+        self.measured(track.sid, level)
+
+    def measured(self, track_sid: str, level: int) -> None:
+        """How loud 20 ms of that track were."""
+        loudness = self._loudness.get(track_sid)
         if loudness is not None:
             loudness.observe(level)
 

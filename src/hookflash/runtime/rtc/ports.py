@@ -1,5 +1,7 @@
 """The ports of all peer connections, and whose a packet is (webrtc.md §4).
 
+OpenSSL and libsrtp are imported when the first client comes.
+
 A check says by its USERNAME whose path it comes from; everything else is taken from paths that were
 checked, and from no others.
 """
@@ -7,21 +9,23 @@ checked, and from no others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from ...adapters.dtls import DtlsCertificate
 from ...adapters.open_files import OpenFiles
 from ...adapters.rtc_connection import RtcPath
 from ...adapters.rtc_socket import RtcSockets
 from ...base.errors import StunError
 from ...base.ids import Ids
+from ...exchange.peer_ways import PeerWayOwner
 from ...ports import Clock
 from ...webrtc import stun
 from ...webrtc.ice import IceAgent, IceAgents
-from .transport import Transport, TransportOwner
+
+if TYPE_CHECKING:
+    from ...adapters.dtls import DtlsCertificate
+    from .transport import PeerTransport
 
 _log = structlog.get_logger("rtc")
 
@@ -39,20 +43,16 @@ class RtcPorts:
         self._loop = loop
         self.agents: IceAgents[RtcPath] = IceAgents(ids)
         self.sockets = RtcSockets(self, clock.now, files=files)
-        self._certificate: DtlsCertificate | None = None
-        self._transports: dict[IceAgent[RtcPath], Transport] = {}
+        self._made: DtlsCertificate | None = None
+        self._transports: dict[IceAgent[RtcPath], PeerTransport] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self.unknown_path = self.unreadable = 0
         """Packets dropped: from where nobody was checked, and checks that cannot be read."""
 
-    async def start(self, ips: Sequence[str], udp_port: int, tcp_port: int | None) -> None:
-        """Listen; raises OSError where a port is taken. `tcp_port` None: UDP alone."""
-        await self.sockets.start(ips, udp_port, tcp_port)
-
     async def stop(self) -> None:
         """End every peer connection, and close the ports."""
         for transport in list(self._transports.values()):
-            self.close(transport)
+            transport.close()
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
@@ -72,25 +72,33 @@ class RtcPorts:
         return len(self._transports)
 
     @property
-    def certificate(self) -> DtlsCertificate:
+    def _certificate(self) -> DtlsCertificate:
         """Ours, made when the first client comes."""
-        if self._certificate is None:
-            self._certificate = DtlsCertificate.make()
-        return self._certificate
+        if self._made is None:
+            from ...adapters.dtls import DtlsCertificate
 
-    def open(self, owner: TransportOwner) -> Transport:
+            self._made = DtlsCertificate.make()
+        return self._made
+
+    @property
+    def fingerprint(self) -> str:
+        """Of our certificate, as descriptions have it."""
+        return self._certificate.fingerprint
+
+    def open(self, owner: PeerWayOwner) -> PeerTransport:
         """A way for one more peer connection."""
+        from .transport import PeerTransport
+
         agent = self.agents.new(self._clock.now())
-        transport = Transport(agent, self.certificate, self._clock, self._loop, owner)
+        transport = PeerTransport(
+            agent, self._certificate, self._clock, self._loop, owner, self._closed_one
+        )
         self._transports[agent] = transport
         if self._sweep is None:
             self._sweep = self._loop.call_later(SWEEP, self._look)
         return transport
 
-    def close(self, transport: Transport) -> None:
-        """It has ended, or is to end."""
-        transport.close()
-        transport.agent.close()
+    def _closed_one(self, transport: PeerTransport) -> None:
         self._transports.pop(transport.agent, None)
 
     def _look(self) -> None:

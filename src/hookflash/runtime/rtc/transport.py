@@ -7,18 +7,17 @@ the one whose fingerprint its description had, nothing of it reaches anybody.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
 
 from ...adapters.dtls import Dtls, DtlsCertificate
 from ...adapters.rtc_connection import RtcPath
-from ...adapters.sctp import Sctp
 from ...adapters.srtp import SrtpSession
+from ...exchange.peer_ways import PeerWayOwner
 from ...ports import Clock
 from ...rtp.packet import Buffer
-from ...sdp.plan import CryptoKey
 from ...webrtc.ice import IceAgent
 
 _log = structlog.get_logger("rtc")
@@ -27,24 +26,20 @@ HANDSHAKE_TIMEOUT: Final = 10.0
 """Seconds that DTLS may take (webrtc.md §4)."""
 
 
-class TransportOwner(Protocol):
-    """Whose peer connection it is. Called at once; a transport that has ended calls no more."""
+class DataChannels(Protocol):
+    """`adapters.sctp.Sctp`, which takes half a second to import."""
 
-    def connected(self) -> None:
-        """DTLS stands: sound may come and go."""
-        ...
-
-    def lost(self, why: str) -> None:
-        """It ended by itself: no consent, another fingerprint, closed by the client."""
-        ...
-
-    def rtp_received(self, packet: bytes, now: float) -> None: ...
-    def rtcp_received(self, packet: bytes, now: float) -> None: ...
-    def channel_opened(self, label: str) -> None: ...
-    def message_received(self, label: str, data: bytes) -> None: ...
+    def start(self, remote_port: int) -> None: ...
+    def receive(self, data: bytes) -> None: ...
+    def send(self, label: str, data: bytes) -> bool: ...
+    def open(
+        self, label: str, *, ordered: bool = ..., max_retransmits: int | None = ...
+    ) -> None: ...
+    def buffered(self, label: str) -> int: ...
+    def stop(self) -> None: ...
 
 
-class Transport:
+class PeerTransport:
     """Made with an ICE agent, `describe`d by the client's SDP, `close`d by us."""
 
     def __init__(
@@ -53,23 +48,27 @@ class Transport:
         certificate: DtlsCertificate,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
-        owner: TransportOwner,
+        owner: PeerWayOwner,
+        closed: Callable[[PeerTransport], None],
     ) -> None:
+        """`closed` is called once, in the end."""
         self.agent = agent
         self._certificate = certificate
         self._clock = clock
         self._loop = loop
         self._owner = owner
+        self._closed = closed
+        self._described: tuple[str, ...] | None = None
         self._dtls: Dtls | None = None
         self._early: list[bytes] = []
         self._client = False
         self._srtp: SrtpSession | None = None
-        self._sctp: Sctp | None = None
+        self._sctp: DataChannels | None = None
         self._sctp_port: int | None = None
         self._began = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.is_connected = False
-        self.closed = False
+        self.closed = self.closed_by_client = False
         self.undecryptable = 0
 
     # --- what the descriptions say --------------------------------------------------------------
@@ -77,15 +76,10 @@ class Transport:
     def describe(self, fingerprints: Sequence[str], *, client: bool) -> None:
         """The other side's certificate, and whether we are the DTLS client. The first description
         counts: DTLS is not done again."""
-        if self._dtls is not None or self.closed:
-            return
-        self._client = client
-        self._dtls = Dtls(self._certificate, client=client, fingerprints=fingerprints)
-        self._began = self._clock.now()
-        early, self._early = self._early, []
-        for datagram in early:
-            self._dtls_received(datagram)
-        self._start_dtls()
+        if self._described is None and not self.closed:
+            self._described, self._client = tuple(fingerprints), client
+            self._began = self._clock.now()
+            self._start_dtls()
 
     def associate(self, sctp_port: int) -> None:
         """There are data channels."""
@@ -160,11 +154,18 @@ class Transport:
     # --- DTLS -----------------------------------------------------------------------------------
 
     def _start_dtls(self) -> None:
-        dtls = self._dtls
-        if dtls is None or self.agent.selected is None or dtls.state != "connecting":
+        """Once it is known whom to expect; if we are to speak first, once there is a way."""
+        if self._dtls is not None or self._described is None or self.closed:
             return
-        dtls.start()
+        if self._client and self.agent.selected is None:
+            return
+        dtls = self._dtls = Dtls(
+            self._certificate, client=self._client, fingerprints=self._described
+        )
+        early, self._early = self._early, []
         self._after_dtls(dtls)
+        for datagram in early:
+            self._dtls_received(datagram)
 
     def _dtls_received(self, datagram: bytes) -> None:
         dtls = self._dtls
@@ -185,22 +186,24 @@ class Transport:
             if self._sctp is not None:
                 self._sctp.receive(data)
         if dtls.state in {"failed", "closed"} and not self.closed:
-            self._lost(dtls.failure or "DTLS closed by the client")
+            self.closed_by_client = dtls.state == "closed"
+            self._lost(f"DTLS: {dtls.failure or 'closed by the client'}")
             return
         self._arm(dtls)
 
     def _stands(self, dtls: Dtls) -> None:
         self.is_connected = True
+        assert dtls.srtp is not None
         keys = dtls.srtp
-        self._srtp = SrtpSession(
-            CryptoKey(keys.profile, keys.local), CryptoKey(keys.profile, keys.remote)
-        )
+        self._srtp = SrtpSession.of_peer(keys.profile, keys.local, keys.remote)
         self._start_sctp()
         self._owner.connected()
 
     def _start_sctp(self) -> None:
         if self._sctp_port is None or not self.is_connected or self._sctp is not None:
             return
+        from ...adapters.sctp import Sctp
+
         self._sctp = Sctp(self, client=self._client, loop=self._loop)
         self._sctp.start(self._sctp_port)
 
@@ -269,3 +272,5 @@ class Transport:
             self._dtls.close()
             for datagram in self._dtls.take():
                 self.send(datagram)
+        self.agent.close()
+        self._closed(self)

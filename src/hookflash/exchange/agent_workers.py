@@ -3,7 +3,7 @@ to `agents.dispatcher.AgentDispatcher`; what comes back is performed here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -12,19 +12,17 @@ from livekit.protocol.agent import JobAssignment, JobType, ServerMessage
 from livekit.protocol.models import ServerInfo, TrackSource
 
 from ..access.grants import Claims
-from ..adapters.alarm import Alarm
-from ..adapters.metrics import Metrics
-from ..adapters.tokens import sign
 from ..agents import effects as fx
 from ..agents.dispatcher import AgentDispatcher
 from ..agents.messages import WorkerError, read, write
 from ..base.errors import ApiError
 from ..base.ids import Ids
 from ..base.performers import on, performers
-from ..exchange.rooms import RoomHost
-from ..ports import MessageSocket, WorldClock
+from ..ports import DeadlineTimer, MessageSocket, WorldClock
 from ..rooms.events import RoomEvent
 from ..version import hookflash_version
+from .call_metrics import Count
+from .rooms import RoomHost
 
 TOKEN_TTL: Final = 3600.0
 """Seconds in which a job may join (facts §5.3)."""
@@ -34,27 +32,31 @@ PROTOCOL: Final = 17
 """Of LiveKit's signalling (conformance/signalling)."""
 AGENT_PROTOCOL: Final = 1
 
+Signer = Callable[[str, Mapping[str, object], float], str]
+"""API key, claims beside issuer and times, seconds that it holds: a token."""
+
 _log = structlog.get_logger("agents")
 
 
 class AgentWorkers:
-    """`api.backend.AgentBackend`, and a `exchange.rooms.RoomListener`. `keys`: API key → secret."""
+    """`api.backend.AgentBackend`, and a `exchange.rooms.RoomListener`. `jobs` are counted by
+    outcome."""
 
     def __init__(
         self,
         rooms: RoomHost,
         clock: WorldClock,
         ids: Ids,
-        alarm: Alarm,
-        metrics: Metrics,
-        keys: Mapping[str, str],
+        alarm: DeadlineTimer,
+        jobs: Count,
+        sign: Signer,
         server_info: ServerInfo,
     ) -> None:
         self._rooms = rooms
         self._clock = clock
         self._alarm = alarm
-        self._metrics = metrics
-        self._keys = keys
+        self._jobs = jobs
+        self._sign = sign
         self._dispatcher = AgentDispatcher(ids, server_info, clock.shift)
         self._sockets: dict[str, MessageSocket] = {}
         self._in_json: set[str] = set()
@@ -71,9 +73,6 @@ class AgentWorkers:
             on(fx.RoomWaits, self._waits),
         )
         alarm.add(self)
-        metrics.gauge("agent_workers", "Agent workers", lambda: len(self._dispatcher.workers))
-        metrics.gauge("agent_jobs_running", "Jobs that workers have", self._dispatcher.running)
-        metrics.gauge("agent_jobs_waiting", "Jobs that no worker takes", self._waiting)
 
     # --- sockets --------------------------------------------------------------------------------
 
@@ -107,7 +106,9 @@ class AgentWorkers:
 
     def room_events(self, events: Sequence[RoomEvent]) -> None:
         """What one input to the rooms caused."""
-        self._perform(self._dispatcher.room_events(events))
+        effects = self._dispatcher.room_events(events)
+        if effects:  # most events are nothing to agents, and set no deadline either
+            self._perform(effects)
 
     def next_deadline(self) -> float | None:
         """When a worker has been silent for too long."""
@@ -159,7 +160,15 @@ class AgentWorkers:
             ],
         }
 
-    def _waiting(self) -> int:
+    def workers(self) -> int:
+        """How many there are."""
+        return len(self._dispatcher.workers)
+
+    def running(self) -> int:
+        """Jobs that they have."""
+        return self._dispatcher.running()
+
+    def waiting(self) -> int:
         return sum(1 for _ in self._dispatcher.waiting())
 
     # --- effects --------------------------------------------------------------------------------
@@ -176,9 +185,7 @@ class AgentWorkers:
             socket.send(write(effect.message, as_json=as_json))
 
     def _assign(self, effect: fx.AssignJob) -> None:
-        secret = self._keys.get(effect.api_key, "")
-        claims = _job_claims(effect.grant)
-        token = sign(effect.api_key, secret, claims, self._clock.world(), TOKEN_TTL)
+        token = self._sign(effect.api_key, _job_claims(effect.grant), TOKEN_TTL)
         message = ServerMessage(assignment=JobAssignment(job=effect.job, token=token))
         self._send(fx.SendWorker(effect.worker_id, message))
 
@@ -200,7 +207,7 @@ class AgentWorkers:
             _log.info("agent_not_removed", identity=effect.identity, why=error.msg)
 
     def _count(self, effect: fx.CountJob) -> None:
-        self._metrics.agent_jobs.labels(effect.outcome).inc()
+        self._jobs.labels(effect.outcome).inc()
         _log.info(
             "agent_job",
             outcome=effect.outcome,
@@ -226,8 +233,7 @@ class AgentWorkers:
         )
 
     def _waits(self, effect: fx.RoomWaits) -> None:
-        if effect.why:
-            _log.warning(f"room {effect.room} waits for agent {effect.agent_name}: {effect.why}")
+        _log.warning(f"room {effect.room} waits for agent {effect.agent_name}: {effect.why}")
 
 
 def server_info(ids: Ids) -> ServerInfo:

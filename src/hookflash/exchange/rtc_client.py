@@ -5,24 +5,24 @@ The session (`signalling/session.py`) decides; here is done what it asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Literal, Protocol
 
 import structlog
 from livekit.protocol.models import TrackType
 
-from ...base.errors import SdpError
-from ...base.ids import Ids
-from ...base.performers import on, performers
-from ...media.published import PublishedAudio
-from ...ports import Clock, MessageSocket
-from ...rooms.room import Participant, Room, Track
-from ...signalling import effects as fx
-from ...signalling.session import Session
-from ...webrtc.formats import OPUS_FMTP, RtpCodec
-from ...webrtc.slots import OutTrack
-from ..media.engine import MediaEngine
-from .connection import PeerConnection
+from ..base.errors import SdpError
+from ..base.ids import Ids
+from ..base.performers import on, performers
+from ..media.published import PublishedAudio
+from ..ports import Clock, MessageSocket
+from ..rooms.room import Participant, Room, Track
+from ..signalling import effects as fx
+from ..signalling.session import SignalSession
+from ..webrtc.formats import OPUS_FMTP, RtpCodec
+from ..webrtc.slots import OutTrack
+from .peer_connection import PeerConnection
+from .peer_ways import TrackRooms
 
 _log = structlog.get_logger("rtc")
 
@@ -37,7 +37,7 @@ PHONE_CODECS: Final = (RtpCodec("opus", 111, 48000, 2, OPUS_FMTP),)
 
 
 class ClientHost(Protocol):
-    """All clients, as one of them sees them (`clients.RtcClients`)."""
+    """All clients, as one of them sees them (`runtime.rtc.clients.RtcClients`)."""
 
     def new_connection(self, client: RtcClient) -> PeerConnection: ...
     def codecs_of(self, track: Track) -> tuple[RtpCodec, ...]: ...
@@ -54,10 +54,10 @@ class RtcClient:
     def __init__(
         self,
         host: ClientHost,
-        engine: MediaEngine,
+        engine: TrackRooms,
         clock: Clock,
         ids: Ids,
-        make_session: Callable[[], Session],
+        make_session: Callable[[], SignalSession],
         *,
         two_connections: bool,
     ) -> None:
@@ -110,7 +110,7 @@ class RtcClient:
             self._performers[type(effect)](effect)
         self._host.arm(self)
 
-    def drive(self, ask: Callable[[Session, float], Iterable[fx.SignalEffect]]) -> None:
+    def drive(self, ask: Callable[[SignalSession, float], Iterable[fx.SignalEffect]]) -> None:
         """Give the session an input, with the time, and do what it returns."""
         self.perform(ask(self.session, self._clock.now()))
 
@@ -129,7 +129,7 @@ class RtcClient:
     def _take_offer(self, effect: fx.TakeOffer) -> None:
         participant = self.participant
         tracks = (*participant.pending.values(), *participant.tracks.values())
-        before = set(self.publisher.published)
+        before = self.publisher.cids
         try:
             answer = self.publisher.take_offer(effect.sdp, [track.cid for track in tracks])
         except SdpError as error:
@@ -139,7 +139,7 @@ class RtcClient:
         self._asked = False
         mids = answer.mid_to_track_id
         self.drive(lambda session, now: session.answered(now, answer.sdp, effect.id, mids))
-        for cid in before - set(self.publisher.published):
+        for cid in before - self.publisher.cids:
             self.perform(self.session.media_ended(self._clock.now(), cid))
         self._ask_soon()
 
@@ -157,7 +157,8 @@ class RtcClient:
             return
         self._offers += 1
         offer, number = self.subscriber.offer(), self._offers
-        self.drive(lambda session, now: session.offered(now, offer, number, {}))
+        mids = self.subscriber.offered.mid_to_track_id
+        self.drive(lambda session, now: session.offered(now, offer, number, mids))
 
     def _take_answer(self, effect: fx.TakeAnswer) -> None:
         if effect.id and effect.id != self._offers:
@@ -204,17 +205,38 @@ class RtcClient:
         self._ask_soon()
 
     def _adjust(self, effect: fx.AdjustTrack) -> None:
-        self.subscriber.pause(effect.track.sid, paused=effect.disabled)
+        sid = effect.track.sid
+        self.subscriber.pause(sid, paused=effect.disabled)
+        if self.subscriber.video is not None:
+            self.subscriber.video.adjust(
+                sid,
+                effect.quality,
+                effect.width,
+                effect.height,
+                self._clock.now(),
+                disabled=effect.disabled,
+            )
 
     # --- its own tracks -------------------------------------------------------------------------
 
-    def track_began(self, cid: str) -> None:
+    def track_began(self, cid: str, mime_type: str) -> None:
         """Its first packet: the others are told of it."""
         mid = self.publisher.mid_of(cid)
-        self.drive(lambda session, now: session.media_began(now, cid, mid, "audio/opus"))
+        self.drive(lambda session, now: session.media_began(now, cid, mid, mime_type))
+
+    def track_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None:
+        """Which layers of its video are of use to anybody."""
+        tracks = self.participant.tracks.values()
+        track = next((track for track in tracks if track.cid == cid), None)
+        if track is not None:
+            self.perform(self.session.qualities(self._clock.now(), track, enabled))
 
     def publish(self, track: Track) -> None:
-        """The room knows it: what it says is heard there."""
+        """The room knows it: what it says is heard there, what it shows is seen."""
+        video = self.publisher.video
+        if video is not None:
+            now = self._clock.now()
+            video.publish(track.cid, track.sid, _sizes(track), now, muted=track.muted)
         published = self._published(track)
         if published is not None:
             published.source.track_sid = track.sid
@@ -222,13 +244,17 @@ class RtcClient:
             self._engine.add_source(self.room, published.source)
 
     def unpublish(self, track: Track) -> None:
-        """It is heard there no more."""
+        """It is heard and seen there no more."""
+        if self.publisher.video is not None:
+            self.publisher.video.unpublish(track.cid)
         published = self._published(track)
         if published is not None:
             self._engine.remove_source(self.room, published.source)
 
     def mute(self, track: Track) -> None:
         """It was muted or unmuted, by whomever."""
+        if self.publisher.video is not None:
+            self.publisher.video.mute(track.cid, self._clock.now(), muted=track.muted)
         published = self._published(track)
         if published is not None and published.source.muted != track.muted:
             published.source.muted = track.muted
@@ -280,7 +306,10 @@ class RtcClient:
     def lost(self, connection: PeerConnection, why: str) -> None:
         """One of them has ended by itself."""
         _log.info("rtc_connection_lost", identity=self.participant.identity, why=why)
-        self.drive(lambda session, now: session.peer_lost(now))
+        if connection.transport.closed_by_client:
+            self.drive(lambda session, now: session.peer_closed(now))
+        else:
+            self.drive(lambda session, now: session.peer_lost(now))
 
     def _follow(self, effect: fx.FollowMove) -> None:
         """It is in another room: so are its tracks."""
@@ -306,3 +335,9 @@ class RtcClient:
         self.publisher.report(now)
         if self._two:
             self.subscriber.report(now)
+
+
+def _sizes(track: Track) -> dict[int, tuple[int, int]]:
+    """Width and height of a video track's layers, by VideoQuality."""
+    layers = track.details.layers if track.details is not None else ()
+    return {layer.quality: (layer.width, layer.height) for layer in layers if layer.width}

@@ -1,4 +1,5 @@
-"""Fresh tokens for clients, so that they can come back (`refresh_token`)."""
+"""Tokens that the exchange itself makes: for jobs of agents, and for clients, so that they can come
+back (`refresh_token`)."""
 
 from __future__ import annotations
 
@@ -7,21 +8,32 @@ from typing import Any, Final
 
 from livekit.protocol.models import ParticipantInfo, TrackSource
 
-from ...access.grants import Claims
-from ...adapters.tokens import sign
-from ...ports import WorldClock
-from ...rooms.room import Participant
+from ..access.grants import Claims
+from ..ports import WorldClock
+from ..rooms.room import Participant
+from .tokens import sign
 
 LIFE: Final = 600.0
 """Seconds that one holds."""
 
 
-class TokenMaker:
-    """Signs with the key of the token that the participant came with. `keys`: API key → secret."""
+class Signer:
+    """Signs tokens of ours. `keys`: API key → secret."""
 
     def __init__(self, keys: Mapping[str, str], clock: WorldClock) -> None:
         self._keys = keys
         self._clock = clock
+
+    def __call__(self, key: str, claims: Mapping[str, object], life: float) -> str:
+        """A token with these claims beside issuer and times, that holds for `life` seconds."""
+        return sign(key, self._keys[key], claims, self._clock.world(), life)
+
+
+class TokenMaker:
+    """Signs with the key of the token that the participant came with."""
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
         self._key_of: dict[str, str] = {}
         """API key, by participant SID."""
 
@@ -44,8 +56,7 @@ class TokenMaker:
         key = self._key_of.get(participant.sid)
         if key is None:
             return ""
-        claims = claims_of(participant)
-        return sign(key, self._keys[key], claims, self._clock.world(), LIFE)
+        return self._signer(key, claims_of(participant), LIFE)
 
 
 def claims_of(participant: Participant) -> dict[str, Any]:

@@ -1,0 +1,33 @@
+"""Who may subscribe (SubscriptionPermission)."""
+
+from __future__ import annotations
+
+from livekit.protocol.rtc import SubscriptionPermission, TrackPermission
+
+from hookflash.rooms.subscribers import EVERYBODY, Subscribers
+
+
+def of(*entries: TrackPermission, everybody: bool = False) -> Subscribers:
+    return Subscribers.of(
+        SubscriptionPermission(all_participants=everybody, track_permissions=entries)
+    )
+
+
+def test_everybody_and_nobody() -> None:
+    assert EVERYBODY.admit("a", "PA_a", "TR_1")
+    assert of(everybody=True).admit("a", "PA_a", "TR_1")
+    assert not of().admit("a", "PA_a", "TR_1")
+
+
+def test_by_identity_or_sid_and_by_track() -> None:
+    chosen = of(
+        TrackPermission(participant_identity="a", track_sids=["TR_1"]),
+        TrackPermission(participant_identity="a", track_sids=["TR_2"]),
+        TrackPermission(participant_sid="PA_b", all_tracks=True),
+        TrackPermission(participant_sid="PA_b", track_sids=["TR_1"]),
+    )
+    assert chosen.admit("a", "PA_a", "TR_1")
+    assert chosen.admit("a", "PA_a", "TR_2")
+    assert not chosen.admit("a", "PA_a", "TR_3")
+    assert chosen.admit("b", "PA_b", "TR_3")
+    assert not chosen.admit("c", "PA_c", "TR_1")
