@@ -97,7 +97,9 @@ class Assistant(Agent):
             for one in self._context.room.remote_participants.values()
             if one.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP
         ]
-        why = await hand_on(self._context, phones[0], choice.number) if phones else "nobody is there"
+        why = (
+            await hand_on(self._context, phones[0], choice.number) if phones else "nobody is there"
+        )
         return f"not transferred: {why}. Apologise and ask again." if why else "transferred"
 
 

@@ -24,7 +24,7 @@ from ..webrtc.offered_sections import OfferedSections
 from ..webrtc.sections import IncomingSection, LocalAnswer, OutgoingSection, Sections
 from ..webrtc.slots import OutTrack
 from ..webrtc.writing import LocalTransport
-from .peer_ways import PeerWays, TrackRooms
+from .peer_ways import PeerVideo, PeerWays, TrackRooms, VideoRooms
 
 MAX_SSRCS: Final = 256
 """Streams of one client that are told apart; packets of more are dropped."""
@@ -37,7 +37,8 @@ class ConnectionOwner(Protocol):
 
     def connected(self, connection: PeerConnection) -> None: ...
     def lost(self, connection: PeerConnection, why: str) -> None: ...
-    def track_began(self, cid: str) -> None: ...
+    def track_began(self, cid: str, mime_type: str) -> None: ...
+    def track_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None: ...
     def channel_opened(self, connection: PeerConnection, label: str) -> None: ...
     def message_received(self, label: str, data: bytes) -> None: ...
     def level(self, cid: str, level: int) -> None: ...
@@ -56,9 +57,10 @@ class PeerConnection:
         ids: Ids,
         candidates: Callable[[], tuple[str, ...]],
         room: Callable[[], str],
+        video: Callable[[], VideoRooms],
     ) -> None:
         """`candidates`: ours, as descriptions have them; `room`: the name of the client's room of
-        sound at the moment."""
+        sound at the moment; `video`: asked for once there is video."""
         self._ways = ways
         self._engine = engine
         self._owner = owner
@@ -66,6 +68,8 @@ class PeerConnection:
         self._ids = ids
         self._candidates = candidates
         self._room = room
+        self._video_rooms = video
+        self._video: PeerVideo | None = None
         self.transport = ways.open(self)
         self.sections = Sections(ids)
         """Where the client offers."""
@@ -127,6 +131,9 @@ class PeerConnection:
     def _take_in(self, incoming: tuple[IncomingSection, ...]) -> None:
         """The tracks that the client sends from now on."""
         described = {section.cid: section for section in incoming if section.kind == "audio"}
+        video = [section for section in incoming if section.kind == "video"]
+        if video or self._video is not None:
+            self._with_video().take_in(video)
         for cid in [cid for cid in self.published if cid not in described]:
             self._drop_published(cid)
         self._by_mid = {section.mid: cid for cid, section in described.items()}
@@ -139,18 +146,25 @@ class PeerConnection:
                 codecs = {codec.payload_type: _codec(codec) for codec in section.codecs}
                 self.published[cid] = self._publish(cid, codecs)
 
+    @property
+    def cids(self) -> set[str]:
+        """Of all tracks that come in."""
+        return {*self.published, *(self._video.cids if self._video is not None else ())}
+
     def mid_of(self, cid: str) -> str:
         """The section in which the client sends it; "" for none."""
-        return next((mid for mid, one in self._by_mid.items() if one == cid), "")
+        mid = self._video.mid_of(cid) if self._video is not None else ""
+        return mid or next((mid for mid, one in self._by_mid.items() if one == cid), "")
 
     def codecs_of(self, cid: str) -> tuple[RtpCodec, ...]:
         """What the client may send it in."""
-        return self._codecs.get(cid, ())
+        codecs = self._video.codecs_of(cid) if self._video is not None else ()
+        return codecs or self._codecs.get(cid, ())
 
     def _publish(self, cid: str, codecs: Mapping[int, Codec]) -> PublishedAudio:
         track = PublishedAudio(
             codecs,
-            begun=lambda: self._owner.track_began(cid),
+            begun=lambda: self._owner.track_began(cid, "audio/opus"),
             changed=lambda: self._engine.reroute_room(self._room()),
         )
         self.reports.add_receiver(track.source.receiver)
@@ -171,7 +185,12 @@ class PeerConnection:
             self.dropped += 1
             return
         ssrc = int.from_bytes(packet[8:12], "big")
-        cid = self._by_ssrc.get(ssrc) or self._recognised(ssrc, extensions, profile)
+        cid = self._by_ssrc.get(ssrc, "")
+        if not cid:
+            video = self._video
+            if video is not None and video.packet(ssrc, plain, extensions, profile, now):
+                return
+            cid = self._recognised(ssrc, extensions, profile)
         track = self.published.get(cid)
         if track is None:
             self.dropped += 1
@@ -209,6 +228,9 @@ class PeerConnection:
     def _send_out(self, outgoing: tuple[OutgoingSection, ...]) -> None:
         """What the last description says that we send."""
         described = {sent.track_sid: sent for sent in outgoing if sent.kind == "audio"}
+        video = [sent for sent in outgoing if sent.kind == "video"]
+        if video or self._video is not None:
+            self._with_video().send_out(video, self._clock.now())
         for sid, (ssrc, _) in list(self._subscriptions.items()):
             if sid not in described or described[sid].ssrc != ssrc:
                 self._stop_sending(sid)
@@ -228,6 +250,8 @@ class PeerConnection:
         self._engine.subscribe(self._room(), subscription)
 
     def _stop_sending(self, track_sid: str) -> None:
+        if self._video is not None:
+            self._video.stop(track_sid)
         found = self._subscriptions.pop(track_sid, None)
         if found is not None:
             self.reports.remove_sender(found[1].sender)
@@ -239,6 +263,27 @@ class PeerConnection:
         if found is not None and found[1].paused != paused:
             found[1].paused = paused
             self._engine.reroute_room(self._room())
+
+    # --- video ----------------------------------------------------------------------------------
+
+    def _with_video(self) -> PeerVideo:
+        """What has all the video of this connection, made now if there was none."""
+        if self._video is None:
+            self._video = self._video_rooms().open(self, self.transport, self.transport.agent.ufrag)
+        return self._video
+
+    @property
+    def video(self) -> PeerVideo | None:
+        """None while no description had any."""
+        return self._video
+
+    def video_began(self, cid: str, mime_type: str) -> None:
+        """Of `peer_ways.PeerVideoOwner`."""
+        self._owner.track_began(cid, mime_type)
+
+    def video_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None:
+        """Of `peer_ways.PeerVideoOwner`."""
+        self._owner.track_wanted(cid, enabled)
 
     # --- what the transport tells ---------------------------------------------------------------
 
@@ -253,6 +298,8 @@ class PeerConnection:
     def rtcp_received(self, packet: bytes, now: float) -> None:
         """A compound packet."""
         self.reports.received(packet, now)
+        if self._video is not None:
+            self._video.rtcp(packet, now)
 
     def channel_opened(self, label: str) -> None:
         """A data channel."""
@@ -276,6 +323,8 @@ class PeerConnection:
             self._engine.remove_source(self._room(), self.published[cid].source)
         for sid in list(self._subscriptions):
             self._stop_sending(sid)
+        if self._video is not None:
+            self._video.leave_room()
 
     def close(self) -> None:
         """The end; safe to call twice."""
@@ -283,6 +332,8 @@ class PeerConnection:
             self._drop_published(cid)
         for sid in list(self._subscriptions):
             self._stop_sending(sid)
+        if self._video is not None:
+            self._video.close()
         self.transport.close()
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..media.source import Source
 from ..media.subscriptions import Subscription
 from ..rtp.packet import Buffer
+from ..webrtc.formats import RtpCodec
+from ..webrtc.sections import IncomingSection, OutgoingSection
 
 
 class IceSide(Protocol):
@@ -81,3 +83,52 @@ class TrackRooms(Protocol):
     def subscribe(self, name: str, subscription: Subscription) -> None: ...
     def unsubscribe(self, name: str, subscription: Subscription) -> None: ...
     def reroute_room(self, name: str) -> None: ...
+
+
+class PeerVideoOwner(Protocol):
+    """The client, as its video sees it. Called at once."""
+
+    def video_began(self, cid: str, mime_type: str) -> None: ...
+    def video_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None: ...
+
+
+class PeerVideo(Protocol):
+    """All the video of one peer connection: `media.video_streams.VideoStreams`. A protocol, so that
+    nothing of it is loaded before the first video."""
+
+    @property
+    def cids(self) -> Iterable[str]: ...
+
+    def mid_of(self, cid: str) -> str: ...
+    def codecs_of(self, cid: str) -> tuple[RtpCodec, ...]: ...
+    def take_in(self, sections: Iterable[IncomingSection]) -> None: ...
+    def send_out(self, sections: Iterable[OutgoingSection], now: float) -> None: ...
+    def stop(self, track_sid: str) -> None: ...
+    def adjust(
+        self, track_sid: str, quality: int, width: int, height: int, now: float, *, disabled: bool
+    ) -> None: ...
+    def packet(
+        self, ssrc: int, plain: bytearray, extensions: bytes, profile: int, now: float
+    ) -> bool: ...
+    def rtcp(self, data: bytes, now: float) -> None: ...
+    def publish(
+        self,
+        cid: str,
+        sid: str,
+        sizes: Mapping[int, tuple[int, int]],
+        now: float,
+        *,
+        muted: bool,
+    ) -> None: ...
+    def unpublish(self, cid: str) -> None: ...
+    def mute(self, cid: str, now: float, *, muted: bool) -> None: ...
+    def leave_room(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class VideoRooms(Protocol):
+    """The video of all clients: `runtime.rtc.video.VideoClock`."""
+
+    def open(self, owner: PeerVideoOwner, way: PeerWay, cname: str) -> PeerVideo:
+        """For one more peer connection; it is closed by `PeerVideo.close`."""
+        ...

@@ -5,7 +5,7 @@ The session (`signalling/session.py`) decides; here is done what it asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Literal, Protocol
 
 import structlog
@@ -129,7 +129,7 @@ class RtcClient:
     def _take_offer(self, effect: fx.TakeOffer) -> None:
         participant = self.participant
         tracks = (*participant.pending.values(), *participant.tracks.values())
-        before = set(self.publisher.published)
+        before = self.publisher.cids
         try:
             answer = self.publisher.take_offer(effect.sdp, [track.cid for track in tracks])
         except SdpError as error:
@@ -139,7 +139,7 @@ class RtcClient:
         self._asked = False
         mids = answer.mid_to_track_id
         self.drive(lambda session, now: session.answered(now, answer.sdp, effect.id, mids))
-        for cid in before - set(self.publisher.published):
+        for cid in before - self.publisher.cids:
             self.perform(self.session.media_ended(self._clock.now(), cid))
         self._ask_soon()
 
@@ -205,17 +205,38 @@ class RtcClient:
         self._ask_soon()
 
     def _adjust(self, effect: fx.AdjustTrack) -> None:
-        self.subscriber.pause(effect.track.sid, paused=effect.disabled)
+        sid = effect.track.sid
+        self.subscriber.pause(sid, paused=effect.disabled)
+        if self.subscriber.video is not None:
+            self.subscriber.video.adjust(
+                sid,
+                effect.quality,
+                effect.width,
+                effect.height,
+                self._clock.now(),
+                disabled=effect.disabled,
+            )
 
     # --- its own tracks -------------------------------------------------------------------------
 
-    def track_began(self, cid: str) -> None:
+    def track_began(self, cid: str, mime_type: str) -> None:
         """Its first packet: the others are told of it."""
         mid = self.publisher.mid_of(cid)
-        self.drive(lambda session, now: session.media_began(now, cid, mid, "audio/opus"))
+        self.drive(lambda session, now: session.media_began(now, cid, mid, mime_type))
+
+    def track_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None:
+        """Which layers of its video are of use to anybody."""
+        tracks = self.participant.tracks.values()
+        track = next((track for track in tracks if track.cid == cid), None)
+        if track is not None:
+            self.perform(self.session.qualities(self._clock.now(), track, enabled))
 
     def publish(self, track: Track) -> None:
-        """The room knows it: what it says is heard there."""
+        """The room knows it: what it says is heard there, what it shows is seen."""
+        video = self.publisher.video
+        if video is not None:
+            now = self._clock.now()
+            video.publish(track.cid, track.sid, _sizes(track), now, muted=track.muted)
         published = self._published(track)
         if published is not None:
             published.source.track_sid = track.sid
@@ -223,13 +244,17 @@ class RtcClient:
             self._engine.add_source(self.room, published.source)
 
     def unpublish(self, track: Track) -> None:
-        """It is heard there no more."""
+        """It is heard and seen there no more."""
+        if self.publisher.video is not None:
+            self.publisher.video.unpublish(track.cid)
         published = self._published(track)
         if published is not None:
             self._engine.remove_source(self.room, published.source)
 
     def mute(self, track: Track) -> None:
         """It was muted or unmuted, by whomever."""
+        if self.publisher.video is not None:
+            self.publisher.video.mute(track.cid, self._clock.now(), muted=track.muted)
         published = self._published(track)
         if published is not None and published.source.muted != track.muted:
             published.source.muted = track.muted
@@ -310,3 +335,9 @@ class RtcClient:
         self.publisher.report(now)
         if self._two:
             self.subscriber.report(now)
+
+
+def _sizes(track: Track) -> dict[int, tuple[int, int]]:
+    """Width and height of a video track's layers, by VideoQuality."""
+    layers = track.details.layers if track.details is not None else ()
+    return {layer.quality: (layer.width, layer.height) for layer in layers if layer.width}

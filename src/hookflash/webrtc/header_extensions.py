@@ -12,7 +12,7 @@ from typing import Final
 from ..base.errors import RtpError
 from ..base.light import light_dataclass
 from ..rtp.packet import HEADER, HEADER_SIZE
-from .writing import AUDIO_LEVEL, MID, RID, TRANSPORT_CC
+from .writing import AUDIO_LEVEL, MID, REPAIRED_RID, RID, TRANSPORT_CC
 
 _ONE_BYTE: Final = 0xBEDE
 _TWO_BYTE: Final = 0x1000
@@ -30,13 +30,18 @@ class ExtensionIds:
     mid: int = 0
     rid: int = 0
     transport_cc: int = 0
+    repaired_rid: int = 0
 
     @classmethod
     def of(cls, uris: Mapping[int, str]) -> ExtensionIds:
         """From a section's extmap, id to URI."""
         ids = {uri: number for number, uri in uris.items()}
         return cls(
-            ids.get(AUDIO_LEVEL, 0), ids.get(MID, 0), ids.get(RID, 0), ids.get(TRANSPORT_CC, 0)
+            ids.get(AUDIO_LEVEL, 0),
+            ids.get(MID, 0),
+            ids.get(RID, 0),
+            ids.get(TRANSPORT_CC, 0),
+            ids.get(REPAIRED_RID, 0),
         )
 
 

@@ -18,6 +18,7 @@ from ...adapters.join_tokens import Signer, TokenMaker
 from ...base.errors import ApiError
 from ...base.ids import Ids
 from ...exchange.peer_connection import PeerConnection
+from ...exchange.peer_ways import VideoRooms
 from ...exchange.rooms import ParticipantOwner, RoomHost, Rpc
 from ...exchange.rtc_client import PHONE_CODECS, RtcClient
 from ...media.speakers import INTERVAL, Loudness, Speakers
@@ -81,6 +82,7 @@ class RtcClients:
         self._timer: asyncio.TimerHandle | None = None
         self._looks = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._video: VideoRooms | None = None
         self.refused: dict[str, int] = {}
         """Data packets that went to nobody, by reason."""
         alarm.add(self)
@@ -252,7 +254,16 @@ class RtcClients:
             ids=self._ids,
             candidates=self._candidates,
             room=lambda: client.room,
+            video=self._with_video,
         )
+
+    def _with_video(self) -> VideoRooms:
+        """Made, and loaded, when the first client has video."""
+        if self._video is None:
+            from .video import VideoClock
+
+            self._video = VideoClock(self._clock, self._ids, self._loop)
+        return self._video
 
     def codecs_of(self, track: Track) -> tuple[RtpCodec, ...]:
         """What its publisher may send it in."""

@@ -1,0 +1,102 @@
+"""LiveKit's Python SDK, unmodified: clients that see each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from livekit import rtc
+from tests.support.lab import KEY, SECRET, Lab, run
+from tests.support.sdk import token
+from tests.support.sdk_video import VideoClient
+
+pytestmark = pytest.mark.interop
+
+ONE, TWO = {"single_peer_connection": True}, {"single_peer_connection": False}
+MODES = pytest.mark.parametrize("mode", [ONE, TWO], ids=["one-connection", "two-connections"])
+
+
+def client(lab: Lab, identity: str, room: str = "lobby", **options: Any) -> VideoClient:
+    url = f"ws://127.0.0.1:{lab.server.http_port}"
+    return VideoClient(url, token(identity, room, key=KEY, secret=SECRET), **options)
+
+
+@MODES
+def test_a_camera_is_seen(mode: dict[str, Any]) -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann", **mode) as ann, client(lab, "bob", **mode) as bob:
+            await ann.show()
+            await bob.sees("ann", height=360)
+            (shown,) = (await lab.participants())[0].tracks
+            assert shown.mime_type == "video/VP8"
+
+    run(check)
+
+
+@pytest.mark.parametrize("codec", ["VP8", "VP9", "H264", "AV1"])
+def test_each_codec_is_passed_on(codec: str) -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+            await ann.show(codec=codec, width=320, height=180)
+            await bob.sees("ann", height=180)
+            (shown,) = (await lab.participants())[0].tracks
+            assert shown.mime_type == f"video/{codec}"
+
+    run(check)
+
+
+def test_who_comes_later_sees_at_once() -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann") as ann:
+            await ann.show()
+            await lab.events.wait_for("TrackPublished")
+            async with client(lab, "bob") as bob:
+                await bob.sees("ann", count=5, within=4)
+                async with client(lab, "joe") as joe:
+                    await joe.sees("ann", count=5, within=4)
+                    await bob.sees("ann", count=5)
+
+    run(check)
+
+
+def test_a_muted_camera_is_seen_again_after_it() -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+            track = await ann.show()
+            await bob.sees("ann")
+            track.mute()
+            await bob.told("track_muted")
+            track.unmute()
+            await bob.told("track_unmuted")
+            await bob.sees("ann", height=360)
+
+    run(check)
+
+
+def test_a_subscriber_chooses_the_size() -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+            await ann.show(width=1280, height=720, simulcast=True, kbps=1700)
+            await bob.sees("ann", height=720, within=20)
+            (publication,) = bob.room.remote_participants["ann"].track_publications.values()
+            publication.set_video_quality(rtc.VideoQuality.VIDEO_QUALITY_LOW)
+            await bob.sees("ann", height=180)
+            publication.set_video_quality(rtc.VideoQuality.VIDEO_QUALITY_HIGH)
+            await bob.sees("ann", height=720)
+
+    run(check)
+
+
+def test_one_who_unsubscribes_sees_it_again_when_he_wants() -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+            await ann.show()
+            await bob.sees("ann")
+            (publication,) = bob.room.remote_participants["ann"].track_publications.values()
+            publication.set_subscribed(False)
+            await bob.told("track_unsubscribed")
+            publication.set_subscribed(True)
+            await bob.told("track_subscribed", 2)
+            await bob.sees("ann", height=360)
+
+    run(check)
