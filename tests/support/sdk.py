@@ -165,10 +165,10 @@ class SdkClient:
         )
         return tuple(found[0])
 
-    def speaking(self) -> set[str]:
-        """The identities of those who speak, as was told last."""
+    def speakers(self) -> list[set[str]]:
+        """What was told of who speaks: of those whose loudness changed, the ones that speak."""
         told = [details[0] for name, details in self.events if name == "active_speakers_changed"]
-        return {participant.identity for participant in told[-1]} if told else set()
+        return [{participant.identity for participant in speakers} for speakers in told]
 
     # --- sound ----------------------------------------------------------------------------------
 
