@@ -176,17 +176,15 @@ class VideoSubscription:
     def forward(self, packet: VideoPacket, now: float) -> None:
         """A packet of any layer: on to the subscriber, if it is of the one that goes out."""
         layer = packet.layer
+        kind = self._types.get(packet.payload_type)
+        if kind is None:
+            return
         if layer is not self.layer or layer.epoch != self._epoch:
             if layer is not self.target or not packet.is_keyframe or packet.is_late:
-                return
-            if packet.payload_type not in self._types:
                 return
             self._begin(packet, now)
         elif packet.extended < self._first:
             return  # of the time before
-        kind = self._types.get(packet.payload_type)
-        if kind is None:
-            return
         sequence = (packet.extended + self._sequence_shift) & 0xFFFF
         timestamp = (packet.timestamp + self._timestamp_shift) & _MASK
         payload: bytes | bytearray = packet.payload
