@@ -110,7 +110,9 @@ def test_nothing_is_installed_that_nothing_imports() -> None:
     names = set().union(*(imported(path) for path in SOURCE.rglob("*.py")))
     providers = packages_distributions()
     used = {canonicalize_name(one) for name in names for one in providers.get(name, ())}
-    used |= {"httptools", "websockets"}  # by uvicorn, whose parsers of them we name
+    used |= {
+        canonicalize_name(name) for name in ("httptools", "websockets")
+    }  # by uvicorn, whose parsers of them we name
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = [list_ for name, list_ in project["optional-dependencies"].items() if name != "dev"]
     wanted = {

@@ -430,8 +430,11 @@ def _engine(
     sip, loop = settings.sip, asyncio.get_running_loop()
 
     def open_pair(ip: str, port: int) -> UdpPair:
-        with files.noted("RTP"):
+        try:
             return UdpPair(loop, ip, port)
+        except OSError as error:  # as `files.noted`, which costs more than the rest of this
+            files.missing(error, "RTP")
+            raise
 
     return MediaEngine(
         clock=clock,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jwt.algorithms import HMACAlgorithm
 
 from hookflash.adapters import tokens
 from hookflash.adapters.tokens import LONGEST, TokenVerifier
@@ -208,6 +209,21 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     checker.verify(third)
     assert checker.verify(first) is kept
     assert checker.verify(second) is not forgotten
+
+
+@pytest.mark.parametrize("secret", ["ssh-rsa AAAA", '{"kty": "oct", "k": "AAAA"}'])
+def test_what_is_a_key_of_another_kind_is_no_secret(secret: str) -> None:
+    checker = TokenVerifier({"key": secret}, Clock())
+    for _ in range(2):
+        with pytest.raises(ApiError, match=r"invalid authorization token$"):
+            checker.verify(sign(payload(), secret))
+
+
+def test_a_secret_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    checker = verifier()
+    checker.verify(sign(payload(jti="first")))
+    monkeypatch.setattr(HMACAlgorithm, "prepare_key", None)
+    checker.verify(sign(payload(jti="second")))
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))

@@ -12,7 +12,7 @@ from livekit.protocol.models import DisconnectReason, ParticipantPermission
 from tests.agents.kit import Lab, Peer, T
 
 from hookflash.agents import effects as fx
-from hookflash.agents.requests import LEFT_ERROR
+from hookflash.agents.requests import LEFT_ERROR, MOST_DUE
 from hookflash.rooms.moving import move
 from hookflash.rooms.orders import AgentOrder
 
@@ -577,3 +577,20 @@ def _something(lab: Lab, peers: list[Peer], chance: random.Random, turn: int) ->
             agent = lab.agent(assigned)
             if chance.random() < 0.5:
                 lab.leave(agent, LOST)
+
+
+def test_so_many_are_due_in_one_turn() -> None:
+    lab = Lab()
+    peer = lab.worker()
+    for number in range(MOST_DUE + 50):
+        lab.room(f"r{number}", "phone")
+    while jobs := peer.asked():
+        for job in jobs:
+            peer.answer(job.id, available=False)
+    lab.now += 2
+    lab.perform(lab.agents.handle_deadline(lab.now))
+    assert lab.agents.next_deadline() == lab.now
+    lab.perform(lab.agents.handle_deadline(lab.now))
+    due = lab.agents.next_deadline()
+    assert due is not None
+    assert due > lab.now

@@ -92,6 +92,15 @@ def test_an_ear_tells_silence_from_anything_else() -> None:
     assert not ear.audible(0.5)  # that is long ago
 
 
+def test_an_ear_says_how_loud_a_tone_is() -> None:
+    ear = Ear(0.0)
+    assert ear.level(0.0, 330) == 0.0
+    ear.feed(0.1, tone(330))
+    assert ear.level(0.1, 330) == pytest.approx(5000, rel=0.01)
+    assert ear.level(0.1, 550) < 50
+    assert ear.level(0.5, 330) == 0.0  # that is long ago
+
+
 def test_an_ear_misses_a_tone_after_a_while() -> None:
     ear = Ear(0.0)
     assert not ear.misses(0.2, 330)  # listened too briefly

@@ -206,7 +206,30 @@ def test_a_room_that_changes_is_placed_alone(studio: Studio) -> None:
     assert sorted(mix._pulled) == sorted(mix._plain) == [8, 9, 10]
     mix.drop(two)
     assert mix.tick(studio.clock.now()) == []
-    assert len(mix._packets) == 0, "nothing is kept of who has gone"
+    assert len(mix._rows) == len(mix._lines) == 0, "nothing is kept of who has gone"
+
+
+def placed(studio: Studio, mix: NarrowMix, phones: int) -> Bridge:
+    """A room of so many, that has its rows."""
+    bridge = Bridge()
+    for _ in range(phones):
+        stream = studio.phone(room=None).stream
+        bridge.add(stream.source, stream.sink)
+    bridge.route(studio.clock.now())
+    mix.place(bridge)
+    return bridge
+
+
+def test_no_memory_grows_with_the_rooms_that_have_been(studio: Studio) -> None:
+    mix = NarrowMix()
+    for phones in (3, 5, 2, 4, 1):
+        mix.drop(placed(studio, mix, phones))
+    few = mix._packets
+    mix.drop(placed(studio, mix, 5))
+    assert mix._packets is few, "a small matrix waits for the next room"
+    assert 5 * 172 <= len(few) <= 64 * 172
+    mix.drop(placed(studio, mix, 65))
+    assert len(mix._packets) == 0, "a large one does not"
 
 
 def test_a_source_alone_and_a_sink_alone(studio: Studio) -> None:

@@ -123,6 +123,22 @@ def test_a_telephone_is_coded_once_for_all_who_take_it(studio: Studio) -> None:
     assert len(ann.got) == 60
 
 
+def test_a_telephone_that_is_taken_is_measured(studio: Studio) -> None:
+    told: list[tuple[str, int]] = []
+    studio.engine.measured = lambda track_sid, level: told.append((track_sid, level))
+    phone, ann = studio.phone(), Client(studio, "TR_ann")
+    talk(studio, 10, (phone, 440))
+    assert told == []
+    ann.take(phone.stream.track_sid)
+    talk(studio, 30, (phone, 440))
+    assert len(told) == 30
+    assert told[-1][0] == phone.stream.track_sid
+    assert 10 < told[-1][1] < 20
+    told.clear()
+    talk(studio, 10)
+    assert told[-1][1] == 127
+
+
 def test_nothing_is_coded_for_nobody_nor_on_hold(studio: Studio) -> None:
     phone, ann = studio.phone(), Client(studio, "TR_ann")
     taken = ann.take(phone.stream.track_sid)

@@ -11,8 +11,21 @@ from livekit.protocol.agent import Job
 from livekit.protocol.models import DisconnectReason
 
 from hookflash.base.ids import Ids
-from hookflash.rooms.info import dispatch_info, participant_info, room_info, track_info
-from hookflash.rooms.orders import AgentOrder, Join, Kind, Permission, RoomOptions
+from hookflash.rooms.info import (
+    dispatch_info,
+    participant_info,
+    room_info,
+    shared_info,
+    track_info,
+)
+from hookflash.rooms.orders import (
+    AgentOrder,
+    Join,
+    Kind,
+    ParticipantChange,
+    Permission,
+    RoomOptions,
+)
 from hookflash.rooms.registry import Rooms
 
 NOW = 1_700_000_000.123
@@ -161,3 +174,28 @@ def test_messages_tell_the_time_of_the_world() -> None:
     assert dispatch_info(dispatch).state.created_at == 3601500000000
     rooms.delete_dispatch(4.5, "lobby", dispatch.dispatch_id)
     assert dispatch_info(dispatch).state.deleted_at == 3604500000000
+
+
+def test_one_message_is_shared_until_something_changes() -> None:
+    rooms = Rooms(Ids(random.Random(1)))
+    participant, _ = rooms.join(NOW, "r", Join("a"))
+    shown = [shared_info(participant)]
+    assert shared_info(participant) is shown[0]
+    rooms.activate(NOW, participant)
+    shown.append(shared_info(participant))
+    rooms.publish_audio(NOW, participant)
+    shown.append(shared_info(participant))
+    (track,) = participant.tracks.values()
+    rooms.mute(NOW, track, True)
+    shown.append(shared_info(participant))
+    rooms.set_attributes(NOW, participant, {"k": "v"})
+    shown.append(shared_info(participant))
+    change = ParticipantChange(permission=Permission(can_publish=False))
+    rooms.update_participant(NOW, participant, change)
+    shown.append(shared_info(participant))
+    rooms.leave(NOW, participant)
+    shown.append(shared_info(participant))
+    assert [len(info.tracks) for info in shown] == [0, 0, 1, 1, 1, 0, 0]
+    assert [info.state for info in shown] == [0, 2, 2, 2, 2, 2, 3]
+    assert shown[3].tracks[0].muted
+    assert shown[-1] == participant_info(participant)

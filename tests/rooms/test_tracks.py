@@ -111,6 +111,21 @@ def test_who_leaves_or_may_not_publish_has_no_pending_tracks() -> None:
         rooms.tracks.add(T, b, MIC)
 
 
+def test_a_source_that_is_forbidden_later_is_taken_away() -> None:
+    rooms = make()
+    a, phone = active(rooms, "a"), speaking(rooms, "sip_1")
+    mic = rooms.tracks.add(T, a, MIC)
+    rooms.tracks.publish(T, mic, "audio/opus", "7")
+    rooms.tracks.add(T, a, AddTrackRequest(cid="s", source=TrackSource.SCREEN_SHARE_AUDIO))
+    camera = rooms.tracks.add(T, a, AddTrackRequest(cid="v", type="VIDEO", source="CAMERA"))
+    change = ParticipantChange(permission=Permission(can_publish_sources=(TrackSource.CAMERA,)))
+    events = rooms.update_participant(T, a, change)
+    assert kinds(events) == [ParticipantUpdated, TrackUnpublished]
+    assert a.tracks == {}
+    assert a.pending == {"v": camera}
+    assert kinds(rooms.update_participant(T, phone, change)) == [ParticipantUpdated]
+
+
 def test_a_phone_is_not_described_anew() -> None:
     rooms = make()
     (phone,) = speaking(rooms, "sip_1").tracks.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Literal
 
 import pytest
@@ -12,6 +13,7 @@ from hookflash.calls.records import TransferRecord
 from hookflash.carrier.accepted_refer import OVER
 from hookflash.carrier.call import CarrierCall
 from hookflash.carrier.phone import Behaviour
+from hookflash.media.phone_port import PhonePort
 from hookflash.rooms.room import Room
 
 from .test_dial_requests import duration
@@ -73,5 +75,19 @@ def test_a_late_success_of_a_caller_who_was_moved_is_told_of_the_first_room() ->
         assert record.late_success
         assert record.room == "lobby"
         assert rooms[-1] in {"lobby", None}, "never the room where the caller is now"
+
+    run(check, sip__answer="immediately")
+
+
+def test_who_waits_for_a_late_notify_keeps_no_port() -> None:
+    async def check(lab: Lab) -> None:
+        gc.collect()  # those of other tests
+        call = await timed_out(lab)
+        (live,) = lab.server.exchange.calls.values()
+        assert any(isinstance(each, PhonePort) for each in gc.get_objects())
+        await call.hang_up()
+        await lab.events.wait_for("call ended")
+        assert lab.server.exchange.calls[live.call_id] is live, "for a NOTIFY that comes late"
+        assert not any(isinstance(each, PhonePort) for each in gc.get_objects())
 
     run(check, sip__answer="immediately")

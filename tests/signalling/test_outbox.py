@@ -39,6 +39,7 @@ def test_a_wrong_prefix_is_not_announced(lobby: Lobby) -> None:
     a = lobby.join("a")
     outbox = Outbox()
     a.participant.sid = "wrong"
+    a.participant.version += 1
     with pytest.raises(ValueError, match="PA_"):
         outbox.announce(0.0, a.participant)
 

@@ -6,7 +6,12 @@ import pytest
 from livekit.protocol.models import ConnectionQuality
 from tests.signalling.kit import Lobby
 
+from hookflash.rooms.orders import RoomOptions
+from hookflash.rooms.room import Participant, Room
+from hookflash.signalling.outbox import Outbox
+from hookflash.signalling.reports import Reports
 from hookflash.signalling.session import TOKEN_INTERVAL
+from hookflash.signalling.state import SessionSettings, SessionState
 
 
 @pytest.fixture
@@ -55,3 +60,18 @@ def test_the_room_and_the_token_are_told_anew(lobby: Lobby) -> None:
         a.says(ping=1)
         lobby.advance(10)
     assert a.got("refresh_token") == ["token of a"]
+
+
+def test_a_tick_is_followed_by_a_later_one_whatever_the_last_digit() -> None:
+    for start in (1_700_000_000.1, 8.369660353574739):
+        participant = Participant(
+            Room("RM_1", "r", start, RoomOptions(), turn_password=""), "PA_1", "a", start
+        )
+        rooms = Lobby().rooms
+        state = SessionState(participant, rooms, Outbox(), SessionSettings(), False)
+        reports = Reports(state)
+        reports.begin(start, (0, 0))
+        for _ in range(2_000):
+            at = reports.due
+            reports.tick(at, ())
+            assert reports.due > at

@@ -276,6 +276,32 @@ def test_each_end_says_why(
     assert session.ended
 
 
+@pytest.mark.parametrize("way", ["leave", "socket", "silence"])
+def test_a_client_that_closes_its_connection_is_about_to_leave(lobby: Lobby, way: str) -> None:
+    a = lobby.join("a")
+    a.perform(a.session.peer_closed(lobby.clock.now()))
+    assert a.participant.active
+    lobby.advance(1)
+    if way == "leave":
+        a.says(leave={})
+        reason = DisconnectReason.CLIENT_INITIATED
+    elif way == "socket":
+        a.perform(a.session.socket_lost(lobby.clock.now()))
+        reason = DisconnectReason.SIGNAL_CLOSE
+    else:
+        lobby.advance(1.5)
+        reason = DisconnectReason.CONNECTION_TIMEOUT
+    assert a.participant.left
+    assert a.participant.disconnect_reason == reason
+
+
+def test_a_client_that_closes_socket_and_connection_is_gone(lobby: Lobby) -> None:
+    a = lobby.join("a")
+    a.perform(a.session.socket_lost(lobby.clock.now()))
+    a.perform(a.session.peer_closed(lobby.clock.now()))
+    assert a.participant.disconnect_reason == DisconnectReason.SIGNAL_CLOSE
+
+
 def test_a_simulation_is_played_only_where_it_is_allowed(lobby: Lobby) -> None:
     a = lobby.join("a")
     b = lobby.join("b", settings=SessionSettings(allow_simulation=True))

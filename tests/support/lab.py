@@ -58,8 +58,8 @@ class Events:
         self.names.append(name)
         self._news.set()
 
-    async def wait_for(self, name: str, count: int = 1) -> None:
-        async with asyncio.timeout(10):
+    async def wait_for(self, name: str, count: int = 1, within: float = 10) -> None:
+        async with asyncio.timeout(within):
             while self.names.count(name) < count:
                 self._news.clear()
                 await self._news.wait()
@@ -194,12 +194,16 @@ def _told(line: MutableMapping[str, Any]) -> str:
 
 
 def run(
-    test: Callable[[Lab], Awaitable[None]], *, errors: Sequence[str] = (), **flags: Any
+    test: Callable[[Lab], Awaitable[None]],
+    *,
+    errors: Sequence[str] = (),
+    within: float = TIMEOUT,
+    **flags: Any,
 ) -> None:
     """Run one test in a lab of its own; arguments as there."""
 
     async def main() -> None:
-        async with asyncio.timeout(TIMEOUT), Lab(errors=errors, **flags) as lab:
+        async with asyncio.timeout(within), Lab(errors=errors, **flags) as lab:
             await test(lab)
 
     uvloop.run(main())

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import pytest
 from livekit import api, rtc
+from numpy.typing import NDArray
+from tests.support.lab import KEY, SECRET, Lab
 
 from hookflash.audio.tone_bank import amplitude
 
+ONE, TWO = {"single_peer_connection": True}, {"single_peer_connection": False}
+MODES = pytest.mark.parametrize("mode", [ONE, TWO], ids=["one-connection", "two-connections"])
+
 RATE = 48000
+SAID = 8000.0
+"""Amplitude of the tones."""
 _WINDOW = 4800
 """Samples of 100 ms."""
+
+
+def is_as_said(level: float) -> bool:
+    """Within 2 dB of the level with which clients and telephones of tests speak."""
+    return abs(20 * math.log10(max(level, 1.0) / SAID)) < 2.0
 
 
 def token(
@@ -34,6 +52,36 @@ def token(
     return made.to_jwt()
 
 
+def client(
+    lab: Lab,
+    identity: str,
+    room: str = "lobby",
+    *,
+    grants: dict[str, Any] | None = None,
+    said: dict[str, Any] | None = None,
+    **options: Any,
+) -> SdkClient:
+    """A client of the lab's server. `grants` and `said` are of its token (`token`), `options` are
+    the SDK's RoomOptions."""
+    made = token(identity, room, key=KEY, secret=SECRET, grants=grants, **(said or {}))
+    return SdkClient(f"ws://127.0.0.1:{lab.server.http_port}", made, **options)
+
+
+@dataclass(slots=True)
+class Heard:
+    """The last second of one track."""
+
+    frames: deque[NDArray[np.int16]]
+    at: float = 0.0
+
+    def level(self, frequency: float) -> float:
+        """As `SdkClient.level`."""
+        if time.monotonic() - self.at > 0.5:
+            return 0.0
+        sound = np.concatenate(self.frames)[-2 * _WINDOW :]
+        return amplitude(sound, frequency, RATE) if len(sound) >= _WINDOW else 0.0
+
+
 class SdkClient:
     """`async with SdkClient(url, token) as client`: in the room."""
 
@@ -43,17 +91,18 @@ class SdkClient:
         self._options = rtc.RoomOptions(**options)
         self.room = rtc.Room()
         self.events: list[tuple[str, Any]] = []
-        self.heard: dict[str, list[np.ndarray[Any, np.dtype[np.int16]]]] = {}
+        self.heard: dict[str, list[Heard]] = {}
         """What came of each track, by identity of who speaks."""
         self._news = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
         for name in (
             "participant_connected", "participant_disconnected", "track_published",
             "track_unpublished", "track_subscribed", "track_unsubscribed", "track_muted",
             "track_unmuted", "data_received", "sip_dtmf_received", "disconnected", "reconnecting",
             "reconnected", "participant_attributes_changed", "participant_metadata_changed",
-            "active_speakers_changed", "room_metadata_changed", "connection_quality_changed",
-            "local_track_subscribed", "moved",
+            "active_speakers_changed", "participant_name_changed", "room_metadata_changed",
+            "connection_quality_changed", "local_track_subscribed", "moved", "room_updated",
+            "participant_permissions_changed", "token_refreshed", "local_track_unpublished",
         ):  # fmt: skip
             self.room.on(name, self._noting(name))
 
@@ -82,6 +131,10 @@ class SdkClient:
         with contextlib.suppress(Exception):
             await self.room.disconnect()
 
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do this beside the test, until the client leaves."""
+        self._tasks.append(asyncio.ensure_future(work))
+
     # --- events ---------------------------------------------------------------------------------
 
     async def until(self, ready: Any, within: float = 10.0) -> Any:
@@ -100,6 +153,11 @@ class SdkClient:
         )
         return tuple(found[0])
 
+    def speaking(self) -> set[str]:
+        """The identities of those who speak, as was told last."""
+        told = [details[0] for name, details in self.events if name == "active_speakers_changed"]
+        return {participant.identity for participant in told[-1]} if told else set()
+
     # --- sound ----------------------------------------------------------------------------------
 
     async def speak(self, frequency: float, name: str = "mic") -> rtc.LocalAudioTrack:
@@ -111,28 +169,31 @@ class SdkClient:
         self._tasks.append(asyncio.create_task(self._hum(source, frequency)))
         return track
 
+    async def say(self, source: rtc.AudioSource, frequency: float, seconds: float) -> None:
+        """A tone of that length at that source."""
+        rate = source.sample_rate
+        for at in range(0, round(seconds * rate), rate // 100):
+            await source.capture_frame(_frame(frequency, rate, at))
+
     async def _hum(self, source: rtc.AudioSource, frequency: float) -> None:
-        count = RATE // 100
         at = 0
         while True:
-            time = (np.arange(count) + at) / RATE
-            at += count
-            wave = (8000 * np.sin(2 * np.pi * frequency * time)).astype(np.int16)
-            await source.capture_frame(rtc.AudioFrame(wave.tobytes(), RATE, 1, count))
+            await source.capture_frame(_frame(frequency, RATE, at))
+            at += RATE // 100
 
     async def _listen(self, track: rtc.RemoteTrack, participant: rtc.RemoteParticipant) -> None:
         stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
-        kept = self.heard.setdefault(participant.identity, [])
+        kept = Heard(deque(maxlen=100))
+        self.heard.setdefault(participant.identity, []).append(kept)
         async for event in stream:
-            kept.append(np.frombuffer(event.frame.data, np.int16).copy())
-            del kept[:-100]
+            kept.frames.append(np.frombuffer(event.frame.data, np.int16).copy())
+            kept.at = time.monotonic()
             self._news.set()
 
     def level(self, identity: str, frequency: float) -> float:
-        """How loud that tone is in the last 200 ms of what that participant says."""
-        parts = self.heard.get(identity, [])
-        sound = np.concatenate(parts)[-2 * _WINDOW :] if parts else np.zeros(0, np.int16)
-        return amplitude(sound, frequency, RATE) if len(sound) >= _WINDOW else 0.0
+        """How loud that tone is in the last 200 ms of what that participant says, on any of its
+        tracks; 0.0 where nothing came for half a second."""
+        return max((one.level(frequency) for one in self.heard.get(identity, [])), default=0.0)
 
     async def hears(self, identity: str, frequency: float, within: float = 10.0) -> float:
         """Wait for the tone; how loud it is."""
@@ -142,6 +203,23 @@ class SdkClient:
             )
         )
 
+    async def hears_as_said(self, identity: str, frequency: float, within: float = 10.0) -> None:
+        """Wait until the tone is as loud as everybody speaks, give or take 2 dB."""
+        ready = lambda: is_as_said(self.level(identity, frequency))  # noqa: E731
+        try:
+            await self.until(ready, within)
+        except TimeoutError:
+            level = self.level(identity, frequency)
+            raise AssertionError(f"{identity}: {frequency:g} Hz at {level:.0f}") from None
+
     async def misses(self, identity: str, frequency: float, within: float = 10.0) -> None:
         """Wait until it is gone."""
         await self.until(lambda: self.level(identity, frequency) < 500, within)
+
+
+def _frame(frequency: float, rate: int, at: int) -> rtc.AudioFrame:
+    """10 ms of a tone, from that sample on."""
+    count = rate // 100
+    moment = (np.arange(count) + at) / rate
+    wave = (SAID * np.sin(2 * np.pi * frequency * moment)).astype(np.int16)
+    return rtc.AudioFrame(wave.tobytes(), rate, 1, count)

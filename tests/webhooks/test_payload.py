@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from google.protobuf.json_format import MessageToDict, Parse
 from livekit.protocol.models import DisconnectReason
+from livekit.protocol.rtc import AddTrackRequest
 from livekit.protocol.sip import SIPTransferInfo
 from livekit.protocol.webhook import WebhookEvent
 
@@ -174,6 +175,20 @@ def test_a_track_that_was_muted_is_shown_muted_at_its_end() -> None:
     assert last["muted"] is True
     assert int(last["version"]["unixMicro"]) == (START + 1) * 1_000_000
     assert last["sid"] == track["sid"]
+
+
+def test_a_clients_track_is_shown_as_it_was_added() -> None:
+    rooms = Rooms(Ids(random.Random(1)))
+    participant, _ = rooms.join(START, "r", Join("a"))
+    rooms.activate(START, participant)
+    request = AddTrackRequest(cid="c", name="cam", type="VIDEO", source="CAMERA", width=640)
+    track = rooms.tracks.add(START, participant, request)
+    (published,) = rooms.tracks.publish(START, track, "video/VP8", "3")
+    shown = json.loads(room_event_body(published, "EV_1"))["track"]
+    assert (shown["sid"], shown["type"], shown["width"]) == (track.sid, "VIDEO", 640)
+    assert (shown["mimeType"], shown["mid"], shown["codecs"][0]["cid"]) == ("video/VP8", "3", "c")
+    (ended,) = rooms.tracks.unpublish(START + 1, track)
+    assert json.loads(room_event_body(ended, "EV_2"))["track"] == shown
 
 
 def test_an_abandoned_join_is_a_connection_aborted() -> None:

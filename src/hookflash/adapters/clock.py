@@ -31,5 +31,5 @@ class SystemClock:
     def shift(self) -> float:
         """From `now` to the world's time; 0.0 where they differ by less than `NOTICED`, so that
         what happened at one moment has one time."""
-        ahead = self.world() - self.now()
+        ahead = self.world() - time.monotonic() - self._epoch
         return ahead if abs(ahead) > NOTICED else 0.0

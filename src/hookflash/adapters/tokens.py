@@ -2,8 +2,9 @@
 
 A client signs once and sends the same token with every request, so the second request costs a
 dictionary read. Tokens are kept by their SHA-256 only; they never go into a text or a log. PyJWT
-checks the form, the algorithm and the signature. When a token begins and ends is asked here, of a
-remembered one as of a new one, and by the clock that the process is given: PyJWT has its own.
+checks the form, the algorithm and the signature, and of each secret once whether it is one. When a
+token begins and ends is asked here, of a remembered one as of a new one, and by the clock that the
+process is given: PyJWT has its own.
 """
 
 from __future__ import annotations
@@ -13,14 +14,9 @@ import hashlib
 import json
 import math
 import re
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
-
-import jwt
-from jwt.types import Options
 
 from ..access.grants import (
     BAD_CLAIM,
@@ -36,6 +32,7 @@ from ..access.grants import (
     refused,
     refused_because,
 )
+from .light_jwt import algorithms, jwt
 
 LEEWAY = 60.0
 """Seconds that clocks may differ."""
@@ -44,19 +41,25 @@ REMEMBERED = 4096
 LONGEST = 16 * 1024
 """Characters of a token that are looked at."""
 ALGORITHM: Final = "HS256"
-SHORTEST: Final = 32
-"""Octets of a secret below which PyJWT warns."""
-_ITS_PART: Final[Options] = {
-    "require": ["exp"],
-    "verify_exp": False,
-    "verify_nbf": False,
-    "verify_iat": False,
-    "verify_aud": False,
-    "verify_iss": False,
-    "verify_sub": False,
-    "verify_jti": False,
-}
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+
+class _Hs256(algorithms.HMACAlgorithm):
+    """HMAC with SHA-256 (RFC 7518 §3.2) that asks of a secret once whether it is one. PyJWT does so
+    for each token: a public key or a certificate, which everybody knows, signs nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(algorithms.HMACAlgorithm.SHA256)
+        self._secrets: dict[str | bytes, bytes] = {}
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        secret = self._secrets.get(key)
+        if secret is None:
+            secret = self._secrets[key] = super().prepare_key(key)
+        return secret
+
+    def check_key_length(self, key: bytes) -> None:
+        """How long a secret must be, and that it need not with `--dev`, is said by `config.py`."""
 
 
 class TokenVerifier:
@@ -65,6 +68,7 @@ class TokenVerifier:
     def __init__(self, keys: Mapping[str, str], clock: Callable[[], float]) -> None:
         self._keys = {key: secret.encode("utf-8", "surrogatepass") for key, secret in keys.items()}
         self._clock = clock
+        self._jws = _signer()
         self._known: OrderedDict[bytes, tuple[Claims, float, float]] = OrderedDict()
 
     def verify(self, token: str) -> Claims:
@@ -94,56 +98,55 @@ class TokenVerifier:
     def _read(self, token: str) -> tuple[Claims, float, float]:
         if len(token) > LONGEST:
             raise refused(UNREADABLE)
-        issuer = _unverified(token).get("iss")
+        octets, payload = _unverified(token)
+        issuer = payload.get("iss")
         secret = self._keys.get(issuer) if isinstance(issuer, str) else None
         if secret is None:
             raise refused(UNKNOWN_KEY)
         try:
-            with _short_secrets_allowed(secret):
-                payload = jwt.decode(token, secret, [ALGORITHM], _ITS_PART)
+            signed = self._jws.decode(token, secret, [ALGORITHM])
         except jwt.InvalidAlgorithmError:
             raise refused_because(SIGNING_METHOD) from None
-        except jwt.MissingRequiredClaimError:
-            raise refused_because(NO_EXP) from None
         except jwt.InvalidSignatureError:
             raise refused_because(SIGNATURE) from None
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise refused(UNREADABLE) from None
+        assert signed == octets, "what was signed is what was read"
         ends, begins = _time(payload, "exp"), _time(payload, "nbf")
-        return (
-            claims_of(payload),
-            begins if begins is not None else -math.inf,
-            ends if ends is not None else -math.inf,
-        )
+        if ends is None:
+            raise refused_because(NO_EXP)
+        return claims_of(payload), begins if begins is not None else -math.inf, ends
 
 
 def sign(key: str, secret: str, claims: Mapping[str, object], now: float, ttl: float) -> str:
     """A token of ours that holds from `now` (the world's time) for `ttl` seconds."""
-    secret_octets = secret.encode("utf-8", "surrogatepass")
     payload = {"iss": key, "nbf": int(now), "exp": int(now + ttl), **claims}
-    with _short_secrets_allowed(secret_octets):
-        return jwt.encode(payload, secret_octets, ALGORITHM)
+    octets = json.dumps(payload, separators=(",", ":")).encode()
+    return _SIGNER.encode(octets, secret.encode("utf-8", "surrogatepass"), ALGORITHM)
 
 
-def _unverified(token: str) -> Mapping[str, Any]:
-    """The claims. They choose the secret, and are to be believed once checked with it."""
+def _signer() -> jwt.PyJWS:
+    signer = jwt.PyJWS([])
+    signer.register_algorithm(ALGORITHM, _Hs256())
+    return signer
+
+
+_SIGNER: Final = _signer()
+
+
+def _unverified(token: str) -> tuple[bytes, Mapping[str, Any]]:
+    """The claims, as octets and read. They choose the secret, and are to be believed once checked
+    with it."""
     if _COMPACT.fullmatch(token) is None:
         raise refused(UNREADABLE)
     try:
-        claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+        octets = base64.urlsafe_b64decode(token.split(".")[1] + "==")
+        claims = json.loads(octets)
     except (ValueError, RecursionError):
         raise refused(UNREADABLE) from None
     if not isinstance(claims, dict):
         raise refused(UNREADABLE)
-    return claims
-
-
-def _short_secrets_allowed(secret: bytes) -> AbstractContextManager[object]:
-    """How long a secret must be (RFC 7518 §3.2), and that it need not with `--dev`, is said by
-    `config.py`."""
-    if len(secret) >= SHORTEST:
-        return nullcontext()
-    return warnings.catch_warnings(action="ignore", category=jwt.InsecureKeyLengthWarning)
+    return octets, claims
 
 
 def _time(payload: Mapping[str, Any], name: str) -> float | None:

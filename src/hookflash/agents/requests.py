@@ -39,6 +39,9 @@ RESTARTS, RESTART_WINDOW = 3, 60.0
 FIRST_ROUND, LONGEST_ROUND = 2.0, 60.0
 """Seconds until all workers that refused are asked once more; twice as long each time."""
 
+MOST_DUE = 200
+"""Deadlines that are met in one turn; the sound of calls does not wait for more."""
+
 LEFT_ERROR = "agent worker left the room"
 """LiveKit's text in the state of a job whose participant has left."""
 _LOST = frozenset(
@@ -434,7 +437,10 @@ class JobRequests:
     def handle_deadline(self, now: float) -> list[fx.AgentEffect]:
         """Whoever was silent for too long; rounds that begin anew."""
         effects: list[fx.AgentEffect] = []
-        while (due := self._due.take(now)) is not None:
+        for _ in range(MOST_DUE):
+            due = self._due.take(now)
+            if due is None:
+                break
             kind, what = due
             if isinstance(what, JobRequest):
                 effects += self._round(now, what, paused=kind == "pause")

@@ -139,10 +139,11 @@ class Admission:
 
     def consider(self, now: float, request: Request, flow: Flow) -> CallPlan | Refusal:
         """The plan of the call, or its refusal."""
-        attempt = self._attempt(now, request)
+        key = _leg_key(request)
+        attempt = self._attempt(now, key)
         outcome = self._decide(now, request, flow, attempt)
         if isinstance(outcome, CallPlan):
-            self._tries.pop(_leg_key(request), None)
+            self._tries.pop(key, None)
             if attempt.challenged:
                 self.shield.met(flow.remote[0])
         else:
@@ -229,12 +230,11 @@ class Admission:
             return "trunk_ports"
         return ""
 
-    def _attempt(self, now: float, request: Request) -> _Try:
-        """The memory of this leg: Call-ID and From tag (calls.md §1)."""
+    def _attempt(self, now: float, key: bytes) -> _Try:
+        """The memory of a leg (calls.md §1), by `_leg_key`."""
         tries = self._tries
         while tries and next(iter(tries.values())).expires < now:
             tries.popitem(last=False)
-        key = _leg_key(request)
         attempt = tries.get(key)
         if attempt is None:
             attempt = tries[key] = _Try(self._ids.new("SCL_"), expires=now + TRY_MEMORY)

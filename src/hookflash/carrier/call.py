@@ -106,6 +106,11 @@ class CarrierCall:
         with self._named():
             return await self.sound.hears(frequency, within)
 
+    async def hears_anything(self, within: float = 2.0) -> float:
+        """Wait for anything but silence; seconds that it took."""
+        with self._named():
+            return await self.sound.hears_anything(within)
+
     async def misses(self, frequency: float, within: float = 2.0) -> float:
         """Wait until a tone (Hz) has not been heard for 0.3 s from now on."""
         with self._named():

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..adapters.udp import UdpPair
 from ..audio import g711
-from ..audio.tone_bank import Pcm, hears, rms
+from ..audio.tone_bank import Pcm, amplitude, hears, rms
 from ..base.errors import RtpError
 from ..base.ids import Ids
 from ..rtp import packet as rtp
@@ -84,6 +84,13 @@ class Ear:
             return False
         at, window = self._windows[-1]
         return now - at < FRESH and hears(window, frequency, RATE, share=SHARE)
+
+    def level(self, now: float, frequency: float) -> float:
+        """Amplitude of the tone in the last window; 0.0 where that is not fresh."""
+        if not self._windows:
+            return 0.0
+        at, window = self._windows[-1]
+        return amplitude(window, frequency, RATE) if now - at < FRESH else 0.0
 
     def audible(self, now: float) -> bool:
         """Whether anything but silence is there now."""
@@ -165,6 +172,10 @@ class Sound:
     def hears_now(self, frequency: float) -> bool:
         """Whether the tone is in what came in the last tenth of a second."""
         return self._ear.hears(self._loop.time(), frequency)
+
+    def level(self, frequency: float) -> float:
+        """How loud the tone is in the last tenth of a second: its amplitude (int16)."""
+        return self._ear.level(self._loop.time(), frequency)
 
     async def hears(self, frequency: float, within: float) -> float:
         """Wait for a tone; seconds that it took. Raises CarrierError."""

@@ -157,7 +157,8 @@ class RtcClient:
             return
         self._offers += 1
         offer, number = self.subscriber.offer(), self._offers
-        self.drive(lambda session, now: session.offered(now, offer, number, {}))
+        mids = self.subscriber.offered.mid_to_track_id
+        self.drive(lambda session, now: session.offered(now, offer, number, mids))
 
     def _take_answer(self, effect: fx.TakeAnswer) -> None:
         if effect.id and effect.id != self._offers:
@@ -305,7 +306,10 @@ class RtcClient:
     def lost(self, connection: PeerConnection, why: str) -> None:
         """One of them has ended by itself."""
         _log.info("rtc_connection_lost", identity=self.participant.identity, why=why)
-        self.drive(lambda session, now: session.peer_lost(now))
+        if connection.transport.closed_by_client:
+            self.drive(lambda session, now: session.peer_closed(now))
+        else:
+            self.drive(lambda session, now: session.peer_lost(now))
 
     def _follow(self, effect: fx.FollowMove) -> None:
         """It is in another room: so are its tracks."""

@@ -35,6 +35,8 @@ SendRow = Callable[[bytearray, memoryview, int, int, float], None]
 """`Sender.send_row`."""
 
 _ROW: Final = HEADER_SIZE + NARROW_FRAME
+_KEPT: Final = 64
+"""The most rows that an empty matrix keeps: 0.3 MB."""
 _SILENT: Final[dict[g711.Law, bytes]] = {
     law: bytes([octet]) * NARROW_FRAME for law, octet in g711.SILENCE.items()
 }
@@ -137,13 +139,23 @@ class NarrowMix:
         self._clear(rows)
         self._rows.give_back(rows)
         if not self._rooms:
-            self._begin(Rows(), 0)
+            self._empty()
         elif self._rows.sparse:
             rooms = list(self._rooms)
             self._rooms.clear()
             self._begin(Rows(), len(self._decode_offsets) // 2)
             for other in rooms:
                 self.place(other)
+
+    def _empty(self) -> None:
+        """The last room has gone. A small matrix waits for the next one: where calls are few, one
+        would else be made for nearly each of them."""
+        if len(self._decode_offsets) > _KEPT:
+            self._begin(Rows(), 0)
+            return
+        self._rows = Rows()
+        self._lines.clear()
+        self._silences.clear()
 
     def _extend(self, count: int) -> None:
         """Have at least that many rows."""

@@ -139,7 +139,7 @@ class Receiver:
 
     def forward_to(self, senders: list[Sender]) -> None:
         """To whom packets go as they come, from the next one on. Who stays goes on as he was."""
-        if [forward.sender for forward in self.forwards] == senders:
+        if len(senders) == len(self.forwards) and senders == [f.sender for f in self.forwards]:
             return
         known = {forward.sender: forward for forward in self.forwards}
         self.forwards = tuple(known.get(sender) or Forward(sender) for sender in senders)

@@ -52,6 +52,8 @@ def _rate(sources: list[Source], sinks: list[Sink]) -> int:
     """Hz at which a room is mixed: 16,000 where somebody whose codec has more than 3.4 kHz is there
     to hear another, else 8,000."""
     wide = [source for source in sources if _is_wideband(source.codec)]
+    if not wide:
+        return NARROW_RATE
     ears = [sink for sink in sinks if _is_wideband(sink.codec)]
     heard = any(hears(sink, source) for sink in ears for source in wide)
     return WIDE_RATE if heard else NARROW_RATE
@@ -70,6 +72,8 @@ class Bridge:
         self.sinks: list[Sink] = []
         self.rate = NARROW_RATE
         """Hz at which it is mixed."""
+        self.clocked = False
+        """The clock makes what somebody hears."""
         self.lone_tone = lone_tone
         """Who is alone here hears a soft beep every 5 s (`--dev`)."""
         self.subscriptions: TakenTracks | None = None
@@ -87,9 +91,14 @@ class Bridge:
         return self.subscriptions is not None and bool(self.subscriptions.taken)
 
     def add(self, source: Source, sink: Sink) -> None:
-        """A phone comes; `route` is to follow."""
+        """A phone comes; `route` is to follow, unless nothing is agreed with it and it is alone."""
         self.sources.append(source)
         self.sinks.append(sink)
+
+    @property
+    def chooses(self) -> bool:
+        """Somebody hears or takes some tracks only, by their SIDs."""
+        return self._taken or any(sink.hears is not None for sink in self.sinks)
 
     def remove(self, source: Source, sink: Sink) -> None:
         """It goes; `route` is to follow."""
@@ -101,22 +110,31 @@ class Bridge:
         forwards: dict[Source, list[Sender]] = {}
         if self.subscriptions is not None:
             self._route_tracks(self.subscriptions, forwards)
-        self.rate = _rate(self.sources, self.sinks)
+        sources = self.sources
+        self.rate = _rate(sources, self.sinks)
+        takers: list[Source | None] = []
+        """The own source, if it has one, of each sink that is mixed all others."""
+        chosen: frozenset[str] = frozenset()
+        self.clocked = False
         for sink in self.sinks:
-            alone = self.lone_tone and all(source is sink.own for source in self.sources)
+            alone = self.lone_tone and all(source is sink.own for source in sources)
             sink.player.set_lone(alone=alone)
             clocked = sink.clocked
-            sink.route, sink.forwarded = _route(sink, self.sources)
-            if sink.clocked and not clocked:
-                sink.resume(now)
+            sink.route, sink.forwarded = _route(sink, sources)
+            if sink.clocked:
+                self.clocked = True
+                if not clocked:
+                    sink.resume(now)
             if sink.forwarded is not None:
                 forwards.setdefault(sink.forwarded, []).append(sink.sender)
-        mixed = [sink for sink in self.sinks if sink.route is Route.MIX and not sink.hears_nobody]
-        chosen = frozenset[str]().union(*(sink.hears for sink in mixed if sink.hears is not None))
-        everything = [sink for sink in mixed if sink.hears is None]
-        for source in self.sources:
+            elif sink.route is Route.MIX and not sink.hears_nobody:
+                if sink.hears is None:
+                    takers.append(sink.own)
+                else:
+                    chosen |= sink.hears
+        for source in sources:
             source.receiver.forward_to(forwards.get(source, []))
-            heard = source.track_sid in chosen or any(s.own is not source for s in everything)
+            heard = source.track_sid in chosen or takers.count(source) < len(takers)
             source.buffer(wanted=heard and source.audible, rate=self.rate)
 
     def _route_tracks(

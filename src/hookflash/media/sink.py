@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 from ..audio.tones import ToneBook
@@ -9,7 +10,7 @@ from ..sdp.plan import Codec
 from .player import Player
 from .sender import Sender
 from .source import Source
-from .voice import FrameEncoder
+from .voice import FrameEncoder, Pcm
 
 
 class Route(Enum):
@@ -34,6 +35,7 @@ class Sink:
         "forwarded",
         "hears",
         "hears_nobody",
+        "measure",
         "own",
         "player",
         "ptime",
@@ -62,6 +64,8 @@ class Sink:
         """Whose packets it is sent as they come."""
         self.encoder: FrameEncoder | None = None
         """Where it is not encoded with all others."""
+        self.measure: Callable[[Pcm], None] | None = None
+        """Shown what it is sent, where it has an encoder of its own (`FrameEncoder.measure`)."""
 
     def configure(self, codec: Codec, ptime: int, *, sends: bool) -> None:
         """Be sent this from now on."""
@@ -82,6 +86,7 @@ class Sink:
         encoder = self.encoder
         if encoder is None or not encoder.fits(codec, self.ptime):
             encoder = self.encoder = FrameEncoder(codec, self.ptime, complexity, rate)
+            encoder.measure = self.measure
         elif encoder.rate != rate:
             encoder.change_rate(rate)
         return encoder

@@ -18,6 +18,7 @@ from .receiver import Receiver
 from .sender import Sender
 from .sink import Sink
 from .source import Source
+from .speakers import level_of
 
 OPUS: Final = Codec("opus", 111, 48000, 2)
 """What WebRTC clients speak and hear; each has a payload type of its own for it."""
@@ -46,13 +47,21 @@ class OpusTrack:
 
     __slots__ = ("_stream", "sink")
 
-    def __init__(self, source: Source, tones: ToneBook, ids: Ids) -> None:
+    def __init__(
+        self,
+        source: Source,
+        tones: ToneBook,
+        ids: Ids,
+        told: Callable[[str, int], None] = lambda track_sid, level: None,
+    ) -> None:
+        """`told`: the SID of the track and how loud it is (-dBov), every 20 ms."""
         self._stream = Receiver(self)
         self._stream.configure({OPUS.payload_type: OPUS}, OPUS.name)
         sender = Sender(self._coded, bytearray(_BUFFER_SIZE), ids)
         sender.remote = _NOWHERE
         self.sink = Sink(sender, tones)
         self.sink.hears = frozenset((source.track_sid,))
+        self.sink.measure = lambda frame: told(source.track_sid, level_of(frame))
         self.sink.configure(OPUS, 20, sends=True)
 
     def forward_to(self, senders: list[Sender]) -> None:

@@ -92,6 +92,19 @@ def participant_info(participant: Participant) -> ParticipantInfo:
     )
 
 
+def shared_info(participant: Participant) -> ParticipantInfo:
+    """The same, made once for all who are told of one change: do not change it."""
+    state = (
+        participant.version,
+        participant.state,
+        participant.is_publisher,
+        len(participant.tracks),
+    )
+    if participant.shown is None or participant.shown[0] != state:
+        participant.shown = (state, participant_info(participant))
+    return participant.shown[1]
+
+
 def track_info(track: Track) -> TrackInfo:
     """One track. A telephone's is audio/opus whatever it really speaks; before the media of a
     client's track begins, neither its type nor its section is known, and it has no version."""

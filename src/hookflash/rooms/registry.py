@@ -41,7 +41,7 @@ from .orders import (
     resolve,
 )
 from .room import ACTIVE, DISCONNECTED, JOIN_TIMEOUT, JOINING, Participant, Room, Track
-from .tracks import Tracks, set_subscriptions, unpublish_all
+from .tracks import Tracks, set_subscriptions, unpublish_all, withdraw
 
 
 class Rooms:
@@ -215,7 +215,7 @@ class Rooms:
     def update_participant(
         self, now: float, participant: Participant, change: ParticipantChange
     ) -> list[RoomEvent]:
-        """UpdateParticipant. Losing can_publish takes the tracks away."""
+        """UpdateParticipant. Tracks that may not be published any more are taken away."""
         name, metadata = clean(change.name), clean(change.metadata)
         _, merged = participant.merged(change.attributes)
         rules.check_name(name)
@@ -229,9 +229,7 @@ class Rooms:
             participant.permission = change.permission or participant.permission
             participant.version += 1
             events.append(ParticipantUpdated(room, participant, now))
-        if not participant.permission.can_publish:
-            unpublish_all(now, participant, events)
-            participant.is_publisher = False
+        withdraw(now, participant, events)
         events += self.set_attributes(now, participant, change.attributes)
         return events
 

@@ -106,6 +106,7 @@ class Participant:
         "permission",
         "room",
         "shift",
+        "shown",
         "sid",
         "state",
         "subscribed",
@@ -162,6 +163,8 @@ class Participant:
         self.subscribers: Subscribers = EVERYBODY
         """Who may take this participant's tracks."""
         self.disconnect_reason: DisconnectReason = _UNKNOWN
+        self.shown: tuple[tuple[int, ...], ParticipantInfo] | None = None
+        """How it was last shown to clients, and what it was then (`rooms.info.shared_info`)."""
 
     @property
     def active(self) -> bool:

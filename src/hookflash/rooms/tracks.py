@@ -31,6 +31,7 @@ from .events import (
     TrackPublished,
     TrackUnpublished,
 )
+from .orders import Permission
 from .room import Participant, Track
 from .subscribers import Subscribers
 
@@ -224,10 +225,29 @@ def unpublish_all(now: float, participant: Participant, events: list[RoomEvent])
     participant.pending.clear()
 
 
-def _check(participant: Participant, request: AddTrackRequest) -> None:
+def withdraw(now: float, participant: Participant, events: list[RoomEvent]) -> None:
+    """Take away what its permission no longer allows: all tracks, or those of a client from other
+    sources than it names."""
     permission = participant.permission
+    if not permission.can_publish:
+        unpublish_all(now, participant, events)
+        participant.is_publisher = False
+        return
+    for track in (*participant.tracks.values(), *participant.pending.values()):
+        if track.details is None or _may_come_from(permission, track.source):
+            continue
+        participant.pending.pop(track.cid, None)
+        if participant.tracks.pop(track.sid, None) is not None:
+            events.append(TrackUnpublished(participant.room, participant, track, now))
+
+
+def _may_come_from(permission: Permission, source: TrackSource) -> bool:
     sources = permission.can_publish_sources
-    if not permission.can_publish or (sources and request.source not in sources):
+    return permission.can_publish and (not sources or source in sources)
+
+
+def _check(participant: Participant, request: AddTrackRequest) -> None:
+    if not _may_come_from(participant.permission, request.source):
         raise rules.may_not_publish()
     rules.check_track(request.cid, request.name)
     tracks = (*participant.pending.values(), *participant.tracks.values())
@@ -252,6 +272,7 @@ def _more_codecs(track: Track | None, request: AddTrackRequest) -> Track:
         raise rules.too_many_layers()
     details.codecs.extend(_codecs(request))
     track.memo = None
+    track.participant.version += 1
     return track
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.rtc import ParticipantUpdate, SignalResponse
 
-from ..rooms.info import participant_info
+from ..rooms.info import shared_info
 from ..rooms.room import Participant
 from .effects import SendSignal, SignalEffect
 from .responses import check_participant
@@ -40,7 +40,7 @@ class Outbox:
         """Tell the client how that participant is now (`update`)."""
         if not self.open:
             return
-        info = participant_info(participant)
+        info = shared_info(participant)
         check_participant(info)
         if info in self._gathered:  # an input that changed several things at once
             return

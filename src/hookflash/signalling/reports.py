@@ -41,6 +41,8 @@ class Reports:
         self._counts = counts
         created = self._state.participant.room.created_at
         self.due = created + COUNTS_INTERVAL * (int((now - created) / COUNTS_INTERVAL) + 1)
+        if self.due <= now:  # by the last digit of a float
+            self.due += COUNTS_INTERVAL
 
     def forget(self) -> None:
         """Nothing of what was told counts any more: the client is a new one, or elsewhere."""

@@ -15,6 +15,7 @@ carried out in order. An input within an input returns nothing: the effects are 
     sections_wanted(now, audio, video)      one connection: more sections for tracks. With 0, 0
                                             the client offers again, and free ones are used
     peer_connected(now), peer_lost(now)     the connection for media stands; is gone for good
+    peer_closed(now)                        the client closed it: its `leave` is on the way
     media_began(now, cid, mid, mime_type)   first media of a client's track: published to the others
     media_ended(now, cid)                   its section is no longer for sending
     speakers(now, levels), quality(now, sid, quality, score), streams(now, paused),
@@ -68,6 +69,8 @@ from .subscriptions import Subscriptions
 
 TOKEN_INTERVAL = 300.0
 """Seconds after which the client gets a fresh token, so that it can always come back."""
+LEAVE_WAIT = 2.0
+"""Seconds within which a client that closed its connection for media says that it leaves."""
 
 
 P = ParamSpec("P")
@@ -121,6 +124,7 @@ class SignalSession:
         self._connect_by: float | None = None
         self._silent_at: float | None = None
         self._kept_until: float | None = None
+        self._leave_by: float | None = None
         self._token_at = 0.0
         self._handlers: dict[str, Callable[[Any], None]] = {
             "offer": self._offer,
@@ -186,7 +190,9 @@ class SignalSession:
     @_input
     def socket_lost(self, now: float) -> None:
         """The socket closed without `leave`: the participant is kept for a while."""
-        if self._kept_until is None:
+        if self._leave_by is not None:
+            self._quit(DisconnectReason.SIGNAL_CLOSE)
+        elif self._kept_until is None:
             self._state.outbox.close()
             self._silent_at = None
             self._kept_until = now + self._state.settings.reconnect_timeout
@@ -265,6 +271,15 @@ class SignalSession:
         self._quit(DisconnectReason.CONNECTION_TIMEOUT, Action.RECONNECT)
 
     @_input
+    def peer_closed(self, now: float) -> None:
+        """The client closed its connection for media. It does so as it leaves, and what it says of
+        that comes by another way, so often a moment later."""
+        if self._kept_until is not None:
+            self._quit(DisconnectReason.SIGNAL_CLOSE)
+        elif self._leave_by is None:
+            self._leave_by = now + LEAVE_WAIT
+
+    @_input
     def media_began(self, now: float, cid: str, mid: str, mime_type: str) -> None:
         """The first packet of the track that the client added by that cid; `mime_type` is what was
         agreed on, `audio/opus`. Nothing happens for one that is unknown or published."""
@@ -337,6 +352,7 @@ class SignalSession:
             self._connect_by,
             self._silent_at,
             self._kept_until,
+            self._leave_by,
             self._reports.due,
         )
         return min(time for time in times if time is not None)
@@ -349,6 +365,8 @@ class SignalSession:
             outbox.flush()
         if self._connect_by is not None and self._connect_by <= now:
             self._quit(DisconnectReason.JOIN_FAILURE)
+        elif self._leave_by is not None and self._leave_by <= now:
+            self._quit(DisconnectReason.CONNECTION_TIMEOUT, Action.RECONNECT)
         elif self._kept_until is not None and self._kept_until <= now:
             self._quit(DisconnectReason.SIGNAL_CLOSE)
         elif self._silent_at is not None and self._silent_at <= now:

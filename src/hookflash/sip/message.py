@@ -115,9 +115,14 @@ class Message:
     @property
     def call_id(self) -> str:
         """Call-ID, compared byte by byte."""
+        views = self.headers.views
+        if "call-id" in views:
+            view: str = views["call-id"]
+            return view
         value = self._must("Call-ID", "call-id")
         if not value or " " in value or "\t" in value:
             raise SipError("Bad Call-ID")
+        views["call-id"] = value
         return value
 
     @property

@@ -88,6 +88,12 @@ class OfferedSections:
         return self._offered is not None
 
     @property
+    def mid_to_track_id(self) -> dict[str, str]:
+        """Which track the last offer sends in which section."""
+        slots = (slot for slot in self._slots.slots if slot.offered and not slot.dead)
+        return {slot.mid: slot.track.track_sid for slot in slots if slot.track is not None}
+
+    @property
     def waiting(self) -> tuple[OutTrack, ...]:
         """Attached tracks that have no section: one is being freed, or there are too many."""
         return tuple(self._slots.waiting.values())

@@ -143,6 +143,31 @@ def test_reads_see_the_writes_before_them() -> None:
     run(body)
 
 
+class Timers:
+    """A loop that only keeps what is to be called later."""
+
+    def __init__(self) -> None:
+        self.due: list[Callable[[], None]] = []
+
+    def call_later(self, _: float, act: Callable[[], None]) -> None:
+        self.due.append(act)
+
+
+def test_one_timer_hands_over_what_may_be_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where somebody who waits for a write has taken along what was there before."""
+    store, timers = Store(), Timers()
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: timers)
+    for number in range(3):
+        store.write_soon(DeleteTrunk(f"ST_{number}"))
+        store._hand_over()
+    store.write_soon(DeleteTrunk("ST_3"))
+    assert (len(timers.due), store._queue.qsize()) == (1, 3)
+    timers.due.pop()()
+    assert store._queue.qsize() == 4
+    store.write_soon(DeleteTrunk("ST_4"))
+    assert len(timers.due) == 1
+
+
 def test_pages_of_transfers_and_calls() -> None:
     async def body() -> None:
         async with opened() as store:

@@ -5,20 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
-from tests.support.sdk import SdkClient, token
+from livekit.rtc import DisconnectReason
+from tests.support.lab import NUMBER, Lab, run
+from tests.support.sdk import MODES, client
 
 pytestmark = pytest.mark.interop
 
 CALLER = "+14150000001"
 LOW, HIGH = 440.0, 700.0
-ONE, TWO = {"single_peer_connection": True}, {"single_peer_connection": False}
-MODES = pytest.mark.parametrize("mode", [ONE, TWO], ids=["one-connection", "two-connections"])
-
-
-def client(lab: Lab, identity: str, room: str = "lobby", **options: Any) -> SdkClient:
-    url = f"ws://127.0.0.1:{lab.server.http_port}"
-    return SdkClient(url, token(identity, room, key=KEY, secret=SECRET), **options)
 
 
 @MODES
@@ -33,7 +27,8 @@ def test_a_client_joins_and_leaves(mode: dict[str, Any]) -> None:
             async with client(lab, "bob", **mode) as bob:
                 await ann.told("participant_connected")
                 assert list(bob.room.remote_participants) == ["ann"]
-            await ann.told("participant_disconnected")
+            (gone,) = await ann.told("participant_disconnected")
+            assert gone.disconnect_reason == DisconnectReason.CLIENT_INITIATED
         await lab.events.wait_for("ParticipantLeft", 2)
 
     run(check)

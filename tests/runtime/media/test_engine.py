@@ -196,3 +196,17 @@ def test_the_clock_asks_for_what_waits_when_it_is_late(studio: Studio) -> None:
     studio.clock.advance(0.05)
     studio.engine._clock._run()
     assert len(bob.heard) == 1
+
+
+def test_a_tick_looks_only_at_rooms_that_the_clock_works_for(studio: Studio) -> None:
+    ann, bob = studio.phone(), studio.phone()
+    studio.tick()
+    assert not studio.engine._worked_for
+    ann.stream.apply(studio.plan(ann, codec=Codec("PCMA", 8, 8000)))
+    assert studio.engine._changed, "nothing is forwarded to another codec"
+    studio.tick()
+    (room,) = studio.engine._worked_for
+    for phone in (ann, bob):
+        phone.stream.close()
+    assert room not in studio.engine._worked_for
+    assert not studio.engine._changed

@@ -4,7 +4,7 @@ default, so that a database can be read by both."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -121,8 +121,7 @@ def dial_from(text: str) -> DialRecord:
     return _build(DialRecord, _load(text))
 
 
-def _dump(values: dict[str, Any]) -> str:
-    return json.dumps(values, separators=(",", ":"))
+_dump: Callable[[dict[str, Any]], str] = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _load(text: str) -> dict[str, Any]:

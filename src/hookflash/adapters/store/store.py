@@ -80,6 +80,8 @@ class Store:
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="hookflash-store", daemon=True)
         self._soon: list[_Job] = []
+        self._due = False
+        """A timer will hand over what waits, also what waits since somebody else did."""
         self._closed = False
 
     @property
@@ -147,14 +149,19 @@ class Store:
         counted. Several are handed to the thread at once: each waking of it costs the loop a turn
         at the interpreter lock."""
         self._soon.append(_Job(ops=ops))
-        if len(self._soon) > 1:
+        if self._due:
             return
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             self._hand_over()
         else:
-            loop.call_later(SOON, self._hand_over)
+            self._due = True
+            loop.call_later(SOON, self._come_due)
+
+    def _come_due(self) -> None:
+        self._due = False
+        self._hand_over()
 
     def _hand_over(self) -> None:
         """Give the thread what waits."""

@@ -61,7 +61,7 @@ LIVE = (Phase.ANSWERED, Phase.CONFIRMED, Phase.LEAVING)
 OVER = (Phase.ENDED, Phase.FINISHED)
 
 
-def _never() -> None:
+def never() -> None:
     """No port, no packet."""
 
 
@@ -100,8 +100,8 @@ class LegCore:
         self.negotiator: SdpNegotiator | None = None
         self._capabilities: HeaderItems | None = None
         self.attribute_headers: HeaderItems = ()
-        self.last_packet_at: Callable[[], float | None] = _never
-        """When RTP came last, None for never; known once there is a port."""
+        self.last_packet_at: Callable[[], float | None] = never
+        """When RTP came last, None for never; known while there is a port."""
         self.peer_allow: frozenset[str] = frozenset()
         """Methods of the peer's last Allow."""
         self.our_offer = False
@@ -126,6 +126,10 @@ class LegCore:
         assert self.dialog is not None
         with suppress(SipError):
             self.target_moved |= self.dialog.refresh_target(message)
+
+    def packet_came_at(self) -> float | None:
+        """When RTP came last, by the port that there is now."""
+        return self.last_packet_at()
 
     def store(self) -> StoreDialog:
         """The dialog for a restart; the next hop is the one that a BYE would take now, as far

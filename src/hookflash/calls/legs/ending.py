@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..effects import CloseMedia, ForgetDialog, LegEffect, LegEnded, LegFinished, LegLeft
 from .activity import Activity
 from .answering import Answering
-from .core import OVER, End, LegCore, Phase, SendBye, Step, reason_of
+from .core import OVER, End, LegCore, Phase, SendBye, Step, never, reason_of
 from .dialing import Dialing
 from .requester import Purpose, Requester
 from .transferring import Transferring
@@ -83,6 +83,7 @@ class Ending:
         ]
         if self.media_open:
             steps.append(CloseMedia())
+        core.last_packet_at = never  # who waits for a late NOTIFY keeps no port
         if transfers is not None:
             self._linger_ends = now + core.timers.transaction
             gone = 481 if end.left == "dropped" else None

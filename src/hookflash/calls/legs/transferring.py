@@ -48,7 +48,7 @@ class Transferring:
             core.ids,
             core.timers,
             str(core.dialog.local_uri.uri),
-            core.last_packet_at,
+            core.packet_came_at,
             self,
             owns_call_id=core.settings.direction == "outbound",
         )

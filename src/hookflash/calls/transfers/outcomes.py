@@ -385,14 +385,15 @@ class TransferOutcomes:
 
     def next_deadline(self) -> float:
         """The end of the grace, of a wait, of the pending attempt; the BYE; the watches."""
-        times = [attempt.watch_end() for attempt in self.attempts]
-        times = [time for time in times if time > -inf]
-        times += [attempt.next_deadline() for attempt in self.attempts]
-        if self.bye_at is not None:
-            times.append(self.bye_at)
+        first = inf if self.bye_at is None else self.bye_at
+        for attempt in self.attempts:
+            first = min(first, attempt.next_deadline())
+            end = attempt.watch_end()
+            if -inf < end < first:
+                first = end
         if self.current is not None:
-            times += [self._grace_until, self.current.next_deadline()]
-        return min(times, default=inf)
+            first = min(first, self._grace_until, self.current.next_deadline())
+        return first
 
     def handle_deadline(self, now: float) -> Effects:
         """What is due: first the pending transfer."""

@@ -309,12 +309,11 @@ class Transferor:
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called; None: nothing is under way."""
-        times = [self._outcomes.next_deadline()]
+        first = self._outcomes.next_deadline()
         if self._liveness.deadline is not None:
-            times.append(self._liveness.deadline)
+            first = min(first, self._liveness.deadline)
         if self._gate:
-            times += [usage.start_at() for usage in self._refers]
-        first = min(times)
+            first = min([first, *[usage.start_at() for usage in self._refers]])
         return None if first == inf else first
 
     def handle_deadline(self, now: float) -> Effects:

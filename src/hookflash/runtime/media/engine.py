@@ -62,6 +62,8 @@ class MediaEngine:
         self.tones = ToneBook()
         self.ports: list[PhonePort] = []
         """Those that are open."""
+        self.measured: Callable[[str, int], None] = lambda track_sid, level: None
+        """Told how loud telephones are that clients hear: the SID of the track, -dBov."""
         self._settings = settings
         self._ids = ids
         self._pool = PortPool(*settings.rtp_port, ids.random)
@@ -75,6 +77,8 @@ class MediaEngine:
         """Where each open port is: in a room, or in a bridge of its own."""
         self._changed: dict[Bridge, None] = {}
         """Rooms that the mixes have to take note of, in order."""
+        self._worked_for: set[Bridge] = set()
+        """Rooms that stand in one of the mixes."""
         self._narrow = NarrowMix(settings.opus_complexity)
         self._wide: dict[Bridge, WideMix] = {}
         self._filling = Filling()
@@ -112,7 +116,8 @@ class MediaEngine:
             symmetric=self._settings.symmetric_rtp,
         )
         self.ports.append(port)
-        self._move(port, Bridge())
+        bridge = self._bridge_of[port.sink] = Bridge()
+        bridge.add(port.source, port.sink)
         self._clock.start()
         return port
 
@@ -181,7 +186,7 @@ class MediaEngine:
         bridge = self._room(name)
         if bridge.subscriptions is None:
             bridge.subscriptions = TakenTracks(
-                lambda source: OpusTrack(source, self.tones, self._ids)
+                lambda source: OpusTrack(source, self.tones, self._ids, self.measured)
             )
         bridge.subscriptions.taken.append(subscription)
         self._route(bridge)
@@ -221,7 +226,8 @@ class MediaEngine:
                 self._route(former)
             else:
                 self._bridges.pop(former.name, None)
-                self._changed[former] = None
+                former.clocked = False
+                self._note(former)
         if to is not None:
             self._bridge_of[port.sink] = to
             to.add(port.source, port.sink)
@@ -230,7 +236,11 @@ class MediaEngine:
     def _route(self, bridge: Bridge) -> None:
         """Something in the room changed: who hears whom is decided anew."""
         bridge.route(self.now())
-        if self.ports:  # else there is no clock that could take note
+        self._note(bridge)
+
+    def _note(self, bridge: Bridge) -> None:
+        """The next tick looks at the room, if the clock works for it or is to."""
+        if bridge.clocked or bridge in self._worked_for:
             self._changed[bridge] = None
 
     # --- what ports ask for ---------------------------------------------------------------------
@@ -239,6 +249,12 @@ class MediaEngine:
         """Something about the phone changed."""
         bridge = self._bridge_of.get(port.sink)
         if bridge is not None:
+            self._route(bridge)
+
+    def track_named(self, port: PhonePort) -> None:
+        """What the phone says has another SID, which matters to who chooses by SIDs."""
+        bridge = self._bridge_of.get(port.sink)
+        if bridge is not None and bridge.chooses:
             self._route(bridge)
 
     def settle_later(self, port: PhonePort) -> None:
@@ -303,8 +319,12 @@ class MediaEngine:
         """Which of the rooms that changed the clock works for, and how."""
         changed, self._changed = self._changed, {}
         for bridge in changed:
-            busy = any(sink.clocked for sink in bridge.sinks)
+            busy = bridge.clocked
             narrow = busy and bridge.rate == NARROW_RATE
+            if busy:
+                self._worked_for.add(bridge)
+            else:
+                self._worked_for.discard(bridge)
             if narrow:
                 self._narrow.place(bridge)
             else:

@@ -86,6 +86,7 @@ class RtcClients:
         self.refused: dict[str, int] = {}
         """Data packets that went to nobody, by reason."""
         alarm.add(self)
+        engine.measured = self.measured
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -313,7 +314,11 @@ class RtcClients:
 
     def level(self, track: Track, level: int) -> None:
         """How loud one packet of that track was."""
-        loudness = self._loudness.get(track.sid)
+        self.measured(track.sid, level)
+
+    def measured(self, track_sid: str, level: int) -> None:
+        """How loud 20 ms of that track were."""
+        loudness = self._loudness.get(track_sid)
         if loudness is not None:
             loudness.observe(level)
 

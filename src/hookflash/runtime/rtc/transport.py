@@ -68,7 +68,7 @@ class PeerTransport:
         self._began = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.is_connected = False
-        self.closed = False
+        self.closed = self.closed_by_client = False
         self.undecryptable = 0
 
     # --- what the descriptions say --------------------------------------------------------------
@@ -186,6 +186,7 @@ class PeerTransport:
             if self._sctp is not None:
                 self._sctp.receive(data)
         if dtls.state in {"failed", "closed"} and not self.closed:
+            self.closed_by_client = dtls.state == "closed"
             self._lost(f"DTLS: {dtls.failure or 'closed by the client'}")
             return
         self._arm(dtls)
