@@ -9,6 +9,9 @@ from livekit import rtc
 from tests.support.lab import KEY, SECRET, Lab, run
 from tests.support.sdk import token
 from tests.support.sdk_video import VideoClient
+from tests.support.udp_relay import UdpRelay
+
+from hookflash.webrtc.candidates import host_candidates
 
 pytestmark = pytest.mark.interop
 
@@ -98,5 +101,25 @@ def test_one_who_unsubscribes_sees_it_again_when_he_wants() -> None:
             publication.set_subscribed(True)
             await bob.told("track_subscribed", 2)
             await bob.sees("ann", height=360)
+
+    run(check)
+
+
+def test_pictures_come_through_a_network_that_loses_one_in_twenty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check(lab: Lab) -> None:
+        target = ("127.0.0.1", lab.server.rtc.ports.udp_port)
+        async with UdpRelay(target, loss=0.05) as relay:
+            lines = host_candidates(["127.0.0.1"], relay.port)
+            monkeypatch.setattr(lab.server.rtc, "_candidates", lambda: lines)
+            async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+                await ann.show(fps=15)
+                await bob.sees("ann", count=60)
+                assert relay.lost > 10
+                before = len(bob.seen["ann"])
+                await ann.filmed(150)
+                came = len(bob.seen["ann"]) - before
+                assert came > 120, f"{came} of 150 pictures"
 
     run(check)
