@@ -11,6 +11,7 @@ from tests.media.video_kit import VP8, Camera, Way, incoming, outgoing
 
 from hookflash.base.ids import Ids
 from hookflash.media.video_streams import MAX_STREAMS, VideoStreams
+from hookflash.media.video_subscription import Wish
 from hookflash.media.video_tracks import VideoTracks
 from hookflash.rtp.feedback import (
     BitrateEstimate,
@@ -288,3 +289,15 @@ def test_anything_may_come(packet: bytes, said: bytes, profile: int) -> None:
     call.publisher.rtcp(packet, call.now)
     call.subscriber.rtcp(packet, call.now)
     call.looks()
+
+
+def test_what_it_wants_may_be_said_before_the_track_is_sent() -> None:
+    call = Call()
+    call.publisher.take_in([incoming("q", "h", extensions=IDS)])
+    call.subscriber.adjust("TR_1", 0, 0, 0, call.now, disabled=False)
+    call.subscriber.adjust("TR_1", 0, 0, 0, call.now, disabled=True)
+    call.subscriber.send_out([outgoing()], call.now)
+    assert call.subscriber.taken["TR_1"].wish == Wish(0, paused=True)
+    call.subscriber.send_out([], call.now)
+    call.subscriber.send_out([outgoing(ssrc=9000)], call.now)
+    assert call.subscriber.taken["TR_1"].wish == Wish(), "another subscription"

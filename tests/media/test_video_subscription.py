@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.media.video_kit import SENT_RTX, Scene, outgoing, picture_of
 
 from hookflash.media.sent_packets import KEPT
-from hookflash.media.video_subscription import HIGH, OFF
+from hookflash.media.video_subscription import HIGH, OFF, Wish
 from hookflash.rtp.feedback import PictureLoss
 from hookflash.rtp.packet import RtpPacket, parse
 from hookflash.rtp.rtcp import Report, ReportBlock, SenderInfo, ntp_time, parse_compound
@@ -82,12 +82,12 @@ def test_a_picture_of_several_packets() -> None:
 def test_layers_are_switched_at_a_keyframe_without_a_seam() -> None:
     scene = Scene("q", "h")
     scene.subscribe()
-    scene.taken.quality = 0
+    scene.taken.wish = Wish(0)
     scene.shows(0, key=True)
     scene.shows(1, key=True)
     scene.shows(0)
     assert len(scene.way.packets) == 2, "one layer at a time"
-    scene.taken.quality = HIGH
+    scene.taken.wish = Wish(HIGH)
     scene.waits(0.05)
     scene.shows(0)
     scene.shows(1)
@@ -107,13 +107,13 @@ def test_layers_are_switched_at_a_keyframe_without_a_seam() -> None:
 def test_the_time_between_two_layers_is_that_of_the_publisher_where_it_tells() -> None:
     scene = Scene("q", "h")
     scene.subscribe()
-    scene.taken.quality = 0
+    scene.taken.wish = Wish(0)
     scene.shows(0, key=True)
     scene.shows(1)
     for rank in (0, 1):
         at = scene.cameras[rank].timestamp
         scene.layers[rank].reported(SenderInfo(77 << 32, at, 1, 1), scene.now)
-    scene.taken.quality = HIGH
+    scene.taken.wish = Wish(HIGH)
     scene.waits(0.05)
     scene.shows(1, key=True, after=0.3)
     assert steps(scene.way.packets) == [3000], "pictures taken 33 ms apart, whenever they came"
@@ -137,11 +137,11 @@ def test_a_pause_leaves_no_gap_in_the_numbers() -> None:
     scene = Scene("q")
     scene.subscribe()
     scene.shows(key=True)
-    scene.taken.paused = True
+    scene.taken.wish = Wish(paused=True)
     scene.waits(0.05)
     scene.shows(key=True)
     scene.shows()
-    scene.taken.paused = False
+    scene.taken.wish = Wish(paused=False)
     scene.waits(0.05)
     assert PictureLoss(100) in scene.owner.asked
     scene.shows()
@@ -172,10 +172,9 @@ def test_a_payload_type_that_was_not_agreed_on_goes_nowhere() -> None:
 )
 def test_what_is_wanted(quality: int, size: tuple[int, int], rank: int) -> None:
     taken = Scene("q").taken
-    taken.quality = quality
-    taken.width, taken.height = size
+    taken.wish = Wish(quality, *size)
     assert taken.wanted({0: (320, 180), 1: (640, 360), 2: (1280, 720)}) == rank
-    taken.paused = True
+    taken.wish = Wish(paused=True)
     assert taken.wanted({}) == -1
 
 
@@ -268,7 +267,7 @@ def test_whatever_happens_the_numbers_go_on(acts: list[str]) -> None:
         if act in PACKETS:
             scene.shows(1 if act.startswith("high") else 0, key=act.endswith("key"))
         elif act.startswith("want"):
-            scene.taken.quality = 0 if act == "want low" else HIGH
+            scene.taken.wish = Wish(0 if act == "want low" else HIGH)
             scene.waits(0.05)
         elif act == "ssrc":
             scene.layers[0].restart(scene.layers[0].ssrc + 10)
@@ -279,7 +278,7 @@ def test_whatever_happens_the_numbers_go_on(acts: list[str]) -> None:
         elif act in ("mute", "unmute"):
             scene.track.mute(muted=act == "mute", now=scene.now)
         elif act in ("pause", "resume"):
-            scene.taken.paused = act == "pause"
+            scene.taken.wish = Wish(paused=act == "pause")
             scene.waits(0.05)
         elif act == "again":
             scene.track.unsubscribe(scene.taken)

@@ -6,7 +6,7 @@ import pytest
 from tests.media.video_kit import VP8, Asked, Camera, Scene, incoming, subscription
 
 from hookflash.media.video_layer import VideoLayer
-from hookflash.media.video_subscription import HIGH
+from hookflash.media.video_subscription import HIGH, Wish
 from hookflash.media.video_track import KEYFRAME_INTERVAL, LOWER_AFTER, VideoTrack
 from hookflash.rtp.feedback import FullIntraRequest, Nack, PictureLoss
 from hookflash.webrtc.formats import RtpCodec
@@ -203,13 +203,13 @@ def test_the_publisher_is_told_which_layers_are_of_use() -> None:
     scene.shows(0, key=True)
     scene.waits(0.1)
     assert scene.owner.enabled == []
-    scene.taken.quality = 1
+    scene.taken.wish = Wish(1)
     scene.subscribe()
     assert scene.owner.enabled == [{0: True, 1: True, 2: False}]
-    scene.taken.quality = HIGH
+    scene.taken.wish = Wish(HIGH)
     scene.waits(0.05)
     assert scene.owner.enabled[-1] == ALL, "more is told at once"
-    scene.taken.quality = 0
+    scene.taken.wish = Wish(0)
     scene.waits(LOWER_AFTER - 0.1)
     assert scene.owner.enabled[-1] == ALL
     scene.waits(0.3)
@@ -226,16 +226,16 @@ def test_less_for_a_moment_is_not_told() -> None:
     scene.shows(0)
     scene.waits(0.1)
     for _ in range(3):
-        scene.taken.quality = 0
+        scene.taken.wish = Wish(0)
         scene.waits(LOWER_AFTER / 2)
-        scene.taken.quality = HIGH
+        scene.taken.wish = Wish(HIGH)
         scene.waits(0.1)
     assert scene.owner.enabled == [ALL]
 
 
 def test_the_only_layer_is_all_or_none() -> None:
     scene = Scene("q")
-    scene.taken.quality = 0
+    scene.taken.wish = Wish(0)
     scene.subscribe()
     scene.shows()
     scene.waits(0.1)

@@ -75,6 +75,23 @@ class VideoClient(SdkClient):
             self._news.set()
             await asyncio.sleep(1 / fps)
 
+    async def sends(self, heights: tuple[int, ...], within: float = 15.0) -> None:
+        """Wait until its camera is sent in these heights only."""
+        publications = self.room.local_participant.track_publications.values()
+        (track,) = (one.track for one in publications if one.track is not None)
+        async with asyncio.timeout(within):
+            while await self._heights(track) != heights:
+                await asyncio.sleep(0.2)
+
+    @staticmethod
+    async def _heights(track: Any) -> tuple[int, ...]:
+        streams = [
+            one.outbound_rtp.outbound
+            for one in await track.get_stats()
+            if one.WhichOneof("stats") == "outbound_rtp"
+        ]
+        return tuple(sorted(one.frame_height for one in streams if one.active))
+
     async def filmed(self, count: int, within: float = 20.0) -> None:
         """Wait until the camera has taken so many more pictures."""
         until = self.taken + count
