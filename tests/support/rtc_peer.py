@@ -196,7 +196,7 @@ class RtcPeer:
         self._join = {"reconnect": True, "participant_sid": sid or self.sid}
         await self.open()
 
-    async def negotiate(self) -> None:
+    async def negotiate(self, change: Callable[[str], str] = str) -> None:
         """The client's first offer, with data channels."""
         for _ in range(0 if self._two else self._sections):
             # First: aiortc stops a transport that a channel had and a section of sound gets.
@@ -205,7 +205,7 @@ class RtcPeer:
         lossy = self.publisher.createDataChannel("_lossy", ordered=False, maxRetransmits=0)
         self._channel(lossy)
         self._tap(self.publisher)
-        await self.offer()
+        await self.offer(change)
 
     async def __aexit__(
         self,
