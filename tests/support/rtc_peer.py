@@ -45,7 +45,7 @@ from hookflash.webrtc.description import read
 
 # aioice leaves loopback addresses out, and asks for consent every 5 s.
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
-aioice.ice.CONSENT_INTERVAL = 0.5
+aioice.ice.CONSENT_INTERVAL = 1
 
 RATE = 48000
 FRAME = RATE // 50
@@ -196,18 +196,16 @@ class RtcPeer:
         self._join = {"reconnect": True, "participant_sid": sid or self.sid}
         await self.open()
 
-    async def negotiate(self) -> None:
+    async def negotiate(self, change: Callable[[str], str] = str) -> None:
         """The client's first offer, with data channels."""
         for _ in range(0 if self._two else self._sections):
             # First: aiortc stops a transport that a channel had and a section of sound gets.
             self.publisher.addTransceiver("audio", direction="recvonly")
-        for label, options in (
-            ("_reliable", {}),
-            ("_lossy", {"ordered": False, "maxRetransmits": 0}),
-        ):
-            self._channel(self.publisher.createDataChannel(label, **options))
+        self._channel(self.publisher.createDataChannel("_reliable"))
+        lossy = self.publisher.createDataChannel("_lossy", ordered=False, maxRetransmits=0)
+        self._channel(lossy)
         self._tap(self.publisher)
-        await self.offer()
+        await self.offer(change)
 
     async def __aexit__(
         self,
@@ -233,7 +231,7 @@ class RtcPeer:
     @property
     def sid(self) -> str:
         """Of the participant."""
-        return self.last("join").participant.sid
+        return str(self.last("join").participant.sid)
 
     @property
     def is_active(self) -> bool:
@@ -411,7 +409,7 @@ class RtcPeer:
             self._news.set()
 
         channel.on("message", message)
-        channel.on("open", lambda: self._news.set())
+        channel.on("open", self._news.set)
         if label not in self.channels:
             self.channels[label] = channel
 
