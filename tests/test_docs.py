@@ -164,6 +164,7 @@ def test_metrics_of_transfers() -> None:
 
     async def metrics() -> str:
         flags = {"port": 0, "metrics.bind": "", "sip.sip_port": 0, "log.level": "error"}
+        flags |= {"rtc.udp_port": 0, "rtc.tcp_port": 0}
         server = Server(load(flags=flags, dev=True))
         await server.start()
         try:

@@ -17,6 +17,8 @@ APPLICATION_ERROR: Final = 1500
 RESPONSE_TIMEOUT: Final = 1502
 _TIMEOUT: Final = 10.0
 """Seconds, where the request names none."""
+_LONGEST: Final = 60.0
+"""Seconds that a client can make us wait."""
 
 
 async def answer_rpc(
@@ -45,7 +47,7 @@ async def answer_rpc(
 
 
 async def _carry_out(way: Rpc, asked: RpcRequest, answer: RpcResponse) -> None:
-    seconds = asked.response_timeout_ms / 1000 or _TIMEOUT
+    seconds = min(asked.response_timeout_ms / 1000 or _TIMEOUT, _LONGEST)
     try:
         async with asyncio.timeout(seconds):
             answer.payload = await way(asked.method, asked.payload, seconds)

@@ -43,6 +43,8 @@ _log = structlog.get_logger("rtc")
 
 REPORT_INTERVAL: Final = 5.0
 """Seconds between the RTCP reports of a client."""
+MAX_RPCS: Final = 64
+"""Requests of one client to telephones that may be open at once; more are dropped."""
 
 
 class RtcClients:
@@ -116,7 +118,8 @@ class RtcClients:
             if not (self._rooms.auto_create or claims.video.room_create):
                 raise room_missing()
         elif room.is_full(claims.identity) and not claims.video.agent:
-            raise room_full()
+            # As LiveKit has it: to clients, 429 would mean that another try is in vain.
+            raise ApiError("internal", room_full().msg)
 
     async def session(self, claims: Claims, asked: ClientJoin, socket: MessageSocket) -> None:
         """An open socket, until its end."""
@@ -299,6 +302,10 @@ class RtcClients:
 
     def _call(self, client: RtcClient, phone: Participant, request: bytes) -> None:
         """An RPC to who is no client."""
+        if client.calls >= MAX_RPCS:
+            self.refused["too_many_rpcs"] = self.refused.get("too_many_rpcs", 0) + 1
+            return
+        client.calls += 1
         way = self._phones.rpc(phone)
         task = self._loop.create_task(
             answer_rpc(
@@ -310,7 +317,11 @@ class RtcClients:
             )
         )
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._called, client))
+
+    def _called(self, client: RtcClient, task: asyncio.Task[None]) -> None:
+        client.calls -= 1
+        self._tasks.discard(task)
 
     def level(self, track: Track, level: int) -> None:
         """How loud one packet of that track was."""
@@ -370,6 +381,7 @@ class RtcClients:
             self._speakers.clear()
             self._loudness.clear()
             return
+        self._start_looking()
         now = self._clock.now()
         rooms = {
             client.participant.room.sid: client.participant.room
@@ -383,7 +395,6 @@ class RtcClients:
         self._looks += 1
         for client in list(self._clients.values())[self._looks % turns :: turns]:
             client.report(now)
-        self._start_looking()
 
     def _look_at(self, room: Room, now: float) -> None:
         speakers = self._speakers.get(room.sid)
