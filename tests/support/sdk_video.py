@@ -81,7 +81,7 @@ class VideoClient(SdkClient):
         (track,) = (one.track for one in publications if one.track is not None)
         async with asyncio.timeout(within):
             while await self._heights(track) != heights:
-                await asyncio.sleep(0.2)
+                await self.filmed(3)
 
     @staticmethod
     async def _heights(track: Any) -> tuple[int, ...]:
