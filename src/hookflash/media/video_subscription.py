@@ -15,6 +15,7 @@ from ..base.light import light_dataclass
 from ..rtp.packet import HEADER, HEADER_SIZE, MARKER, VERSION_2
 from ..rtp.rtcp import Report, ReportBlock, SenderInfo, encode_report, ntp_time
 from ..webrtc.sections import OutgoingSection
+from .downlink import Downlink
 from .keyframes import PictureNumbers, renumbered
 from .sent_packets import SentPackets
 from .video_layer import CLOCK, VideoLayer
@@ -91,6 +92,7 @@ class VideoSubscription:
         "_types",
         "_way",
         "again",
+        "downlink",
         "failed",
         "last_request",
         "layer",
@@ -127,6 +129,7 @@ class VideoSubscription:
         self.again = 0
         """Packets sent again."""
         self.wish = ANYTHING
+        self.downlink = Downlink()
         self.layer: VideoLayer | None = None
         """Which goes out."""
         self.target: VideoLayer | None = None
@@ -297,6 +300,8 @@ class VideoSubscription:
     def seen(self, block: ReportBlock, now: float) -> None:
         """How the subscriber receives it."""
         self.peer_view = block
+        if self.layer is not None:
+            self.downlink.reported(block.fraction_lost / 256, self.layer.rank, now)
         if block.last_sr:
             trip = ((ntp_time(now) >> 16) - block.last_sr - block.delay) & _MASK
             if trip < 0x80000000:
