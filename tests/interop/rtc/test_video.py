@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from livekit import rtc
+from livekit import api, rtc
 from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 from tests.support.sdk import token
 from tests.support.sdk_video import VideoClient
@@ -167,5 +167,33 @@ def test_a_publisher_that_asks_for_it_sends_only_what_is_watched() -> None:
             await ann.sends((180,))
             publication.set_video_quality(rtc.VideoQuality.VIDEO_QUALITY_HIGH)
             await bob.sees("ann", height=720)
+
+    run(check)
+
+
+@MODES
+def test_one_who_is_moved_is_seen_in_the_other_room(mode: dict[str, Any]) -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann", **mode) as ann, client(lab, "bob", "attic", **mode) as bob:
+            await ann.show()
+            await lab.events.wait_for("TrackPublished")
+            await lab.api.room.move_participant(
+                api.MoveParticipantRequest(room="lobby", identity="ann", destination_room="attic")
+            )
+            await bob.sees("ann", height=360)
+
+    run(check)
+
+
+@MODES
+def test_a_camera_that_is_taken_away_and_put_up_again(mode: dict[str, Any]) -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann", **mode) as ann, client(lab, "bob", **mode) as bob:
+            track = await ann.show()
+            await bob.sees("ann", height=360)
+            await ann.room.local_participant.unpublish_track(track.sid)
+            await bob.told("track_unpublished")
+            await ann.show(width=320, height=180)
+            await bob.sees("ann", height=180)
 
     run(check)
