@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -294,8 +295,8 @@ def test_data_goes_on_with_its_sender_to_whom_it_is_for(two: bool) -> None:
             RtcPeer(lab, "eve", two=two) as eve,
         ):
             for peer in (bob, eve):
-                sctp: Any = client_of(lab, peer).subscriber.transport
-                await peer.until(lambda sctp=sctp: sctp._sctp._open_channel("_lossy"))
+                way: Any = client_of(lab, peer).subscriber.transport
+                await peer.until(partial(way._sctp._open_channel, "_lossy"))
             await ann.send_data(text("for bob", "bob"))
             await ann.send_data(text("for all"), "_lossy")
             came = await bob.got(lambda p: p.user.payload == b"for bob", "_reliable")
