@@ -72,6 +72,8 @@ class RtcClient:
         self.subscriber = host.new_connection(self) if two_connections else self.publisher
         """Where the tracks of others come; the same connection in the newer signalling."""
         self.over = False
+        self.calls = 0
+        """Its RPCs to telephones that are not answered yet."""
         self._room: Room = self.participant.room
         """Whose room of sound its tracks are in."""
         self._asked = False
@@ -233,6 +235,8 @@ class RtcClient:
 
     def publish(self, track: Track) -> None:
         """The room knows it: what it says is heard there, what it shows is seen."""
+        if track.participant.room is not self._room:
+            return  # it comes there with `FollowMove`
         video = self.publisher.video
         if video is not None:
             now = self._clock.now()
@@ -272,6 +276,8 @@ class RtcClient:
     # --- data -----------------------------------------------------------------------------------
 
     def _send_packet(self, effect: fx.SendPacket) -> None:
+        if self.over:
+            return
         label = RELIABLE if effect.reliable else LOSSY
         transport = self.subscriber.transport
         if effect.reliable and transport.buffered(label) > MAX_WAITING:

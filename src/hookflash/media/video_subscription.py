@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ..base.ids import Ids
+from ..base.light import light_dataclass
 from ..rtp.packet import HEADER, HEADER_SIZE, MARKER, VERSION_2
 from ..rtp.rtcp import Report, ReportBlock, SenderInfo, encode_report, ntp_time
 from ..webrtc.sections import OutgoingSection
@@ -25,6 +26,22 @@ OFF: Final = 3
 MAX_AGAIN: Final = 256
 """Packets that are sent again for one NACK."""
 _MASK: Final = 0xFFFFFFFF
+
+
+@light_dataclass(frozen=True, slots=True)
+class Wish:
+    """What a subscriber wants of a track."""
+
+    quality: int = HIGH
+    width: int = 0
+    height: int = 0
+    """Pixels in which it is shown; 0: not known, `quality` says what is wanted."""
+    paused: bool = False
+    """It is not wanted at the moment."""
+
+
+ANYTHING: Final = Wish()
+"""Of who has said nothing: the best that there is."""
 
 
 class VideoWay(Protocol):
@@ -75,14 +92,11 @@ class VideoSubscription:
         "_way",
         "again",
         "failed",
-        "height",
         "last_request",
         "layer",
         "octets",
         "packets",
-        "paused",
         "peer_view",
-        "quality",
         "round_trip",
         "rtx_ssrc",
         "sent_at",
@@ -91,7 +105,7 @@ class VideoSubscription:
         "target",
         "timestamp",
         "track_sid",
-        "width",
+        "wish",
     )
 
     def __init__(self, track_sid: str, sent: OutgoingSection, way: VideoWay, ids: Ids) -> None:
@@ -112,11 +126,7 @@ class VideoSubscription:
         self.packets = self.octets = self.failed = 0
         self.again = 0
         """Packets sent again."""
-        self.paused = False
-        """The subscriber does not want it at the moment."""
-        self.quality = HIGH
-        self.width = self.height = 0
-        """Pixels in which it is shown; 0: not known, `quality` says what is wanted."""
+        self.wish = ANYTHING
         self.layer: VideoLayer | None = None
         """Which goes out."""
         self.target: VideoLayer | None = None
@@ -139,13 +149,14 @@ class VideoSubscription:
 
     def wanted(self, sizes: Mapping[int, tuple[int, int]]) -> int:
         """The rank of the layer that fits; -1: none. `sizes`: width and height by rank."""
-        if self.paused or self.quality == OFF:
+        wish = self.wish
+        if wish.paused or wish.quality == OFF:
             return -1
-        if self.width and self.height:
-            shown = min(self.width, self.height)
+        if wish.width and wish.height:
+            shown = min(wish.width, wish.height)
             fitting = (rank for rank in sorted(sizes) if min(sizes[rank]) >= shown)
             return next(fitting, HIGH)
-        return self.quality
+        return wish.quality
 
     def aim(self, alive: Collection[VideoLayer], wanted: int) -> None:
         """Choose among the layers that come: the best up to what is wanted, else the smallest.
@@ -176,17 +187,15 @@ class VideoSubscription:
     def forward(self, packet: VideoPacket, now: float) -> None:
         """A packet of any layer: on to the subscriber, if it is of the one that goes out."""
         layer = packet.layer
+        kind = self._types.get(packet.payload_type)
+        if kind is None:
+            return
         if layer is not self.layer or layer.epoch != self._epoch:
             if layer is not self.target or not packet.is_keyframe or packet.is_late:
-                return
-            if packet.payload_type not in self._types:
                 return
             self._begin(packet, now)
         elif packet.extended < self._first:
             return  # of the time before
-        kind = self._types.get(packet.payload_type)
-        if kind is None:
-            return
         sequence = (packet.extended + self._sequence_shift) & 0xFFFF
         timestamp = (packet.timestamp + self._timestamp_shift) & _MASK
         payload: bytes | bytearray = packet.payload

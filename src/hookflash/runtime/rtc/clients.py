@@ -36,13 +36,15 @@ from ...signalling.session import SignalSession
 from ...signalling.state import SessionSettings
 from ...webrtc.formats import RtpCodec
 from ..media.engine import MediaEngine
-from .calling import answer_rpc
+from .calling import RpcCalls, answer_rpc
 from .ports import RtcPorts
 
 _log = structlog.get_logger("rtc")
 
 REPORT_INTERVAL: Final = 5.0
 """Seconds between the RTCP reports of a client."""
+MAX_RPCS: Final = 64
+"""Requests of one client to telephones that may be open at once; more are dropped."""
 
 
 class RtcClients:
@@ -71,6 +73,7 @@ class RtcClients:
         self._settings = settings
         self._candidates = candidates
         self._phones = phones
+        self._calls = RpcCalls(ids)
         self._tokens = TokenMaker(Signer(keys, clock))
         self._loop = asyncio.get_running_loop()
         self._clients: dict[str, RtcClient] = {}
@@ -116,7 +119,8 @@ class RtcClients:
             if not (self._rooms.auto_create or claims.video.room_create):
                 raise room_missing()
         elif room.is_full(claims.identity) and not claims.video.agent:
-            raise room_full()
+            # As LiveKit has it: to clients, 429 would mean that another try is in vain.
+            raise ApiError("internal", room_full().msg)
 
     async def session(self, claims: Claims, asked: ClientJoin, socket: MessageSocket) -> None:
         """An open socket, until its end."""
@@ -275,6 +279,8 @@ class RtcClients:
     def data_received(self, client: RtcClient, data: bytes, *, reliable: bool) -> None:
         """One DataPacket: on to whom it is for."""
         sender = client.participant
+        if self._calls.is_answer(data):
+            return
         try:
             packet = relay(sender, data, reliable)
         except PacketRefused as error:
@@ -299,6 +305,10 @@ class RtcClients:
 
     def _call(self, client: RtcClient, phone: Participant, request: bytes) -> None:
         """An RPC to who is no client."""
+        if client.calls >= MAX_RPCS:
+            self.refused["too_many_rpcs"] = self.refused.get("too_many_rpcs", 0) + 1
+            return
+        client.calls += 1
         way = self._phones.rpc(phone)
         task = self._loop.create_task(
             answer_rpc(
@@ -310,7 +320,11 @@ class RtcClients:
             )
         )
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._called, client))
+
+    def _called(self, client: RtcClient, task: asyncio.Task[None]) -> None:
+        client.calls -= 1
+        self._tasks.discard(task)
 
     def level(self, track: Track, level: int) -> None:
         """How loud one packet of that track was."""
@@ -342,8 +356,15 @@ class RtcClients:
         return participant.sid in self._clients
 
     def rpc(self, participant: Participant) -> Rpc | None:
-        """Not by the API yet."""
-        return None
+        """By its data channel."""
+        client = self._clients.get(participant.sid)
+        if client is None:
+            return None
+
+        def send(packet: bytes) -> None:
+            client.perform([SendPacket(packet, True)])
+
+        return partial(self._calls.call, send)
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -370,6 +391,7 @@ class RtcClients:
             self._speakers.clear()
             self._loudness.clear()
             return
+        self._start_looking()
         now = self._clock.now()
         rooms = {
             client.participant.room.sid: client.participant.room
@@ -383,7 +405,6 @@ class RtcClients:
         self._looks += 1
         for client in list(self._clients.values())[self._looks % turns :: turns]:
             client.report(now)
-        self._start_looking()
 
     def _look_at(self, room: Room, now: float) -> None:
         speakers = self._speakers.get(room.sid)
