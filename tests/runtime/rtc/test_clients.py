@@ -70,7 +70,7 @@ def test_a_full_room_and_a_missing_one_are_refused_before_the_upgrade() -> None:
             assert len(await lab.participants("attic")) == 1
         assert not clients_of(lab)._clients
 
-    run(check, **{"room.auto_create": False})
+    run(check, room__auto_create=False)
 
 
 def test_who_does_not_connect_is_out_after_15_s() -> None:
@@ -215,7 +215,7 @@ def test_who_does_not_come_back_is_gone() -> None:
             )
             assert list(clients_of(lab)._clients) == [bob.sid]
 
-    run(check, **{"rtc.reconnect_timeout": 0.2})
+    run(check, rtc__reconnect_timeout=0.2)
 
 
 def test_nobody_resumes_an_unknown_participant_or_that_of_another() -> None:

@@ -48,7 +48,7 @@ def test_a_connection_by_tcp_is_a_path_until_it_closes() -> None:
         ports = lab.server.rtc.ports
         async with RtcPeer(lab, "ann", media=False) as ann:
             await ann.told("join")
-            agent = lab.server.rtc._clients[ann.sid].publisher.transport.agent
+            agent: Any = lab.server.rtc._clients[ann.sid].publisher.transport.agent
             agent.set_remote("mine", "m" * 24)
             check = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
             check.attributes.update(

@@ -36,7 +36,7 @@ from ...signalling.session import SignalSession
 from ...signalling.state import SessionSettings
 from ...webrtc.formats import RtpCodec
 from ..media.engine import MediaEngine
-from .calling import answer_rpc
+from .calling import RpcCalls, answer_rpc
 from .ports import RtcPorts
 
 _log = structlog.get_logger("rtc")
@@ -73,6 +73,7 @@ class RtcClients:
         self._settings = settings
         self._candidates = candidates
         self._phones = phones
+        self._calls = RpcCalls(ids)
         self._tokens = TokenMaker(Signer(keys, clock))
         self._loop = asyncio.get_running_loop()
         self._clients: dict[str, RtcClient] = {}
@@ -278,6 +279,8 @@ class RtcClients:
     def data_received(self, client: RtcClient, data: bytes, *, reliable: bool) -> None:
         """One DataPacket: on to whom it is for."""
         sender = client.participant
+        if self._calls.is_answer(data):
+            return
         try:
             packet = relay(sender, data, reliable)
         except PacketRefused as error:
@@ -353,8 +356,15 @@ class RtcClients:
         return participant.sid in self._clients
 
     def rpc(self, participant: Participant) -> Rpc | None:
-        """Not by the API yet."""
-        return None
+        """By its data channel."""
+        client = self._clients.get(participant.sid)
+        if client is None:
+            return None
+
+        def send(packet: bytes) -> None:
+            client.perform([SendPacket(packet, True)])
+
+        return partial(self._calls.call, send)
 
     # --- time -----------------------------------------------------------------------------------
 
