@@ -159,8 +159,9 @@ def test_what_is_for_others_goes_on() -> None:
     assert not calls.is_answer(foreign)
 
     async def check() -> None:
-        waiting = asyncio.ensure_future(calls.call(lambda _: None, "m", "", 5))
-        await asyncio.sleep(0)
+        sent = asyncio.Event()
+        waiting = asyncio.ensure_future(calls.call(lambda _: sent.set(), "m", "", 5))
+        await sent.wait()
         assert not calls.is_answer(foreign)
         assert not calls.is_answer(b"\xff")
         (request_id,) = calls._waiting
