@@ -32,6 +32,9 @@ def test_a_camera_is_seen(mode: dict[str, Any]) -> None:
             await bob.sees("ann", height=360)
             (shown,) = (await lab.participants())[0].tracks
             assert shown.mime_type == "video/VP8"
+            page = lab.server.metrics.page().decode()
+            assert "hookflash_rtc_video_forwarded 0.0" not in page
+            assert "hookflash_rtc_video_forwarded" in page
 
     run(check)
 

@@ -269,6 +269,11 @@ class RtcClients:
             self._video = VideoClock(self._clock, self._ids, self._loop)
         return self._video
 
+    @property
+    def video_forwarded(self) -> int:
+        """Packets of video that went to subscribers so far."""
+        return self._video.forwarded if self._video is not None else 0
+
     def codecs_of(self, track: Track) -> tuple[RtpCodec, ...]:
         """What its publisher may send it in."""
         client = self._clients.get(track.participant.sid)
