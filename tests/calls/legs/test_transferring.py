@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from tests.simulation.legs import LegDriver, sdp
 
@@ -651,3 +654,26 @@ def test_a_look_at_the_media_by_the_watch_alone_probes_nothing() -> None:
     driver.advance(31)
     assert driver.leg.state is Phase.CONFIRMED
     assert not driver.sent("OPTIONS")
+
+
+def test_a_leg_goes_with_its_last_reference_whatever_was_transferred() -> None:
+    """Not when the garbage collector comes by: it would find all of a call, its sockets and its
+    sound among it, hours later."""
+    gc.disable()
+    try:
+        driver = transferring()
+        notify(driver, "SIP/2.0 486 Busy Here", "terminated;reason=noresource")
+        transfer(driver, transfer_id="STR_2", target="tel:+15550111")
+        driver.reply(driver.sent("REFER")[1], 491)
+        driver.advance(5)
+        driver.reply(driver.sent("REFER")[2], 202)
+        notify(driver, "SIP/2.0 200 OK", "terminated;reason=noresource")
+        driver.reply(driver.sent("BYE")[0], 200)
+        driver.advance(300)
+        assert driver.leg.finished
+        end = weakref.ref(driver)  # the leg asks it when RTP came last
+        del driver.leg
+        del driver
+        assert end() is None
+    finally:
+        gc.enable()
