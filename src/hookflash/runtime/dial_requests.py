@@ -31,6 +31,7 @@ from .host import CallHost
 from .leg_settings import outbound_settings
 from .phones import PhoneParticipants
 from .placing import Placing
+from .requests import heard
 
 ANSWER_LIMIT = 80.0
 """Seconds that a request with wait_until_answered waits; X-Twirp-Timeout-Ms changes it."""
@@ -65,7 +66,7 @@ class DialRequests:
         dial.counted_on += 1
         try:
             async with asyncio.timeout(limit):
-                await asyncio.shield(dial.done)
+                await heard(asyncio.shield(dial.done))
         except TimeoutError:
             late = ApiError("deadline_exceeded", PREFIX + "request timed out")
             if dial.counted_on == 1:

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Awaitable, Hashable
 from typing import Any, Generic, TypeVar
+
+from ..base.errors import ApiError
 
 REMEMBERED = 24 * 3600.0
 """Seconds for which a request id brings back what its first request got."""
@@ -14,6 +16,7 @@ MAX_REMEMBERED = 100_000
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
+Outcome = TypeVar("Outcome")
 
 
 def outcome() -> asyncio.Future[Any]:
@@ -22,6 +25,16 @@ def outcome() -> asyncio.Future[Any]:
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     future.add_done_callback(lambda done: done.cancelled() or done.exception())
     return future
+
+
+async def heard(waiting: Awaitable[Outcome]) -> Outcome:
+    """What an `outcome` brings. A failure is raised as another of the same words: the future keeps
+    the first, whose traceback would keep whoever waits, and with a transfer's all of its call."""
+    try:
+        return await waiting
+    except ApiError as error:
+        error.__traceback__ = None
+        raise ApiError(error.code, error.msg, error.meta) from None
 
 
 class IdempotencyCache(Generic[Key, Value]):

@@ -23,6 +23,7 @@ from .dial_requests import DialRequests
 from .host import CallHost
 from .phone_attributes import attribute_headers_of
 from .phones import PhoneParticipants
+from .requests import heard
 from .rooms import RoomHost
 from .transfers import RequestKey, TransferRegistry
 
@@ -80,7 +81,7 @@ class ExchangeTelephony:
         self._host.drive(call, lambda _: effects)
         try:
             async with asyncio.timeout(request.ringing_timeout + PATIENCE):
-                return await verdict
+                return await heard(verdict)
         except TimeoutError:  # a mistake of ours lost the ticket, and is in the log
             _log.error("transfer_unanswered", call_id=call.call_id)
             raise ApiError("internal", PREFIX + "the transfer was lost") from None
