@@ -251,9 +251,7 @@ class RtcClient:
         """It is heard and seen there no more."""
         if self.publisher.video is not None:
             self.publisher.video.unpublish(track.cid)
-        published = self._published(track)
-        if published is not None:
-            self._engine.remove_source(self.room, published.source)
+        self.publisher.drop_published(track.cid)
 
     def mute(self, track: Track) -> None:
         """It was muted or unmuted, by whomever."""

@@ -29,6 +29,10 @@ def test_what_strangers_send_is_counted_and_disturbs_nobody() -> None:
                     b"\xff",
                 ):
                     stranger.sendto(data, ("127.0.0.1", ports.udp_port))
+                agent: Any = lab.server.rtc._clients[ann.sid].publisher.transport.agent
+                silent = stun.Message(stun.Method.BINDING, stun.Class.INDICATION)
+                silent.attributes["USERNAME"] = f"{agent.ufrag}:me"
+                stranger.sendto(bytes(silent), ("127.0.0.1", ports.udp_port))
                 unknown = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
                 unknown.attributes["USERNAME"] = "nobody:me"
                 stranger.sendto(bytes(unknown), ("127.0.0.1", ports.udp_port))
