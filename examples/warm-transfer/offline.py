@@ -17,7 +17,7 @@ ATTEMPTS = 3
 """How often somebody who presses nothing is asked."""
 
 
-class Gone(Exception):
+class GoneError(Exception):
     """Whoever was asked has hung up."""
 
 
@@ -32,12 +32,12 @@ class Keys:
         self._pressed.put_nowait(event.digit)
 
     async def answer(self, session: AgentSession[None], question: str) -> str:
-        """Ask until a key is pressed; "" where none is. Raises Gone."""
+        """Ask until a key is pressed; "" where none is. Raises GoneError."""
         for _ in range(ATTEMPTS):
             try:
                 await session.say(question)
             except RuntimeError:  # the session is closed
-                raise Gone from None
+                raise GoneError from None
             try:
                 return await asyncio.wait_for(self._pressed.get(), PATIENCE)
             except TimeoutError:
@@ -56,7 +56,7 @@ class KeyedTransfer(WarmTransferTask):
             return  # nobody was reached: the task has its result
         try:
             key = await Keys(session.room_io.room).answer(session, HUMAN_MENU)
-        except Gone:
+        except GoneError:
             return  # the task notices it by itself
         if self.done():
             return
@@ -78,7 +78,7 @@ class Reception(Agent):
 
     async def on_enter(self) -> None:
         """The whole conversation."""
-        with contextlib.suppress(Gone):
+        with contextlib.suppress(GoneError):
             await self._converse()
 
     async def _converse(self) -> None:

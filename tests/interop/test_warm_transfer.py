@@ -1,4 +1,4 @@
-"""examples/warm-transfer as it is, offline: a caller, a person who is asked first, both together."""
+"""examples/warm-transfer as it is, offline: a caller, a person who is asked first, then the two."""
 
 from __future__ import annotations
 
