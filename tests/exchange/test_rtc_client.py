@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 from livekit import api
 from livekit.protocol.models import DataPacket, DisconnectReason, TrackSource, UserPacket
@@ -15,6 +18,7 @@ from tests.support.lab import Lab, run
 from tests.support.rtc_peer import RtcPeer, Tone
 
 from hookflash.exchange.rtc_client import RtcClient
+from hookflash.signalling.effects import OfferSubscriber, SendPacket
 
 LOW, HIGH = 440.0, 700.0
 MODES = pytest.mark.parametrize("two", [False, True], ids=["one-connection", "two-connections"])
@@ -136,6 +140,19 @@ def test_a_track_is_taken_away_with_the_permission() -> None:
             await ann.ask(add_track={"cid": "again", "source": TrackSource.MICROPHONE})
             refused = await ann.told("request_response")
             assert refused.reason == refused.NOT_ALLOWED
+            assert not client_of(lab, ann).publisher.published
+            await lab.api.room.update_participant(
+                api.UpdateParticipantRequest(
+                    room="lobby",
+                    identity="ann",
+                    permission=api.ParticipantPermission(can_subscribe=True, can_publish=True),
+                )
+            )
+            cid = ann.last("track_published").cid
+            await ann.ask(add_track={"cid": cid, "source": TrackSource.MICROPHONE})
+            again = await ann.told("track_published", 2)
+            await ann.offer()
+            await bob.hears(again.track.sid, LOW)
 
     run(check)
 
@@ -210,6 +227,8 @@ def test_sections_are_asked_for_once_until_the_next_offer() -> None:
                     1,
                     lambda u: any(i.tracks and i.identity == "eve" for i in u.participants),
                 )
+                await bob.ask(ping=1)
+                await bob.told("pong")
                 assert len(bob.all("media_sections_requirement")) == 1
             await bob.until(lambda: len(bob.ssrcs) == 2)
 
@@ -233,6 +252,8 @@ def test_offers_of_the_older_signalling_wait_for_the_answer() -> None:
                     1,
                     lambda u: any(i.tracks and i.identity == "eve" for i in u.participants),
                 )
+                await bob.ask(ping=1)
+                await bob.told("pong")
                 assert len(bob.all("offer")) == offers + 1
             await bob.until(lambda: len(bob.ssrcs) == 2)
             assert len(bob.all("offer")) == offers + 2
@@ -273,6 +294,9 @@ def test_data_goes_on_with_its_sender_to_whom_it_is_for(two: bool) -> None:
             RtcPeer(lab, "bob", two=two) as bob,
             RtcPeer(lab, "eve", two=two) as eve,
         ):
+            for peer in (bob, eve):
+                way: Any = client_of(lab, peer).subscriber.transport
+                await peer.until(partial(way._sctp._open_channel, "_lossy"))
             await ann.send_data(text("for bob", "bob"))
             await ann.send_data(text("for all"), "_lossy")
             came = await bob.got(lambda p: p.user.payload == b"for bob", "_reliable")
@@ -368,5 +392,24 @@ def test_a_client_that_is_moved_is_heard_in_the_new_room_and_no_longer_in_the_ol
             assert bridge is None or not bridge.sources
             high = await eve.speak(HIGH)
             await ann.hears(high, HIGH)
+
+    run(check)
+
+
+def test_what_was_asked_for_before_the_end_is_not_done_after_it() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob", two=True) as bob:
+            client = client_of(lab, bob)
+            client._ask_soon()
+            await bob.ask(leave={})
+            await bob.ended()
+            client._offer_subscriber(OfferSubscriber())
+            client._ask()
+            client._send_packet(SendPacket(b"x", True))
+            assert not client._kept
+            client.close()
+            client.message_received("_data_track", b"x")
+            assert not lab.server.rtc.refused
+            assert ann.is_active
 
     run(check)

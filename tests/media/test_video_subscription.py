@@ -232,6 +232,25 @@ def test_what_cannot_be_encrypted_is_counted() -> None:
     assert (scene.taken.failed, scene.taken.packets, scene.way.wire) == (1, 0, [])
 
 
+def test_a_keyframe_that_could_not_be_encrypted_yet_is_asked_for_again() -> None:
+    scene = Scene("q")
+    scene.subscribe()
+    scene.way.refuses = True
+    scene.shows(key=True)
+    scene.way.refuses = False
+    scene.shows()
+    assert scene.way.packets == []
+    scene.waits(0.6)
+    assert PictureLoss(100) in scene.owner.asked
+    scene.shows(key=True)
+    scene.way.refuses = True
+    scene.shows()
+    scene.way.refuses = False
+    scene.shows(key=True)
+    assert contiguous(scene.way.packets)
+    assert len(scene.way.packets) == 2
+
+
 def test_sender_reports_and_what_the_client_says() -> None:
     scene = Scene("q")
     scene.subscribe()

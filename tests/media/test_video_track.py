@@ -9,6 +9,7 @@ from hookflash.media.video_layer import VideoLayer
 from hookflash.media.video_subscription import HIGH, Wish
 from hookflash.media.video_track import KEYFRAME_INTERVAL, LOWER_AFTER, VideoTrack
 from hookflash.rtp.feedback import FullIntraRequest, Nack, PictureLoss
+from hookflash.rtp.rtcp import ReportBlock
 from hookflash.webrtc.formats import RtpCodec
 
 ALL = {0: True, 1: True, 2: True}
@@ -250,3 +251,20 @@ def test_a_layer_begins_anew_for_who_takes_it() -> None:
     scene.waits(0.6)
     assert PictureLoss(101) in scene.owner.asked
     assert isinstance(scene.taken.needs_keyframe, VideoLayer)
+
+
+def test_a_layer_less_for_who_loses_too_much() -> None:
+    scene = Scene("q", "h")
+    scene.subscribe()
+    for rank in (0, 1):
+        scene.shows(rank, key=True)
+    assert scene.taken.layer is scene.layers[1]
+    for _ in range(2):
+        scene.now += 1.0
+        scene.taken.seen(ReportBlock(7000, 64, 9, 9, 0), scene.now)
+    for rank in (0, 1):
+        scene.shows(rank, key=True)
+    scene.waits(0.05)
+    scene.shows(0, key=True)
+    assert scene.taken.layer is scene.layers[0]
+    assert scene.owner.enabled[-1] == {0: True, 1: True, 2: False}, "the other one is tried again"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.media.video_kit import Asked, Way, incoming, subscription
+from tests.media.video_kit import Asked, Camera, Way, incoming, subscription
 
 from hookflash.media.video_track import VideoTrack
 from hookflash.media.video_tracks import VideoTracks
@@ -50,3 +50,20 @@ def test_another_track_of_that_sid_stays() -> None:
     tracks.publish(other, "TR_1", 1.0)
     tracks.unpublish(one)
     assert tracks.get("TR_1") is other
+
+
+def test_what_was_forwarded_is_counted_over_the_end_of_subscriptions() -> None:
+    tracks, track = VideoTracks(), made()
+    taken = [subscription(Way()) for _ in range(2)]
+    tracks.publish(track, "TR_1", 1.0)
+    for one in taken:
+        tracks.subscribe(one, 1.0)
+    camera = Camera()
+    for key in (True, False):
+        track.packet(track.layers[0], camera.next(key=key), 1.0)
+    assert tracks.forwarded == 4
+    tracks.unsubscribe(taken[0])
+    tracks.unsubscribe(taken[0])
+    assert tracks.forwarded == 4
+    track.packet(track.layers[0], camera.next(), 1.0)
+    assert tracks.forwarded == 5

@@ -135,7 +135,7 @@ class PeerConnection:
         if video or self._video is not None:
             self._with_video().take_in(video)
         for cid in [cid for cid in self.published if cid not in described]:
-            self._drop_published(cid)
+            self.drop_published(cid)
         self._by_mid = {section.mid: cid for cid, section in described.items()}
         for cid, section in described.items():
             self._extensions[cid] = ExtensionIds.of(section.extensions)
@@ -170,8 +170,11 @@ class PeerConnection:
         self.reports.add_receiver(track.source.receiver)
         return track
 
-    def _drop_published(self, cid: str) -> None:
-        track = self.published.pop(cid)
+    def drop_published(self, cid: str) -> None:
+        """It is over, until an offer has it anew: then its first packet publishes it again."""
+        track = self.published.pop(cid, None)
+        if track is None:
+            return
         del self._extensions[cid], self._codecs[cid]
         self.reports.remove_receiver(track.source.receiver)
         self._engine.remove_source(self._room(), track.source)
@@ -336,7 +339,7 @@ class PeerConnection:
     def close(self) -> None:
         """The end; safe to call twice."""
         for cid in list(self.published):
-            self._drop_published(cid)
+            self.drop_published(cid)
         for sid in list(self._subscriptions):
             self._stop_sending(sid)
         if self._video is not None:

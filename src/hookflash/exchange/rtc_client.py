@@ -251,9 +251,7 @@ class RtcClient:
         """It is heard and seen there no more."""
         if self.publisher.video is not None:
             self.publisher.video.unpublish(track.cid)
-        published = self._published(track)
-        if published is not None:
-            self._engine.remove_source(self.room, published.source)
+        self.publisher.drop_published(track.cid)
 
     def mute(self, track: Track) -> None:
         """It was muted or unmuted, by whomever."""
@@ -341,6 +339,15 @@ class RtcClient:
         self.publisher.report(now)
         if self._two:
             self.subscriber.report(now)
+
+    def missed(self) -> float:
+        """The part of what it says that does not come, by the last reports."""
+        return self.publisher.reports.missed()
+
+    def loss(self, missed: float) -> float:
+        """The part of its packets of sound that are lost, either way. What others say comes with
+        gaps already: `missed`, the most of any of them."""
+        return max(self.missed(), self.subscriber.reports.worst_loss() - missed)
 
 
 def _sizes(track: Track) -> dict[int, tuple[int, int]]:

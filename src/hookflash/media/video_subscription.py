@@ -15,6 +15,7 @@ from ..base.light import light_dataclass
 from ..rtp.packet import HEADER, HEADER_SIZE, MARKER, VERSION_2
 from ..rtp.rtcp import Report, ReportBlock, SenderInfo, encode_report, ntp_time
 from ..webrtc.sections import OutgoingSection
+from .downlink import Downlink
 from .keyframes import PictureNumbers, renumbered
 from .sent_packets import SentPackets
 from .video_layer import CLOCK, VideoLayer
@@ -91,6 +92,7 @@ class VideoSubscription:
         "_types",
         "_way",
         "again",
+        "downlink",
         "failed",
         "last_request",
         "layer",
@@ -127,6 +129,7 @@ class VideoSubscription:
         self.again = 0
         """Packets sent again."""
         self.wish = ANYTHING
+        self.downlink = Downlink()
         self.layer: VideoLayer | None = None
         """Which goes out."""
         self.target: VideoLayer | None = None
@@ -201,10 +204,14 @@ class VideoSubscription:
         payload: bytes | bytearray = packet.payload
         if packet.numbers is not None:
             payload = self._numbered(packet, packet.numbers)
-        if not packet.is_late:
+        head = kind | (MARKER if packet.marker else 0)
+        if packet.is_late:
+            self._send(head, sequence, timestamp, payload, now)
+        elif self._send(head, sequence, timestamp, payload, now):
             self.sequence, self.timestamp, self.sent_at = sequence, timestamp, now
             self._last_source = packet.timestamp
-        self._send(kind | (MARKER if packet.marker else 0), sequence, timestamp, payload, now)
+        else:
+            self.layer = None  # DTLS does not stand yet: it begins again, with a keyframe
 
     def _begin(self, packet: VideoPacket, now: float) -> None:
         """Fit the numbers of that packet's layer to what was sent last."""
@@ -248,18 +255,19 @@ class VideoSubscription:
 
     def _send(
         self, head: int, sequence: int, timestamp: int, payload: bytes | bytearray, now: float
-    ) -> None:
+    ) -> bool:
         data = HEADER.pack(VERSION_2 | head, sequence, timestamp, self.ssrc) + payload
         sealed = self._way.protect(data)
         if sealed is None:
             self.failed += 1
-            return
+            return False
         self._way.send(sealed)
         self.packets += 1
         self.octets += len(payload)
         # Without a stream for retransmissions the very same packet goes out again: one number is
         # never encrypted twice.
         self._sent.keep(sequence, data if head & 0x7F in self._rtx_types else sealed, now)
+        return True
 
     def send_again(self, sequences: Iterable[int], now: float) -> None:
         """What a NACK of the subscriber asks for, as far as it is kept (RFC 4588 §4)."""
@@ -297,6 +305,8 @@ class VideoSubscription:
     def seen(self, block: ReportBlock, now: float) -> None:
         """How the subscriber receives it."""
         self.peer_view = block
+        if self.layer is not None:
+            self.downlink.reported(block.fraction_lost / 256, self.layer.rank, now)
         if block.last_sr:
             trip = ((ntp_time(now) >> 16) - block.last_sr - block.delay) & _MASK
             if trip < 0x80000000:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from livekit import rtc
+from livekit import api, rtc
 from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 from tests.support.sdk import token
 from tests.support.sdk_video import VideoClient
@@ -32,6 +32,9 @@ def test_a_camera_is_seen(mode: dict[str, Any]) -> None:
             await bob.sees("ann", height=360)
             (shown,) = (await lab.participants())[0].tracks
             assert shown.mime_type == "video/VP8"
+            page = lab.server.metrics.page().decode()
+            assert "hookflash_rtc_video_forwarded 0.0" not in page
+            assert "hookflash_rtc_video_forwarded" in page
 
     run(check)
 
@@ -167,5 +170,33 @@ def test_a_publisher_that_asks_for_it_sends_only_what_is_watched() -> None:
             await ann.sends((180,))
             publication.set_video_quality(rtc.VideoQuality.VIDEO_QUALITY_HIGH)
             await bob.sees("ann", height=720)
+
+    run(check)
+
+
+@MODES
+def test_one_who_is_moved_is_seen_in_the_other_room(mode: dict[str, Any]) -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann", **mode) as ann, client(lab, "bob", "attic", **mode) as bob:
+            await ann.show()
+            await lab.events.wait_for("TrackPublished")
+            await lab.api.room.move_participant(
+                api.MoveParticipantRequest(room="lobby", identity="ann", destination_room="attic")
+            )
+            await bob.sees("ann", height=360)
+
+    run(check)
+
+
+@MODES
+def test_a_camera_that_is_taken_away_and_put_up_again(mode: dict[str, Any]) -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann", **mode) as ann, client(lab, "bob", **mode) as bob:
+            track = await ann.show()
+            await bob.sees("ann", height=360)
+            await ann.room.local_participant.unpublish_track(track.sid)
+            await bob.told("track_unpublished")
+            await ann.show(width=320, height=180)
+            await bob.sees("ann", height=180)
 
     run(check)

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from livekit import api
-from livekit.protocol.models import DataPacket, DisconnectReason, RpcRequest, SipDTMF
+from livekit.protocol.models import DataPacket, DisconnectReason, RpcRequest, SipDTMF, UserPacket
 from tests.support.lab import NUMBER, Lab, run
 from tests.support.rtc_peer import RtcPeer
 from websockets.exceptions import InvalidStatus
 
+from hookflash.rooms.orders import Join
 from hookflash.runtime.rtc.clients import RtcClients
 
 LOW, HIGH = 440.0, 700.0
@@ -70,7 +71,7 @@ def test_a_full_room_and_a_missing_one_are_refused_before_the_upgrade() -> None:
             assert len(await lab.participants("attic")) == 1
         assert not clients_of(lab)._clients
 
-    run(check, **{"room.auto_create": False})
+    run(check, room__auto_create=False)
 
 
 def test_who_does_not_connect_is_out_after_15_s() -> None:
@@ -215,13 +216,13 @@ def test_who_does_not_come_back_is_gone() -> None:
             )
             assert list(clients_of(lab)._clients) == [bob.sid]
 
-    run(check, **{"rtc.reconnect_timeout": 0.2})
+    run(check, rtc__reconnect_timeout=0.2)
 
 
 def test_nobody_resumes_an_unknown_participant_or_that_of_another() -> None:
     async def check(lab: Lab) -> None:
         async with RtcPeer(lab, "ann") as ann:
-            for name, sid in (("ann", "PA_nobody"), ("bob", ann.sid)):
+            for name, sid in (("eve", "PA_nobody"), ("bob", ann.sid)):
                 async with RtcPeer(lab, name, media=False) as other:
                     await other.told("join")
                     await other.ask(leave={})
@@ -388,5 +389,84 @@ def test_no_task_is_left_behind() -> None:
         gc.collect()
         names = [repr(task.get_coro()) for task in asyncio.all_tasks()]
         assert not [name for name in names if "RTCSctp" in name or "RtcClients" in name]
+
+    run(check)
+
+
+def test_the_stop_ends_what_waits_for_a_telephone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def way(method: str, payload: str, seconds: float) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, tone=LOW)
+        async with RtcPeer(lab, "agent") as agent:
+            await agent.speak(HIGH)
+            call = await caller.call(NUMBER, proxy=lab.sip)
+            await call.hears(HIGH)
+            clients = clients_of(lab)
+            monkeypatch.setattr(clients._phones, "rpc", lambda _: way)
+            asked = RpcRequest(id="1", method="wait", version=1)
+            await agent.send_data(DataPacket(rpc_request=asked, destination_identities=[PHONE]))
+            await agent.send_data(text_for(PHONE))
+            await agent.until(lambda: clients._tasks)
+            (task,) = clients._tasks
+            await clients.stop()
+            await agent.ended()
+            await agent.until(task.done)
+            assert task.cancelled()
+
+    run(check)
+
+
+def text_for(identity: str) -> DataPacket:
+    """A telephone can do nothing with it."""
+    return DataPacket(user=UserPacket(payload=b"hello"), destination_identities=[identity])
+
+
+def test_who_is_gone_reads_no_more_frames() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            await ann.told("join")
+            client = clients_of(lab)._clients[ann.sid]
+            client.close()
+            await ann.ask(ping=1)
+            await ann.until(lambda: client.socket is None)
+            assert not ann.all("pong")
+
+    run(check)
+
+
+def test_only_clients_of_the_room_are_told_of_its_speakers_and_rooms_are_forgotten() -> None:
+    async def check(lab: Lab) -> None:
+        clients = clients_of(lab)
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "eve", "attic") as eve:
+            await ann.speak(LOW)
+            await ann.told("speakers_changed")
+            rooms = {client.room for client in clients._clients.values()}
+            assert clients._speakers.keys() == rooms
+            assert not eve.all("speakers_changed")
+            attic = clients._clients[eve.sid].participant.room.sid
+            await eve.ask(leave={})
+            await eve.ended()
+            clients._look()
+            assert attic not in clients._speakers
+            assert len(clients._speakers) == 1
+
+    run(check)
+
+
+def test_clients_can_be_moved_and_called_and_others_are_not_ours() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        clients = clients_of(lab)
+        async with RtcPeer(lab, "ann") as ann:
+            participant = clients._clients[ann.sid].participant
+            assert clients.can_move(participant)
+            assert clients.rpc(participant) is not None
+            stranger = lab.server.rooms.join("lobby", Join("web"))
+            assert not clients.can_move(stranger)
+            assert clients.rpc(stranger) is None
 
     run(check)

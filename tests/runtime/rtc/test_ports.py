@@ -29,6 +29,10 @@ def test_what_strangers_send_is_counted_and_disturbs_nobody() -> None:
                     b"\xff",
                 ):
                     stranger.sendto(data, ("127.0.0.1", ports.udp_port))
+                agent: Any = lab.server.rtc._clients[ann.sid].publisher.transport.agent
+                silent = stun.Message(stun.Method.BINDING, stun.Class.INDICATION)
+                silent.attributes["USERNAME"] = f"{agent.ufrag}:me"
+                stranger.sendto(bytes(silent), ("127.0.0.1", ports.udp_port))
                 unknown = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
                 unknown.attributes["USERNAME"] = "nobody:me"
                 stranger.sendto(bytes(unknown), ("127.0.0.1", ports.udp_port))
@@ -48,7 +52,7 @@ def test_a_connection_by_tcp_is_a_path_until_it_closes() -> None:
         ports = lab.server.rtc.ports
         async with RtcPeer(lab, "ann", media=False) as ann:
             await ann.told("join")
-            agent = lab.server.rtc._clients[ann.sid].publisher.transport.agent
+            agent: Any = lab.server.rtc._clients[ann.sid].publisher.transport.agent
             agent.set_remote("mine", "m" * 24)
             check = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
             check.attributes.update(

@@ -171,6 +171,20 @@ def test_media_before_dtls_is_passed_over_and_nothing_goes_out() -> None:
     run(check)
 
 
+def test_data_without_an_association_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            transport: Any = transport_of(lab, ann)
+            monkeypatch.setattr(transport, "_sctp", None)
+            transport._dtls._in.append(b"x")
+            transport._after_dtls(transport._dtls)
+            assert transport.is_connected
+            assert not transport.send_message("_reliable", b"x")
+            monkeypatch.undo()
+
+    run(check)
+
+
 def test_a_client_that_closes_its_connection_leaves() -> None:
     async def check(lab: Lab) -> None:
         async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob") as bob:
@@ -183,9 +197,36 @@ def test_a_client_that_closes_its_connection_leaves() -> None:
             )
             assert transport.closed_by_client
             transport.close()
+            transport._lost("again")
+            assert len(lab.logged("rtc_connection_lost")) == 1
             transport.channel_opened("_reliable")
             transport.channel_message("_reliable", b"")
             transport.check(later(lab, 100))
             assert lab.server.rtc.ports._transports.keys() == {transport_of(lab, bob).agent}
+
+    run(check)
+
+
+def test_what_was_not_answered_is_said_again() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            await ann.told("join")
+
+            async def nothing(*_: Any) -> None: ...
+
+            ann.publisher.addTransceiver("audio", direction="recvonly")
+            dtls: Any = ann.publisher.getTransceivers()[0].receiver.transport
+            dtls.start = nothing
+            # The client says that it is passive: so the first flight is ours.
+            await ann.negotiate(lambda sdp: sdp.replace("a=setup:actpass", "a=setup:passive"))
+            transport = transport_of(lab, ann)
+            ice: Any = dtls.transport
+            await ann.until(lambda: ice.state == "completed")
+            first, again = await ice._recv(), await ice._recv()
+            assert first[0] == again[0] == 22
+            assert not transport.is_connected
+            transport.close()
+            transport._dtls_due()
+            assert transport._timer is None
 
     run(check)

@@ -32,11 +32,12 @@ from ...signalling.effects import SendPacket
 from ...signalling.frames import SignalError, read_request
 from ...signalling.join import ClientJoin
 from ...signalling.joining import join_of, parameters_of
+from ...signalling.reports import quality_of
 from ...signalling.session import SignalSession
 from ...signalling.state import SessionSettings
 from ...webrtc.formats import RtpCodec
 from ..media.engine import MediaEngine
-from .calling import answer_rpc
+from .calling import RpcCalls, answer_rpc
 from .ports import RtcPorts
 
 _log = structlog.get_logger("rtc")
@@ -73,6 +74,7 @@ class RtcClients:
         self._settings = settings
         self._candidates = candidates
         self._phones = phones
+        self._calls = RpcCalls(ids)
         self._tokens = TokenMaker(Signer(keys, clock))
         self._loop = asyncio.get_running_loop()
         self._clients: dict[str, RtcClient] = {}
@@ -268,6 +270,11 @@ class RtcClients:
             self._video = VideoClock(self._clock, self._ids, self._loop)
         return self._video
 
+    @property
+    def video_forwarded(self) -> int:
+        """Packets of video that went to subscribers so far."""
+        return self._video.forwarded if self._video is not None else 0
+
     def codecs_of(self, track: Track) -> tuple[RtpCodec, ...]:
         """What its publisher may send it in."""
         client = self._clients.get(track.participant.sid)
@@ -278,6 +285,8 @@ class RtcClients:
     def data_received(self, client: RtcClient, data: bytes, *, reliable: bool) -> None:
         """One DataPacket: on to whom it is for."""
         sender = client.participant
+        if self._calls.is_answer(data):
+            return
         try:
             packet = relay(sender, data, reliable)
         except PacketRefused as error:
@@ -353,8 +362,15 @@ class RtcClients:
         return participant.sid in self._clients
 
     def rpc(self, participant: Participant) -> Rpc | None:
-        """Not by the API yet."""
-        return None
+        """By its data channel."""
+        client = self._clients.get(participant.sid)
+        if client is None:
+            return None
+
+        def send(packet: bytes) -> None:
+            client.perform([SendPacket(packet, True)])
+
+        return partial(self._calls.call, send)
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -395,6 +411,19 @@ class RtcClients:
         self._looks += 1
         for client in list(self._clients.values())[self._looks % turns :: turns]:
             client.report(now)
+            self._grade(client, now)
+
+    def _grade(self, client: RtcClient, now: float) -> None:
+        """How well it is connected, for all who are told."""
+        sid, room = client.participant.sid, client.participant.room
+        others = (self._clients.get(other.sid) for other in room.others(client.participant))
+        missed = max((other.missed() for other in others if other is not None), default=0.0)
+        grade, score = quality_of(client.loss(missed))
+        for participant in room.participants.values():
+            self._with(
+                participant,
+                lambda other: other.perform(other.session.quality(now, sid, grade, score)),
+            )
 
     def _look_at(self, room: Room, now: float) -> None:
         speakers = self._speakers.get(room.sid)
