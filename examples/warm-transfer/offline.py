@@ -1,6 +1,7 @@
 """The reception without any provider: it speaks by espeak-ng, people answer by keys."""
 
 import asyncio
+import contextlib
 
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, CloseEvent, JobContext
@@ -16,6 +17,10 @@ ATTEMPTS = 3
 """How often somebody who presses nothing is asked."""
 
 
+class GoneError(Exception):
+    """Whoever was asked has hung up."""
+
+
 class Keys:
     """What is pressed in a room."""
 
@@ -27,9 +32,12 @@ class Keys:
         self._pressed.put_nowait(event.digit)
 
     async def answer(self, session: AgentSession[None], question: str) -> str:
-        """Ask until a key is pressed; "" where none is."""
+        """Ask until a key is pressed; "" where none is. Raises GoneError."""
         for _ in range(ATTEMPTS):
-            await session.say(question)
+            try:
+                await session.say(question)
+            except RuntimeError:  # the session is closed
+                raise GoneError from None
             try:
                 return await asyncio.wait_for(self._pressed.get(), PATIENCE)
             except TimeoutError:
@@ -46,13 +54,17 @@ class KeyedTransfer(WarmTransferTask):
         session = self._human_agent_sess  # it has no public name
         if session is None:
             return  # nobody was reached: the task has its result
-        key = await Keys(session.room_io.room).answer(session, HUMAN_MENU)
+        try:
+            key = await Keys(session.room_io.room).answer(session, HUMAN_MENU)
+        except GoneError:
+            return  # the task notices it by itself
         if self.done():
-            return  # the human has hung up
+            return
         if key == "1":
-            await self.connect_to_caller()
+            await self.connect_to_caller()  # type: ignore[call-arg]
         else:
-            await self.decline_transfer("key 2" if key == "2" else "no key was pressed")
+            why = "key 2" if key == "2" else "no key was pressed"
+            await self.decline_transfer(why)  # type: ignore[call-arg, arg-type]
 
 
 class Reception(Agent):
@@ -66,6 +78,10 @@ class Reception(Agent):
 
     async def on_enter(self) -> None:
         """The whole conversation."""
+        with contextlib.suppress(GoneError):
+            await self._converse()
+
+    async def _converse(self) -> None:
         said = f"Hello, this is the reception. {CALLER_MENU}"
         while True:
             key = await self._keys.answer(self.session, said)

@@ -9,7 +9,7 @@ README.md says which variables it reads.
 import os
 import sys
 
-from livekit.agents import AgentServer, JobContext, cli
+from livekit.agents import AgentServer, JobContext, JobRequest, cli
 from offline import offline_call
 from online import online_call
 
@@ -17,7 +17,16 @@ OFFLINE = "RECEPTION_OFFLINE"
 server = AgentServer(port=0, num_idle_processes=1)
 
 
-@server.rtc_session(agent_name=os.environ.get("AGENT_NAME", ""))
+async def asked(request: JobRequest) -> None:
+    """A worker without a name is asked for every room, also for those that WarmTransferTask makes
+    to talk to the person: there is an agent in them already."""
+    if request.room.name.endswith("-human-agent"):
+        await request.reject()
+    else:
+        await request.accept()
+
+
+@server.rtc_session(agent_name=os.environ.get("AGENT_NAME", ""), on_request=asked)
 async def reception(context: JobContext) -> None:
     """One call."""
     human = os.environ["HUMAN_NUMBER"]
