@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import uvloop
+from aiohttp import ClientError as HttpError
 from livekit import api
 from rich.console import Console
 from tests.interop.support.agents import VERSION, agents_python
@@ -66,7 +67,7 @@ def main() -> int:
         uvloop.run(_main(console))
     except TimeoutError:
         failure = f"not done after {LIMIT:g} s"
-    except (HookflashError, AssertionError, api.TwirpError, OSError) as error:
+    except (HookflashError, AssertionError, api.TwirpError, HttpError, OSError) as error:
         failure = str(error)
     except subprocess.CalledProcessError as error:
         failure = f"espeak-ng cannot be installed: {' '.join(error.cmd)} ended with an error"
