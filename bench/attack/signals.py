@@ -81,12 +81,11 @@ def flooding(
 
     def opened(scene: Scene) -> list[Stream]:
         piece = make(scene)
-        grants = {"agent": True} if path == "/agent" else {}
         return [
             Stream(
                 scene.http,
                 piece,
-                first=upgrade(path, token(f"bad-{next(_numbers)}", **grants)),
+                first=upgrade(path, token(f"bad-{next(_numbers)}", agent=path == "/agent")),
                 waits=True,
             )
             for _ in range(clients)

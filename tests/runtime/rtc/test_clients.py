@@ -15,6 +15,7 @@ from tests.support.rtc_peer import RtcPeer
 from websockets.exceptions import InvalidStatus
 
 from hookflash.rooms.orders import Join
+from hookflash.runtime.rtc import clients as module
 from hookflash.runtime.rtc.clients import RtcClients
 
 LOW, HIGH = 440.0, 700.0
@@ -87,6 +88,28 @@ def test_who_does_not_connect_is_out_after_15_s() -> None:
             assert not len(clients)
             assert not len(clients.ports)
             assert not await lab.participants()
+
+    run(check)
+
+
+def test_of_many_who_are_due_some_wait_for_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each leaving is told to all who are there: a thousand at once would hold up the calls."""
+
+    async def check(lab: Lab) -> None:
+        async with (
+            RtcPeer(lab, "ann", media=False) as ann,
+            RtcPeer(lab, "bob", media=False) as bob,
+            RtcPeer(lab, "eve", media=False) as eve,
+        ):
+            for peer in (ann, bob, eve):
+                await peer.told("join")
+            clients = clients_of(lab)
+            monkeypatch.setattr(module, "TURN", 0.0)
+            left = []
+            for _ in range(3):
+                clients.handle_deadline(later(lab, 15.1))
+                left.append(len(clients))
+            assert left == [2, 1, 0]
 
     run(check)
 

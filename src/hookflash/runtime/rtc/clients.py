@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from time import perf_counter
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from ...access.grants import Claims
 from ...adapters.alarm import Alarm
 from ...adapters.join_tokens import Signer, TokenMaker
+from ...base.deadline_queue import DeadlineQueue
 from ...base.errors import ApiError
 from ...base.ids import Ids
 from ...exchange.peer_connection import PeerConnection
@@ -44,6 +46,8 @@ _log = structlog.get_logger("rtc")
 
 REPORT_INTERVAL: Final = 5.0
 """Seconds between the RTCP reports of a client."""
+TURN: Final = 0.005
+"""Seconds after which what is due for others waits for the next turn of the loop."""
 MAX_RPCS: Final = 64
 """Requests of one client to telephones that may be open at once; more are dropped."""
 
@@ -79,6 +83,7 @@ class RtcClients:
         self._loop = asyncio.get_running_loop()
         self._clients: dict[str, RtcClient] = {}
         """By participant SID."""
+        self._due: DeadlineQueue[RtcClient] = DeadlineQueue()
         self._speakers: dict[str, Speakers] = {}
         """Of rooms with clients, by SID."""
         self._loudness: dict[str, Loudness] = {}
@@ -348,7 +353,12 @@ class RtcClients:
 
     def arm(self, client: RtcClient) -> None:
         """Its session had an input."""
-        self._alarm.arm_for(client.session.next_deadline())
+        due = client.session.next_deadline()
+        if due is None:
+            self._due.discard(client)
+            return
+        self._due.set(client, due)
+        self._alarm.arm_for(due)
 
     def ended(self, client: RtcClient) -> None:
         """It is over."""
@@ -376,15 +386,19 @@ class RtcClients:
 
     def next_deadline(self) -> float | None:
         """The earliest of all sessions."""
-        times = [client.session.next_deadline() for client in self._clients.values()]
-        return min((time for time in times if time is not None), default=None)
+        return self._due.next()
 
     def handle_deadline(self, now: float) -> None:
-        """Do what is due."""
-        for client in list(self._clients.values()):
-            due = client.session.next_deadline()
-            if due is not None and due <= now:
+        """Do what is due, so far as it goes in one turn: each who leaves a large room is told to
+        all who are there. The rest is due still."""
+        end = perf_counter() + TURN
+        while (client := self._due.take(now)) is not None:
+            try:
                 client.perform(client.session.handle_deadline(now))
+            finally:
+                self.arm(client)
+            if perf_counter() > end:
+                return
 
     def _start_looking(self) -> None:
         if self._timer is None:
