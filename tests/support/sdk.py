@@ -107,6 +107,7 @@ class SdkClient:
         """What came of each track, by identity of who speaks."""
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
+        self._sources: list[rtc.AudioSource] = []
         for name in (
             "participant_connected", "participant_disconnected", "track_published",
             "track_unpublished", "track_subscribed", "track_unsubscribed", "track_muted",
@@ -142,6 +143,8 @@ class SdkClient:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
             await self.room.disconnect()
+        for source in self._sources:
+            await source.aclose()  # its native side is not to be freed at any later moment
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do this beside the test, until the client leaves."""
@@ -172,9 +175,15 @@ class SdkClient:
 
     # --- sound ----------------------------------------------------------------------------------
 
+    def source(self, rate: int) -> rtc.AudioSource:
+        """One more, of one channel."""
+        source = rtc.AudioSource(rate, 1)
+        self._sources.append(source)
+        return source
+
     async def speak(self, frequency: float, name: str = "mic") -> rtc.LocalAudioTrack:
         """Publish a track with this tone."""
-        source = rtc.AudioSource(RATE, 1)
+        source = self.source(RATE)
         track = rtc.LocalAudioTrack.create_audio_track(name, source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
         await self.room.local_participant.publish_track(track, options)
@@ -197,9 +206,12 @@ class SdkClient:
         stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
         kept = Heard(deque(maxlen=100))
         self.heard.setdefault(participant.identity, []).append(kept)
-        async for event in stream:
-            kept.take(np.frombuffer(event.frame.data, np.int16).copy())
-            self._news.set()
+        try:
+            async for event in stream:
+                kept.take(np.frombuffer(event.frame.data, np.int16).copy())
+                self._news.set()
+        finally:
+            await stream.aclose()
 
     def level(self, identity: str, frequency: float) -> float:
         """How loud that tone is in the last 200 ms of what that participant says, on any of its

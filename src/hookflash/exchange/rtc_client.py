@@ -340,6 +340,15 @@ class RtcClient:
         if self._two:
             self.subscriber.report(now)
 
+    def missed(self) -> float:
+        """The part of what it says that does not come, by the last reports."""
+        return self.publisher.reports.missed()
+
+    def loss(self, missed: float) -> float:
+        """The part of its packets of sound that are lost, either way. What others say comes with
+        gaps already: `missed`, the most of any of them."""
+        return max(self.missed(), self.subscriber.reports.worst_loss() - missed)
+
 
 def _sizes(track: Track) -> dict[int, tuple[int, int]]:
     """Width and height of a video track's layers, by VideoQuality."""

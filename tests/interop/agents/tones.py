@@ -101,7 +101,8 @@ class _Spoken(tts.ChunkedStream):
 class ScriptedLLM(llm.LLM):
     """`script`: word of the user → word to answer, or {"tool": name, "arguments": {…}}.
 
-    "" is what it says unasked, "ok" and "error" what it says after a tool, "" being nothing.
+    "" is what it says unasked or where no tool is allowed, "ok" and "error" what it says after a
+    tool; nothing where the script has none of them.
     """
 
     def __init__(self, script: dict[str, Any]) -> None:
@@ -117,9 +118,8 @@ class ScriptedLLM(llm.LLM):
         tool_choice: Any = None,
         **_: Any,
     ) -> llm.LLMStream:
-        answer = self._script.get(_last(chat_ctx), "")
-        if is_given(tool_choice) and tool_choice == "none" and not isinstance(answer, str):
-            answer = ""
+        unasked = is_given(tool_choice) and tool_choice == "none"
+        answer = self._script.get("" if unasked else _last(chat_ctx), "")
         return _Answer(
             self, answer, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options
         )

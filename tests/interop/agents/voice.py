@@ -119,6 +119,7 @@ async def job(context: JobContext) -> None:
             "interruption": {"enabled": False, "discard_audio_if_uninterruptible": False},
         },
         aec_warmup_duration=None,
+        session_close_transcript_timeout=0.1,
     )
 
     async def ends(reason: str) -> None:

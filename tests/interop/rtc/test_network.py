@@ -26,6 +26,13 @@ def lead(lab: Lab, udp_port: int, tcp_port: int = 0) -> None:
     lab.server.rtc._candidates = lambda: host_candidates(["127.0.0.1"], udp_port, tcp_port)
 
 
+def qualities(one: SdkClient) -> list[tuple[str, bool]]:
+    """Of whom it was told, and whether the connection is excellent."""
+    best = rtc.ConnectionQuality.QUALITY_EXCELLENT
+    told = [details for name, details in one.events if name == "connection_quality_changed"]
+    return [(who.identity, quality == best) for who, quality in told]
+
+
 async def refused(lab: Lab, token: str) -> None:
     """Wait until that token opens nothing any more."""
     url = f"http://127.0.0.1:{lab.server.http_port}/rtc/validate?access_token={token}"
@@ -156,6 +163,21 @@ def test_a_network_that_loses_and_delays(mode: dict[str, Any]) -> None:
                 await ann.room.local_participant.send_text("x" * 20_000, topic="lk.chat")
                 relay.loss = 0.0
                 await bob.hears_as_said("ann", LOW)
+
+    run(check)
+
+
+def test_a_bad_connection_is_told() -> None:
+    """By the reports of 5 s, with the next tick of 5 s."""
+
+    async def check(lab: Lab) -> None:
+        async with UdpRelay(lab.server.rtc.ports.udp_port) as relay:
+            relay.loss = 0.12
+            async with client(lab, "bob") as bob:
+                lead(lab, relay.port)
+                async with client(lab, "ann") as ann:
+                    await ann.speak(LOW)
+                    await bob.until(lambda: ("ann", False) in qualities(bob), 15)
 
     run(check)
 

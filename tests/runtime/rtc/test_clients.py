@@ -14,6 +14,7 @@ from tests.support.lab import NUMBER, Lab, run
 from tests.support.rtc_peer import RtcPeer
 from websockets.exceptions import InvalidStatus
 
+from hookflash.rooms.orders import Join
 from hookflash.runtime.rtc import clients as module
 from hookflash.runtime.rtc.clients import RtcClients
 
@@ -479,13 +480,16 @@ def test_only_clients_of_the_room_are_told_of_its_speakers_and_rooms_are_forgott
     run(check)
 
 
-def test_clients_are_moved_by_the_rooms_and_called_by_no_api() -> None:
+def test_clients_can_be_moved_and_called_and_others_are_not_ours() -> None:
     async def check(lab: Lab) -> None:
         await lab.ready()
         clients = clients_of(lab)
         async with RtcPeer(lab, "ann") as ann:
             participant = clients._clients[ann.sid].participant
             assert clients.can_move(participant)
-            assert clients.rpc(participant) is None
+            assert clients.rpc(participant) is not None
+            stranger = lab.server.rooms.join("lobby", Join("web"))
+            assert not clients.can_move(stranger)
+            assert clients.rpc(stranger) is None
 
     run(check)

@@ -34,6 +34,7 @@ from ...signalling.effects import SendPacket
 from ...signalling.frames import SignalError, read_request
 from ...signalling.join import ClientJoin
 from ...signalling.joining import join_of, parameters_of
+from ...signalling.reports import quality_of
 from ...signalling.session import SignalSession
 from ...signalling.state import SessionSettings
 from ...webrtc.formats import RtpCodec
@@ -424,6 +425,19 @@ class RtcClients:
         self._looks += 1
         for client in list(self._clients.values())[self._looks % turns :: turns]:
             client.report(now)
+            self._grade(client, now)
+
+    def _grade(self, client: RtcClient, now: float) -> None:
+        """How well it is connected, for all who are told."""
+        sid, room = client.participant.sid, client.participant.room
+        others = (self._clients.get(other.sid) for other in room.others(client.participant))
+        missed = max((other.missed() for other in others if other is not None), default=0.0)
+        grade, score = quality_of(client.loss(missed))
+        for participant in room.participants.values():
+            self._with(
+                participant,
+                lambda other: other.perform(other.session.quality(now, sid, grade, score)),
+            )
 
     def _look_at(self, room: Room, now: float) -> None:
         speakers = self._speakers.get(room.sid)
