@@ -14,13 +14,16 @@ from pathlib import Path
 import dns.message
 import dns.rdatatype
 import pytest
-from bench.attack import floods, held, verdict
+from bench.attack import checks, floods, held, signals, verdict
 from bench.attack.cases import ATTACKS
 from bench.attack.floods import paced
 from bench.attack.names import DOMAIN, MANY, answer_to
 from bench.attack.scene import Scene
 from bench.attack.verdict import Memory, Outcome, Report, Seen, loud_lines, write_page
 from tests.wire.kit.server import Exchange, background, until
+
+from hookflash.webrtc import stun
+from hookflash.webrtc.description import read
 
 SEEN = Seen((0.004, 0.9, 0.1), (0.01,), sent=1000, got=995)
 MEMORY = Memory(80, 300, 99, 45)
@@ -138,6 +141,31 @@ def test_a_stream_begins_anew_when_it_is_closed(listener: socket.socket) -> None
             assert stream.opened == opened
         until(lambda: stream.turn() and stream._socket is None, "the end is seen")
     stream.close()
+
+
+def test_a_websocket_says_nothing_before_it_is_answered(listener: socket.socket) -> None:
+    stream = floods.Stream(listener.getsockname(), b"piece", first=b"first ", waits=True)
+    until(lambda: stream.turn() and not stream._rest, "the first words are sent")
+    client, _ = listener.accept()
+    client.settimeout(5)
+    with client, client.makefile("rb") as read:
+        assert read.read(6) == b"first "
+        assert not stream.turn()
+        assert stream.sent == 0
+        client.sendall(b"answer")
+        until(partial(_sent, stream, 5), "the piece is sent")
+        assert read.read(5) == b"piece"
+    stream.close()
+
+
+def test_checks_and_descriptions_are_good_but_for_what_they_are_to_show() -> None:
+    """Else they would be refused for something else."""
+    assert stun.parse(checks.check("ours:theirs", "w" * 24)).username == "ours:theirs"
+    assert stun.parse(checks.check("ours:theirs")).username == "ours:theirs"
+    for sections, least in ((3, 0), (1, signals.BIG - 10)):
+        text = signals.offer(1, sections, least).offer.sdp
+        assert len(read(text).sections) == sections
+        assert least - 50 < len(text) <= signals.BIG
 
 
 def test_connections_are_held_and_opened_again(listener: socket.socket) -> None:

@@ -28,7 +28,7 @@ from .witness import witness
 
 SECONDS = 5.0
 """Of one attack."""
-ALL_SECONDS = 210.0
+ALL_SECONDS = 480.0
 """Of everything but the start and the end; what is waited for in between gets shorter when they are
 nearly over."""
 AFTER = 1.0

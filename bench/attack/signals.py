@@ -148,12 +148,15 @@ _SECTION = (
 )
 
 
+_FILLING = f"a=x:{'y' * 40}\r\n"
+
+
 def offer(number: int, sections: int = 3, least: int = 0) -> SignalRequest:
     """A good one, made longer by attributes that nobody knows."""
     mids = " ".join(map(str, range(sections)))
     text = _HEAD.format(number=number, mids=mids)
     text += "".join(_SECTION.format(mid=mid) for mid in range(sections))
-    text += "a=x:y\r\n" * max(0, (least - len(text)) // 7)
+    text += _FILLING * max(0, (least - len(text)) // len(_FILLING))
     return SignalRequest(offer=SessionDescription(type="offer", sdp=text, id=number))
 
 
