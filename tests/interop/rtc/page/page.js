@@ -8,7 +8,7 @@ const { Room, RoomEvent, Track } = LivekitClient;
 const SAID = 8000 / 32768; // amplitude of the tone
 const control = new WebSocket(`ws://${location.host}/control`);
 const tell = (message) => control.send(JSON.stringify(message));
-const sound = new AudioContext({ sampleRate: 48000 });
+let sound = null;
 const heard = new Map(); // analysers by identity
 const sockets = [];
 let room = null;
@@ -73,7 +73,8 @@ const commands = {
     room = new Room({ singlePeerConnection: single });
     follow();
     await room.connect(url, token);
-    await sound.resume();
+    sound = new AudioContext({ sampleRate: 48000 });
+    sound.resume(); // not awaited: Firefox says so late, or never
     const sid = await room.getSid();
     const others = [...room.remoteParticipants.keys()];
     return { sid, participant: room.localParticipant.sid, others, agent: navigator.userAgent };
