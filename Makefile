@@ -4,10 +4,11 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help setup peers demo test test-all check lint types layers unit interop long rows attack bench soak format docs clean
+.PHONY: help setup peers demo demo-agent test test-all check lint types layers unit interop long rows attack bench soak format docs clean
 
 help:
 	@echo "make demo      a whole call with a transfer, on this machine, no phone needed"
+	@echo "make demo-agent  the same with a voice agent of livekit-agents, which it installs first"
 	@echo "make test      all checks and tests but the long ones"
 	@echo "make test-all  the long fuzz, the 20,000 simulated transfers, the SDKs for Node and Go"
 	@echo "make rows      each rule taken out of the source: does its test notice?"
@@ -27,6 +28,9 @@ peers:
 
 demo: $(READY)
 	@$(VENV)/bin/hookflash demo
+
+demo-agent: $(READY)
+	@$(PY) -m scripts.demo_agent
 
 test: $(READY) peers check unit interop
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from . import held, load
+from . import held, load, rtc
 from .crud import crud
 from .lists import lists
 from .match import match
@@ -45,6 +45,7 @@ FIGURES: dict[str, Callable[[], Row | list[Row]]] = {
     "relay": held.relayed,
     "mix": held.mixed,
     "rooms": rooms,
+    "clients": rtc.clients,
     "parse": parse,
     "start": start,
 }

@@ -69,6 +69,7 @@ class Exchange:
             "log": {"level": "warning"},
             "metrics": {"bind": f"127.0.0.1:{self._metrics_port}"},
             "drain": 0,
+            "rtc": {"udp_port": 0, "tcp_port": 0},
             "sip": {
                 "listen_ip": "127.0.0.1",
                 "sip_port": self.sip_port,

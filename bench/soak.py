@@ -24,7 +24,7 @@ from .exchange import Exchange
 from .hooks import HookReceiver
 from .load import CLEAN_UP, Load
 from .report import Row, Run, print_rows, row
-from .watched import WATCHED
+from .watched import COLLECTED, WATCHED
 
 MINUTES = 30.0
 CALLS_PER_SECOND = 10.0
@@ -38,14 +38,19 @@ JUDGED_FROM = 20.0
 FORGETTING = 240.0
 """Seconds after the last call in which all of it is to be forgotten: a transfer may be watched for
 three minutes."""
+GARBAGE = 1.0
+"""Objects of a call: what a library leaves now and then, and no more. A leg that refers to itself
+is fifty, its sockets among them, and waits for hours."""
 TURN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What the exchange holds at one moment: `counts` by what it is."""
+    """What the exchange holds at one moment: `counts` by what it is. `collected`: objects that the
+    garbage collector freed until then, since nothing else did."""
 
     counts: Mapping[str, int]
+    collected: int = 0
 
     def more_than(self, before: Holding) -> dict[str, int]:
         """What there is more of than before."""
@@ -95,7 +100,8 @@ class Soak:
         failed = self._load.limit - self._load.done + len(self._caller.errors)
         pairs = self._load.done - first
         self._caller.close()
-        return self._rows(after.more_than(before), pairs, failed)
+        garbage = (after.collected - before.collected) / max(1, 2 * pairs)
+        return self._rows(after.more_than(before), pairs, failed, garbage)
 
     def _settled(self, done: Callable[[Holding], bool]) -> Holding:
         """What is held when that is so, or in the end."""
@@ -120,9 +126,9 @@ class Soak:
         connection = sqlite3.connect(database, uri=True)
         (counts["stored dialogs"],) = connection.execute("SELECT count(*) FROM dialogs").fetchone()
         connection.close()
-        return Holding(counts)
+        return Holding(counts, counts.pop(COLLECTED))
 
-    def _rows(self, left: dict[str, int], pairs: int, failed: int) -> list[Row]:
+    def _rows(self, left: dict[str, int], pairs: int, failed: int, garbage: float) -> list[Row]:
         minutes = self._seconds / 60
         slope = slope_mb_per_hour(self._samples)
         sizes = [size / 1024 for _, size in self._samples]
@@ -141,6 +147,12 @@ class Soak:
         return [
             row(f"{name}, webhooks: calls failed", failed, 0, digits=0, note=f" of {2 * pairs}"),
             growth if judged else replace(growth, ok=""),
+            row(
+                "the same: objects of a call that only the garbage collector freed",
+                garbage,
+                GARBAGE,
+                digits=2,
+            ),
             row(
                 "the same: tasks, timers, files, dialogs, transactions, rows left",
                 sum(left.values()),

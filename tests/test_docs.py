@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import uvloop
 import yaml
+from google.protobuf.message import Message
+from livekit.protocol.agent import ServerMessage, WorkerMessage
+from livekit.protocol.rtc import SignalRequest, SignalResponse
 from scripts.make_docs import DOCS, PARTS, filled
 
 from hookflash.config import load
@@ -136,7 +139,13 @@ def test_python_compiles(page: Path) -> None:
 
 @pytest.mark.parametrize(
     ("page", "first", "column"),
-    [("rfc.md", "RFC", 2), ("compatibility.md", "service", 2), ("compatibility.md", "#", 2)],
+    [
+        ("rfc.md", "RFC", 2),
+        ("compatibility.md", "service", 2),
+        ("compatibility.md", "#", 2),
+        ("compatibility.md", "message", 2),
+        ("compatibility.md", "of workers", 2),
+    ],
 )
 def test_states_are_shown_by_a_test(page: str, first: str, column: int) -> None:
     rows = table(DOCS / page, first)
@@ -159,11 +168,31 @@ def test_every_method_has_its_row() -> None:
             assert (service, method) in rows, f"{service}.{method}"
 
 
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [
+        ("message", SignalRequest),
+        ("message", SignalResponse),
+        ("of workers", WorkerMessage),
+        ("of workers", ServerMessage),
+    ],
+)
+def test_every_field_of_a_message_has_its_row(first: str, message: type[Message]) -> None:
+    named = [
+        field.strip()
+        for row in table(DOCS / "compatibility.md", first)
+        if row[0] == message.DESCRIPTOR.name
+        for field in row[1].split(",")
+    ]
+    assert sorted(named) == sorted(field.name for field in message.DESCRIPTOR.fields)
+
+
 def test_metrics_of_transfers() -> None:
     """The page's names are those of a running server."""
 
     async def metrics() -> str:
         flags = {"port": 0, "metrics.bind": "", "sip.sip_port": 0, "log.level": "error"}
+        flags |= {"rtc.udp_port": 0, "rtc.tcp_port": 0}
         server = Server(load(flags=flags, dev=True))
         await server.start()
         try:

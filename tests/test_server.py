@@ -41,6 +41,8 @@ def settings(data_dir: Path, **flags: object) -> Settings:
             "metrics.bind": "127.0.0.1:0",
             "sip.listen_ip": "127.0.0.1",
             "sip.sip_port": 0,
+            "rtc.udp_port": 0,
+            "rtc.tcp_port": 0,
             "sip.answer": "immediately",
             "data_dir": str(data_dir),
             **flags,
@@ -211,6 +213,7 @@ TAKEN, FOREIGN = "a port that is free (--", "an address of this machine"
     [
         ({"port": "TCP"}, ("port", TAKEN)),
         ({"sip.sip_port": "TCP"}, ("sip.sip_port", TAKEN)),
+        ({"rtc.tcp_port": "TCP"}, ("rtc.tcp_port", TAKEN)),
         ({"metrics.bind": "127.0.0.1:TCP"}, ("metrics.bind", TAKEN)),
         ({"sip.tls.port": "TCP", "sip.tls.certs": ["GOOD"]}, ("sip.tls.port", TAKEN)),
         ({"bind_addresses": "203.0.113.1"}, ("bind_addresses", FOREIGN)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import floods, held, hijack, names, trunks
+from . import checks, floods, held, hijack, names, signals, trunks
 from .scene import Scene
 from .verdict import Report
 
@@ -54,4 +54,42 @@ ATTACKS = (
     Attack("dns-lies", "a name server that lies", (names.serve, names.ask("lies"))),
     Attack("passwords", "1,000 passwords a second", (trunks.passwords,)),
     Attack("ringing", "1,000 calls a second, a carrier's address", (trunks.ringing,)),
+    Attack("stun-garbage", "15,000 datagrams a second", (checks.flood(checks.garbage),)),
+    Attack("stun-unknown", "checks for nobody", (checks.flood(checks.unsigned),)),
+    Attack("stun-ports", "the same from 500 ports", (checks.flood(checks.unsigned, checks.PORTS),)),
+    Attack(
+        "stun-guess", "checks of a client, wrong passwords", (checks.flood(checks.guessing, 50),)
+    ),
+    Attack("rtc-tcp-silent", "5,000 connections to 7881", (held.rtc_silent, held.rtc_begun), FULL),
+    Attack("rtc-tcp-checks", "checks as fast as read", (floods.streams(checks.tcp_checks),)),
+    Attack("rtc-tcp-slow", "frames, octet by octet", (floods.streams(checks.tcp_slow, 0.1),)),
+    Attack("rtc-tcp-junk", "no frames at all", (floods.streams(checks.tcp_garbage),)),
+    Attack("ws-tokens", "WebSockets without a token", (floods.streams(signals.bad_tokens),)),
+    Attack("ws-half", "half an upgrade", (floods.streams(signals.half_upgrades, 0.1),)),
+    Attack("ws-bombs", "join requests that unpack", (floods.streams(signals.bombs),)),
+    Attack("joins-one", "joins and goes, one room", (signals.joins(True),) * 2),
+    Attack("joins-many", "joins and goes, a room each", (signals.joins(False),) * 2),
+    *(
+        Attack(
+            f"client-{name}", what, (signals.listeners, floods.streams(signals.flooding(make, 3)))
+        )
+        for name, what, make in (
+            ("pings", "three clients ping as fast as read", signals.pings),
+            ("garbage", "frames that are no messages", signals.garbage),
+            ("metadata", "metadata changed without end", signals.metadata),
+            ("tracks", "tracks added without end", signals.tracks),
+            ("flips", "subscriptions changed without end", signals.flips),
+            ("offers", "descriptions without end", signals.offers),
+            ("big-offers", "descriptions of 256 kB", signals.big_offers),
+        )
+    ),
+    *(
+        Attack(f"worker-{name}", what, (floods.streams(signals.flooding(make, 3, "/agent")),))
+        for name, what, make in (
+            ("registers", "a worker registers without end", signals.registrations),
+            ("unasked", "answers that nobody asked for", signals.answers_unasked),
+            ("garbage", "frames that are no messages", signals.worker_garbage),
+        )
+    ),
+    Attack("worker-silent", "workers that never answer", (signals.silent_workers,)),
 )

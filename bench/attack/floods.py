@@ -83,12 +83,21 @@ def connection(address: tuple[str, int]) -> socket.socket:
 
 
 class Stream:
-    """One connection on which pieces go out again and again; opened anew when it is closed."""
+    """One connection on which pieces go out again and again; opened anew when it is closed.
+    `waits`: for the first answer, after the first words."""
 
     def __init__(
-        self, address: tuple[str, int], piece: bytes, *, first: bytes = b"", reads: bool = True
+        self,
+        address: tuple[str, int],
+        piece: bytes,
+        *,
+        first: bytes = b"",
+        reads: bool = True,
+        waits: bool = False,
     ) -> None:
         self._address, self._piece, self._first, self._reads = address, piece, first, reads
+        self._waits = waits
+        self._answered = False
         self._socket: socket.socket | None = None
         self._at = 0
         self._rest = b""
@@ -103,7 +112,7 @@ class Stream:
             except OSError:
                 return False
             self.opened += 1
-            self._rest, self._at = self._first, 0
+            self._rest, self._at, self._answered = self._first, 0, not self._waits
         return self._send() | self._read()
 
     def _send(self) -> bool:
@@ -112,6 +121,8 @@ class Stream:
             if self._rest:
                 self._rest = self._rest[self._socket.send(self._rest) :]
                 return True
+            if not self._answered:
+                return False
             count = self._socket.send(self._piece[self._at :])
         except BlockingIOError:
             return False
@@ -127,6 +138,7 @@ class Stream:
             return False
         try:
             if self._socket.recv(1 << 20):
+                self._answered = True
                 return True
         except BlockingIOError:
             return False

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from .floods import connection
-from .scene import SERVER, Scene
+from .scene import RTC_TCP, SERVER, Scene
 from .verdict import Report
 
 SILENT = 2500
@@ -89,9 +89,15 @@ def _tls(scene: Scene) -> tuple[str, int]:
     return SERVER, scene.tls_port
 
 
+def _rtc(_: Scene) -> tuple[str, int]:
+    return SERVER, RTC_TCP
+
+
 sip_silent = hold(_sip, SILENT)
 sip_endless = hold(_sip, ENDLESS, _SIP_HEAD + b"x" * ENDLESS_OCTETS)
 tls_silent = hold(_tls, SILENT)
 tls_begun = hold(_tls, SILENT, _CLIENT_HELLO)
 http_silent = hold(_http, SILENT)
 http_begun = hold(_http, SILENT, _HTTP_HEAD)
+rtc_silent = hold(_rtc, SILENT)
+rtc_begun = hold(_rtc, SILENT, b"\x00\x64\x00\x01")

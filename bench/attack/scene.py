@@ -48,6 +48,10 @@ PAIRED = tuple(f"+1555010{number}" for number in range(5))
 ATTACKED = tuple(f"+1555020{number}" for number in range(6))
 """Numbers of the calls whose sound a stranger wants."""
 RINGING_SECONDS = 10
+RTC_UDP, RTC_TCP = 7882, 7881
+"""Where the exchange has its WebRTC ports: the defaults, in a namespace of our own."""
+SHARED = f"r_{PAIRED[0]}"
+"""The room of the first pair: a bad client has a token for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,10 @@ def start(folder: Path) -> Scene:
         answer="subscribed",
         rtp_port="10000-20000",
         tls={"port": tls_port, "certs": [_certificate(folder)]},
-        top={"bind_addresses": ["127.0.0.1", SERVER]},
+        top={
+            "bind_addresses": ["127.0.0.1", SERVER],
+            "rtc": {"udp_port": RTC_UDP, "tcp_port": RTC_TCP, "node_ip": SERVER},
+        },
     )
     file = folder / "hookflash.yaml"
     file.write_text(_yaml(exchange.settings), "utf-8")

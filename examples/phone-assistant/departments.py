@@ -37,4 +37,4 @@ def departments() -> list[Department]:
 def menu(choices: list[Department]) -> str:
     """What the caller is told."""
     listed = ", ".join(f"press {choice.key} for {choice.name}" for choice in choices)
-    return f"Hello, this is the phone assistant. Please {listed}."
+    return f"Please {listed}."

@@ -12,12 +12,13 @@ FRAME = RATE // 50
 
 
 class Voice:
-    """One audio track in a room. `say` ends when it has been said."""
+    """One audio track in a room. `say` ends when it has been said, or stopped."""
 
     def __init__(self, room: rtc.Room) -> None:
         self._room = room
         self._source = rtc.AudioSource(RATE, 1)
         self._turn = asyncio.Lock()
+        self._stopped = 0
 
     async def start(self) -> None:
         """Publish the track: a caller who rings is answered now."""
@@ -30,11 +31,19 @@ class Voice:
     async def say(self, text: str) -> None:
         """Say it, after what is being said already."""
         async with self._turn:
+            began = self._stopped
             samples = await spoken(text)
             for at in range(0, len(samples), 2 * FRAME):
+                if self._stopped != began:
+                    return
                 part = samples[at : at + 2 * FRAME].ljust(2 * FRAME, b"\0")
                 await self._source.capture_frame(rtc.AudioFrame(part, RATE, 1, FRAME))
             await self._source.wait_for_playout()
+
+    def stop(self) -> None:
+        """Be silent at once."""
+        self._stopped += 1
+        self._source.clear_queue()
 
 
 async def spoken(text: str) -> bytes:
@@ -46,4 +55,5 @@ async def spoken(text: str) -> bytes:
     if process.returncode:
         raise RuntimeError(f"espeak-ng ended with {process.returncode}")
     with wave.open(io.BytesIO(output)) as sound:
-        return sound.readframes(sound.getnframes())
+        samples: bytes = sound.readframes(sound.getnframes())
+    return samples

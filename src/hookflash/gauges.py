@@ -71,6 +71,7 @@ def _add_rtc(metrics: Metrics, rtc: RtcClients) -> None:
     gauge("rtc_tcp_connections", "Connections of ICE over TCP", lambda: ports.sockets.connections)
     gauge("rtc_dropped", "WebRTC packets dropped", lambda: sum(_dropped(rtc).values()))
     gauge("rtc_checks_refused", "ICE checks refused", lambda: sum(ports.agents.refused.values()))
+    gauge("rtc_video_forwarded", "Packets of video forwarded", lambda: rtc.video_forwarded)
     gauge("rtc_data_refused", "Data packets refused", lambda: sum(rtc.refused.values()))
 
 

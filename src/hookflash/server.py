@@ -130,7 +130,7 @@ class Server:
         await self._build()
         await self._trunk_hosts.start()
         await self._open_sip()
-        await self._open_rtc()
+        self._open_rtc()
         await self._engine.start()
         await self._webhooks.start()
         since = self._clock.now() - REMEMBERED
@@ -158,11 +158,14 @@ class Server:
         with listening("sip.tls.port", sip.tls.port, "sip.listen_ip", sip.listen_ip):
             await self.sockets.start_tls(sip.listen_ip, sip.tls.port, files)
 
-    async def _open_rtc(self) -> None:
+    def _open_rtc(self) -> None:
         rtc, where = self.settings.rtc, self.settings.bind_addresses
-        tcp = rtc.tcp_port if rtc.allow_tcp_fallback else None
-        with listening("rtc.udp_port", rtc.udp_port, "bind_addresses", ", ".join(where)):
-            await self.rtc.ports.start(where, rtc.udp_port, tcp)
+        sockets, named = self.rtc.ports.sockets, ", ".join(where)
+        with listening("rtc.udp_port", rtc.udp_port, "bind_addresses", named):
+            sockets.start_udp(where, rtc.udp_port)
+        if rtc.allow_tcp_fallback:
+            with listening("rtc.tcp_port", rtc.tcp_port, "bind_addresses", named):
+                sockets.start_tcp(where, rtc.tcp_port)
 
     async def _build(self) -> None:
         """Make the parts, from the wire upwards, and join them."""

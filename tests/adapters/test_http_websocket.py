@@ -6,17 +6,19 @@ import asyncio
 import logging
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import aiohttp
 import pytest
 import uvloop
 
-from hookflash.adapters import http
+from hookflash.adapters import http, http_websocket
 from hookflash.adapters.http import HttpServers, Receive, Scope, Send
-from hookflash.adapters.http_websocket import ABORT, FRAGMENTS
+from hookflash.adapters.http_websocket import ABORT, FRAGMENTS, PIECE, GuardedWebSocket
 
 HEAD = (
     b"Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -40,6 +42,15 @@ class App:
         self.asked = asyncio.Event()
         self.ended = asyncio.Event()
         self.scope: Scope = {}
+        self.turns = 0
+        """Of the loop, as far as `count_turns` has counted them."""
+        self.heard_in: Counter[int] = Counter()
+        """Messages by turn."""
+
+    def count_turns(self) -> None:
+        self.turns += 1
+        if not self.ended.is_set():
+            asyncio.get_running_loop().call_soon(self.count_turns)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -67,7 +78,11 @@ class App:
         await send({"type": "websocket.accept"})
         while True:
             message = await receive()
+            self.heard_in[self.turns] += 1
             if message["type"] == "websocket.disconnect":
+                return
+            if message.get("text") == "close":
+                await send({"type": "websocket.close", "code": 1000})
                 return
             if message.get("text") == "abort":
                 scope["extensions"][ABORT]["abort"]()
@@ -291,6 +306,55 @@ def test_whoever_reads_no_pongs_is_out() -> None:
                 writer.write(pings)
                 await writer.drain()
         await lab.app.ended.wait()
+
+    run(story)
+
+
+def test_one_turn_has_so_many_small_messages_and_no_more() -> None:
+    async def story(lab: Lab) -> None:
+        reader, writer = await lab.opened()
+        lab.app.count_turns()
+        writer.write(frame(TEXT, b"") * 5000)
+        assert await reader.readexactly(10_000) == b"\x81\0" * 5000
+        assert lab.app.heard_in.total() == 5000
+        assert max(lab.app.heard_in.values()) <= PIECE // 6 + 1
+
+    run(story)
+
+
+def test_pings_leave_the_loop_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which no message comes: what ends a turn is its time."""
+    turns: list[int] = []
+    took = iter(range(1, 100_000))
+
+    def clock() -> float:  # each look at it is a millisecond
+        return next(took) / 1000
+
+    class Counted(GuardedWebSocket):
+        def _take_apart(self) -> None:
+            super()._take_apart()
+            turns.append(len(self._unread))
+
+    monkeypatch.setattr(http_websocket, "perf_counter", clock)
+    monkeypatch.setattr(http_websocket, "GuardedWebSocket", Counted)
+
+    async def story(lab: Lab) -> None:
+        turns.clear()
+        reader, writer = await lab.opened()
+        writer.write(frame(PING, b"") * 1000)
+        assert await reader.readexactly(2000) == b"\x8a\0" * 1000
+        assert max(a - b for a, b in pairwise([6000, *turns])) <= 3 * PIECE
+
+    run(story)
+
+
+def test_a_close_behind_many_messages_is_seen() -> None:
+    """By whoever has closed it himself, and reads no more of them."""
+
+    async def story(lab: Lab) -> None:
+        reader, writer = await lab.opened()
+        writer.write(frame(TEXT, b"close") + frame(TEXT, b"") * 2000 + frame(CLOSE, b"\x03\xe8"))
+        assert (await ended(reader))[-4:] == b"\x88\x02\x03\xe8"
 
     run(story)
 

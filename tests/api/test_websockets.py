@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
 from typing import Any
 
 import aiohttp
@@ -14,6 +15,7 @@ from tests.api.support import api, sign
 from hookflash.access.grants import Claims
 from hookflash.adapters.http import HttpServers
 from hookflash.api.app import SocketRoute
+from hookflash.api.pace import SAVED
 from hookflash.api.websockets import MOST_WAITING, WebSocket
 from hookflash.base.errors import ApiError
 
@@ -137,6 +139,33 @@ def test_a_slow_reader_is_cut_and_the_sender_never_waits() -> None:
         assert sent[0] < 200  # what the kernel took, and a megabyte
 
     run({"/a": route}, story)
+
+
+def test_whoever_sends_without_end_is_read_more_slowly_and_stays() -> None:
+    """One message costs more than anybody has saved; what follows it waits, and comes."""
+    pauses: list[int] = []
+
+    async def costly(socket: WebSocket, claims: Claims | None) -> None:
+        await socket.accept()
+        async for message in socket:
+            if message == "costly":
+                end = perf_counter() + SAVED + 0.02
+                while perf_counter() < end:
+                    pass
+                asyncio.get_running_loop().call_later(
+                    0.01, lambda: pauses.append(socket._pacing.slowed)
+                )
+            socket.send(message)
+
+    async def story(base: str, session: aiohttp.ClientSession) -> None:
+        async with session.ws_connect(base + "/costly") as socket:
+            await socket.send_str("costly")
+            await socket.send_str("next")
+            assert await socket.receive_str() == "costly"
+            assert await socket.receive_str() == "next"
+            assert pauses == [1]
+
+    run({"/costly": costly}, story)
 
 
 async def _gone(socket: WebSocket) -> bool:

@@ -129,6 +129,20 @@ def test_both_directions(codec: CodecName) -> None:
     run(test)
 
 
+def test_another_tone_from_now_on() -> None:
+    async def test(one: Sound, other: Sound) -> None:
+        one.say(440)
+        one.apply(plan(other))
+        other.apply(plan(one))
+        await other.hears(440, 2)
+        one.say(660)
+        await other.hears(660, 2)
+        one.say(0)
+        await other.misses(660, 2)
+
+    run(test)
+
+
 def test_hold_is_silence() -> None:
     async def test(one: Sound, other: Sound) -> None:
         one.apply(plan(other))

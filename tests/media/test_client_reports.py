@@ -89,6 +89,17 @@ def test_what_the_client_says_of_our_streams_and_of_its_own() -> None:
     assert answer.blocks[0].delay == 65536
 
 
+def test_what_did_not_come_counts_as_lost() -> None:
+    reports = ClientReports("room", IDS)
+    published = stream_in(7, [n for n in range(100) if n % 10])
+    reports.add_receiver(published.source.receiver)
+    assert reports.missed() == 0.0
+    reports.report(5.0)
+    assert 0.08 < reports.missed() < 0.12
+    reports.report(10.0)
+    assert reports.missed() == 0.0
+
+
 def test_a_report_of_another_stream_and_garbage_change_nothing() -> None:
     reports = ClientReports("room", IDS)
     track = stream_in(55, [1])

@@ -13,6 +13,7 @@ from livekit import api
 from livekit.protocol.models import DisconnectReason
 from tests.support.lab import KEY, SECRET, TIMEOUT, Lab, run
 
+from hookflash.base.errors import ApiError
 from hookflash.carrier.phone import Behaviour, Phone
 from hookflash.rooms.events import ParticipantLeft, RoomEvent
 from hookflash.sip.flow import Transport
@@ -311,6 +312,19 @@ def test_the_same_request_never_dials_twice() -> None:
         assert failed == await post(lab, trunk, request_id="r2", participant_identity="two")
         assert failed[0] == 429
         assert len(phone.calls) == 2
+
+    run(check)
+
+
+def test_a_failure_that_is_kept_for_its_request_id_keeps_nobody_who_waited() -> None:
+    async def check(lab: Lab) -> None:
+        phone = await lab.carrier.phone(CALLEE, behaviour=Behaviour(answer=486))
+        trunk = await trunk_to(lab, phone)
+        assert (await post(lab, trunk, request_id="r1"))[0] == 429
+        (kept, _) = lab.server.dial_requests.dials._answers._values[KEY, "r1"]
+        failure = kept.done.exception()
+        assert isinstance(failure, ApiError)
+        assert failure.__traceback__ is None
 
     run(check)
 

@@ -8,9 +8,10 @@ import aiohttp
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from livekit import api
-from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
+from tests.support.lab import KEY, NUMBER, SECRET, Lab, no_garbage, run
 
 import hookflash.runtime.telephony
+from hookflash.base.errors import ApiError
 from hookflash.carrier.phone import Behaviour
 from hookflash.rooms.orders import Join
 
@@ -122,6 +123,17 @@ def test_a_repeated_request_id_after_a_hang_up_waits_for_the_same_verdict() -> N
         again = await post(lab, request_id="three")
         assert (await first, again) == (409, 409)
         assert len({record.transfer_id for _, record in lab.events.transfers}) == 1
+
+    run(check, sip__answer="immediately")
+
+
+def test_a_transfer_that_fails_leaves_no_garbage() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(notify=(100, 486)))
+        await caller.call(NUMBER, proxy=lab.sip)
+        with no_garbage(ApiError):
+            assert await post(lab) == 429
 
     run(check, sip__answer="immediately")
 

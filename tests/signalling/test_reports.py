@@ -9,7 +9,7 @@ from tests.signalling.kit import Lobby
 from hookflash.rooms.orders import RoomOptions
 from hookflash.rooms.room import Participant, Room
 from hookflash.signalling.outbox import Outbox
-from hookflash.signalling.reports import Reports
+from hookflash.signalling.reports import BEST, Reports, quality_of
 from hookflash.signalling.session import TOKEN_INTERVAL
 from hookflash.signalling.state import SessionSettings, SessionState
 
@@ -75,3 +75,11 @@ def test_a_tick_is_followed_by_a_later_one_whatever_the_last_digit() -> None:
             at = reports.due
             reports.tick(at, ())
             assert reports.due > at
+
+
+def test_the_grade_follows_the_loss() -> None:
+    assert quality_of(0.0) == BEST
+    assert quality_of(0.03)[0] == ConnectionQuality.EXCELLENT
+    assert quality_of(0.05)[0] == ConnectionQuality.GOOD
+    assert quality_of(0.12)[0] == ConnectionQuality.POOR
+    assert quality_of(1.0) == (ConnectionQuality.POOR, 1.0)

@@ -13,6 +13,7 @@ from livekit.protocol.rtc import (
 from tests.signalling.kit import Lobby, Member, one_connection
 
 from hookflash.rooms.orders import ParticipantChange, Permission
+from hookflash.rooms.room import Participant, Track
 from hookflash.signalling.effects import AdjustTrack, Subscribe, Unsubscribe
 
 
@@ -142,4 +143,37 @@ def test_who_leaves_takes_its_tracks_along(lobby: Lobby) -> None:
     a, b = lobby.join("a"), lobby.join("b")
     track = b.publishes()
     b.says(leave={})
+    assert changes(a) == [Subscribe(track), Unsubscribe(track)]
+
+
+def test_of_a_large_room_only_whom_an_event_concerns_is_looked_at(
+    lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each event costs as much as there are pairs of participants."""
+    a = lobby.join("a")
+    others = [lobby.join(f"b{n}") for n in range(5)]
+    tracks = [other.publishes() for other in others]
+    looked: list[Track] = []
+    asked = Participant.will_take
+
+    def will_take(self: Participant, track: Track) -> bool:
+        if self is a.participant:
+            looked.append(track)
+        return asked(self, track)
+
+    monkeypatch.setattr(Participant, "will_take", will_take)
+    others[0].says(leave={})
+    newcomer = lobby.join("c")
+    added = newcomer.publishes()
+    assert set(looked) == {added}
+    assert changes(a)[-2:] == [Unsubscribe(tracks[0]), Subscribe(added)]
+    looked.clear()
+    lobby.rooms.update_participant(a.participant, ParticipantChange("anew"))
+    assert len(looked) == 5
+
+
+def test_the_tracks_of_who_has_moved_are_given_up(lobby: Lobby) -> None:
+    a, b = lobby.join("a"), lobby.join("b")
+    track = b.publishes()
+    lobby.rooms.move(b.participant, "elsewhere")
     assert changes(a) == [Subscribe(track), Unsubscribe(track)]

@@ -6,8 +6,10 @@ once, and keeps all effects with their times. A test says what the peer sends.
 
 from __future__ import annotations
 
+import gc
 import random
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -294,6 +296,21 @@ class LegDriver:
     def statuses(self) -> list[int]:
         """The status of each response so far."""
         return [answer.response.status for answer in self.all(Respond)]
+
+
+def goes_by_itself(play: Callable[[], LegDriver]) -> bool:
+    """Whether the leg that `play` leaves goes with the last reference to it. Else it would wait for
+    the garbage collector's search of the oldest, for hours, with all that it refers to: its call,
+    sockets, sound."""
+    gc.disable()
+    try:
+        driver = play()
+        end = weakref.ref(driver)  # the leg refers to it, to ask when RTP came last
+        del driver.leg
+        del driver
+        return end() is None
+    finally:
+        gc.enable()
 
 
 def _headers(

@@ -235,6 +235,7 @@ def test_a_bad_message_well_framed_does_not_end_the_stream() -> None:
     error, good = decoder.feed(message(b"abc", b"Bad line\r\n") + message())
     assert isinstance(error, SipError)
     assert isinstance(error.message, Request)
+    assert error.__traceback__ is None
     assert isinstance(good, Request)
     assert not decoder.broken
 
@@ -255,7 +256,7 @@ def test_a_lost_frame_breaks_the_stream(data: bytes, status: int) -> None:
     decoder = StreamDecoder()
     *_, error = decoder.feed(message() + data)
     assert isinstance(error, SipError)
-    assert error.status == status
+    assert (error.status, error.__traceback__) == (status, None)
     assert decoder.broken
     assert decoder.feed(message()) == []
 

@@ -19,7 +19,10 @@ from hookflash.config import DEV_KEY, DEV_SECRET
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TIMEOUT = 60.0
-FLAGS = ("--port", "0", "--sip.sip-port", "0", "--metrics.bind=", "--log.format", "json")
+FLAGS = (
+    *("--port", "0", "--sip.sip-port", "0", "--rtc.udp-port", "0", "--rtc.tcp-port", "0"),
+    *("--metrics.bind=", "--log.format", "json"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -191,6 +192,24 @@ def _told(line: MutableMapping[str, Any]) -> str:
     """A line of the log, with its traceback as it is."""
     fields = {key: value for key, value in line.items() if key != "exception"}
     return f"{fields}\n{line.get('exception', '')}"
+
+
+@contextmanager
+def no_garbage(kind: type[object]) -> Iterator[None]:
+    """Nothing of this class is left to the garbage collector meanwhile: what refers to itself stays
+    for hours, with all that it refers to, such as a call."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        yield
+        gc.collect()
+        found = [repr(item) for item in gc.garbage if isinstance(item, kind)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert found == []
 
 
 def run(

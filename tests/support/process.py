@@ -24,6 +24,7 @@ class Serving:
             *(sys.executable, "-m", "hookflash", "serve"),
             *("--port", "0", "--bind-addresses", "127.0.0.1", "--data-dir", str(data_dir)),
             *("--sip.listen-ip", "127.0.0.1", "--sip.sip-port", "0", "--metrics.bind", ""),
+            *("--rtc.udp-port", "0", "--rtc.tcp-port", "0"),
             *("--log.format", "json", "--sip.rtp-port", "31000-31200"),
             *flags,
         ]

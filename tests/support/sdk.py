@@ -18,7 +18,7 @@ from livekit import api, rtc
 from numpy.typing import NDArray
 from tests.support.lab import KEY, SECRET, Lab
 
-from hookflash.audio.tone_bank import amplitude
+from hookflash.audio.tone_bank import amplitude, rms
 
 ONE, TWO = {"single_peer_connection": True}, {"single_peer_connection": False}
 MODES = pytest.mark.parametrize("mode", [ONE, TWO], ids=["one-connection", "two-connections"])
@@ -59,12 +59,13 @@ def client(
     *,
     grants: dict[str, Any] | None = None,
     said: dict[str, Any] | None = None,
+    port: int = 0,
     **options: Any,
 ) -> SdkClient:
-    """A client of the lab's server. `grants` and `said` are of its token (`token`), `options` are
-    the SDK's RoomOptions."""
+    """A client of the lab's server, which it reaches by `port` if that is not 0. `grants` and
+    `said` are of its token (`token`), `options` are the SDK's RoomOptions."""
     made = token(identity, room, key=KEY, secret=SECRET, grants=grants, **(said or {}))
-    return SdkClient(f"ws://127.0.0.1:{lab.server.http_port}", made, **options)
+    return SdkClient(f"ws://127.0.0.1:{port or lab.server.http_port}", made, **options)
 
 
 @dataclass(slots=True)
@@ -73,6 +74,17 @@ class Heard:
 
     frames: deque[NDArray[np.int16]]
     at: float = 0.0
+    quiet: int = 0
+    """Frames of 10 ms that were all but silent, since somebody set it to 0."""
+    count: int = 0
+    """Frames, likewise."""
+
+    def take(self, frame: NDArray[np.int16]) -> None:
+        """10 ms."""
+        self.frames.append(frame)
+        self.at = time.monotonic()
+        self.count += 1
+        self.quiet += rms(frame) < SAID / 8
 
     def level(self, frequency: float) -> float:
         """As `SdkClient.level`."""
@@ -87,7 +99,7 @@ class SdkClient:
 
     def __init__(self, url: str, join_token: str, **options: Any) -> None:
         self._url = url
-        self._token = join_token
+        self.token = join_token
         self._options = rtc.RoomOptions(**options)
         self.room = rtc.Room()
         self.events: list[tuple[str, Any]] = []
@@ -95,6 +107,7 @@ class SdkClient:
         """What came of each track, by identity of who speaks."""
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
+        self._sources: list[rtc.AudioSource] = []
         for name in (
             "participant_connected", "participant_disconnected", "track_published",
             "track_unpublished", "track_subscribed", "track_unsubscribed", "track_muted",
@@ -116,7 +129,7 @@ class SdkClient:
         return note
 
     async def __aenter__(self) -> Self:
-        await self.room.connect(self._url, self._token, self._options)
+        await self.room.connect(self._url, self.token, self._options)
         return self
 
     async def __aexit__(
@@ -130,6 +143,8 @@ class SdkClient:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
             await self.room.disconnect()
+        for source in self._sources:
+            await source.aclose()  # its native side is not to be freed at any later moment
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do this beside the test, until the client leaves."""
@@ -153,16 +168,22 @@ class SdkClient:
         )
         return tuple(found[0])
 
-    def speaking(self) -> set[str]:
-        """The identities of those who speak, as was told last."""
+    def speakers(self) -> list[set[str]]:
+        """What was told of who speaks: of those whose loudness changed, the ones that speak."""
         told = [details[0] for name, details in self.events if name == "active_speakers_changed"]
-        return {participant.identity for participant in told[-1]} if told else set()
+        return [{participant.identity for participant in speakers} for speakers in told]
 
     # --- sound ----------------------------------------------------------------------------------
 
+    def source(self, rate: int) -> rtc.AudioSource:
+        """One more, of one channel."""
+        source = rtc.AudioSource(rate, 1)
+        self._sources.append(source)
+        return source
+
     async def speak(self, frequency: float, name: str = "mic") -> rtc.LocalAudioTrack:
         """Publish a track with this tone."""
-        source = rtc.AudioSource(RATE, 1)
+        source = self.source(RATE)
         track = rtc.LocalAudioTrack.create_audio_track(name, source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
         await self.room.local_participant.publish_track(track, options)
@@ -185,10 +206,12 @@ class SdkClient:
         stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
         kept = Heard(deque(maxlen=100))
         self.heard.setdefault(participant.identity, []).append(kept)
-        async for event in stream:
-            kept.frames.append(np.frombuffer(event.frame.data, np.int16).copy())
-            kept.at = time.monotonic()
-            self._news.set()
+        try:
+            async for event in stream:
+                kept.take(np.frombuffer(event.frame.data, np.int16).copy())
+                self._news.set()
+        finally:
+            await stream.aclose()
 
     def level(self, identity: str, frequency: float) -> float:
         """How loud that tone is in the last 200 ms of what that participant says, on any of its

@@ -25,6 +25,8 @@ class VideoClient(SdkClient):
         super().__init__(url, join_token, **options)
         self.seen: dict[str, list[tuple[int, int, int]]] = {}
         """Width, height and brightness in the middle of each picture, by identity."""
+        self.taken = 0
+        """Pictures of its own camera."""
         self.room.on("track_subscribed", self._watching)
 
     def _watching(self, track: rtc.Track, _: Any, participant: rtc.RemoteParticipant) -> None:
@@ -65,13 +67,35 @@ class VideoClient(SdkClient):
     async def _film(self, source: rtc.VideoSource, width: int, height: int, fps: int) -> None:
         noise = np.random.default_rng(1).integers(64, 192, (height, width), np.uint8)
         colour = np.full(width * height // 2, 128, np.uint8).tobytes()
-        turn = 0
         while True:
-            data = np.roll(noise // 4 + 96, turn, axis=1).tobytes() + colour
+            data = np.roll(noise // 4 + 96, 4 * self.taken, axis=1).tobytes() + colour
             frame = rtc.VideoFrame(width, height, rtc.VideoBufferType.I420, data)
             source.capture_frame(frame)
-            turn += 4
+            self.taken += 1
+            self._news.set()
             await asyncio.sleep(1 / fps)
+
+    async def sends(self, heights: tuple[int, ...], within: float = 15.0) -> None:
+        """Wait until its camera is sent in these heights only."""
+        publications = self.room.local_participant.track_publications.values()
+        (track,) = (one.track for one in publications if one.track is not None)
+        async with asyncio.timeout(within):
+            while await self._heights(track) != heights:
+                await self.filmed(3)
+
+    @staticmethod
+    async def _heights(track: Any) -> tuple[int, ...]:
+        streams = [
+            one.outbound_rtp.outbound
+            for one in await track.get_stats()
+            if one.WhichOneof("stats") == "outbound_rtp"
+        ]
+        return tuple(sorted(one.frame_height for one in streams if one.active))
+
+    async def filmed(self, count: int, within: float = 20.0) -> None:
+        """Wait until the camera has taken so many more pictures."""
+        until = self.taken + count
+        await self.until(lambda: self.taken >= until, within)
 
     async def sees(
         self, identity: str, *, count: int = 10, height: int = 0, within: float = 10.0

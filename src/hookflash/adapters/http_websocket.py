@@ -8,9 +8,10 @@ client is, is asked by the ASGI app, before it accepts; until then not one octet
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import Final
 
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.datastructures import Headers
@@ -26,6 +27,12 @@ UNREAD: Final = 1 << 20
 """Octets that may wait for a client that sends pings and reads no pongs."""
 FRAGMENTS: Final = 1024
 """Frames of one message."""
+PIECE: Final = 1024
+"""Octets that are taken apart at once; what they hold is read by the app before any more is."""
+TURN: Final = 0.002
+"""Seconds of one turn in which frames are taken apart that are no message yet, or only pings."""
+REST: Final = 0.02
+"""Seconds until the next turn."""
 _ASKED: Final = b"GET / HTTP/1.1\r\n\r\n"
 
 
@@ -35,6 +42,13 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
 
     _asked: Request
     _linger: asyncio.TimerHandle | None = None
+    _next: asyncio.Handle | None = None
+    """When more of `_unread` is taken apart, if that is not for the app to say."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._unread = bytearray()
+        """Nothing is read from the connection while there is any."""
 
     # --- octets ---------------------------------------------------------------------------------
 
@@ -46,7 +60,39 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         elif not self.handshake_complete:
             self.transport.abort()  # it has not been answered (RFC 6455 §4.1)
             return
+        else:
+            self._unread += data
+            self._take_apart()
+            return
         super().data_received(data)
+
+    def _take_apart(self) -> None:
+        """So much that the app has something to read, and for no longer than a turn: thousands of
+        small frames fit into what is read at once."""
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        end = perf_counter() + TURN
+        while self._unread and not self.read_paused and perf_counter() < end:
+            piece = bytes(self._unread[:PIECE])
+            del self._unread[:PIECE]
+            super().data_received(piece)
+        if self.transport.is_closing():
+            self._unread.clear()
+        elif not self._unread:
+            if not self.read_paused:
+                self.transport.resume_reading()
+        elif not self.read_paused:
+            self.transport.pause_reading()
+            self._next = self.loop.call_later(REST, self._take_apart)
+
+    async def receive(self) -> ASGIReceiveEvent:
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            if self._next is None and not self.disconnected:
+                self._next = self.loop.call_soon(self._take_apart)
+        return message
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(self._asked)
@@ -81,6 +127,8 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         if self.close_sent and self.handshake_complete:
             raise ClientDisconnected  # closed meanwhile for what the client did
         await super().send(message)
+        if self.close_sent and self._unread:
+            self._take_apart()  # the client's own close is behind it
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True  # refused by the app, which is no error of it
 
@@ -115,6 +163,9 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._unread.clear()
+        if self._next is not None:
+            self._next.cancel()
         if self._linger is not None:
             self._linger.cancel()
 

@@ -174,28 +174,34 @@ class RtcSockets:
     async def start(
         self, listen_ips: Sequence[str], udp_port: int, tcp_port: int | None = None
     ) -> None:
-        """Listen at these addresses, IPv4 and IPv6; port 0 is any that is free, None no TCP. `::`
-        stands for both families, unless an IPv4 address is named too. Raises OSError."""
-        both = not any(":" not in ip for ip in listen_ips)
-        udp = _bind_all(_bound_udp, listen_ips, udp_port, both)
-        try:
-            tcp = [] if tcp_port is None else _bind_all(_listener, listen_ips, tcp_port, both)
-        except OSError:
-            for sock in udp:
-                sock.close()
-            raise
-        self.udp_port = udp[0].getsockname()[1]
-        self._sockets = [_UdpSocket(sock, self._shared) for sock in udp]
-        if tcp:
-            self.tcp_port = tcp[0].getsockname()[1]
-            self._acceptor = Acceptor(
-                tcp,
-                lambda: TcpPath(self._shared),
-                self._shared.files,
-                self._shared.connections.make_room,
-                "WebRTC",
-                at_once=_AT_ONCE,
-            )
+        """Both, or UDP alone where `tcp_port` is None. Raises OSError."""
+        self.start_udp(listen_ips, udp_port)
+        if tcp_port is not None:
+            try:
+                self.start_tcp(listen_ips, tcp_port)
+            except OSError:
+                await self.stop()
+                raise
+
+    def start_udp(self, listen_ips: Sequence[str], port: int) -> None:
+        """Listen at these addresses, IPv4 and IPv6; port 0 is any that is free. `::` stands for
+        both families, unless an IPv4 address is named too. Raises OSError."""
+        sockets = _bind_all(_bound_udp, listen_ips, port, _both(listen_ips))
+        self.udp_port = sockets[0].getsockname()[1]
+        self._sockets = [_UdpSocket(sock, self._shared) for sock in sockets]
+
+    def start_tcp(self, listen_ips: Sequence[str], port: int) -> None:
+        """The same for connections."""
+        sockets = _bind_all(_listener, listen_ips, port, _both(listen_ips))
+        self.tcp_port = sockets[0].getsockname()[1]
+        self._acceptor = Acceptor(
+            sockets,
+            lambda: TcpPath(self._shared),
+            self._shared.files,
+            self._shared.connections.make_room,
+            "WebRTC",
+            at_once=_AT_ONCE,
+        )
 
     async def stop(self) -> None:
         """Close everything at once."""
@@ -206,6 +212,11 @@ class RtcSockets:
         for each in self._sockets:
             each.close()
         self._sockets = []
+
+
+def _both(ips: Sequence[str]) -> bool:
+    """Whether `::` among them stands for IPv4 too."""
+    return not any(":" not in ip for ip in ips)
 
 
 def _bind_all(

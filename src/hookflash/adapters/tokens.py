@@ -36,8 +36,9 @@ from .light_jwt import algorithms, jwt
 
 LEEWAY = 60.0
 """Seconds that clocks may differ."""
-REMEMBERED = 4096
-"""Tokens that are remembered; the one unused for longest goes first."""
+REMEMBERED = 1024
+"""Tokens that are remembered, 1.5 kB each; the one unused for longest goes first. LiveKit's clients
+sign one for each request, and those that keep theirs are few."""
 LONGEST = 16 * 1024
 """Characters of a token that are looked at."""
 ALGORITHM: Final = "HS256"

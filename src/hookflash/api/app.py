@@ -28,6 +28,7 @@ from .asgi import TEXT, Headers, Message, Receive, Scope, Send, respond
 from .backend import ParticipantBackend, RoomBackend, SipBackend
 from .context import Service
 from .dispatch_service import DispatchService
+from .pace import Pacing
 from .records import CLAIMS, Records
 from .room_service import RoomService
 from .sip_service import sip_service
@@ -55,6 +56,7 @@ class ApiApp:
         sockets: Mapping[str, SocketRoute] | None = None,
     ) -> None:
         self._sockets = sockets or {}
+        self._pacing = Pacing()
         self._twirp = twirp
         self._verifier = verifier
         self._healthy = healthy
@@ -66,7 +68,7 @@ class ApiApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] == "websocket":
-            await self._socket(WebSocket(scope, receive, send), scope)
+            await self._socket(WebSocket(scope, receive, send, self._pacing), scope)
             return
         if scope["type"] != "http":
             await self._plain(scope, receive, send)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from time import perf_counter
 from typing import Final
 from urllib.parse import parse_qs
 
 import structlog
 
 from .asgi import TEXT, Message, Receive, Scope, Send
+from .pace import Pace, Pacing
 
 MOST_WAITING: Final = 1 << 20
 """Octets that may wait for one client (webrtc.md §3); with one more its connection is ended."""
@@ -26,13 +28,17 @@ class WebSocket:
     """One request for a WebSocket: first `accept` or `deny`, once; after `accept`, iterate over
     what the client sends (bytes, or str for a text frame) until one of both has closed it.
 
-    `send` and `close` never wait and never raise: what is sent after the end is dropped.
+    `send` and `close` never wait and never raise: what is sent after the end is dropped. Between
+    two messages others have their turn; who sends too many is read more slowly (`pacing`).
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, pacing: Pacing | None = None
+    ) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._pacing = pacing or Pacing()
         self._queue: deque[bytes | str] = deque()
         self._waiting = 0
         self._wake = asyncio.Event()
@@ -105,13 +111,26 @@ class WebSocket:
         self._scope["extensions"][ABORT]["abort"]()
 
     async def __aiter__(self) -> AsyncIterator[bytes | str]:
+        pace = Pace(self._pacing)
         while not self.over:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 break
             octets = message.get("bytes")
-            yield octets if octets is not None else message["text"]
+            said: bytes | str = octets if octets is not None else message["text"]
+            began = perf_counter()
+            yield said
+            now = perf_counter()
+            await self._rest(pace.spent(now, now - began, len(said)))
         self.over = True
+
+    async def _rest(self, seconds: float) -> None:
+        """Others have their turn, at least once."""
+        self._pacing.slowed += seconds > 0
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._pacing.slowed -= seconds > 0
 
     async def end(self) -> None:
         """After the last word: close it if nobody has, and leave no task behind."""

@@ -155,6 +155,12 @@ class Sound:
         self._plan = plan
         self._mark = True
 
+    def say(self, tone: float) -> None:
+        """Say another tone (Hz) from now on, 0 for silence."""
+        self.tone = tone
+        if self._plan is not None:
+            self._frames = tone_frames(_law(self._plan.codec.name), tone)
+
     def close(self) -> None:
         """Free the ports; who waits for something to be heard hears of it."""
         if self.closed:

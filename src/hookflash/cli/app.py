@@ -10,7 +10,7 @@ import typer
 
 from ..base.errors import ConfigError, HookflashError
 from ..version import hookflash_version
-from . import agents, calls, keys, records, rooms, rules, transfer, trunks
+from . import agents, calls, keys, records, rooms, rules, token, transfer, trunks
 from .options import EXIT_CONFIG, fail
 
 app = typer.Typer(
@@ -118,6 +118,7 @@ transfer.add_to(app)
 records.add_to(app)
 rooms.add_to(app)
 agents.add_to(app)
+token.add_to(app)
 app.add_typer(trunks.app, name="trunk")
 app.add_typer(rules.app, name="rule")
 

@@ -90,6 +90,7 @@ async def _exchange() -> AsyncIterator[Server]:
         "bind_addresses": ["127.0.0.1"],
         "keys": {DEV_KEY: secrets.token_hex(16)},
         "sip": {"listen_ip": "127.0.0.1", "sip_port": 0, "answer": "immediately"},
+        "rtc": {"udp_port": 0, "tcp_port": 0},
         "metrics": {"bind": ""},
         "dev": True,
     }

@@ -27,7 +27,7 @@ from ..webrtc.writing import LocalTransport
 from .peer_ways import PeerVideo, PeerWays, TrackRooms, VideoRooms
 
 MAX_SSRCS: Final = 256
-"""Streams of one client that are told apart; packets of more are dropped."""
+"""Streams of one client that are told apart; of more, the first are forgotten."""
 _BUFFER: Final = bytearray(2048)
 """Where packets that go out are made; all senders of the process share it."""
 
@@ -135,13 +135,13 @@ class PeerConnection:
         if video or self._video is not None:
             self._with_video().take_in(video)
         for cid in [cid for cid in self.published if cid not in described]:
-            self._drop_published(cid)
+            self.drop_published(cid)
         self._by_mid = {section.mid: cid for cid, section in described.items()}
         for cid, section in described.items():
             self._extensions[cid] = ExtensionIds.of(section.extensions)
             self._codecs[cid] = section.codecs
             for ssrc in section.ssrcs:
-                self._by_ssrc[ssrc] = cid
+                self._know(ssrc, cid)
             if cid not in self.published:
                 codecs = {codec.payload_type: _codec(codec) for codec in section.codecs}
                 self.published[cid] = self._publish(cid, codecs)
@@ -170,8 +170,12 @@ class PeerConnection:
         self.reports.add_receiver(track.source.receiver)
         return track
 
-    def _drop_published(self, cid: str) -> None:
-        track = self.published.pop(cid)
+    def drop_published(self, cid: str) -> None:
+        """It is over, until an offer has it anew: then its first packet publishes it again."""
+        track = self.published.pop(cid, None)
+        if track is None:
+            return
+        del self._extensions[cid], self._codecs[cid]
         self.reports.remove_receiver(track.source.receiver)
         self._engine.remove_source(self._room(), track.source)
         track.release()
@@ -207,10 +211,16 @@ class PeerConnection:
         for number in numbers:
             mid = find(extensions, profile, number)
             cid = self._by_mid.get(mid.decode("ascii", "replace"), "") if mid else ""
-            if cid and len(self._by_ssrc) < MAX_SSRCS:
-                self._by_ssrc[ssrc] = cid
+            if cid:
+                self._know(ssrc, cid)
                 return cid
         return ""
+
+    def _know(self, ssrc: int, cid: str) -> None:
+        """That stream is of that track."""
+        if len(self._by_ssrc) >= MAX_SSRCS and ssrc not in self._by_ssrc:
+            del self._by_ssrc[next(iter(self._by_ssrc))]
+        self._by_ssrc[ssrc] = cid
 
     # --- tracks out -----------------------------------------------------------------------------
 
@@ -329,7 +339,7 @@ class PeerConnection:
     def close(self) -> None:
         """The end; safe to call twice."""
         for cid in list(self.published):
-            self._drop_published(cid)
+            self.drop_published(cid)
         for sid in list(self._subscriptions):
             self._stop_sending(sid)
         if self._video is not None:

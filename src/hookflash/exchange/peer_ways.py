@@ -129,6 +129,11 @@ class PeerVideo(Protocol):
 class VideoRooms(Protocol):
     """The video of all clients: `runtime.rtc.video.VideoClock`."""
 
+    @property
+    def forwarded(self) -> int:
+        """Packets that went to subscribers so far."""
+        ...
+
     def open(self, owner: PeerVideoOwner, way: PeerWay, cname: str) -> PeerVideo:
         """For one more peer connection; it is closed by `PeerVideo.close`."""
         ...

@@ -72,6 +72,8 @@ class RtcClient:
         self.subscriber = host.new_connection(self) if two_connections else self.publisher
         """Where the tracks of others come; the same connection in the newer signalling."""
         self.over = False
+        self.calls = 0
+        """Its RPCs to telephones that are not answered yet."""
         self._room: Room = self.participant.room
         """Whose room of sound its tracks are in."""
         self._asked = False
@@ -234,6 +236,8 @@ class RtcClient:
 
     def publish(self, track: Track) -> None:
         """The room knows it: what it says is heard there, what it shows is seen."""
+        if track.participant.room is not self._room:
+            return  # it comes there with `FollowMove`
         video = self.publisher.video
         if video is not None:
             now = self._clock.now()
@@ -248,9 +252,7 @@ class RtcClient:
         """It is heard and seen there no more."""
         if self.publisher.video is not None:
             self.publisher.video.unpublish(track.cid)
-        published = self._published(track)
-        if published is not None:
-            self._engine.remove_source(self.room, published.source)
+        self.publisher.drop_published(track.cid)
 
     def mute(self, track: Track) -> None:
         """It was muted or unmuted, by whomever."""
@@ -273,6 +275,8 @@ class RtcClient:
     # --- data -----------------------------------------------------------------------------------
 
     def _send_packet(self, effect: fx.SendPacket) -> None:
+        if self.over:
+            return
         label = RELIABLE if effect.reliable else LOSSY
         transport = self.subscriber.transport
         if effect.reliable and transport.buffered(label) > MAX_WAITING:
@@ -336,6 +340,15 @@ class RtcClient:
         self.publisher.report(now)
         if self._two:
             self.subscriber.report(now)
+
+    def missed(self) -> float:
+        """The part of what it says that does not come, by the last reports."""
+        return self.publisher.reports.missed()
+
+    def loss(self, missed: float) -> float:
+        """The part of its packets of sound that are lost, either way. What others say comes with
+        gaps already: `missed`, the most of any of them."""
+        return max(self.missed(), self.subscriber.reports.worst_loss() - missed)
 
 
 def _sizes(track: Track) -> dict[int, tuple[int, int]]:

@@ -72,6 +72,10 @@ class ClientReports:
         views = [reporter.peer_view for reporter in self._out.values()]
         return max((view.fraction_lost / 256 for view in views if view is not None), default=0.0)
 
+    def missed(self) -> float:
+        """The part of its packets that did not come between our last two reports, likewise."""
+        return max((reporter.missed / 256 for reporter in self._in.values()), default=0.0)
+
 
 class _NoOwner:
     """Owner of a receiver to which no packets come."""

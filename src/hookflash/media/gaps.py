@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_MISSING: Final = 300
-"""Beyond that a keyframe is the shorter way."""
+"""Beyond that a keyframe is the shorter way: who watches asks for it."""
 MAX_TIMES: Final = 8
 """How often one packet is asked for."""
 AGAIN: Final = 0.1

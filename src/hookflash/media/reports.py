@@ -22,6 +22,7 @@ class Reporter:
         "_peer_at",
         "_receiver",
         "_sender",
+        "missed",
         "peer_view",
         "round_trip",
     )
@@ -34,6 +35,8 @@ class Reporter:
         self._last_ntp = 0
         self._last_packets = 0
         self._peer_at = 0.0
+        self.missed = 0
+        """Of 256 packets of the peer's, how many were lost between our last two reports."""
         self.peer_view: ReportBlock | None = None
         """How the peer last said to receive us."""
         self.round_trip: float | None = None
@@ -61,6 +64,7 @@ class Reporter:
         fraction = 0
         if new_expected > 0 and new_lost > 0:
             fraction = min(255, new_lost * 256 // new_expected)
+        self.missed = fraction
         delay = int((now - self._peer_at) * 65536) if self._last_ntp else 0
         middle = self._last_ntp >> 16 & 0xFFFFFFFF
         jitter = int(receiver.jitter_ticks)

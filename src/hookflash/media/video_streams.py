@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final, Protocol
 
 from ..base.errors import RtpError
@@ -15,7 +16,7 @@ from ..webrtc.formats import RtpCodec
 from ..webrtc.header_extensions import ExtensionIds, find
 from ..webrtc.sections import IncomingSection, OutgoingSection
 from .video_layer import VideoLayer
-from .video_subscription import VideoSubscription, VideoWay
+from .video_subscription import ANYTHING, VideoSubscription, VideoWay, Wish
 from .video_track import VideoTrack
 from .video_tracks import VideoTracks
 
@@ -58,6 +59,8 @@ class VideoStreams:
         """Tracks that come in, by cid."""
         self.taken: dict[str, VideoSubscription] = {}
         """What goes out, by track SID."""
+        self._wishes: dict[str, Wish] = {}
+        """What the client wants of tracks, by SID; it may say so before they are sent."""
         self.mids: dict[str, str] = {}
         """The section of each track that comes in, by cid."""
         self._extensions = ExtensionIds()
@@ -128,11 +131,13 @@ class VideoStreams:
         for sid, section in described.items():
             if sid not in self.taken and section.codecs:
                 taken = VideoSubscription(sid, section, self._way, self._ids)
+                taken.wish = self._wishes.get(sid, taken.wish)
                 self.taken[sid] = self._out[taken.ssrc] = taken
                 self._tracks.subscribe(taken, now)
 
     def stop(self, track_sid: str) -> None:
         """That track is sent no more; nothing where it is not."""
+        self._wishes.pop(track_sid, None)
         taken = self.taken.pop(track_sid, None)
         if taken is not None:
             del self._out[taken.ssrc]
@@ -141,16 +146,19 @@ class VideoStreams:
     def adjust(
         self, track_sid: str, quality: int, width: int, height: int, now: float, *, disabled: bool
     ) -> None:
-        """What the client wants of a track (UpdateTrackSettings); nothing where it takes none."""
+        """What the client wants of a track that it takes (UpdateTrackSettings)."""
+        wish = self._wishes.get(track_sid, ANYTHING)
+        if disabled:
+            wish = replace(wish, paused=True)
+        else:
+            wish = Wish(quality, width, height)
+        self._wishes[track_sid] = wish
         taken = self.taken.get(track_sid)
-        if taken is None:
-            return
-        taken.paused = disabled
-        if not disabled:
-            taken.quality, taken.width, taken.height = quality, width, height
         track = self._tracks.get(track_sid)
-        if track is not None:
-            track.look(now)
+        if taken is not None:
+            taken.wish = wish
+            if track is not None:
+                track.look(now)
 
     # --- packets --------------------------------------------------------------------------------
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ..base.ids import Ids
+from ..base.light import light_dataclass
 from ..rtp.packet import HEADER, HEADER_SIZE, MARKER, VERSION_2
 from ..rtp.rtcp import Report, ReportBlock, SenderInfo, encode_report, ntp_time
 from ..webrtc.sections import OutgoingSection
+from .downlink import Downlink
 from .keyframes import PictureNumbers, renumbered
 from .sent_packets import SentPackets
 from .video_layer import CLOCK, VideoLayer
@@ -25,6 +27,22 @@ OFF: Final = 3
 MAX_AGAIN: Final = 256
 """Packets that are sent again for one NACK."""
 _MASK: Final = 0xFFFFFFFF
+
+
+@light_dataclass(frozen=True, slots=True)
+class Wish:
+    """What a subscriber wants of a track."""
+
+    quality: int = HIGH
+    width: int = 0
+    height: int = 0
+    """Pixels in which it is shown; 0: not known, `quality` says what is wanted."""
+    paused: bool = False
+    """It is not wanted at the moment."""
+
+
+ANYTHING: Final = Wish()
+"""Of who has said nothing: the best that there is."""
 
 
 class VideoWay(Protocol):
@@ -74,15 +92,13 @@ class VideoSubscription:
         "_types",
         "_way",
         "again",
+        "downlink",
         "failed",
-        "height",
         "last_request",
         "layer",
         "octets",
         "packets",
-        "paused",
         "peer_view",
-        "quality",
         "round_trip",
         "rtx_ssrc",
         "sent_at",
@@ -91,7 +107,7 @@ class VideoSubscription:
         "target",
         "timestamp",
         "track_sid",
-        "width",
+        "wish",
     )
 
     def __init__(self, track_sid: str, sent: OutgoingSection, way: VideoWay, ids: Ids) -> None:
@@ -112,11 +128,8 @@ class VideoSubscription:
         self.packets = self.octets = self.failed = 0
         self.again = 0
         """Packets sent again."""
-        self.paused = False
-        """The subscriber does not want it at the moment."""
-        self.quality = HIGH
-        self.width = self.height = 0
-        """Pixels in which it is shown; 0: not known, `quality` says what is wanted."""
+        self.wish = ANYTHING
+        self.downlink = Downlink()
         self.layer: VideoLayer | None = None
         """Which goes out."""
         self.target: VideoLayer | None = None
@@ -139,13 +152,14 @@ class VideoSubscription:
 
     def wanted(self, sizes: Mapping[int, tuple[int, int]]) -> int:
         """The rank of the layer that fits; -1: none. `sizes`: width and height by rank."""
-        if self.paused or self.quality == OFF:
+        wish = self.wish
+        if wish.paused or wish.quality == OFF:
             return -1
-        if self.width and self.height:
-            shown = min(self.width, self.height)
+        if wish.width and wish.height:
+            shown = min(wish.width, wish.height)
             fitting = (rank for rank in sorted(sizes) if min(sizes[rank]) >= shown)
             return next(fitting, HIGH)
-        return self.quality
+        return wish.quality
 
     def aim(self, alive: Collection[VideoLayer], wanted: int) -> None:
         """Choose among the layers that come: the best up to what is wanted, else the smallest.
@@ -176,26 +190,28 @@ class VideoSubscription:
     def forward(self, packet: VideoPacket, now: float) -> None:
         """A packet of any layer: on to the subscriber, if it is of the one that goes out."""
         layer = packet.layer
+        kind = self._types.get(packet.payload_type)
+        if kind is None:
+            return
         if layer is not self.layer or layer.epoch != self._epoch:
             if layer is not self.target or not packet.is_keyframe or packet.is_late:
-                return
-            if packet.payload_type not in self._types:
                 return
             self._begin(packet, now)
         elif packet.extended < self._first:
             return  # of the time before
-        kind = self._types.get(packet.payload_type)
-        if kind is None:
-            return
         sequence = (packet.extended + self._sequence_shift) & 0xFFFF
         timestamp = (packet.timestamp + self._timestamp_shift) & _MASK
         payload: bytes | bytearray = packet.payload
         if packet.numbers is not None:
             payload = self._numbered(packet, packet.numbers)
-        if not packet.is_late:
+        head = kind | (MARKER if packet.marker else 0)
+        if packet.is_late:
+            self._send(head, sequence, timestamp, payload, now)
+        elif self._send(head, sequence, timestamp, payload, now):
             self.sequence, self.timestamp, self.sent_at = sequence, timestamp, now
             self._last_source = packet.timestamp
-        self._send(kind | (MARKER if packet.marker else 0), sequence, timestamp, payload, now)
+        else:
+            self.layer = None  # DTLS does not stand yet: it begins again, with a keyframe
 
     def _begin(self, packet: VideoPacket, now: float) -> None:
         """Fit the numbers of that packet's layer to what was sent last."""
@@ -239,18 +255,19 @@ class VideoSubscription:
 
     def _send(
         self, head: int, sequence: int, timestamp: int, payload: bytes | bytearray, now: float
-    ) -> None:
+    ) -> bool:
         data = HEADER.pack(VERSION_2 | head, sequence, timestamp, self.ssrc) + payload
         sealed = self._way.protect(data)
         if sealed is None:
             self.failed += 1
-            return
+            return False
         self._way.send(sealed)
         self.packets += 1
         self.octets += len(payload)
         # Without a stream for retransmissions the very same packet goes out again: one number is
         # never encrypted twice.
         self._sent.keep(sequence, data if head & 0x7F in self._rtx_types else sealed, now)
+        return True
 
     def send_again(self, sequences: Iterable[int], now: float) -> None:
         """What a NACK of the subscriber asks for, as far as it is kept (RFC 4588 §4)."""
@@ -288,6 +305,8 @@ class VideoSubscription:
     def seen(self, block: ReportBlock, now: float) -> None:
         """How the subscriber receives it."""
         self.peer_view = block
+        if self.layer is not None:
+            self.downlink.reported(block.fraction_lost / 256, self.layer.rank, now)
         if block.last_sr:
             trip = ((ntp_time(now) >> 16) - block.last_sr - block.delay) & _MASK
             if trip < 0x80000000:

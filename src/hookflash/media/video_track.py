@@ -197,7 +197,7 @@ class VideoTrack:
         for subscription in self.subscriptions:
             wanted = subscription.wanted(self.sizes)
             most = max(most, wanted)
-            subscription.aim(coming, wanted)
+            subscription.aim(coming, min(wanted, subscription.downlink.cap))
             needed = subscription.needs_keyframe
             if needed is not None and not self.muted:
                 self._needed.add(needed)

@@ -12,6 +12,13 @@ class VideoTracks:
     def __init__(self) -> None:
         self._tracks: dict[str, VideoTrack] = {}
         self._subscriptions: dict[str, list[VideoSubscription]] = {}
+        self._ended = 0
+
+    @property
+    def forwarded(self) -> int:
+        """Packets that went to subscribers so far."""
+        taken = (one.packets for listed in self._subscriptions.values() for one in listed)
+        return self._ended + sum(taken)
 
     def get(self, sid: str) -> VideoTrack | None:
         """The track, while it is published."""
@@ -48,6 +55,7 @@ class VideoTracks:
         taken = self._subscriptions.get(sid, [])
         if subscription in taken:
             taken.remove(subscription)
+            self._ended += subscription.packets
         if not taken:
             self._subscriptions.pop(sid, None)
         track = self._tracks.get(sid)

@@ -60,16 +60,15 @@ class Arrivals:
         """RTCP packets that tell of all that came since the last call; empty where none did."""
         came, self._came = sorted(self._came.items()), {}
         packets: list[bytes] = []
-        while came:
-            first = came[0][0]
+        start = 0
+        while start < len(came):
+            first, at = came[start]
             if self._told is not None and 0 <= first - self._told - 1 < MAX_SPAN:
                 first = self._told + 1  # what was lost between the two
-            taken = [item for item in came if item[0] - first < MAX_SPAN]
-            body, count = _times(first, taken)
-            came = came[count:]
-            last = taken[count - 1][0]
+            body, start = _times(first, came, start)
+            last = came[start - 1][0]
             self._told = last if self._told is None else max(last, self._told)
-            packets.append(self._packet(sender, first, last - first + 1, taken[0][1], body))
+            packets.append(self._packet(sender, first, last - first + 1, at, body))
         return packets
 
     def _packet(self, sender: int, first: int, span: int, at: float, body: bytes) -> bytes:
@@ -94,16 +93,17 @@ class Arrivals:
         )
 
 
-def _times(first: int, came: list[tuple[int, float]]) -> tuple[bytes, int]:
-    """Chunks and deltas of those, and of how many: one that came too long after the one before it
-    begins a feedback of its own."""
+def _times(first: int, came: list[tuple[int, float]], start: int) -> tuple[bytes, int]:
+    """Chunks and deltas from `start` on, and where the next feedback begins: at a number too far
+    away, or one that came too long after the one before it."""
     symbols: list[int] = []
     deltas = bytearray()
-    ticks = int(came[0][1] / _TICK) // _REFERENCE * _REFERENCE
-    count = 0
-    for number, at in came:
+    ticks = int(came[start][1] / _TICK) // _REFERENCE * _REFERENCE
+    index = start
+    while index < len(came):
+        number, at = came[index]
         delta = int(at / _TICK) - ticks
-        if not -0x8000 <= delta <= 0x7FFF:
+        if number - first >= MAX_SPAN or not -0x8000 <= delta <= 0x7FFF:
             break
         symbols += [_NOT_RECEIVED] * (number - first - len(symbols))
         if 0 <= delta <= 255:
@@ -113,8 +113,8 @@ def _times(first: int, came: list[tuple[int, float]]) -> tuple[bytes, int]:
             symbols.append(_LARGE)
             deltas += (delta & 0xFFFF).to_bytes(2, "big")
         ticks += delta
-        count += 1
-    return _chunks(symbols) + bytes(deltas), count
+        index += 1
+    return _chunks(symbols) + bytes(deltas), index
 
 
 def _chunks(symbols: list[int]) -> bytes:

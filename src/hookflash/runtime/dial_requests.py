@@ -21,6 +21,7 @@ from ..exchange.requested_leg import RequestedLeg
 from ..ports import DialRequest
 from .call_records import CallRecords
 from .dials import Dial, DialRegistry
+from .requests import heard
 
 ANSWER_LIMIT = 80.0
 """Seconds that a request with wait_until_answered waits; X-Twirp-Timeout-Ms changes it."""
@@ -52,7 +53,7 @@ class DialRequests:
         dial.counted_on += 1
         try:
             async with asyncio.timeout(limit):
-                await asyncio.shield(dial.done)
+                await heard(asyncio.shield(dial.done))
         except TimeoutError:
             late = ApiError("deadline_exceeded", PREFIX + "request timed out")
             if dial.counted_on == 1:

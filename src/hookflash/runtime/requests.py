@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from ..base.errors import ApiError
+
+Outcome = TypeVar("Outcome")
 
 
 def outcome() -> asyncio.Future[Any]:
@@ -12,3 +17,13 @@ def outcome() -> asyncio.Future[Any]:
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     future.add_done_callback(lambda done: done.cancelled() or done.exception())
     return future
+
+
+async def heard(waiting: Awaitable[Outcome]) -> Outcome:
+    """What an `outcome` brings. A failure is raised as another of the same words: the future keeps
+    the first, whose traceback would keep whoever waits, and with a transfer's all of its call."""
+    try:
+        return await waiting
+    except ApiError as error:
+        error.__traceback__ = None
+        raise ApiError(error.code, error.msg, error.meta) from None

@@ -24,6 +24,7 @@ from ..ports import Clock, DialRequest
 from ..sip.refer import ReferTarget
 from .call_records import CallRecords
 from .dial_requests import DialRequests
+from .requests import heard
 from .transfers import RequestKey, TransferRegistry
 
 _log = structlog.get_logger("transfers")
@@ -80,7 +81,7 @@ class ExchangeTelephony:
         self._host.drive(call, lambda _: effects)
         try:
             async with asyncio.timeout(request.ringing_timeout + PATIENCE):
-                return await verdict
+                return await heard(verdict)
         except TimeoutError:  # a mistake of ours lost the ticket, and is in the log
             _log.error("transfer_unanswered", call_id=call.call_id)
             raise ApiError("internal", PREFIX + "the transfer was lost") from None

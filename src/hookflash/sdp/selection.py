@@ -66,7 +66,10 @@ def choose(
             return _fit(index, media, description, settings, signalling)
         except SdpError as error:
             first = first or error
-    raise first or SdpError("no usable audio in the offer", status=488, warning=304)
+    try:
+        raise first or SdpError("no usable audio in the offer", status=488, warning=304)
+    finally:
+        first = None  # its traceback leads here: the two would keep each other, and the whole leg
 
 
 def _fit(

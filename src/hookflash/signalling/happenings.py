@@ -53,7 +53,8 @@ class Happenings:
         self._make_token = make_token
         self._refresh_token = refresh_token
         self._grants_changed = False
-        self._unsettled = False
+        self._unsettled: dict[str, Participant] = {}
+        """Whose tracks, or whose wishes, are to be looked at anew, by SID."""
         self._performers = performers(
             ev.RoomEvent,
             on(ev.ParticipantJoined, self._joined),
@@ -88,9 +89,12 @@ class Happenings:
             self._grants_changed = False
             self._refresh_token()
         if self._unsettled:
-            self._unsettled = False
-            self._subscriptions.settle()
-            self._publishing.settle()
+            # Of all in a large room this costs much, for each of them and each event.
+            concerned = list(self._unsettled.values())
+            everybody = self._state.participant.sid in self._unsettled
+            self._unsettled = {}
+            self._subscriptions.settle(None if everybody else concerned)
+            self._publishing.settle(None if everybody else concerned)
         return None
 
     def _announce(self, event: Any) -> None:
@@ -98,28 +102,32 @@ class Happenings:
         if participant is self._state.participant or is_shown(participant):
             self._state.outbox.announce(event.at, participant)
 
+    def _look_at(self, participant: Participant) -> None:
+        self._unsettled[participant.sid] = participant
+
     def _joined(self, event: ev.ParticipantJoined) -> None:
         self._announce(event)
-        self._unsettled = True
+        self._look_at(event.participant)
 
     def _left(self, event: ev.ParticipantLeft) -> None:
         if not event.participant.permission.hidden:
             self._state.outbox.announce(event.at, event.participant)
-        self._unsettled = True
+        self._look_at(event.participant)
 
     def _updated(self, event: ev.ParticipantUpdated | ev.AttributesChanged) -> None:
         self._announce(event)
-        self._unsettled |= isinstance(event, ev.ParticipantUpdated)
+        if isinstance(event, ev.ParticipantUpdated):
+            self._look_at(event.participant)
         if event.participant is self._state.participant:
             self._grants_changed = True
 
     def _published(self, event: ev.TrackPublished) -> None:
         self._announce(event)
-        self._unsettled = True
+        self._look_at(event.participant)
 
     def _unpublished(self, event: ev.TrackUnpublished) -> None:
         """Of somebody who leaves nothing is said here: its leaving says it."""
-        self._unsettled = True
+        self._look_at(event.participant)
         if event.participant.left:
             return
         if event.participant is self._state.participant:
@@ -132,7 +140,7 @@ class Happenings:
         self._announce(event)
 
     def _taken_otherwise(self, event: ev.SubscriptionsChanged | ev.SubscribersChanged) -> None:
-        self._unsettled = True
+        self._look_at(event.participant)
 
     def _room_updated(self, event: ev.RoomUpdated) -> None:
         self._reports.room()
@@ -149,7 +157,7 @@ class Happenings:
         state.outbox.send(room_moved(event.newcomer, room_info(room, counts), token))
         self._reports.forget()
         self._reports.begin(now, counts)
-        self._unsettled = True
+        self._look_at(event.newcomer)
 
     def _digit(self, event: ev.DtmfReceived) -> None:
         if self._is_for_me(event):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from livekit.protocol.rtc import (
     AddTrackRequest,
     MuteTrackRequest,
@@ -19,7 +21,7 @@ from livekit.protocol.rtc import (
 
 from ..rooms.events import TrackMuted, TrackUnpublished
 from ..rooms.info import track_info
-from ..rooms.room import Track
+from ..rooms.room import Participant, Track
 from ..rooms.rules import RoomRefused, track_missing
 from .refusals import refusal
 from .state import SessionState
@@ -105,13 +107,14 @@ class Publishing:
             message = TrackUnpublishedResponse(track_sid=event.track.sid)
             self._state.outbox.send(SignalResponse(track_unpublished=message))
 
-    def settle(self) -> None:
-        """Tell the client which of its tracks somebody takes (`track_subscribed`, once each)."""
+    def settle(self, concerned: Sequence[Participant] | None = None) -> None:
+        """Tell the client which of its tracks somebody takes (`track_subscribed`, once each), of
+        those who are `concerned`; None: of all."""
         participant = self._state.participant
         for track in participant.tracks.values():
             if track.sid in self._taken:
                 continue
-            if any(other.takes(track) for other in participant.room.others(participant)):
+            if any(other.takes(track) for other in self._state.others(concerned)):
                 self._taken.add(track.sid)
                 message = TrackSubscribed(track_sid=track.sid)
                 self._state.outbox.send(SignalResponse(track_subscribed=message))

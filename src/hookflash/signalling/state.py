@@ -75,3 +75,14 @@ class SessionState:
     outbox: Outbox
     settings: SessionSettings
     two_connections: bool
+
+    def is_gone(self, other: Participant) -> bool:
+        """True if that one is not, or no longer, in the participant's room."""
+        return self.participant.room.participants.get(other.identity) is not other
+
+    def others(self, concerned: Iterable[Participant] | None) -> Iterable[Participant]:
+        """Of those who are concerned, whoever else is in the room; None: everybody else."""
+        if concerned is None:
+            return self.participant.room.others(self.participant)
+        mine = self.participant
+        return (other for other in concerned if other is not mine and not self.is_gone(other))

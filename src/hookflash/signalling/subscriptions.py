@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from livekit.protocol.models import SubscriptionError
 from livekit.protocol.rtc import (
@@ -82,17 +82,19 @@ class Subscriptions:
         hidden = UpdateTrackSettings(track_sids=request.track_sids_disabled, disabled=True)
         self.adjust(hidden)
 
-    def settle(self) -> None:
-        """Take what is wanted and permitted now, and no longer what is not."""
+    def settle(self, concerned: Sequence[Participant] | None = None) -> None:
+        """Take what is wanted and permitted now, and no longer what is not: of the tracks of those
+        who are `concerned`, None for everybody's."""
         state, participant = self._state, self._state.participant
         wanted: dict[str, Track] = {}
-        for other in filter(is_shown, participant.room.others(participant)):
+        for other in filter(is_shown, state.others(concerned)):
             for track in other.tracks.values():
                 self._tell_permission(other, track)
                 if participant.will_take(track):
                     wanted[track.sid] = track
+        sids = None if concerned is None else {one.sid for one in concerned}
         for sid, track in list(self._taken.items()):
-            if sid not in wanted:
+            if sid not in wanted and (sids is None or track.participant.sid in sids):
                 del self._taken[sid]
                 state.outbox.add(Unsubscribe(track))
         if self._forbidden:

@@ -171,7 +171,7 @@ class StreamDecoder:
                 raise _refusal(head, head.fault, 513)
             length = _content_length(head)
         except SipError as error:
-            return self._break(error)
+            return self._break(_alone(error))
         if length is None:
             return self._break(_refusal(head, "Missing Content-Length header"))
         if end + 4 + length > MAX_MESSAGE:
@@ -194,7 +194,7 @@ class StreamDecoder:
         try:
             return _assemble(head, body)
         except SipError as error:
-            return error
+            return _alone(error)
 
     def _skip_crlf(self) -> KeepAlive | None:
         """Take the CRLFs before a message: two are a ping, one alone a pong.
@@ -221,6 +221,12 @@ class StreamDecoder:
         self.broken = True
         self._buffer.clear()
         return error
+
+
+def _alone(error: SipError) -> SipError:
+    """To be handed on as a value: with its traceback it and the frames that hold it would never
+    part, nor what else they hold."""
+    return error.with_traceback(None)
 
 
 def _read_head(data: bytes) -> _Head:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.simulation.legs import CALL_ID, LOCAL, LegDriver, sdp
+from tests.simulation.legs import CALL_ID, LOCAL, LegDriver, goes_by_itself, sdp
 
 from hookflash.calls.effects import (
     ApplyMedia,
@@ -46,6 +46,16 @@ def test_offer_is_answered_only_if_a_codec_fits() -> None:
     assert not driver.all(OpenMedia)
     assert not driver.all(LegLeft)
     assert ended(driver).status == 488
+
+
+def test_a_leg_goes_by_itself_after_a_refused_offer() -> None:
+    def play() -> LegDriver:
+        driver = LegDriver()
+        driver.invite(body=sdp(formats="3", extra="a=rtpmap:3 GSM/8000"))
+        assert driver.statuses == [488]
+        return driver
+
+    assert goes_by_itself(play)
 
 
 def test_no_usable_audio_is_488_with_warning_304() -> None:

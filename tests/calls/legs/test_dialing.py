@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.simulation.legs import LOCAL, LegDriver, places, sdp
+from tests.simulation.legs import LOCAL, LegDriver, goes_by_itself, places, sdp
 
 from hookflash.base.errors import ApiError
 from hookflash.calls.effects import (
@@ -362,6 +362,17 @@ def test_a_200_with_another_codec_is_acknowledged_and_hung_up() -> None:
     driver.respond(200, body=sdp(formats="99"))
     assert failure(driver) == "failed_precondition: no codec of our offer in the answer"
     assert len(driver.sent("BYE")) == 1
+
+
+@pytest.mark.parametrize("answer", [sdp(formats="99"), b"garbage"])
+def test_a_leg_goes_by_itself_after_an_answer_that_is_of_no_use(answer: bytes) -> None:
+    def play() -> LegDriver:
+        driver = dialing()
+        driver.respond(200, body=answer)
+        assert len(driver.sent("BYE")) == 1
+        return driver
+
+    assert goes_by_itself(play)
 
 
 def test_update_and_bye_before_the_answer() -> None:

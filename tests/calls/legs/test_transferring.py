@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.simulation.legs import LegDriver, sdp
+from tests.simulation.legs import LegDriver, goes_by_itself, sdp
 
 from hookflash.calls.effects import (
     CloseMedia,
@@ -651,3 +651,20 @@ def test_a_look_at_the_media_by_the_watch_alone_probes_nothing() -> None:
     driver.advance(31)
     assert driver.leg.state is Phase.CONFIRMED
     assert not driver.sent("OPTIONS")
+
+
+def test_a_leg_goes_by_itself_whatever_was_transferred() -> None:
+    def play() -> LegDriver:
+        driver = transferring()
+        notify(driver, "SIP/2.0 486 Busy Here", "terminated;reason=noresource")
+        transfer(driver, transfer_id="STR_2", target="tel:+15550111")
+        driver.reply(driver.sent("REFER")[1], 491)
+        driver.advance(5)
+        driver.reply(driver.sent("REFER")[2], 202)
+        notify(driver, "SIP/2.0 200 OK", "terminated;reason=noresource")
+        driver.reply(driver.sent("BYE")[0], 200)
+        driver.advance(300)
+        assert driver.leg.finished
+        return driver
+
+    assert goes_by_itself(play)

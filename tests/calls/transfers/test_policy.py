@@ -52,7 +52,7 @@ def test_what_is_answered_to_an_earlier_attempt_is_written_down_and_no_more(
     bench = TransferBench()
     bench.request()
     bench.notify(486)
-    earlier, _ = bench.transferor._refers
+    earlier, _ = bench.transferor._refers.made
     refused = earlier.answered(bench.now, Response(603))
     bench.run(bench.transferor._outcomes.hear(bench.now, earlier, refused))
     assert bench.verdict() is None

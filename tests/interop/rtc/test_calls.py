@@ -53,7 +53,7 @@ def test_the_first_word_is_not_lost(mode: dict[str, Any]) -> None:
         async with client(lab, "ann", **mode) as ann:
             call = caller.place(Uri("tel", opaque=NUMBER), proxy=lab.sip)
             await ann.told("participant_connected")
-            source = rtc.AudioSource(8000, 1)
+            source = ann.source(8000)
             track = rtc.LocalAudioTrack.create_audio_track("mic", source)
             await ann.room.local_participant.publish_track(track, rtc.TrackPublishOptions())
             ann.spawn(ann.say(source, HIGH, WORD))

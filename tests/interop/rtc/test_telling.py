@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 from livekit import api, rtc
-from tests.support.lab import NUMBER, Lab, run
+from livekit.protocol import room
+from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 from tests.support.sdk import MODES, SdkClient, client
+
+from hookflash.cli.client import Client, RefusedError
 
 pytestmark = pytest.mark.interop
 
@@ -249,5 +252,30 @@ def test_a_client_calls_a_phone(mode: dict[str, Any]) -> None:
             await call(destination_identity=PHONE, method="lk.sip.EndCall", payload="")
             await connected.ended()
             await ann.told("participant_disconnected")
+
+    run(check)
+
+
+@MODES
+def test_the_api_calls_a_client(mode: dict[str, Any]) -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann", **mode) as ann:
+
+            async def greet(data: rtc.RpcInvocationData) -> str:
+                return f"{data.method}: {data.payload}"
+
+            ann.room.local_participant.register_rpc_method("greet", greet)
+            server = Client(f"http://127.0.0.1:{lab.server.http_port}", KEY, SECRET)
+
+            def ask(method: str) -> str:
+                request = room.PerformRpcRequest(
+                    room="lobby", destination_identity="ann", method=method, payload="hello"
+                )
+                answer = room.PerformRpcResponse
+                return server.call("RoomService/PerformRpc", request, answer, room="lobby").payload
+
+            assert await asyncio.to_thread(ask, "greet") == "greet: hello"
+            with pytest.raises(RefusedError, match="Method not supported at destination"):
+                await asyncio.to_thread(ask, "other")
 
     run(check)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from livekit import rtc
-from tests.support.lab import KEY, SECRET, Lab, run
+from livekit import api, rtc
+from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 from tests.support.sdk import token
 from tests.support.sdk_video import VideoClient
+from tests.support.udp_relay import UdpRelay
+
+from hookflash.webrtc.candidates import host_candidates
 
 pytestmark = pytest.mark.interop
 
@@ -29,6 +32,9 @@ def test_a_camera_is_seen(mode: dict[str, Any]) -> None:
             await bob.sees("ann", height=360)
             (shown,) = (await lab.participants())[0].tracks
             assert shown.mime_type == "video/VP8"
+            page = lab.server.metrics.page().decode()
+            assert "hookflash_rtc_video_forwarded 0.0" not in page
+            assert "hookflash_rtc_video_forwarded" in page
 
     run(check)
 
@@ -98,5 +104,99 @@ def test_one_who_unsubscribes_sees_it_again_when_he_wants() -> None:
             publication.set_subscribed(True)
             await bob.told("track_subscribed", 2)
             await bob.sees("ann", height=360)
+
+    run(check)
+
+
+def test_pictures_come_through_a_network_that_loses_one_in_twenty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check(lab: Lab) -> None:
+        target = ("127.0.0.1", lab.server.rtc.ports.udp_port)
+        async with UdpRelay(target, loss=0.05) as relay:
+            lines = host_candidates(["127.0.0.1"], relay.port)
+            monkeypatch.setattr(lab.server.rtc, "_candidates", lambda: lines)
+            async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+                await ann.show(fps=15)
+                await bob.sees("ann", count=60)
+                assert relay.lost > 10
+                before = len(bob.seen["ann"])
+                await ann.filmed(150)
+                came = len(bob.seen["ann"]) - before
+                assert came > 120, f"{came} of 150 pictures"
+
+    run(check)
+
+
+def test_a_phone_in_the_room_hears_and_pays_no_heed_to_pictures() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone("+14150000001", tone=440.0)
+        async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+            await ann.show()
+            await ann.speak(700.0)
+            call = await caller.call(NUMBER, proxy=lab.sip)
+            await call.hears(700.0)
+            await bob.sees("ann")
+            await bob.hears("sip_+14150000001", 440.0)
+            await call.hears(700.0)
+
+    run(check)
+
+
+@MODES
+def test_two_who_show_and_one_who_watches_both(mode: dict[str, Any]) -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann", **mode) as ann, client(lab, "joe", **mode) as joe:
+            await ann.show(height=360)
+            await joe.show(width=320, height=180)
+            async with client(lab, "bob", **mode) as bob:
+                await bob.sees("ann", height=360)
+                await bob.sees("joe", height=180)
+                await ann.sees("joe", height=180)
+                await joe.sees("ann", height=360)
+
+    run(check)
+
+
+def test_a_publisher_that_asks_for_it_sends_only_what_is_watched() -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann", dynacast=True) as ann, client(lab, "bob") as bob:
+            await ann.show(width=1280, height=720, simulcast=True, kbps=1700)
+            await bob.sees("ann", height=720, within=20)
+            (publication,) = bob.room.remote_participants["ann"].track_publications.values()
+            publication.set_video_quality(rtc.VideoQuality.VIDEO_QUALITY_LOW)
+            await bob.sees("ann", height=180)
+            await ann.sends((180,))
+            publication.set_video_quality(rtc.VideoQuality.VIDEO_QUALITY_HIGH)
+            await bob.sees("ann", height=720)
+
+    run(check)
+
+
+@MODES
+def test_one_who_is_moved_is_seen_in_the_other_room(mode: dict[str, Any]) -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann", **mode) as ann, client(lab, "bob", "attic", **mode) as bob:
+            await ann.show()
+            await lab.events.wait_for("TrackPublished")
+            await lab.api.room.move_participant(
+                api.MoveParticipantRequest(room="lobby", identity="ann", destination_room="attic")
+            )
+            await bob.sees("ann", height=360)
+
+    run(check)
+
+
+@MODES
+def test_a_camera_that_is_taken_away_and_put_up_again(mode: dict[str, Any]) -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann", **mode) as ann, client(lab, "bob", **mode) as bob:
+            track = await ann.show()
+            await bob.sees("ann", height=360)
+            await ann.room.local_participant.unpublish_track(track.sid)
+            await bob.told("track_unpublished")
+            await ann.show(width=320, height=180)
+            await bob.sees("ann", height=180)
 
     run(check)

@@ -25,17 +25,19 @@ async def agents_python() -> Path:
 
 
 class RealWorker:
-    """A running `agents/worker.py`."""
+    """A running `agents/worker.py`, or another one of that folder."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
 
     @classmethod
-    async def start(cls, url: str, name: str, **variables: str) -> RealWorker:
+    async def start(
+        cls, url: str, name: str, *, script: str = "worker.py", **variables: str
+    ) -> RealWorker:
         """Registered at the server at `url`."""
         process = await Process.start(
             f"worker {name}",
-            [await agents_python(), "-W", "ignore", FOLDER / "worker.py", "start"],
+            [await agents_python(), "-W", "ignore", FOLDER / script, "start"],
             env={
                 "LIVEKIT_URL": url,
                 "LIVEKIT_API_KEY": DEV_KEY,

@@ -1,4 +1,4 @@
-"""Browsers without a window, at a page of ours; there is no driver: the page reports itself."""
+"""Browsers without a window, at a page of ours; no driver is needed: the page reports itself."""
 
 from __future__ import annotations
 

@@ -53,6 +53,7 @@ class Exchange:
             "keys": {KEY: SECRET},
             "data_dir": str(lab.path("data")),
             "sip": sip_settings,
+            "rtc": {"udp_port": 0, "tcp_port": 0},
             "metrics": {"bind": f"127.0.0.1:{lab.ports.take()}"},
             "log": {"format": "text"},
         }

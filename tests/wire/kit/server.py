@@ -124,6 +124,7 @@ class Exchange:
             "data_dir": str(folder / "data"),
             "metrics": {"bind": f"127.0.0.1:{free_port()}"},
             "log": {"format": "json"},
+            "rtc": {"udp_port": 0, "tcp_port": 0},
             "sip": {
                 "listen_ip": ip,
                 "sip_port": free_port(ip),

@@ -350,7 +350,8 @@ class Dialing:
         try:
             negotiator.accept(answer)
         except SdpError as error:
-            return error
+            # With its traceback it and the frames that hold it, and so the leg, would never part.
+            return error.with_traceback(None)
         self._session = fork.dialog.remote_tag
         return None
 

@@ -29,10 +29,36 @@ SUBSCRIBE_EXPIRES = 60
 """Seconds; one NOTIFY with the outcome is all that we want."""
 
 
+class Referring:
+    """Sends the REFERs of one leg (`ReferSender`). It is no part of `Transferring`, to which the
+    transferor would lead back then."""
+
+    __slots__ = ("_requester", "waiting")
+
+    def __init__(self, requester: Requester) -> None:
+        self._requester = requester
+        self.waiting: Pending | None = None
+        """A REFER that was answered 491: sent again, it keeps the credentials that it has."""
+
+    def send_refer(
+        self, transfer_id: str, headers: tuple[tuple[str, str], ...]
+    ) -> tuple[int, LegEffect]:
+        """The transferor sends its REFER, or sends it again after a 491."""
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None and waiting.transfer_id == transfer_id:
+            again = self._requester.repeat(waiting)
+            return waiting.cseq, again
+        given = {name.lower() for name, _ in headers}
+        ours = (("Allow", ALLOW), ("Supported", SUPPORTED))
+        headers = tuple(item for item in ours if item[0].lower() not in given) + headers
+        pending, send = self._requester.send(Purpose.REFER, headers, transfer_id=transfer_id)
+        return pending.cseq, send
+
+
 class Transferring:
     """Between one leg and its transferor."""
 
-    __slots__ = ("_core", "_gate", "_met", "_requester", "_waiting", "transferor")
+    __slots__ = ("_core", "_gate", "_met", "_referring", "_requester", "transferor")
 
     def __init__(self, core: LegCore, requester: Requester) -> None:
         self._core = core
@@ -40,8 +66,7 @@ class Transferring:
         self._gate = False
         self._met: tuple[Pending, Response] | None = None
         """A challenged REFER that goes out again as soon as one may."""
-        self._waiting: Pending | None = None
-        """A REFER that was answered 491: sent again, it keeps the credentials that it has."""
+        self._referring = Referring(requester)
         assert core.dialog is not None
         self.transferor = Transferor(
             core.call_id,
@@ -49,7 +74,7 @@ class Transferring:
             core.timers,
             str(core.dialog.local_uri.uri),
             core.packet_came_at,
-            self,
+            self._referring,
             owns_call_id=core.settings.direction == "outbound",
         )
 
@@ -111,7 +136,7 @@ class Transferring:
                 explain = "no credentials for this call" if digest is None else digest.refusal
             elif digest is not None:
                 digest.passed()
-            self._waiting = pending if response.status == 491 else None
+            self._referring.waiting = pending if response.status == 491 else None
             effects = transferor.refer_answered(now, transfer_id, response, explain)
         elif pending.purpose is Purpose.SUBSCRIBE:
             effects = transferor.subscribe_answered(now, transfer_id, response.status)
@@ -217,17 +242,3 @@ class Transferring:
         again = self._requester.repeat(pending)
         sent = self.transferor.refer_sent(now, pending.transfer_id, pending.cseq)
         return [again, *self._perform(now, sent)]
-
-    def send_refer(
-        self, transfer_id: str, headers: tuple[tuple[str, str], ...]
-    ) -> tuple[int, LegEffect]:
-        """The transferor sends its REFER, or sends it again after a 491 (`ReferSender`)."""
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None and waiting.transfer_id == transfer_id:
-            again = self._requester.repeat(waiting)
-            return waiting.cseq, again
-        given = {name.lower() for name, _ in headers}
-        ours = (("Allow", ALLOW), ("Supported", SUPPORTED))
-        headers = tuple(item for item in ours if item[0].lower() not in given) + headers
-        pending, send = self._requester.send(Purpose.REFER, headers, transfer_id=transfer_id)
-        return pending.cseq, send

@@ -1,7 +1,7 @@
 """One attempt to carry out a transfer, as the transferor sees it (transfer-modes.md, first page).
 
 A transfer has attempts, one after another (`policy` says what follows what). Each kind is a machine
-of its own behind `Attempt`, made in `transferor.Transferor._attempt`:
+of its own behind `Attempt`, made in `transferor._Refers.attempt`:
 
     refer      `refer_usage.ReferUsage`
     attended   the same, with `Replaces` in the Refer-To

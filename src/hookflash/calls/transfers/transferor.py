@@ -25,7 +25,7 @@ from ...sip.effects import FailureReason
 from ...sip.message import Request, Response
 from ...sip.subscription import read_notify
 from ...sip.timers import Timers
-from ..effects import LegEffect, TransferAnswered
+from ..effects import TransferAnswered
 from ..records import Mode, Side
 from . import answers
 from .attempt import Attempt, Effects
@@ -40,22 +40,68 @@ from .transferor_effects import ReferSender
 KEEP_REQUEST_IDS = 86400.0
 
 
+class _Refers:
+    """The REFERs of one leg. Nothing that it hands out refers to it, nor to the transferor: all of
+    a leg goes with the last reference to it, and not when the garbage collector comes by."""
+
+    __slots__ = ("_referred_by", "_retry_interval", "_sender", "_timers", "made")
+
+    def __init__(
+        self,
+        sender: ReferSender,
+        timers: Timers,
+        local_uri: str,
+        retry_interval: Callable[[], float],
+    ) -> None:
+        self._sender = sender
+        self._timers = timers
+        self._referred_by = f"<{local_uri}>"
+        self._retry_interval = retry_interval
+        self.made: list[ReferUsage] = []
+        """Oldest first."""
+
+    def attempt(self, transfer: Transfer, mode: Mode) -> Attempt:
+        """Make an attempt: here each mode gets its machine."""
+        if mode != "refer":
+            raise AssertionError(f"no attempt of mode {mode}")
+        send = self._sender.send_refer
+        usage = ReferUsage(
+            transfer.transfer_id,
+            transfer.target,
+            self._timers,
+            partial(send, transfer.transfer_id, self._headers(transfer)),
+            self._retry_interval,
+        )
+        self.made.append(usage)
+        return usage
+
+    def _headers(self, transfer: Transfer) -> tuple[tuple[str, str], ...]:
+        headers = [("Refer-To", transfer.target.refer_to)]
+        given = transfer.request.headers
+        if not any(name.lower() in {"referred-by", "b"} for name, _ in given):
+            headers.append(("Referred-By", self._referred_by))
+        return (*headers, *given)
+
+    def find(self, transfer_id: str) -> ReferUsage | None:
+        """The last one that this transfer sent; None where it rides on another's."""
+        for usage in reversed(self.made):
+            if usage.transfer_id == transfer_id:
+                return usage
+        return None
+
+
+def _retry_interval(ids: Ids, owns_call_id: bool) -> float:
+    """RFC 3261 §14.1, in units of 10 ms."""
+    share = ids.random.random()
+    if owns_call_id:
+        return (210 + int(share * 191)) / 100
+    return int(share * 201) / 100
+
+
 class Transferor:
     """See the module. Every input returns what is to be done, in order."""
 
-    __slots__ = (
-        "_gate",
-        "_ids",
-        "_liveness",
-        "_notifies",
-        "_outcomes",
-        "_owns_call_id",
-        "_referred_by",
-        "_refers",
-        "_requests",
-        "_sender",
-        "_timers",
-    )
+    __slots__ = ("_gate", "_liveness", "_notifies", "_outcomes", "_refers", "_requests")
 
     def __init__(
         self,
@@ -71,17 +117,12 @@ class Transferor:
         """`local_uri`: our URI in the dialog, bare, for Referred-By. `last_packet_at`: when RTP
         came last, None for never. `owns_call_id`: we made the Call-ID (an outbound leg), which
         gives us the longer wait after 491."""
-        self._ids = ids
-        self._timers = timers
-        self._referred_by = f"<{local_uri}>"
-        self._sender = sender
-        self._owns_call_id = owns_call_id
+        interval = partial(_retry_interval, ids, owns_call_id)
+        self._refers = _Refers(sender, timers, local_uri, interval)
         self._gate = False
         self._liveness = LivenessCheck(last_packet_at)
-        self._outcomes = TransferOutcomes(call_id, self._liveness, self._attempt)
+        self._outcomes = TransferOutcomes(call_id, self._liveness, self._refers.attempt)
         self._notifies = NotifyReader()
-        self._refers: list[ReferUsage] = []
-        """Oldest first."""
         self._requests: dict[tuple[str, str], Transfer] = {}
         """Transfers by API key and request id."""
 
@@ -93,7 +134,7 @@ class Transferor:
     @property
     def refer_open(self) -> bool:
         """A REFER is unanswered: the leg starts no INVITE and no UPDATE."""
-        return any(usage.transaction_open for usage in self._refers)
+        return any(usage.transaction_open for usage in self._refers.made)
 
     @property
     def watching(self) -> bool:
@@ -167,23 +208,9 @@ class Transferor:
 
     # --- attempts ---------------------------------------------------------------------------
 
-    def _attempt(self, transfer: Transfer, mode: Mode) -> Attempt:
-        """Make an attempt: here each mode gets its machine."""
-        if mode != "refer":
-            raise AssertionError(f"no attempt of mode {mode}")
-        usage = ReferUsage(
-            transfer.transfer_id,
-            transfer.target,
-            self._timers,
-            partial(self._send_refer, transfer),
-            self._retry_interval,
-        )
-        self._refers.append(usage)
-        return usage
-
     def stored(self, now: float, transfer_id: str) -> Effects:
         """The record of a new transfer is safe: its REFER may go out."""
-        usage = self._find(transfer_id)
+        usage = self._refers.find(transfer_id)
         if usage is not None:
             usage.stored()
         return self._start(now)
@@ -203,38 +230,16 @@ class Transferor:
 
     # --- the REFER --------------------------------------------------------------------------
 
-    def _send_refer(self, transfer: Transfer) -> tuple[int, LegEffect]:
-        headers = [("Refer-To", transfer.target.refer_to)]
-        given = transfer.request.headers
-        if not any(name.lower() in {"referred-by", "b"} for name, _ in given):
-            headers.append(("Referred-By", self._referred_by))
-        headers += given
-        return self._sender.send_refer(transfer.transfer_id, tuple(headers))
-
-    def _retry_interval(self) -> float:
-        """RFC 3261 §14.1, in units of 10 ms."""
-        share = self._ids.random.random()
-        if self._owns_call_id:
-            return (210 + int(share * 191)) / 100
-        return int(share * 201) / 100
-
-    def _find(self, transfer_id: str) -> ReferUsage | None:
-        """The last REFER that this transfer sent; None for one that rides on another's."""
-        for usage in reversed(self._refers):
-            if usage.transfer_id == transfer_id:
-                return usage
-        return None
-
     def wants_refer(self, transfer_id: str) -> bool:
         """Is a challenged REFER to be sent again? Not when nobody waits, or the call is over."""
-        usage = self._find(transfer_id)
+        usage = self._refers.find(transfer_id)
         if usage is None or self._outcomes.over:
             return False
         return self._outcomes.rider(usage) is not None
 
     def refer_challenged(self, now: float, transfer_id: str, status: int) -> Effects:
         """401 or 407; the leg sends it again with credentials."""
-        usage = self._find(transfer_id)
+        usage = self._refers.find(transfer_id)
         transfer = self._outcomes.rider(usage) if usage is not None else None
         if transfer is not None:
             transfer.saw(status, "")
@@ -242,7 +247,7 @@ class Transferor:
 
     def refer_sent(self, now: float, transfer_id: str, cseq: int) -> Effects:
         """A challenged REFER went out again."""
-        usage = self._find(transfer_id)
+        usage = self._refers.find(transfer_id)
         if usage is None:
             return []
         return self._outcomes.hear(now, usage, usage.sent_again(cseq))
@@ -251,14 +256,14 @@ class Transferor:
         self, now: float, transfer_id: str, response: Response, explain: str = ""
     ) -> Effects:
         """An answer to REFER that the leg cannot deal with itself."""
-        usage = self._find(transfer_id)
+        usage = self._refers.find(transfer_id)
         if usage is None:
             return []
         return self._outcomes.hear(now, usage, usage.answered(now, response, explain))
 
     def refer_failed(self, now: float, transfer_id: str, reason: FailureReason) -> Effects:
         """No answer to REFER."""
-        usage = self._find(transfer_id)
+        usage = self._refers.find(transfer_id)
         if usage is None:
             return []
         return self._outcomes.hear(now, usage, usage.unanswered(reason))
@@ -281,7 +286,9 @@ class Transferor:
         """Any NOTIFY in the dialog: the status to answer it with at once, and what follows."""
         outcomes = self._outcomes
         notify = read_notify(request)
-        status, usage, effects = self._notifies.read(self._refers, notify, request.top_via.branch)
+        status, usage, effects = self._notifies.read(
+            self._refers.made, notify, request.top_via.branch
+        )
         if usage is None:
             return status, effects
         overtaken = outcomes.bye_cseq is not None and notify.cseq < outcomes.bye_cseq
@@ -292,7 +299,7 @@ class Transferor:
 
     def subscribe_answered(self, now: float, transfer_id: str, status: int | None) -> Effects:
         """The final answer to our SUBSCRIBE."""
-        usage = self._find(transfer_id)
+        usage = self._refers.find(transfer_id)
         if usage is None:
             return []
         return self._outcomes.hear(now, usage, usage.subscribed(now, status))
@@ -313,7 +320,7 @@ class Transferor:
         if self._liveness.deadline is not None:
             first = min(first, self._liveness.deadline)
         if self._gate:
-            first = min([first, *[usage.start_at() for usage in self._refers]])
+            first = min([first, *[usage.start_at() for usage in self._refers.made]])
         return None if first == inf else first
 
     def handle_deadline(self, now: float) -> Effects:

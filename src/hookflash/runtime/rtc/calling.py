@@ -1,15 +1,19 @@
-"""RPC from a client to a telephone: the exchange answers for it."""
+"""RPC from a client to a telephone, for which the exchange answers; from the API to a client."""
 
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Callable
 from typing import Final
 
+from google.protobuf.message import DecodeError
 from livekit.protocol.models import DataPacket, RpcAck, RpcError, RpcRequest, RpcResponse
 
 from ...base.errors import ApiError
+from ...base.ids import Ids
 from ...exchange.rooms import Rpc
+from ...exchange.rpc import unsupported_method
 from ...rooms.room import Participant
 
 UNSUPPORTED_METHOD: Final = 1400
@@ -17,6 +21,10 @@ APPLICATION_ERROR: Final = 1500
 RESPONSE_TIMEOUT: Final = 1502
 _TIMEOUT: Final = 10.0
 """Seconds, where the request names none."""
+_MOST_PAYLOAD: Final = 64 * 1024
+"""Octets of an answer's payload once it is unpacked."""
+_LONGEST: Final = 60.0
+"""Seconds that a client can make us wait."""
 
 
 async def answer_rpc(
@@ -45,7 +53,7 @@ async def answer_rpc(
 
 
 async def _carry_out(way: Rpc, asked: RpcRequest, answer: RpcResponse) -> None:
-    seconds = asked.response_timeout_ms / 1000 or _TIMEOUT
+    seconds = min(asked.response_timeout_ms / 1000 or _TIMEOUT, _LONGEST)
     try:
         async with asyncio.timeout(seconds):
             answer.payload = await way(asked.method, asked.payload, seconds)
@@ -59,3 +67,69 @@ async def _carry_out(way: Rpc, asked: RpcRequest, answer: RpcResponse) -> None:
 
 def _unsupported() -> RpcError:
     return RpcError(code=UNSUPPORTED_METHOD, message="Method not supported at destination")
+
+
+class RpcCalls:
+    """RPC from the API to clients (PerformRpc): requests that wait for their answer."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+        self._waiting: dict[str, asyncio.Future[str]] = {}
+
+    async def call(
+        self, send: Callable[[bytes], object], method: str, payload: str, seconds: float
+    ) -> str:
+        """Ask a client by `send`, which takes a DataPacket; the payload of its answer. ApiError
+        where it has none, or not in time."""
+        request = RpcRequest(
+            id=self._ids.new("RPC_"),
+            method=method,
+            payload=payload,
+            response_timeout_ms=int(seconds * 1000),
+            version=1,
+        )
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._waiting[request.id] = answer
+        send(DataPacket(kind=DataPacket.Kind.RELIABLE, rpc_request=request).SerializeToString())
+        try:
+            async with asyncio.timeout(seconds):
+                return await answer
+        except TimeoutError:
+            raise ApiError("deadline_exceeded", "Response timeout") from None
+        finally:
+            del self._waiting[request.id]
+
+    def is_answer(self, data: bytes) -> bool:
+        """Whether that DataPacket of a client is for us and nobody else; who waits is told."""
+        if not self._waiting:
+            return False
+        try:
+            packet = DataPacket.FromString(data)
+        except DecodeError:
+            return False
+        if packet.WhichOneof("value") == "rpc_ack":
+            return packet.rpc_ack.request_id in self._waiting
+        waiting = self._waiting.get(packet.rpc_response.request_id)
+        if waiting is None or waiting.done():
+            return waiting is not None
+        response = packet.rpc_response
+        if response.HasField("error"):
+            waiting.set_exception(_refusal(response.error))
+        else:
+            waiting.set_result(response.payload or _inflated(response.compressed_payload))
+        return True
+
+
+def _refusal(error: RpcError) -> ApiError:
+    if error.code == UNSUPPORTED_METHOD:
+        return unsupported_method()
+    return ApiError("unknown", error.message or f"RPC error {error.code}")
+
+
+def _inflated(octets: bytes) -> str:
+    """A payload that was packed (raw deflate); "" where it cannot be read or is too long."""
+    try:
+        plain = zlib.decompressobj(-zlib.MAX_WBITS).decompress(octets, _MOST_PAYLOAD + 1)
+    except zlib.error:
+        return ""
+    return plain.decode("utf-8", "replace") if len(plain) <= _MOST_PAYLOAD else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from time import perf_counter
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from ...access.grants import Claims
 from ...adapters.alarm import Alarm
 from ...adapters.join_tokens import Signer, TokenMaker
+from ...base.deadline_queue import DeadlineQueue
 from ...base.errors import ApiError
 from ...base.ids import Ids
 from ...exchange.peer_connection import PeerConnection
@@ -32,17 +34,22 @@ from ...signalling.effects import SendPacket
 from ...signalling.frames import SignalError, read_request
 from ...signalling.join import ClientJoin
 from ...signalling.joining import join_of, parameters_of
+from ...signalling.reports import quality_of
 from ...signalling.session import SignalSession
 from ...signalling.state import SessionSettings
 from ...webrtc.formats import RtpCodec
 from ..media.engine import MediaEngine
-from .calling import answer_rpc
+from .calling import RpcCalls, answer_rpc
 from .ports import RtcPorts
 
 _log = structlog.get_logger("rtc")
 
 REPORT_INTERVAL: Final = 5.0
 """Seconds between the RTCP reports of a client."""
+TURN: Final = 0.005
+"""Seconds after which what is due for others waits for the next turn of the loop."""
+MAX_RPCS: Final = 64
+"""Requests of one client to telephones that may be open at once; more are dropped."""
 
 
 class RtcClients:
@@ -71,10 +78,12 @@ class RtcClients:
         self._settings = settings
         self._candidates = candidates
         self._phones = phones
+        self._calls = RpcCalls(ids)
         self._tokens = TokenMaker(Signer(keys, clock))
         self._loop = asyncio.get_running_loop()
         self._clients: dict[str, RtcClient] = {}
         """By participant SID."""
+        self._due: DeadlineQueue[RtcClient] = DeadlineQueue()
         self._speakers: dict[str, Speakers] = {}
         """Of rooms with clients, by SID."""
         self._loudness: dict[str, Loudness] = {}
@@ -116,7 +125,8 @@ class RtcClients:
             if not (self._rooms.auto_create or claims.video.room_create):
                 raise room_missing()
         elif room.is_full(claims.identity) and not claims.video.agent:
-            raise room_full()
+            # As LiveKit has it: to clients, 429 would mean that another try is in vain.
+            raise ApiError("internal", room_full().msg)
 
     async def session(self, claims: Claims, asked: ClientJoin, socket: MessageSocket) -> None:
         """An open socket, until its end."""
@@ -265,6 +275,11 @@ class RtcClients:
             self._video = VideoClock(self._clock, self._ids, self._loop)
         return self._video
 
+    @property
+    def video_forwarded(self) -> int:
+        """Packets of video that went to subscribers so far."""
+        return self._video.forwarded if self._video is not None else 0
+
     def codecs_of(self, track: Track) -> tuple[RtpCodec, ...]:
         """What its publisher may send it in."""
         client = self._clients.get(track.participant.sid)
@@ -275,6 +290,8 @@ class RtcClients:
     def data_received(self, client: RtcClient, data: bytes, *, reliable: bool) -> None:
         """One DataPacket: on to whom it is for."""
         sender = client.participant
+        if self._calls.is_answer(data):
+            return
         try:
             packet = relay(sender, data, reliable)
         except PacketRefused as error:
@@ -299,6 +316,10 @@ class RtcClients:
 
     def _call(self, client: RtcClient, phone: Participant, request: bytes) -> None:
         """An RPC to who is no client."""
+        if client.calls >= MAX_RPCS:
+            self.refused["too_many_rpcs"] = self.refused.get("too_many_rpcs", 0) + 1
+            return
+        client.calls += 1
         way = self._phones.rpc(phone)
         task = self._loop.create_task(
             answer_rpc(
@@ -310,7 +331,11 @@ class RtcClients:
             )
         )
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._called, client))
+
+    def _called(self, client: RtcClient, task: asyncio.Task[None]) -> None:
+        client.calls -= 1
+        self._tasks.discard(task)
 
     def level(self, track: Track, level: int) -> None:
         """How loud one packet of that track was."""
@@ -328,7 +353,12 @@ class RtcClients:
 
     def arm(self, client: RtcClient) -> None:
         """Its session had an input."""
-        self._alarm.arm_for(client.session.next_deadline())
+        due = client.session.next_deadline()
+        if due is None:
+            self._due.discard(client)
+            return
+        self._due.set(client, due)
+        self._alarm.arm_for(due)
 
     def ended(self, client: RtcClient) -> None:
         """It is over."""
@@ -342,22 +372,33 @@ class RtcClients:
         return participant.sid in self._clients
 
     def rpc(self, participant: Participant) -> Rpc | None:
-        """Not by the API yet."""
-        return None
+        """By its data channel."""
+        client = self._clients.get(participant.sid)
+        if client is None:
+            return None
+
+        def send(packet: bytes) -> None:
+            client.perform([SendPacket(packet, True)])
+
+        return partial(self._calls.call, send)
 
     # --- time -----------------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:
         """The earliest of all sessions."""
-        times = [client.session.next_deadline() for client in self._clients.values()]
-        return min((time for time in times if time is not None), default=None)
+        return self._due.next()
 
     def handle_deadline(self, now: float) -> None:
-        """Do what is due."""
-        for client in list(self._clients.values()):
-            due = client.session.next_deadline()
-            if due is not None and due <= now:
+        """Do what is due, so far as it goes in one turn: each who leaves a large room is told to
+        all who are there. The rest is due still."""
+        end = perf_counter() + TURN
+        while (client := self._due.take(now)) is not None:
+            try:
                 client.perform(client.session.handle_deadline(now))
+            finally:
+                self.arm(client)
+            if perf_counter() > end:
+                return
 
     def _start_looking(self) -> None:
         if self._timer is None:
@@ -370,6 +411,7 @@ class RtcClients:
             self._speakers.clear()
             self._loudness.clear()
             return
+        self._start_looking()
         now = self._clock.now()
         rooms = {
             client.participant.room.sid: client.participant.room
@@ -383,7 +425,19 @@ class RtcClients:
         self._looks += 1
         for client in list(self._clients.values())[self._looks % turns :: turns]:
             client.report(now)
-        self._start_looking()
+            self._grade(client, now)
+
+    def _grade(self, client: RtcClient, now: float) -> None:
+        """How well it is connected, for all who are told."""
+        sid, room = client.participant.sid, client.participant.room
+        others = (self._clients.get(other.sid) for other in room.others(client.participant))
+        missed = max((other.missed() for other in others if other is not None), default=0.0)
+        grade, score = quality_of(client.loss(missed))
+        for participant in room.participants.values():
+            self._with(
+                participant,
+                lambda other: other.perform(other.session.quality(now, sid, grade, score)),
+            )
 
     def _look_at(self, room: Room, now: float) -> None:
         speakers = self._speakers.get(room.sid)

@@ -9,7 +9,6 @@ checked, and from no others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -46,13 +45,11 @@ class RtcPorts:
         self.sockets = RtcSockets(self, clock.now, files=files)
         self._made: DtlsCertificate | None = None
         self._transports: dict[IceAgent[RtcPath], PeerTransport] = {}
+        self.handshakes: set[PeerTransport] = set()
+        """Of those, where DTLS has begun and is not done."""
         self._sweep: asyncio.TimerHandle | None = None
         self.unknown_path = self.unreadable = 0
         """Packets dropped: from where nobody was checked, and checks that cannot be read."""
-
-    async def start(self, ips: Sequence[str], udp_port: int, tcp_port: int | None) -> None:
-        """Listen; raises OSError where a port is taken. `tcp_port` None: UDP alone."""
-        await self.sockets.start(ips, udp_port, tcp_port)
 
     async def stop(self) -> None:
         """End every peer connection, and close the ports."""
@@ -96,7 +93,13 @@ class RtcPorts:
 
         agent = self.agents.new(self._clock.now())
         transport = PeerTransport(
-            agent, self._certificate, self._clock, self._loop, owner, self._closed_one
+            agent,
+            self._certificate,
+            self._clock,
+            self._loop,
+            owner,
+            self._closed_one,
+            self.handshakes,
         )
         self._transports[agent] = transport
         if self._sweep is None:
@@ -108,9 +111,12 @@ class RtcPorts:
 
     def _look(self) -> None:
         now = self._clock.now()
-        for transport in list(self._transports.values()):
-            transport.check(now)
         self._sweep = self._loop.call_later(SWEEP, self._look) if self._transports else None
+        for transport in list(self._transports.values()):
+            try:
+                transport.check(now)
+            except Exception:  # noqa: BLE001  # logged; the others are looked at too
+                _log.exception("internal_error")
 
     # --- what the sockets tell ------------------------------------------------------------------
 

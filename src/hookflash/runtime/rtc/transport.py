@@ -18,12 +18,18 @@ from ...adapters.srtp import SrtpSession
 from ...exchange.peer_ways import PeerWayOwner
 from ...ports import Clock
 from ...rtp.packet import Buffer
-from ...webrtc.ice import IceAgent
+from ...webrtc.ice import CONSENT, IceAgent
 
 _log = structlog.get_logger("rtc")
 
 HANDSHAKE_TIMEOUT: Final = 10.0
 """Seconds that DTLS may take (webrtc.md §4)."""
+MAX_HANDSHAKES: Final = 1000
+"""Of a process at once; more wait until the client says its first datagram again."""
+MAX_EARLY: Final = 8
+"""DTLS datagrams kept until the description comes that they have overtaken."""
+EARLY_SIZE: Final = 2048
+"""Octets of each; by TCP longer ones could come."""
 
 
 class DataChannels(Protocol):
@@ -50,14 +56,16 @@ class PeerTransport:
         loop: asyncio.AbstractEventLoop,
         owner: PeerWayOwner,
         closed: Callable[[PeerTransport], None],
+        handshakes: set[PeerTransport],
     ) -> None:
-        """`closed` is called once, in the end."""
+        """`closed` is called once, in the end; `handshakes`: those of the process that go on."""
         self.agent = agent
         self._certificate = certificate
         self._clock = clock
         self._loop = loop
         self._owner = owner
         self._closed = closed
+        self._handshakes = handshakes
         self._described: tuple[str, ...] | None = None
         self._dtls: Dtls | None = None
         self._early: list[bytes] = []
@@ -65,7 +73,8 @@ class PeerTransport:
         self._srtp: SrtpSession | None = None
         self._sctp: DataChannels | None = None
         self._sctp_port: int | None = None
-        self._began = 0.0
+        self._described_at = 0.0
+        self._handshake_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.is_connected = False
         self.closed = self.closed_by_client = False
@@ -78,7 +87,7 @@ class PeerTransport:
         counts: DTLS is not done again."""
         if self._described is None and not self.closed:
             self._described, self._client = tuple(fingerprints), client
-            self._began = self._clock.now()
+            self._described_at = self._clock.now()
             self._start_dtls()
 
     def associate(self, sctp_port: int) -> None:
@@ -154,11 +163,13 @@ class PeerTransport:
     # --- DTLS -----------------------------------------------------------------------------------
 
     def _start_dtls(self) -> None:
-        """Once it is known whom to expect; if we are to speak first, once there is a way."""
+        """Once it is known whom to expect, and there is a way."""
         if self._dtls is not None or self._described is None or self.closed:
             return
-        if self._client and self.agent.selected is None:
+        if self.agent.selected is None or len(self._handshakes) >= MAX_HANDSHAKES:
             return
+        self._handshake_at = self._clock.now()
+        self._handshakes.add(self)
         dtls = self._dtls = Dtls(
             self._certificate, client=self._client, fingerprints=self._described
         )
@@ -168,9 +179,10 @@ class PeerTransport:
             self._dtls_received(datagram)
 
     def _dtls_received(self, datagram: bytes) -> None:
+        self._start_dtls()
         dtls = self._dtls
         if dtls is None:
-            if len(self._early) < 8:  # it overtook the description
+            if len(self._early) < MAX_EARLY and len(datagram) <= EARLY_SIZE:
                 self._early.append(datagram)
             return
         dtls.receive(datagram)
@@ -193,6 +205,7 @@ class PeerTransport:
 
     def _stands(self, dtls: Dtls) -> None:
         self.is_connected = True
+        self._handshakes.discard(self)
         assert dtls.srtp is not None
         keys = dtls.srtp
         self._srtp = SrtpSession.of_peer(keys.profile, keys.local, keys.remote)
@@ -220,9 +233,6 @@ class PeerTransport:
         dtls = self._dtls
         if dtls is None or self.closed:
             return
-        if self._clock.now() - self._began > HANDSHAKE_TIMEOUT and not self.is_connected:
-            self._lost(f"no DTLS within {HANDSHAKE_TIMEOUT:g} s")
-            return
         dtls.handle_timeout()
         self._after_dtls(dtls)
 
@@ -249,9 +259,15 @@ class PeerTransport:
     # --- time and end ---------------------------------------------------------------------------
 
     def check(self, now: float) -> None:
-        """Now and then: whether the client still consents (RFC 7675)."""
-        if not self.closed and self.agent.handle_deadline(now):
-            self._lost("no ICE check for 30 s")
+        """Now and then: whether the client still consents (RFC 7675), and whether DTLS comes to an
+        end. Before the first description the client can do neither."""
+        if self.closed or self._described is None:
+            return
+        began = self._handshake_at
+        if began is not None and not self.is_connected and now >= began + HANDSHAKE_TIMEOUT:
+            self._lost(f"no DTLS within {HANDSHAKE_TIMEOUT:g} s")
+        elif now >= self._described_at + CONSENT and self.agent.handle_deadline(now):
+            self._lost(f"no ICE check for {CONSENT:g} s")
 
     def _lost(self, why: str) -> None:
         if not self.closed:
@@ -264,6 +280,7 @@ class PeerTransport:
             return
         self.closed = True
         self.is_connected = False
+        self._handshakes.discard(self)
         if self._timer is not None:
             self._timer.cancel()
         if self._sctp is not None:

@@ -29,6 +29,11 @@ class VideoClock:
         self._streams: list[VideoStreams] = []
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def forwarded(self) -> int:
+        """Packets that went to subscribers so far."""
+        return self._tracks.forwarded
+
     def open(self, owner: VideoOwner, way: VideoWay, cname: str) -> VideoStreams:
         """For one more peer connection."""
         streams = VideoStreams(owner, way, self._tracks, cname, self._ids)

@@ -2,6 +2,8 @@
 // tests/interop/support/remote.py for the commands. Beside those:
 //   microphone() → track sid, of the browser's own microphone    mute(muted)
 //   break_socket()                                              stats() → RTCStatsReport entries
+//   camera() → track sid, of the browser's own camera            picture(identity) → width, height,
+//                                                               pictures so far
 'use strict';
 
 const { Room, RoomEvent, Track } = LivekitClient;
@@ -10,6 +12,7 @@ const control = new WebSocket(`ws://${location.host}/control`);
 const tell = (message) => control.send(JSON.stringify(message));
 let sound = null;
 const heard = new Map(); // analysers by identity
+const seen = new Map(); // video elements by identity
 const sockets = [];
 let room = null;
 
@@ -45,6 +48,7 @@ function follow() {
     .on(RoomEvent.TrackSubscribed, (track, publication, { identity }) => {
       tell({ event: 'subscribed', identity, mime: publication.mimeType });
       if (track.kind === Track.Kind.Audio) listen(track, identity);
+      else seen.set(identity, document.body.appendChild(track.attach()));
     })
     .on(RoomEvent.ParticipantConnected, ({ identity }) => tell({ event: 'joined', identity }))
     .on(RoomEvent.ParticipantDisconnected, ({ identity }) => tell({ event: 'left', identity }))
@@ -90,6 +94,16 @@ const commands = {
   },
   async microphone() {
     return (await room.localParticipant.setMicrophoneEnabled(true)).trackSid;
+  },
+  async camera() {
+    const capture = { resolution: { width: 1280, height: 720, frameRate: 30 } };
+    return (await room.localParticipant.setCameraEnabled(true, capture)).trackSid;
+  },
+  picture({ identity }) {
+    const element = seen.get(identity);
+    if (element === undefined) return { width: 0, height: 0, pictures: 0 };
+    const { videoWidth: width, videoHeight: height } = element;
+    return { width, height, pictures: element.getVideoPlaybackQuality().totalVideoFrames };
   },
   level({ identity, frequency }) {
     const analyser = heard.get(identity);

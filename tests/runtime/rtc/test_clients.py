@@ -1,0 +1,495 @@
+"""All WebRTC participants: how they come, come back and go."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import re
+from typing import Any
+
+import pytest
+from livekit import api
+from livekit.protocol.models import DataPacket, DisconnectReason, RpcRequest, SipDTMF, UserPacket
+from tests.support.lab import NUMBER, Lab, run
+from tests.support.rtc_peer import RtcPeer
+from websockets.exceptions import InvalidStatus
+
+from hookflash.rooms.orders import Join
+from hookflash.runtime.rtc import clients as module
+from hookflash.runtime.rtc.clients import RtcClients
+
+LOW, HIGH = 440.0, 700.0
+CALLER = "+14150000001"
+PHONE = f"sip_{CALLER}"
+MODES = pytest.mark.parametrize("two", [False, True], ids=["one-connection", "two-connections"])
+
+
+def clients_of(lab: Lab) -> RtcClients:
+    return lab.server.rtc
+
+
+def later(lab: Lab, seconds: float) -> float:
+    return lab.server._clock.now() + seconds
+
+
+async def refused(peer: RtcPeer) -> tuple[int, str]:
+    """The answer to the upgrade."""
+    with pytest.raises(InvalidStatus) as caught:
+        await peer.open()
+    response = caught.value.response
+    await peer.close()
+    return response.status_code, (response.body or b"").decode()
+
+
+@MODES
+def test_the_first_message_is_join_and_the_second_a_token(two: bool) -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", two=two) as ann:
+            kinds = [message.WhichOneof("message") for message in ann.signals[:3]]
+            assert kinds == ["join", "refresh_token", "offer" if two else "answer"]
+            join = ann.signals[0].join
+            assert join.participant.identity == "ann"
+            assert join.subscriber_primary == two
+            assert join.room.name == "lobby"
+            async with RtcPeer(lab, "bob", two=two) as bob:
+                (other,) = bob.signals[0].join.other_participants
+                assert other.sid == ann.sid
+                (shown, also) = await lab.participants()
+                assert (shown.state, also.state) == (2, 2)
+
+    run(check)
+
+
+def test_a_full_room_and_a_missing_one_are_refused_before_the_upgrade() -> None:
+    async def check(lab: Lab) -> None:
+        assert (await refused(RtcPeer(lab, "ann")))[0] == 404
+        made = api.CreateRoomRequest(name="lobby", max_participants=1)
+        await lab.api.room.create_room(made)
+        async with RtcPeer(lab, "ann"):
+            answer = await refused(RtcPeer(lab, "bob"))
+            assert answer == (500, "room has exceeded its max participants")
+        async with RtcPeer(lab, "eve", "attic", grants={"room_create": True}):
+            assert len(await lab.participants("attic")) == 1
+        assert not clients_of(lab)._clients
+
+    run(check, room__auto_create=False)
+
+
+def test_who_does_not_connect_is_out_after_15_s() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            await ann.told("join")
+            clients = clients_of(lab)
+            clients.handle_deadline(later(lab, 14.5))
+            assert len(clients) == 1
+            clients.handle_deadline(later(lab, 15.1))
+            assert (await ann.told("leave")).reason == DisconnectReason.JOIN_FAILURE
+            await ann.ended()
+            assert not len(clients)
+            assert not len(clients.ports)
+            assert not await lab.participants()
+
+    run(check)
+
+
+def test_of_many_who_are_due_some_wait_for_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each leaving is told to all who are there: a thousand at once would hold up the calls."""
+
+    async def check(lab: Lab) -> None:
+        async with (
+            RtcPeer(lab, "ann", media=False) as ann,
+            RtcPeer(lab, "bob", media=False) as bob,
+            RtcPeer(lab, "eve", media=False) as eve,
+        ):
+            for peer in (ann, bob, eve):
+                await peer.told("join")
+            clients = clients_of(lab)
+            monkeypatch.setattr(module, "TURN", 0.0)
+            left = []
+            for _ in range(3):
+                clients.handle_deadline(later(lab, 15.1))
+                left.append(len(clients))
+            assert left == [2, 1, 0]
+
+    run(check)
+
+
+def test_a_newcomer_of_that_identity_puts_the_former_one_out() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as former, RtcPeer(lab, "ann") as ann:
+            leave = await former.told("leave")
+            assert leave.reason == DisconnectReason.DUPLICATE_IDENTITY
+            await former.ended()
+            (shown,) = await lab.participants()
+            assert shown.sid == ann.sid
+            assert list(clients_of(lab)._clients) == [ann.sid]
+
+    run(check)
+
+
+@MODES
+def test_leave_puts_it_out_at_once_and_nothing_is_left_behind(two: bool) -> None:
+    async def check(lab: Lab) -> None:
+        clients, engine = clients_of(lab), lab.server._engine
+        async with RtcPeer(lab, "ann", two=two) as ann, RtcPeer(lab, "bob", two=two) as bob:
+            await ann.hears(await bob.speak(HIGH), HIGH)
+            await bob.hears(await ann.speak(LOW), LOW)
+            await ann.ask(leave={})
+            leave = await ann.told("leave")
+            assert leave.reason == DisconnectReason.CLIENT_INITIATED
+            gone = await bob.told(
+                "update",
+                1,
+                lambda u: any(i.identity == "ann" and i.state == 3 for i in u.participants),
+            )
+            assert gone.participants[0].disconnect_reason == DisconnectReason.CLIENT_INITIATED
+            await bob.ask(leave={})
+            await bob.ended()
+        assert not clients._clients
+        assert not clients.ports._transports
+        assert not clients.ports.agents._by_ufrag
+        assert not clients.ports.agents.paths
+        assert not clients.ports.handshakes
+        assert not clients._tokens._key_of
+        assert not engine._bridges
+        clients._look()
+        assert clients._timer is None
+        assert not clients._speakers
+        assert not clients._loudness
+        clients.ports._look()
+        assert clients.ports._sweep is None
+
+    run(check)
+
+
+def test_a_deleted_room_and_removal_end_the_socket_with_their_reasons() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob") as bob:
+            who = api.RoomParticipantIdentity(room="lobby", identity="ann")
+            await lab.api.room.remove_participant(who)
+            assert (await ann.told("leave")).reason == DisconnectReason.PARTICIPANT_REMOVED
+            await ann.ended()
+            await lab.api.room.delete_room(api.DeleteRoomRequest(room="lobby"))
+            assert (await bob.told("leave")).reason == DisconnectReason.ROOM_DELETED
+            await bob.ended()
+            assert not clients_of(lab)._clients
+
+    run(check)
+
+
+def test_the_stop_of_the_server_is_told() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            await clients_of(lab).stop()
+            assert (await ann.told("leave")).reason == DisconnectReason.SERVER_SHUTDOWN
+            await ann.ended()
+            assert clients_of(lab)._timer is None
+
+    run(check)
+
+
+@MODES
+def test_a_client_that_comes_back_is_the_same_and_its_sound_went_on(two: bool) -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", two=two) as ann, RtcPeer(lab, "bob") as bob:
+            sid = await ann.speak(LOW)
+            await bob.hears(sid, LOW)
+            client = clients_of(lab)._clients[ann.sid]
+            await ann.drop()
+            await bob.until(lambda: client.socket is None)
+            clients_of(lab).handle_deadline(later(lab, 14))
+            ear = bob.ear(sid)
+            assert ear is not None
+            before = len(ear.packets)
+            await bob.until(lambda: len(ear.packets) > before + 10)
+            count, me = len(ann.signals), ann.sid
+            await ann.resume()
+            await ann.told("reconnect")
+            kinds = [message.WhichOneof("message") for message in ann.signals[count:]]
+            assert kinds[0] == "reconnect"
+            (shown, _) = await lab.participants()
+            assert shown.sid == me
+            assert clients_of(lab)._clients[me] is client
+
+    run(check)
+
+
+def test_a_second_socket_closes_the_first_and_the_participant_stays() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            former = ann.socket
+            await ann.resume()
+            await ann.told("reconnect")
+            await former.wait_closed()
+            await ann.ask(ping=1)
+            await ann.told("pong")
+            assert clients_of(lab)._clients[ann.sid].socket is not None
+
+    run(check)
+
+
+def test_who_does_not_come_back_is_gone() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob") as bob:
+            await ann.drop()
+            await bob.told(
+                "update",
+                1,
+                lambda u: any(i.identity == "ann" and i.state == 3 for i in u.participants),
+            )
+            assert list(clients_of(lab)._clients) == [bob.sid]
+
+    run(check, rtc__reconnect_timeout=0.2)
+
+
+def test_nobody_resumes_an_unknown_participant_or_that_of_another() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            for name, sid in (("eve", "PA_nobody"), ("bob", ann.sid)):
+                async with RtcPeer(lab, name, media=False) as other:
+                    await other.told("join")
+                    await other.ask(leave={})
+                    await other.ended()
+                    count = len(other.all("leave"))
+                    await other.resume(sid)
+                    leave = await other.told("leave", count + 1)
+                    assert leave.action == leave.RECONNECT
+                    await other.ended()
+
+    run(check)
+
+
+def test_an_ice_restart_gets_new_credentials_and_the_sound_goes_on() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob") as bob:
+            sid = await ann.speak(LOW)
+            await bob.hears(sid, LOW)
+            transport = clients_of(lab)._clients[ann.sid].publisher.transport
+            former = transport.agent.ufrag
+            ice: Any = ann.publisher.sctp.transport.transport._connection  # type: ignore[union-attr]
+            ice._local_username, ice._local_password = "anew", "n" * 24
+            answer = await ann.offer()
+            found = re.search("a=ice-ufrag:(.*)\r\na=ice-pwd:(.*)\r\n", answer.sdp)
+            assert found is not None
+            assert found[1] != former
+            ice.remote_username, ice.remote_password = found[1], found[2]
+            agents = clients_of(lab).ports.agents
+            await bob.until(lambda: former not in agents._by_ufrag)
+            assert transport.is_connected
+            ear = bob.ear(sid)
+            assert ear is not None
+            before = len(ear.packets)
+            await bob.until(lambda: len(ear.packets) > before + 10)
+
+    run(check)
+
+
+def test_a_frame_that_is_no_request_costs_nothing() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            await ann.told("join")
+            await ann.socket.send(b"\xff\xff\xff")
+            await ann.socket.send("no json")
+            await ann.ask(ping=1)
+            await ann.told("pong")
+
+    run(check)
+
+
+def test_who_speaks_is_told_and_who_stops() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob") as bob:
+            await ann.speak(LOW)
+            told = await bob.told("speakers_changed")
+            assert [(s.sid, s.active) for s in told.speakers] == [(ann.sid, True)]
+            await ann.drop()
+            clients_of(lab).handle_deadline(later(lab, 15.1))
+            assert not clients_of(lab)._loudness
+
+    run(check)
+
+
+def test_reports_of_both_directions_go_to_the_client() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob", two=True) as bob:
+            sid = await ann.speak(LOW)
+            await bob.hears(sid, LOW)
+            for client in clients_of(lab)._clients.values():
+                client.report(later(lab, 0))
+            (sender,) = {
+                track.sender._ssrc
+                for track in ann.publisher.getTransceivers()
+                if track.sender.track
+            }
+            await ann.until(lambda: ann.rtcp)
+            assert sender.to_bytes(4, "big") in ann.rtcp[0]
+            await bob.until(lambda: bob.rtcp)
+            assert bob.rtcp[0][1] == 200
+            assert bob.rtcp[0][4:8] == bob.ssrcs[sid].to_bytes(4, "big")
+
+    run(check)
+
+
+def test_a_look_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            await ann.told("join")
+            clients = clients_of(lab)
+            monkeypatch.setattr(clients, "_look_at", None)
+            clients._timer.cancel()  # type: ignore[union-attr]
+            with pytest.raises(TypeError):
+                clients._look()
+            assert clients._timer is not None
+            monkeypatch.undo()
+
+    run(check)
+
+
+def test_data_that_cannot_be_relayed_is_counted() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            channel = ann.channels["_reliable"]
+            await ann.until(lambda: channel.readyState == "open")
+            channel.send(b"\xff\xff\xff")
+            channel.send(b"\xff\xff\xff")
+            await ann.until(lambda: clients_of(lab).refused == {"unreadable": 2})
+
+    run(check)
+
+
+def test_a_telephone_answers_rpc_and_takes_digits() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, tone=LOW)
+        async with RtcPeer(lab, "agent") as agent:
+            await agent.speak(HIGH)
+            call = await caller.call(NUMBER, proxy=lab.sip)
+            await call.hears(HIGH)
+            for number, method in enumerate(("lk.sip.GetRemoteHeaders", "sing")):
+                asked = RpcRequest(id=str(number), method=method, payload="{}", version=1)
+                packet = DataPacket(rpc_request=asked, destination_identities=[PHONE])
+                await agent.send_data(packet)
+            await agent.got(lambda p: p.rpc_ack.request_id == "0", "_reliable")
+            headers = await agent.got(lambda p: p.rpc_response.request_id == "0")
+            assert headers.participant_identity == PHONE
+            assert headers.rpc_response.payload
+            answer = await agent.got(lambda p: p.rpc_response.request_id == "1")
+            assert answer.rpc_response.error.code == 1400
+            await agent.until(lambda: not clients_of(lab)._tasks)
+            client = clients_of(lab)._clients[agent.sid]
+            assert client.calls == 0
+            await agent.send_data(DataPacket(sip_dtmf=SipDTMF(code=7, digit="7")))
+            await call.pressed("7")
+            client.calls = 64
+            await agent.send_data(packet)
+            await agent.until(lambda: clients_of(lab).refused == {"too_many_rpcs": 1})
+            client.calls = 0
+
+    run(check)
+
+
+def test_a_room_that_fills_after_the_upgrade_closes_the_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check(lab: Lab) -> None:
+        await lab.api.room.create_room(api.CreateRoomRequest(name="lobby", max_participants=1))
+        async with RtcPeer(lab, "ann"):
+            monkeypatch.setattr(clients_of(lab), "_check", lambda *_: None)
+            async with RtcPeer(lab, "bob", media=False) as bob:
+                await bob.ended()
+                assert not bob.signals
+                assert lab.logged("rtc_join_refused")
+
+    run(check)
+
+
+def test_no_task_is_left_behind() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            await ann.speak(LOW)
+            await ann.ask(leave={})
+            await ann.ended()
+        gc.collect()
+        names = [repr(task.get_coro()) for task in asyncio.all_tasks()]
+        assert not [name for name in names if "RTCSctp" in name or "RtcClients" in name]
+
+    run(check)
+
+
+def test_the_stop_ends_what_waits_for_a_telephone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def way(method: str, payload: str, seconds: float) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, tone=LOW)
+        async with RtcPeer(lab, "agent") as agent:
+            await agent.speak(HIGH)
+            call = await caller.call(NUMBER, proxy=lab.sip)
+            await call.hears(HIGH)
+            clients = clients_of(lab)
+            monkeypatch.setattr(clients._phones, "rpc", lambda _: way)
+            asked = RpcRequest(id="1", method="wait", version=1)
+            await agent.send_data(DataPacket(rpc_request=asked, destination_identities=[PHONE]))
+            await agent.send_data(text_for(PHONE))
+            await agent.until(lambda: clients._tasks)
+            (task,) = clients._tasks
+            await clients.stop()
+            await agent.ended()
+            await agent.until(task.done)
+            assert task.cancelled()
+
+    run(check)
+
+
+def text_for(identity: str) -> DataPacket:
+    """A telephone can do nothing with it."""
+    return DataPacket(user=UserPacket(payload=b"hello"), destination_identities=[identity])
+
+
+def test_who_is_gone_reads_no_more_frames() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            await ann.told("join")
+            client = clients_of(lab)._clients[ann.sid]
+            client.close()
+            await ann.ask(ping=1)
+            await ann.until(lambda: client.socket is None)
+            assert not ann.all("pong")
+
+    run(check)
+
+
+def test_only_clients_of_the_room_are_told_of_its_speakers_and_rooms_are_forgotten() -> None:
+    async def check(lab: Lab) -> None:
+        clients = clients_of(lab)
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "eve", "attic") as eve:
+            await ann.speak(LOW)
+            await ann.told("speakers_changed")
+            rooms = {client.room for client in clients._clients.values()}
+            assert clients._speakers.keys() == rooms
+            assert not eve.all("speakers_changed")
+            attic = clients._clients[eve.sid].participant.room.sid
+            await eve.ask(leave={})
+            await eve.ended()
+            clients._look()
+            assert attic not in clients._speakers
+            assert len(clients._speakers) == 1
+
+    run(check)
+
+
+def test_clients_can_be_moved_and_called_and_others_are_not_ours() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        clients = clients_of(lab)
+        async with RtcPeer(lab, "ann") as ann:
+            participant = clients._clients[ann.sid].participant
+            assert clients.can_move(participant)
+            assert clients.rpc(participant) is not None
+            stranger = lab.server.rooms.join("lobby", Join("web"))
+            assert not clients.can_move(stranger)
+            assert clients.rpc(stranger) is None
+
+    run(check)

@@ -1,0 +1,105 @@
+"""The ports of all peer connections: strangers, TCP, and mistakes of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+from aioice import stun
+from tests.support.lab import Lab, run
+from tests.support.rtc_peer import RtcPeer
+
+LOW = 440.0
+
+
+def test_what_strangers_send_is_counted_and_disturbs_nobody() -> None:
+    async def check(lab: Lab) -> None:
+        ports = lab.server.rtc.ports
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob") as bob:
+            sid = await ann.speak(LOW)
+            await bob.hears(sid, LOW)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                for data in (
+                    b"\x00garbage",
+                    b"\x80" + b"x" * 30,
+                    b"\x16" + b"x" * 30,
+                    b"",
+                    b"\xff",
+                ):
+                    stranger.sendto(data, ("127.0.0.1", ports.udp_port))
+                agent: Any = lab.server.rtc._clients[ann.sid].publisher.transport.agent
+                silent = stun.Message(stun.Method.BINDING, stun.Class.INDICATION)
+                silent.attributes["USERNAME"] = f"{agent.ufrag}:me"
+                stranger.sendto(bytes(silent), ("127.0.0.1", ports.udp_port))
+                unknown = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+                unknown.attributes["USERNAME"] = "nobody:me"
+                stranger.sendto(bytes(unknown), ("127.0.0.1", ports.udp_port))
+            await bob.until(lambda: ports.agents.refused["unknown_ufrag"])
+            assert ports.unreadable == 1
+            assert ports.unknown_path == 3
+            ear = bob.ear(sid)
+            assert ear is not None
+            before = len(ear.packets)
+            await bob.until(lambda: len(ear.packets) > before + 10)
+
+    run(check)
+
+
+def test_a_connection_by_tcp_is_a_path_until_it_closes() -> None:
+    async def check(lab: Lab) -> None:
+        ports = lab.server.rtc.ports
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            await ann.told("join")
+            agent: Any = lab.server.rtc._clients[ann.sid].publisher.transport.agent
+            agent.set_remote("mine", "m" * 24)
+            check = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+            check.attributes.update(
+                {
+                    "USERNAME": f"{agent.ufrag}:mine",
+                    "PRIORITY": 1,
+                    "ICE-CONTROLLING": 1,
+                    "USE-CANDIDATE": None,
+                }
+            )
+            check.add_message_integrity(agent.password.encode())
+            data = bytes(check)
+            reader, writer = await asyncio.open_connection("127.0.0.1", ports.tcp_port)
+            writer.write(len(data).to_bytes(2, "big") + data)
+            size = int.from_bytes(await reader.readexactly(2), "big")
+            answer = stun.parse_message(await reader.readexactly(size))
+            assert answer.message_class == stun.Class.RESPONSE
+            path = agent.selected
+            assert path is not None
+            assert ports.admits(path)
+            writer.close()
+            await ann.until(lambda: agent.selected is None)
+            assert not ports.admits(path)
+            ports.closed(path)
+
+    run(check)
+
+
+def test_a_mistake_about_one_packet_or_one_transport_is_in_the_log_and_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check(lab: Lab) -> None:
+        ports = lab.server.rtc.ports
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob") as bob:
+            clients = lab.server.rtc._clients
+            transport: Any = clients[ann.sid].publisher.transport
+            path = transport.agent.selected
+            monkeypatch.setattr(transport, "received", None)
+            monkeypatch.setattr(transport, "check", None)
+            ports.received(path, b"\x80", 0.0)
+            assert len(lab.logged("internal_error")) == 1
+            other: Any = clients[bob.sid].publisher.transport
+            looked: list[float] = []
+            monkeypatch.setattr(other, "check", looked.append)
+            ports._look()
+            assert looked
+            assert ports._sweep is not None
+            monkeypatch.undo()
+
+    run(check, errors=["internal_error"])
