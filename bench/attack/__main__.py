@@ -21,8 +21,8 @@ from pathlib import Path
 
 from ..report import machine
 from .cases import ATTACKS, Attack, Stranger
+from .channels import first
 from .scene import ADDRESSES, NAMES, Scene, start
-from .signals import Client
 from .verdict import MOST_MORE, Memory, Outcome, Report, Seen, loud_lines, write_page
 from .witness import witness
 
@@ -94,7 +94,7 @@ def attack_all(folder: Path, attacks: Sequence[Attack], seconds: float) -> list[
     end = time.monotonic() + ALL_SECONDS
     _raise_open_files()
     scene = start(folder)
-    Client(scene, "first").socket.close()  # what clients need is loaded now, and is no harm
+    first(scene)
     orders, theirs = _FORK.Pipe()
     phones = _FORK.Process(target=witness, args=(scene, theirs), daemon=True)
     phones.start()

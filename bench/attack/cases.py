@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import checks, floods, held, hijack, names, signals, trunks
+from . import channels, checks, floods, held, hijack, names, signals, trunks
 from .scene import Scene
 from .verdict import Report
 
@@ -91,5 +91,16 @@ ATTACKS = (
             ("garbage", "frames that are no messages", signals.worker_garbage),
         )
     ),
+    Attack("data-small", "small messages without end", (channels.by_channel(channels.small),) * 2),
+    Attack(
+        "data-large", "messages of 60 kB without end", (channels.by_channel(channels.large),) * 2
+    ),
+    Attack(
+        "data-unread",
+        "the same to three who do not read",
+        (channels.deaf, channels.by_channel(channels.large)),
+    ),
+    Attack("data-junk", "no SCTP, no DTLS, no SRTP", (channels.by_channel(channels.junk),) * 2),
+    Attack("dtls-begun", "handshakes begun and left", (channels.begun,) * 2),
     Attack("worker-silent", "workers that never answer", (signals.silent_workers,)),
 )
