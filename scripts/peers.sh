@@ -17,6 +17,7 @@ need ruby ruby
 need espeak-ng espeak-ng
 need chromium chromium
 need firefox-esr firefox-esr
+need pulseaudio pulseaudio
 ls /usr/lib/*/kamailio/modules/tls.so >/dev/null 2>&1 || missing="$missing kamailio-tls-modules"
 ruby -e 'require "google/protobuf"; require "faraday"; require "jwt"' >/dev/null 2>&1 ||
     missing="$missing ruby-google-protobuf ruby-faraday ruby-jwt"
@@ -27,6 +28,6 @@ if [ "$(id -u)" = 0 ]; then sudo=""; else sudo="sudo"; fi
 $sudo apt-get update -qq
 # shellcheck disable=SC2086
 DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
-for program in sipp baresip linphonec kamailio tshark ip openssl ruby espeak-ng chromium firefox-esr; do
+for program in sipp baresip linphonec kamailio tshark ip openssl ruby espeak-ng chromium firefox-esr pulseaudio; do
     command -v "$program" >/dev/null 2>&1 || { echo "peers: $program is missing" >&2; exit 1; }
 done

@@ -7,6 +7,7 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, CloseEvent, JobContext
 from livekit.agents.beta.workflows import WarmTransferTask
 from livekit.agents.llm import ToolError
+from livekit.agents.voice import SpeechHandle
 from speech import EspeakTTS
 
 CALLER_MENU = "Press 1 to speak to a person."
@@ -26,22 +27,36 @@ class Keys:
 
     def __init__(self, room: rtc.Room) -> None:
         self._pressed: asyncio.Queue[str] = asyncio.Queue()
+        self._speech: SpeechHandle | None = None
+        self._gone = False
         room.on("sip_dtmf_received", self._add)
+        room.on("participant_disconnected", self._left)
 
     def _add(self, event: rtc.SipDTMF) -> None:
+        """Who knows the question need not hear it out."""
         self._pressed.put_nowait(event.digit)
+        if self._speech is not None:
+            self._speech.interrupt()
+
+    def _left(self, _: rtc.RemoteParticipant) -> None:
+        self._gone = True
+        self._pressed.put_nowait("")
 
     async def answer(self, session: AgentSession[None], question: str) -> str:
         """Ask until a key is pressed; "" where none is. Raises GoneError."""
         for _ in range(ATTEMPTS):
             try:
-                await session.say(question)
+                self._speech = session.say(question)
             except RuntimeError:  # the session is closed
                 raise GoneError from None
+            await self._speech
             try:
-                return await asyncio.wait_for(self._pressed.get(), PATIENCE)
+                key = await asyncio.wait_for(self._pressed.get(), PATIENCE)
             except TimeoutError:
                 continue
+            if self._gone:
+                raise GoneError
+            return key
         return ""
 
 
@@ -107,7 +122,9 @@ class Reception(Agent):
 
 async def offline_call(context: JobContext, human: str) -> None:
     """One call."""
-    session: AgentSession[None] = AgentSession(tts=EspeakTTS(), vad=None)
+    session: AgentSession[None] = AgentSession(
+        tts=EspeakTTS(), vad=None, turn_handling={"turn_detection": "manual"}
+    )
 
     def closed(event: CloseEvent) -> None:
         if event.reason.value == "participant_disconnected":

@@ -12,7 +12,7 @@ RATE = 22050
 """Of what espeak-ng makes."""
 
 
-class EspeakTTS(tts.TTS):
+class EspeakTTS(tts.TTS[str]):
     """It needs the program `espeak-ng`."""
 
     def __init__(self) -> None:

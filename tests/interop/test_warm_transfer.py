@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from tests.interop.support.process import Process, need
 from tests.interop.support.sdks import ROOT
 from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 
+from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.call import CarrierCall
 from hookflash.carrier.phone import Phone
 from hookflash.sip.uri import Uri
@@ -100,7 +102,8 @@ def test_a_person_who_declines_is_hung_up_on_and_the_caller_is_asked_again() -> 
         async with reception(lab, human) as process:
             call = await asks(lab, caller)
             answered = await human.called(SOON)
-            await answered.press("2")
+            with contextlib.suppress(CarrierError):  # it may be hung up on before the key is up
+                await answered.press("2")
             await answered.ended(SOON)
             await process.line("declined to connect: key 2")
             await call.hears_anything(SOON)

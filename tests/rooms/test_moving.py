@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from livekit.protocol.models import DisconnectReason
+from livekit.protocol.models import DisconnectReason, TrackSource
+from livekit.protocol.rtc import AddTrackRequest, SubscriptionPermission, TrackPermission
 
 from hookflash.base.ids import Ids
 from hookflash.rooms.events import (
@@ -22,6 +23,7 @@ from hookflash.rooms.orders import Join, Kind, Permission, RoomOptions
 from hookflash.rooms.registry import Rooms
 from hookflash.rooms.room import Participant
 from hookflash.rooms.rules import RoomRefused
+from hookflash.rooms.tracks import permit
 
 T = 1_700_000_000.0
 
@@ -85,6 +87,27 @@ def test_who_is_not_active_yet_is_not_active_there_either() -> None:
     newcomer, _ = move(rooms, T + 1, former, "b")
     assert not newcomer.active
     assert not newcomer.left
+
+
+def test_who_may_take_its_tracks_is_still_as_it_said() -> None:
+    rooms = make()
+    former, _ = rooms.join(T, "a", Join("x"))
+    one, two = (
+        rooms.tracks.add(T, former, AddTrackRequest(cid=cid, source=TrackSource.MICROPHONE))
+        for cid in ("1", "2")
+    )
+    rooms.tracks.publish(T, one, "audio/opus", "0")
+    entries = [
+        TrackPermission(participant_identity="y", track_sids=[one.sid, "TR_gone"]),
+        TrackPermission(participant_identity="z", all_tracks=True),
+    ]
+    permit(T, former, SubscriptionPermission(track_permissions=entries))
+    newcomer, _ = move(rooms, T + 1, former, "b")
+    (sid,) = newcomer.tracks
+    assert sid != one.sid
+    assert newcomer.subscribers.tracks == {"y": frozenset([sid]), "z": None}
+    assert not newcomer.subscribers.admit("y", "PA_y", newcomer.pending[two.cid].sid)
+    assert not newcomer.subscribers.admit("w", "PA_w", sid)
 
 
 def test_a_move_puts_nobody_out_and_a_refused_one_changes_nothing() -> None:

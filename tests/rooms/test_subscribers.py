@@ -31,3 +31,13 @@ def test_by_identity_or_sid_and_by_track() -> None:
     assert not chosen.admit("a", "PA_a", "TR_3")
     assert chosen.admit("b", "PA_b", "TR_3")
     assert not chosen.admit("c", "PA_c", "TR_1")
+
+
+def test_tracks_that_have_other_sids_are_for_the_same_people() -> None:
+    entries = [
+        TrackPermission(participant_identity="a", track_sids=["TR_1", "TR_2"]),
+        TrackPermission(participant_identity="b", all_tracks=True),
+    ]
+    again = of(*entries).renamed({"TR_1": "TR_3"})
+    assert again == Subscribers(False, {"a": frozenset(["TR_3"]), "b": None})
+    assert EVERYBODY.renamed({"TR_1": "TR_3"}) == EVERYBODY

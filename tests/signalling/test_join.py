@@ -41,13 +41,14 @@ def test_packed_or_not_in_either_alphabet_with_padding_or_without() -> None:
                 assert read_join_request(written).client_info == JOIN.client_info
 
 
-def test_the_parameter_wins_and_says_the_way() -> None:
+def test_a_join_request_wins_and_is_for_one_connection_at_any_path() -> None:
     text = base64.urlsafe_b64encode(wrapped(JOIN.SerializeToString())).decode()
     for single in (True, False):
         asked = read_query(
             {"join_request": text, "sdk": "js", "room": "lobby"}, single_connection=single
         )
-        assert (asked.join, asked.room, asked.single_connection) == (JOIN, "lobby", single)
+        assert (asked.join, asked.room, asked.single_connection) == (JOIN, "lobby", True)
+        assert read_query({"sdk": "go"}, single_connection=single).single_connection is single
 
 
 def test_each_fault_has_its_text() -> None:

@@ -147,6 +147,27 @@ def test_a_client_that_comes_back_is_told_everything_and_stays_itself(lobby: Lob
     assert a.participant.active
 
 
+def test_a_client_that_comes_back_is_told_who_left_meanwhile(lobby: Lobby) -> None:
+    a, b, c, d = (lobby.join(name) for name in "abcd")
+    b.says(leave={})
+    lobby.rooms.leave(c.participant)  # told to the socket that is gone at the same moment
+    a.perform(a.session.socket_lost(lobby.clock.now()))
+    a.forget()
+    d.says(leave={})
+    again = lobby.join("d")
+    a.perform(a.session.resumed(lobby.clock.now()))
+    lobby.settle()
+    assert a.kinds()[:2] == ["reconnect", "update"]
+    assert [(p.sid, p.state) for p in a.got("update")[0].participants] == [
+        *((x.participant.sid, State.DISCONNECTED) for x in (b, c, d)),
+        *((x.participant.sid, State.ACTIVE) for x in (a, again)),
+    ]
+    a.forget()
+    a.perform(a.session.resumed(lobby.clock.now()))
+    lobby.settle()
+    assert [p.identity for p in a.got("update")[0].participants] == ["a", "d"]
+
+
 def test_with_two_connections_we_offer_again(lobby: Lobby) -> None:
     a = lobby.join("a", parameters=one_connection(two_connections=True, offer=None))
     a.perform(a.session.peer_connected(lobby.clock.now()))

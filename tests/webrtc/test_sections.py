@@ -142,6 +142,23 @@ def test_what_the_client_publishes_is_taken_if_its_cid_is_known() -> None:
     assert both.cid == "both"
 
 
+def test_a_section_that_names_no_track_has_the_first_of_its_kind_that_is_in_none() -> None:
+    these = sections()
+    kinds = {"mic": "audio", "camera": "video", "second": "audio", "third": "audio"}
+    first = [data("0"), sending("audio", "1", "{a}"), sending("audio", "2", "mic")]
+    given = these.answer(read(offer(*first)), clients.LOCAL, tuple(kinds), kinds)
+    assert [(one.mid, one.cid) for one in given.incoming] == [("1", "second"), ("2", "mic")]
+    more = [data("0"), sending("video", "3", "{c}"), sending("audio", "4", "{b}"), *first[1:]]
+    given = these.answer(read(offer(*more)), clients.LOCAL, tuple(kinds), kinds)
+    assert [(one.mid, one.cid) for one in given.incoming] == [
+        *(("3", "camera"), ("4", "third")),
+        *(("1", "second"), ("2", "mic")),
+    ]
+    del kinds["second"]
+    given = these.answer(read(offer(*more)), clients.LOCAL, tuple(kinds), kinds)
+    assert [one.cid for one in given.incoming] == ["camera", "third", "mic"]
+
+
 def test_one_cid_is_one_track() -> None:
     given = answer(
         sections(), sending("audio", "0", "mic"), sending("audio", "1", "mic"), cids=("mic",)

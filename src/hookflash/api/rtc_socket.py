@@ -68,7 +68,7 @@ def _asked(
         asked = read_query(query, single_connection=single)
     except JoinError as error:
         raise ApiError("invalid_argument", str(error)) from None
-    client = ClientJoin(asked.join, claims.video.room or asked.room, single)
+    client = ClientJoin(asked.join, claims.video.room or asked.room, asked.single_connection)
     check_room_name(client.room)
     join = client.join
     if (join.metadata or join.participant_attributes) and not claims.video.can_update_own_metadata:

@@ -6,7 +6,7 @@ older one it has two, and we offer on the second, by which it gets the tracks of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from ..base.errors import RtpError, SdpError
@@ -95,14 +95,14 @@ class PeerConnection:
             agent.ufrag, agent.password, self._ways.fingerprint, self._candidates()
         )
 
-    def take_offer(self, sdp: str, cids: Collection[str]) -> LocalAnswer:
-        """The client's offer, answered; SdpError where it cannot be. `cids`: of the tracks that it
-        may publish."""
+    def take_offer(self, sdp: str, kinds: Mapping[str, str]) -> LocalAnswer:
+        """The client's offer, answered; SdpError where it cannot be. `kinds`: of the tracks that it
+        may publish ("audio" or "video"), by cid."""
         offer = read(sdp)
         agent = self.transport.agent
         if self.sections.restarts_ice(offer):
             agent.restart()
-        answer = self.sections.answer(offer, self._local(), cids)
+        answer = self.sections.answer(offer, self._local(), tuple(kinds), kinds)
         agent.set_remote(answer.remote.ufrag, answer.remote.password)
         self.transport.describe(answer.remote.fingerprints, client=answer.setup == "active")
         if answer.data is not None:

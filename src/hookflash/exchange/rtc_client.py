@@ -133,7 +133,8 @@ class RtcClient:
         tracks = (*participant.pending.values(), *participant.tracks.values())
         before = self.publisher.cids
         try:
-            answer = self.publisher.take_offer(effect.sdp, [track.cid for track in tracks])
+            kinds = {track.cid: _kind(track) for track in tracks}
+            answer = self.publisher.take_offer(effect.sdp, kinds)
         except SdpError as error:
             text = error.text
             self.drive(lambda session, now: session.offer_refused(now, effect.id, text))
@@ -197,7 +198,7 @@ class RtcClient:
 
     def _subscribe(self, effect: fx.Subscribe) -> None:
         track = effect.track
-        kind: Literal["audio", "video"] = "audio" if track.type == TrackType.AUDIO else "video"
+        kind = _kind(track)
         out = OutTrack(track.sid, track.participant.sid, kind, self._host.codecs_of(track))
         self.subscriber.attach(out, offering=self._two)
         self._ask_soon()
@@ -354,3 +355,7 @@ def _sizes(track: Track) -> dict[int, tuple[int, int]]:
     """Width and height of a video track's layers, by VideoQuality."""
     layers = track.details.layers if track.details is not None else ()
     return {layer.quality: (layer.width, layer.height) for layer in layers if layer.width}
+
+
+def _kind(track: Track) -> Literal["audio", "video"]:
+    return "audio" if track.type == TrackType.AUDIO else "video"

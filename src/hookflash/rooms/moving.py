@@ -9,7 +9,7 @@ from . import rules
 from .events import ParticipantMoved, RoomEvent
 from .orders import Join
 from .registry import Rooms
-from .room import Participant
+from .room import Participant, Track
 
 
 def move(
@@ -20,7 +20,7 @@ def move(
     The newcomer has a new SID, and the name, attributes, metadata, permission and tracks (with
     new SIDs, muted ones muted) of the participant that left. Raises RoomRefused, and changes
     nothing, where the destination is full or has somebody of that identity: a move puts nobody
-    out. A client's tracks keep their cids.
+    out. A client's tracks keep their cids, and who may take them is still as the client said.
     """
     destination = clean(destination)
     room = rooms.get(destination)
@@ -35,8 +35,7 @@ def move(
         permission=participant.permission,
         client=participant.client,
     )
-    was_active, tracks = participant.active, list(participant.tracks.values())
-    tracks += participant.pending.values()
+    was_active, tracks = participant.active, _all_tracks(participant)
     newcomer, arrival = rooms.join(now, destination, join)
     events: list[RoomEvent] = [ParticipantMoved(participant.room, participant, newcomer, now)]
     events += rooms.leave(now, participant, DisconnectReason.MIGRATION) + arrival
@@ -49,4 +48,11 @@ def move(
         events += rooms.publish_audio(now, newcomer, track.name)
         if track.muted:
             events += rooms.mute(now, list(newcomer.tracks.values())[-1], True)
+    cids = {track.cid: track.sid for track in _all_tracks(newcomer)}
+    sids = {track.sid: cids[track.cid] for track in tracks}
+    newcomer.subscribers = participant.subscribers.renamed(sids)
     return newcomer, events
+
+
+def _all_tracks(participant: Participant) -> list[Track]:
+    return [*participant.tracks.values(), *participant.pending.values()]

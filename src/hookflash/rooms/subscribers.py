@@ -41,5 +41,13 @@ class Subscribers:
                 return allowed is None or track_sid in allowed
         return False
 
+    def renamed(self, sids: Mapping[str, str]) -> Subscribers:
+        """The same for tracks that have other SIDs now; of others it knows no more."""
+        tracks = {
+            key: allowed and frozenset(sids[sid] for sid in allowed if sid in sids)
+            for key, allowed in self.tracks.items()
+        }
+        return Subscribers(self.everybody, tracks)
+
 
 EVERYBODY = Subscribers()

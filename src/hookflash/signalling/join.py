@@ -38,7 +38,8 @@ class ClientJoin:
     room: str = ""
     """Where the token names none."""
     single_connection: bool = False
-    """One peer connection, on which the client offers (`/rtc/v1`); else two (`/rtc`)."""
+    """One peer connection, on which the client offers (`/rtc/v1`, and any `join_request`); else two
+    (`/rtc`)."""
 
 
 def read_query(query: Mapping[str, str], *, single_connection: bool) -> ClientJoin:
@@ -49,7 +50,8 @@ def read_query(query: Mapping[str, str], *, single_connection: bool) -> ClientJo
     """
     wrapped = query.get("join_request", "")
     join = read_join_request(wrapped) if wrapped else _of_parameters(query)
-    return ClientJoin(join, query.get("room", ""), single_connection)
+    # The SDK for Go asks for one connection at /rtc too, by the form of its request.
+    return ClientJoin(join, query.get("room", ""), single_connection or bool(wrapped))
 
 
 def read_join_request(text: str) -> JoinRequest:

@@ -6,7 +6,7 @@ from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.rtc import ParticipantUpdate, SignalResponse
 
 from ..rooms.info import shared_info
-from ..rooms.room import Participant
+from ..rooms.room import DISCONNECTED, Participant
 from .effects import SendSignal, SignalEffect
 from .responses import check_participant
 
@@ -25,6 +25,8 @@ class Outbox:
         """When the gathered changes go out at the latest, seconds since the epoch."""
         self._effects: list[SignalEffect] = []
         self._gathered: list[ParticipantInfo] = []
+        self._missed: list[ParticipantInfo] = []
+        """Who left while there was no socket."""
 
     def send(self, message: SignalResponse) -> None:
         """Send this behind all that was announced."""
@@ -38,9 +40,11 @@ class Outbox:
 
     def announce(self, now: float, participant: Participant) -> None:
         """Tell the client how that participant is now (`update`)."""
-        if not self.open:
-            return
         info = shared_info(participant)
+        if not self.open:
+            if participant.left:
+                self._missed.append(info)
+            return
         check_participant(info)
         if info in self._gathered:  # an input that changed several things at once
             return
@@ -64,7 +68,16 @@ class Outbox:
     def close(self) -> None:
         """The socket is gone."""
         self.open = False
+        self._missed += [info for info in self._gathered if info.state == DISCONNECTED]
         self.flush()
+
+    def announce_missed(self, now: float) -> None:
+        """To a client that came back: who left meanwhile. It knows them still, and is told of the
+        others only that they are there."""
+        missed, self._missed = self._missed, []
+        if missed:
+            self._gathered += missed
+            self.due = now + GATHERING
 
     def take(self) -> list[SignalEffect]:
         """All effects since the last time, in order."""

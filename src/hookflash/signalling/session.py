@@ -207,6 +207,7 @@ class SignalSession:
         state.outbox.open = True
         self._reports.forget()
         self._send(responses.reconnect(state.settings.facts))
+        state.outbox.announce_missed(now)
         state.outbox.announce(now, state.participant)
         for other in state.participant.room.others(state.participant):
             if responses.is_shown(other):

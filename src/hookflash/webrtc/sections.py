@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Final, cast
 
 from ..base.errors import SdpError
@@ -31,6 +32,7 @@ from .writing import (
 MAX_PUBLISHED: Final = 50
 """Tracks that one client publishes at most; sections above are answered inactive."""
 
+_NO_KINDS: Final[Mapping[str, str]] = MappingProxyType({})
 _RTP_PROTOCOLS = frozenset({"UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF"})
 _DATA_PROTOCOLS = frozenset({"UDP/DTLS/SCTP", "TCP/DTLS/SCTP"})
 
@@ -113,6 +115,8 @@ class Sections:
         self._setup: Role | None = None
         self._published: set[str] = set()
         """Mids in which the client has sent: they are its own, never used for our tracks."""
+        self._taken_for: dict[str, str] = {}
+        """Cids by the track id of sections that name none."""
         self._readable: dict[str, frozenset[PayloadFormat]] = {}
         """By kind, what the sections of the client can read at all."""
 
@@ -151,11 +155,16 @@ class Sections:
         return (before.ufrag, before.password) != (now.ufrag, now.password)
 
     def answer(
-        self, offer: Description, local: LocalTransport, cids: Collection[str]
+        self,
+        offer: Description,
+        local: LocalTransport,
+        cids: Collection[str],
+        kinds: Mapping[str, str] = _NO_KINDS,
     ) -> LocalAnswer:
         """Answer that offer. `cids`: those of the tracks that the client may publish; what it sends
-        beside them is answered inactive. Raises `SdpError` (488) where the offer has nothing that
-        could be answered, or no transport."""
+        beside them is answered inactive. `kinds`: "audio" or "video" by cid, of the tracks that
+        may also be in a section that names another track. Raises `SdpError` (488) where the offer
+        has nothing that could be answered, or no transport."""
         usable = _usable(offer)
         remote = offer.remote
         if remote is None or not usable:
@@ -167,6 +176,7 @@ class Sections:
         incoming: dict[str, IncomingSection] = {}
         outgoing: list[OutgoingSection] = []
         data: DataSection | None = None
+        self._name(offer, cids, kinds)
         for section in offer.sections:
             if section.mid not in usable:
                 writer.rejected(section.kind, section.mid, section.protocol, section.formats)
@@ -177,10 +187,10 @@ class Sections:
                 sent = _write_slot(writer, section, slots[section.mid])
                 outgoing += [sent] if sent is not None else []
             else:
-                cid = section.track_id
+                cid = self._taken_for.get(section.track_id, section.track_id)
                 known = section.sends and cid in cids and cid not in incoming
                 if known and len(incoming) < MAX_PUBLISHED:
-                    incoming[cid] = _incoming(section)
+                    incoming[cid] = _incoming(section, cid)
                     _write(writer, section, "recvonly", section.codecs)
                 else:
                     _write(writer, section, "inactive", section.codecs)
@@ -195,6 +205,22 @@ class Sections:
             data,
             tuple(track.track_sid for track in self.waiting if self._is_hopeless(track)),
         )
+
+    def _name(self, offer: Description, cids: Collection[str], kinds: Mapping[str, str]) -> None:
+        """Firefox makes up the track id of a section (RFC 8829 §5.2.1): such a section has the
+        first added track of its kind that no other section has, and keeps it."""
+        sent = {section.track_id: section.kind for section in offer.sections if section.sends}
+        self._taken_for = {
+            name: cid for name, cid in self._taken_for.items() if name in sent and cid in cids
+        }
+        had = {*sent, *self._taken_for.values()}
+        free = [cid for cid in cids if cid in kinds and cid not in had]
+        for name, kind in sent.items():
+            if name not in cids and name not in self._taken_for:
+                cid = next((one for one in free if kinds[one] == kind), None)
+                if cid is not None:
+                    free.remove(cid)
+                    self._taken_for[name] = cid
 
     def _agree(self, remote: RemoteTransport, local: LocalTransport) -> Role:
         """Our role in DTLS: for the life of the association, which is that of the client's
@@ -329,10 +355,10 @@ def _write(
     )
 
 
-def _incoming(section: MediaSection) -> IncomingSection:
+def _incoming(section: MediaSection, cid: str) -> IncomingSection:
     return IncomingSection(
         section.mid,
-        section.track_id,
+        cid,
         section.kind,
         section.codecs,
         received_extensions(section),

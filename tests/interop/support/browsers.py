@@ -10,6 +10,7 @@ from tests.sdk.support.toolchains import Node
 
 from .process import Process, need
 from .remote import Remote, remote
+from .waiting import wait_until
 
 PAGE = Path(__file__).resolve().parents[1] / "rtc" / "page"
 BROWSERS = ("chromium", "firefox-esr")
@@ -17,6 +18,7 @@ BROWSERS = ("chromium", "firefox-esr")
 _FIREFOX = {
     "media.navigator.streams.fake": True,
     "media.navigator.permission.disabled": True,
+    "permissions.default.microphone": 1,
     "media.peerconnection.ice.loopback": True,
     "media.autoplay.default": 0,
     "media.autoplay.blocking_policy": 0,
@@ -32,8 +34,8 @@ _FIREFOX = {
     "browser.safebrowsing.phishing.enabled": False,
     "extensions.update.enabled": False,
 }
-"""A microphone that needs no permission, host candidates on loopback, sound without a click; and
-nothing that asks the network."""
+"""A microphone without a question, candidates on loopback (which only a page has that may use the
+microphone), sound without a click; and nothing that asks the network."""
 
 
 def _chromium(profile: Path, url: str) -> list[str]:
@@ -82,8 +84,27 @@ async def browser(name: str, profile: Path) -> AsyncIterator[Remote]:
     async def start(address: str) -> Process:
         command = {"chromium": _chromium, "firefox-esr": _firefox}[name]
         url = f"http://{address}/page.html"
-        env = {"HOME": str(profile), "XDG_RUNTIME_DIR": str(profile)}
         return await Process.start(name, command(profile / "profile", url), env=env)
 
-    async with remote(start, project) as started:
+    env = {"HOME": str(profile), "XDG_RUNTIME_DIR": str(profile)}
+    async with _loudspeaker(profile, env), remote(start, project) as started:
         yield started
+
+
+@asynccontextmanager
+async def _loudspeaker(folder: Path, env: dict[str, str]) -> AsyncIterator[None]:
+    """One that nobody hears, added to `env`: without any, Firefox starts no AudioContext."""
+    socket = folder / "speaker"
+    command = [
+        need("pulseaudio"),
+        *("-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
+        "--load=module-null-sink rate=48000",
+        f"--load=module-native-protocol-unix auth-anonymous=1 socket={socket}",
+    ]
+    process = await Process.start("pulseaudio", command, env=env)
+    try:
+        await wait_until(socket.exists, "pulseaudio listens")
+        env["PULSE_SERVER"] = f"unix:{socket}"
+        yield
+    finally:
+        await process.stop()

@@ -16,15 +16,19 @@ POLL = 0.05
 
 @overload
 async def wait_until(
-    look: Callable[[], Awaitable[T | None]], what: str, within: float = 10
+    look: Callable[[], Awaitable[T | None]], what: str, within: float = 10, *, poll: float = POLL
 ) -> T: ...
 
 
 @overload
-async def wait_until(look: Callable[[], T | None], what: str, within: float = 10) -> T: ...
+async def wait_until(
+    look: Callable[[], T | None], what: str, within: float = 10, *, poll: float = POLL
+) -> T: ...
 
 
-async def wait_until(look: Callable[[], object], what: str, within: float = 10) -> object:
+async def wait_until(
+    look: Callable[[], object], what: str, within: float = 10, *, poll: float = POLL
+) -> object:
     """Call `look` until it returns something true, and return that; else fail, naming `what`."""
     deadline = time.monotonic() + within
     while True:
@@ -35,4 +39,4 @@ async def wait_until(look: Callable[[], object], what: str, within: float = 10) 
             return seen
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within:g} s: {what} (last seen: {seen!r})")
-        await asyncio.sleep(POLL)
+        await asyncio.sleep(poll)

@@ -10,7 +10,7 @@ const { Room, RoomEvent, Track } = LivekitClient;
 const SAID = 8000 / 32768; // amplitude of the tone
 const control = new WebSocket(`ws://${location.host}/control`);
 const tell = (message) => control.send(JSON.stringify(message));
-const sound = new AudioContext({ sampleRate: 48000 });
+let sound = null;
 const heard = new Map(); // analysers by identity
 const seen = new Map(); // video elements by identity
 const sockets = [];
@@ -77,7 +77,8 @@ const commands = {
     room = new Room({ singlePeerConnection: single });
     follow();
     await room.connect(url, token);
-    await sound.resume();
+    sound = new AudioContext({ sampleRate: 48000 });
+    sound.resume(); // not awaited: Firefox says so late, or never
     const sid = await room.getSid();
     const others = [...room.remoteParticipants.keys()];
     return { sid, participant: room.localParticipant.sid, others, agent: navigator.userAgent };
