@@ -44,6 +44,21 @@ class ConnectionOwner(Protocol):
     def level(self, cid: str, level: int) -> None: ...
 
 
+class _NoClient:
+    """The owner of a connection that is closed: nothing shall keep the client."""
+
+    def connected(self, connection: PeerConnection) -> None: ...
+    def lost(self, connection: PeerConnection, why: str) -> None: ...
+    def track_began(self, cid: str, mime_type: str) -> None: ...
+    def track_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None: ...
+    def channel_opened(self, connection: PeerConnection, label: str) -> None: ...
+    def message_received(self, label: str, data: bytes) -> None: ...
+    def level(self, cid: str, level: int) -> None: ...
+
+
+_NO_CLIENT: Final = _NoClient()
+
+
 class PeerConnection:
     """Made for a client; `take_offer` or `offer` first, `close` in the end."""
 
@@ -63,7 +78,7 @@ class PeerConnection:
         sound at the moment; `video`: asked for once there is video."""
         self._ways = ways
         self._engine = engine
-        self._owner = owner
+        self._owner: ConnectionOwner = owner
         self._clock = clock
         self._ids = ids
         self._candidates = candidates
@@ -344,7 +359,10 @@ class PeerConnection:
             self._stop_sending(sid)
         if self._video is not None:
             self._video.close()
+            self._video = None
         self.transport.close()
+        self._owner = _NO_CLIENT
+        self._room = str
 
 
 def _codec(codec: RtpCodec) -> Codec:

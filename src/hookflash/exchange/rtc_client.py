@@ -109,7 +109,8 @@ class RtcClient:
     def perform(self, effects: Iterable[fx.SignalEffect]) -> None:
         """Do these, in order."""
         for effect in effects:
-            self._performers[type(effect)](effect)
+            if not self.over:
+                self._performers[type(effect)](effect)
         self._host.arm(self)
 
     def drive(self, ask: Callable[[SignalSession, float], Iterable[fx.SignalEffect]]) -> None:
@@ -329,11 +330,14 @@ class RtcClient:
         self._host.ended(self)
 
     def close(self) -> None:
-        """The connections are closed; safe to call twice."""
+        """The connections are closed; safe to call twice. What refers to this client from within it
+        is let go, so that it goes with the last who knows it."""
         if not self.over:
             self.over = True
             self.publisher.close()
             self.subscriber.close()
+            self.session.release()
+            self._performers = {}
 
     def report(self, now: float) -> None:
         """RTCP, every 5 s."""

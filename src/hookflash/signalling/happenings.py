@@ -72,6 +72,11 @@ class Happenings:
             but=_NO_MATTER,
         )
 
+    def release(self) -> None:
+        """The session has ended."""
+        self._performers = {}
+        self._refresh_token = _nothing
+
     def tell(self, now: float, events: Sequence[ev.RoomEvent]) -> DisconnectReason | None:
         """Announce them. A reason: the participant is out of the room, and nothing follows."""
         for event in events:
@@ -172,3 +177,7 @@ class Happenings:
         if event.participant is me or not me.active:
             return False
         return not event.destinations or me.identity in event.destinations
+
+
+def _nothing() -> None:
+    """What a session that has ended does."""

@@ -342,6 +342,11 @@ class SignalSession:
                 self._state.outbox.add(CloseSocket())
             self._state.outbox.add(EndPeer())
 
+    def release(self) -> None:
+        """It has ended and gets no more of the client: what refers to it from within is let go."""
+        self._handlers = {}
+        self._happenings.release()
+
     # --- time -------------------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:

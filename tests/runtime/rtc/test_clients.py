@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import re
+import weakref
 from typing import Any
 
 import pytest
@@ -493,3 +494,33 @@ def test_clients_can_be_moved_and_called_and_others_are_not_ours() -> None:
             assert clients.rpc(stranger) is None
 
     run(check)
+
+
+async def nobody_left(lab: Lab) -> None:
+    """Wait until the last client is out."""
+    while len(clients_of(lab)):
+        count = lab.events.names.count("ParticipantLeft")
+        if len(clients_of(lab)):
+            await lab.events.wait_for("ParticipantLeft", count + 1)
+
+
+@MODES
+def test_a_client_that_has_gone_goes_with_its_last_reference(two: bool) -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", two=two) as ann:
+            client = clients_of(lab)._clients[ann.sid]
+            parts = (client, client.session, client.publisher, client.publisher.transport)
+            left = [weakref.ref(part) for part in parts]
+            del client, parts
+        await nobody_left(lab)
+        async with asyncio.timeout(5):
+            while found := [one() for one in left if one() is not None]:
+                del found
+                await lab.participants()  # the last callbacks of its socket have their turn
+
+    gc.collect()
+    gc.disable()  # what refers to itself would stay for hours
+    try:
+        run(check)
+    finally:
+        gc.enable()

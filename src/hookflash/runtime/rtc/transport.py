@@ -45,6 +45,20 @@ class DataChannels(Protocol):
     def stop(self) -> None: ...
 
 
+class _NoWayOwner:
+    """Of a way that is closed: nothing shall keep the connection."""
+
+    def connected(self) -> None: ...
+    def lost(self, why: str) -> None: ...
+    def rtp_received(self, packet: bytes, now: float) -> None: ...
+    def rtcp_received(self, packet: bytes, now: float) -> None: ...
+    def channel_opened(self, label: str) -> None: ...
+    def message_received(self, label: str, data: bytes) -> None: ...
+
+
+_NO_OWNER: Final = _NoWayOwner()
+
+
 class PeerTransport:
     """Made with an ICE agent, `describe`d by the client's SDP, `close`d by us."""
 
@@ -63,7 +77,7 @@ class PeerTransport:
         self._certificate = certificate
         self._clock = clock
         self._loop = loop
-        self._owner = owner
+        self._owner: PeerWayOwner = owner
         self._closed = closed
         self._handshakes = handshakes
         self._described: tuple[str, ...] | None = None
@@ -271,8 +285,9 @@ class PeerTransport:
 
     def _lost(self, why: str) -> None:
         if not self.closed:
+            owner = self._owner
             self.close()
-            self._owner.lost(why)
+            owner.lost(why)
 
     def close(self) -> None:
         """Say goodbye to the client and forget it; safe to call twice."""
@@ -290,4 +305,6 @@ class PeerTransport:
             for datagram in self._dtls.take():
                 self.send(datagram)
         self.agent.close()
+        self._sctp = None
+        self._owner = _NO_OWNER
         self._closed(self)
