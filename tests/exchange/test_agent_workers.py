@@ -14,11 +14,13 @@ from livekit.protocol.agent import (
     JobAssignment,
     JobStatus,
     JobTermination,
+    ServerMessage,
 )
 from livekit.protocol.models import ParticipantPermission, TrackSource
 from tests.support.lab import KEY, SECRET, Lab, run
 from tests.support.worker import AgentWorker, connected
 
+from hookflash.agents import effects as fx
 from hookflash.base.ids import Ids
 from hookflash.exchange.agent_workers import server_info
 from hookflash.rooms.orders import AgentOrder, Join, Kind, RoomOptions
@@ -231,5 +233,25 @@ def test_the_report_is_json() -> None:
             (waiting,) = report["waiting"]
             assert (waiting["room"], waiting["agent_name"]) == ("lobby", "phone")
             assert waiting["why"] == "no worker of that name; names now: phone"
+
+    run(check)
+
+
+def test_what_is_for_a_worker_or_an_agent_that_is_gone_is_passed_over() -> None:
+    async def check(lab: Lab) -> None:
+        rooms, agents = lab.server.rooms, lab.server.agents
+        room = rooms.create("lobby")
+        ann = rooms.join("lobby", Join("ann"))
+        agents._perform(
+            [
+                fx.SendWorker("AW_gone", ServerMessage()),
+                fx.CloseWorker("AW_gone", 1008, "it is late"),
+                fx.RemoveAgent(room, "gone"),
+            ]
+        )
+        assert (list(room.participants), ann.left) == (["ann"], False)
+        assert not lab.logged("agent_not_removed")
+        agents._perform([fx.RemoveAgent(room, "ann")])
+        assert ann.left
 
     run(check)

@@ -10,7 +10,9 @@ from livekit import api
 from livekit.protocol.models import DataPacket, DisconnectReason, TrackSource, UserPacket
 from livekit.protocol.rtc import (
     MuteTrackRequest,
+    Pong,
     SessionDescription,
+    SignalResponse,
     UpdateSubscription,
     UpdateTrackSettings,
 )
@@ -18,7 +20,7 @@ from tests.support.lab import Lab, run
 from tests.support.rtc_peer import RtcPeer, Tone
 
 from hookflash.exchange.rtc_client import RtcClient
-from hookflash.signalling.effects import OfferSubscriber, SendPacket
+from hookflash.signalling.effects import CloseSocket, OfferSubscriber, SendPacket, SendSignal
 
 LOW, HIGH = 440.0, 700.0
 MODES = pytest.mark.parametrize("two", [False, True], ids=["one-connection", "two-connections"])
@@ -411,5 +413,61 @@ def test_what_was_asked_for_before_the_end_is_not_done_after_it() -> None:
             client.message_received("_data_track", b"x")
             assert not lab.server.rtc.refused
             assert ann.is_active
+
+    run(check)
+
+
+def test_what_is_said_while_there_is_no_socket_is_lost() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            client = client_of(lab, ann)
+            await ann.drop()
+            await ann.until(lambda: client.socket is None)
+            message = SignalResponse(pong_resp=Pong(last_ping_timestamp=1))
+            client.perform([SendSignal(message), CloseSocket()])
+            await ann.resume()
+            await ann.told("reconnect")
+            assert client.socket is not None
+            assert not ann.all("pong_resp")
+
+    run(check)
+
+
+def test_descriptions_are_looked_at_once_for_all_that_a_turn_brings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            client = client_of(lab, ann)
+            looks: list[Any] = []
+            monkeypatch.setattr(client._host, "soon", looks.append)
+            client._ask_soon()
+            client._ask_soon()
+            assert looks == [client._ask]
+            client._ask()
+            client._ask_soon()
+            assert looks == [client._ask] * 2
+
+    run(check)
+
+
+def test_what_is_told_of_a_track_that_is_gone_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob") as bob:
+            await bob.hears(await ann.speak(LOW), LOW)
+            client = client_of(lab, ann)
+            (track,) = client.participant.tracks.values()
+            levels: list[Any] = []
+            monkeypatch.setattr(client._host, "level", lambda *told: levels.append(told))
+            client.level("gone", 20)
+            assert levels == []
+            client.level(track.cid, 20)
+            assert levels == [(track, 20)]
+            client.track_wanted("gone", {0: True})
+            await ann.ask(ping=1)
+            await ann.told("pong")
+            assert not ann.all("subscribed_quality_update")
 
     run(check)

@@ -141,3 +141,18 @@ def test_a_muted_camera_and_what_is_asked_by_rtcp() -> None:
             assert one.failed > failed
 
     run(check)
+
+
+def test_a_camera_is_seen_no_more_in_the_room_that_its_client_left() -> None:
+    async def check(lab: Lab) -> None:
+        async with (
+            RtcPeer(lab, "ann", media=False) as ann,
+            RtcPeer(lab, "bob", media=False) as bob,
+        ):
+            await bob.told("join")
+            sid = await shows(lab, ann, Camera(ssrc=50))
+            await taken(lab, bob, sid)
+            connection_of(lab, bob).leave_room()
+            assert not video_of(lab, bob).taken
+
+    run(check)

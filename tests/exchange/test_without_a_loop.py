@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from livekit.protocol.models import DisconnectReason
 from tests.exchange.kit import BODY, CONTACT, SDP, Table
 
 from hookflash.calls.dial_outcome import DialOutcome
+from hookflash.calls.effects import ApplyMedia, LegEnded
 from hookflash.calls.legs.invitation import DialOrder
 from hookflash.calls.pin import ATTEMPTS, SILENCE
 from hookflash.calls.transfers.request import TransferRequest
@@ -145,3 +147,43 @@ def test_an_answer_without_an_ack_is_repeated_and_then_hung_up(table: Table) -> 
     table.pass_time(2.0)
     assert table.wire.requests("BYE") != []
     assert call.ended
+
+
+def test_what_a_leg_says_after_its_end_changes_nothing(table: Table) -> None:
+    call, exchange = table.caller(), table.exchange
+    table.sound_of(call)
+    plan = call.port.plan
+    assert plan is not None
+    table.in_dialog("BYE", cseq=2)
+    record, load = call.record, exchange.parts.admission.load
+    exchange._ended(call, LegEnded("local", "too late", 500))
+    assert (call.record, load.calls, len(table.book.calls)) == (record, 0, 1)
+    exchange._apply_media(call, ApplyMedia(plan))
+    assert call.stream is None
+
+
+def test_who_has_hung_up_is_not_put_out_of_the_room(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two cross: his BYE comes while the room tells of his removal."""
+    call = table.caller()
+    table.in_dialog("BYE", cseq=2)
+    assert call.ended
+    driven: list[Call] = []
+    monkeypatch.setattr(table.exchange, "drive", lambda call, _: driven.append(call))
+    table.exchange.phones._put_out(call, DisconnectReason.PARTICIPANT_REMOVED)
+    assert driven == []
+
+
+def test_a_call_without_media_is_bridged_to_nobody(table: Table) -> None:
+    call = table.caller()
+    room = call.room
+    assert room is not None
+    stream = call.port
+    table.studio.engine.leave(stream)
+    call.stream = None
+    table.exchange.phones.bridge(call)
+    assert table.studio.engine.room_of(stream) is None
+    call.stream = stream
+    table.exchange.phones.bridge(call)
+    assert table.studio.engine.room_of(stream) == room.sid

@@ -263,3 +263,21 @@ def test_a_room_of_clients_leaves_nothing_behind(studio: Studio) -> None:
     engine.remove_source(ROOM, ann.source)
     assert not engine._bridges
     assert not engine._changed, "no clock runs that would take note"
+
+
+def test_what_is_not_taken_changes_nothing_when_it_is_given_up(studio: Studio) -> None:
+    """Its room is over, nobody takes a track there, or somebody else does."""
+    engine, ann, bob = studio.engine, Client(studio, "TR_ann"), Client(studio, "TR_bob")
+    given_up = ann.take("TR_bob")
+    engine.unsubscribe(ROOM, given_up)
+    assert ROOM not in engine._bridges
+    engine.unsubscribe(ROOM, given_up)
+    engine.reroute_room(ROOM)
+    assert ROOM not in engine._bridges
+    bob.publish()
+    engine.unsubscribe(ROOM, given_up)
+    kept = ann.take("TR_bob")
+    engine.unsubscribe(ROOM, given_up)
+    taken = engine._bridges[ROOM].subscriptions
+    assert taken is not None
+    assert taken.taken == [kept]

@@ -210,3 +210,10 @@ def test_a_tick_looks_only_at_rooms_that_the_clock_works_for(studio: Studio) -> 
         phone.stream.close()
     assert room not in studio.engine._worked_for
     assert not studio.engine._changed
+
+
+def test_a_port_is_settled_once_however_often_it_was_asked_for(studio: Studio) -> None:
+    ann = studio.phone()
+    studio.engine.settle_later(ann.stream)
+    studio.engine.settle_later(ann.stream)
+    assert studio.engine._unsettled == [ann.stream]

@@ -219,15 +219,14 @@ class MediaEngine:
             self._bridges.pop(bridge.name, None)
 
     def _move(self, port: PhonePort, to: Bridge | None) -> None:
-        former = self._bridge_of.pop(port.sink, None)
-        if former is not None:
-            former.remove(port.source, port.sink)
-            if not former.empty:
-                self._route(former)
-            else:
-                self._bridges.pop(former.name, None)
-                former.clocked = False
-                self._note(former)
+        former = self._bridge_of.pop(port.sink)
+        former.remove(port.source, port.sink)
+        if not former.empty:
+            self._route(former)
+        else:
+            self._bridges.pop(former.name, None)
+            former.clocked = False
+            self._note(former)
         if to is not None:
             self._bridge_of[port.sink] = to
             to.add(port.source, port.sink)
