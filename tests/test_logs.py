@@ -108,3 +108,10 @@ def test_a_reader_that_has_gone_ends_nothing() -> None:
         assert json.loads(os.read(reader, 4096))["event"] == "first"
         os.close(reader)
         structlog.get_logger().info("second")
+
+
+def test_numbers_and_nothing_are_written_as_they_are() -> None:
+    out = io.StringIO()
+    configure("info", "text", out)
+    structlog.get_logger().info("x", count=3, share=0.5, secure=True, room=None)
+    assert out.getvalue().split()[-4:] == ["count=3", "room=None", "secure=True", "share=0.5"]

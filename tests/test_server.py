@@ -25,6 +25,7 @@ from hookflash.base.errors import ConfigError
 from hookflash.config import Settings, load
 from hookflash.media.port_pool import NoPorts
 from hookflash.server import Server, _exchange_settings
+from hookflash.sip.flow import Flow
 
 KEY, SECRET = "k", "hQ3vT9zKp1wXc7Lr5mYb2NdF8sGj4RaU"
 
@@ -336,3 +337,63 @@ def test_opus_is_the_fallback_where_libopus_is_there(
     assert found.fallback_codecs == ("opus",)
     assert chosen.fallback_codecs == ()
     assert found.missing_codecs == (frozenset() if there else {"opus"})
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ({}, ["127.0.0.1"]),
+        ({"rtc.node_ip": "198.51.100.7"}, ["198.51.100.7"]),
+        ({"rtc.use_external_ip": True}, ["203.0.113.9"]),
+        ({"rtc.use_external_ip": True, "rtc.node_ip": "198.51.100.7"}, ["198.51.100.7"]),
+    ],
+)
+def test_the_address_that_clients_are_told(
+    tmp_path: Path, flags: dict[str, object], told: list[str]
+) -> None:
+    async def main() -> list[str]:
+        loop = asyncio.get_running_loop()
+        stun, _ = await loop.create_datagram_endpoint(_Stun, local_addr=("127.0.0.1", 0))
+        port = stun.get_extra_info("sockname")[1]
+        server = Server(settings(tmp_path, **{"sip.stun_servers": [f"127.0.0.1:{port}"], **flags}))
+        try:
+            return await server._rtc_addresses()
+        finally:
+            stun.close()
+
+    assert asyncio.run(main()) == told
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_clients_come_by_tcp_only_where_they_may(tmp_path: Path, allowed: bool) -> None:
+    async def ports() -> tuple[bool, bool]:
+        server = Server(settings(tmp_path, **{"rtc.allow_tcp_fallback": allowed}))
+        await server.start()
+        try:
+            return bool(server.rtc.ports.udp_port), bool(server.rtc.ports.tcp_port)
+        finally:
+            await server.stop()
+
+    assert asyncio.run(ports()) == (True, allowed)
+
+
+def test_a_source_that_a_trunk_names_is_trusted(tmp_path: Path) -> None:
+    """Neither the shield nor the limit on requests shuts it out; nobody else is."""
+
+    async def check() -> None:
+        server = Server(settings(tmp_path))
+        await server.start()
+        url = f"http://127.0.0.1:{server.http_port}"
+        async with api.LiveKitAPI(url, KEY, SECRET) as livekit:
+            trunk = api.SIPInboundTrunkInfo(numbers=["+1"], allowed_addresses=["192.0.2.0/24"])
+            await livekit.sip.create_inbound_trunk(api.CreateSIPInboundTrunkRequest(trunk=trunk))
+        try:
+            for ip, named in (("192.0.2.7", True), ("198.51.100.7", False)):
+                assert (server._named(ip), server._trusted(ip)) == (named, named)
+                flow = Flow("tcp", ("127.0.0.1", 5060), (ip, 5060), 1)
+                assert not server._in_use(flow), "no call, no transaction"
+            assert not server._in_call("no tag of a call")
+        finally:
+            await server.stop()
+
+    asyncio.run(check())

@@ -197,3 +197,13 @@ def test_an_answer_of_unusual_size_is_not_kept(records: int, kept: bool) -> None
     cache, key = Cache(), (name, dns.rdatatype.A, dns.rdataclass.IN)
     cache.put(key, answer)
     assert (cache.get(key) is answer) is kept
+
+
+def test_a_question_may_go_by_tcp_at_once() -> None:
+    """With no datagram before it."""
+
+    async def answered(resolver: Resolver) -> int:
+        answer = await resolver._resolver.resolve("large.test", "A", tcp=True)
+        return len(answer)
+
+    assert asked(answered) == 60

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
+from hookflash.adapters import dtls
 from hookflash.adapters.dtls import MTU, Dtls, DtlsCertificate
 
 OURS, THEIRS = DtlsCertificate.make(), DtlsCertificate.make()
@@ -371,3 +372,74 @@ def test_only_a_client_hello_begins() -> None:
         assert (two.state, two.take()) == ("new", [])
     exchange(client(), two)
     assert two.state == "connected"
+
+
+class Refusing:
+    """A connection of which OpenSSL can do no more: what no peer can order from it."""
+
+    def __init__(self, real: SSL.Connection, error: SSL.Error) -> None:
+        self.bio_read = real.bio_read
+        self._error = error
+
+    def refuse(self, *_: object) -> None:
+        raise self._error
+
+    send = shutdown = DTLSv1_handle_timeout = refuse
+
+
+QUEUE = SSL.Error([("SSL routines", "", "read timeout expired")])
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (QUEUE, "read timeout expired"),
+        (SSL.Error([("SSL routines", "", "")]), "refused"),
+        (SSL.SysCallError(-1, "Unexpected EOF"), "(-1, 'Unexpected EOF')"),
+        (SSL.Error(), "refused"),
+    ],
+)
+def test_what_openssl_refuses_to_send_fails_with_its_words(error: SSL.Error, words: str) -> None:
+    one, _ = connected()
+    one._connection = Refusing(one._connection, error)  # type: ignore[assignment]
+    one.write(b"x")
+    assert (one.state, one.failure, one.srtp) == ("failed", words, None)
+    assert one.take() == []
+
+
+def test_a_flight_that_was_sent_too_often_fails() -> None:
+    one = client()
+    one._connection = Refusing(one._connection, QUEUE)  # type: ignore[assignment]
+    one.handle_timeout()
+    assert (one.state, one.failure) == ("failed", "read timeout expired")
+    assert one.next_timeout() is None
+
+
+def test_it_is_closed_also_where_no_close_notify_can_be_sent() -> None:
+    one, _ = connected()
+    one._connection = Refusing(one._connection, QUEUE)  # type: ignore[assignment]
+    one.close()
+    assert (one.state, one.take()) == ("closed", [])
+
+
+def test_the_certificate_is_compared_though_openssl_let_it_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dtls, "_judge", lambda *_: True)
+    lenient = DtlsCertificate.make()
+    one = Dtls(lenient, client=True, fingerprints=[WRONG])
+    exchange(one, server(lenient.fingerprint))
+    assert one.state == "failed"
+    assert one.failure == "the certificate is not the one of the session description"
+    assert one.srtp is None
+
+
+def test_a_datagram_longer_than_any_record_is_dropped() -> None:
+    one, two = connected()
+    for _ in range(15):
+        one.write(bytes(1200))
+    two.receive(b"".join(one.take()))
+    assert two.read() == []
+    one.write(b"next")
+    carry(one, two)
+    assert two.read() == [b"next"]

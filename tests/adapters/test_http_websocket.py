@@ -84,6 +84,8 @@ class App:
             if message.get("text") == "close":
                 await send({"type": "websocket.close", "code": 1000})
                 return
+            if message.get("text") == "late":
+                await self.go_on.wait()
             if message.get("text") == "abort":
                 scope["extensions"][ABORT]["abort"]()
                 continue
@@ -389,6 +391,73 @@ def test_the_app_can_end_it_at_once() -> None:
             await socket.send_str("abort")
             assert (await socket.receive()).type == aiohttp.WSMsgType.CLOSED
             assert socket.close_code == 1006
+
+    run(story)
+
+
+def test_what_the_app_says_after_the_end_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    """The client was closed for what it sent; that the app comes too late is no fault."""
+
+    async def story(lab: Lab) -> None:
+        reader, writer = await lab.opened()
+        lab.app.count_turns()
+        writer.write(frame(TEXT, b"late"))
+        while not lab.app.heard_in:
+            await turn()
+        writer.write(frame(TEXT, b"\xff"))
+        assert (await ended(reader))[:4] == bytes((0x80 | CLOSE, 2)) + (1007).to_bytes(2, "big")
+        lab.app.go_on.set()
+        await lab.app.ended.wait()
+
+    with caplog.at_level(logging.WARNING):
+        run(story)
+    assert caplog.records == []
+
+
+async def turn() -> None:
+    """The next turn of the loop."""
+    turned = asyncio.Event()
+    asyncio.get_running_loop().call_soon(turned.set)
+    await turned.wait()
+
+
+def test_a_connection_that_ends_is_taken_apart_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many pings the first turn leaves some, and the server stops before the next."""
+    made: list[GuardedWebSocket] = []
+    took = iter(range(1, 100_000))
+
+    class Noted(GuardedWebSocket):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            made.append(self)
+
+    monkeypatch.setattr(http_websocket, "perf_counter", lambda: next(took) / 1000)
+    monkeypatch.setattr(http_websocket, "REST", 3600)
+    monkeypatch.setattr(http_websocket, "GuardedWebSocket", Noted)
+
+    async def story(lab: Lab) -> None:
+        reader, writer = await lab.opened()
+        writer.write(frame(PING, b"") * 1000)
+        assert await reader.readexactly(2) == b"\x8a\0"
+        (socket,) = made
+        waiting = socket._next
+        assert waiting is not None
+        await lab.servers.stop()
+        await lab.app.ended.wait()
+        assert waiting.cancelled()
+        made.clear()
+
+    run(story)
+
+
+def test_the_end_of_the_server_is_an_answer_to_who_waits_for_one() -> None:
+    async def story(lab: Lab) -> None:
+        reader, _ = await lab.raw(UPGRADE.replace(b"/echo", b"/wait"))
+        await lab.app.asked.wait()
+        stopping = asyncio.create_task(lab.servers.stop())
+        assert (await ended(reader)).startswith(b"HTTP/1.1 500 ")
+        lab.app.go_on.set()
+        await stopping
 
     run(story)
 

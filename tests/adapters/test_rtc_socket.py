@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from hookflash.adapters import rtc_socket
 from hookflash.adapters.rtc_connection import LONGEST_DATAGRAM, RtcPath
 from hookflash.adapters.rtc_socket import RtcSockets, UdpPath
 from hookflash.webrtc import stun
@@ -363,5 +364,18 @@ def test_stopping_closes_connections() -> None:
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
             await reader.readexactly(1)
         writer.close()
+
+    run(story)
+
+
+def test_a_system_that_counts_no_lost_datagrams_says_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        sockets = RtcSockets(Owner())
+        await sockets.start(["127.0.0.1"], 0)
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.platform", "darwin")
+            patch.setattr(rtc_socket, "_MEMORY_INFORMATION", -1)  # there it is no option
+            assert sockets.dropped["receive_buffer_full"] == 0
+        await sockets.stop()
 
     run(story)

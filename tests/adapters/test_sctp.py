@@ -20,6 +20,7 @@ from aiortc.rtcsctptransport import (
     serialize_packet,
 )
 
+from hookflash.adapters import sctp
 from hookflash.adapters.sctp import (
     LOCAL_PORT,
     MAX_CHANNELS,
@@ -483,3 +484,57 @@ def test_nothing_of_it_is_loaded_until_a_client_joins() -> None:
     loaded = "import sys, hookflash.server; print({'aiortc', 'OpenSSL', 'av'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True)
     assert done.stdout == b"set()\n"
+
+
+def test_data_before_the_association_is_not_taken() -> None:
+    async def test() -> None:
+        client, ours, _ = await joined()
+        chunk = data_chunk(ours.sctp)
+        early = End(client=True)
+        sent: list[bytes] = []
+        early.out = sent.append
+        early.sctp.start(LOCAL_PORT, MAX_MESSAGE)
+        sent.clear()
+        early.sctp.receive(packet(early.sctp, chunk))
+        assert (early.got, early.opened, sent) == ([], [], [])
+        assert early.sctp.state == "connecting"
+        leave(client, ours, early)
+
+    run(test)
+
+
+def test_an_acknowledgement_of_a_channel_that_is_open_says_nothing_new() -> None:
+    async def test() -> None:
+        client, ours, _ = await joined()
+        ours.sctp.open("_more")
+        await ours.until(lambda: "_more" in ours.opened)
+        stream = next(
+            number
+            for number, channel in ours.sctp._association._data_channels.items()
+            if channel.label == "_more"
+        )
+        again = data_chunk(ours.sctp, stream=stream, protocol=50, data=b"\2")
+        ours.sctp.receive(packet(ours.sctp, again))
+        assert ours.opened.count("_more") == 1
+        assert ours.sctp.send("_more", b"x")
+        await client.until(lambda: ("_more", b"x") in client.got)
+        leave(client, ours)
+
+    run(test)
+
+
+def test_what_would_wait_is_an_error_and_no_lost_task() -> None:
+    ended: list[bool] = []
+
+    async def waits() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.append(True)
+
+    async def test() -> None:
+        with pytest.raises(RuntimeError, match="waits for something"):
+            sctp._run(waits())
+        assert ended == [True]
+
+    run(test)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from tests.api.support import Client, api
 
 from hookflash.adapters.store.ops import StoreOp
 from hookflash.adapters.store.store import Store
-from hookflash.api.provisioning import stamp_change, stamp_new
+from hookflash.api.provisioning import Provisioning, stamp_change, stamp_new
 from hookflash.base.errors import StoreError
+from hookflash.base.ids import Ids
+from hookflash.calls.trunks.table import TrunkTable
 
 
 def test_of_many_conflicting_creations_one_wins() -> None:
@@ -103,3 +106,11 @@ def test_stamps() -> None:
     stamp_change(new, old, 2.25)
     assert (new.created_at.ToMilliseconds(), new.updated_at.ToMilliseconds()) == (1500, 2250)
     assert old.updated_at.ToJsonString() == "1970-01-01T00:00:01.500Z"
+
+
+def test_an_id_that_something_has_is_drawn_again() -> None:
+    taken = Ids(random.Random(7)).new("ST_")
+    provisioning = Provisioning(TrunkTable(), Store(), Ids(random.Random(7)))
+    ident = provisioning.new_id("ST_", {taken}.__contains__)
+    assert ident.startswith("ST_")
+    assert ident != taken

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 from tests.api.support import Answer, Client, all_grants, api, sign
 
 from hookflash.adapters.store.ops import AddAudit, PutCall, PutTransfer
@@ -127,3 +128,18 @@ def test_the_audit_is_for_who_may_change_trunks(client: Client) -> None:
         assert get(client, f"{path}?subject=STR_0", grants).status == 401
     assert client.http("GET", path).json["msg"] == "permissions denied"
     assert get(client, f"{path}?limit=0").status == 400
+
+
+def test_records_that_cannot_be_read_are_an_error_of_ours(client: Client) -> None:
+    async def spoil() -> None:
+        await client.parts.store._ask(lambda c: c.execute("DROP TABLE calls"))
+
+    client.runner.run(spoil())
+    with capture_logs() as logs:
+        answer = get(client, "/hookflash/calls")
+    assert (answer.status, answer.json["code"]) == (500, "internal")
+    assert answer.json["msg"] == "the records could not be read"
+    assert [line["path"] for line in logs if line["event"] == "records_unreadable"] == [
+        "/hookflash/calls"
+    ]
+    assert get(client, "/hookflash/transfers").status == 200

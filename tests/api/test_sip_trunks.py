@@ -149,3 +149,10 @@ def test_a_trunk_that_trusts_from_is_in_the_log() -> None:
         (ident, ["sip.carrier.example"]),
         (ident, ["sip.carrier.example"]),
     ]
+
+
+def test_where_passwords_are_hidden_a_trunk_without_one_is_shown_as_it_is() -> None:
+    with api(hide_passwords=True) as client:
+        ident = inbound(client, "+1", name="open")
+        got = client.call("GetSIPInboundTrunk", {"sip_trunk_id": ident}).json["trunk"]
+        assert (got["name"], got["numbers"], got["auth_password"]) == ("open", ["+1"], "")

@@ -11,12 +11,14 @@ from typing import Any
 import aiohttp
 import pytest
 from tests.api.support import api, sign
+from uvicorn.protocols.utils import ClientDisconnected
 
 from hookflash.access.grants import Claims
 from hookflash.adapters.http import HttpServers
+from hookflash.api import websockets
 from hookflash.api.app import SocketRoute
 from hookflash.api.pace import SAVED
-from hookflash.api.websockets import MOST_WAITING, WebSocket
+from hookflash.api.websockets import ABORT, MOST_WAITING, WebSocket
 from hookflash.base.errors import ApiError
 
 Story = Callable[[str, aiohttp.ClientSession], Awaitable[Any]]
@@ -216,3 +218,80 @@ def test_a_route_that_ends_leaves_a_closed_socket_and_no_task() -> None:
             await asyncio.wait(asyncio.all_tasks() - before)
 
     run({"/a": route}, story)
+
+
+class Wire:
+    """ASGI's two functions, of a client that is gone, or that takes nothing."""
+
+    def __init__(self, *, gone: bool = False) -> None:
+        self.gone = gone
+        self.sending = asyncio.Event()
+        self.aborted = 0
+        self.scope: dict[str, Any] = {
+            **{"type": "websocket", "path": "/a", "headers": [], "query_string": b""},
+            "extensions": {ABORT: {"abort": self._abort}},
+        }
+
+    def _abort(self) -> None:
+        self.aborted += 1
+
+    async def receive(self) -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(self, message: Any) -> None:
+        if self.gone:
+            raise ClientDisconnected
+        if message["type"] == "websocket.send":
+            self.sending.set()
+            await asyncio.get_running_loop().create_future()
+
+    def socket(self) -> WebSocket:
+        return WebSocket(self.scope, self.receive, self.send)
+
+
+def test_a_client_that_did_not_wait_for_the_answer_is_nobodys_fault() -> None:
+    async def story() -> None:
+        socket = Wire(gone=True).socket()
+        await socket.accept()
+        assert (socket.answered, socket.over) == (True, True)
+        socket.send(b"dropped")
+        assert [message async for message in socket] == []
+        await socket.end()
+        denied = Wire(gone=True).socket()
+        await denied.deny(404, "no")
+        assert (denied.answered, denied.over) == (True, True)
+        assert socket._writer is None
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
+def test_whoever_takes_nothing_at_the_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websockets, "FLUSH", 0.01)
+
+    async def story() -> None:
+        wire = Wire()
+        socket = wire.socket()
+        await socket.accept()
+        socket.send(b"first")
+        await wire.sending.wait()
+        await socket.end()
+        assert wire.aborted == 1
+        assert socket.over
+        assert socket._writer is not None
+        await asyncio.wait({socket._writer})
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
+def test_an_aborted_socket_has_no_task_left() -> None:
+    async def story() -> None:
+        wire = Wire()
+        socket = wire.socket()
+        await socket.accept()
+        await _gone(socket)
+        socket.abort()
+        assert wire.aborted == 1
+        assert socket._writer is not None
+        await asyncio.wait({socket._writer})
+
+    asyncio.run(asyncio.wait_for(story(), 20))

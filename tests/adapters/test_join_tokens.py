@@ -1,0 +1,71 @@
+"""Tokens that the exchange makes: what they say is read back as any client's token is."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from livekit.protocol.models import TrackSource
+
+from hookflash.access.grants import Claims
+from hookflash.adapters.clock import SystemClock
+from hookflash.adapters.join_tokens import LIFE, Signer, TokenMaker, claims_of
+from hookflash.adapters.tokens import TokenVerifier
+from hookflash.base.ids import Ids
+from hookflash.rooms.orders import Join, Permission
+from hookflash.rooms.registry import Rooms
+from hookflash.rooms.room import Participant
+
+KEYS = {"one": "s" * 32, "two": "t" * 32}
+NOW = 1_700_000_000.0
+
+
+def joined(identity: str = "ann", **join: Any) -> Participant:
+    participant, _ = Rooms(Ids(random.Random(identity))).join(NOW, "lobby", Join(identity, **join))
+    return participant
+
+
+def maker() -> TokenMaker:
+    return TokenMaker(Signer(KEYS, SystemClock(lambda: NOW)))
+
+
+def read(token: str, at: float = NOW) -> Claims:
+    return TokenVerifier(KEYS, lambda: at).verify(token)
+
+
+def test_it_is_signed_with_the_key_that_the_participant_came_with() -> None:
+    tokens, ann, bob = maker(), joined(), joined("bob")
+    tokens.came(ann, Claims("one"))
+    tokens.came(bob, Claims("two"))
+    for participant, key in ((ann, "one"), (bob, "two")):
+        claims = read(tokens(participant), NOW + LIFE - 1)
+        assert (claims.api_key, claims.identity) == (key, participant.identity)
+        assert (claims.video.room_join, claims.video.room) == (True, "lobby")
+
+
+def test_there_is_none_for_who_came_without_one_or_has_left() -> None:
+    tokens, ann = maker(), joined()
+    assert tokens(ann) == ""
+    tokens.left(ann)
+    tokens.came(ann, Claims("one"))
+    assert tokens(ann)
+    tokens.left(ann)
+    assert tokens(ann) == ""
+
+
+def test_the_key_moves_with_the_participant() -> None:
+    tokens, ann, again, phone = maker(), joined(), joined("again"), joined("phone")
+    tokens.came(ann, Claims("two"))
+    tokens.moved(ann, again)
+    assert tokens(ann) == ""
+    assert read(tokens(again)).api_key == "two"
+    tokens.moved(phone, ann)
+    assert tokens(ann) == "", "the phone had none"
+
+
+def test_the_sources_that_may_be_published_are_named() -> None:
+    """One that this version has no name for is left out; without any there is no such claim."""
+    sources = (TrackSource.MICROPHONE, TrackSource.SCREEN_SHARE, 99)
+    limited = joined(permission=Permission(can_publish_sources=sources))
+    assert claims_of(limited)["video"]["canPublishSources"] == ["microphone", "screen_share"]
+    assert "canPublishSources" not in claims_of(joined())["video"]
