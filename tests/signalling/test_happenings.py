@@ -81,6 +81,18 @@ def test_what_happens_elsewhere_is_not_told(lobby: Lobby) -> None:
     assert a.others == []
 
 
+def test_nobody_is_told_that_a_hidden_one_left(lobby: Lobby) -> None:
+    a, ghost, b = lobby.join("a"), lobby.join("ghost", hidden=True), lobby.join("b")
+    a.forget()
+    ghost.says(leave={})
+    lobby.settle()
+    assert ghost.participant.left
+    assert a.got("update") == []
+    b.says(leave={})
+    lobby.settle()
+    assert [p.identity for p in a.last("update").participants] == ["b"]
+
+
 def test_a_revoked_permission_takes_the_tracks_and_gives_a_new_token(lobby: Lobby) -> None:
     a = lobby.join("a")
     track = a.publishes()

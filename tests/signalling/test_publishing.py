@@ -193,6 +193,16 @@ def test_an_ended_track_is_gone_and_its_cid_free(lobby: Lobby) -> None:
     assert a.participant.pending == {}
 
 
+def test_the_end_of_an_unknown_section_ends_no_track(lobby: Lobby) -> None:
+    a = lobby.join("a")
+    track = a.publishes("c")
+    a.forget()
+    a.perform(a.session.media_ended(lobby.clock.now(), "unknown"))
+    lobby.settle()
+    assert a.messages == []
+    assert list(a.participant.tracks.values()) == [track]
+
+
 def test_features_and_size_are_told_to_all(lobby: Lobby) -> None:
     a, b = lobby.join("a"), lobby.join("b")
     track = a.publishes()

@@ -51,6 +51,15 @@ def test_speakers_are_told_to_those_who_hear_them(lobby: Lobby) -> None:
     assert (info.sid, info.level, info.active) == (heard, 0.0, False)
 
 
+def test_where_nobody_is_heard_no_speakers_are_told(lobby: Lobby) -> None:
+    a, b = lobby.join("a"), lobby.join("b")
+    sid = b.participant.sid
+    a.forget()
+    for level in (0.5, 0.0):
+        a.perform(a.session.speakers(lobby.clock.now(), {sid: level}))
+    assert a.messages == []
+
+
 def test_the_room_and_the_token_are_told_anew(lobby: Lobby) -> None:
     a = lobby.join("a")
     lobby.rooms.update_metadata("r", "news")

@@ -168,6 +168,30 @@ def test_a_client_that_comes_back_is_told_who_left_meanwhile(lobby: Lobby) -> No
     assert [p.identity for p in a.got("update")[0].participants] == ["a", "d"]
 
 
+def test_a_socket_is_lost_once_and_the_wait_counts_from_then(lobby: Lobby) -> None:
+    a = lobby.join("a")
+    a.perform(a.session.socket_lost(lobby.clock.now()))
+    lobby.advance(10)
+    a.perform(a.session.socket_lost(lobby.clock.now()))
+    lobby.advance(4.9)
+    assert a.participant.active
+    lobby.advance(0.2)
+    assert a.participant.disconnect_reason == DisconnectReason.SIGNAL_CLOSE
+
+
+def test_a_client_that_comes_back_is_not_told_of_the_hidden(lobby: Lobby) -> None:
+    a = lobby.join("a")
+    lobby.join("ghost", hidden=True)
+    lobby.join("slow", connects=False)
+    lobby.join("b")
+    a.perform(a.session.socket_lost(lobby.clock.now()))
+    a.forget()
+    a.perform(a.session.resumed(lobby.clock.now()))
+    lobby.settle()
+    told = [p.identity for update in a.got("update") for p in update.participants]
+    assert told == ["a", "b"]
+
+
 def test_with_two_connections_we_offer_again(lobby: Lobby) -> None:
     a = lobby.join("a", parameters=one_connection(two_connections=True, offer=None))
     a.perform(a.session.peer_connected(lobby.clock.now()))
@@ -316,6 +340,17 @@ def test_a_client_that_closes_its_connection_is_about_to_leave(lobby: Lobby, way
     assert a.participant.disconnect_reason == reason
 
 
+def test_the_wait_for_a_leave_counts_from_the_first_close(lobby: Lobby) -> None:
+    a = lobby.join("a")
+    a.perform(a.session.peer_closed(lobby.clock.now()))
+    lobby.advance(1.5)
+    a.perform(a.session.peer_closed(lobby.clock.now()))
+    lobby.advance(0.4)
+    assert a.participant.active
+    lobby.advance(0.2)
+    assert a.participant.disconnect_reason == DisconnectReason.CONNECTION_TIMEOUT
+
+
 def test_a_client_that_closes_socket_and_connection_is_gone(lobby: Lobby) -> None:
     a = lobby.join("a")
     a.perform(a.session.socket_lost(lobby.clock.now()))
@@ -331,6 +366,24 @@ def test_a_simulation_is_played_only_where_it_is_allowed(lobby: Lobby) -> None:
     b.says(simulate=scenario)
     assert not a.session.ended
     assert b.last("leave").action == Action.RECONNECT
+
+
+@pytest.mark.parametrize("scenario", ["server_leave", "node_failure"])
+def test_a_simulated_end_of_the_server_ends_the_session(lobby: Lobby, scenario: str) -> None:
+    a = lobby.join("a", settings=SessionSettings(allow_simulation=True))
+    a.says(simulate={scenario: True})
+    (leave,) = a.got("leave")
+    assert (leave.reason, leave.action) == (DisconnectReason.SERVER_SHUTDOWN, Action.DISCONNECT)
+    assert a.participant.left
+
+
+def test_a_simulation_of_the_media_is_passed_over(lobby: Lobby) -> None:
+    a = lobby.join("a", settings=SessionSettings(allow_simulation=True))
+    a.forget()
+    a.says(simulate={"speaker_update": 3})
+    lobby.settle()
+    assert a.messages == []
+    assert a.participant.active
 
 
 def test_data_tracks_are_refused_and_unknown_messages_passed_over(lobby: Lobby) -> None:

@@ -139,6 +139,15 @@ def test_held_back_streams_are_told(lobby: Lobby) -> None:
     assert state.state == StreamState.PAUSED
 
 
+def test_of_streams_that_are_not_taken_nothing_is_told(lobby: Lobby) -> None:
+    a, b = lobby.join("a"), lobby.join("b")
+    track = b.publishes()
+    a.says(subscription={"track_sids": [track.sid], "subscribe": False})
+    a.forget()
+    a.perform(a.session.streams(lobby.clock.now(), {track.sid: True}))
+    assert a.messages == []
+
+
 def test_who_leaves_takes_its_tracks_along(lobby: Lobby) -> None:
     a, b = lobby.join("a"), lobby.join("b")
     track = b.publishes()

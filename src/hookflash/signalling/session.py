@@ -334,13 +334,13 @@ class SignalSession:
         self._quit(DisconnectReason.SERVER_SHUTDOWN)
 
     def _put_out(self, reason: DisconnectReason, action: Action = Action.DISCONNECT) -> None:
-        """The participant is out of the room: tell its client, and end."""
-        if not self.ended:
-            self.ended = True
-            self._send(responses.leave(reason, action))
-            if self._state.outbox.open:
-                self._state.outbox.add(CloseSocket())
-            self._state.outbox.add(EndPeer())
+        """The participant is out of the room: tell its client, and end. Once only: an input of a
+        session that has ended does nothing, and no input ends it twice."""
+        self.ended = True
+        self._send(responses.leave(reason, action))
+        if self._state.outbox.open:
+            self._state.outbox.add(CloseSocket())
+        self._state.outbox.add(EndPeer())
 
     def release(self) -> None:
         """It has ended and gets no more of the client: what refers to it from within is let go."""
