@@ -111,11 +111,13 @@ class RoomsSimulation:
         cid, source = f"c{self._cids}", self.chance.choice(SOURCES)
         if person.tracks and self.chance.random() < 0.1:
             cid = next(iter(person.tracks))
-        added = self.oracle.add(person, cid, source)
-        self._note(f"{person.identity} adds {cid}: {added}")
-        self._need(person).says(add_track=AddTrackRequest(cid=cid, name=cid, source=source))
-        self._need(person).says(offer=SessionDescription(type="offer", sdp="offer"))
-        if added and self.chance.random() < 0.7:
+        muted = self.chance.random() < 0.2
+        added = self.oracle.add(person, cid, source, muted=muted)
+        self._note(f"{person.identity} adds {cid} muted={muted}: {added}")
+        client = self._need(person)
+        client.says(add_track=AddTrackRequest(cid=cid, name=cid, source=source, muted=muted))
+        client.says(offer=SessionDescription(type="offer", sdp="offer"))
+        if self.chance.random() < 0.7:
             self._begin(person)
 
     def _begin(self, person: says.ExpectedParticipant) -> None:
@@ -292,6 +294,8 @@ class RoomsSimulation:
         left = (len(rooms), len(self.world.members), len(self.world.sound), rooms.next_deadline())
         if left != (0, 0, 0, None):
             self.problems.append(f"rooms, sessions, tracks and a deadline are left: {left}")
+        kept = [p.identity for p in self.world.seen.values() if p.tracks or p.pending or not p.left]
+        self._same("who keeps tracks", kept, [])
 
     # --- checks -----------------------------------------------------------------------------------
 
@@ -300,6 +304,9 @@ class RoomsSimulation:
         if self.problems:
             return
         self._same("hears", self._hears(), self.oracle.hears())
+        for person in self.oracle.present.values():
+            tracks = {cid: (t.published, t.muted) for cid, t in person.tracks.items()}
+            self._same(f"tracks of {person.identity}", self._tracks(person), tracks)
         for client in (m for m in self.world.members if isinstance(m, SimulatedClient)):
             self.problems += client.problems
             person = self.oracle.present[client.participant.room.name, client.participant.identity]
@@ -357,6 +364,11 @@ class RoomsSimulation:
         client = self._client(person)
         assert client is not None
         return client
+
+    def _tracks(self, person: says.ExpectedParticipant) -> dict[str, tuple[bool, bool]]:
+        participant = self._real(person)
+        added = {track.name: (False, track.muted) for track in participant.pending.values()}
+        return added | {track.name: (True, track.muted) for track in participant.tracks.values()}
 
     def _sid(self, person: says.ExpectedParticipant, cid: str) -> str:
         participant = self._real(person)
