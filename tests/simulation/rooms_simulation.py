@@ -72,9 +72,13 @@ class RoomsSimulation:
         client, ends = self._client(person), [self._remove, self._delete]
         if client is not None and person.active and not person.due:
             actions += [self._add, self._add, self._begin, self._end, self._allow, self._lose]
+            actions.append(self._resume)  # by a new socket, while the former one seems well
             ends += [self._leave, self._close, self._fail, self._hush, self._lose]
         elif client is not None and "kept" in person.due and client.can_resume():
             actions += [self._resume] * 2
+            ends += [self._fail, self._close]
+        elif client is not None and "going" in person.due:
+            ends += [self._lose] * 4
         chance = self.chance.random()
         if chance < 0.06:
             self.chance.choice(ends)(person)
@@ -228,7 +232,10 @@ class RoomsSimulation:
     def _lose(self, person: says.ExpectedParticipant) -> None:
         self._note(f"{person.identity} loses its socket")
         client = self._need(person)
-        self.oracle.lost(self._now, person)
+        if "going" in person.due:
+            self.oracle.out(self._now, person)
+        else:
+            self.oracle.lost(self._now, person)
         client.hushed = True
         client.perform(client.session.socket_lost(self._now))
 
@@ -240,7 +247,7 @@ class RoomsSimulation:
         tracks = [o.tracks[cid] for o, cid in some if o.tracks[cid].published]
         self.oracle.subscribe(person, tracks, not person.auto)
         person.socket = True
-        del person.due["kept"]
+        person.due.pop("kept", None)
         update = UpdateSubscription(
             track_sids=[self._sid(o, cid) for o, cid in some], subscribe=not person.auto
         )
@@ -263,7 +270,10 @@ class RoomsSimulation:
     def _close(self, person: says.ExpectedParticipant) -> None:
         self._note(f"{person.identity} closes its media")
         client = self._need(person)
-        person.due["going"] = self._now + says.GOING
+        if person.socket:
+            person.due["going"] = self._now + says.GOING
+        else:
+            self.oracle.out(self._now, person)
         client.perform(client.session.peer_closed(self._now))
 
     def _fail(self, person: says.ExpectedParticipant) -> None:
