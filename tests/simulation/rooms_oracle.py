@@ -114,10 +114,10 @@ class RoomsOracle:
         new.active, new.due, new.socket = p.active, p.due, p.socket
         return True
 
-    def add(self, p: ExpectedParticipant, cid: str, source: int) -> bool:
+    def add(self, p: ExpectedParticipant, cid: str, source: int, *, muted: bool) -> bool:
         allowed = p.can_publish and (not p.sources or source in p.sources) and cid not in p.tracks
         if allowed:
-            p.tracks[cid] = ExpectedTrack(source)
+            p.tracks[cid] = ExpectedTrack(source, muted=muted)
         return allowed
 
     def subscribe(self, p: ExpectedParticipant, tracks: list[ExpectedTrack], wanted: bool) -> None:

@@ -72,9 +72,13 @@ class RoomsSimulation:
         client, ends = self._client(person), [self._remove, self._delete]
         if client is not None and person.active and not person.due:
             actions += [self._add, self._add, self._begin, self._end, self._allow, self._lose]
+            actions.append(self._resume)  # by a new socket, while the former one seems well
             ends += [self._leave, self._close, self._fail, self._hush, self._lose]
         elif client is not None and "kept" in person.due and client.can_resume():
             actions += [self._resume] * 2
+            ends += [self._fail, self._close]
+        elif client is not None and "going" in person.due:
+            ends += [self._lose] * 4
         chance = self.chance.random()
         if chance < 0.06:
             self.chance.choice(ends)(person)
@@ -111,11 +115,13 @@ class RoomsSimulation:
         cid, source = f"c{self._cids}", self.chance.choice(SOURCES)
         if person.tracks and self.chance.random() < 0.1:
             cid = next(iter(person.tracks))
-        added = self.oracle.add(person, cid, source)
-        self._note(f"{person.identity} adds {cid}: {added}")
-        self._need(person).says(add_track=AddTrackRequest(cid=cid, name=cid, source=source))
-        self._need(person).says(offer=SessionDescription(type="offer", sdp="offer"))
-        if added and self.chance.random() < 0.7:
+        muted = self.chance.random() < 0.2
+        added = self.oracle.add(person, cid, source, muted=muted)
+        self._note(f"{person.identity} adds {cid} muted={muted}: {added}")
+        client = self._need(person)
+        client.says(add_track=AddTrackRequest(cid=cid, name=cid, source=source, muted=muted))
+        client.says(offer=SessionDescription(type="offer", sdp="offer"))
+        if self.chance.random() < 0.7:
             self._begin(person)
 
     def _begin(self, person: says.ExpectedParticipant) -> None:
@@ -226,7 +232,10 @@ class RoomsSimulation:
     def _lose(self, person: says.ExpectedParticipant) -> None:
         self._note(f"{person.identity} loses its socket")
         client = self._need(person)
-        self.oracle.lost(self._now, person)
+        if "going" in person.due:
+            self.oracle.out(self._now, person)
+        else:
+            self.oracle.lost(self._now, person)
         client.hushed = True
         client.perform(client.session.socket_lost(self._now))
 
@@ -238,7 +247,7 @@ class RoomsSimulation:
         tracks = [o.tracks[cid] for o, cid in some if o.tracks[cid].published]
         self.oracle.subscribe(person, tracks, not person.auto)
         person.socket = True
-        del person.due["kept"]
+        person.due.pop("kept", None)
         update = UpdateSubscription(
             track_sids=[self._sid(o, cid) for o, cid in some], subscribe=not person.auto
         )
@@ -261,7 +270,10 @@ class RoomsSimulation:
     def _close(self, person: says.ExpectedParticipant) -> None:
         self._note(f"{person.identity} closes its media")
         client = self._need(person)
-        person.due["going"] = self._now + says.GOING
+        if person.socket:
+            person.due["going"] = self._now + says.GOING
+        else:
+            self.oracle.out(self._now, person)
         client.perform(client.session.peer_closed(self._now))
 
     def _fail(self, person: says.ExpectedParticipant) -> None:
@@ -292,6 +304,8 @@ class RoomsSimulation:
         left = (len(rooms), len(self.world.members), len(self.world.sound), rooms.next_deadline())
         if left != (0, 0, 0, None):
             self.problems.append(f"rooms, sessions, tracks and a deadline are left: {left}")
+        kept = [p.identity for p in self.world.seen.values() if p.tracks or p.pending or not p.left]
+        self._same("who keeps tracks", kept, [])
 
     # --- checks -----------------------------------------------------------------------------------
 
@@ -300,6 +314,9 @@ class RoomsSimulation:
         if self.problems:
             return
         self._same("hears", self._hears(), self.oracle.hears())
+        for person in self.oracle.present.values():
+            tracks = {cid: (t.published, t.muted) for cid, t in person.tracks.items()}
+            self._same(f"tracks of {person.identity}", self._tracks(person), tracks)
         for client in (m for m in self.world.members if isinstance(m, SimulatedClient)):
             self.problems += client.problems
             person = self.oracle.present[client.participant.room.name, client.participant.identity]
@@ -357,6 +374,11 @@ class RoomsSimulation:
         client = self._client(person)
         assert client is not None
         return client
+
+    def _tracks(self, person: says.ExpectedParticipant) -> dict[str, tuple[bool, bool]]:
+        participant = self._real(person)
+        added = {track.name: (False, track.muted) for track in participant.pending.values()}
+        return added | {track.name: (True, track.muted) for track in participant.tracks.values()}
 
     def _sid(self, person: says.ExpectedParticipant, cid: str) -> str:
         participant = self._real(person)

@@ -121,7 +121,8 @@ class World(Lobby):
         super().__init__(seed, enable_remote_unmute=True)
         self.sound: dict[str, bool] = {}
         """Published tracks by SID, and whether they are muted."""
-        self.problems: list[str] = []
+        self.seen: dict[str, Participant] = {}
+        """Everybody who was ever in a room, by SID."""
 
     def room_events(self, events: Sequence[ev.RoomEvent]) -> None:
         for event in events:
@@ -131,6 +132,8 @@ class World(Lobby):
                 self.sound[event.track.sid] = event.muted
             elif isinstance(event, ev.TrackUnpublished):
                 del self.sound[event.track.sid]
+        for room in self.rooms.all():
+            self.seen.update((p.sid, p) for p in room.participants.values())
         super().room_events(events)
         for member in [m for m in self.members if m.session.ended]:
             self.members.remove(member)
@@ -144,6 +147,7 @@ class World(Lobby):
         )
         claims = Claims("key", identity, kind="agent" if agent else "", video=VideoGrant(True))
         participant = self.rooms.join(room, join_of(claims, parameters))
+        self.seen[participant.sid] = participant
         member = SimulatedClient(self, SignalSession(participant, parameters, self.rooms, token_of))
         member.connects = connects
         self.members.append(member)
