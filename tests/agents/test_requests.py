@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
+from typing import cast
 
 import pytest
 from livekit.protocol.agent import JobStatus, MigrateJobRequest
@@ -322,6 +323,19 @@ def test_one_that_never_starts_counts_as_failed() -> None:
     assert second.terminated() == []
 
 
+def test_a_status_that_nobody_knows_is_passed_over() -> None:
+    lab = Lab()
+    peer = lab.worker()
+    room = lab.room("lobby", "phone")
+    assigned = peer.accept()
+    before = lab.jobs(room)
+    lab.now += 1.0
+    peer.update(assigned.job.id, cast(JobStatus, 99))
+    assert lab.jobs(room) == before
+    peer.update(assigned.job.id, RUNNING)
+    assert lab.jobs(room) != before
+
+
 def test_one_whose_participant_is_there_has_started() -> None:
     lab = Lab()
     peer = lab.worker()
@@ -392,6 +406,21 @@ def test_a_moved_agent_takes_its_job_along(ends: str) -> None:
         lab.tell(lab.rooms.delete(lab.now, "other"))
     assert peer.terminated() == [assigned.job.id]
     assert (lab.agents.running(), lab.agents.next_deadline()) == (0, None)
+
+
+def test_others_of_the_room_that_move_take_no_job_along() -> None:
+    lab = Lab()
+    peer = lab.worker()
+    lab.room("lobby", "phone")
+    lab.room("other", "nobody")
+    assigned = peer.accept()
+    lab.agent(assigned)
+    _, events = move(lab.rooms, lab.now, lab.join("caller"), "other")
+    lab.tell(events)
+    lab.tell(lab.rooms.delete(lab.now, "other"))
+    assert (peer.terminated(), lab.agents.running()) == ([], 1)
+    lab.tell(lab.rooms.delete(lab.now, "lobby"))
+    assert peer.terminated() == [assigned.job.id]
 
 
 # --- its worker is gone -------------------------------------------------------------------------

@@ -239,6 +239,44 @@ def test_what_a_subscriber_wants() -> None:
     assert call.wanted == [{0: True, 1: True, 2: False}]
 
 
+def test_a_wish_outlives_that_its_track_is_away() -> None:
+    call = seen(rids=("q", "h"))
+    call.subscriber.adjust("TR_1", 0, 0, 0, call.now, disabled=False)
+    low, high = Camera(ssrc=51), Camera(ssrc=52, sequence=9)
+    call.comes(high.next(key=True), mid=b"7", rid=b"h")
+    call.comes(low.next(key=True), mid=b"7", rid=b"q")
+    call.comes(low.next(key=True))
+    assert call.subscriber.taken["TR_1"].layer is call.publisher.published["cam"].layers[0]
+
+
+def test_to_stop_what_is_not_taken_stops_nothing() -> None:
+    call = seen(ssrcs=(50,))
+    call.subscriber.stop("TR_9")
+    call.comes(Camera(ssrc=50).next(key=True))
+    assert len(call.seer.packets) == 1
+    call.subscriber.stop("TR_1")
+    call.subscriber.stop("TR_1")
+    call.comes(Camera(ssrc=50).next(key=True))
+    assert len(call.seer.packets) == 1
+
+
+def test_reports_of_other_streams_and_a_bye_change_nothing() -> None:
+    call = seen(ssrcs=(50,))
+    call.comes(Camera(ssrc=50).next(key=True))
+    block = ReportBlock(7999, 200, 9, 9, 0)
+    call.subscriber.rtcp(goodbye_last(Report(1, (block,))), call.now)
+    taken = call.subscriber.taken["TR_1"]
+    assert taken.peer_view is None
+    ours = ReportBlock(7000, 9, 9, 9, 0)
+    call.subscriber.rtcp(goodbye_last(Report(1, (block, ours))), call.now)
+    assert taken.peer_view == ours
+
+
+def goodbye_last(report: Report) -> bytes:
+    """A compound packet whose sender says at its end that it is gone."""
+    return encode_report(report, "x") + bytes.fromhex("81cb0001 00000001")
+
+
 def test_a_section_that_ends_or_has_another_ssrc() -> None:
     call = seen(ssrcs=(50,))
     call.comes(Camera(ssrc=50).next(key=True))
