@@ -76,4 +76,4 @@ def test_every_command_of_the_tables_is_there() -> None:
             assert code == 0, output
             assert output.startswith(f"Usage: {command} [OPTIONS]"), output
 
-    run(test)
+    run(test, within=3 * len(named))

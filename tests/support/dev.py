@@ -92,11 +92,11 @@ async def _ready(output: asyncio.StreamReader) -> dict[str, Any]:
     raise AssertionError(f"it did not start:\n{printed.decode()}")
 
 
-def run(test: Callable[[Dev], Awaitable[None]]) -> None:
+def run(test: Callable[[Dev], Awaitable[None]], *, within: float = TIMEOUT) -> None:
     """One test against a server of its own."""
 
     async def main() -> None:
-        async with asyncio.timeout(TIMEOUT), dev_server() as dev:
+        async with asyncio.timeout(within), dev_server() as dev:
             await test(dev)
 
     uvloop.run(main())

@@ -3,6 +3,8 @@ is taken all the same."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from tests.wire.kit.call import Call
 from tests.wire.kit.callee import called
@@ -138,11 +140,16 @@ def test_digits_by_the_number_of_the_answer(exchange: Exchange, phone: Phone) ->
     for digit, number in ((5, 122), (7, 101)):
         agent.sound.clear()
         call.sound.press(digit, payload_type=number)
-        came = agent.sound.heard(lambda seen: any(ended(p, 101) for p in seen), "the digit")
-        assert {p.payload[0] for p in came if p.payload_type == 101} == {digit}
+        # The end of the one before is said three times, and may still come.
+        agent.sound.heard(partial(said, digit), f"the digit {digit}")
     agent.sound.press(9)
     came = call.sound.heard(lambda seen: any(ended(p, 122) for p in seen), "ours as 122")
     assert {p.payload[0] for p in came if p.payload_type == 122} == {9}
+
+
+def said(digit: int, seen: list[Packet]) -> bool:
+    """The end of that digit has come, by our own number."""
+    return any(ended(packet, 101) and packet.payload[0] == digit for packet in seen)
 
 
 def ended(packet: Packet, number: int) -> bool:
