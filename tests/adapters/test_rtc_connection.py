@@ -328,7 +328,7 @@ def test_a_flood_leaves_the_loop_to_others() -> None:
             writer.write(framed(b"x") * 20_000)
             other.write(framed(b"mine"))
             await here.until(lambda: len(here.packets) == 20_003)
-            assert max(here.turns) <= 64
+            assert max(here.turns) <= 2 * 64, "one turn of each of the two"
             numbers = [n for n, (_, frame) in enumerate(here.packets) if frame == b"mine"]
             assert here.packets[numbers[0]][0] is path
             assert numbers[0] < 15_000
