@@ -15,12 +15,14 @@ Stranger = Callable[[Scene, float], Report]
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """Who attacks, all at once. `meant`: events of the log that may come of it."""
+    """Who attacks, all at once. `meant`: events of the log that may come of it; `kept`: MB that the
+    allocator keeps for such work, once, however long it lasts."""
 
     name: str
     what: str
     strangers: tuple[Stranger, ...]
     meant: tuple[str, ...] = ()
+    kept: float = 0.0
 
 
 FULL = ("no_open_files",)
@@ -93,7 +95,10 @@ ATTACKS = (
     ),
     Attack("data-small", "small messages without end", (channels.by_channel(channels.small),) * 2),
     Attack(
-        "data-large", "messages of 60 kB without end", (channels.by_channel(channels.large),) * 2
+        "data-large",
+        "messages of 60 kB without end",
+        (channels.by_channel(channels.large),) * 2,
+        kept=20.0,
     ),
     Attack(
         "data-unread",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from livekit.protocol.rtc import SignalResponse
+from livekit.protocol.rtc import LeaveRequest, SignalResponse
 from tests.signalling.kit import Lobby
 
-from hookflash.signalling.outbox import Outbox
+from hookflash.signalling.outbox import MOST_MISSED, Outbox
 
 
 @pytest.fixture
@@ -55,3 +55,17 @@ def test_without_a_socket_nothing_is_kept(lobby: Lobby) -> None:
     outbox.flush()
     assert outbox.take() == []
     assert outbox.due is None
+
+
+def test_a_client_that_missed_too_many_departures_joins_anew(lobby: Lobby) -> None:
+    a = lobby.join("a")
+    others = [lobby.join(f"o{number}") for number in range(MOST_MISSED + 1)]
+    a.perform(a.session.socket_lost(lobby.clock.now()))
+    a.forget()
+    for other in others:
+        lobby.rooms.leave(other.participant)
+    a.perform(a.session.resumed(lobby.clock.now()))
+    assert a.kinds() == ["leave"]
+    (leave,) = a.got("leave")
+    assert leave.action == LeaveRequest.Action.RECONNECT
+    assert a.session.ended

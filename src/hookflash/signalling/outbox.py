@@ -14,6 +14,11 @@ GATHERING = 0.01
 """Seconds that a change of a participant waits for others, at most."""
 
 
+MOST_MISSED = 64
+"""Departures that are kept for a client without a socket. In a large room each of many such clients
+would keep those of all others."""
+
+
 class Outbox:
     """Effects of one session. A message never overtakes a change that was announced before it."""
 
@@ -27,6 +32,8 @@ class Outbox:
         self._gathered: list[ParticipantInfo] = []
         self._missed: list[ParticipantInfo] = []
         """Who left while there was no socket."""
+        self.missed_too_many = False
+        """More than are kept: the client is to join anew."""
 
     def send(self, message: SignalResponse) -> None:
         """Send this behind all that was announced."""
@@ -40,11 +47,11 @@ class Outbox:
 
     def announce(self, now: float, participant: Participant) -> None:
         """Tell the client how that participant is now (`update`)."""
-        info = shared_info(participant)
         if not self.open:
             if participant.left:
-                self._missed.append(info)
+                self._miss(shared_info(participant))
             return
+        info = shared_info(participant)
         check_participant(info)
         if info in self._gathered:  # an input that changed several things at once
             return
@@ -68,8 +75,16 @@ class Outbox:
     def close(self) -> None:
         """The socket is gone."""
         self.open = False
-        self._missed += [info for info in self._gathered if info.state == DISCONNECTED]
+        for info in self._gathered:
+            if info.state == DISCONNECTED:
+                self._miss(info)
         self.flush()
+
+    def _miss(self, info: ParticipantInfo) -> None:
+        if len(self._missed) < MOST_MISSED:
+            self._missed.append(info)
+        else:
+            self.missed_too_many = True
 
     def announce_missed(self, now: float) -> None:
         """To a client that came back: who left meanwhile. It knows them still, and is told of the

@@ -205,6 +205,9 @@ class SignalSession:
         self._kept_until = None
         self._silent_at = now + PING_TIMEOUT
         state.outbox.open = True
+        if state.outbox.missed_too_many:
+            self._quit(DisconnectReason.STATE_MISMATCH, Action.RECONNECT)
+            return
         self._reports.forget()
         self._send(responses.reconnect(state.settings.facts))
         state.outbox.announce_missed(now)

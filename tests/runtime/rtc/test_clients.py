@@ -524,3 +524,16 @@ def test_a_client_that_has_gone_goes_with_its_last_reference(two: bool) -> None:
         run(check)
     finally:
         gc.enable()
+
+
+def test_so_many_may_join_a_room_at_once_and_the_next_may_try_again() -> None:
+    async def check(lab: Lab) -> None:
+        for number in range(module.MOST_JOINING):
+            lab.server.rooms.join("lobby", Join(f"joining{number}"))
+        status, text = await refused(RtcPeer(lab, "ann"))
+        assert (status, text) == (503, "too many participants are joining this room")
+        lab.server.rooms.activate(lab.server.rooms.find("lobby", "joining0"))
+        async with RtcPeer(lab, "ann"):
+            assert len(clients_of(lab)) == 1
+
+    run(check)

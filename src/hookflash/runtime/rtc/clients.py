@@ -44,6 +44,11 @@ from .ports import RtcPorts
 
 _log = structlog.get_logger("rtc")
 
+MOST_JOINING: Final = 100
+"""Participants of one room that have joined and not connected yet: each of them hears of what
+becomes of the others."""
+MOST_UNCONNECTED: Final = 400
+"""Those of all rooms. Each has a quarter of a minute."""
 REPORT_INTERVAL: Final = 5.0
 """Seconds between the RTCP reports of a client."""
 TURN: Final = 0.005
@@ -127,6 +132,14 @@ class RtcClients:
         elif room.is_full(claims.identity) and not claims.video.agent:
             # As LiveKit has it: to clients, 429 would mean that another try is in vain.
             raise ApiError("internal", room_full().msg)
+        elif len(room.joining) >= MOST_JOINING:
+            raise ApiError("unavailable", "too many participants are joining this room")
+        if len(self._clients) >= MOST_UNCONNECTED and self._unconnected() >= MOST_UNCONNECTED:
+            raise ApiError("unavailable", "too many participants are joining")
+
+    def _unconnected(self) -> int:
+        """Clients that have joined and whose connection does not stand yet."""
+        return sum(not client.participant.active for client in self._clients.values())
 
     async def session(self, claims: Claims, asked: ClientJoin, socket: MessageSocket) -> None:
         """An open socket, until its end."""
@@ -149,6 +162,7 @@ class RtcClients:
     def _joined(self, claims: Claims, asked: ClientJoin, socket: MessageSocket) -> RtcClient | None:
         parameters = parameters_of(asked)
         try:
+            self._check(claims, asked)  # many may have come since
             join = join_of(claims, parameters)
             if claims.video.room_create and self._rooms.get(asked.room) is None:
                 self._rooms.create(asked.room, join.room_options, join.room_preset)
