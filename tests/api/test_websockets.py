@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import Any
@@ -87,6 +88,31 @@ def test_a_close_comes_after_what_was_sent_and_is_the_last() -> None:
             assert socket.close_code == 4000
 
     run({"/echo": echo}, story)
+
+
+def test_what_came_before_the_clients_close_is_read_though_no_answer_can_be_sent() -> None:
+    """A client's `leave` with its close right behind, while the answer to what it said before is
+    on its way."""
+    said: list[bytes | str] = []
+    read = asyncio.Event()
+
+    async def route(socket: WebSocket, claims: Claims | None) -> None:
+        await socket.accept()
+        async for message in socket:
+            said.append(message)
+            socket.send(message)
+        read.set()
+
+    async def story(base: str, session: aiohttp.ClientSession) -> None:
+        async with session.ws_connect(base + "/a") as socket:
+            transport = socket.get_extra_info("socket")
+            frames = [bytes((0x82, 0x81, 0, 0, 0, 0, number)) for number in range(4)]
+            os.write(transport.fileno(), b"".join(frames) + bytes((0x88, 0x80, 0, 0, 0, 0)))
+            await socket.receive()
+        await read.wait()
+
+    run({"/a": route}, story)
+    assert said == [b"\0", b"\1", b"\2", b"\3"]
 
 
 def test_the_token_comes_first() -> None:

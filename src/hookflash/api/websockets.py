@@ -158,7 +158,10 @@ class WebSocket:
                 self._wake.clear()
                 await self._wake.wait()
         except OSError:
-            self.over = True  # the client is gone; `__aiter__` hears of it too
+            # The client closes or is gone. What it said before is still to be read: `__aiter__`
+            # ends where that does.
+            self._closing = self._closing or 1000
+            self._queue.clear()
 
 
 def first_values(scope: Scope) -> dict[str, str]:
