@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import uvloop
 from aiohttp import ClientError as HttpError
@@ -35,10 +34,10 @@ from hookflash.carrier.call import CarrierCall
 from hookflash.carrier.network import Carrier
 from hookflash.carrier.phone import Behaviour
 from hookflash.cli.client import Client
+from hookflash.cli.demo import exchange
 from hookflash.cli.ladder import Ladder
-from hookflash.config import DEV_KEY, Settings
+from hookflash.config import DEV_KEY
 from hookflash.logs import configure
-from hookflash.server import Server
 from hookflash.sip.flow import Address
 from hookflash.sip.uri import Uri
 
@@ -91,7 +90,7 @@ async def _main(console: Console) -> None:
     if not (CACHE / f"agents-{VERSION}" / "installed.txt").exists():
         console.print(f"installing livekit-agents {VERSION} into {CACHE.name}, once: a minute")
     python = await agents_python()
-    async with asyncio.timeout(LIMIT), Carrier(seed=1) as carrier, _exchange() as server:
+    async with asyncio.timeout(LIMIT), Carrier(seed=1) as carrier, exchange("subscribed") as server:
         url = f"http://127.0.0.1:{server.http_port}"
         secret = server.settings.keys[DEV_KEY].get_secret_value()
         async with api.LiveKitAPI(url, DEV_KEY, secret) as livekit:
@@ -104,27 +103,6 @@ async def _main(console: Console) -> None:
                 took = time.monotonic() - began
                 console.print(f"the phone assistant's worker has registered after {took:.1f} s")
                 await demo.play(proxy)
-
-
-@asynccontextmanager
-async def _exchange() -> AsyncIterator[Server]:
-    """On loopback and free ports; the environment's settings do not touch it."""
-    values: dict[str, Any] = {
-        "port": 0,
-        "bind_addresses": ["127.0.0.1"],
-        "keys": {DEV_KEY: secrets.token_hex(16)},
-        "sip": {"listen_ip": "127.0.0.1", "sip_port": 0, "answer": "subscribed"},
-        "rtc": {"udp_port": 0, "tcp_port": 0},
-        "metrics": {"bind": ""},
-        "dev": True,
-    }
-    server = Server(Settings(_env_prefix="HOOKFLASH_DEMO_", **values))
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.drain(0.0)
-        await server.stop()
 
 
 @asynccontextmanager

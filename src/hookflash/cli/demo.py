@@ -63,7 +63,7 @@ def run(seed: int) -> int:
 async def _main(seed: int, console: Console) -> int:
     failure = ""
     try:
-        async with asyncio.timeout(LIMIT), Carrier(seed=seed) as carrier, _exchange() as server:
+        async with asyncio.timeout(LIMIT), Carrier(seed=seed) as carrier, exchange() as server:
             url = f"http://127.0.0.1:{server.http_port}"
             secret = server.settings.keys[DEV_KEY].get_secret_value()
             async with api.LiveKitAPI(url, DEV_KEY, secret) as livekit:
@@ -83,13 +83,14 @@ async def _main(seed: int, console: Console) -> int:
 
 
 @asynccontextmanager
-async def _exchange() -> AsyncIterator[Server]:
-    """An exchange as with --dev on free ports; the environment's settings do not touch it."""
+async def exchange(answer: str = "immediately") -> AsyncIterator[Server]:
+    """An exchange as with --dev on free ports of loopback, with that `sip.answer`; the
+    environment's settings do not touch it."""
     values: dict[str, Any] = {
         "port": 0,
         "bind_addresses": ["127.0.0.1"],
         "keys": {DEV_KEY: secrets.token_hex(16)},
-        "sip": {"listen_ip": "127.0.0.1", "sip_port": 0, "answer": "immediately"},
+        "sip": {"listen_ip": "127.0.0.1", "sip_port": 0, "answer": answer},
         "rtc": {"udp_port": 0, "tcp_port": 0},
         "metrics": {"bind": ""},
         "dev": True,
