@@ -87,6 +87,9 @@ class UdpRelay(asyncio.DatagramProtocol):
         self.port = 0
         self.loss = 0.0
         """The part of packets that is lost, either way."""
+        self.only_media = False
+        """Only RTP and RTCP are lost; everything else gets through."""
+        self.lost = 0
         self.jitter = 0.0
         """Seconds that a packet is held back at most; so some overtake others."""
         self.came = 0
@@ -147,7 +150,9 @@ class UdpRelay(asyncio.DatagramProtocol):
         self._pass(self._near, data, client)
 
     def _pass(self, to: asyncio.DatagramTransport, data: bytes, address: Address | None) -> None:
-        if self._random.random() < self.loss:
+        may_lose = not self.only_media or 128 <= data[0] <= 191
+        if may_lose and self._random.random() < self.loss:
+            self.lost += 1
             return
 
         def send() -> None:

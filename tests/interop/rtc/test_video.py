@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from livekit import api, rtc
 from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
+from tests.support.proxies import UdpRelay
 from tests.support.sdk import token
 from tests.support.sdk_video import VideoClient
-from tests.support.udp_relay import UdpRelay
 
 from hookflash.webrtc.candidates import host_candidates
 
@@ -112,8 +112,8 @@ def test_pictures_come_through_a_network_that_loses_one_in_twenty(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def check(lab: Lab) -> None:
-        target = ("127.0.0.1", lab.server.rtc.ports.udp_port)
-        async with UdpRelay(target, loss=0.05) as relay:
+        async with UdpRelay(lab.server.rtc.ports.udp_port) as relay:
+            relay.loss, relay.only_media = 0.05, True
             lines = host_candidates(["127.0.0.1"], relay.port)
             monkeypatch.setattr(lab.server.rtc, "_candidates", lambda: lines)
             async with client(lab, "ann") as ann, client(lab, "bob") as bob:
