@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from livekit.protocol.models import ParticipantInfo, TrackSource
+from livekit.protocol.models import ParticipantInfo
 
 from ..access.grants import Claims
 from ..ports import WorldClock
@@ -62,23 +62,12 @@ class TokenMaker:
 def claims_of(participant: Participant) -> dict[str, Any]:
     """The claims beside issuer and times."""
     permission = participant.permission
-    video: dict[str, Any] = {
-        "roomJoin": True,
-        "room": participant.room.name,
-        "canPublish": permission.can_publish,
-        "canSubscribe": permission.can_subscribe,
-        "canPublishData": permission.can_publish_data,
-        "canUpdateOwnMetadata": permission.can_update_metadata,
-        "canSubscribeMetrics": permission.can_subscribe_metrics,
+    video = {
+        **permission.grant(participant.room.name),
         "canManageAgentSession": permission.can_manage_agent_session,
-        "hidden": permission.hidden,
         "recorder": permission.recorder,
         "agent": permission.agent,
     }
-    known = TrackSource.DESCRIPTOR.values_by_number
-    sources = [known[s].name.lower() for s in permission.can_publish_sources if s in known]
-    if sources:
-        video["canPublishSources"] = sources
     return {
         "sub": participant.identity,
         "name": participant.name,

@@ -9,7 +9,7 @@ from typing import Any, Final
 import structlog
 from livekit.protocol.agent import Job as JobInfo
 from livekit.protocol.agent import JobAssignment, JobType, ServerMessage
-from livekit.protocol.models import ServerInfo, TrackSource
+from livekit.protocol.models import ServerInfo
 
 from ..access.grants import Claims
 from ..agents import effects as fx
@@ -248,30 +248,11 @@ def server_info(ids: Ids) -> ServerInfo:
 
 def _job_claims(grant: fx.AgentGrant) -> dict[str, object]:
     """The claims of a job's token beside issuer and times (facts §5.3)."""
-    permission = grant.permission
-    video: dict[str, object] = {
-        "roomJoin": True,
-        "agent": True,
-        "room": grant.room,
-        "canSubscribe": permission.can_subscribe,
-        "canPublish": permission.can_publish,
-        "canPublishData": permission.can_publish_data,
-        "canUpdateOwnMetadata": permission.can_update_metadata,
-        "canSubscribeMetrics": permission.can_subscribe_metrics,
-        "hidden": permission.hidden,
-    }
-    if permission.can_publish_sources:
-        known = TrackSource.DESCRIPTOR.values_by_number
-        video["canPublishSources"] = [
-            known[source].name.lower()
-            for source in permission.can_publish_sources
-            if source in known
-        ]
     return {
         "sub": grant.identity,
         "name": grant.name,
         "metadata": grant.metadata,
         "attributes": dict(grant.attributes),
         "kind": "agent",
-        "video": video,
+        "video": {**grant.permission.grant(grant.room), "agent": True},
     }

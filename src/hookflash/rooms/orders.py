@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from livekit.protocol.agent_dispatch import JobRestartPolicy, RoomAgentDispatch
-from livekit.protocol.models import ParticipantInfo, ParticipantPermission
+from livekit.protocol.models import ParticipantInfo, ParticipantPermission, TrackSource
 from livekit.protocol.room import CreateRoomRequest, RoomConfiguration
 
 from ..base.light import light_dataclass
@@ -170,6 +170,26 @@ class Permission:
             can_subscribe_metrics=message.can_subscribe_metrics,
             can_manage_agent_session=message.can_manage_agent_session,
         )
+
+    def grant(self, room: str) -> dict[str, object]:
+        """The claim `video` of a token of ours with which one joins that room with this permission
+        (facts §1.7). Agent, recorder and canManageAgentSession are not in it: a job's token and a
+        client's differ there."""
+        grant: dict[str, object] = {
+            "roomJoin": True,
+            "room": room,
+            "canPublish": self.can_publish,
+            "canSubscribe": self.can_subscribe,
+            "canPublishData": self.can_publish_data,
+            "canUpdateOwnMetadata": self.can_update_metadata,
+            "canSubscribeMetrics": self.can_subscribe_metrics,
+            "hidden": self.hidden,
+        }
+        known = TrackSource.DESCRIPTOR.values_by_number
+        sources = [known[s].name.lower() for s in self.can_publish_sources if s in known]
+        if sources:
+            grant["canPublishSources"] = sources
+        return grant
 
 
 @light_dataclass(frozen=True, slots=True)
