@@ -407,7 +407,7 @@ def test_what_was_asked_for_before_the_end_is_not_done_after_it() -> None:
             await bob.ended()
             client._offer_subscriber(OfferSubscriber())
             client._ask()
-            client._send_packet(SendPacket(b"x", True))
+            client.perform([SendPacket(b"x", True)])
             assert not client._kept
             client.close()
             client.message_received("_data_track", b"x")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ..media.source import Source
 from ..media.subscriptions import Subscription
 from ..rtp.packet import Buffer
 from ..webrtc.formats import RtpCodec
 from ..webrtc.sections import IncomingSection, OutgoingSection
+
+RELIABLE: Final = "_reliable"
+"""Label of the data channel on which nothing is lost."""
+LOSSY: Final = "_lossy"
 
 
 class IceSide(Protocol):

@@ -38,11 +38,12 @@ _HIDDEN: Final = frozenset(
 """About the way and the transport, not about the caller."""
 
 # LiveKit's own words for its built-in RPC errors.
+UNSUPPORTED: Final = "Method not supported at destination"
 
 
 def unsupported_method() -> ApiError:
     """The participant has no such method (RPC error 1400)."""
-    return ApiError("invalid_argument", PREFIX + "Method not supported at destination")
+    return ApiError("invalid_argument", PREFIX + UNSUPPORTED)
 
 
 def not_connected() -> ApiError:

@@ -12,7 +12,6 @@ import structlog
 from livekit.protocol.models import TrackType
 
 from ..base.errors import SdpError
-from ..base.ids import Ids
 from ..base.performers import on, performers
 from ..media.published import PublishedAudio
 from ..ports import Clock, MessageSocket
@@ -22,12 +21,10 @@ from ..signalling.session import SignalSession
 from ..webrtc.formats import OPUS_FMTP, RtpCodec
 from ..webrtc.slots import OutTrack
 from .peer_connection import PeerConnection
-from .peer_ways import TrackRooms
+from .peer_ways import LOSSY, RELIABLE, TrackRooms
 
 _log = structlog.get_logger("rtc")
 
-RELIABLE: Final = "_reliable"
-LOSSY: Final = "_lossy"
 MAX_WAITING: Final = 16 * 1024 * 1024
 """Octets of reliable data that may wait for one client (webrtc.md §5)."""
 MAX_KEPT: Final = 256
@@ -56,7 +53,6 @@ class RtcClient:
         host: ClientHost,
         engine: TrackRooms,
         clock: Clock,
-        ids: Ids,
         make_session: Callable[[], SignalSession],
         *,
         two_connections: bool,
@@ -64,7 +60,6 @@ class RtcClient:
         self._host = host
         self._engine = engine
         self._clock = clock
-        self._ids = ids
         self.session = make_session()
         self.socket: MessageSocket | None = None
         self._two = two_connections
@@ -79,7 +74,6 @@ class RtcClient:
         self._asked = False
         self._offer_soon = False
         self._offers = 0
-        self._open: set[str] = set()
         self._kept: list[bytes] = []
         self._performers = performers(
             fx.SignalEffect,
@@ -156,7 +150,6 @@ class RtcClient:
 
     def _offer(self, *, again: bool = False) -> None:
         """Offer what is attached, unless the client has yet to answer the last one."""
-        self._offer_soon = False
         if self.over or (self.subscriber.offered.offering and not again):
             return
         self._offers += 1
@@ -275,9 +268,11 @@ class RtcClient:
 
     # --- data -----------------------------------------------------------------------------------
 
+    def send_reliable(self, packet: bytes) -> None:
+        """One DataPacket of ours."""
+        self.perform([fx.SendPacket(packet, True)])
+
     def _send_packet(self, effect: fx.SendPacket) -> None:
-        if self.over:
-            return
         label = RELIABLE if effect.reliable else LOSSY
         transport = self.subscriber.transport
         if effect.reliable and transport.buffered(label) > MAX_WAITING:

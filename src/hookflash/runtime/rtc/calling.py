@@ -13,7 +13,7 @@ from livekit.protocol.models import DataPacket, RpcAck, RpcError, RpcRequest, Rp
 from ...base.errors import ApiError
 from ...base.ids import Ids
 from ...exchange.rooms import Rpc
-from ...exchange.rpc import unsupported_method
+from ...exchange.rpc import UNSUPPORTED, unsupported_method
 from ...rooms.room import Participant
 
 UNSUPPORTED_METHOD: Final = 1400
@@ -60,13 +60,12 @@ async def _carry_out(way: Rpc, asked: RpcRequest, answer: RpcResponse) -> None:
     except TimeoutError:
         answer.error.CopyFrom(RpcError(code=RESPONSE_TIMEOUT, message="Response timeout"))
     except ApiError as error:
-        unsupported = error.msg.endswith("Method not supported at destination")
-        code = UNSUPPORTED_METHOD if unsupported else APPLICATION_ERROR
+        code = UNSUPPORTED_METHOD if error.msg.endswith(UNSUPPORTED) else APPLICATION_ERROR
         answer.error.CopyFrom(RpcError(code=code, message=error.msg))
 
 
 def _unsupported() -> RpcError:
-    return RpcError(code=UNSUPPORTED_METHOD, message="Method not supported at destination")
+    return RpcError(code=UNSUPPORTED_METHOD, message=UNSUPPORTED)
 
 
 class RpcCalls:

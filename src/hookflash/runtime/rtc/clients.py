@@ -176,7 +176,6 @@ class RtcClients:
             self,
             self._engine,
             self._clock,
-            self._ids,
             lambda: SignalSession(
                 participant, parameters, self._rooms, self._tokens, self._settings
             ),
@@ -336,13 +335,7 @@ class RtcClients:
         client.calls += 1
         way = self._phones.rpc(phone)
         task = self._loop.create_task(
-            answer_rpc(
-                way,
-                phone,
-                client.participant,
-                request,
-                lambda p: client.perform([SendPacket(p, True)]),
-            )
+            answer_rpc(way, phone, client.participant, request, client.send_reliable)
         )
         self._tasks.add(task)
         task.add_done_callback(partial(self._called, client))
@@ -388,13 +381,7 @@ class RtcClients:
     def rpc(self, participant: Participant) -> Rpc | None:
         """By its data channel."""
         client = self._clients.get(participant.sid)
-        if client is None:
-            return None
-
-        def send(packet: bytes) -> None:
-            client.perform([SendPacket(packet, True)])
-
-        return partial(self._calls.call, send)
+        return partial(self._calls.call, client.send_reliable) if client is not None else None
 
     # --- time -----------------------------------------------------------------------------------
 

@@ -10,17 +10,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-import structlog
-
 from ...adapters.dtls import Dtls, DtlsCertificate
 from ...adapters.rtc_connection import RtcPath
 from ...adapters.srtp import SrtpSession
-from ...exchange.peer_ways import PeerWayOwner
+from ...exchange.peer_ways import LOSSY, RELIABLE, PeerWayOwner
 from ...ports import Clock
 from ...rtp.packet import Buffer
 from ...webrtc.ice import CONSENT, IceAgent
-
-_log = structlog.get_logger("rtc")
 
 HANDSHAKE_TIMEOUT: Final = 10.0
 """Seconds that DTLS may take (webrtc.md §4)."""
@@ -167,8 +163,8 @@ class PeerTransport:
     def open_channels(self) -> None:
         """Open ours: where the client has opened none (the older signalling)."""
         if self._sctp is not None:
-            self._sctp.open("_reliable")
-            self._sctp.open("_lossy", ordered=False, max_retransmits=0)
+            self._sctp.open(RELIABLE)
+            self._sctp.open(LOSSY, ordered=False, max_retransmits=0)
 
     def buffered(self, label: str) -> int:
         """Octets that wait to be sent there."""
@@ -204,8 +200,7 @@ class PeerTransport:
 
     def _after_dtls(self, dtls: Dtls) -> None:
         """Whatever it has to send or to say."""
-        for datagram in dtls.take():
-            self.send(datagram)
+        self._flush(dtls)
         if dtls.state == "connected" and not self.is_connected:
             self._stands(dtls)
         for data in dtls.read():
@@ -216,6 +211,11 @@ class PeerTransport:
             self._lost(f"DTLS: {dtls.failure or 'closed by the client'}")
             return
         self._arm(dtls)
+
+    def _flush(self, dtls: Dtls) -> None:
+        """The datagrams that it has ready go out."""
+        for datagram in dtls.take():
+            self.send(datagram)
 
     def _stands(self, dtls: Dtls) -> None:
         self.is_connected = True
@@ -257,8 +257,7 @@ class PeerTransport:
         dtls = self._dtls
         if dtls is not None and not self.closed:
             dtls.write(data)
-            for datagram in dtls.take():
-                self.send(datagram)
+            self._flush(dtls)
 
     def channel_opened(self, label: str) -> None:
         """The client opened it, or took ours."""
@@ -302,8 +301,7 @@ class PeerTransport:
             self._sctp.stop()
         if self._dtls is not None:
             self._dtls.close()
-            for datagram in self._dtls.take():
-                self.send(datagram)
+            self._flush(self._dtls)
         self.agent.close()
         self._sctp = None
         self._owner = _NO_OWNER
