@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.rtc import ParticipantUpdate, SignalResponse
 
@@ -63,14 +65,14 @@ class Outbox:
         """Send what was gathered: no message has two states of one participant, since a client
         that sees only the later one would miss an event."""
         gathered, self._gathered, self.due = self._gathered, [], None
-        batch: list[ParticipantInfo] = []
+        batch: dict[str, ParticipantInfo] = {}
         for info in gathered if self.open else ():
-            if any(other.sid == info.sid for other in batch):
-                self._update(batch)
-                batch = []
-            batch.append(info)
+            if info.sid in batch:
+                self._update(batch.values())
+                batch = {}
+            batch[info.sid] = info
         if batch:
-            self._update(batch)
+            self._update(batch.values())
 
     def close(self) -> None:
         """The socket is gone."""
@@ -99,6 +101,6 @@ class Outbox:
         effects, self._effects = self._effects, []
         return effects
 
-    def _update(self, participants: list[ParticipantInfo]) -> None:
+    def _update(self, participants: Iterable[ParticipantInfo]) -> None:
         update = ParticipantUpdate(participants=participants)
         self._effects.append(SendSignal(SignalResponse(update=update)))
