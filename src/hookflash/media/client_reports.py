@@ -17,14 +17,14 @@ class ClientReports:
 
     def __init__(self, cname: str, ids: Ids) -> None:
         self._cname = cname
-        self._out: dict[Sender, Reporter] = {}
+        self._out: dict[int, tuple[Sender, Reporter]] = {}
+        """By SSRC."""
         self._in: dict[Receiver, Reporter] = {}
-        self._no_receiver = Receiver(_NoOwner())
         self._no_sender = Sender(lambda data, _: len(data), bytearray(64), ids)
 
     def add_sender(self, sender: Sender) -> None:
-        """A stream that goes out."""
-        self._out[sender] = Reporter(sender, self._no_receiver, self._cname)
+        """A stream that goes out; its SSRC stays."""
+        self._out[sender.ssrc] = sender, Reporter(sender, None, self._cname)
 
     def add_receiver(self, receiver: Receiver) -> None:
         """A stream that comes in."""
@@ -32,7 +32,7 @@ class ClientReports:
 
     def remove_sender(self, sender: Sender) -> None:
         """It has ended."""
-        self._out.pop(sender, None)
+        self._out.pop(sender.ssrc, None)
 
     def remove_receiver(self, receiver: Receiver) -> None:
         """It has ended."""
@@ -40,7 +40,9 @@ class ClientReports:
 
     def report(self, now: float) -> list[bytes]:
         """Compound packets: an SR of each stream out, an RR of each stream in that has begun."""
-        packets = [reporter.report(now) for sender, reporter in self._out.items() if sender.packets]
+        packets = [
+            reporter.report(now) for sender, reporter in self._out.values() if sender.packets
+        ]
         packets += [
             reporter.report(now)
             for receiver, reporter in self._in.items()
@@ -56,34 +58,23 @@ class ClientReports:
         for report in found:
             if not isinstance(report, Report):
                 continue
-            for reporter in self._out.values():
-                reporter.read(Report(report.ssrc, report.blocks), now)
+            for block in report.blocks:
+                if block.ssrc in self._out:
+                    self._out[block.ssrc][1].seen(block, now)
             for receiver, reporter in self._in.items():
                 if receiver.ssrc == report.ssrc:
                     reporter.read(report, now)
 
     def round_trip(self) -> float | None:
         """Seconds, by the last report on any stream; None before one."""
-        trips = [reporter.round_trip for reporter in self._out.values()]
+        trips = [reporter.round_trip for _, reporter in self._out.values()]
         return next((trip for trip in trips if trip is not None), None)
 
     def worst_loss(self) -> float:
         """The part of our packets that the client last said it missed, of the worst stream."""
-        views = [reporter.peer_view for reporter in self._out.values()]
+        views = [reporter.peer_view for _, reporter in self._out.values()]
         return max((view.fraction_lost / 256 for view in views if view is not None), default=0.0)
 
     def missed(self) -> float:
         """The part of its packets that did not come between our last two reports, likewise."""
         return max((reporter.missed / 256 for reporter in self._in.values()), default=0.0)
-
-
-class _NoOwner:
-    """Owner of a receiver to which no packets come."""
-
-    def admits(self, source: object, ssrc: int, now: float) -> bool:
-        return False
-
-    def packet_first(self) -> None: ...
-    def digit_ended(self, digit: str, duration_ms: int, *, relayed: bool, inband: bool) -> None: ...
-    def event_started(self) -> None: ...
-    def codec_changed(self) -> None: ...

@@ -9,15 +9,12 @@ from ..sdp.plan import Codec
 from .receiver import Receiver
 from .source import Source
 
-Listener = Callable[[int | None, float], None]
-"""(-dBov of a packet or None, when)."""
-
 
 class PublishedAudio:
     """`source` is what the room hears of it. The client is known by its DTLS: every packet that
     decrypts is its own, so nothing is asked of where it comes from."""
 
-    __slots__ = ("_begun", "_now_changed", "level", "source", "ssrcs")
+    __slots__ = ("_begun", "_now_changed", "source")
 
     def __init__(
         self, codecs: Mapping[int, Codec], begun: Callable[[], None], changed: Callable[[], None]
@@ -28,10 +25,6 @@ class PublishedAudio:
         receiver.configure(codecs, "opus")
         self.source = Source(receiver)
         self.source.receives = True
-        self.ssrcs: set[int] = set()
-        """Those that its packets had."""
-        self.level: int | None = None
-        """-dBov of the last packet that said so."""
         self._begun = begun
         self._now_changed = changed
 
@@ -49,7 +42,6 @@ class PublishedAudio:
     def admits(self, source: Any, ssrc: int, now: float) -> bool:
         """Always."""
         self.source.receiver.known_source = source
-        self.ssrcs.add(ssrc)
         return True
 
     def packet_first(self) -> None:

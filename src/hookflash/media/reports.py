@@ -27,7 +27,8 @@ class Reporter:
         "round_trip",
     )
 
-    def __init__(self, sender: Sender, receiver: Receiver, cname: str) -> None:
+    def __init__(self, sender: Sender, receiver: Receiver | None, cname: str) -> None:
+        """None: nothing comes in."""
         self._sender = sender
         self._receiver = receiver
         self._cname = cname
@@ -52,11 +53,13 @@ class Reporter:
             info = SenderInfo(
                 ntp_time(now), sender.timestamp + passed, sender.packets, sender.octets
             )
-        blocks = () if self._receiver.ssrc is None else (self._block(self._receiver.ssrc, now),)
+        receiver = self._receiver
+        blocks: tuple[ReportBlock, ...] = ()
+        if receiver is not None and receiver.ssrc is not None:
+            blocks = (self._block(receiver, receiver.ssrc, now),)
         return encode_report(Report(sender.ssrc, blocks, info), self._cname)
 
-    def _block(self, ssrc: int, now: float) -> ReportBlock:
-        receiver = self._receiver
+    def _block(self, receiver: Receiver, ssrc: int, now: float) -> ReportBlock:
         expected, lost = receiver.expected_packets, receiver.lost_of_ssrc
         new_expected = expected - self._last_expected
         new_lost = lost - self._last_lost
@@ -84,9 +87,13 @@ class Reporter:
             self._peer_at = now
         for block in report.blocks:
             if block.ssrc == self._sender.ssrc:
-                self.peer_view = block
-                if block.last_sr:
-                    middle = ntp_time(now) >> 16 & 0xFFFFFFFF
-                    trip = (middle - block.last_sr - block.delay) & 0xFFFFFFFF
-                    if trip < 0x80000000:
-                        self.round_trip = trip / 65536
+                self.seen(block, now)
+
+    def seen(self, block: ReportBlock, now: float) -> None:
+        """How the peer receives us, by one of its reports."""
+        self.peer_view = block
+        if block.last_sr:
+            middle = ntp_time(now) >> 16 & 0xFFFFFFFF
+            trip = (middle - block.last_sr - block.delay) & 0xFFFFFFFF
+            if trip < 0x80000000:
+                self.round_trip = trip / 65536
