@@ -11,6 +11,7 @@ from typing import Final
 
 from ..base.errors import RtpError
 from ..base.light import light_dataclass
+from .rtcp import packets_of
 
 RTPFB: Final = 205
 PSFB: Final = 206
@@ -83,26 +84,11 @@ def parse_feedback(data: bytes) -> list[Feedback]:
 
 def _packets(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
     """Kind, form, SSRC of the media and the rest, of each feedback packet."""
-    at = 0
-    while at < len(data):
-        if len(data) - at < 4:
-            raise RtpError("an RTCP packet is cut off")
-        first, kind = data[at], data[at + 1]
-        end = at + 4 + 4 * int.from_bytes(data[at + 2 : at + 4], "big")
-        if first >> 6 != 2:
-            raise RtpError("not RTCP version 2")
-        if end > len(data):
-            raise RtpError("an RTCP packet is longer than the datagram")
+    for kind, form, body in packets_of(data):
         if kind in (RTPFB, PSFB):
-            if end - at < 12:
+            if len(body) < 8:
                 raise RtpError("RTCP feedback has at least 12 octets")
-            yield (
-                kind,
-                first & 31,
-                int.from_bytes(data[at + 8 : at + 12], "big"),
-                data[at + 12 : end],
-            )
-        at = end
+            yield kind, form, int.from_bytes(body[4:8], "big"), body[8:]
 
 
 def _sequences(body: bytes) -> Iterator[int]:

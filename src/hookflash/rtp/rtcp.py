@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import Struct
 from typing import Final
 
@@ -108,6 +109,17 @@ def encode_report(report: Report, cname: str) -> bytes:
 def parse_compound(data: bytes) -> list[Report | Bye]:
     """Reports and farewells of a compound packet; other kinds are passed over. RtpError."""
     found: list[Report | Bye] = []
+    for kind, count, body in packets_of(data):
+        if kind in {SR, RR}:
+            found.append(_parse_report(kind, count, body))
+        elif kind == BYE:
+            found += [Bye(ssrc) for ssrc in _words(body[: 4 * count])]
+    return found
+
+
+def packets_of(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Type, count (of feedback: the form) and what follows the first four octets, of each packet
+    of a compound one (RFC 3550 §6.1). RtpError."""
     at = 0
     while at < len(data):
         if len(data) - at < 4:
@@ -119,12 +131,8 @@ def parse_compound(data: bytes) -> list[Report | Bye]:
         body = data[at + 4 : at + size]
         if len(body) != size - 4:
             raise RtpError("an RTCP packet is longer than the datagram")
-        if kind in {SR, RR}:
-            found.append(_parse_report(kind, first & 31, body))
-        elif kind == BYE:
-            found += [Bye(ssrc) for ssrc in _words(body[: 4 * (first & 31)])]
+        yield kind, first & 31, body
         at += size
-    return found
 
 
 def _words(data: bytes) -> list[int]:
