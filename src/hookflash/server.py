@@ -234,7 +234,7 @@ class Server:
             public = await external_ip(self.settings.sip.stun_servers) or ""
         return [public] if public else own_addresses(self.settings.bind_addresses)
 
-    def _rtc_clients(self, ips: list[str]) -> RtcClients:
+    def _rtc_clients(self, ips: list[str], signer: Signer) -> RtcClients:
         rtc = self.settings.rtc
         ports = RtcPorts(self._clock, self._ids, asyncio.get_running_loop(), self._files)
         return RtcClients(
@@ -244,7 +244,7 @@ class Server:
             clock=self._clock,
             ids=self._ids,
             alarm=self._alarm,
-            keys=self._keys(),
+            signer=signer,
             settings=SessionSettings(
                 ServerFacts(self._ids.new("ND_")),
                 reconnect_timeout=rtc.reconnect_timeout,
@@ -261,7 +261,7 @@ class Server:
         self.agents = AgentWorkers(
             self.rooms, self._clock, ids, self._alarm, self.metrics.agent_jobs, signer, info
         )
-        self.rtc = self._rtc_clients(await self._rtc_addresses())
+        self.rtc = self._rtc_clients(await self._rtc_addresses(), signer)
         self.rooms.listeners += [self._webhooks, self.exchange.phones, self.rtc, self.agents]
 
     def _add_gauges(self, endpoint: Endpoint) -> None:

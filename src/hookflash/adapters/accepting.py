@@ -123,3 +123,13 @@ class Acceptor:
         except asyncio.CancelledError:
             taken.close()
             raise
+
+
+def listener(ip: str, port: int, both: bool = True) -> socket.socket:
+    """A listening socket; on `::` for both families, if `both`, which asyncio's own are not."""
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    sock = socket.create_server(
+        (ip, port), family=family, backlog=1024, dualstack_ipv6=both and ip == "::"
+    )
+    sock.setblocking(False)
+    return sock

@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 import structlog
 
-from .accepting import Acceptor
+from .accepting import Acceptor, listener
 from .open_files import OpenFiles
 from .rtc_connection import LONGEST_DATAGRAM, RtcLimits, RtcOwner, RtcShared, TcpPath
 from .sip_sockets import plain_ip
@@ -192,7 +192,7 @@ class RtcSockets:
 
     def start_tcp(self, listen_ips: Sequence[str], port: int) -> None:
         """The same for connections."""
-        sockets = _bind_all(_listener, listen_ips, port, _both(listen_ips))
+        sockets = _bind_all(listener, listen_ips, port, _both(listen_ips))
         self.tcp_port = sockets[0].getsockname()[1]
         self._acceptor = Acceptor(
             sockets,
@@ -252,13 +252,4 @@ def _bound_udp(ip: str, port: int, both: bool) -> socket.socket:
     except OSError:
         sock.close()
         raise
-    return sock
-
-
-def _listener(ip: str, port: int, both: bool) -> socket.socket:
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    sock = socket.create_server(
-        (ip, port), family=family, backlog=1024, dualstack_ipv6=both and ip == "::"
-    )
-    sock.setblocking(False)
     return sock

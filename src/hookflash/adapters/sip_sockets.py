@@ -19,7 +19,7 @@ from ..base.errors import SipError
 from ..base.light import light_dataclass
 from ..sip.codec import parse
 from ..sip.flow import Address, Flow, Transport
-from .accepting import Acceptor, Handshakes
+from .accepting import Acceptor, Handshakes, listener
 from .connections import Connections
 from .sip_connection import SipConnection, SipReceiver, StreamGuard
 from .source_rate import SourceRate
@@ -170,7 +170,7 @@ class SipSockets:
             return
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls.cert_file, tls.key_file)
-        limits, sock = self.guard.limits, _listener(listen_ip, port)
+        limits, sock = self.guard.limits, listener(listen_ip, port)
         self.local["tls"] = (listen_ip, sock.getsockname()[1])
         open_ = Connections(limits.handshakes, limits.handshakes_of_one)
         self._accept("tls", sock, Handshakes(context, limits.handshake, open_))
@@ -181,7 +181,7 @@ class SipSockets:
         # Before anything can come in: answers name these addresses.
         self.local["udp"] = self.local["tcp"] = udp.local
         try:
-            sock = _listener(listen_ip, udp.local[1])
+            sock = listener(listen_ip, udp.local[1])
         except OSError:
             udp.close()
             raise
@@ -321,14 +321,6 @@ class SipSockets:
                 self.send(data, done.result())
 
         task.add_done_callback(opened)
-
-
-def _listener(ip: str, port: int) -> socket.socket:
-    """A listening socket; on `::` for both families, which asyncio's own are not."""
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    sock = socket.create_server((ip, port), family=family, backlog=1024, dualstack_ipv6=ip == "::")
-    sock.setblocking(False)
-    return sock
 
 
 def plain_ip(ip: str) -> str:

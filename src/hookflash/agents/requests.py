@@ -203,8 +203,7 @@ class JobRequests:
         else:
             request.tried.add(worker.worker_id)
             effects = [_count("refused", job), *self._serve(now, request)]
-        assert worker.registration is not None
-        return effects + self._serve_waiting(now, worker.registration.key)
+        return effects + self._free_again(now, worker)
 
     def _answered_late(
         self, now: float, worker: Worker, answer: AvailabilityResponse

@@ -20,6 +20,7 @@ from ..base.ids import Ids
 from ..base.performers import on, performers
 from ..ports import DeadlineTimer, MessageSocket, WorldClock
 from ..rooms.events import RoomEvent
+from ..signalling.responses import ServerFacts
 from ..version import hookflash_version
 from .call_metrics import Count
 from .rooms import RoomHost
@@ -28,9 +29,6 @@ TOKEN_TTL: Final = 3600.0
 """Seconds in which a job may join (facts §5.3)."""
 INVALID_DATA: Final = 1007
 """Close code for what cannot be read (RFC 6455 §7.4.1)."""
-PROTOCOL: Final = 17
-"""Of LiveKit's signalling (conformance/signalling)."""
-AGENT_PROTOCOL: Final = 1
 
 Signer = Callable[[str, Mapping[str, object], float], str]
 """API key, claims beside issuer and times, seconds that it holds: a token."""
@@ -238,12 +236,7 @@ class AgentWorkers:
 
 def server_info(ids: Ids) -> ServerInfo:
     """What a worker is told of the server; it reads region and protocol."""
-    return ServerInfo(
-        version=hookflash_version(),
-        protocol=PROTOCOL,
-        node_id=ids.new("ND_"),
-        agent_protocol=AGENT_PROTOCOL,
-    )
+    return ServerFacts(ids.new("ND_"), version=hookflash_version()).info()
 
 
 def _job_claims(grant: fx.AgentGrant) -> dict[str, object]:

@@ -6,7 +6,7 @@ A `RoomListener`, and the `ParticipantOwner` of clients. The backend of `/rtc` a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
 from typing import Final
@@ -69,7 +69,7 @@ class RtcClients:
         clock: WorldClock,
         ids: Ids,
         alarm: Alarm,
-        keys: Mapping[str, str],
+        signer: Signer,
         settings: SessionSettings,
         candidates: Callable[[], tuple[str, ...]],
         phones: ParticipantOwner,
@@ -84,7 +84,7 @@ class RtcClients:
         self._candidates = candidates
         self._phones = phones
         self._calls = RpcCalls(ids)
-        self._tokens = TokenMaker(Signer(keys, clock))
+        self._tokens = TokenMaker(signer)
         self._loop = asyncio.get_running_loop()
         self._clients: dict[str, RtcClient] = {}
         """By participant SID."""
