@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from livekit import api
 from livekit.rtc import DisconnectReason
 from tests.support.lab import NUMBER, Lab, run
 from tests.support.sdk import MODES, client
@@ -27,6 +28,13 @@ def test_a_client_joins_and_leaves(mode: dict[str, Any]) -> None:
             async with client(lab, "bob", **mode) as bob:
                 await ann.told("participant_connected")
                 assert list(bob.room.remote_participants) == ["ann"]
+                await lab.events.wait_for("ParticipantJoined", 2)
+                # A client that closes its socket with something in it unread resets it, and its
+                # `leave` is lost: nothing is to be on its way to bob when he leaves.
+                await lab.api.room.update_room_metadata(
+                    api.UpdateRoomMetadataRequest(room="lobby", metadata="the last")
+                )
+                await bob.told("room_metadata_changed")
             (gone,) = await ann.told("participant_disconnected")
             assert gone.disconnect_reason == DisconnectReason.CLIENT_INITIATED
         await lab.events.wait_for("ParticipantLeft", 2)

@@ -58,13 +58,27 @@ def level(samples: NDArray[np.float64], frequency: float) -> float:
     return float(2 * abs(np.dot(samples, turns)) / len(samples))
 
 
+def rtp_pair(ip: str) -> tuple[socket.socket, socket.socket]:
+    """Sockets of RTP and, on the next port, of RTCP: what comes there is for nobody else's."""
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    for _ in range(100):
+        sound, reports = (socket.socket(family, socket.SOCK_DGRAM) for _ in range(2))
+        sound.bind((ip, 0))
+        try:
+            reports.bind((ip, sound.getsockname()[1] + 1))
+        except (OSError, OverflowError):
+            sound.close()
+            reports.close()
+            continue
+        return sound, reports
+    raise AssertionError(f"no two ports of {ip} in a row are free")
+
+
 class Sound:
     """Quiet until `play`; `peer` is where packets go. Times are time.monotonic()."""
 
     def __init__(self, ip: str = "127.0.0.1") -> None:
-        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.bind((ip, 0))
+        self.socket, self.reports = rtp_pair(ip)
         self.port: int = self.socket.getsockname()[1]
         self.peer: tuple[str, int] | None = None
         self.packets: list[Packet] = []
@@ -156,6 +170,7 @@ class Sound:
         if self._thread is not None:
             self._thread.join(2)
         self.socket.close()
+        self.reports.close()
 
     def _run(self) -> None:
         due = time.monotonic()
