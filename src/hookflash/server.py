@@ -177,7 +177,7 @@ class Server:
         self._rate = SourceRate(
             clock.now, settings.sip.max_requests_per_second_per_source, self._trusted
         )
-        self.sockets = SipSockets(self._guard())
+        self.sockets = SipSockets(self._guard(), self._engine.until_tick)
         resolver = Resolver(ids)
         self._trunk_hosts = TrunkHosts(self.trunks.hosts, resolver, clock)
         self.stack = SipStack(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from time import perf_counter
 
@@ -29,8 +29,9 @@ _log = structlog.get_logger("sip")
 CONNECT_TIMEOUT = 4.0
 """Seconds for a TCP or TLS connection of ours (as long as calls.md §4 waits for an answer)."""
 _BURST = 64
-_BURST_TIME = 0.010
-"""Datagrams and seconds of one turn of the loop; media and API have theirs."""
+SHORTEST_TURN, LONGEST_TURN = 0.002, 0.02
+"""Datagrams and seconds of one turn of the loop; media and API have theirs. Few long turns cost
+less than many short ones, so that one lasts until the sound's next tick is due."""
 _LARGEST_DATAGRAM = 65_536
 _PEERS = 1024
 """Peers whose flow is remembered."""
@@ -58,9 +59,17 @@ class _Datagrams:
     """The UDP socket, read and written directly: asyncio's datagram transports cost several
     times as much for each message. A datagram is a message, a keep-alive, or noise."""
 
-    def __init__(self, receiver: SipReceiver, rate: SourceRate, ip: str, port: int) -> None:
+    def __init__(
+        self,
+        receiver: SipReceiver,
+        rate: SourceRate,
+        spare: Callable[[], float],
+        ip: str,
+        port: int,
+    ) -> None:
         self._receiver = receiver
         self._rate = rate
+        self._spare = spare
         self._loop = asyncio.get_running_loop()
         family = socket.AF_INET6 if ":" in ip else socket.AF_INET
         self._mapped = _MAPPED if ":" in ip else ""
@@ -87,7 +96,7 @@ class _Datagrams:
     def _readable(self) -> None:
         """Some datagrams; what is left is read in the next turn."""
         receive = self._socket.recvfrom
-        end = perf_counter() + _BURST_TIME
+        end = perf_counter() + min(max(SHORTEST_TURN, self._spare()), LONGEST_TURN)
         for _ in range(_BURST):
             try:
                 data, address = receive(_LARGEST_DATAGRAM)
@@ -132,10 +141,14 @@ class _Datagrams:
 class SipSockets:
     """All SIP sockets of the process."""
 
-    def __init__(self, guard: StreamGuard | None = None) -> None:
-        """`guard` None: its limits, but none on the number of connections and messages."""
+    def __init__(
+        self, guard: StreamGuard | None = None, spare: Callable[[], float] = lambda: LONGEST_TURN
+    ) -> None:
+        """`guard` None: its limits, but none on the number of connections and messages.
+        `spare`: seconds that nobody else wants the loop for."""
         self.receiver: SipReceiver
         self.guard = guard or StreamGuard()
+        self._spare = spare
         self._udp: _Datagrams | None = None
         self._acceptors: list[Acceptor] = []
         self._connections: dict[int, SipConnection] = {}
@@ -177,7 +190,7 @@ class SipSockets:
 
     async def _bind(self, listen_ip: str, port: int) -> None:
         """UDP, and TCP on the same port; OSError where another process has one of the two."""
-        udp = _Datagrams(self.receiver, self.guard.rate, listen_ip, port)
+        udp = _Datagrams(self.receiver, self.guard.rate, self._spare, listen_ip, port)
         # Before anything can come in: answers name these addresses.
         self.local["udp"] = self.local["tcp"] = udp.local
         try:

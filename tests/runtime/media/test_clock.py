@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
@@ -57,3 +58,18 @@ def test_it_ticks_on_a_loop() -> None:
         return len(ticks)
 
     assert asyncio.run(run()) == 3
+
+
+def test_it_says_when_its_next_tick_is_due() -> None:
+    async def run() -> list[float]:
+        time = 100.0
+        clock = MediaClock(asyncio.get_running_loop(), lambda: time, lambda: None)
+        seen = [clock.until_tick()]
+        clock.start()
+        seen.append(clock.until_tick())
+        time += 0.03
+        seen.append(clock.until_tick())
+        clock.stop()
+        return seen
+
+    assert asyncio.run(run()) == [math.inf, pytest.approx(0.02), pytest.approx(-0.01)]

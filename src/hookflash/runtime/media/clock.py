@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from ...media.schedule import TICK, Lateness, TickSchedule
@@ -46,6 +47,10 @@ class MediaClock:
     def skipped(self) -> int:
         """Ticks left out because the process stood still."""
         return self._schedule.skipped
+
+    def until_tick(self) -> float:
+        """Seconds until the next tick is due, less than 0 where it is late; infinite if none is."""
+        return self._schedule.due - self._now() if self.running else inf
 
     def start(self) -> None:
         """Begin now; nothing happens if it runs already."""

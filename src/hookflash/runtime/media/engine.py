@@ -136,6 +136,10 @@ class MediaEngine:
         """How late the ticks came."""
         return self._clock.lateness
 
+    def until_tick(self) -> float:
+        """Seconds until the next tick is due, less than 0 where it is late; infinite if none is."""
+        return self._clock.until_tick()
+
     @property
     def free_ports(self) -> int:
         """Port pairs that are not in use."""
