@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,11 +17,13 @@ from hookflash.audio.codecs import Opus
 from hookflash.rtp.jitter import JitterBuffer, Repair
 
 FRAME = 160
+LOUD = 97
+"""The codes of µ-law below it are loud."""
 
 
 def payload(number: int) -> bytes:
     """A recognisable frame: its number in every octet."""
-    return bytes([number % 251]) * FRAME
+    return bytes([number % LOUD]) * FRAME
 
 
 class Line:
@@ -155,7 +158,7 @@ def test_a_network_that_has_become_slower_is_followed() -> None:
     frames = [frame for _, frame in Line(arrivals, buffer).play(298)]
     numbers = heard(frames)
     after = collapse(numbers[110:])
-    assert after == [n % 251 for n in range(after[0], after[0] + len(after))]
+    assert after == [n % LOUD for n in range(after[0], after[0] + len(after))]
     assert numbers[110:].count(None) == 0
 
 
@@ -201,6 +204,32 @@ def test_the_delay_shrinks_again_when_jitter_is_over() -> None:
     depths = [buffer.depth_ms for _ in Line(rough + calm, buffer).play(5990)]
     assert sum(depths[1000:1500]) / 500 > 45
     assert sum(depths[-500:]) / 500 < 30
+
+
+@pytest.mark.parametrize(
+    ("codec", "octets", "sound", "quiet"),
+    [
+        ({}, FRAME, b"\x20", False),
+        ({}, FRAME, b"\xf0", True),
+        ({"silence": b"\xd5"}, FRAME, b"\x20", False),
+        ({"silence": b"\xd5"}, FRAME, b"\x5a", True),
+        ({"octets_per_ms": 16, "unit": 2, "silence": bytes(2)}, 2 * FRAME, b"\x00\x20", False),
+        ({"octets_per_ms": 16, "unit": 2, "silence": bytes(2)}, 2 * FRAME, b"\x00\xc0", False),
+        ({"octets_per_ms": 16, "unit": 2, "silence": bytes(2)}, 2 * FRAME, b"\x80\xff", True),
+    ],
+)
+def test_silence_is_stretched_more_than_sound(
+    codec: dict[str, Any], octets: int, sound: bytes, quiet: bool
+) -> None:
+    """The network takes 25 ms longer all at once, and nothing comes too late to be played."""
+    data = sound * (octets // len(sound))
+    arrivals = [(at + 0.025 * (n >= 150), ts, data) for n, (at, ts, _) in enumerate(steady(700))]
+    buffer = JitterBuffer(decode=bytes if octets > FRAME else None, **codec)
+    frames = [frame or b"" for _, frame in Line(arrivals, buffer).play(650)]
+    changed = [n for n, frame in enumerate(frames) if n > 10 and len(frame) != octets]
+    most = max(abs(len(frames[n]) / octets - 1) for n in changed)
+    assert len(changed) == (3 if quiet else 28)
+    assert most == pytest.approx(0.25 if quiet else 0.025)
 
 
 def test_a_burst_after_a_pause_does_not_leave_a_long_delay() -> None:
@@ -262,7 +291,7 @@ def test_a_pause_of_the_sender_starts_afresh_without_growth() -> None:
 def test_packets_of_other_lengths(ptime: int) -> None:
     octets = ptime * 8
     arrivals = [
-        (0.001 + n * ptime / 1000, n * octets, bytes([n % 251]) * octets) for n in range(100)
+        (0.001 + n * ptime / 1000, n * octets, bytes([n % LOUD]) * octets) for n in range(100)
     ]
     buffer = JitterBuffer()
     frames = [frame for _, frame in Line(arrivals, buffer).play(100 * ptime // 20 - 10)]
@@ -270,7 +299,7 @@ def test_packets_of_other_lengths(ptime: int) -> None:
     assert None not in settled
     line = b"".join(frame for frame in settled if frame)
     numbers = [line[0]] + [b for a, b in itertools.pairwise(line) if a != b]
-    assert numbers == [n % 251 for n in range(numbers[0], numbers[0] + len(numbers))]
+    assert numbers == [n % LOUD for n in range(numbers[0], numbers[0] + len(numbers))]
 
 
 def test_a_hole_inside_a_frame_repeats_what_was_before() -> None:
@@ -390,7 +419,7 @@ def test_concealing_ends_with_the_stream_and_leaves_nothing_behind() -> None:
     """Also where it ends while the line is played faster, in frames of a little over 20 ms."""
     decoder = Noted()
     buffer = decoder.buffer()
-    talk = steady(208)
+    talk = [(at, ts, bytes([200]) * FRAME) for at, ts, _ in steady(208)]
     more = [(at + 10, ts + 80000, data) for at, ts, data in steady(20)]
     frames, left = [], set()
     for _, frame in Line(talk + more, buffer).play(515):

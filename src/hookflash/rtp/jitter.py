@@ -2,9 +2,10 @@
 
 The delay is steered by one figure, the margin: how long before its turn a packet came. Over a
 few seconds the smallest margin is to be `GUARD_MS`. Too small (or packets late): the line is
-played a little slower until the delay has grown; too large: a little faster. The same rule
-follows jitter and a sender whose crystal differs from ours, without ever leaving a gap: a frame
-is then made of a few samples more or fewer than usual, and the consumer stretches it.
+played a little slower until the delay has grown; too large: a little faster; in silence by
+more than a little. The same rule follows jitter and a sender whose crystal differs from ours,
+without ever leaving a gap: a frame is then made of some samples more or fewer than usual, and the
+consumer stretches it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ up to 20 ms before its turn; and the clock itself may be 8 ms late."""
 
 _STEP_MS: Final = 0.5
 """Largest change of one frame's length: 2.5 %, not heard as a change of pitch."""
+_QUIET_STEP_MS: Final = 5.0
+"""The same after a quiet frame: whoever speaks in turns is nearly never played faster or slower."""
+_QUIET: Final = 128
+"""Largest sample (int16) of a quiet frame, -48 dBov."""
+_QUIET_CODE: Final = 16
+"""The same as a code of G.711, without its sign and counted from silence."""
 _WINDOW: Final = 200
 """Frames (4 s) over which margins are gathered before the delay is judged."""
 _SLACK_MS: Final = 1.0
@@ -266,7 +273,8 @@ class JitterBuffer:
 
     def _step(self) -> int:
         """Octets by which this frame is shorter (later play) or longer (earlier play)."""
-        part = min(max(self._owed, -_STEP_MS), _STEP_MS)
+        most = _QUIET_STEP_MS if self._is_quiet(self._played) else _STEP_MS
+        part = min(max(self._owed, -most), most)
         octets = int(part * self._octets_per_ms / self._unit) * self._unit
         if octets == 0:
             self._begin_window(0.0)
@@ -274,6 +282,15 @@ class JitterBuffer:
         self._owed -= octets / self._octets_per_ms
         self._low, self._total, self._count, self._pulls = 1e9, 0.0, 0, 0
         return octets
+
+    def _is_quiet(self, line: bytes) -> bool:
+        if not line:
+            return True
+        if self._unit == 1:
+            codes = np.frombuffer(line, np.uint8) ^ self._silence[0]
+            return int((codes & 0x7F).max()) <= _QUIET_CODE
+        samples = np.frombuffer(line, np.int16)
+        return int(samples.min()) >= -_QUIET and int(samples.max()) <= _QUIET
 
     def _collect(self, need: int) -> bytes | None:
         """`need` octets from what was left of the last packet and those that follow."""
