@@ -232,6 +232,16 @@ def test_silence_is_stretched_more_than_sound(
     assert most == pytest.approx(0.25 if quiet else 0.025)
 
 
+def test_the_delay_grows_within_a_second_where_nobody_speaks() -> None:
+    quiet, loud = b"\xff" * FRAME, b"\x20" * FRAME
+    found = []
+    for data in (quiet, loud):
+        arrivals = [(at + 0.025 * (n >= 60), ts, data) for n, (at, ts, _) in enumerate(steady(299))]
+        frames = [frame or b"" for _, frame in Line(arrivals, JitterBuffer()).play(290)]
+        found.append(next(n for n, frame in enumerate(frames) if n > 10 and len(frame) != FRAME))
+    assert found == [101, 201]
+
+
 def test_a_burst_after_a_pause_does_not_leave_a_long_delay() -> None:
     arrivals = steady(50) + [(max(at, 1.5), ts, data) for at, ts, data in steady(300)[50:]]
     buffer = JitterBuffer()
@@ -390,8 +400,11 @@ def test_of_several_lost_packets_the_last_is_recovered() -> None:
 
 def test_a_packet_that_is_only_late_is_waited_for_with_concealed_sound() -> None:
     decoder = Noted()
-    arrivals = [(at + 0.06 * (at > 0.4), *rest) for at, *rest in steady(60)]
-    frames = [frame for _, frame in Line(arrivals, decoder.buffer()).play(60)]  # type: ignore[arg-type]
+    arrivals = [
+        (at + 0.06 * (at > 0.4), ts, bytes([130 + n]) * FRAME)
+        for n, (at, ts, _) in enumerate(steady(60))
+    ]
+    frames = [frame for _, frame in Line(arrivals, decoder.buffer()).play(60)]
     numbers = sounds(frames)
     heard_ones = [number for number in numbers[3:] if number is not None and number >= 0]
     assert heard_ones == list(range(heard_ones[0], heard_ones[0] + len(heard_ones)))

@@ -34,6 +34,8 @@ _QUIET_CODE: Final = 16
 """The same as a code of G.711, without its sign and counted from silence."""
 _WINDOW: Final = 200
 """Frames (4 s) over which margins are gathered before the delay is judged."""
+_LOOK: Final = 50
+"""Frames after which the delay is judged already where it is to grow and nobody speaks."""
 _SLACK_MS: Final = 1.0
 _OVERFLOW_MS: Final = 280.0
 _JUMP_MS: Final = 2000.0
@@ -236,7 +238,7 @@ class JitterBuffer:
             return None
         self._pulled = now
         self._pulls += 1
-        if self._pulls >= _WINDOW:
+        if self._pulls % _LOOK == 0 and (self._pulls >= _WINDOW or self._may_grow()):
             self._judge()
         need = self._frame_octets
         if self._owed:
@@ -260,6 +262,9 @@ class JitterBuffer:
         if self.depth_ms > _OVERFLOW_MS:
             self._overflow(max(self._packets))
         return True
+
+    def _may_grow(self) -> bool:
+        return self._low < GUARD_MS - _SLACK_MS and self._is_quiet(self._played)
 
     def _judge(self) -> None:
         """Once in a window: how much later (+) or earlier (-) in ms everything should play."""
