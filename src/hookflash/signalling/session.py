@@ -36,7 +36,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from livekit.protocol.models import ConnectionQuality, DisconnectReason
+from livekit.protocol.models import ClientInfo, ConnectionQuality, DisconnectReason
 from livekit.protocol.rtc import (
     LeaveRequest,
     MediaSectionsRequirement,
@@ -71,6 +71,8 @@ TOKEN_INTERVAL = 300.0
 """Seconds after which the client gets a fresh token, so that it can always come back."""
 LEAVE_WAIT = 2.0
 """Seconds within which a client that closed its connection for media says that it leaves."""
+ANSWER_WAIT = 0.25
+"""Seconds that the answer to an offer in the join waits at most for the client's candidates."""
 
 
 P = ParamSpec("P")
@@ -125,6 +127,8 @@ class SignalSession:
         self._silent_at: float | None = None
         self._kept_until: float | None = None
         self._leave_by: float | None = None
+        self._answer_by: float | None = None
+        """Until then the offer of the join waits for the client's first candidate."""
         self._token_at = 0.0
         self._handlers: dict[str, Callable[[Any], None]] = {
             "offer": self._offer,
@@ -167,8 +171,13 @@ class SignalSession:
         self._publishing.add_first(list(parameters.add_tracks))
         if two:
             state.outbox.add(OfferSubscriber())
-        elif parameters.offer is not None:
-            state.outbox.add(TakeOffer(parameters.offer.sdp, parameters.offer.id))
+        elif parameters.client.sdk == ClientInfo.GO:
+            # It sets its own offer beside the reading of what follows `join` (server-sdk-go 2.18.1,
+            # engine.go), and an answer that it reads before is lost. LiveKit's comes some
+            # milliseconds later. Candidates are gathered once the offer is set.
+            self._answer_by = now + ANSWER_WAIT
+        else:
+            self._take_first_offer()
 
     @_input
     def request(self, now: float, message: SignalRequest) -> None:
@@ -190,6 +199,7 @@ class SignalSession:
     @_input
     def socket_lost(self, now: float) -> None:
         """The socket closed without `leave`: the participant is kept for a while."""
+        self._answer_by = None  # should it come back, it offers anew
         if self._leave_by is not None:
             self._quit(DisconnectReason.SIGNAL_CLOSE)
         elif self._kept_until is None:
@@ -362,6 +372,7 @@ class SignalSession:
             self._silent_at,
             self._kept_until,
             self._leave_by,
+            self._answer_by,
             self._reports.due,
         )
         return min(time for time in times if time is not None)
@@ -372,6 +383,8 @@ class SignalSession:
         outbox = self._state.outbox
         if outbox.due is not None and outbox.due <= now:
             outbox.flush()
+        if self._answer_by is not None and self._answer_by <= now:
+            self._take_first_offer()
         if self._connect_by is not None and self._connect_by <= now:
             self._quit(DisconnectReason.JOIN_FAILURE)
         elif self._leave_by is not None and self._leave_by <= now:
@@ -417,6 +430,13 @@ class SignalSession:
             self._depth -= 1
         return [] if self._depth else self._state.outbox.take()
 
+    def _take_first_offer(self) -> None:
+        """That of the join, if it had one."""
+        self._answer_by = None
+        offer = self._parameters.offer
+        if offer is not None:
+            self._offer(offer)
+
     def _offer(self, message: SessionDescription) -> None:
         self._state.outbox.add(TakeOffer(message.sdp, message.id))
 
@@ -424,7 +444,10 @@ class SignalSession:
         self._state.outbox.add(TakeAnswer(message.sdp, message.id))
 
     def _trickle(self, message: TrickleRequest) -> None:
-        """Read and forgotten: we are ICE-lite, and find the client by its checks."""
+        """Read and forgotten: we are ICE-lite, and find the client by its checks. But an offer of
+        the join that waits is the client's own description by now."""
+        if self._answer_by is not None:
+            self._take_first_offer()
 
     def _ping(self, timestamp: int) -> None:
         self._send(SignalResponse(pong=int(self._world() * 1000)))
