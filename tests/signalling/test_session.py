@@ -105,6 +105,14 @@ def test_the_tracks_of_the_join_request_are_added(lobby: Lobby) -> None:
     assert a.last("request_response").reason == Reason.INVALID_REQUEST
 
 
+def test_a_join_shows_the_counts_of_the_last_seconds(lobby: Lobby) -> None:
+    a = lobby.join("a")
+    assert a.messages[0].join.room.num_participants == 0
+    lobby.advance(6)
+    b = lobby.join("b")
+    assert b.messages[0].join.room.num_participants == 2
+
+
 def test_everybody_hears_of_who_is_connected_and_of_nobody_else(lobby: Lobby) -> None:
     a = lobby.join("a")
     lobby.join("slow", connects=False)

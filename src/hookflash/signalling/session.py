@@ -161,7 +161,7 @@ class SignalSession:
         state, parameters = self._state, self._parameters
         self._silent_at = now + PING_TIMEOUT
         self._connect_by = now + state.settings.connect_timeout
-        counts = state.participant.room.told_counts
+        counts = state.participant.room.told(now)
         self._reports.begin(now, counts)
         facts = state.settings.facts
         two = state.two_connections
