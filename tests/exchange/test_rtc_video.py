@@ -8,6 +8,7 @@ from livekit.protocol.rtc import (
     LeaveRequest,
     MuteTrackRequest,
     SessionDescription,
+    StreamState,
     UpdateSubscription,
     UpdateTrackSettings,
 )
@@ -139,6 +140,25 @@ def test_a_muted_camera_and_what_is_asked_by_rtcp() -> None:
             await ann.until(lambda: not video_of(lab, ann).published["cam"].muted)
             comes(lab, ann, camera)
             assert one.failed > failed
+
+    run(check)
+
+
+def test_a_client_is_told_what_is_paused_for_want_of_bandwidth() -> None:
+    async def check(lab: Lab) -> None:
+        camera = Camera(ssrc=50)
+        async with (
+            RtcPeer(lab, "ann", media=False) as ann,
+            RtcPeer(lab, "bob", media=False) as bob,
+        ):
+            await bob.told("join")
+            sid = await shows(lab, ann, camera)
+            await taken(lab, bob, sid)
+            for paused, state in ((True, StreamState.PAUSED), (False, StreamState.ACTIVE)):
+                connection_of(lab, bob).video_paused({sid: paused})
+                told = await bob.told("stream_state_update", 1 if paused else 2)
+                (one,) = told.stream_states
+                assert (one.track_sid, one.state) == (sid, state)
 
     run(check)
 

@@ -228,6 +228,10 @@ class RtcClient:
         if track is not None:
             self.perform(self.session.qualities(self._clock.now(), track, enabled))
 
+    def tracks_paused(self, paused: Mapping[str, bool]) -> None:
+        """Video of others (by SID) is held back for want of bandwidth, or goes on."""
+        self.drive(lambda session, now: session.streams(now, paused))
+
     def publish(self, track: Track) -> None:
         """The room knows it: what it says is heard there, what it shows is seen."""
         if track.participant.room is not self._room:
