@@ -120,7 +120,6 @@ class PeerConnection:
         if self.sections.restarts_ice(offer):
             agent.restart()
         answer = self.sections.answer(offer, self._local(), tuple(kinds), kinds)
-        agent.set_remote(answer.remote.ufrag, answer.remote.password)
         self.transport.describe(answer.remote.fingerprints, client=answer.setup == "active")
         if answer.data is not None:
             self.transport.associate(answer.data.sctp_port)
@@ -137,7 +136,6 @@ class PeerConnection:
         if not self.offered.offering:
             raise SdpError("no offer is out")
         answered = self.offered.answered(read(sdp))
-        self.transport.agent.set_remote(answered.remote.ufrag, answered.remote.password)
         self.transport.describe(answered.remote.fingerprints, client=answered.setup == "active")
         if answered.data is not None:
             self.transport.associate(answered.data.sctp_port)

@@ -22,7 +22,6 @@ class IceSide(Protocol):
     ufrag: str
     password: str
 
-    def set_remote(self, ufrag: str, password: str) -> bool: ...
     def restart(self) -> None: ...
 
 
