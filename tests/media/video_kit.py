@@ -44,7 +44,7 @@ def outgoing(
     """A section in which we send."""
     rtx = ssrc + 1 if codec.rtx is not None else None
     return OutgoingSection(
-        "3", track_sid, "video", ssrc, rtx, (codec,), types or {96: codec.payload_type}, {}
+        "3", track_sid, "video", ssrc, rtx, (codec,), types or {96: codec.payload_type}
     )
 
 

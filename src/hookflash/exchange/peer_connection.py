@@ -21,7 +21,7 @@ from ..webrtc.description import read
 from ..webrtc.formats import RtpCodec
 from ..webrtc.header_extensions import ExtensionIds, audio_level, find, take_off
 from ..webrtc.offered_sections import OfferedSections
-from ..webrtc.sections import IncomingSection, LocalAnswer, OutgoingSection, Sections
+from ..webrtc.sections import DataSection, IncomingSection, LocalAnswer, OutgoingSection, Sections
 from ..webrtc.slots import OutTrack
 from ..webrtc.writing import LocalTransport
 from .peer_ways import PeerVideo, PeerWays, TrackRooms, VideoRooms
@@ -122,7 +122,7 @@ class PeerConnection:
         answer = self.sections.answer(offer, self._local(), tuple(kinds), kinds)
         self.transport.describe(answer.remote.fingerprints, client=answer.setup == "active")
         if answer.data is not None:
-            self.transport.associate(answer.data.sctp_port)
+            self._associate(answer.data)
         self._take_in(answer.incoming)
         self._send_out(answer.outgoing)
         return answer
@@ -138,8 +138,11 @@ class PeerConnection:
         answered = self.offered.answered(read(sdp))
         self.transport.describe(answered.remote.fingerprints, client=answered.setup == "active")
         if answered.data is not None:
-            self.transport.associate(answered.data.sctp_port)
+            self._associate(answered.data)
         self._send_out(answered.outgoing)
+
+    def _associate(self, data: DataSection) -> None:
+        self.transport.associate(data.sctp_port, data.max_message_size)
 
     # --- tracks in ------------------------------------------------------------------------------
 
