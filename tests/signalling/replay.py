@@ -85,9 +85,10 @@ class Play:
         member = self.members[conn] = self.members[before]
         self._until[before] = self._from[conn] = len(member.messages)
         opened = next(e for e in self.entries if "open" in e and e["conn"] == conn)
-        said = parameters(opened)
-        assert said.reconnect
-        member.perform(member.session.resumed(self.lobby.clock.now(), said.sync_state))
+        join = asked(opened).join
+        assert join.reconnect
+        sync = join.sync_state if join.HasField("sync_state") else None
+        member.perform(member.session.resumed(self.lobby.clock.now(), sync))
 
     def cut(self, conn: int) -> Callable[[], object]:
         """Its socket is gone, without `leave`."""
@@ -248,13 +249,18 @@ class Play:
         return found
 
 
-def parameters(opened: dict[str, Any]) -> JoinParameters:
+def asked(opened: dict[str, Any]) -> ClientJoin:
     """What the client said as it opened that socket."""
     if opened["join"] is None:
-        return parameters_of(read_query(opened["query"], single_connection=False))
+        return read_query(opened["query"], single_connection=False)
     request = JoinRequest()
     ParseDict(opened["join"]["join_request"], request, ignore_unknown_fields=True)
-    return parameters_of(ClientJoin(request, single_connection=True))
+    return ClientJoin(request, single_connection=True)
+
+
+def parameters(opened: dict[str, Any]) -> JoinParameters:
+    """The same, as a session takes it."""
+    return parameters_of(asked(opened))
 
 
 def _hidden(line: str) -> str:

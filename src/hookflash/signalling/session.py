@@ -107,8 +107,7 @@ class SignalSession:
         self.ended = False
         self._parameters = parameters
         self._make_token = make_token
-        two = parameters.two_connections
-        self._state = SessionState(participant, rooms, Outbox(), settings, two)
+        self._state = SessionState(participant, rooms, Outbox(), settings)
         self._publishing = Publishing(self._state)
         self._subscriptions = Subscriptions(self._state)
         self._reports = Reports(self._state)
@@ -164,7 +163,7 @@ class SignalSession:
         counts = state.participant.room.told(now)
         self._reports.begin(now, counts)
         facts = state.settings.facts
-        two = state.two_connections
+        two = parameters.two_connections
         state.outbox.send(responses.join(state.participant, counts, facts, two_connections=two))
         self._subscriptions.settle()
         self._refresh_token()
@@ -229,7 +228,7 @@ class SignalSession:
         self._refresh_token()
         if sync_state is not None:
             self._subscriptions.sync(sync_state)
-        if state.two_connections:
+        if self._parameters.two_connections:
             state.outbox.add(OfferSubscriber(restart=True))
 
     # --- the connection for media -----------------------------------------------------------------
