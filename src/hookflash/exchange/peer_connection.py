@@ -131,8 +131,9 @@ class PeerConnection:
         """Our offer of all that is attached."""
         return self.offered.offer(self._local())
 
-    def take_answer(self, sdp: str) -> None:
-        """The client's answer to it; SdpError where it is none."""
+    def take_answer(self, sdp: str) -> tuple[str, ...]:
+        """The client's answer to it; SdpError where it is none. Gives the SIDs of tracks of which
+        it knows no codec."""
         if not self.offered.offering:
             raise SdpError("no offer is out")
         answered = self.offered.answered(read(sdp))
@@ -140,6 +141,7 @@ class PeerConnection:
         if answered.data is not None:
             self._associate(answered.data)
         self._send_out(answered.outgoing)
+        return answered.no_codec
 
     def _associate(self, data: DataSection) -> None:
         self.transport.associate(data.sctp_port, data.max_message_size)

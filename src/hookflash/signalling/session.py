@@ -19,7 +19,7 @@ carried out in order. An input within an input returns nothing: the effects are 
     media_began(now, cid, mid, mime_type)   first media of a client's track: published to the others
     media_ended(now, cid)                   its section is no longer for sending
     speakers(now, levels), quality(now, sid, quality, score), streams(now, paused),
-    qualities(now, track, enabled)          what the media has to tell
+    qualities(now, track, enabled), undecodable(now, sid)      what the media has to tell
     socket_lost(now)                        the socket closed without `leave`
     resumed(now, sync_state)                a new socket of the same participant (the former one,
                                             if it is still there, is closed by whoever attached it)
@@ -318,6 +318,11 @@ class SignalSession:
     def streams(self, now: float, paused: Mapping[str, bool]) -> None:
         """Subscribed tracks (by SID) that are held back for want of bandwidth, or go on."""
         self._subscriptions.streams(dict(paused))
+
+    @_input
+    def undecodable(self, now: float, sid: str) -> None:
+        """A subscribed track (by SID) of whose codecs the client knows none."""
+        self._subscriptions.undecodable(sid)
 
     @_input
     def qualities(self, now: float, track: Track, enabled: Mapping[int, bool]) -> None:
