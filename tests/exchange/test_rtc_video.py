@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from livekit.protocol.models import TrackSource, TrackType, VideoLayer, VideoQuality
+from livekit.protocol.models import (
+    SubscriptionError,
+    TrackSource,
+    TrackType,
+    VideoLayer,
+    VideoQuality,
+)
 from livekit.protocol.rtc import (
     AddTrackRequest,
     LeaveRequest,
     MuteTrackRequest,
     SessionDescription,
+    StreamState,
     UpdateSubscription,
     UpdateTrackSettings,
 )
@@ -139,6 +146,46 @@ def test_a_muted_camera_and_what_is_asked_by_rtcp() -> None:
             await ann.until(lambda: not video_of(lab, ann).published["cam"].muted)
             comes(lab, ann, camera)
             assert one.failed > failed
+
+    run(check)
+
+
+def test_a_client_is_told_of_what_it_cannot_decode() -> None:
+    async def check(lab: Lab) -> None:
+        async with (
+            RtcPeer(lab, "ann", media=False) as ann,
+            RtcPeer(lab, "bob", media=False) as bob,
+        ):
+            await bob.told("join")
+            sid = await shows(lab, ann, Camera(ssrc=50))
+            await bob.told("update", 1, lambda u: any(p.tracks for p in u.participants))
+            other = rtp("video", "1", "recvonly").replace("VP8", "AV1").replace("H264", "H261")
+            for number in (2, 3):
+                await describes(bob, number, other)
+            told = await bob.told("subscription_response")
+            assert (told.track_sid, told.err) == (sid, SubscriptionError.SE_CODEC_UNSUPPORTED)
+            await describes(bob, 4, rtp("video", "1", "recvonly"))
+            assert video_of(lab, bob).taken.keys() == {sid}, "now it knows one"
+            assert len(bob.all("subscription_response")) == 1, "once, of two descriptions"
+
+    run(check)
+
+
+def test_a_client_is_told_what_is_paused_for_want_of_bandwidth() -> None:
+    async def check(lab: Lab) -> None:
+        camera = Camera(ssrc=50)
+        async with (
+            RtcPeer(lab, "ann", media=False) as ann,
+            RtcPeer(lab, "bob", media=False) as bob,
+        ):
+            await bob.told("join")
+            sid = await shows(lab, ann, camera)
+            await taken(lab, bob, sid)
+            for paused, state in ((True, StreamState.PAUSED), (False, StreamState.ACTIVE)):
+                connection_of(lab, bob).video_paused({sid: paused})
+                told = await bob.told("stream_state_update", 1 if paused else 2)
+                (one,) = told.stream_states
+                assert (one.track_sid, one.state) == (sid, state)
 
     run(check)
 

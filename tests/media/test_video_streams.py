@@ -44,6 +44,7 @@ class Call:
     def __init__(self) -> None:
         self.began: list[tuple[str, str]] = []
         self.wanted: list[dict[int, bool]] = []
+        self.paused: list[dict[str, bool]] = []
         self.tracks = VideoTracks()
         self.shower, self.seer = Way(), Way()
         ids = Ids(random.Random(5))
@@ -57,6 +58,9 @@ class Call:
 
     def video_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None:
         self.wanted.append(dict(enabled))
+
+    def video_paused(self, paused: Mapping[str, bool]) -> None:
+        self.paused.append(dict(paused))
 
     def comes(self, packet: bytearray, **said: bytes) -> bool:
         """One packet of the publisher."""
@@ -213,12 +217,31 @@ def test_what_a_subscriber_asks_for() -> None:
     call.now += 1.0
     call.subscriber.rtcp(encode_fir(1, 7000, 4), call.now)
     assert call.shower.asked == [], "the same request, said again"
-    call.subscriber.rtcp(encode_estimate(1, BitrateEstimate(262_144, (7000,))), call.now)
-    assert call.subscriber.estimate == BitrateEstimate(262_144, (7000,))
     call.subscriber.rtcp(encode_report(Report(1, (ReportBlock(7000, 9, 9, 9, 0),)), "x"), call.now)
     view = call.subscriber.taken["TR_1"].peer_view
     assert view is not None
     assert view.fraction_lost == 9
+
+
+def test_a_client_that_can_receive_little_is_told_what_is_paused() -> None:
+    call = seen(ssrcs=(50,))
+    camera = Camera(ssrc=50)
+    for number in range(120):
+        call.comes(camera.next(key=number == 0) + bytes(1000))
+    call.subscriber.rtcp(encode_estimate(1, BitrateEstimate(900_000, (7000,))), call.now)
+    call.subscriber.rtcp(encode_estimate(1, BitrateEstimate(100_000, (7000,))), call.now)
+    call.looks()
+    assert call.paused == [{"TR_1": True}]
+    count = len(call.seer.packets)
+    call.comes(camera.next(key=True))
+    assert len(call.seer.packets) == count
+    call.subscriber.send_out([outgoing(), outgoing(ssrc=7100, track_sid="TR_2")], call.now)
+    assert call.subscriber.taken["TR_2"].cap == 0, "there is no room for more than the smallest"
+    for number in range(300):
+        call.looks()
+        call.comes(camera.next(key=number % 10 == 0))
+    assert call.paused == [{"TR_1": True}, {"TR_1": False}]
+    assert len(call.seer.packets) > count
 
 
 def test_what_a_subscriber_wants() -> None:

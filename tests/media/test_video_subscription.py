@@ -272,6 +272,35 @@ def test_sender_reports_and_what_the_client_says() -> None:
     assert scene.taken.peer_view is not None
 
 
+def test_what_was_lost_before_it_stopped_does_not_count() -> None:
+    scene = Scene("q")
+    scene.subscribe()
+    scene.shows(key=True)
+
+    def reports(lost: int) -> tuple[int, int]:
+        """The client has the last packet, and lost so many in all."""
+        highest = scene.way.packets[-1].sequence
+        scene.taken.seen(ReportBlock(7000, 0, lost, highest, 0), scene.now)
+        return scene.taken.lost()
+
+    assert reports(0) == (0, 0)
+    for _ in range(20):
+        scene.shows()
+    assert reports(2) == (20, 2)
+    for _ in range(20):
+        scene.shows()
+    scene.taken.stop()
+    missed = [packet.sequence for packet in scene.way.packets]
+    scene.shows(key=True)
+    assert reports(17) == (0, 0)
+    for _ in range(20):
+        scene.shows()
+    assert reports(18) == (20, 1)
+    wire = len(scene.way.wire)
+    scene.taken.send_again(missed, scene.now)
+    assert len(scene.way.wire) == wire, "nor is it sent again"
+
+
 PACKETS = ("low", "high", "low key", "high key")
 CHANGES = ("want low", "want high", "ssrc", "leap", "mute", "unmute", "pause", "resume", "again")
 ACTS = st.lists(st.sampled_from((*PACKETS, *PACKETS, *CHANGES, "time")), max_size=80)

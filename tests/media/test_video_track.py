@@ -9,7 +9,6 @@ from hookflash.media.video_layer import VideoLayer
 from hookflash.media.video_subscription import HIGH, Wish
 from hookflash.media.video_track import KEYFRAME_INTERVAL, LOWER_AFTER, VideoTrack
 from hookflash.rtp.feedback import FullIntraRequest, Nack, PictureLoss
-from hookflash.rtp.rtcp import ReportBlock
 from hookflash.webrtc.formats import RtpCodec
 
 ALL = {0: True, 1: True, 2: True}
@@ -253,18 +252,43 @@ def test_a_layer_begins_anew_for_who_takes_it() -> None:
     assert isinstance(scene.taken.needs_keyframe, VideoLayer)
 
 
-def test_a_layer_less_for_who_loses_too_much() -> None:
+def test_no_better_layer_than_there_is_room_for() -> None:
     scene = Scene("q", "h")
     scene.subscribe()
     for rank in (0, 1):
         scene.shows(rank, key=True)
     assert scene.taken.layer is scene.layers[1]
-    for _ in range(2):
-        scene.now += 1.0
-        scene.taken.seen(ReportBlock(7000, 64, 9, 9, 0), scene.now)
+    scene.taken.cap = 0
     for rank in (0, 1):
         scene.shows(rank, key=True)
     scene.waits(0.05)
     scene.shows(0, key=True)
     assert scene.taken.layer is scene.layers[0]
     assert scene.owner.enabled[-1] == {0: True, 1: True, 2: False}, "the other one is tried again"
+
+
+def test_the_choice_has_what_comes_up_to_what_is_wanted() -> None:
+    scene = Scene("q", "h", "f")
+    assert scene.track.choice(scene.taken, scene.now) is None, "nothing comes"
+    scene.subscribe()
+    for _ in range(40):
+        for rank in (0, 1):
+            scene.shows(rank, key=True)
+    choice = scene.track.choice(scene.taken, scene.now)
+    assert choice is not None
+    assert choice.ranks == (0, 1)
+    assert choice.taken is scene.taken
+    assert choice.sent == choice.rates[1] == pytest.approx(15 * 8 * 26, rel=0.1)
+    scene.taken.wish = Wish(0)
+    choice = scene.track.choice(scene.taken, scene.now)
+    assert choice is not None
+    assert choice.ranks == (0,)
+    scene.taken.stop()
+    choice = scene.track.choice(scene.taken, scene.now)
+    assert choice is not None
+    assert choice.sent == 0
+    scene.taken.wish = Wish(paused=True)
+    assert scene.track.choice(scene.taken, scene.now) is None
+    scene.taken.wish = Wish()
+    scene.track.mute(muted=True, now=scene.now)
+    assert scene.track.choice(scene.taken, scene.now) is None

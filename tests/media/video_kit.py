@@ -35,12 +35,16 @@ def incoming(
 
 
 def outgoing(
-    *, ssrc: int = 7000, codec: RtpCodec = SENT_VP8, types: Mapping[int, int] | None = None
+    *,
+    ssrc: int = 7000,
+    codec: RtpCodec = SENT_VP8,
+    types: Mapping[int, int] | None = None,
+    track_sid: str = "TR_1",
 ) -> OutgoingSection:
     """A section in which we send."""
     rtx = ssrc + 1 if codec.rtx is not None else None
     return OutgoingSection(
-        "3", "TR_1", "video", ssrc, rtx, (codec,), types or {96: codec.payload_type}, {}
+        "3", track_sid, "video", ssrc, rtx, (codec,), types or {96: codec.payload_type}
     )
 
 

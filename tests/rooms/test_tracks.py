@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 from google.protobuf.json_format import MessageToDict
-from livekit.protocol.models import TrackSource, TrackType
-from livekit.protocol.rtc import AddTrackRequest, SubscriptionPermission, TrackPermission
+from livekit.protocol.models import TrackSource, TrackType, VideoLayer, VideoQuality
+from livekit.protocol.rtc import (
+    AddTrackRequest,
+    SimulcastCodec,
+    SubscriptionPermission,
+    TrackPermission,
+)
 from tests.rooms.kit import T, active, kinds, make, speaking
 
 from hookflash.rooms.events import (
@@ -22,6 +27,8 @@ from hookflash.rooms.orders import ClientTraits, ParticipantChange, Permission
 from hookflash.rooms.rules import RoomRefused
 from hookflash.rooms.tracks import permit, set_subscriptions
 
+SIMULCAST = VideoLayer.Mode.ONE_SPATIAL_LAYER_PER_STREAM
+SVC = VideoLayer.Mode.MULTIPLE_SPATIAL_LAYERS_PER_STREAM
 MIC = AddTrackRequest(cid="c", name="mic", source=TrackSource.MICROPHONE)
 
 
@@ -80,6 +87,36 @@ def test_how_it_is_shown_follows_its_media() -> None:
     assert (after["mimeType"], after["mid"]) == ("audio/opus", "7")
     assert after["codecs"][0] | {"mimeType": "audio/opus", "mid": "7"} == after["codecs"][0]
     assert after["version"] == {"unixMicro": str(int(T * 1e6))}
+
+
+def camera(*qualities: VideoQuality, mode: VideoLayer.Mode = SIMULCAST) -> AddTrackRequest:
+    layers = [VideoLayer(quality=quality, width=640, height=360) for quality in qualities]
+    codec = SimulcastCodec(codec="vp8", cid="c", layers=layers, video_layer_mode=mode)
+    return AddTrackRequest(cid="c", type=TrackType.VIDEO, layers=layers, simulcast_codecs=[codec])
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (camera(VideoQuality.HIGH, VideoQuality.LOW, VideoQuality.MEDIUM), ["q", "h", "f"]),
+        (camera(VideoQuality.MEDIUM, VideoQuality.LOW), ["q", "h"]),
+        (camera(VideoQuality.HIGH), [""]),
+        (camera(VideoQuality.LOW, VideoQuality.HIGH, mode=SVC), ["", ""]),
+    ],
+)
+def test_the_layers_of_simulcast_are_named_once_they_come(
+    asked: AddTrackRequest, told: list[str]
+) -> None:
+    rooms = make()
+    track = rooms.tracks.add(T, active(rooms, "a"), asked)
+    assert {layer.rid for layer in track_info(track).layers} == {""}
+    rooms.tracks.publish(T, track, "video/VP8", "7")
+    info = track_info(track)
+    for layers in (info.layers, info.codecs[0].layers):
+        assert [layer.rid for layer in layers] == told
+        assert [layer.spatial_layer for layer in layers] == [
+            number if told[0] else 0 for number in range(len(told))
+        ]
 
 
 def test_the_client_ends_it_and_nothing_is_told_of_a_pending_one() -> None:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Self, cast
 
-from livekit.protocol.models import ClientInfo
+from livekit.protocol.models import ClientInfo, TrackType
 from livekit.protocol.rtc import AddTrackRequest, SessionDescription, SignalRequest, SignalResponse
 
 from hookflash.access.grants import Claims, VideoGrant
@@ -36,11 +36,16 @@ class StillLoop:
 
 class Member:
     """A session, what its client got, and a stand-in for its peer connection: one section for
-    each track, free ones used when an offer is answered."""
+    each track, free ones used when an offer is answered. Of two connections it is the one on which
+    we offer, one offer at a time."""
 
-    def __init__(self, lobby: Lobby, session: SignalSession) -> None:
+    def __init__(self, lobby: Lobby, session: SignalSession, *, two: bool = False) -> None:
         self.lobby = lobby
         self.session = session
+        self._two = two
+        self._offers = 0
+        self._offering = False
+        self._changed = False
         self.messages: list[SignalResponse] = []
         self.others: list[ef.SignalEffect] = []
         """Effects that are no messages."""
@@ -67,28 +72,52 @@ class Member:
     def _peer(self, effect: ef.SignalEffect) -> None:
         now = self.lobby.clock.now()
         if isinstance(effect, ef.TakeOffer):
-            self._attach()
-            mids = {mid: track.sid for mid, track in self.sections.items()}
-            self.perform(self.session.answered(now, "our answer", effect.id, mids))
-            if self.connects and not self.participant.active:
-                self.perform(self.session.peer_connected(now))
+            if self._two:
+                self.perform(self.session.answered(now, "our answer", effect.id, {}))
+                return
+            self.perform(self.session.answered(now, "our answer", effect.id, self._attach()))
+            self._connected(now)
         elif isinstance(effect, ef.OfferSubscriber):
-            self._attach()
-            mids = {mid: track.sid for mid, track in self.sections.items()}
-            self.perform(self.session.offered(now, "our offer", 1, mids))
+            self._offer(now)
+        elif isinstance(effect, ef.TakeAnswer):
+            self._offering = False
+            self._connected(now)
+            self._ask(now)
         elif isinstance(effect, ef.Subscribe):
             self.waiting.append(effect.track)
-            self.perform(self.session.sections_wanted(now, 0, 0))
+            self._changed = True
+            self._ask(now)
         elif isinstance(effect, ef.Unsubscribe):
             self.waiting = [track for track in self.waiting if track is not effect.track]
             self.sections = {m: t for m, t in self.sections.items() if t is not effect.track}
-            self.perform(self.session.sections_wanted(now, 0, 0))
+            self._changed = True
+            self._ask(now)
 
-    def _attach(self) -> None:
+    def _ask(self, now: float) -> None:
+        """Something is to be described anew."""
+        if not self._two:
+            self.perform(self.session.sections_wanted(now, 0, 0))
+        elif self._changed and self._offers and not self._offering:
+            self._offer(now)
+
+    def _offer(self, now: float) -> None:
+        self._offers += 1
+        self._offering, self._changed = True, False
+        self.perform(self.session.offered(now, "our offer", self._offers, self._attach()))
+
+    def _connected(self, now: float) -> None:
+        if self.connects and not self.participant.active:
+            self.perform(self.session.peer_connected(now))
+
+    def _attach(self) -> dict[str, str]:
+        """What waits gets sections: free ones of its kind, 3 of which each client has, or behind
+        that of the data channels. All that are sent, by mid."""
         for track in self.waiting:
-            mid = next(str(n) for n in range(100) if str(n) not in self.sections)
+            first = 1 if self._two else 3 if track.type == TrackType.VIDEO else 0
+            mid = next(str(n) for n in range(first, 100) if str(n) not in self.sections)
             self.sections[mid] = track
         self.waiting = []
+        return {mid: track.sid for mid, track in self.sections.items()}
 
     def says(self, **message: Any) -> None:
         """The client sends that message."""
@@ -156,7 +185,7 @@ class Lobby:
         )
         participant = self.rooms.join(room, join_of(claims, parameters))
         session = SignalSession(participant, parameters, self.rooms, token_of, settings)
-        member = Member(self, session)
+        member = Member(self, session, two=parameters.two_connections)
         member.connects = connects
         self.members.append(member)
         member.perform(session.start(self.clock.now()))

@@ -1,5 +1,6 @@
 """Recorded conversations (conformance/signalling), brought to a form in which ours can be compared
-with them: one line for each message, identifiers by order of appearance, no times, no SDP."""
+with them: one line for each message, identifiers of a kind by order of appearance, no times, no
+SDP."""
 
 from __future__ import annotations
 
@@ -18,10 +19,10 @@ _DROPPED = frozenset(
     (
         *("joined_at", "joined_at_ms", "creation_time", "creation_time_ms", "version"),
         *("turn_password", "sdp", "sif_trailer", "server_version", "node_id", "ice_servers"),
-        *("last_ping_timestamp", "timestamp"),
+        *("last_ping_timestamp", "timestamp", "ssrc"),
     )
 )
-"""Times, secrets, descriptions and what the configuration says."""
+"""Times, secrets, descriptions, random numbers and what the configuration says."""
 
 
 def load(name: str) -> list[dict[str, Any]]:
@@ -32,14 +33,17 @@ def load(name: str) -> list[dict[str, Any]]:
 
 def lines(messages: list[SignalResponse]) -> list[str]:
     """One line for each message, `update` one for each participant in it; no candidates (they are
-    in the description here)."""
+    in the description here). Our offers are counted from 1."""
     names: dict[str, str] = {}
     found = []
+    offers = 0
     for message in messages:
         content = MessageToDict(message, preserving_proto_field_name=True)
         (kind,) = content
         if kind == "trickle":
             continue
+        if kind == "offer":
+            content[kind]["id"] = offers = offers + 1
         parts = content[kind]["participants"] if kind == "update" else [content[kind]]
         for part in parts:
             text = json.dumps(_bare(part), sort_keys=True)
@@ -83,8 +87,9 @@ def _brief(line: str) -> str:
 
 
 def _name(names: dict[str, str], match: re.Match[str]) -> str:
-    sid = match.group(0)
-    return names.setdefault(sid, f"{match.group(1)}#{len(names) + 1}")
+    sid, kind = match.group(0), match.group(1)
+    number = 1 + sum(name.startswith(kind) for name in names.values())
+    return names.setdefault(sid, f"{kind}#{number}")
 
 
 def _bare(value: Any) -> Any:

@@ -77,7 +77,7 @@ def test_a_tick_is_followed_by_a_later_one_whatever_the_last_digit() -> None:
             Room("RM_1", "r", start, RoomOptions(), turn_password=""), "PA_1", "a", start
         )
         rooms = Lobby().rooms
-        state = SessionState(participant, rooms, Outbox(), SessionSettings(), False)
+        state = SessionState(participant, rooms, Outbox(), SessionSettings())
         reports = Reports(state)
         reports.begin(start, (0, 0))
         for _ in range(2_000):

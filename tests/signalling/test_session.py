@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from livekit.protocol.models import DisconnectReason, ParticipantInfo
+from livekit.protocol.models import ClientInfo, DisconnectReason, ParticipantInfo
 from livekit.protocol.rtc import (
     AddTrackRequest,
     LeaveRequest,
@@ -21,8 +21,11 @@ from hookflash.signalling.effects import (
     OfferSubscriber,
     Subscribe,
     TakeAnswer,
+    TakeOffer,
     Unsubscribe,
 )
+from hookflash.signalling.joining import JoinParameters
+from hookflash.signalling.session import ANSWER_WAIT
 from hookflash.signalling.state import SessionSettings
 
 Action = LeaveRequest.Action
@@ -53,6 +56,37 @@ def test_one_connection_begins_with_join_token_and_answer(lobby: Lobby) -> None:
     assert a.last("answer").mid_to_track_id == {"0": sid}  # no second offer is needed for it
 
 
+def go_client() -> JoinParameters:
+    return one_connection(client=ClientInfo(sdk=ClientInfo.GO))
+
+
+def test_a_client_of_go_is_answered_when_its_own_offer_is_set(lobby: Lobby) -> None:
+    a = lobby.join("a", parameters=go_client())
+    a.says(subscription_permission={"all_participants": True})  # it may come before
+    assert a.kinds() == ["join", "refresh_token"]
+    a.says(trickle={"candidateInit": "{}"})
+    a.says(trickle={"candidateInit": "{}"})
+    assert of(a, TakeOffer) == [TakeOffer("first offer", 0)]
+    assert a.kinds().count("answer") == 1
+
+
+def test_a_client_of_go_without_candidates_is_answered_too(lobby: Lobby) -> None:
+    a = lobby.join("a", parameters=go_client())
+    lobby.advance(ANSWER_WAIT)
+    lobby.advance(1)
+    assert of(a, TakeOffer) == [TakeOffer("first offer", 0)]
+    assert a.kinds().count("answer") == 1
+
+
+def test_a_client_of_go_that_comes_back_offers_anew(lobby: Lobby) -> None:
+    a = lobby.join("a", parameters=go_client())
+    a.perform(a.session.socket_lost(lobby.clock.now()))
+    a.perform(a.session.resumed(lobby.clock.now()))
+    a.says(trickle={"candidateInit": "{}"})
+    a.says(offer={"type": "offer", "sdp": "another offer", "id": 2})
+    assert of(a, TakeOffer) == [TakeOffer("another offer", 2)]
+
+
 def test_two_connections_begin_with_our_offer(lobby: Lobby) -> None:
     a = lobby.join("a", parameters=one_connection(two_connections=True, offer=None))
     assert a.kinds() == ["join", "refresh_token", "offer"]
@@ -69,6 +103,14 @@ def test_the_tracks_of_the_join_request_are_added(lobby: Lobby) -> None:
         *("join", "refresh_token", "track_published", "request_response", "answer")
     ]
     assert a.last("request_response").reason == Reason.INVALID_REQUEST
+
+
+def test_a_join_shows_the_counts_of_the_last_seconds(lobby: Lobby) -> None:
+    a = lobby.join("a")
+    assert a.messages[0].join.room.num_participants == 0
+    lobby.advance(6)
+    b = lobby.join("b")
+    assert b.messages[0].join.room.num_participants == 2
 
 
 def test_everybody_hears_of_who_is_connected_and_of_nobody_else(lobby: Lobby) -> None:

@@ -139,6 +139,15 @@ def test_held_back_streams_are_told(lobby: Lobby) -> None:
     assert state.state == StreamState.PAUSED
 
 
+def test_a_track_that_cannot_be_decoded_is_answered(lobby: Lobby) -> None:
+    a, b = lobby.join("a"), lobby.join("b")
+    track = b.publishes()
+    for sid in (track.sid, "TR_x"):
+        a.perform(a.session.undecodable(lobby.clock.now(), sid))
+    (told,) = a.got("subscription_response")
+    assert (told.track_sid, told.err) == (track.sid, SubscriptionError.SE_CODEC_UNSUPPORTED)
+
+
 def test_of_streams_that_are_not_taken_nothing_is_told(lobby: Lobby) -> None:
     a, b = lobby.join("a"), lobby.join("b")
     track = b.publishes()

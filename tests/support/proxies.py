@@ -78,6 +78,10 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
+QUEUE = 0.3
+"""Seconds of packets that wait at most for a slow line; more are lost."""
+
+
 class UdpRelay(asyncio.DatagramProtocol):
     """`async with UdpRelay(port) as relay`: what comes at `relay.port` goes on to that port, by a
     socket of its own for each client."""
@@ -92,7 +96,11 @@ class UdpRelay(asyncio.DatagramProtocol):
         self.lost = 0
         self.jitter = 0.0
         """Seconds that a packet is held back at most; so some overtake others."""
+        self.rate = 0.0
+        """Bits per second that each client gets at most, of what the server sends; 0: all."""
         self.came = 0
+        self._free_at: dict[Address, float] = {}
+        """When the slow line to a client has sent what it was given."""
         self._random = random.Random(1)
         self._loop = asyncio.get_running_loop()
         self._near: asyncio.DatagramTransport
@@ -147,7 +155,16 @@ class UdpRelay(asyncio.DatagramProtocol):
 
     def answered(self, client: Address, data: bytes) -> None:
         """From the server."""
-        self._pass(self._near, data, client)
+        if not self.rate:
+            self._pass(self._near, data, client)
+            return
+        now = self._loop.time()
+        free_at = max(now, self._free_at.get(client, 0.0))
+        if free_at - now > QUEUE:
+            self.lost += 1
+            return
+        self._free_at[client] = free_at = free_at + len(data) * 8 / self.rate
+        self._loop.call_at(free_at, self._pass, self._near, data, client)
 
     def _pass(self, to: asyncio.DatagramTransport, data: bytes, address: Address | None) -> None:
         may_lose = not self.only_media or 128 <= data[0] <= 191

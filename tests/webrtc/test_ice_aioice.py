@@ -71,7 +71,6 @@ async def full_agent(
         aioice.Candidate("1", 1, "udp", 2130706431, ip, exchange.sockets.udp_port, "host")
     )
     await client.add_remote_candidate(None)
-    exchange.agent.set_remote(client.local_username, client.local_password)
     return client
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import monotonic
-from typing import Final, Literal, Protocol, cast
+from typing import Final, Protocol, cast
 
 from ..base.light import light_dataclass
 from ..webrtc.stun import is_stun
@@ -50,22 +50,10 @@ class RtcPath(Protocol):
     remote: tuple[str, int]
     """IP and port of the far end."""
 
-    @property
-    def kind(self) -> Literal["udp", "tcp"]: ...
-
-    @property
-    def closed(self) -> bool:
-        """Nothing can be sent by it any more."""
-        ...
-
     def __hash__(self) -> int: ...
 
     def send(self, data: bytes) -> None:
         """One packet. Never raises for what the network does: it is dropped and counted."""
-        ...
-
-    def close(self) -> None:
-        """The owner needs it no more: a connection is closed at once."""
         ...
 
 
@@ -127,8 +115,6 @@ class RtcShared:
 class TcpPath(asyncio.BufferedProtocol):
     """`RtcPath` of a connection that a peer has opened. What it reads is worked on in turns, and it
     reads nothing while it waits for one."""
-
-    kind: Literal["tcp"] = "tcp"
 
     def __init__(self, shared: RtcShared) -> None:
         self._shared = shared
@@ -215,10 +201,6 @@ class TcpPath(asyncio.BufferedProtocol):
 
     # --- `RtcPath` ------------------------------------------------------------------------------
 
-    @property
-    def closed(self) -> bool:
-        return self._wire is None or self._wire.is_closing()
-
     def send(self, data: bytes) -> None:
         wire, dropped = self._wire, self._shared.dropped
         if wire is None or wire.is_closing():
@@ -230,11 +212,17 @@ class TcpPath(asyncio.BufferedProtocol):
         else:
             wire.write(len(data).to_bytes(2, "big") + data)
 
+    # --- the connection's end -------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Nothing can be sent by it any more."""
+        return self._wire is None or self._wire.is_closing()
+
     def close(self) -> None:
+        """At once."""
         if self._wire is not None:
             self._wire.abort()
-
-    # --- inside ---------------------------------------------------------------------------------
 
     def give_way(self) -> None:
         """`connections.Closable`."""

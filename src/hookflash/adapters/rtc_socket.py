@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from struct import Struct
 from time import monotonic
-from typing import Final, Literal
+from typing import Final
 
 import structlog
 
@@ -51,8 +51,6 @@ class UdpPath:
 
     __slots__ = ("_address", "_dropped", "_hash", "_sendto", "_socket", "remote")
 
-    kind: Literal["udp"] = "udp"
-
     def __init__(self, sock: _UdpSocket, address: SocketAddress) -> None:
         self._socket = sock
         self._address = address
@@ -74,11 +72,6 @@ class UdpPath:
     def __repr__(self) -> str:
         return f"UdpPath({self.remote[0]}, {self.remote[1]})"
 
-    @property
-    def closed(self) -> bool:
-        """Whether our socket is."""
-        return self._socket.closed
-
     def send(self, data: bytes) -> None:
         try:
             self._sendto(data, self._address)
@@ -86,9 +79,6 @@ class UdpPath:
             self._dropped["send_buffer_full"] += 1
         except OSError:
             self._dropped["send_failed"] += 1
-
-    def close(self) -> None:
-        """There is nothing to close: the socket is everybody's."""
 
 
 class _UdpSocket:

@@ -21,7 +21,7 @@ from ..webrtc.description import read
 from ..webrtc.formats import RtpCodec
 from ..webrtc.header_extensions import ExtensionIds, audio_level, find, take_off
 from ..webrtc.offered_sections import OfferedSections
-from ..webrtc.sections import IncomingSection, LocalAnswer, OutgoingSection, Sections
+from ..webrtc.sections import DataSection, IncomingSection, LocalAnswer, OutgoingSection, Sections
 from ..webrtc.slots import OutTrack
 from ..webrtc.writing import LocalTransport
 from .peer_ways import PeerVideo, PeerWays, TrackRooms, VideoRooms
@@ -39,6 +39,7 @@ class ConnectionOwner(Protocol):
     def lost(self, connection: PeerConnection, why: str) -> None: ...
     def track_began(self, cid: str, mime_type: str) -> None: ...
     def track_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None: ...
+    def tracks_paused(self, paused: Mapping[str, bool]) -> None: ...
     def channel_opened(self, connection: PeerConnection, label: str) -> None: ...
     def message_received(self, label: str, data: bytes) -> None: ...
     def level(self, cid: str, level: int) -> None: ...
@@ -51,6 +52,7 @@ class _NoClient:
     def lost(self, connection: PeerConnection, why: str) -> None: ...
     def track_began(self, cid: str, mime_type: str) -> None: ...
     def track_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None: ...
+    def tracks_paused(self, paused: Mapping[str, bool]) -> None: ...
     def channel_opened(self, connection: PeerConnection, label: str) -> None: ...
     def message_received(self, label: str, data: bytes) -> None: ...
     def level(self, cid: str, level: int) -> None: ...
@@ -118,10 +120,9 @@ class PeerConnection:
         if self.sections.restarts_ice(offer):
             agent.restart()
         answer = self.sections.answer(offer, self._local(), tuple(kinds), kinds)
-        agent.set_remote(answer.remote.ufrag, answer.remote.password)
         self.transport.describe(answer.remote.fingerprints, client=answer.setup == "active")
         if answer.data is not None:
-            self.transport.associate(answer.data.sctp_port)
+            self._associate(answer.data)
         self._take_in(answer.incoming)
         self._send_out(answer.outgoing)
         return answer
@@ -130,16 +131,20 @@ class PeerConnection:
         """Our offer of all that is attached."""
         return self.offered.offer(self._local())
 
-    def take_answer(self, sdp: str) -> None:
-        """The client's answer to it; SdpError where it is none."""
+    def take_answer(self, sdp: str) -> tuple[str, ...]:
+        """The client's answer to it; SdpError where it is none. Gives the SIDs of tracks of which
+        it knows no codec."""
         if not self.offered.offering:
             raise SdpError("no offer is out")
         answered = self.offered.answered(read(sdp))
-        self.transport.agent.set_remote(answered.remote.ufrag, answered.remote.password)
         self.transport.describe(answered.remote.fingerprints, client=answered.setup == "active")
         if answered.data is not None:
-            self.transport.associate(answered.data.sctp_port)
+            self._associate(answered.data)
         self._send_out(answered.outgoing)
+        return answered.no_codec
+
+    def _associate(self, data: DataSection) -> None:
+        self.transport.associate(data.sctp_port, data.max_message_size)
 
     # --- tracks in ------------------------------------------------------------------------------
 
@@ -309,6 +314,10 @@ class PeerConnection:
     def video_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None:
         """Of `peer_ways.PeerVideoOwner`."""
         self._owner.track_wanted(cid, enabled)
+
+    def video_paused(self, paused: Mapping[str, bool]) -> None:
+        """Of `peer_ways.PeerVideoOwner`."""
+        self._owner.tracks_paused(paused)
 
     # --- what the transport tells ---------------------------------------------------------------
 

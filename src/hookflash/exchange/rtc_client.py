@@ -75,6 +75,7 @@ class RtcClient:
         self._offer_soon = False
         self._offers = 0
         self._kept: list[bytes] = []
+        self._undecodable: set[str] = set()
         self._performers = performers(
             fx.SignalEffect,
             on(fx.SendSignal, self._send_signal),
@@ -139,7 +140,7 @@ class RtcClient:
         self.drive(lambda session, now: session.answered(now, answer.sdp, effect.id, mids))
         for cid in before - self.publisher.cids:
             self.perform(self.session.media_ended(self._clock.now(), cid))
-        self._ask_soon()
+        self._described(answer.no_codec)
 
     def _offer_subscriber(self, effect: fx.OfferSubscriber) -> None:
         if effect.restart:
@@ -161,11 +162,18 @@ class RtcClient:
         if effect.id and effect.id != self._offers:
             return  # to an offer that another one has overtaken
         try:
-            self.subscriber.take_answer(effect.sdp)
+            no_codec = self.subscriber.take_answer(effect.sdp)
         except SdpError as error:
             _log.warning("rtc_answer_refused", identity=self.participant.identity, why=error.text)
             self.drive(lambda session, now: session.mismatch(now))
             return
+        self._described(no_codec)
+
+    def _described(self, no_codec: Iterable[str]) -> None:
+        """A description is answered; of those tracks (by SID) the client knows no codec."""
+        former, self._undecodable = self._undecodable, set(no_codec)
+        for sid in sorted(self._undecodable - former):
+            self.perform(self.session.undecodable(self._clock.now(), sid))
         self._ask_soon()
 
     def _ask_soon(self) -> None:
@@ -227,6 +235,10 @@ class RtcClient:
         track = next((track for track in tracks if track.cid == cid), None)
         if track is not None:
             self.perform(self.session.qualities(self._clock.now(), track, enabled))
+
+    def tracks_paused(self, paused: Mapping[str, bool]) -> None:
+        """Video of others (by SID) is held back for want of bandwidth, or goes on."""
+        self.drive(lambda session, now: session.streams(now, paused))
 
     def publish(self, track: Track) -> None:
         """The room knows it: what it says is heard there, what it shows is seen."""

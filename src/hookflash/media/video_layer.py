@@ -9,6 +9,7 @@ from typing import Final
 
 from ..rtp.rtcp import ReportBlock, SenderInfo
 from .gaps import Gaps
+from .rate import Rate
 
 CLOCK: Final = 90000
 """Of all video."""
@@ -39,6 +40,7 @@ class VideoLayer:
         "last_at",
         "opened",
         "rank",
+        "rate",
         "received",
         "rid",
         "ssrc",
@@ -55,6 +57,7 @@ class VideoLayer:
         """The highest sequence number, counted beyond 16 bits; -1 before the first packet."""
         self.last_at = _NEVER
         self.gaps = Gaps()
+        self.rate = Rate()
         self.opened = _NONE
         """What the last packet passed over: to be asked for at once."""
         self._begin()

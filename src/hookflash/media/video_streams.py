@@ -15,6 +15,7 @@ from ..rtp.rtcp import Bye, Report, encode_report, parse_compound
 from ..webrtc.formats import RtpCodec
 from ..webrtc.header_extensions import ExtensionIds, find
 from ..webrtc.sections import IncomingSection, OutgoingSection
+from .downlink import BEST, Downlink
 from .video_layer import VideoLayer
 from .video_subscription import ANYTHING, VideoSubscription, VideoWay, Wish
 from .video_track import VideoTrack
@@ -39,6 +40,10 @@ class VideoOwner(Protocol):
 
     def video_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None:
         """Which of its layers are of use, by VideoQuality."""
+        ...
+
+    def video_paused(self, paused: Mapping[str, bool]) -> None:
+        """Tracks that the client takes (by SID) are held back for want of bandwidth, or go on."""
         ...
 
 
@@ -72,8 +77,7 @@ class VideoStreams:
         """By SSRC."""
         self._arrivals = Arrivals()
         self._reported_at = 0.0
-        self.estimate: BitrateEstimate | None = None
-        """How much the client last said that it can receive."""
+        self.downlink = Downlink()
         self.closed = False
 
     # --- descriptions ---------------------------------------------------------------------------
@@ -132,6 +136,8 @@ class VideoStreams:
             if sid not in self.taken and section.codecs:
                 taken = VideoSubscription(sid, section, self._way, self._ids)
                 taken.wish = self._wishes.get(sid, taken.wish)
+                if any(other.cap < BEST for other in self.taken.values()):
+                    taken.cap = 0  # there was no room for more already
                 self.taken[sid] = self._out[taken.ssrc] = taken
                 self._tracks.subscribe(taken, now)
 
@@ -233,7 +239,7 @@ class VideoStreams:
 
     def _asked(self, feedback: Feedback, now: float) -> None:
         if isinstance(feedback, BitrateEstimate):
-            self.estimate = feedback
+            self.downlink.estimated(feedback.bitrate, now)
             return
         taken = self._out.get(feedback.ssrc)
         if taken is None:
@@ -265,12 +271,28 @@ class VideoStreams:
         """Every `TICK`: feedback for the publisher, reports, and what the tracks have to ask."""
         for track in self.published.values():
             track.look(now)
+        if self.taken and self.downlink.due(now):
+            self._share(now)
         for packet in self._arrivals.feedback(self._ssrc):
             self._way.send_rtcp(packet)
         if now - self._reported_at >= REPORT_INTERVAL:
             self._reported_at = now
             for packet in self._reports(now):
                 self._way.send_rtcp(packet)
+
+    def _share(self, now: float) -> None:
+        """Divide what the way to the client carries among the tracks that it takes."""
+        tracks = {sid: track for sid in self.taken if (track := self._tracks.get(sid)) is not None}
+        before = {sid: taken.cap for sid, taken in self.taken.items()}
+        choices = (track.choice(self.taken[sid], now) for sid, track in tracks.items())
+        self.downlink.look([choice for choice in choices if choice is not None], now)
+        changed = {sid: taken for sid, taken in self.taken.items() if taken.cap != before[sid]}
+        for sid in changed:
+            tracks[sid].look(now)
+        paused = {sid: taken.cap < 0 for sid, taken in changed.items()}
+        told = {sid: held for sid, held in paused.items() if held != (before[sid] < 0)}
+        if told:
+            self._owner.video_paused(told)
 
     def _reports(self, now: float) -> list[bytes]:
         sent = (taken.report(self._cname, now) for taken in self.taken.values())

@@ -15,8 +15,9 @@ from ..base.light import light_dataclass
 from ..rtp.packet import HEADER, HEADER_SIZE, MARKER, VERSION_2
 from ..rtp.rtcp import Report, ReportBlock, SenderInfo, encode_report, ntp_time
 from ..webrtc.sections import OutgoingSection
-from .downlink import Downlink
+from .downlink import BEST
 from .keyframes import PictureNumbers, renumbered
+from .reception import Reception
 from .sent_packets import SentPackets
 from .video_layer import CLOCK, VideoLayer
 
@@ -83,6 +84,7 @@ class VideoSubscription:
         "_layer0_shift",
         "_picture",
         "_picture_shift",
+        "_reception",
         "_rtx_sequence",
         "_rtx_types",
         "_sent",
@@ -92,7 +94,7 @@ class VideoSubscription:
         "_types",
         "_way",
         "again",
-        "downlink",
+        "cap",
         "failed",
         "last_request",
         "layer",
@@ -129,7 +131,9 @@ class VideoSubscription:
         self.again = 0
         """Packets sent again."""
         self.wish = ANYTHING
-        self.downlink = Downlink()
+        self.cap = BEST
+        """No better layer than of that rank is sent, for want of bandwidth; -1: none."""
+        self._reception = Reception()
         self.layer: VideoLayer | None = None
         """Which goes out."""
         self.target: VideoLayer | None = None
@@ -174,8 +178,11 @@ class VideoSubscription:
                 self.target = min(alive, key=lambda layer: layer.rank)
 
     def stop(self) -> None:
-        """The track is muted, or paused: what comes next begins with a keyframe."""
+        """The track is muted, or less of it is sent: what comes next begins with a keyframe, and
+        what went before is of no use to who missed it."""
         self.layer = None
+        self._sent = SentPackets()
+        self._reception.restart(self.sequence)
 
     @property
     def needs_keyframe(self) -> VideoLayer | None:
@@ -305,9 +312,11 @@ class VideoSubscription:
     def seen(self, block: ReportBlock, now: float) -> None:
         """How the subscriber receives it."""
         self.peer_view = block
-        if self.layer is not None:
-            self.downlink.reported(block.fraction_lost / 256, self.layer.rank, now)
         if block.last_sr:
             trip = ((ntp_time(now) >> 16) - block.last_sr - block.delay) & _MASK
             if trip < 0x80000000:
                 self.round_trip = trip / 65536
+
+    def lost(self) -> tuple[int, int]:
+        """Of `downlink.Limited`."""
+        return self._reception.since(self.peer_view, self.sequence, self.packets)

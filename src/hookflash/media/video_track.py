@@ -13,6 +13,7 @@ from ..rtp.feedback import encode_fir, encode_nack, encode_pli
 from ..rtp.packet import HEADER, HEADER_SIZE, MARKER
 from ..webrtc.formats import RtpCodec
 from ..webrtc.sections import IncomingSection
+from .downlink import LayerChoice
 from .keyframes import begins_keyframe, picture_numbers
 from .video_layer import VideoLayer
 from .video_subscription import HIGH, VideoPacket, VideoSubscription
@@ -125,6 +126,7 @@ class VideoTrack:
         extended = layer.arrived(sequence, timestamp, now)
         if extended is None:
             return
+        layer.rate.add(len(plain), now)
         if not came:
             self.look(now)  # so that its first keyframe is of use
         if layer.opened:
@@ -191,13 +193,12 @@ class VideoTrack:
         """Every 50 ms, and when something has changed: who gets which layer, and what is to be
         asked for."""
         alive = [layer for layer in self.layers if layer.is_alive(now)]
-        # A screen at rest sends nothing, and shows itself to a newcomer only when it is asked.
-        coming = alive or [layer for layer in self.layers if layer.received]
+        coming = self._coming(alive)
         most = -1
         for subscription in self.subscriptions:
             wanted = subscription.wanted(self.sizes)
             most = max(most, wanted)
-            subscription.aim(coming, min(wanted, subscription.downlink.cap))
+            subscription.aim(coming, min(wanted, subscription.cap))
             needed = subscription.needs_keyframe
             if needed is not None and not self.muted:
                 self._needed.add(needed)
@@ -208,6 +209,24 @@ class VideoTrack:
                 self._ask_again(layer, missing)
         if self._begun:
             self._tell(most, now)
+
+    def _coming(self, alive: list[VideoLayer]) -> list[VideoLayer]:
+        """Among which can be chosen. A screen at rest sends nothing, and shows itself to a newcomer
+        only when it is asked."""
+        return alive or [layer for layer in self.layers if layer.received]
+
+    def choice(self, subscription: VideoSubscription, now: float) -> LayerChoice | None:
+        """The layers that could go out to it, up to what it wants, and what they take; None where
+        nothing of the track goes out."""
+        wanted = subscription.wanted(self.sizes)
+        coming = self._coming([layer for layer in self.layers if layer.is_alive(now)])
+        if self.muted or wanted < 0 or not coming:
+            return None
+        fitting = [layer for layer in coming if layer.rank <= wanted] or coming[:1]
+        ranks = tuple(layer.rank for layer in fitting)
+        rates = tuple(float(layer.rate.bits(now)) for layer in fitting)
+        sent = subscription.layer.rate.bits(now) if subscription.layer is not None else 0
+        return LayerChoice(subscription, ranks, rates, sent)
 
     def _request(self, now: float) -> None:
         """Ask for the keyframes that are needed, unless that was just done."""

@@ -313,7 +313,7 @@ class Room:
         return self.keepers, publishers
 
     def told(self, now: float) -> tuple[int, int]:
-        """The counts that webhooks show: refreshed every 5 s, as LiveKit's are."""
+        """The counts that webhooks and a join show: refreshed every 5 s, as LiveKit's are."""
         if now - self.told_at >= COUNTS_INTERVAL:
             self.told_at = now
             self.told_counts = self.counts()

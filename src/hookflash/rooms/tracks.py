@@ -54,6 +54,8 @@ _STREAMS = {
     _SCREEN_AUDIO: "screen_share",
 }
 _ONE_LAYER = VideoLayer.Mode.ONE_SPATIAL_LAYER_PER_STREAM
+_RIDS = ("q", "h", "f")
+"""Of the streams of simulcast, from the smallest on."""
 
 
 class Tracks:
@@ -100,6 +102,8 @@ class Tracks:
         if participant.left or participant.pending.pop(track.cid, None) is not track:
             return []
         track.mime_type, track.mid = mime_type, mid
+        if track.details is not None:
+            _name_layers(track.details)
         track.version_us = self._micros(now)
         participant.tracks[track.sid] = track
         participant.is_publisher = True
@@ -319,6 +323,16 @@ def _codecs(request: AddTrackRequest) -> list[SimulcastCodecInfo]:
         )
         for codec in request.simulcast_codecs
     ]
+
+
+def _name_layers(details: TrackInfo) -> None:
+    """Which stream each layer of simulcast is, from the smallest on (VideoLayer.rid and
+    spatial_layer): SDKs call them alike, and LiveKit tells it with the publication."""
+    listed = [codec.layers for codec in details.codecs if codec.video_layer_mode == _ONE_LAYER]
+    for layers in (*listed, details.layers) if listed else ():
+        if len(layers) > 1:
+            for number, (rid, layer) in enumerate(zip(_RIDS, layers, strict=False)):
+                layer.rid, layer.spatial_layer = rid, number
 
 
 def _sorted(layers: Iterable[VideoLayer]) -> list[VideoLayer]:

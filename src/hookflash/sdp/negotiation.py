@@ -26,7 +26,16 @@ from .codecs import (
     read_codecs,
     read_formats,
 )
-from .plan import Codec, CodecName, CryptoKey, Direction, LocalMedia, MediaPlan, MediaSettings
+from .plan import (
+    ANSWERS,
+    Codec,
+    CodecName,
+    CryptoKey,
+    Direction,
+    LocalMedia,
+    MediaPlan,
+    MediaSettings,
+)
 from .selection import (
     PLAIN,
     SECURE,
@@ -54,14 +63,6 @@ nothing for minutes, and its call would look dead."""
 DISCARD_PORT = 9
 
 __all__ = ["SdpNegotiator", "check_offer"]
-
-ANSWERS: dict[Direction, Direction] = {
-    "sendrecv": "sendrecv",
-    "sendonly": "recvonly",
-    "recvonly": "sendonly",
-    "inactive": "inactive",
-}
-"""RFC 3264 §6.1: how we answer each direction of an offer."""
 
 
 @light_dataclass(frozen=True, slots=True)

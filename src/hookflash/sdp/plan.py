@@ -10,6 +10,13 @@ from ..sip.flow import Address
 
 CodecName = Literal["PCMU", "PCMA", "G722", "opus"]
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+ANSWERS: dict[Direction, Direction] = {
+    "sendrecv": "sendrecv",
+    "sendonly": "recvonly",
+    "recvonly": "sendonly",
+    "inactive": "inactive",
+}
+"""RFC 3264 §6.1: how we answer each direction of an offer."""
 Encryption = Literal["disable", "allow", "require"]
 
 

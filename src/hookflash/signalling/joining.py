@@ -8,7 +8,7 @@ from typing import Any, cast
 from google.protobuf import json_format
 from livekit.protocol.models import ClientInfo, ParticipantInfo, TrackSource
 from livekit.protocol.room import RoomConfiguration
-from livekit.protocol.rtc import AddTrackRequest, SessionDescription, SyncState
+from livekit.protocol.rtc import AddTrackRequest, SessionDescription
 
 from ..access.grants import Claims, VideoGrant
 from ..base.light import light_dataclass
@@ -25,7 +25,6 @@ class JoinParameters:
 
     client: ClientInfo
     auto_subscribe: bool = True
-    adaptive_stream: bool = False
     two_connections: bool = False
     """v0 (`/rtc`): publisher and subscriber connections. False: one, the client offers."""
     offer: SessionDescription | None = None
@@ -34,10 +33,6 @@ class JoinParameters:
     metadata: str = ""
     attributes: tuple[tuple[str, str], ...] = ()
     """JoinRequest's; used only with the grant to change one's own."""
-    reconnect: bool = False
-    participant_sid: str = ""
-    """With `reconnect`: whose session is to be resumed."""
-    sync_state: SyncState | None = None
 
 
 def parameters_of(asked: ClientJoin) -> JoinParameters:
@@ -48,15 +43,11 @@ def parameters_of(asked: ClientJoin) -> JoinParameters:
     return JoinParameters(
         client=join.client_info,
         auto_subscribe=join.connection_settings.auto_subscribe,
-        adaptive_stream=join.connection_settings.adaptive_stream,
         two_connections=not asked.single_connection,
         offer=join.publisher_offer if join.HasField("publisher_offer") else None,
         add_tracks=tuple(join.add_track_requests),
         metadata=join.metadata,
         attributes=tuple(join.participant_attributes.items()),
-        reconnect=join.reconnect,
-        participant_sid=join.participant_sid,
-        sync_state=join.sync_state if join.HasField("sync_state") else None,
     )
 
 

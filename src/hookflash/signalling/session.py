@@ -19,7 +19,7 @@ carried out in order. An input within an input returns nothing: the effects are 
     media_began(now, cid, mid, mime_type)   first media of a client's track: published to the others
     media_ended(now, cid)                   its section is no longer for sending
     speakers(now, levels), quality(now, sid, quality, score), streams(now, paused),
-    qualities(now, track, enabled)          what the media has to tell
+    qualities(now, track, enabled), undecodable(now, sid)      what the media has to tell
     socket_lost(now)                        the socket closed without `leave`
     resumed(now, sync_state)                a new socket of the same participant (the former one,
                                             if it is still there, is closed by whoever attached it)
@@ -36,7 +36,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from livekit.protocol.models import ConnectionQuality, DisconnectReason
+from livekit.protocol.models import ClientInfo, ConnectionQuality, DisconnectReason
 from livekit.protocol.rtc import (
     LeaveRequest,
     MediaSectionsRequirement,
@@ -71,6 +71,8 @@ TOKEN_INTERVAL = 300.0
 """Seconds after which the client gets a fresh token, so that it can always come back."""
 LEAVE_WAIT = 2.0
 """Seconds within which a client that closed its connection for media says that it leaves."""
+ANSWER_WAIT = 0.25
+"""Seconds that the answer to an offer in the join waits at most for the client's candidates."""
 
 
 P = ParamSpec("P")
@@ -105,8 +107,7 @@ class SignalSession:
         self.ended = False
         self._parameters = parameters
         self._make_token = make_token
-        two = parameters.two_connections
-        self._state = SessionState(participant, rooms, Outbox(), settings, two)
+        self._state = SessionState(participant, rooms, Outbox(), settings)
         self._publishing = Publishing(self._state)
         self._subscriptions = Subscriptions(self._state)
         self._reports = Reports(self._state)
@@ -125,6 +126,8 @@ class SignalSession:
         self._silent_at: float | None = None
         self._kept_until: float | None = None
         self._leave_by: float | None = None
+        self._answer_by: float | None = None
+        """Until then the offer of the join waits for the client's first candidate."""
         self._token_at = 0.0
         self._handlers: dict[str, Callable[[Any], None]] = {
             "offer": self._offer,
@@ -157,18 +160,23 @@ class SignalSession:
         state, parameters = self._state, self._parameters
         self._silent_at = now + PING_TIMEOUT
         self._connect_by = now + state.settings.connect_timeout
-        counts = state.participant.room.told_counts
+        counts = state.participant.room.told(now)
         self._reports.begin(now, counts)
         facts = state.settings.facts
-        two = state.two_connections
+        two = parameters.two_connections
         state.outbox.send(responses.join(state.participant, counts, facts, two_connections=two))
         self._subscriptions.settle()
         self._refresh_token()
         self._publishing.add_first(list(parameters.add_tracks))
         if two:
             state.outbox.add(OfferSubscriber())
-        elif parameters.offer is not None:
-            state.outbox.add(TakeOffer(parameters.offer.sdp, parameters.offer.id))
+        elif parameters.client.sdk == ClientInfo.GO:
+            # It sets its own offer beside the reading of what follows `join` (server-sdk-go 2.18.1,
+            # engine.go), and an answer that it reads before is lost. LiveKit's comes some
+            # milliseconds later. Candidates are gathered once the offer is set.
+            self._answer_by = now + ANSWER_WAIT
+        else:
+            self._take_first_offer()
 
     @_input
     def request(self, now: float, message: SignalRequest) -> None:
@@ -190,6 +198,7 @@ class SignalSession:
     @_input
     def socket_lost(self, now: float) -> None:
         """The socket closed without `leave`: the participant is kept for a while."""
+        self._answer_by = None  # should it come back, it offers anew
         if self._leave_by is not None:
             self._quit(DisconnectReason.SIGNAL_CLOSE)
         elif self._kept_until is None:
@@ -219,7 +228,7 @@ class SignalSession:
         self._refresh_token()
         if sync_state is not None:
             self._subscriptions.sync(sync_state)
-        if state.two_connections:
+        if self._parameters.two_connections:
             state.outbox.add(OfferSubscriber(restart=True))
 
     # --- the connection for media -----------------------------------------------------------------
@@ -311,6 +320,11 @@ class SignalSession:
         self._subscriptions.streams(dict(paused))
 
     @_input
+    def undecodable(self, now: float, sid: str) -> None:
+        """A subscribed track (by SID) of whose codecs the client knows none."""
+        self._subscriptions.undecodable(sid)
+
+    @_input
     def qualities(self, now: float, track: Track, enabled: Mapping[int, bool]) -> None:
         """Which layers of the client's own video are of use to anybody, by VideoQuality."""
         self._publishing.qualities(track, dict(enabled))
@@ -362,6 +376,7 @@ class SignalSession:
             self._silent_at,
             self._kept_until,
             self._leave_by,
+            self._answer_by,
             self._reports.due,
         )
         return min(time for time in times if time is not None)
@@ -372,6 +387,8 @@ class SignalSession:
         outbox = self._state.outbox
         if outbox.due is not None and outbox.due <= now:
             outbox.flush()
+        if self._answer_by is not None and self._answer_by <= now:
+            self._take_first_offer()
         if self._connect_by is not None and self._connect_by <= now:
             self._quit(DisconnectReason.JOIN_FAILURE)
         elif self._leave_by is not None and self._leave_by <= now:
@@ -417,6 +434,13 @@ class SignalSession:
             self._depth -= 1
         return [] if self._depth else self._state.outbox.take()
 
+    def _take_first_offer(self) -> None:
+        """That of the join, if it had one."""
+        self._answer_by = None
+        offer = self._parameters.offer
+        if offer is not None:
+            self._offer(offer)
+
     def _offer(self, message: SessionDescription) -> None:
         self._state.outbox.add(TakeOffer(message.sdp, message.id))
 
@@ -424,7 +448,10 @@ class SignalSession:
         self._state.outbox.add(TakeAnswer(message.sdp, message.id))
 
     def _trickle(self, message: TrickleRequest) -> None:
-        """Read and forgotten: we are ICE-lite, and find the client by its checks."""
+        """Read and forgotten: we are ICE-lite, and find the client by its checks. But an offer of
+        the join that waits is the client's own description by now."""
+        if self._answer_by is not None:
+            self._take_first_offer()
 
     def _ping(self, timestamp: int) -> None:
         self._send(SignalResponse(pong=int(self._world() * 1000)))

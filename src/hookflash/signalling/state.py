@@ -74,7 +74,6 @@ class SessionState:
     rooms: RoomInputs
     outbox: Outbox
     settings: SessionSettings
-    two_connections: bool
 
     def is_gone(self, other: Participant) -> bool:
         """True if that one is not, or no longer, in the participant's room."""

@@ -24,6 +24,7 @@ from .responses import is_shown
 from .state import SessionState
 
 _NOT_FOUND = SubscriptionError.SE_TRACK_NOTFOUND
+_NO_CODEC = SubscriptionError.SE_CODEC_UNSUPPORTED
 
 
 class Subscriptions:
@@ -49,8 +50,7 @@ class Subscriptions:
         participant = self._state.participant
         for sid in sids if request.subscribe else ():
             if participant.room.track(sid) is None:
-                message = SubscriptionResponse(track_sid=sid, err=_NOT_FOUND)
-                self._state.outbox.send(SignalResponse(subscription_response=message))
+                self._failed(sid, _NOT_FOUND)
         self._state.rooms.set_subscriptions(participant, sids, request.subscribe)
 
     def adjust(self, request: UpdateTrackSettings) -> None:
@@ -128,6 +128,15 @@ class Subscriptions:
         if states:
             message = StreamStateUpdate(stream_states=states)
             self._state.outbox.send(SignalResponse(stream_state_update=message))
+
+    def undecodable(self, sid: str) -> None:
+        """The client knows no codec of that track. It gets it should it offer one."""
+        if sid in self._taken:
+            self._failed(sid, _NO_CODEC)
+
+    def _failed(self, sid: str, error: SubscriptionError) -> None:
+        message = SubscriptionResponse(track_sid=sid, err=error)
+        self._state.outbox.send(SignalResponse(subscription_response=message))
 
     def _tell_permission(self, publisher: Participant, track: Track) -> None:
         """Say once that a track which the client would take is not for it."""

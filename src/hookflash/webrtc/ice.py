@@ -131,7 +131,6 @@ class IceAgent(Generic[P]):
         """From where each of the latest transactions came."""
         self._checked_at = now
         self._closed = False
-        self._remote: tuple[str, str] | None = None
         self.selected: P | None = None
         """Where media goes; None before the first check, and when consent is gone."""
         self.ufrag = self.password = ""
@@ -139,12 +138,6 @@ class IceAgent(Generic[P]):
         self._renew()
         self._used = self.ufrag
         """The ufrag of the latest check, or the first one."""
-
-    def set_remote(self, ufrag: str, password: str) -> bool:
-        """What the peer's description has. Whether that is a restart: other credentials than the
-        former ones (RFC 8839 §4.4.1.1.1), to be answered with `restart`."""
-        former, self._remote = self._remote, (ufrag, password)
-        return former is not None and former != self._remote
 
     def restart(self) -> None:
         """New credentials of ours. Those in use are taken until the new ones are first used; media
@@ -184,10 +177,6 @@ class IceAgent(Generic[P]):
             self._drop_credentials(ufrag)
         self._check(path, now, nominated=message.has(stun.USE_CANDIDATE))
         return stun.success(message, path.remote, password)
-
-    def admits(self, path: P) -> bool:
-        """Whether packets by this path are the peer's: it was checked."""
-        return path in self._paths
 
     def path_closed(self, path: P) -> None:
         """Nothing comes or goes by it any more. Media goes where the latest check came from."""

@@ -27,7 +27,6 @@ from .writing import (
     DescriptionWriter,
     LocalTransport,
     Role,
-    sent_extensions,
 )
 
 DATA_MID: Final = "0"
@@ -158,7 +157,7 @@ class OfferedSections:
             remote,
             "passive" if remote.setup == "active" else "active",
             tuple(sent),
-            None if data.stopped else DataSection(DATA_MID, data.sctp_port, data.max_message_size),
+            None if data.stopped else DataSection(data.sctp_port, data.max_message_size),
             tuple(refused),
         )
 
@@ -233,4 +232,4 @@ def _agreed(slot: Slot, section: MediaSection) -> OutgoingSection | None:
     if slot.dead or section.direction not in ("recvonly", "sendrecv") or slot.track is None:
         return None
     codecs = common(section.codecs, formats_of(slot.track.codecs))
-    return outgoing(slot, codecs, sent_extensions(section)) if codecs else None
+    return outgoing(slot, codecs) if codecs else None

@@ -26,7 +26,6 @@ from .writing import (
     Role,
     answered_extensions,
     received_extensions,
-    sent_extensions,
 )
 
 MAX_PUBLISHED: Final = 50
@@ -70,17 +69,15 @@ class OutgoingSection:
     """What the client takes of what the publisher sends, by the client's payload types."""
     payload_types: Mapping[int, int]
     """The publisher's payload types to the client's."""
-    extensions: Mapping[int, str]
-    """RTP header extensions: id to URI."""
 
 
 @light_dataclass(frozen=True, slots=True)
 class DataSection:
-    """The section of the data channels, as the client describes its side."""
+    """The section of the data channels, as the client describes its side (RFC 8841)."""
 
-    mid: str
     sctp_port: int
     max_message_size: int
+    """Octets; 0 for any number."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -182,7 +179,7 @@ class Sections:
                 writer.rejected(section.kind, section.mid, section.protocol, section.formats)
             elif section.kind == "application":
                 writer.data(section.mid, section.protocol)
-                data = DataSection(section.mid, section.sctp_port, section.max_message_size)
+                data = DataSection(section.sctp_port, section.max_message_size)
             elif section.mid in slots:
                 sent = _write_slot(writer, section, slots[section.mid])
                 outgoing += [sent] if sent is not None else []
@@ -272,9 +269,7 @@ class Sections:
         return readable is not None and readable.isdisjoint(formats_of(track.codecs))
 
 
-def outgoing(
-    slot: Slot, codecs: tuple[RtpCodec, ...], extensions: Mapping[int, str]
-) -> OutgoingSection | None:
+def outgoing(slot: Slot, codecs: tuple[RtpCodec, ...]) -> OutgoingSection | None:
     """What is sent in that section with those codecs of the client, if a track is there."""
     track, sent = slot.track, slot.sent(codecs)
     if track is None or sent is None:
@@ -287,7 +282,6 @@ def outgoing(
         sent.rtx_ssrc,
         codecs,
         translated(track.codecs, codecs),
-        extensions,
     )
 
 
@@ -322,7 +316,7 @@ def _write_slot(
     codecs = section.codecs
     if slot.track is not None:
         codecs = common(codecs, formats_of(slot.track.codecs))
-    sent = outgoing(slot, codecs, sent_extensions(section))
+    sent = outgoing(slot, codecs)
     slot.described()
     _write(
         writer,

@@ -11,7 +11,7 @@ from dataclasses import field
 from typing import Final, Literal
 
 from ..base.light import light_dataclass
-from ..sdp.plan import Direction
+from ..sdp.plan import ANSWERS, Direction
 from ..sdp.session import Attribute, Connection, Media, Origin, SessionDescription
 from .description import HeaderExtension, MediaSection, Setup
 from .formats import RtpCodec, codec_attributes, payload_types
@@ -39,13 +39,6 @@ EXTENSIONS: Final[Mapping[str, frozenset[str]]] = {
 }
 """RTP header extensions that are answered, by kind, as LiveKit does: sound is not part of what the
 sender's bandwidth is estimated from."""
-
-_REVERSED: Final[Mapping[Direction, Direction]] = {
-    "sendrecv": "sendrecv",
-    "sendonly": "recvonly",
-    "recvonly": "sendonly",
-    "inactive": "inactive",
-}
 
 _UNSPECIFIED = Connection("0.0.0.0")
 _DISCARD = 9
@@ -198,21 +191,16 @@ def answered_extensions(section: MediaSection) -> dict[int, HeaderExtension]:
     """Those of the client that we know, by its ids, as our side says them."""
     known = EXTENSIONS.get(section.kind, frozenset())
     return {
-        number: HeaderExtension(extension.uri, _REVERSED[extension.direction])
+        number: HeaderExtension(extension.uri, ANSWERS[extension.direction])
         for number, extension in section.extensions.items()
         if extension.uri in known
     }
 
 
-def sent_extensions(section: MediaSection) -> dict[int, str]:
-    """Id to URI of those that we may send there."""
-    return _uris(answered_extensions(section), "sendonly")
-
-
 def received_extensions(section: MediaSection) -> dict[int, str]:
     """Id to URI of those that the client may send there."""
-    return _uris(answered_extensions(section), "recvonly")
-
-
-def _uris(extensions: Mapping[int, HeaderExtension], way: Direction) -> dict[int, str]:
-    return {n: each.uri for n, each in extensions.items() if each.direction in ("sendrecv", way)}
+    return {
+        number: extension.uri
+        for number, extension in answered_extensions(section).items()
+        if extension.direction in ("sendrecv", "recvonly")
+    }

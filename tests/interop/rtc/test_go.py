@@ -1,5 +1,6 @@
-"""LiveKit's SDK for Go (Pion), unmodified, with a telephone and with a client of Python: two peer
-connections, as it makes them unless it is told otherwise."""
+"""LiveKit's SDK for Go (Pion), unmodified, with a telephone and with a client of Python: by two
+peer connections, as it makes them unless it is told otherwise, and by one
+(`WithSinglePeerConnection`)."""
 
 from __future__ import annotations
 
@@ -65,12 +66,13 @@ async def go_client() -> AsyncIterator[Remote]:
         yield started
 
 
-def test_a_phone_and_a_client_of_go_speak() -> None:
+@pytest.mark.parametrize("single", [False, True])
+def test_a_phone_and_a_client_of_go_speak(single: bool) -> None:
     async def check(lab: Lab) -> None:
         await lab.ready()
         caller = await lab.carrier.phone(CALLER, tone=LOW)
         async with go_client() as go:
-            joined = await go.join(lab, "go")
+            joined = await go.join(lab, "go", single=single)
             assert joined["sid"].startswith("RM_")
             await go.do("speak", packets=tone(HIGH))
             call = await caller.call(NUMBER, proxy=lab.sip)
@@ -92,10 +94,11 @@ def test_a_phone_and_a_client_of_go_speak() -> None:
     run(check, within=1400)
 
 
-def test_clients_of_go_and_python_understand_each_other() -> None:
+@pytest.mark.parametrize("single", [False, True])
+def test_clients_of_go_and_python_understand_each_other(single: bool) -> None:
     async def check(lab: Lab) -> None:
         async with go_client() as go, client(lab, "ann") as ann:
-            await go.join(lab, "go")
+            await go.join(lab, "go", single=single)
             await ann.told("participant_connected")
             await ann.speak(LOW)
             await go.told("subscribed", identity="ann")
@@ -114,5 +117,18 @@ def test_clients_of_go_and_python_understand_each_other() -> None:
             assert (changed, who.identity) == ({"mood": "good"}, "go")
             await go.do("leave")
             await ann.told("participant_disconnected")
+
+    run(check, within=1400)
+
+
+def test_a_client_of_go_joins_by_one_connection_each_time() -> None:
+    """An answer that comes before it has set its own offer it does not take, and gives up."""
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        async with go_client() as go:
+            for turn in range(25):
+                await go.join(lab, f"go-{turn}", single=True)
+                await go.do("leave")
 
     run(check, within=1400)

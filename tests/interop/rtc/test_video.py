@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from tests.support.proxies import UdpRelay
 from tests.support.sdk import token
 from tests.support.sdk_video import VideoClient
 
+from hookflash.media.video_streams import VideoStreams
 from hookflash.webrtc.candidates import host_candidates
 
 pytestmark = pytest.mark.interop
@@ -126,6 +129,58 @@ def test_pictures_come_through_a_network_that_loses_one_in_twenty(
                 assert came > 120, f"{came} of 150 pictures"
 
     run(check)
+
+
+@asynccontextmanager
+async def behind_a_slow_line(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, **mode: Any
+) -> AsyncIterator[tuple[VideoClient, UdpRelay]]:
+    """Another client, and its line: its `rate` is for the test to set."""
+    async with UdpRelay(lab.server.rtc.ports.udp_port) as relay:
+        lines = host_candidates(["127.0.0.1"], relay.port)
+        monkeypatch.setattr(lab.server.rtc, "_candidates", lambda: lines)
+        async with client(lab, "bob", **mode) as bob:
+            yield bob, relay
+
+
+@MODES
+def test_a_slow_line_gets_the_layer_that_fits_and_a_free_one_the_best(
+    mode: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann", **mode) as ann:
+            await ann.show(width=1280, height=720, simulcast=True, kbps=1700)
+            await ann.speak(440.0)
+            async with behind_a_slow_line(lab, monkeypatch, **mode) as (bob, relay):
+                await bob.sees("ann", height=720, within=20)
+                relay.rate = 300e3
+                await bob.sees("ann", height=180, count=45, within=30)
+                await bob.hears("ann", 440.0)
+                relay.rate = 0.0
+                await bob.sees("ann", height=720, within=90)
+
+    run(check, within=200)
+
+
+def test_a_camera_that_does_not_fit_is_paused_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(lab: Lab) -> None:
+        async with client(lab, "ann") as ann:
+            await ann.show(width=1280, height=720, kbps=1700)
+            await ann.speak(440.0)
+            async with behind_a_slow_line(lab, monkeypatch) as (bob, relay):
+                await bob.sees("ann", height=720, within=20)
+                sid = bob.room.local_participant.sid
+                video = lab.server.rtc._clients[sid].subscriber.video
+                assert isinstance(video, VideoStreams)
+                (taken,) = video.taken.values()
+                relay.rate = 200e3
+                await bob.until(lambda: taken.cap < 0, within=20)
+                await bob.hears("ann", 440.0)
+                relay.rate = 0.0
+                await bob.sees("ann", height=720, within=90)
+                assert taken.cap >= 0
+
+    run(check, within=200)
 
 
 def test_a_phone_in_the_room_hears_and_pays_no_heed_to_pictures() -> None:

@@ -53,7 +53,6 @@ def test_a_connection_by_tcp_is_a_path_until_it_closes() -> None:
         async with RtcPeer(lab, "ann", media=False) as ann:
             await ann.told("join")
             agent: Any = lab.server.rtc._clients[ann.sid].publisher.transport.agent
-            agent.set_remote("mine", "m" * 24)
             check = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
             check.attributes.update(
                 {

@@ -185,6 +185,19 @@ def test_data_without_an_association_is_passed_over(monkeypatch: pytest.MonkeyPa
     run(check)
 
 
+def test_a_client_gets_no_message_that_is_longer_than_it_takes() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            await ann.told("join")
+            size = r"a=max-message-size:\d+"
+            await ann.negotiate(lambda sdp: re.sub(size, "a=max-message-size:100", sdp))
+            transport = transport_of(lab, ann)
+            await ann.until(lambda: transport.send_message("_reliable", bytes(100)))
+            assert not transport.send_message("_reliable", bytes(101))
+
+    run(check)
+
+
 def test_a_client_that_closes_its_connection_leaves() -> None:
     async def check(lab: Lab) -> None:
         async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob") as bob:

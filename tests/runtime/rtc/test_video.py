@@ -33,6 +33,9 @@ class Told(Way):
     def video_wanted(self, cid: str, enabled: Mapping[int, bool]) -> None:
         """Of `VideoOwner`."""
 
+    def video_paused(self, paused: Mapping[str, bool]) -> None:
+        """Of `VideoOwner`."""
+
 
 def test_reports_go_out_for_each_connection_until_it_is_closed() -> None:
     async def check() -> None:

@@ -31,7 +31,7 @@ EARLY_SIZE: Final = 2048
 class DataChannels(Protocol):
     """`adapters.sctp.Sctp`, which takes half a second to import."""
 
-    def start(self, remote_port: int) -> None: ...
+    def start(self, remote_port: int, max_message: int) -> None: ...
     def receive(self, data: bytes) -> None: ...
     def send(self, label: str, data: bytes) -> bool: ...
     def open(
@@ -83,6 +83,7 @@ class PeerTransport:
         self._srtp: SrtpSession | None = None
         self._sctp: DataChannels | None = None
         self._sctp_port: int | None = None
+        self._max_message = 0
         self._described_at = 0.0
         self._handshake_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -100,10 +101,11 @@ class PeerTransport:
             self._described_at = self._clock.now()
             self._start_dtls()
 
-    def associate(self, sctp_port: int) -> None:
-        """There are data channels."""
+    def associate(self, sctp_port: int, max_message: int) -> None:
+        """There are data channels; `max_message`: octets that the client takes, 0 for any
+        number."""
         if self._sctp_port is None:
-            self._sctp_port = sctp_port
+            self._sctp_port, self._max_message = sctp_port, max_message
             self._start_sctp()
 
     # --- packets in -----------------------------------------------------------------------------
@@ -232,7 +234,7 @@ class PeerTransport:
         from ...adapters.sctp import Sctp
 
         self._sctp = Sctp(self, client=self._client, loop=self._loop)
-        self._sctp.start(self._sctp_port)
+        self._sctp.start(self._sctp_port, self._max_message)
 
     def _arm(self, dtls: Dtls) -> None:
         if self._timer is not None:

@@ -36,6 +36,7 @@ type command struct {
 	Reliable   bool              `json:"reliable"`
 	Attributes map[string]string `json:"attributes"`
 	Muted      bool              `json:"muted"`
+	Single     bool              `json:"single"`
 }
 
 type fields map[string]any
@@ -114,7 +115,11 @@ func hum(track *lksdk.LocalSampleTrack, packets [][]byte) {
 }
 
 func (c *client) connect(asked command) (any, error) {
-	room, err := lksdk.ConnectToRoomWithToken(asked.URL, asked.Token, c.callback())
+	options := []lksdk.ConnectOption{}
+	if asked.Single {
+		options = append(options, lksdk.WithSinglePeerConnection())
+	}
+	room, err := lksdk.ConnectToRoomWithToken(asked.URL, asked.Token, c.callback(), options...)
 	if err != nil {
 		return nil, err
 	}
