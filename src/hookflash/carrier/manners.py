@@ -1,8 +1,8 @@
 """How a carrier behaves, as data: one trait a line, each with where it is known from.
 
 A profile is a mapping from the names of traits to `{value: …, source: …}` or `{value: …, assumed:
-true}`. A trait that it leaves out has the value of `CarrierManners` here, which is a carrier that does
-everything by the RFCs. Files are in `profiles/`, read by `profile_files.py`.
+true}`. A trait that it leaves out has the value of `CarrierManners` here, which is a carrier that
+does everything by the RFCs. Files are in `profiles/`, read by `profile_files.py`.
 """
 
 from __future__ import annotations
