@@ -76,6 +76,8 @@ class CarrierManners:
     digit."""
     number_format: Literal["e164", "e164-without-plus"] = "e164"
     """How numbers are written in its INVITEs."""
+    no_answer_after: float = 60.0
+    """How long the target of a transfer may ring; then it is 480."""
     user_agent: str = "Hookflash-Carrier"
 
 
@@ -169,6 +171,7 @@ _READERS: Final[dict[str, Reader]] = {
     "hang_up_after": reading.seconds_or_never,
     "added_headers": reading.headers,
     "number_format": reading.one_of("e164", "e164-without-plus"),
+    "no_answer_after": reading.seconds,
     "user_agent": reading.text,
 }
 """How each trait is read."""

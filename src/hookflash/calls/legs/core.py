@@ -96,7 +96,7 @@ class LegCore:
         self.timers = timers
         self.contact = settings.contact
         """Our Contact; where an INVITE of ours goes elsewhere, `move_contact` changes it."""
-        self.allow = ALLOW_REFER if settings.accepts_refer else ALLOW
+        self.allow = settings.allow or (ALLOW_REFER if settings.accepts_refer else ALLOW)
         """Our Allow."""
         self.phase = Phase.NEW
         self.dialog: Dialog | None = None

@@ -72,6 +72,8 @@ class LegSettings:
     media_timeout: float = 15.0
     session_expires: int = 1800
     """Session interval that we ask for (RFC 4028); 0: only what the peer asks for."""
+    allow: str = ""
+    """Our Allow, where it is not to say all that the leg carries out."""
     accepts_refer: bool = False
     """REFER is the owner's to answer (`ReferReceived`); otherwise it gets 405."""
     credentials: Callable[[], Credential | None] = no_credential
