@@ -78,6 +78,12 @@ def test_an_error_names_file_key_value_and_what_is_allowed(
     assert fault in str(caught.value)
 
 
+def test_no_password_is_shown() -> None:
+    with pytest.raises(ConfigError, match="password: 'hidden' is not allowed") as caught:
+        parsed(trunks=[{**TRUNK, "password": 24681357}])
+    assert "24681357" not in str(caught.value)
+
+
 @pytest.mark.parametrize("values", [None, [], "x", 7])
 def test_what_is_no_configuration(values: object) -> None:
     with pytest.raises(ConfigError, match=r"my\.yaml"):

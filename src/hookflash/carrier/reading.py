@@ -25,11 +25,13 @@ Reader = Callable[[object], object]
 
 
 def read(key: str, value: object, reader: Callable[[object], _Value]) -> _Value:
-    """The value as its reader has it; `key` is named in the ConfigError (`file: trait`)."""
+    """The value as its reader has it; `key` is named in the ConfigError (`file: trait`), which
+    shows no password."""
     try:
         return reader(value)
     except NotAllowed as error:
-        raise ConfigError(key, value, error.allowed) from None
+        shown = "hidden" if key.endswith("password") else value
+        raise ConfigError(key, shown, error.allowed) from None
 
 
 def mapping(value: object) -> Mapped:
