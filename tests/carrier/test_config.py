@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +22,7 @@ from hookflash.carrier.config import (
     example_config,
     parse_config,
 )
+from hookflash.carrier.profile_files import load_profile
 
 TRUNK = {"numbers": ["+15550000001"], "origination": "sip:127.0.0.1:5060"}
 PHONE = {"number": "+15105550123"}
@@ -116,3 +120,12 @@ def test_the_example_has_a_phone_of_each_sort() -> None:
     assert not any(phone.calls for phone in example.phones)
     calling = example.calling("+15550000001")
     assert [phone.calls for phone in calling.phones][:2] == ["+15550000001", ""]
+
+
+def test_the_configuration_of_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "carrier.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```yml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    found = parse_config("carrier.yml", yaml.safe_load(block))
+    load_profile(found.profile)
+    for keys, one in (("trunks", found.trunks[0]), ("phones", found.phones[0])):
+        assert all(f"{key}:" in block for key in KEYS[keys]), one

@@ -145,6 +145,7 @@ def test_a_phone_that_hangs_up_by_itself_and_one_that_calls_at_the_start() -> No
     assert not rig.wire
     rig.advance(0.2)
     assert rig.hear_each_other(CALLER, LINE)
+    assert rig.names().count("call_began") == 1
     rig.advance(5)
     assert rig.names()[-3:] == ["phone_hangs_up", "hung_up", "call_ended"]
     assert over(rig)

@@ -184,6 +184,21 @@ class CarrierService:
             raise CarrierError(f"{number} talks to nobody")
         return sound
 
+    def listing(self) -> list[dict[str, object]]:
+        """Every call that lives, as JSON has it, with the tones that its telephones hear now, in
+        Hz."""
+        tones = sorted({phone.tone for phone in self.switch.numbers.phones if phone.tone})
+        heard: dict[str, list[float]] = {}
+        for end in list(self.switch.ends.values()):
+            sound = self._voices.heard_by(end.id)
+            if sound is not None and isinstance(end, PhoneEnd):
+                heard[end.number] = [tone for tone in tones if sound.hears_now(tone)]
+        return [
+            {**one, "hears": {number: heard.get(number, []) for number in numbers}}
+            for one in self.switch.listing()
+            if isinstance(numbers := one["telephones"], list)
+        ]
+
     async def hears(self, number: str, frequency: float, within: float = 2.0) -> float:
         """Wait until the telephone `number` hears a tone (Hz); seconds that it took."""
         return await self.sound(number).hears(frequency, within)

@@ -128,6 +128,10 @@ class Switch:
         self, now: float, phone: PhoneConfig, dialled: str
     ) -> tuple[Conversation, list[SwitchEffect]]:
         """A telephone calls a number; the call, which may be over at once."""
+        conversation = self._begin(now, phone, dialled)
+        return conversation, self.take(now, ())
+
+    def _begin(self, now: float, phone: PhoneConfig, dialled: str) -> Conversation:
         caller = self._phone_end(phone)
         caller_id = phone.number
         called = self.end_for(dialled)
@@ -137,7 +141,7 @@ class Switch:
             self.over(now, conversation)
         else:
             self.dial(now, called, caller_id, dialled)
-        return conversation, self.take(now, ())
+        return conversation
 
     def hang_up(self, now: float, end: End) -> list[SwitchEffect]:
         """One end hangs up."""
@@ -180,7 +184,7 @@ class Switch:
                 continue
             phone = self.numbers.phone(key)
             if phone is not None:
-                self._out += self.call(now, phone, phone.calls)[1]
+                self._begin(now, phone, phone.calls)
         self.transfers.handle_deadline(now)
         return self.take(now, ())
 
@@ -488,5 +492,6 @@ class Switch:
             "state": "ringing" if one.answered_at is None else "up",
             "began": one.began,
             "answered": one.answered_at,
+            "telephones": [end.number for end in one.ends if isinstance(end, PhoneEnd)],
             "transfer": None if transfer is None else self.transfers.listed(transfer),
         }
