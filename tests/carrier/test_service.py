@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -13,7 +15,10 @@ from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
+from hookflash.sip.codec import parse
+from hookflash.sip.message import Response
 from hookflash.sip.uri import Uri
+from hookflash.testing.sip_messages import request_of
 
 CALLER, AGENT, TARGET = "+14155550100", "+14155550101", "+15105550123"
 BUSY = "+15105550124"
@@ -138,6 +143,59 @@ def test_two_phones_talk_and_press_keys() -> None:
                 carrier.call("+1999", AGENT)
             with pytest.raises(CarrierError, match=r"no fax number 1 in 0\.01 s, but call_began"):
                 await carrier.happened("fax", within=0.01)
+
+    run(main)
+
+
+def test_what_strangers_send() -> None:
+    """OPTIONS is answered by what the carrier can do; garbage is not."""
+
+    async def main(lab: Lab) -> None:
+        config = NetworkConfig((), PHONES)
+        async with CarrierService(load_profile("plain"), config) as carrier:
+            loop = asyncio.get_running_loop()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                stranger.setblocking(False)
+                stranger.connect(carrier.address)
+                host, port = stranger.getsockname()
+                via = f"SIP/2.0/UDP {host}:{port};branch=z9hG4bKs"
+                options = request_of("OPTIONS", via=via).encode()
+                for data in (b"garbage", options):
+                    await loop.sock_sendall(stranger, data)
+                answer = parse(await loop.sock_recv(stranger, 4096))
+            assert isinstance(answer, Response)
+            assert answer.status == 200
+            assert "REFER" in answer.allow
+            assert [one.label for one in carrier.trace] == ["OPTIONS", "200 OK"]
+
+    run(main)
+
+
+def test_an_exchange_that_is_not_there() -> None:
+    """By TCP, so that the connection is refused at once."""
+
+    async def main(lab: Lab) -> None:
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            host, port = closed.getsockname()
+            at = Uri.sip(None, host, port, (("transport", "tcp"),))
+            config = NetworkConfig((TrunkConfig("line", (LINE,), at),), PHONES)
+            async with CarrierService(load_profile("plain"), config) as carrier:
+                carrier.call(CALLER, LINE)
+                assert (await carrier.happened("call_failed"))["status"] == 503
+                await carrier.happened("call_ended")
+
+    run(main)
+
+
+def test_no_port_is_free_for_the_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(lab: Lab) -> None:
+        await lab.ready()
+        config = NetworkConfig((TrunkConfig("line", (LINE,), Uri.sip(None, *lab.sip)),), PHONES)
+        async with CarrierService(load_profile("plain"), config) as carrier:
+            monkeypatch.setattr("hookflash.carrier.sound._TRIES", 0)
+            carrier.call(CALLER, LINE)
+            assert (await carrier.happened("call_failed"))["status"] == 503
 
     run(main)
 

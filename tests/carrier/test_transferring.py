@@ -381,3 +381,32 @@ def test_the_caller_hangs_up_while_the_transferor_is_on_hold() -> None:
     assert not rig.joined
     assert len(rig.sent("INVITE")) == 2
     assert over(rig)
+
+
+def test_the_caller_hangs_up_before_the_target_is_called() -> None:
+    rig = Rig(CarrierManners(refer_answer_delay=1.0))
+    conversation = rig.call()
+    rig.transfer()
+    rig.carrier(rig.switch.hang_up(rig.now, conversation.caller))
+    rig.advance(3)
+    assert rig.statuses("REFER") in ([], [202])
+    assert "target_called" not in rig.names()
+    assert rig.names().count("transfer_failed") == 1
+    assert over(rig)
+
+
+def test_a_late_answer_to_a_transfer_to_nobody() -> None:
+    rig = referred(Rig(CarrierManners(refer_answer_delay=1.0)), "tel:+1999")
+    rig.advance(1.1)
+    assert rig.news()[-1] == ("SIP/2.0 404 Not Found", "terminated")
+    assert rig.names().count("transfer_failed") == 1
+    assert rig.hear_each_other(CALLER, LINE)
+
+
+def test_a_transferor_that_has_gone_is_not_taken_from_hold() -> None:
+    rig = referred(Rig(CarrierManners(hold=True)), f"tel:{DECLINES}")
+    rig.advance(0.1)
+    rig.hangup()
+    rig.advance(3)
+    assert len(rig.sent("INVITE")) == 2
+    assert over(rig)

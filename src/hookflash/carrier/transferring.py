@@ -139,8 +139,6 @@ class Transfers:
         if end is transfer.transferee:
             self._perform(now, transfer, transfer.referral.caller_left(now))
             self._failed(now, transfer, transfer.referral.status)
-        elif end is transfer.target:
-            self.progress(now, conversation, end, 480)
         return False
 
     def next_deadline(self) -> float | None:
