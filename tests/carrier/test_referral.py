@@ -98,3 +98,14 @@ def test_another_step_is_a_mistake_of_ours() -> None:
     one = referral()
     with pytest.raises(AssertionError, match="received -> joined"):
         one._enter(ReferralState.JOINED)
+
+
+def test_what_is_said_keeps_its_order() -> None:
+    """A NOTIFY that is delayed less than what waits already does not overtake it."""
+    one = referral(CarrierManners(refer_answer_delay=2.0, notify_before_answer=True))
+    first = one.receive(100.0)
+    assert [type(effect) for effect in first] == [NotifyReferrer]
+    assert one.progress(101.0, 180) == []
+    assert [type(effect) for effect in one.handle_deadline(102.0)] == [
+        *(AnswerRefer, NotifyReferrer, CallTarget),
+    ]
