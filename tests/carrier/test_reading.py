@@ -25,6 +25,8 @@ from hookflash.carrier import reading
         (reading.domain, "SIP.Example.com", "sip.example.com"),
         (reading.number, "+15105550123", "+15105550123"),
         (reading.numbers, ["+1510"], ("+1510",)),
+        (reading.keys, "12#", "12#"),
+        (reading.menu, {"1": "+1510"}, (("1", "+1510"),)),
     ],
 )
 def test_what_is_allowed(reader: reading.Reader, value: object, found: object) -> None:
@@ -57,6 +59,13 @@ def test_what_is_allowed(reader: reading.Reader, value: object, found: object) -
         (reading.number, "+1"),
         (reading.number, "+१२३"),
         (reading.numbers, "+1510"),
+        (reading.keys, 12),
+        (reading.keys, "1w"),
+        (reading.keys, ""),
+        (reading.menu, {1: "+1510"}),
+        (reading.menu, {"12": "+1510"}),
+        (reading.menu, {"1": "sales"}),
+        (reading.menu, ["1"]),
     ],
 )
 def test_what_is_not(reader: reading.Reader, value: object) -> None:

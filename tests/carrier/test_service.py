@@ -147,6 +147,22 @@ def test_two_phones_talk_and_press_keys() -> None:
     run(main)
 
 
+def test_a_caller_presses_a_key_of_a_menu() -> None:
+    async def main(lab: Lab) -> None:
+        menu = PhoneConfig("+15105550130", after=0.1, tone=700.0, menu=(("1", TARGET),))
+        config = NetworkConfig((), (*PHONES, menu))
+        async with CarrierService(load_profile("plain"), config) as carrier:
+            carrier.call(CALLER, menu.number)
+            await carrier.happened("call_answered")
+            await carrier.hears(CALLER, 700)
+            await carrier.sound(CALLER).press("1")
+            await carrier.happened("call_answered", 2)
+            await carrier.hears(CALLER, 1000)
+            await carrier.hears(TARGET, 330)
+
+    run(main)
+
+
 def test_what_strangers_send() -> None:
     """OPTIONS is answered by what the carrier can do; garbage is not."""
 

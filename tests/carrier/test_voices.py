@@ -23,7 +23,7 @@ def run(test: Test) -> None:
     async def main() -> None:
         sounds = Sounds(Ids(random.Random(1)))
         try:
-            await test(Voices(sounds), sounds)
+            await test(Voices(sounds, lambda *_: None), sounds)
         finally:
             sounds.stop()
 
@@ -95,6 +95,29 @@ def test_two_legs(codec: CodecName) -> None:
         await second.misses(330, 2.0)
 
     run(test)
+
+
+def test_keys_and_tones_by_themselves() -> None:
+    async def main() -> None:
+        sounds = Sounds(Ids(random.Random(1)))
+        keys: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        voices = Voices(sounds, lambda end, digit: keys.put_nowait((end, digit)))
+        try:
+            voices.join(ANNA, BERT)
+            voices.press(ANNA.id, "1#")
+            voices.say(ANNA.id, 700)
+            async with asyncio.timeout(5):
+                assert [await keys.get(), await keys.get()] == [(BERT.id, "1"), (BERT.id, "#")]
+            bert = voices.heard_by(BERT.id)
+            assert bert is not None
+            await bert.hears(700, 2.0)
+            voices.part(ANNA.id)
+            voices.press(ANNA.id, "2")
+            voices.say(ANNA.id, 330)
+        finally:
+            sounds.stop()
+
+    asyncio.run(main())
 
 
 def test_what_is_not_there_is_passed_over() -> None:

@@ -106,6 +106,8 @@ class Rig:
         """Which end hears which."""
         self.open: set[str] = set()
         """Legs of the carrier with a port."""
+        self.sounds: list[cv.SaySound | cv.PressKeys] = []
+        """What telephones said and pressed by themselves."""
         self.verdicts: list[ApiError | None] = []
         """Of the exchange's transfers; None: succeeded."""
         self.left: list[str] = []
@@ -142,11 +144,11 @@ class Rig:
         leg = self.legs[-1]
         self.ask(leg, lambda: leg.transfer(self.now, 1, request))
 
-    def raw(self, method: str, *headers: tuple[str, str]) -> None:
+    def raw(self, method: str, *headers: tuple[str, str], body: bytes = b"") -> None:
         """A request in the exchange's last call of which its leg knows nothing."""
         dialog = self.legs[-1].dialog
         assert dialog is not None
-        request, _ = dialog.make_request(method, headers)
+        request, _ = dialog.make_request(method, headers, body)
         flow = Flow("udp", EXCHANGE, CARRIER)
         for effect in self.board.endpoint.send_request(self.now, request, flow)[1]:
             assert isinstance(effect, SendBytes)
@@ -250,6 +252,8 @@ class Rig:
                 self.joined[effect.second.id] = effect.first.id
             case cv.PartSound():
                 self._part(effect.id)
+            case cv.SaySound() | cv.PressKeys():
+                self.sounds.append(effect)
             case cv.Happened():
                 self.told.append(effect)
             case Broken():

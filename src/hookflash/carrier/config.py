@@ -6,7 +6,7 @@ Read from YAML (`parse_config`); `example_config` is what there is without a fil
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from ..base.errors import ConfigError, SipError
 from ..base.light import light_dataclass
@@ -15,8 +15,8 @@ from . import reading
 from .manners import CallerId
 from .reading import NotAllowed, Reader
 
-Does = Literal["answers", "busy", "declines", "never-answers", "unreachable"]
-DOES: Final[tuple[Does, ...]] = ("answers", "busy", "declines", "never-answers", "unreachable")
+Does = Literal["answers", "busy", "declines", "never-answers", "unreachable", "voicemail", "fax"]
+DOES: Final[tuple[Does, ...]] = get_args(Does)
 TransferMode = Literal["disable-all", "enable-all", "sip-only"]
 
 
@@ -51,6 +51,14 @@ class PhoneConfig:
     """What it says all the time, in Hz; 0: silence."""
     hangs_up_after: float | None = None
     """From the answer on; None: never."""
+    presses: str = ""
+    """Keys that it presses once, `presses_after` the answer."""
+    presses_after: float = 1.0
+    holds_after: float | None = None
+    """It puts the other side on hold so long after the answer, for `holds_for`; None: never."""
+    holds_for: float = 5.0
+    menu: tuple[tuple[str, str], ...] = ()
+    """Its caller is connected with a number by pressing a key."""
     calls: str = ""
     """A number that it calls once, when the carrier starts."""
     calls_after: float = 0.5
@@ -84,6 +92,9 @@ def example_config() -> NetworkConfig:
             PhoneConfig("+15105550125", "in a meeting", "declines"),
             PhoneConfig("+15105550126", "not at home", "never-answers"),
             PhoneConfig("+15105550127", "out of reach", "unreachable"),
+            PhoneConfig("+15105550128", "voicemail", "voicemail"),
+            PhoneConfig("+15105550129", "fax", "fax"),
+            PhoneConfig("+15105550130", "menu", tone=700.0, menu=(("1", "+15105550123"),)),
         ),
     )
 
@@ -172,6 +183,11 @@ _PHONE: Final[dict[str, Reader]] = {
     "after": reading.seconds,
     "tone": reading.hertz,
     "hangs_up_after": reading.seconds_or_never,
+    "presses": reading.keys,
+    "presses_after": reading.seconds,
+    "holds_after": reading.seconds_or_never,
+    "holds_for": reading.seconds,
+    "menu": reading.menu,
     "calls": reading.number,
     "calls_after": reading.seconds,
 }

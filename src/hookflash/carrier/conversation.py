@@ -164,6 +164,22 @@ class PartSound:
 
 
 @light_dataclass(frozen=True, slots=True)
+class SaySound:
+    """This telephone says another tone (Hz) from now on."""
+
+    id: str
+    tone: float
+
+
+@light_dataclass(frozen=True, slots=True)
+class PressKeys:
+    """Press keys of this telephone, for whom it talks to."""
+
+    id: str
+    digits: str
+
+
+@light_dataclass(frozen=True, slots=True)
 class Happened:
     """Something happened; `name` is a fixed snake_case name."""
 
@@ -181,10 +197,12 @@ SwitchEffect = (
     | CloseSound
     | JoinSound
     | PartSound
+    | SaySound
+    | PressKeys
     | Happened
 )
 
 
 def voice_of(end: End) -> Voice:
     """Its sound."""
-    return Voice(end.id) if isinstance(end, SipEnd) else Voice(end.id, end.phone.config.tone)
+    return Voice(end.id) if isinstance(end, SipEnd) else Voice(end.id, end.phone.tone)

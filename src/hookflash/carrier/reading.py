@@ -10,6 +10,7 @@ from ..base.errors import ConfigError
 LONGEST: Final = 3600.0
 """Seconds that a delay may last."""
 _Value = TypeVar("_Value")
+_KEYS: Final = frozenset("0123456789*#")
 Mapped = Mapping[object, object]
 
 
@@ -151,6 +152,21 @@ def numbers(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise NotAllowed("a list of numbers")
     return tuple(number(one) for one in value)
+
+
+def keys(value: object) -> str:
+    """Keys of a telephone."""
+    if not isinstance(value, str) or not value or not set(value) <= _KEYS or len(value) > 32:
+        raise NotAllowed('keys such as "12#", in quotes')
+    return value
+
+
+def menu(value: object) -> tuple[tuple[str, str], ...]:
+    """A number for each key."""
+    items = list(value.items()) if isinstance(value, Mapping) else [("", "")]
+    if not all(isinstance(key, str) and len(key) == 1 and key in _KEYS for key, _ in items):
+        raise NotAllowed('a mapping from keys, in quotes, to numbers: {"1": "+15105550123"}')
+    return tuple((key, number(one)) for key, one in items)
 
 
 def _plain(value: str) -> bool:

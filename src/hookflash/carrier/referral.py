@@ -288,9 +288,7 @@ class Referral:
         self._say(now + self._manners.notify_delay, notify)
 
     def _say(self, at: float, effect: ReferralEffect) -> None:
-        """At that time, and not before what waits already."""
-        if self._messages:
-            at = max(at, self._messages[-1][0])
+        """At that time, and not before what waits already: only the first is looked at."""
         self._messages.append((at, effect))
 
     def _due(self, now: float) -> list[ReferralEffect]:

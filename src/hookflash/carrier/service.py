@@ -49,6 +49,8 @@ from .conversation import (
     OpenSound,
     PartSound,
     PhoneEnd,
+    PressKeys,
+    SaySound,
     SwitchEffect,
 )
 from .manners import Profile
@@ -111,7 +113,7 @@ class CarrierService:
         self._stack.attach(self.switch.board, self._board, lambda *_: False)
         self._sockets.attach(self)
         self._sounds = Sounds(ids)
-        self._voices = Voices(self._sounds)
+        self._voices = Voices(self._sounds, self._key)
         self._alarm = Alarm(self._clock, asyncio.get_running_loop(), self)
         self._queue: deque[SwitchEffect] = deque()
         self._working = False
@@ -321,6 +323,10 @@ class CarrierService:
                 self._voices.join(effect.first, effect.second)
             case PartSound():
                 self._voices.part(effect.id)
+            case SaySound():
+                self._voices.say(effect.id, effect.tone)
+            case PressKeys():
+                self._voices.press(effect.id, effect.digits)
             case Happened():
                 now = self.now()
                 self.happenings.append((now, effect))
@@ -344,6 +350,9 @@ class CarrierService:
             self._do(self.switch.sound_refused(now, effect.call_id))
             return
         self._do(self.switch.sound_opened(now, effect.call_id, local, lambda: None))
+
+    def _key(self, end: str, digit: str) -> None:
+        self._do(self.switch.key(self.now(), end, digit))
 
     def _traced(self, traced: Traced) -> None:
         self.trace.append(traced)

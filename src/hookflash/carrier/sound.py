@@ -143,6 +143,8 @@ class Sound:
         self._waiters: list[_Waiter] = []
         self._buffer = bytearray(2048)
         self._relay: Sound | None = None
+        self.on_digit: Callable[[str], None] | None = None
+        """Called with each key of the other side."""
         self.closed = False
         pair.watch(self._read, self._drain_reports)
 
@@ -238,6 +240,11 @@ class Sound:
             f"went on hearing {frequency:g} Hz",
         )
 
+    def dial(self, digits: str) -> None:
+        """Press keys and wait for nothing; without telephone-events nobody hears of them."""
+        if self._plan is not None and self._plan.dtmf_send is not None:
+            self._events.add(digits, 120, 80)
+
     async def press(self, digits: str, on_ms: int = 120, off_ms: int = 80) -> None:
         """Send digits as telephone-events (RFC 4733), and wait until they are out."""
         if self._plan is None or self._plan.dtmf_send is None:
@@ -282,7 +289,7 @@ class Sound:
             if plan.send:
                 self._speak(plan, step)
         for digit, _ in self._presses.expire(self._loop.time()):
-            self.digits += digit
+            self._pressed(digit)
         for waiter in self._waiters:
             if not waiter.future.done() and waiter.ready():
                 waiter.future.set_result(None)
@@ -331,7 +338,7 @@ class Sound:
         if packet.payload_type in plan.dtmf_receive:
             now = self._loop.time()
             for digit, _ in self._presses.packet_received(now, packet.timestamp, packet.payload):
-                self.digits += digit
+                self._pressed(digit)
             return
         codec = plan.receive.get(packet.payload_type)
         if codec is None:
@@ -339,6 +346,11 @@ class Sound:
         if self._relay is not None:
             self._relay.pass_on(codec.name, packet.payload)
         self._ear.feed(self._loop.time(), g711.decode(_law(codec.name), packet.payload))
+
+    def _pressed(self, digit: str) -> None:
+        self.digits += digit
+        if self.on_digit is not None:
+            self.on_digit(digit)
 
     def _drain_reports(self) -> None:
         """RTCP is read and ignored."""

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from ..base.deadline_queue import DeadlineQueue
 from ..base.ids import Ids
 from ..calls import effects as fx
 from ..calls.legs.dialing import Place
@@ -50,21 +49,16 @@ from .conversation import (
     OpenSound,
     PartSound,
     PhoneEnd,
+    PressKeys,
+    SaySound,
     SipEnd,
     SipPlace,
     SwitchEffect,
     voice_of,
 )
+from .handsets import Handsets
 from .manners import CarrierManners
 from .routing import Numbers, digits
-from .telephone import (
-    PhoneAnswers,
-    PhoneEffect,
-    PhoneHangsUp,
-    PhoneRefuses,
-    PhoneRings,
-    Telephone,
-)
 from .transferring import Transfers
 
 PATIENCE = 3600.0
@@ -99,21 +93,18 @@ class Switch:
         """Theirs, and legs that have still to answer something."""
         self._place = place
         self.ids = ids
+        self.handsets = Handsets(self)
         self.transfers = Transfers(self, digest_key)
         self._timers = timers
         self._allow = allow
         self._queue: deque[BoardEffect] = deque()
         self._out: list[SwitchEffect] = []
-        self._deadlines = DeadlineQueue[str]()
-        """Ids of telephones in calls, and numbers of those that have still to call somebody."""
 
     # --- inputs ---------------------------------------------------------------------------------
 
     def start(self, now: float) -> list[SwitchEffect]:
         """The carrier begins: telephones that are to call somebody will."""
-        for phone in self.numbers.phones:
-            if phone.calls:
-                self._deadlines.set(phone.number, now + phone.calls_after)
+        self.handsets.start(now)
         return self.take(now, ())
 
     def take(self, now: float, effects: Iterable[BoardEffect]) -> list[SwitchEffect]:
@@ -128,24 +119,19 @@ class Switch:
         self, now: float, phone: PhoneConfig, dialled: str
     ) -> tuple[Conversation, list[SwitchEffect]]:
         """A telephone calls a number; the call, which may be over at once."""
-        conversation = self._begin(now, phone, dialled)
+        conversation = self.begin(now, phone, dialled)
         return conversation, self.take(now, ())
-
-    def _begin(self, now: float, phone: PhoneConfig, dialled: str) -> Conversation:
-        caller = self._phone_end(phone)
-        caller_id = phone.number
-        called = self.end_for(dialled)
-        conversation = self.converse(now, caller, called or caller, caller_id, dialled)
-        if called is None:
-            self.tell("call_failed", call=conversation.id, status=404)
-            self.over(now, conversation)
-        else:
-            self.dial(now, called, caller_id, dialled)
-        return conversation
 
     def hang_up(self, now: float, end: End) -> list[SwitchEffect]:
         """One end hangs up."""
         self.release(now, end)
+        return self.take(now, ())
+
+    def key(self, now: float, end_id: str, digit: str) -> list[SwitchEffect]:
+        """A telephone hears a key of whom it talks to."""
+        end = self.ends.get(end_id)
+        if isinstance(end, PhoneEnd):
+            self.handsets.key(now, end, digit)
         return self.take(now, ())
 
     def located(self, now: float, call_id: str, places: list[Place]) -> list[SwitchEffect]:
@@ -170,21 +156,14 @@ class Switch:
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called; the switchboard has its own."""
-        own, transfers = self._deadlines.next(), self.transfers.next_deadline()
+        own, transfers = self.handsets.next_deadline(), self.transfers.next_deadline()
         if own is None or transfers is None:
             return transfers if own is None else own
         return min(own, transfers)
 
     def handle_deadline(self, now: float) -> list[SwitchEffect]:
         """What is due at `now`."""
-        while (key := self._deadlines.take(now)) is not None:
-            end = self.ends.get(key)
-            if isinstance(end, PhoneEnd):
-                self._phone(now, end, end.phone.handle_deadline(now))
-                continue
-            phone = self.numbers.phone(key)
-            if phone is not None:
-                self._begin(now, phone, phone.calls)
+        self.handsets.handle_deadline(now)
         self.transfers.handle_deadline(now)
         return self.take(now, ())
 
@@ -193,6 +172,23 @@ class Switch:
         return [self._listed(one) for one in self.conversations.values()]
 
     # --- for transfers --------------------------------------------------------------------------
+
+    def begin(self, now: float, phone: PhoneConfig, dialled: str) -> Conversation:
+        """A telephone calls a number."""
+        caller = self.handsets.lift(phone)
+        caller_id = phone.number
+        called = self.end_for(dialled)
+        conversation = self.converse(now, caller, called or caller, caller_id, dialled)
+        if called is None:
+            self.tell("call_failed", call=conversation.id, status=404)
+            self.over(now, conversation)
+        else:
+            self.dial(now, called, caller_id, dialled)
+        return conversation
+
+    def emit(self, effect: SaySound | PressKeys) -> None:
+        """Something is to be done with the sound of a telephone."""
+        self._out.append(effect)
 
     def tell(self, name: str, **fields: object) -> None:
         """Something happened."""
@@ -206,7 +202,7 @@ class Switch:
         """An end for a call to this number; None where nobody has it."""
         phone = self.numbers.phone(number)
         if phone is not None:
-            return self._phone_end(phone)
+            return self.handsets.lift(phone)
         trunk = self.numbers.trunk(number)
         return None if trunk is None else self.sip_end(number, trunk)
 
@@ -238,7 +234,7 @@ class Switch:
     ) -> None:
         """Call this end of a call: a telephone, or by SIP `uri` or the trunk's exchange."""
         if isinstance(called, PhoneEnd):
-            self._phone(now, called, called.phone.ring(now))
+            self.handsets.ring(now, called)
             return
         written = self._written(dialled)
         if uri is None:
@@ -273,13 +269,14 @@ class Switch:
             self.tell("call_failed", call=conversation.id, status=status)
             self.leave(end)
             if isinstance(end, PhoneEnd):
-                self.ends.pop(end.id, None)
+                self.handsets.over(end)
             self.over(now, conversation, status)
+        elif conversation.answered_at is not None:  # a menu has put the caller through
+            self.answered(now, conversation)
         elif isinstance(caller, SipEnd):
             self.ask(now, caller, lambda leg: leg.answer(now))
         else:
-            caller.phone.talk(now)
-            self._watch(caller)
+            self.handsets.talk(now, caller)
             self.answered(now, conversation)
 
     def answered(self, now: float, conversation: Conversation) -> None:
@@ -306,8 +303,7 @@ class Switch:
     def release(self, now: float, end: End, refuse: int | None = None) -> None:
         """Hang up on this end; `refuse`: by this status, if it has called and nobody answered."""
         if isinstance(end, PhoneEnd):
-            end.phone.over()
-            self._gone(now, end, "phone")
+            self.gone(now, end, "phone")
         elif end.inbound and refuse is not None:
             self.ask(now, end, lambda leg: leg.reject(now, refuse))
         else:
@@ -325,6 +321,19 @@ class Switch:
             self.release(now, end, refuse)
         self.tell("call_ended", call=conversation.id)
 
+    def gone(self, now: float, end: End, by: str) -> None:
+        """An end has hung up, whoever did it: what becomes of its call."""
+        conversation = end.conversation
+        if isinstance(end, PhoneEnd):
+            self.handsets.over(end)
+        if conversation is None:
+            return
+        self.leave(end)
+        self.part(end)
+        self.tell("hung_up", call=conversation.id, number=end.number, by=by)
+        if not self.transfers.left(now, conversation, end):
+            self.over(now, conversation)
+
     # --- effects of the switchboard -------------------------------------------------------------
 
     def _one(self, now: float, effect: BoardEffect) -> None:
@@ -336,7 +345,7 @@ class Switch:
             case LegGone():
                 end = self.ends.pop(effect.leg.call_id, None)
                 if end is not None:
-                    self._gone(now, end, "peer")
+                    self.gone(now, end, "peer")
             case ForOwner():
                 end = self.ends.get(effect.leg.call_id)
                 if isinstance(end, SipEnd):
@@ -361,11 +370,19 @@ class Switch:
             case fx.DialFailed():
                 self.progress(now, end, effect.outcome.status or 503)
             case fx.LegEnded():
-                self._gone(now, end, "carrier" if effect.by == "local" else "peer")
+                self.gone(now, end, "carrier" if effect.by == "local" else "peer")
+            case fx.LegDtmf():
+                self._key(now, end, effect.digit)
             case fx.ReferReceived():
                 self.transfers.received(now, end, effect)
             case _:  # no room, no record, no API request waits for anything here
                 pass
+
+    def _key(self, now: float, end: SipEnd, digit: str) -> None:
+        """A key by SIP INFO."""
+        for other in [] if end.conversation is None else list(end.conversation.ends):
+            if isinstance(other, PhoneEnd):
+                self.handsets.key(now, other, digit)
 
     def _incoming(self, now: float, incoming: Incoming) -> None:
         """A customer calls a number."""
@@ -379,8 +396,8 @@ class Switch:
         elif isinstance(called, PhoneEnd):
             refused = called.phone.refuses_at_once
         if called is None or refused:
-            if called is not None:
-                self.ends.pop(called.id)
+            if isinstance(called, PhoneEnd):
+                self.handsets.over(called)
             self.tell("call_refused", caller=caller_id, called=dialled, status=refused)
             response = Response.reply(request, refused, to_tag=self.ids.token())
             self._queue.extend(self.board.respond(now, incoming.key, response))
@@ -394,53 +411,6 @@ class Switch:
             self.dial(now, called, caller_id, dialled)
 
     # --- ends -----------------------------------------------------------------------------------
-
-    def _phone(self, now: float, end: PhoneEnd, effects: list[PhoneEffect]) -> None:
-        for effect in effects:
-            conversation = end.conversation
-            if conversation is None:
-                return
-            number, seen = end.number, conversation.caller_id
-            match effect:
-                case PhoneRings():
-                    self.tell("phone_rings", phone=number, caller=seen)
-                    self.progress(now, end, 180)
-                case PhoneAnswers():
-                    self.tell("phone_answers", phone=number, caller=seen)
-                    self.progress(now, end, 200)
-                case PhoneRefuses():
-                    self.tell("phone_refuses", phone=number, caller=seen, status=effect.status)
-                    self.progress(now, end, effect.status)
-                case PhoneHangsUp():
-                    self.tell("phone_hangs_up", phone=number)
-                    self._gone(now, end, "phone")
-        self._watch(end)
-
-    def _gone(self, now: float, end: End, by: str) -> None:
-        """An end has hung up, whoever did it: what becomes of its call."""
-        conversation = end.conversation
-        if isinstance(end, PhoneEnd):
-            self.ends.pop(end.id, None)
-            self._deadlines.discard(end.id)
-        if conversation is None:
-            return
-        self.leave(end)
-        self.part(end)
-        self.tell("hung_up", call=conversation.id, number=end.number, by=by)
-        if not self.transfers.left(now, conversation, end):
-            self.over(now, conversation)
-
-    def _watch(self, end: PhoneEnd) -> None:
-        deadline = end.phone.next_deadline()
-        if deadline is None:
-            self._deadlines.discard(end.id)
-        else:
-            self._deadlines.set(end.id, deadline)
-
-    def _phone_end(self, phone: PhoneConfig) -> PhoneEnd:
-        end = PhoneEnd(self.ids.new("PH_"), Telephone(phone))
-        self.ends[end.id] = end
-        return end
 
     def _known(self, end: SipEnd) -> SipEnd:
         self.ends[end.id] = end

@@ -24,6 +24,8 @@ from .signals import Signals, has_terminal
 
 LANES: Final = ("exchange", "carrier")
 EXCHANGE, CARRIER = range(2)
+RINGING: Final = frozenset({"answers", "declines", "voicemail", "fax"})
+"""Telephones that ring for a while."""
 BAD: Final = "red"
 GOOD: Final = "green"
 WORDS: Final[dict[str, tuple[str, str]]] = {
@@ -36,6 +38,11 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "phone_answers": ("the telephone {phone} is answered", GOOD),
     "phone_refuses": ("the telephone {phone} does not take the call: {status}", BAD),
     "phone_hangs_up": ("the telephone {phone} hangs up", GOOD),
+    "phone_hears_key": ("the telephone {phone} hears the key {digit}", GOOD),
+    "phone_presses": ("the telephone {phone} presses {digits}", GOOD),
+    "phone_holds": ("the telephone {phone} puts the other side on hold", GOOD),
+    "phone_resumes": ("the telephone {phone} takes the other side from hold", GOOD),
+    "phone_forwards": ("the telephone {phone} puts its caller through to {target}", GOOD),
     "refer_received": ("the exchange asks for a transfer to {refer_to}", GOOD),
     "refer_challenged": ("a transfer needs the password of the trunk", BAD),
     "refer_refused": ("the transfer is refused with {status} {phrase}: {why}", BAD),
@@ -152,7 +159,7 @@ def introduction(profile: Profile, config: NetworkConfig, sip: Address, http: in
         numbers = ", ".join(trunk.numbers)
         lines.append(f"trunk {trunk.name}: {numbers} → {trunk.origination}; {transfers}")
     for phone in config.phones:
-        after = f" after {phone.after:g} s" if phone.does in {"answers", "declines"} else ""
+        after = f" after {phone.after:g} s" if phone.does in RINGING else ""
         name = f" ({phone.name})" if phone.name else ""
         lines.append(f"telephone {phone.number}{name}: {phone.does}{after}")
     return lines
