@@ -155,7 +155,7 @@ def test_a_caller_presses_a_key_of_a_menu() -> None:
             carrier.call(CALLER, menu.number)
             await carrier.happened("call_answered")
             await carrier.hears(CALLER, 700)
-            await carrier.sound(CALLER).press("1")
+            carrier.sound(CALLER).dial("1")
             await carrier.happened("call_answered", 2)
             await carrier.hears(CALLER, 1000)
             await carrier.hears(TARGET, 330)
