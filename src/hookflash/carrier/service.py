@@ -150,7 +150,7 @@ class CarrierService:
                 self._do(self.switch.hang_up(self.now(), end))
         try:
             async with asyncio.timeout(LAST_WORDS):
-                await self.until(lambda: not self.switch.board.endpoint.unanswered())
+                await self.until(lambda: self.idle)
         except TimeoutError:
             _log.info("carrier_not_answered")
 
@@ -218,6 +218,12 @@ class CarrierService:
             told = ", ".join(one.name for _, one in self.happenings)
             raise CarrierError(f"no {name} number {count} in {within:g} s, but {told}") from None
         return dict(found()[count - 1].fields)
+
+    @property
+    def idle(self) -> bool:
+        """Nobody is in a call, and all that was asked is answered."""
+        switch = self.switch
+        return not (switch.conversations or switch.board.endpoint.unanswered())
 
     async def until(self, ready: Callable[[], bool]) -> None:
         """Wait for something that is so after a happening or a message."""

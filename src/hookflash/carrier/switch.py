@@ -22,16 +22,13 @@ from ..calls.legs.settings import ALLOW, ALLOW_REFER, Credential, LegSettings
 from ..calls.records import CallDirection
 from ..calls.switchboard import (
     BoardEffect,
-    Broken,
     ForOwner,
     Incoming,
     LegGone,
-    Resolve,
     Route,
     Switchboard,
 )
 from ..sdp.plan import LocalMedia, MediaSettings
-from ..sip.effects import SendBytes
 from ..sip.endpoint import Endpoint
 from ..sip.fields import NameAddr
 from ..sip.message import Response
@@ -66,6 +63,9 @@ PATIENCE = 3600.0
 RINGS = 180.0
 """Seconds for which a call may ring."""
 _HEX = "0123456789abcdef"
+OwnEffect = Happened | JoinSound | PartSound | SaySound | PressKeys
+"""What the switch asks for of itself: in the queue with what its legs ask for, so that all comes in
+the order in which it was caused."""
 
 
 class Switch:
@@ -97,7 +97,7 @@ class Switch:
         self.transfers = Transfers(self, digest_key)
         self._timers = timers
         self._allow = allow
-        self._queue: deque[BoardEffect] = deque()
+        self._queue: deque[BoardEffect | OwnEffect] = deque()
         self._out: list[SwitchEffect] = []
 
     # --- inputs ---------------------------------------------------------------------------------
@@ -188,11 +188,11 @@ class Switch:
 
     def emit(self, effect: SaySound | PressKeys) -> None:
         """Something is to be done with the sound of a telephone."""
-        self._out.append(effect)
+        self._queue.append(effect)
 
     def tell(self, name: str, **fields: object) -> None:
         """Something happened."""
-        self._out.append(Happened(name, tuple(fields.items())))
+        self._queue.append(Happened(name, tuple(fields.items())))
 
     def hosts(self) -> Sequence[str]:
         """`host:port` by which peers may name the carrier."""
@@ -282,16 +282,16 @@ class Switch:
     def answered(self, now: float, conversation: Conversation) -> None:
         """Its two ends hear each other from now on."""
         conversation.answered_at = now
-        self._out.append(JoinSound(voice_of(conversation.caller), voice_of(conversation.called)))
+        self.join(conversation.caller, conversation.called)
         self.tell("call_answered", call=conversation.id)
 
     def join(self, first: End, second: End) -> None:
         """These two hear each other."""
-        self._out.append(JoinSound(voice_of(first), voice_of(second)))
+        self._queue.append(JoinSound(voice_of(first), voice_of(second)))
 
     def part(self, end: End) -> None:
         """This one hears nobody."""
-        self._out.append(PartSound(end.id))
+        self._queue.append(PartSound(end.id))
 
     def leave(self, end: End) -> None:
         """An end has gone, or goes to another call; the call itself is another matter."""
@@ -336,10 +336,8 @@ class Switch:
 
     # --- effects of the switchboard -------------------------------------------------------------
 
-    def _one(self, now: float, effect: BoardEffect) -> None:
+    def _one(self, now: float, effect: BoardEffect | OwnEffect) -> None:
         match effect:
-            case SendBytes() | Resolve() | Broken():
-                self._out.append(effect)
             case Incoming():
                 self._incoming(now, effect)
             case LegGone():
@@ -350,6 +348,8 @@ class Switch:
                 end = self.ends.get(effect.leg.call_id)
                 if isinstance(end, SipEnd):
                     self._leg_effect(now, end, effect.effect)
+            case _:
+                self._out.append(effect)
 
     def _leg_effect(self, now: float, end: SipEnd, effect: fx.LegEffect) -> None:
         match effect:
