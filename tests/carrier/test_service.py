@@ -52,9 +52,9 @@ def play(test: Test, profile: str = "twilio", **trunk: object) -> None:
     run(main, sip__answer="immediately")
 
 
-async def refused(lab: Lab, target: str = f"tel:{TARGET}") -> api.TwirpError:
+async def refused(lab: Lab, target: str = f"tel:{TARGET}", caller: str = CALLER) -> api.TwirpError:
     with pytest.raises(api.TwirpError) as caught:
-        await lab.transfer(f"sip_{CALLER}", target)
+        await lab.transfer(f"sip_{caller}", target)
     return caught.value
 
 
@@ -112,6 +112,29 @@ def test_plivo_hangs_up_by_itself_and_knows_only_its_own_domain() -> None:
         await carrier.hears(TARGET, 330)
 
     play(test, "plivo")
+
+
+def test_didww_wants_the_password_of_the_trunk() -> None:
+    """Which the exchange has of its outbound trunk with that number. No number has a +."""
+
+    async def test(lab: Lab, carrier: CarrierService) -> None:
+        target, caller = (number.removeprefix("+") for number in (TARGET, CALLER))
+        target = f"sip:{target}@out.didww.com"
+        error = await refused(lab, target, caller)
+        assert "407" in error.message
+        trunk = api.SIPOutboundTrunkInfo(
+            name="didww",
+            address="out.didww.com",
+            numbers=[LINE],
+            auth_username="me",
+            auth_password="secret",
+        )
+        await lab.api.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
+        await lab.transfer(f"sip_{caller}", target)
+        await carrier.hears(TARGET, 330)
+
+    changes = {"transfer_mode": "enable-all", "username": "me", "password": "secret"}
+    play(test, "didww", **changes)
 
 
 def test_a_transfer_to_a_number_of_the_exchange() -> None:

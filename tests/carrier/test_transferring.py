@@ -410,3 +410,21 @@ def test_a_transferor_that_has_gone_is_not_taken_from_hold() -> None:
     rig.advance(3)
     assert len(rig.sent("INVITE")) == 2
     assert over(rig)
+
+
+def test_a_transferor_whose_caller_left_may_hear_nothing_of_it() -> None:
+    """As behind Telnyx: no NOTIFY, no BYE. The exchange has to end it by itself."""
+    rig = Rig(CarrierManners(abandoned_for=600.0))
+    conversation = rig.call()
+    rig.transfer()
+    rig.carrier(rig.switch.hang_up(rig.now, conversation.caller))
+    rig.advance(100)
+    assert rig.news()[-1] == ("SIP/2.0 180 Ringing", "active")
+    assert not rig.left
+    rig.advance(150)
+    (error,) = rig.verdicts
+    assert error is not None
+    assert error.code == "deadline_exceeded"
+    rig.advance(400)
+    assert rig.left == ["remote"]
+    assert over(rig)

@@ -36,7 +36,7 @@ def test_it_lists_the_profiles() -> None:
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
-        (["--profile", "twillio"], "--profile: 'twillio' is no profile; allowed: didlogic, "),
+        (["--profile", "twillio"], "--profile: 'twillio' is no profile; allowed: asterisk, "),
         (["--sip", "5080"], "--sip: '5080' is not allowed; allowed: an IP address and a port"),
         (["--http", "localhost:8080"], "--http: 'localhost:8080' is not allowed"),
         (["--call", "sales"], "--call: 'sales' is not allowed; allowed: a number such as"),

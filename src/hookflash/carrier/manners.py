@@ -76,6 +76,9 @@ class CarrierManners:
     digit."""
     number_format: Literal["e164", "e164-without-plus"] = "e164"
     """How numbers are written in its INVITEs."""
+    abandoned_for: float = 0.0
+    """How long a transferor is left without a word where the caller hangs up before the target
+    answers; 0: it is told by NOTIFY 487, and hung up on."""
     no_answer_after: float = 60.0
     """How long the target of a transfer may ring; then it is 480."""
     user_agent: str = "Hookflash-Carrier"
@@ -171,6 +174,7 @@ _READERS: Final[dict[str, Reader]] = {
     "hang_up_after": reading.seconds_or_never,
     "added_headers": reading.headers,
     "number_format": reading.one_of("e164", "e164-without-plus"),
+    "abandoned_for": reading.seconds,
     "no_answer_after": reading.seconds,
     "user_agent": reading.text,
 }

@@ -202,7 +202,9 @@ class Referral:
         if self.state is not ReferralState.PLACED:
             return []
         self.status = GONE
-        if self._manners.notify in {"all", "final"}:
+        if self._manners.abandoned_for:
+            self._hangs_up_at = now + self._manners.abandoned_for
+        elif self._manners.notify in {"all", "final"}:
             self._notify(now, GONE)
         self._fail()
         return [DropTarget(), *self._due(now)]

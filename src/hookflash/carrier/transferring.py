@@ -139,6 +139,7 @@ class Transfers:
         if end is transfer.transferee:
             self._perform(now, transfer, transfer.referral.caller_left(now))
             self._failed(now, transfer, transfer.referral.status)
+            return self._host.manners.abandoned_for > 0
         return False
 
     def next_deadline(self) -> float | None:
