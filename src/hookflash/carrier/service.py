@@ -9,6 +9,7 @@ async with CarrierService(load_profile("twilio"), example_config()) as carrier:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import secrets
 from collections import deque
@@ -145,9 +146,9 @@ class CarrierService:
             await self._exit.aclose()
 
     async def _goodbye(self) -> None:
-        for conversation in list(self.switch.conversations.values()):
-            for end in list(conversation.ends):
-                self._do(self.switch.hang_up(self.now(), end))
+        for call_id in list(self.switch.conversations):
+            with contextlib.suppress(CarrierError):  # the end of another one was its end too
+                self.end_call(call_id)
         try:
             async with asyncio.timeout(LAST_WORDS):
                 await self.until(lambda: self.idle)
@@ -177,6 +178,14 @@ class CarrierService:
     def hang_up(self, number: str) -> None:
         """The telephone `number` hangs up; raises CarrierError where it is in no call."""
         self._do(self.switch.hang_up(self.now(), self._end(number)))
+
+    def end_call(self, call_id: str) -> None:
+        """Everybody in this call is hung up on; raises CarrierError where there is no such call."""
+        conversation = self.switch.conversations.get(call_id)
+        if conversation is None:
+            raise CarrierError(f"there is no call {call_id}")
+        for end in list(conversation.ends):
+            self._do(self.switch.hang_up(self.now(), end))
 
     def sound(self, number: str) -> Sound:
         """What the telephone `number` hears now, and its keys; raises CarrierError where it talks

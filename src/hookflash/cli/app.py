@@ -11,6 +11,7 @@ import typer
 from ..base.errors import ConfigError, HookflashError
 from ..version import hookflash_version
 from . import agents, calls, carrier, keys, records, rooms, rules, token, transfer, trunks
+from . import phone as telephone
 from .options import EXIT_CONFIG, fail
 
 app = typer.Typer(
@@ -113,6 +114,7 @@ def settings() -> None:
 
 
 carrier.add_to(app)
+telephone.add_to(app)
 keys.add_to(app)
 calls.add_to(app)
 transfer.add_to(app)

@@ -75,7 +75,7 @@ async def _main(
     try:
         async with service as carrier:
             if http is not None:
-                await servers.start(http_app(carrier.listing), [http[0]], http[1])
+                await servers.start(http_app(carrier), [http[0]], http[1])
             screen.begin(profile, config, carrier.address, servers.port)
             signals = Signals(terminal=has_terminal())
             signals.install(asyncio.get_running_loop())
