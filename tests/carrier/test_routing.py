@@ -60,10 +60,12 @@ def test_the_only_trunk_has_every_call() -> None:
         ("sip:+15105550123@192.0.2.7", "ip", ""),
         ("sip:+15105550123@[2001:db8::7]", "ip", ""),
         ("sip:+15105550123@127.0.0.1:5080", "ip", "+15105550123"),
+        ("sip:+15105550123@127.0.0.1", "ip", ""),
+        ("sip:+15105550123@192.0.2.1", "ip", "+15105550123"),
     ],
 )
 def test_forms_of_a_target(uri: str, form: str, number: str) -> None:
-    target = read_target(Uri.parse(uri), "pstn.example.com", ["127.0.0.1:5080"])
+    target = read_target(Uri.parse(uri), "pstn.example.com", ["127.0.0.1:5080", "192.0.2.1:5060"])
     assert (target.form, target.number) == (form, number)
 
 

@@ -186,6 +186,27 @@ def test_a_caller_presses_a_key_of_a_menu() -> None:
     run(main)
 
 
+def test_at_every_address_of_the_machine() -> None:
+    """The exchange is told the one that leads to it, and may name the carrier by it."""
+
+    async def main(lab: Lab) -> None:
+        await lab.ready()
+        config = NetworkConfig((TrunkConfig("line", (LINE,), Uri.sip(None, *lab.sip)),), PHONES)
+        plain = load_profile("plain")
+        async with CarrierService(plain, config, sip=("0.0.0.0", 0)) as carrier:
+            carrier.call(CALLER, LINE)
+            await carrier.happened("call_answered")
+            contact = next(one.message.contact for one in carrier.trace if one.label == "INVITE")
+            assert contact is not None
+            assert contact.uri.host == "127.0.0.1"
+            port = carrier.address[1]
+            await lab.transfer(f"sip_{CALLER}", f"sip:{TARGET}@127.0.0.1:{port}")
+            assert (await carrier.happened("target_called"))["target"] == TARGET
+            await carrier.hears(TARGET, 330)
+
+    run(main, sip__answer="immediately")
+
+
 def test_what_strangers_send() -> None:
     """OPTIONS is answered by what the carrier can do; garbage is not."""
 

@@ -18,8 +18,10 @@ from tests.support.carrier_rig import (
 )
 
 from hookflash.calls.legs.settings import Credential
+from hookflash.carrier.conversation import SipEnd
 from hookflash.carrier.manners import CarrierManners
 from hookflash.carrier.profile_files import load_profile
+from hookflash.sip.uri import Uri
 
 OK = [
     ("SIP/2.0 100 Trying", "active"),
@@ -286,8 +288,15 @@ def test_referred_by_stays_here_where_the_carrier_is_so() -> None:
     assert rig.sent("INVITE")[1].header("Referred-By") is None
 
 
-def test_the_target_by_the_address_of_the_carrier() -> None:
-    rig = referred(Rig(), f"sip:{TARGET}@192.0.2.1:5080")
+@pytest.mark.parametrize("host", ["192.0.2.1:5080", "192.0.2.99:5080"])
+def test_the_target_by_the_address_of_the_carrier(host: str) -> None:
+    """One that it lists, and the one that its Contact names to this exchange."""
+    rig = Rig()
+    rig.call()
+    end = next(one for one in rig.switch.ends.values() if isinstance(one, SipEnd))
+    assert end.leg.dialog is not None
+    end.leg.dialog.contact = Uri.parse("sip:192.0.2.99:5080")
+    rig.transfer(f"sip:{TARGET}@{host}")
     assert rig.fields("phone_rings")["phone"] == TARGET
 
 

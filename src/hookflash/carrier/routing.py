@@ -69,7 +69,7 @@ def read_target(refer_to: Uri, domain: str, own_hosts: Sequence[str]) -> Transfe
     if host == domain or host.endswith(f".{domain}"):
         return TransferTarget(refer_to, "own-domain", refer_to.number)
     if ip_literal(host) is not None:
-        own = refer_to.host_port in own_hosts
+        own = refer_to._replace(port=refer_to.port or 5060).host_port in own_hosts
         return TransferTarget(refer_to, "ip", refer_to.number if own else "")
     return TransferTarget(refer_to, "foreign-sip", "")
 

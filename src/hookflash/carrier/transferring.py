@@ -106,7 +106,7 @@ class Transfers:
             refer.request,
             first=end.refers == 0,
             busy=busy,
-            own_hosts=self._host.hosts(),
+            own_hosts=self._own_hosts(end),
         )
         end.refers += 1
         transfer = CarriedTransfer(self._host.ids.new("TR_"), referral, refer, end, others[0])
@@ -329,6 +329,13 @@ class Transfers:
             now, end, lambda leg: leg.answer_refer(now, refer, response, subscribe=False)
         )
         return True
+
+    def _own_hosts(self, end: SipEnd) -> list[str]:
+        """By which `host:port` this end may name the carrier: also as our Contact to it does."""
+        dialog = end.leg.dialog
+        contact = None if dialog is None else dialog.contact
+        told = [] if contact is None else [contact._replace(port=contact.port or 5060).host_port]
+        return [*self._host.hosts(), *told]
 
     def _caller_id(self, transfer: CarriedTransfer) -> str:
         trunk = transfer.transferor.trunk
