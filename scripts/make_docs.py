@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
+from scripts import carrier_tables
 from scripts import transfer_examples as examples
 
 from hookflash.calls.legs.core import TRANSITIONS
@@ -76,6 +77,10 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "answer bodies": examples.answer_bodies,
         "webhooks": examples.webhooks,
         "record": examples.stored_record,
+    },
+    "carrier.md": {
+        "defaults": carrier_tables.defaults,
+        "profiles": carrier_tables.profiles,
     },
     "architecture.md": {
         "leg phases": leg_phases,

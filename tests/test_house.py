@@ -64,11 +64,9 @@ def test_tests_do_not_sleep() -> None:
 TYPE_ONLY = {
     "audio/codecs.py",  # PyAV is heavy: imported when a codec is first made
     "base/light.py",  # two faces of one decorator
-    "carrier/call.py",
-    "carrier/accepted_refer.py",
     "runtime/rtc/ports.py",  # OpenSSL and libsrtp: imported when the first client comes
 }
-"""Modules that may import for types alone: heavy libraries, and circles that are to be undone."""
+"""Modules that may import for types alone."""
 
 
 def test_imports_are_plain() -> None:

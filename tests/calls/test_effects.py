@@ -21,7 +21,7 @@ def test_effects_are_light_dataclasses(kind: type) -> None:
 
 def test_each_is_performed_by_one() -> None:
     switchboard = {*typing.get_args(effects.EndpointEffect), effects.LegFinished}
-    owner = {*typing.get_args(effects.OwnerEffect), effects.LateNotify}
+    owner = {*typing.get_args(effects.OwnerEffect), effects.LateNotify, effects.ReferReceived}
     assert switchboard | owner == set(KINDS)
     assert not switchboard & owner
 

@@ -72,3 +72,8 @@ def test_a_short_request_has_a_short_answer() -> None:
     usual = request("OPTIONS")
     usual.headers.add("User-Agent", "a telephone " * 10)
     assert shortened(answer_stray(usual, "t"), usual).header("Allow") == ALLOW
+
+
+def test_an_allow_of_another_kind_of_server() -> None:
+    answer = answer_stray(request("OPTIONS"), "tag", allow="INVITE, REFER")
+    assert answer.header("Allow") == "INVITE, REFER"

@@ -230,6 +230,14 @@ class Note:
     fields: tuple[tuple[str, object], ...] = ()
 
 
+@light_dataclass(frozen=True, slots=True)
+class ReferReceived:
+    """The peer's REFER, to be answered by `Leg.answer_refer` (only of legs that accept one)."""
+
+    key: str
+    request: Request
+
+
 EndpointEffect = SendRequest | SendAck | CancelRequest | AbandonRequest | Respond
 """Performed by the switchboard."""
 
@@ -257,5 +265,6 @@ OwnerEffect = (
 )
 """Performed by whoever has the leg (`exchange.exchange`)."""
 
-LegEffect = EndpointEffect | OwnerEffect | LegFinished | LateNotify
-"""All of them. `LegFinished` is the switchboard's; `LateNotify` comes of no leg."""
+LegEffect = EndpointEffect | OwnerEffect | LegFinished | LateNotify | ReferReceived
+"""All of them. `LegFinished` is the switchboard's; `LateNotify` comes of no leg, `ReferReceived` of
+none of the exchange's."""

@@ -13,10 +13,12 @@ IN_DIALOG_ONLY = frozenset({"BYE", "INFO", "UPDATE", "PRACK", "NOTIFY", "ACK", "
 RETRY_AFTER = "30"
 
 
-def answer_stray(request: Request, to_tag: str, *, stopping: bool = False) -> Response:
+def answer_stray(
+    request: Request, to_tag: str, *, stopping: bool = False, allow: str = ALLOW
+) -> Response:
     """The answer to a request that no leg takes. `to_tag` goes into To where the request had none
     (RFC 3261 §8.2.6.2)."""
-    status, headers = _answer(request, stopping=stopping)
+    status, headers = _answer(request, ("Allow", allow), stopping=stopping)
     return Response.reply(request, status, to_tag=to_tag, headers=headers)
 
 
@@ -31,9 +33,10 @@ def shortened(answer: Response, request: Request) -> Response:
     return answer
 
 
-def _answer(request: Request, *, stopping: bool) -> tuple[int, Sequence[tuple[str, str]]]:
+def _answer(
+    request: Request, allow: tuple[str, str], *, stopping: bool
+) -> tuple[int, Sequence[tuple[str, str]]]:
     method = request.method
-    allow = ("Allow", ALLOW)
     if request.to.tag is not None or method in IN_DIALOG_ONLY:
         return 481, ()
     if method == "OPTIONS":

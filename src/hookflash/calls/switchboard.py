@@ -40,6 +40,7 @@ from .effects import (
     SendAck,
     SendRequest,
 )
+from .legs.settings import ALLOW
 from .stray import answer_stray, shortened
 
 Route = Callable[["Request", "Hop"], "Flow | None"]
@@ -126,7 +127,9 @@ BoardEffect = SendBytes | Incoming | Resolve | ForOwner | LegGone | Broken
 class Switchboard:
     """All legs of the process and the endpoint below them."""
 
-    def __init__(self, endpoint: Endpoint, route: Route) -> None:
+    def __init__(self, endpoint: Endpoint, route: Route, allow: str = ALLOW) -> None:
+        """`allow`: the Allow of answers outside of calls."""
+        self._allow = allow
         self.endpoint = endpoint
         self._route = route
         self.stopping = False
@@ -417,7 +420,8 @@ class Switchboard:
         if not effect.key:
             return []  # an ACK is never answered
         tag = self.endpoint.new_tag()
-        answer = answer_stray(request, tag, stopping=self.stopping or self.full)
+        stopping = self.stopping or self.full
+        answer = answer_stray(request, tag, stopping=stopping, allow=self._allow)
         if not effect.flow.reliable:
             answer = shortened(answer, request)
         return self._sip(now, self.endpoint.respond(now, effect.key, answer, stray=True))

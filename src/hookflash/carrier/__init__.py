@@ -4,8 +4,9 @@ listen and carry out REFER as their `Behaviour` says. Public is what `__all__` n
 from __future__ import annotations
 
 from .agent import CarrierError, Traced
+from .behaviour import Behaviour
 from .call import CarrierCall
 from .network import Carrier
-from .phone import Behaviour, Phone
+from .phone import Phone
 
 __all__ = ["Behaviour", "Carrier", "CarrierCall", "CarrierError", "Phone", "Traced"]

@@ -7,17 +7,14 @@ asked. The phone's `Behaviour` may have it do something else.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..base.errors import SipError
 from ..sip.fields import NameAddr
-from ..sip.message import reason_phrase
+from ..sip.message import Request, reason_phrase
+from ..sip.uri import Uri
 from .agent import CarrierError
-
-if TYPE_CHECKING:
-    from ..sip.message import Request
-    from ..sip.uri import Uri
-    from .call import CarrierCall
+from .call import CarrierCall
 
 ACTIVE: Final = "active;expires=60"
 OVER: Final = "terminated;reason=noresource"

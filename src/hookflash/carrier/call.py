@@ -7,21 +7,19 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal, Protocol
 
 from ..base.errors import SdpError
 from ..calls.legs.unacked import Unacked, acknowledges
 from ..sdp.negotiation import SdpNegotiator
-from ..sdp.plan import Direction, MediaSettings
+from ..sdp.plan import CodecName, Direction, MediaSettings
 from ..sip.dialog import MAX_FORWARDS, Dialog
+from ..sip.flow import Flow
 from ..sip.message import Request, Response
-from .accepted_refer import AcceptedRefer
-from .agent import USER_AGENT, CarrierError, SentRequest
-
-if TYPE_CHECKING:
-    from ..sip.flow import Flow
-    from ..sip.uri import Uri
-    from .phone import Phone
+from ..sip.uri import Uri
+from .agent import USER_AGENT, CarrierError, SentRequest, UserAgent
+from .behaviour import Behaviour
+from .sound import Sound
 
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER"
 SDP: Final = "application/sdp"
@@ -45,10 +43,62 @@ STEPS: Final[dict[CallState, frozenset[CallState]]] = {
 """Every legal step. Only `CarrierCall._enter` changes a state."""
 
 
+class CarriedRefer(Protocol):
+    """A REFER that came within a call (`accepted_refer.AcceptedRefer`)."""
+
+    request: Request
+    notified: list[tuple[int, int]]
+    """(status told, how the NOTIFY was answered), in order."""
+    new_call: CarrierCall | None
+    """The call to the target."""
+
+    @property
+    def refer_to(self) -> str:
+        """The Refer-To header as it came, "" if there is none."""
+        ...
+
+
+class CallingPhone(Protocol):
+    """What a call needs of the phone that has it (`phone.Phone`)."""
+
+    number: str
+    name: str
+    tone: float
+    behaviour: Behaviour
+    codecs: tuple[CodecName, ...]
+    agent: UserAgent
+
+    def open_sound(self) -> Sound:
+        """RTP for a new call."""
+        ...
+
+    def established(self, call: CarrierCall, dialog: Dialog) -> None:
+        """A call has its dialog."""
+        ...
+
+    def came_up(self, call: CarrierCall) -> None:
+        """A call that came in was answered and confirmed."""
+        ...
+
+    def refer_received(self, call: CarrierCall, key: str, request: Request) -> CarriedRefer:
+        """A call got a REFER: carry it out."""
+        ...
+
+    def place(
+        self,
+        target: Uri,
+        *,
+        headers: HeaderItems = (),
+        on_status: Callable[[int], None] | None = None,
+    ) -> CarrierCall:
+        """Send an INVITE to a tel or sip URI and wait for nothing; raises CarrierError."""
+        ...
+
+
 class CarrierCall:
     """Made by `Phone.call`, or by an INVITE that comes in. Waiting raises CarrierError."""
 
-    def __init__(self, phone: Phone, peer: str, *, inbound: bool) -> None:
+    def __init__(self, phone: CallingPhone, peer: str, *, inbound: bool) -> None:
         self.phone = phone
         self.peer = peer
         """The other side's number."""
@@ -58,7 +108,7 @@ class CarrierCall:
         """What our INVITE was answered with, or we answered, in order."""
         self.ended_by: By = ""
         self.dialog: Dialog | None = None
-        self.referrals: list[AcceptedRefer] = []
+        self.referrals: list[CarriedRefer] = []
         """The REFERs that came, oldest first."""
         self.requests: list[Request] = []
         """All that came within the call, ACKs included."""
@@ -313,9 +363,7 @@ class CarrierCall:
             dialog.refresh_target(request)
             self._agree(key, request)
         elif request.method == "REFER":
-            referral = AcceptedRefer(self, key, request, first=not self.referrals)
-            self.referrals.append(referral)
-            self.phone.spawn(referral.run())
+            self.referrals.append(self.phone.refer_received(self, key, request))
         elif request.method in {"OPTIONS", "INFO"}:
             self._reply(key, request, 200)
         elif request.method == "NOTIFY":

@@ -8,35 +8,19 @@ from typing import Any
 
 from ..base.errors import SipError
 from ..base.ids import Ids
-from ..base.light import light_dataclass
 from ..ports import Clock
 from ..sdp.plan import CodecName
 from ..sip.dialog import Dialog
 from ..sip.flow import Address, Flow, Transport
 from ..sip.message import Request, Response
 from ..sip.uri import Uri
+from .accepted_refer import AcceptedRefer
 from .agent import USER_AGENT, CarrierError, Traced, UserAgent
-from .call import ALLOW, CallState, CarrierCall, HeaderItems
+from .behaviour import Behaviour
+from .call import ALLOW, CallState, CarriedRefer, CarrierCall, HeaderItems
 from .sound import Sound, Sounds
 
-
-@light_dataclass(frozen=True, slots=True)
-class Behaviour:
-    """What a phone does with what comes in; the defaults are those of a good phone."""
-
-    answer: int | None = 200
-    """Final answer to an INVITE; None: it rings until the caller gives up."""
-    ring: float = 0.0
-    """Seconds between the 180 and the final answer."""
-    refer: int | None = 202
-    """Answer to REFER; None: silence."""
-    notify: tuple[int, ...] | None = None
-    """None: the target is called, and the NOTIFYs say how it goes. Else: no call; one NOTIFY for
-    each of these, a final status ending the subscription. (): never a NOTIFY."""
-    notify_early: bool = False
-    """A NOTIFY 100 goes out before the answer to REFER."""
-    hang_up: bool = False
-    """BYE right after the 2xx to REFER."""
+__all__ = ["Behaviour", "Phone"]
 
 
 class Phone:
@@ -158,6 +142,12 @@ class Phone:
     def came_up(self, call: CarrierCall) -> None:
         """A call that came in was answered and confirmed."""
         self._came.put_nowait(call)
+
+    def refer_received(self, call: CarrierCall, key: str, request: Request) -> CarriedRefer:
+        """A call got a REFER: carry it out in the background."""
+        referral = AcceptedRefer(call, key, request, first=not call.referrals)
+        self.spawn(referral.run())
+        return referral
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something in the background; ends with the phone at the latest."""

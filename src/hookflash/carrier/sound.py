@@ -23,7 +23,7 @@ from ..base.ids import Ids
 from ..rtp import packet as rtp
 from ..rtp.dtmf import EventReceiver, EventSender, EventStep
 from ..runtime.media.clock import MediaClock
-from ..sdp.plan import LocalMedia, MediaPlan
+from ..sdp.plan import Codec, LocalMedia, MediaPlan
 from .agent import CarrierError
 
 RATE: Final = 8000
@@ -39,6 +39,8 @@ SHARE: Final = 0.1
 AUDIBLE: Final = 100.0
 """RMS of a window (int16) above which somebody speaks: -50 dB of full scale."""
 PEAK: Final = 8000
+EVENTS: Final = 101
+"""Payload type of keys between two phones of one carrier."""
 FIRST_PORT: Final = 22000
 LAST_PORT: Final = 31998
 _TRIES: Final = 200
@@ -140,6 +142,9 @@ class Sound:
         self._mark = True
         self._waiters: list[_Waiter] = []
         self._buffer = bytearray(2048)
+        self._relay: Sound | None = None
+        self.on_digit: Callable[[str], None] | None = None
+        """Called with each key of the other side."""
         self.closed = False
         pair.watch(self._read, self._drain_reports)
 
@@ -160,6 +165,37 @@ class Sound:
         self.tone = tone
         if self._plan is not None:
             self._frames = tone_frames(_law(self._plan.codec.name), tone)
+
+    def talk_to(self, other: Sound) -> None:
+        """Send to another one of this carrier, with nothing to agree on."""
+        address = other.local.address
+        codec = Codec("PCMU", 0, RATE)
+        self.apply(
+            MediaPlan(
+                (address, other.local.port),
+                (address, other.local.rtcp_port),
+                codec,
+                {codec.payload_type: codec},
+                dtmf_send=EVENTS,
+                dtmf_receive=frozenset({EVENTS}),
+            )
+        )
+
+    def relay_to(self, other: Sound | None) -> None:
+        """Pass on what comes in from now on, keys excepted; None: no more."""
+        self._relay = other
+
+    def pass_on(self, name: str, payload: bytes) -> None:
+        """Say what came in elsewhere in the codec `name`, instead of a tone."""
+        plan = self._plan
+        if plan is None or not plan.send or self._relay is None:
+            return
+        if plan.codec.name != name:
+            samples = g711.decode(_law(name), payload)
+            payload = g711.encode(_law(plan.codec.name), samples).tobytes()
+        self._timestamp = (self._timestamp + len(payload)) & 0xFFFFFFFF
+        self._emit(plan, plan.codec.payload_type, self._timestamp, payload, self._mark)
+        self._mark = False
 
     def close(self) -> None:
         """Free the ports; who waits for something to be heard hears of it."""
@@ -204,6 +240,11 @@ class Sound:
             f"went on hearing {frequency:g} Hz",
         )
 
+    def dial(self, digits: str) -> None:
+        """Press keys and wait for nothing; without telephone-events nobody hears of them."""
+        if self._plan is not None and self._plan.dtmf_send is not None:
+            self._events.add(digits, 120, 80)
+
     async def press(self, digits: str, on_ms: int = 120, off_ms: int = 80) -> None:
         """Send digits as telephone-events (RFC 4733), and wait until they are out."""
         if self._plan is None or self._plan.dtmf_send is None:
@@ -242,13 +283,13 @@ class Sound:
     def tick(self) -> None:
         """20 ms have passed."""
         plan = self._plan
-        if plan is not None:
+        if plan is not None and self._relay is None:
             self._timestamp = (self._timestamp + FRAME) & 0xFFFFFFFF
             step = self._events.tick() if self._events.active else None
             if plan.send:
                 self._speak(plan, step)
         for digit, _ in self._presses.expire(self._loop.time()):
-            self.digits += digit
+            self._pressed(digit)
         for waiter in self._waiters:
             if not waiter.future.done() and waiter.ready():
                 waiter.future.set_result(None)
@@ -297,11 +338,19 @@ class Sound:
         if packet.payload_type in plan.dtmf_receive:
             now = self._loop.time()
             for digit, _ in self._presses.packet_received(now, packet.timestamp, packet.payload):
-                self.digits += digit
+                self._pressed(digit)
             return
         codec = plan.receive.get(packet.payload_type)
-        if codec is not None:
-            self._ear.feed(self._loop.time(), g711.decode(_law(codec.name), packet.payload))
+        if codec is None:
+            return
+        if self._relay is not None:
+            self._relay.pass_on(codec.name, packet.payload)
+        self._ear.feed(self._loop.time(), g711.decode(_law(codec.name), packet.payload))
+
+    def _pressed(self, digit: str) -> None:
+        self.digits += digit
+        if self.on_digit is not None:
+            self.on_digit(digit)
 
     def _drain_reports(self) -> None:
         """RTCP is read and ignored."""
@@ -325,9 +374,11 @@ class Sounds:
         """Whether the clock ticks."""
         return self._clock.running
 
-    def open(self, tone: float) -> Sound:
-        """Sound for a call of a phone with this tone (Hz, 0 for silence). Raises CarrierError."""
-        sound = Sound(self._pair(), self._ip, self._ids, self._loop, tone)
+    def open(self, tone: float, ip: str = "") -> Sound:
+        """Sound for a call of a phone with this tone (Hz, 0 for silence), at that address of ours.
+        Raises CarrierError."""
+        ip = ip or self._ip
+        sound = Sound(self._pair(ip), ip, self._ids, self._loop, tone)
         self._open.append(sound)
         self._clock.start()
         return sound
@@ -339,14 +390,14 @@ class Sounds:
             sound.close()
         self._open.clear()
 
-    def _pair(self) -> UdpPair:
+    def _pair(self, ip: str) -> UdpPair:
         """Two free ports, wherever other carriers of the machine left some."""
         size = (LAST_PORT - FIRST_PORT) // 2
         start = self._ids.number(31)
         for number in range(_TRIES):
             port = FIRST_PORT + 2 * ((start + number) % size)
             with contextlib.suppress(OSError):
-                return UdpPair(self._loop, self._ip, port)
+                return UdpPair(self._loop, ip, port)
         raise CarrierError("no free RTP ports")
 
     def _tick(self) -> None:

@@ -10,7 +10,8 @@ import typer
 
 from ..base.errors import ConfigError, HookflashError
 from ..version import hookflash_version
-from . import agents, calls, keys, records, rooms, rules, token, transfer, trunks
+from . import agents, calls, carrier, keys, records, rooms, rules, token, transfer, trunks
+from . import phone as telephone
 from .options import EXIT_CONFIG, fail
 
 app = typer.Typer(
@@ -112,6 +113,8 @@ def settings() -> None:
     print_settings()
 
 
+carrier.add_to(app)
+telephone.add_to(app)
 keys.add_to(app)
 calls.add_to(app)
 transfer.add_to(app)

@@ -1,8 +1,9 @@
 """`hookflash demo`: a whole call with a transfer on this machine, shown and checked.
 
-The exchange runs as `hookflash serve --dev` does, on free ports. A simulated carrier has the
-phones: a caller and an agent who meet in a room, and a new party. The agent side transfers the
-caller with the official LiveKit SDK. Who hears whom is found out by tones.
+The exchange runs as `hookflash serve --dev` does, on free ports, and a simulated carrier as
+`hookflash carrier` does, with three telephones: a caller and an agent who meet in a room, and a new
+party. The agent side transfers the caller with the official LiveKit SDK, and the carrier carries
+that out. Who hears whom is found out by tones.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ from rich.table import Table
 
 from ..base.errors import HookflashError
 from ..carrier.agent import Traced
-from ..carrier.call import CarrierCall
-from ..carrier.network import Carrier
-from ..carrier.phone import Behaviour
+from ..carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
+from ..carrier.conversation import Happened
+from ..carrier.profile_files import load_profile
+from ..carrier.service import CarrierService
 from ..config import DEV_KEY, Settings
 from ..logs import configure
 from ..server import Server
 from ..sip.flow import Address
+from ..sip.uri import Uri
 from .client import Client
 from .ladder import Ladder
 
@@ -40,10 +43,17 @@ SERVICE, AGENT_LINE = "+15550000001", "+15550000002"
 """The two numbers of the trunk."""
 CALLER, AGENT, NEW_PARTY = "+14150000001", "+15550000100", "+15105550123"
 TARGET: Final = f"tel:{NEW_PARTY}"
-LANES: Final = ("caller", "Hookflash", "agent", "new party")
-EXCHANGE: Final = LANES.index("Hookflash")
+LANES: Final = ("Hookflash", "carrier")
+EXCHANGE, THE_CARRIER = range(2)
+NUMBERS: Final = {"caller": CALLER, "agent": AGENT, "new party": NEW_PARTY}
 TONES: Final = {"caller": 330, "agent": 550, "new party": 1000}
 """Hz."""
+WORDS: Final = {
+    "phone_rings": "the {phone}'s telephone rings, and shows {caller}",
+    "phone_answers": "the {phone} answers",
+    "transferred": "the carrier connects caller and new party",
+}
+"""What the carrier's telephones do, as far as it is shown."""
 KEY: Final = "1"
 RING: Final = 0.5
 """Seconds for which the new party's phone rings."""
@@ -63,14 +73,17 @@ def run(seed: int) -> int:
 async def _main(seed: int, console: Console) -> int:
     failure = ""
     try:
-        async with asyncio.timeout(LIMIT), Carrier(seed=seed) as carrier, exchange() as server:
+        async with asyncio.timeout(LIMIT), exchange() as server:
             url = f"http://127.0.0.1:{server.http_port}"
             secret = server.settings.keys[DEV_KEY].get_secret_value()
-            async with api.LiveKitAPI(url, DEV_KEY, secret) as livekit:
-                proxy = server.sockets.local["udp"]
-                console.print(f"Hookflash listens: API {url}, SIP {proxy[0]}:{proxy[1]} (UDP, TCP)")
-                client = Client(url, DEV_KEY, secret)
-                await Demo(console, carrier, livekit, client, proxy).play()
+            proxy = server.sockets.local["udp"]
+            console.print(f"Hookflash listens: API {url}, SIP {proxy[0]}:{proxy[1]} (UDP, TCP)")
+            client, plain = Client(url, DEV_KEY, secret), load_profile("plain")
+            async with (
+                api.LiveKitAPI(url, DEV_KEY, secret) as livekit,
+                CarrierService(plain, network(proxy), seed=seed) as carrier,
+            ):
+                await Demo(console, carrier, livekit, client).play()
     except TimeoutError:
         failure = f"not done after {LIMIT:g} s"
     except (HookflashError, api.TwirpError, HttpError, OSError) as error:
@@ -104,6 +117,17 @@ async def exchange(answer: str = "immediately") -> AsyncIterator[Server]:
         await server.stop()
 
 
+def network(proxy: Address) -> NetworkConfig:
+    """The carrier: two numbers that lead to the exchange, which listens there, and telephones."""
+    return NetworkConfig(
+        trunks=(TrunkConfig("demo", (SERVICE, AGENT_LINE), Uri.sip(None, *proxy)),),
+        phones=tuple(
+            PhoneConfig(number, name, tone=TONES[name], after=RING)
+            for name, number in NUMBERS.items()
+        ),
+    )
+
+
 @dataclass(slots=True)
 class DemoFacts:
     """What the demo measured; times in seconds since the epoch."""
@@ -125,17 +149,14 @@ class Demo:
     def __init__(
         self,
         console: Console,
-        carrier: Carrier,
+        carrier: CarrierService,
         livekit: api.LiveKitAPI,
         client: Client,
-        proxy: Address,
     ) -> None:
-        """`proxy`: where the exchange listens for SIP."""
         self._console = console
         self._carrier = carrier
         self._livekit = livekit
         self._client = client
-        self._proxy = proxy
         self._ladder = Ladder(console, LANES)
         self._facts = DemoFacts()
         self._began = carrier.now()
@@ -143,14 +164,14 @@ class Demo:
     async def play(self) -> None:
         """All of it."""
         await self._configure()
-        agent, caller = await self._meet()
-        await self._transfer(caller)
-        connected, new = await self._talk_on(agent, caller)
-        await self._say_goodbye(agent, connected, new)
+        await self._meet()
+        await self._transfer()
+        await self._talk_on()
+        await self._say_goodbye()
         self._report()
 
     async def _configure(self) -> None:
-        """Trunk and rule by the SDK, phones by the carrier."""
+        """Trunk and rule by the SDK."""
         trunk = await self._livekit.sip.create_inbound_trunk(
             api.CreateSIPInboundTrunkRequest(
                 trunk=api.SIPInboundTrunkInfo(name="demo", numbers=[SERVICE, AGENT_LINE])
@@ -169,29 +190,26 @@ class Demo:
             f"{rule.sip_dispatch_rule_id} (room {ROOM}), made with the LiveKit SDK",
             soft_wrap=True,
         )
-        self._carrier.watch(self._traced)
-        for name, number in (("caller", CALLER), ("agent", AGENT), ("new party", NEW_PARTY)):
-            ring = Behaviour(ring=RING if name == "new party" else 0.0)
-            await self._carrier.phone(number, tone=TONES[name], name=name, behaviour=ring)
+        self._carrier.watch(self._happened, self._traced)
 
     # --- the story ------------------------------------------------------------------------------
 
-    async def _meet(self) -> tuple[CarrierCall, CarrierCall]:
+    async def _meet(self) -> None:
         """The agent's call and the caller's."""
-        phones = self._carrier.phones
+        carrier = self._carrier
         self._ladder.title(f"1  An agent and a caller dial in, and meet in the room {ROOM}")
         self._ladder.head()
-        agent = await phones[AGENT].call(AGENT_LINE, proxy=self._proxy)
-        caller = await phones[CALLER].call(SERVICE, proxy=self._proxy)
-        await self._hears(caller, "agent")
-        await self._hears(agent, "caller")
-        await caller.press(KEY)
-        await agent.pressed(KEY)
+        for count, (number, dialled) in enumerate(((AGENT, AGENT_LINE), (CALLER, SERVICE)), 1):
+            carrier.call(number, dialled)
+            await carrier.happened("call_answered", count)
+        await self._hears("caller", "agent")
+        await self._hears("agent", "caller")
+        await carrier.sound(CALLER).press(KEY)
+        await carrier.sound(AGENT).pressed(KEY, 2.0)
         self._note(f"the caller presses {KEY}, and the agent gets it")
-        self._facts.before = _heard({"caller": caller, "agent": agent})
-        return agent, caller
+        self._facts.before = self._heard("caller", "agent")
 
-    async def _transfer(self, caller: CarrierCall) -> None:
+    async def _transfer(self) -> None:
         """One request of the official SDK."""
         facts = self._facts
         identity = await self._identity(CALLER)
@@ -207,23 +225,18 @@ class Demo:
         facts.status = api.SIPTransferStatus.Name(answer.status)
         _check(facts.status == "STS_TRANSFER_SUCCESSFUL", f"the API answered {facts.status}")
         self._note(f"the API answers {facts.status}")
-        facts.referred_at = (await self._carrier.seen("REFER")).at
-        await caller.ended(within=2.0)
-        _check(caller.ended_by == "peer", "it was not Hookflash that hung up on the caller")
+        facts.referred_at = next(one.at for one in self._carrier.trace if one.label == "REFER")
+        ended = await self._carrier.happened("hung_up", within=2.0)
+        of = (ended["number"], ended["by"])
+        _check(of == (SERVICE, "peer"), "it was not Hookflash that hung up on the caller")
         self._note("Hookflash has hung up on the caller")
 
-    async def _talk_on(
-        self, agent: CarrierCall, caller: CarrierCall
-    ) -> tuple[CarrierCall, CarrierCall]:
+    async def _talk_on(self) -> None:
         """The two ends of the call between caller and new party."""
         self._ladder.title("3  Who hears whom now")
-        new = await self._carrier.phones[NEW_PARTY].called()
-        connected = caller.referrals[0].new_call
-        if connected is None:
-            raise DemoError("the caller did not call the new party")
-        await self._hears(connected, "new party")
-        await self._hears(new, "caller")
-        await agent.misses(TONES["caller"])
+        await self._hears("caller", "new party")
+        await self._hears("new party", "caller")
+        await self._carrier.sound(AGENT).misses(TONES["caller"], 2.0)
         self._note("the agent does not hear the caller any more")
         _check(await self._identities() == {AGENT}, "the caller is still in the room")
         self._note("ListParticipants: the caller is gone, the agent is still there")
@@ -232,24 +245,29 @@ class Demo:
         verdict = self._facts.record["verdict"]
         _check(verdict == "succeeded", f"GET {path} says {verdict}")
         self._note(f"GET {path}: {verdict}")
-        self._facts.after = _heard({"caller": connected, "agent": agent, "new party": new})
-        return connected, new
+        self._facts.after = self._heard(*NUMBERS)
 
-    async def _say_goodbye(
-        self, agent: CarrierCall, connected: CarrierCall, new: CarrierCall
-    ) -> None:
+    async def _say_goodbye(self) -> None:
         self._ladder.title("4  Everybody hangs up")
         self._ladder.head()
-        await new.hang_up()
-        await connected.ended()
-        await agent.hang_up()
+        for number in (NEW_PARTY, AGENT):
+            self._carrier.hang_up(number)
+        await self._carrier.until(lambda: self._carrier.idle)
 
     # --- parts ----------------------------------------------------------------------------------
 
-    async def _hears(self, call: CarrierCall, whom: str) -> None:
-        took = await call.hears(TONES[whom])
-        who = call.phone.name
+    async def _hears(self, who: str, whom: str) -> None:
+        took = await self._carrier.hears(NUMBERS[who], TONES[whom])
         self._note(f"the {who} hears the {whom} ({TONES[whom]} Hz, found in {took * 1000:.0f} ms)")
+
+    def _heard(self, *names: str) -> dict[str, str]:
+        """Name of the listener → names of those whose tones are there now."""
+        found = {}
+        for name in names:
+            sound = self._carrier.sound(NUMBERS[name])
+            others = [other for other, tone in TONES.items() if sound.hears_now(tone)]
+            found[name] = "the " + ", the ".join(others) if others else "nobody"
+        return found
 
     async def _participants(self) -> list[api.ParticipantInfo]:
         request = api.ListParticipantsRequest(room=ROOM)
@@ -266,12 +284,16 @@ class Demo:
         raise DemoError(f"{number} is not in the room {ROOM}")
 
     def _traced(self, traced: Traced) -> None:
-        sender, receiver = self._lane(traced.sender), self._lane(traced.receiver)
-        self._ladder.message(traced.at - self._began, sender, receiver, traced.label)
+        lanes = (THE_CARRIER, EXCHANGE) if traced.sent else (EXCHANGE, THE_CARRIER)
+        self._ladder.message(traced.at - self._began, *lanes, traced.label)
 
-    def _lane(self, address: Address) -> int:
-        phone = self._carrier.phone_at(address)
-        return EXCHANGE if phone is None else LANES.index(phone.name)
+    def _happened(self, at: float, event: Happened) -> None:
+        words = WORDS.get(event.name)
+        if words is not None:
+            names = {number: name for name, number in NUMBERS.items()}
+            fields = {key: str(value) for key, value in event.fields}
+            fields["phone"] = names.get(fields.get("phone", ""), "")
+            self._ladder.note(at - self._began, f"• {words.format(**fields)}", "cyan")
 
     def _note(self, fact: str) -> None:
         self._ladder.note(self._carrier.now() - self._began, f"✓ {fact}")
@@ -295,18 +317,6 @@ class Demo:
         ]
         for line in lines:
             self._console.print(line, soft_wrap=True)
-
-
-def _heard(calls: dict[str, CarrierCall]) -> dict[str, str]:
-    """Name of the listener → names of those whose tones are there now."""
-    heard = {
-        name: [other for other, tone in TONES.items() if call.sound.hears_now(tone)]
-        for name, call in calls.items()
-    }
-    return {
-        name: "the " + ", the ".join(others) if others else "nobody"
-        for name, others in heard.items()
-    }
 
 
 def _check(holds: bool, failure: str) -> None:

@@ -240,3 +240,39 @@ def test_2xx_to_our_reinvite_after_the_end_is_acked_and_forgotten() -> None:
     assert driver.acks()
     assert not driver.all(ApplyMedia)
     assert driver.leg.finished
+
+
+def test_hold_and_resume_are_reinvites() -> None:
+    """RFC 3264 §8.4, also where the peer would take UPDATE."""
+    driver = LegDriver().established(UPDATES)
+    driver.do(driver.leg.hold(driver.now, held=True))
+    (held,) = driver.sent("INVITE")
+    assert b"a=sendonly" in held.request.body
+    driver.reply(held, 200, (), sdp("recvonly", version=2))
+    assert len(driver.acks()) == 1
+    driver.do(driver.leg.hold(driver.now, held=False))
+    resumed = driver.sent("INVITE")[1]
+    assert b"a=sendonly" not in resumed.request.body
+    driver.reply(resumed, 200, (), sdp(version=3))
+    assert driver.last(ApplyMedia).plan.send
+    assert driver.last(ApplyMedia).plan.receive_audio
+
+
+@pytest.mark.parametrize("status", [488, 491])
+def test_a_hold_that_is_refused_changes_nothing(status: int) -> None:
+    driver = LegDriver().established()
+    driver.do(driver.leg.hold(driver.now, held=True))
+    driver.reply(driver.sent("INVITE")[0], status)
+    driver.advance(10)
+    assert len(driver.sent("INVITE")) == 1
+    assert driver.sent("INVITE")[0].request.header("Session-Expires") is None
+    assert driver.leg.state is Phase.CONFIRMED
+
+
+def test_a_call_that_does_not_stand_is_not_held() -> None:
+    driver = LegDriver()
+    driver.invite()
+    driver.do(driver.leg.hold(driver.now, held=True))
+    driver.answer()
+    driver.ack()
+    assert not driver.sent("INVITE")

@@ -17,7 +17,7 @@ from ...sip.uri import Uri
 from ..effects import LegEffect, StoreDialog
 from ..records import Left, Side
 from .session_timer import SessionTimer
-from .settings import ALLOW, EXTENSIONS, SUPPORTED, HeaderItems, LegSettings
+from .settings import ALLOW, ALLOW_REFER, EXTENSIONS, SUPPORTED, HeaderItems, LegSettings
 from .unacked import Unacked
 
 
@@ -70,6 +70,7 @@ class LegCore:
 
     __slots__ = (
         "_capabilities",
+        "allow",
         "attribute_headers",
         "call_id",
         "contact",
@@ -95,6 +96,8 @@ class LegCore:
         self.timers = timers
         self.contact = settings.contact
         """Our Contact; where an INVITE of ours goes elsewhere, `move_contact` changes it."""
+        self.allow = settings.allow or (ALLOW_REFER if settings.accepts_refer else ALLOW)
+        """Our Allow."""
         self.phase = Phase.NEW
         self.dialog: Dialog | None = None
         self.negotiator: SdpNegotiator | None = None
@@ -175,7 +178,7 @@ class LegCore:
         """Contact, Allow and Supported, for everything that makes or refreshes the dialog."""
         if self._capabilities is None:
             contact = ("Contact", f"<{self.contact}>")
-            self._capabilities = (contact, ("Allow", ALLOW), ("Supported", SUPPORTED))
+            self._capabilities = (contact, ("Allow", self.allow), ("Supported", SUPPORTED))
         return self._capabilities
 
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 from ..effects import CloseMedia, ForgetDialog, LegEffect, LegEnded, LegFinished, LegLeft
 from .activity import Activity
 from .answering import Answering
-from .core import OVER, End, LegCore, Phase, SendBye, Step, never, reason_of
+from .core import OVER, End, LegCore, Phase, SendBye, Step, earlier, never, reason_of
 from .dialing import Dialing
+from .referee import Referee
 from .requester import Purpose, Requester
 from .transferring import Transferring
 
@@ -22,6 +23,7 @@ class Ending:
         "_activity",
         "_core",
         "_linger_ends",
+        "_referee",
         "_requester",
         "_setup",
         "bye",
@@ -31,12 +33,18 @@ class Ending:
     )
 
     def __init__(
-        self, core: LegCore, setup: Answering | Dialing, requester: Requester, activity: Activity
+        self,
+        core: LegCore,
+        setup: Answering | Dialing,
+        requester: Requester,
+        activity: Activity,
+        referee: Referee | None,
     ) -> None:
         self._core = core
         self._setup = setup
         self._requester = requester
         self._activity = activity
+        self._referee = referee
         self._linger_ends: float | None = None
         self.bye: SendBye | None = None
         """What to send once the ACK has come."""
@@ -103,10 +111,14 @@ class Ending:
 
     def next_deadline(self) -> float | None:
         """When there is no more need to stay."""
-        return self._linger_ends
+        return earlier(
+            self._linger_ends, None if self._referee is None else self._referee.next_deadline()
+        )
 
     def handle_deadline(self, now: float) -> None:
         """Stay no longer, if that is due."""
+        if self._referee is not None:
+            self._referee.handle_deadline(now)
         if self._linger_ends is not None and now >= self._linger_ends:
             self._linger_ends = None
 
@@ -117,6 +129,7 @@ class Ending:
             self.stored = False
             out.append(ForgetDialog())
         watching = transfers is not None and transfers.transferor.watching
+        watching |= self._referee is not None and self._referee.subscribed
         idle = self._requester.idle and not self._setup.busy
         if idle and self._linger_ends is None and not watching:
             self._core.enter(Phase.FINISHED)

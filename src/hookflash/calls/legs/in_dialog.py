@@ -6,7 +6,7 @@ from ...sip.message import Request, Response
 from ...sip.subscription import read_notify
 from ..effects import LegDtmf, Respond
 from .core import OVER, LegCore, Step, unsupported
-from .settings import ACCEPT, ACCEPT_IN_CALL, ALLOW, DTMF_TYPES, SUPPORTED
+from .settings import ACCEPT, ACCEPT_IN_CALL, DTMF_TYPES, SUPPORTED
 
 REFUSED = frozenset({"REFER", "MESSAGE", "SUBSCRIBE", "PUBLISH", "REGISTER"})
 """Known, and not carried out: 405."""
@@ -20,7 +20,7 @@ _BY_NUMBER = {"10": "*", "11": "#", "12": "a", "13": "b", "14": "c", "15": "d"}
 
 def options_received(core: LegCore, key: str, request: Request) -> list[Step]:
     """OPTIONS within a dialog."""
-    headers = (("Allow", ALLOW), ("Accept", ACCEPT), ("Supported", SUPPORTED))
+    headers = (("Allow", core.allow), ("Accept", ACCEPT), ("Supported", SUPPORTED))
     return [Respond(key, core.reply(request, 200, headers))]
 
 
@@ -64,7 +64,7 @@ def read_dtmf(content_type: str, body: bytes) -> LegDtmf | None:
 def refused(core: LegCore, request: Request) -> Response:
     """405 for what we know and do not do, 501 for what we do not know."""
     status = 405 if request.method in REFUSED else 501
-    return core.reply(request, status, (("Allow", ALLOW),))
+    return core.reply(request, status, (("Allow", core.allow),))
 
 
 def unwanted_notify(core: LegCore, request: Request) -> Response:

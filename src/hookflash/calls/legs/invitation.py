@@ -19,7 +19,7 @@ from ..dial_outcome import (
     unauthorised,
 )
 from .core import LegCore
-from .settings import ALLOW, EXTENSIONS, HeaderItems
+from .settings import EXTENSIONS, HeaderItems
 
 MAX_REDIRECTS = 3
 _OURS = frozenset({"supported", "k", "session-expires", "x", "min-se", "require", "rseq", "rack"})
@@ -90,7 +90,7 @@ class Invitation:
             ("Call-ID", order.sip_call_id),
             ("CSeq", f"{self._cseq} INVITE"),
             ("Contact", f"<{core.contact}>"),
-            ("Allow", ALLOW),
+            ("Allow", core.allow),
         ]
         if self._extensions:
             items.append(("Supported", ", ".join(self._extensions)))

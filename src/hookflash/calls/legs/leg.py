@@ -9,6 +9,7 @@ its parts; the leg hands each input to its part, and carries out the steps that 
     offers        re-INVITE and UPDATE of the peer, hold
     refreshing    session timer requests of ours
     transferring  REFER, NOTIFY and the transferor
+    referee       REFER of the peer, where it is accepted
     in_dialog     INFO, OPTIONS and refusals
     activity      `active`, and what ends a call by itself
     ending        BYE, the end, and what is waited for after it
@@ -34,6 +35,7 @@ from ..effects import (
     LegLeft,
     LegRinging,
     OpenMedia,
+    ReferReceived,
     Respond,
     TransferAnswered,
 )
@@ -48,6 +50,7 @@ from .ending import Ending
 from .in_dialog import info_received, options_received, refused, unwanted_notify
 from .invitation import DialOrder
 from .offers import Offers
+from .referee import Referee
 from .refreshing import Refreshing, may_start
 from .requester import OFFERING, Purpose, Requester
 from .settings import HeaderItems, LegSettings
@@ -70,6 +73,7 @@ class Leg:
         "_dialing",
         "_ending",
         "_offers",
+        "_referee",
         "_refreshing",
         "_requester",
         "_setup",
@@ -90,10 +94,11 @@ class Leg:
             self._dialing = Dialing(core, self._offers, self._requester)
         self._setup = self._dialing or Answering(core, self._offers)
         """What makes the call; of no use once it is confirmed."""
+        self._referee = Referee(core, self._requester) if settings.accepts_refer else None
         self._refreshing = Refreshing(core, self._offers, self._requester)
         self._transfers: Transferring | None = None
         self._activity = Activity(settings)
-        self._ending = Ending(core, self._setup, self._requester, self._activity)
+        self._ending = Ending(core, self._setup, self._requester, self._activity, self._referee)
         self._deaf = False
 
     # --- what others may know -------------------------------------------------------------------
@@ -290,6 +295,27 @@ class Leg:
         steps = [] if self._transfers is None else self._transfers.cancel(now, transfer_id)
         return self._carry_out(now, steps)
 
+    def answer_refer(
+        self, now: float, refer: ReferReceived, response: Response, *, subscribe: bool
+    ) -> list[LegEffect]:
+        """Answer the peer's REFER; `subscribe`: `notify_refer` follows."""
+        assert self._referee is not None
+        steps = self._referee.answer(now, refer, response, subscribe=subscribe)
+        return self._carry_out(now, steps)
+
+    def notify_refer(
+        self, now: float, refer: ReferReceived, headers: HeaderItems, body: bytes
+    ) -> list[LegEffect]:
+        """Tell the peer by NOTIFY how its REFER goes, also when the call is over (RFC 5057)."""
+        assert self._referee is not None
+        return self._carry_out(now, self._referee.notify(refer, headers, body))
+
+    def hold(self, now: float, *, held: bool) -> list[LegEffect]:
+        """Put the peer on hold, or take it back, by re-INVITE as soon as one may go out."""
+        self._refreshing.direction = "sendonly" if held else "sendrecv"
+        self._refreshing.wanted = self._core.phase is Phase.CONFIRMED
+        return self._carry_out(now, [])
+
     def shutdown(self, now: float, headers: HeaderItems = ()) -> list[LegEffect]:
         """The process stops: open transfers are interrupted, then as `hangup`."""
         steps = [] if self._transfers is None else self._transfers.shutdown(now)
@@ -373,6 +399,8 @@ class Leg:
                 return self._setup.prack_received(now, key, request)
             case "INFO":
                 return info_received(core, key, request, deaf=self._deaf)
+            case "REFER" if self._referee is not None:
+                return self._referee.received(key, request)
             case "OPTIONS":
                 return options_received(core, key, request)
         return [Respond(key, refused(core, request))]

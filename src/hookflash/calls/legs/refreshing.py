@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...base.errors import SipError
+from ...sdp.plan import Direction
 from ...sip.message import Response
 from ..effects import SendAck
 from .bodies import session_body
@@ -18,7 +19,7 @@ NOT_UPDATE = frozenset({405, 501})
 class Refreshing:
     """Sends what keeps a session alive, and reads the answers."""
 
-    __slots__ = ("_ack", "_ack_token", "_core", "_offers", "_requester", "wanted")
+    __slots__ = ("_ack", "_ack_token", "_core", "_offers", "_requester", "direction", "wanted")
 
     def __init__(self, core: LegCore, offers: Offers, requester: Requester) -> None:
         self._core = core
@@ -26,6 +27,8 @@ class Refreshing:
         self._requester = requester
         self.wanted = False
         """A refresh is due and waits until nothing else is under way."""
+        self.direction: Direction | None = None
+        """Which way audio is to flow from now on, where that is to be offered."""
         self._ack: SendAck | None = None
         self._ack_token = 0
 
@@ -33,12 +36,23 @@ class Refreshing:
         """Refresh now. The caller has seen to it that no INVITE, UPDATE or REFER is open."""
         core = self._core
         self.wanted = False
+        if self.direction is not None:
+            return self._offer(self.direction)
         headers = (*core.capabilities(), *core.timer.request_headers())
         if "UPDATE" in core.peer_allow:
             return [self._requester.send(Purpose.UPDATE, headers)[1]]
         assert core.negotiator is not None
         core.our_offer = True
         body = core.negotiator.refresh()
+        return [self._requester.send(Purpose.REINVITE, headers, body)[1]]
+
+    def _offer(self, direction: Direction) -> list[Step]:
+        core = self._core
+        assert core.negotiator is not None
+        core.our_offer = True
+        timed = core.timer.expires_at() is not None
+        headers = (*core.capabilities(), *(core.timer.request_headers() if timed else ()))
+        body = core.negotiator.offer(direction=direction)
         return [self._requester.send(Purpose.REINVITE, headers, body)[1]]
 
     def answered(self, now: float, token: int, pending: Pending, response: Response) -> list[Step]:
@@ -49,6 +63,7 @@ class Refreshing:
         steps: list[Step] = []
         if status < 300:
             if invite:
+                self.direction = None
                 steps.append(self._acknowledge(token, pending))
                 steps += self._take(response)
             core.refresh_target(response)
@@ -59,7 +74,9 @@ class Refreshing:
             self._offers.take_answer(None)
         if status in DEAD:
             return [self._dead(f"{status} to session refresh")]
-        if status == 491:
+        if self.direction is not None:
+            self.direction = None  # refused: the session stays as it was
+        elif status == 491:
             core.timer.refresh_again(now + self._back_off())
         elif status in NOT_UPDATE and not invite:
             core.peer_allow -= {"UPDATE"}

@@ -24,6 +24,8 @@ class Purpose(LightEnum):
     REINVITE = auto()
     UPDATE = auto()
     PRACK = auto()
+    NOTIFY = auto()
+    """How it goes with a REFER of the peer."""
 
 
 OFFERING = frozenset({Purpose.REINVITE, Purpose.UPDATE})
@@ -37,6 +39,7 @@ _METHODS = {
     Purpose.REINVITE: "INVITE",
     Purpose.UPDATE: "UPDATE",
     Purpose.PRACK: "PRACK",
+    Purpose.NOTIFY: "NOTIFY",
 }
 
 
@@ -145,11 +148,13 @@ class Requester:
         return not self._pending
 
     def _send(self, pending: Pending) -> SendRequest:
+        sipfrag = pending.purpose is Purpose.NOTIFY
+        content_type = "message/sipfrag;version=2.0" if sipfrag else "application/sdp"
         request, hop = pending.dialog.make_request(
             _METHODS[pending.purpose],
             (*self._user_agent(pending.headers), *pending.headers),
             pending.body,
-            "application/sdp" if pending.body else None,
+            content_type if pending.body else None,
         )
         if pending.digest is not None:
             for name, value in pending.digest.credentials(request.method, request.uri_text):

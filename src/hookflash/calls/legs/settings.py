@@ -13,6 +13,9 @@ from ..records import CallDirection
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, NOTIFY"
 """Exactly what a leg carries out (calls.md §2)."""
 
+ALLOW_REFER = f"{ALLOW}, REFER"
+"""The same of a leg that accepts REFER."""
+
 SUPPORTED = "100rel, timer"
 EXTENSIONS = frozenset({"100rel", "timer"})
 """Option tags that a Require may name."""
@@ -69,5 +72,9 @@ class LegSettings:
     media_timeout: float = 15.0
     session_expires: int = 1800
     """Session interval that we ask for (RFC 4028); 0: only what the peer asks for."""
+    allow: str = ""
+    """Our Allow, where it is not to say all that the leg carries out."""
+    accepts_refer: bool = False
+    """REFER is the owner's to answer (`ReferReceived`); otherwise it gets 405."""
     credentials: Callable[[], Credential | None] = no_credential
     """Asked when a challenge comes (transfer.md §3 says whose credentials these are)."""

@@ -1,0 +1,188 @@
+"""How a carrier behaves, as data: one trait a line, each with where it is known from.
+
+A profile is a mapping from the names of traits to `{value: …, source: …}` or `{value: …, assumed:
+true}`. A trait that it leaves out has the value of `CarrierManners` here, which is a carrier that
+does everything by the RFCs. Files are in `profiles/`, read by `profile_files.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Final, Literal
+
+from ..base.errors import ConfigError
+from ..base.light import light_dataclass
+from ..sip.phrases import reason_phrase
+from . import reading
+from .reading import Reader
+
+TargetForm = Literal["tel", "own-domain", "foreign-sip", "ip"]
+CallerId = Literal["from-transferee", "from-transferor", "fixed"]
+TARGET_FORMS: Final[tuple[TargetForm, ...]] = ("tel", "own-domain", "foreign-sip", "ip")
+
+
+@light_dataclass(frozen=True, slots=True)
+class CarrierManners:
+    """The traits of one carrier. Times in seconds."""
+
+    refer: Literal["always", "trunk-setting", "never"] = "always"
+    """Whether a REFER is carried out; `trunk-setting`: where the trunk's `transfer_mode` has it."""
+    transfer_mode: Literal["disable-all", "enable-all", "sip-only"] = "enable-all"
+    """The setting of a trunk that nobody has changed."""
+    refused_status: int = 603
+    """What a REFER gets that is not to be carried out at all."""
+    refused_phrase: str = ""
+    """"" for the phrase of the RFCs."""
+    target_forms: tuple[TargetForm, ...] = TARGET_FORMS
+    """Forms of Refer-To that are understood: `tel` URIs, sip URIs of the carrier's own domain, of
+    other domains, and with a bare IP address for a host."""
+    target_status: int = 403
+    """What a Refer-To of another form gets."""
+    target_phrase: str = ""
+    domain: str = "carrier.test"
+    """The carrier's own domain, and all below it."""
+    headers_required: tuple[str, ...] = ()
+    """Headers without which a REFER is refused with `refused_status`."""
+    digest: bool = False
+    """A REFER is challenged with 407, and wants the trunk's user and password."""
+    caller_id: CallerId = "from-transferee"
+    """Whose number the target sees, on a trunk that says nothing else; `fixed`: the trunk's first
+    number."""
+    referred_by: bool = True
+    """The Referred-By of a REFER goes on to a target that is called by SIP."""
+    notify: Literal["all", "final", "100-terminated", "none"] = "all"
+    """Which NOTIFYs go out; `100-terminated`: a single one, 100 Trying, that ends the
+    subscription."""
+    notify_before_answer: bool = False
+    """The first NOTIFY goes out before the answer to REFER."""
+    notify_id: bool = False
+    """The Event names the REFER by its CSeq from the first REFER on."""
+    notify_delay: float = 0.0
+    """Between what happens and the NOTIFY that says so."""
+    sipfrag_line_end: Literal["crlf", "lf"] = "crlf"
+    sipfrag_phrase: bool = True
+    """The sipfrag has a reason phrase."""
+    refer_answer_delay: float = 0.0
+    """Between a REFER and its answer."""
+    hold: bool = False
+    """The transferor's call is put on hold while the transfer is under way."""
+    hang_up_at: Literal["target-answered", "refer-accepted"] = "target-answered"
+    """What `hang_up_after` is counted from."""
+    hang_up_after: float | None = 32.0
+    """When the carrier ends the transferor's call if the transferor has not; None: never."""
+    added_headers: tuple[tuple[str, str], ...] = ()
+    """Headers of its INVITEs: name, and a value in which each `#` becomes a random hexadecimal
+    digit."""
+    number_format: Literal["e164", "e164-without-plus"] = "e164"
+    """How numbers are written in its INVITEs."""
+    abandoned_for: float = 0.0
+    """How long a transferor is left without a word where the caller hangs up before the target
+    answers; 0: it is told by NOTIFY 487, and hung up on."""
+    no_answer_after: float = 60.0
+    """How long the target of a transfer may ring; then it is 480."""
+    user_agent: str = "Hookflash-Carrier"
+
+
+@light_dataclass(frozen=True, slots=True)
+class Trait:
+    """One line of a profile."""
+
+    name: str
+    value: object
+    """As in `CarrierManners`."""
+    source: str
+    """A page or a thread, with its date; "" where the value is assumed."""
+    why: str = ""
+    """A remark."""
+
+    @property
+    def assumed(self) -> bool:
+        """Nobody has written it down; it is what fits the rest best."""
+        return not self.source
+
+
+@light_dataclass(frozen=True, slots=True)
+class Profile:
+    """One carrier."""
+
+    name: str
+    title: str
+    """The carrier's own name."""
+    manners: CarrierManners
+    traits: tuple[Trait, ...]
+    """Those that its file has, in the order of the file."""
+
+
+def parse_profile(file: str, values: object) -> Profile:
+    """Read a profile; `file` is its name for errors, the profile's own is that without `.yaml`.
+
+    Raises:
+        ConfigError: names the file, the trait, its value and what is allowed.
+    """
+    found = reading.read(file, values, reading.mapping)
+    title = reading.read(f"{file}: title", found.get("title"), reading.text)
+    traits = tuple(_trait(file, name, line) for name, line in found.items() if name != "title")
+    manners = CarrierManners(**{trait.name: trait.value for trait in traits})  # type: ignore[arg-type]
+    name = file.rpartition("/")[2].removesuffix(".yaml")
+    return Profile(name, title, manners, traits)
+
+
+def _trait(file: str, name: object, line: object) -> Trait:
+    reader = _READERS.get(name) if isinstance(name, str) else None
+    if reader is None or not isinstance(name, str):
+        raise ConfigError(file, name, ", ".join(_READERS), wrong="is no trait")
+    key = f"{file}: {name}"
+    if not isinstance(line, Mapping) or "value" not in line:
+        raise ConfigError(key, line, _SHAPE)
+    reading.only(key, line, _KEYS)
+    source = (
+        reading.read(f"{key}: source", line["source"], reading.text) if "source" in line else ""
+    )
+    why = reading.read(f"{key}: why", line["why"], reading.text) if "why" in line else ""
+    if (line.get("assumed") is True) == bool(source):
+        raise ConfigError(key, dict(line), _SHAPE, wrong="has no source, or two")
+    return Trait(name, reading.read(key, line["value"], reader), source, why)
+
+
+_SHAPE: Final = "{value: …, source: a page or thread with its date} or {value: …, assumed: true}"
+_KEYS: Final = ("value", "source", "assumed", "why")
+
+
+_READERS: Final[dict[str, Reader]] = {
+    "refer": reading.one_of("always", "trunk-setting", "never"),
+    "transfer_mode": reading.one_of("disable-all", "enable-all", "sip-only"),
+    "refused_status": reading.failure_status,
+    "refused_phrase": reading.text,
+    "target_forms": reading.some_of(*TARGET_FORMS),
+    "target_status": reading.failure_status,
+    "target_phrase": reading.text,
+    "domain": reading.domain,
+    "headers_required": reading.names,
+    "digest": reading.boolean,
+    "caller_id": reading.one_of("from-transferee", "from-transferor", "fixed"),
+    "referred_by": reading.boolean,
+    "notify": reading.one_of("all", "final", "100-terminated", "none"),
+    "notify_before_answer": reading.boolean,
+    "notify_id": reading.boolean,
+    "notify_delay": reading.seconds,
+    "sipfrag_line_end": reading.one_of("crlf", "lf"),
+    "sipfrag_phrase": reading.boolean,
+    "refer_answer_delay": reading.seconds,
+    "hold": reading.boolean,
+    "hang_up_at": reading.one_of("target-answered", "refer-accepted"),
+    "hang_up_after": reading.seconds_or_never,
+    "added_headers": reading.headers,
+    "number_format": reading.one_of("e164", "e164-without-plus"),
+    "abandoned_for": reading.seconds,
+    "no_answer_after": reading.seconds,
+    "user_agent": reading.text,
+}
+"""How each trait is read."""
+TRAITS: Final = tuple(entry.name for entry in fields(CarrierManners))
+"""Every trait, as `CarrierManners` has them."""
+
+
+def refusal(status: int, phrase: str) -> tuple[int, str]:
+    """A status with its phrase, that of the RFCs where the carrier has none of its own."""
+    return status, phrase or reason_phrase(status)

@@ -1,0 +1,375 @@
+"""A running carrier: the switch with sockets, names, sound and time around it.
+
+async with CarrierService(load_profile("twilio"), example_config()) as carrier:
+    carrier.call("+14155550100", "+15550000001")
+    await carrier.happened("call_answered")
+    await carrier.hears("+14155550100", 550)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from ..adapters.addresses import Addresses
+from ..adapters.alarm import Alarm
+from ..adapters.clock import SystemClock
+from ..adapters.dns import Resolver
+from ..adapters.sip_sockets import SipSockets
+from ..base.errors import SipError
+from ..base.ids import Ids
+from ..calls.legs.dialing import Place
+from ..calls.switchboard import BoardEffect, Broken, Resolve
+from ..runtime.sip_stack import SipStack
+from ..sip.codec import parse
+from ..sip.effects import SendBytes
+from ..sip.endpoint import Endpoint
+from ..sip.flow import Address, Flow
+from ..sip.location import Target
+from ..sip.message import Request, Response
+from ..sip.timers import Timers
+from ..sip.uri import Uri
+from .agent import CarrierError, Traced
+from .config import NetworkConfig
+from .conversation import (
+    ApplySound,
+    CloseSound,
+    Conversation,
+    FindPlaces,
+    Happened,
+    JoinSound,
+    OpenSound,
+    PartSound,
+    PhoneEnd,
+    PressKeys,
+    SaySound,
+    SwitchEffect,
+)
+from .manners import Profile
+from .sound import Sound, Sounds
+from .switch import Switch
+from .voices import Voices
+
+_log = structlog.get_logger("carrier")
+KEPT: Final = 1000
+"""Messages and happenings that are remembered."""
+LAST_WORDS: Final = 0.5
+"""Seconds for the answers to the BYEs at the end."""
+
+
+class CarrierService:
+    """`async with`: everybody is hung up on at its end. Made where a loop runs."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        config: NetworkConfig,
+        *,
+        sip: Address = ("127.0.0.1", 0),
+        seed: int | None = None,
+    ) -> None:
+        """`sip`: where it listens, port 0 for any free one. `seed` makes its ids the same every
+        time."""
+        self.profile = profile
+        self.happenings: deque[tuple[float, Happened]] = deque(maxlen=KEPT)
+        """(when, what), oldest first."""
+        self.trace: deque[Traced] = deque(maxlen=KEPT)
+        """SIP messages, oldest first."""
+        self._listen = sip
+        self._clock = SystemClock()
+        ids = Ids(random.SystemRandom() if seed is None else random.Random(seed))
+        timers = Timers()
+        self._addresses = Addresses(sip[0])
+        self._sockets = SipSockets()
+        self._stack = SipStack(
+            clock=self._clock,
+            sockets=self._sockets,
+            resolver=Resolver(ids),
+            addresses=self._addresses,
+        )
+        self.switch = Switch(
+            profile.manners,
+            config,
+            endpoint=Endpoint(
+                timers=timers,
+                ids=ids,
+                via=self._stack.via,
+                user_agent=profile.manners.user_agent,
+            ),
+            route=self._stack.route,
+            place=self,
+            ids=ids,
+            timers=timers,
+            digest_key=secrets.token_bytes(32),
+        )
+        self._stack.attach(self.switch.board, self._board, lambda *_: False)
+        self._sockets.attach(self)
+        self._sounds = Sounds(ids)
+        self._voices = Voices(self._sounds, self._key)
+        self._alarm = Alarm(self._clock, asyncio.get_running_loop(), self)
+        self._queue: deque[SwitchEffect] = deque()
+        self._working = False
+        self._watchers: list[Callable[[float, Happened], None]] = []
+        self._listeners: list[Callable[[Traced], None]] = []
+        self._exit = AsyncExitStack()
+
+    # --- its life -------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Listen, and let the telephones call that are to. Raises OSError."""
+        await self._sockets.start(*self._listen)
+        self._exit.push_async_callback(self._sockets.stop)
+        self._exit.push_async_callback(self._stack.stop)
+        self._exit.callback(self._sounds.stop)
+        self._exit.callback(self._alarm.stop)
+        self._do(self.switch.start(self.now()))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await self._goodbye()
+        finally:
+            await self._exit.aclose()
+
+    async def _goodbye(self) -> None:
+        for call_id in list(self.switch.conversations):
+            with contextlib.suppress(CarrierError):  # the end of another one was its end too
+                self.end_call(call_id)
+        try:
+            async with asyncio.timeout(LAST_WORDS):
+                await self.until(lambda: self.idle)
+        except TimeoutError:
+            _log.info("carrier_not_answered")
+
+    def now(self) -> float:
+        """The time by the clock of `happenings` and `trace`."""
+        return self._clock.now()
+
+    @property
+    def address(self) -> Address:
+        """Where it listens for SIP, by UDP and TCP."""
+        return self._sockets.local["udp"]
+
+    # --- what users ask -------------------------------------------------------------------------
+
+    def call(self, number: str, dialled: str) -> Conversation:
+        """The telephone `number` calls; raises CarrierError where there is no such telephone."""
+        phone = self.switch.numbers.phone(number)
+        if phone is None:
+            raise CarrierError(f"no telephone has the number {number}")
+        conversation, effects = self.switch.call(self.now(), phone, dialled)
+        self._do(effects)
+        return conversation
+
+    def hang_up(self, number: str) -> None:
+        """The telephone `number` hangs up; raises CarrierError where it is in no call."""
+        self._do(self.switch.hang_up(self.now(), self._end(number)))
+
+    def end_call(self, call_id: str) -> None:
+        """Everybody in this call is hung up on; raises CarrierError where there is no such call."""
+        conversation = self.switch.conversations.get(call_id)
+        if conversation is None:
+            raise CarrierError(f"there is no call {call_id}")
+        for end in list(conversation.ends):
+            self._do(self.switch.hang_up(self.now(), end))
+
+    def sound(self, number: str) -> Sound:
+        """What the telephone `number` hears now, and its keys; raises CarrierError where it talks
+        to nobody."""
+        sound = self._voices.heard_by(self._end(number).id)
+        if sound is None:
+            raise CarrierError(f"{number} talks to nobody")
+        return sound
+
+    def listing(self) -> list[dict[str, object]]:
+        """Every call that lives, as JSON has it, with the tones that its telephones hear now, in
+        Hz."""
+        tones = sorted({phone.tone for phone in self.switch.numbers.phones if phone.tone})
+        heard: dict[str, list[float]] = {}
+        for end in list(self.switch.ends.values()):
+            sound = self._voices.heard_by(end.id)
+            if sound is not None and isinstance(end, PhoneEnd):
+                heard[end.number] = [tone for tone in tones if sound.hears_now(tone)]
+        return [
+            {**one, "hears": {number: heard.get(number, []) for number in numbers}}
+            for one in self.switch.listing()
+            if isinstance(numbers := one["telephones"], list)
+        ]
+
+    async def hears(self, number: str, frequency: float, within: float = 2.0) -> float:
+        """Wait until the telephone `number` hears a tone (Hz); seconds that it took."""
+        return await self.sound(number).hears(frequency, within)
+
+    async def happened(self, name: str, count: int = 1, within: float = 5.0) -> dict[str, object]:
+        """Wait until this has happened `count` times; its fields. Raises CarrierError."""
+
+        def found() -> list[Happened]:
+            return [one for _, one in self.happenings if one.name == name]
+
+        try:
+            async with asyncio.timeout(within):
+                await self.until(lambda: len(found()) >= count)
+        except TimeoutError:
+            told = ", ".join(one.name for _, one in self.happenings)
+            raise CarrierError(f"no {name} number {count} in {within:g} s, but {told}") from None
+        return dict(found()[count - 1].fields)
+
+    @property
+    def idle(self) -> bool:
+        """Nobody is in a call, and all that was asked is answered."""
+        switch = self.switch
+        return not (switch.conversations or switch.board.endpoint.unanswered())
+
+    async def until(self, ready: Callable[[], bool]) -> None:
+        """Wait for something that is so after a happening or a message."""
+        news = asyncio.Event()
+
+        def woken(*_: object) -> None:
+            news.set()
+
+        self._watchers.append(woken)
+        self._listeners.append(woken)
+        try:
+            while not ready():
+                news.clear()
+                await news.wait()
+        finally:
+            self._watchers.remove(woken)
+            self._listeners.remove(woken)
+
+    def watch(
+        self, happened: Callable[[float, Happened], None], traced: Callable[[Traced], None]
+    ) -> None:
+        """Call these for everything that happens, and for each SIP message."""
+        self._watchers.append(happened)
+        self._listeners.append(traced)
+
+    def _end(self, number: str) -> PhoneEnd:
+        for end in self.switch.ends.values():
+            if isinstance(end, PhoneEnd) and end.number == number:
+                return end
+        raise CarrierError(f"{number} is in no call")
+
+    # --- `conversation.SipPlace` ----------------------------------------------------------------
+
+    def contact(self, flow: Flow) -> Uri:
+        """Our Contact for a peer at the end of this flow."""
+        return self._stack.contact(flow)
+
+    def hosts(self) -> Sequence[str]:
+        """`host:port` by which peers may name us."""
+        ip, port = self.address
+        return [f"{ip}:{port}", f"{self._addresses.advertised('127.0.0.1')}:{port}"]
+
+    # --- from the sockets (`SipReceiver`) -------------------------------------------------------
+
+    def message_received(self, message: Request | Response, flow: Flow) -> None:
+        """A message came in."""
+        self._traced(Traced(self.now(), flow.remote, self.address, message, sent=False))
+        self._stack.message_received(message, flow)
+
+    def bad_message(self, error: SipError, flow: Flow) -> None:
+        """Something unreadable came in."""
+        self._stack.bad_message(error, flow)
+
+    def flow_failed(self, flow: Flow) -> None:
+        """A connection broke or could not be opened."""
+        self._stack.flow_failed(flow)
+
+    # --- the pump -------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """`ports.Due`: of the switch; the stack sees to those below."""
+        return self.switch.next_deadline()
+
+    def handle_deadline(self, now: float) -> None:
+        """`ports.Due`."""
+        self._do(self.switch.handle_deadline(now))
+
+    def _board(self, effects: list[BoardEffect]) -> None:
+        self._do(self.switch.take(self.now(), effects))
+
+    def _do(self, effects: Iterable[SwitchEffect]) -> None:
+        """Perform these and what comes of them, in order."""
+        self._queue.extend(effects)
+        if self._working:
+            return
+        self._working = True
+        try:
+            while self._queue:
+                self._one(self._queue.popleft())
+        finally:
+            self._working = False
+        self._stack.arm()
+        self._alarm.arm()
+
+    def _one(self, effect: SwitchEffect) -> None:
+        match effect:
+            case SendBytes():
+                receiver, now = effect.flow.remote, self.now()
+                self._stack.send(effect)
+                message = parse(effect.data)
+                self._traced(Traced(now, self.address, receiver, message, sent=True))
+            case Resolve():
+                self._stack.resolve(effect)
+            case FindPlaces():
+                self._find(effect)
+            case OpenSound():
+                self._open(effect)
+            case ApplySound():
+                self._voices.apply(effect.call_id, effect.plan)
+            case CloseSound():
+                self._voices.close(effect.call_id)
+            case JoinSound():
+                self._voices.join(effect.first, effect.second)
+            case PartSound():
+                self._voices.part(effect.id)
+            case SaySound():
+                self._voices.say(effect.id, effect.tone)
+            case PressKeys():
+                self._voices.press(effect.id, effect.digits)
+            case Happened():
+                now = self.now()
+                self.happenings.append((now, effect))
+                for watcher in list(self._watchers):
+                    watcher(now, effect)
+            case Broken():
+                _log.error("internal_error", call_id=effect.leg.call_id, exc_info=effect.error)
+
+    def _find(self, effect: FindPlaces) -> None:
+        def found(targets: list[Target]) -> None:
+            places = [Place(target, self._stack.contact_at(target)) for target in targets]
+            self._do(self.switch.located(self.now(), effect.call_id, places))
+
+        self._stack.locate(effect.uri, found)
+
+    def _open(self, effect: OpenSound) -> None:
+        now = self.now()
+        try:
+            local = self._voices.open(effect.call_id, self._addresses.advertised(effect.remote_ip))
+        except CarrierError:
+            self._do(self.switch.sound_refused(now, effect.call_id))
+            return
+        self._do(self.switch.sound_opened(now, effect.call_id, local, lambda: None))
+
+    def _key(self, end: str, digit: str) -> None:
+        self._do(self.switch.key(self.now(), end, digit))
+
+    def _traced(self, traced: Traced) -> None:
+        self.trace.append(traced)
+        for listener in list(self._listeners):
+            listener(traced)

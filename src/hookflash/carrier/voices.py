@@ -1,0 +1,97 @@
+"""The sound of a running carrier: ports of its legs, tones of its telephones, who hears whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from ..sdp.plan import LocalMedia, MediaPlan
+from .conversation import Voice
+from .sound import Sound, Sounds
+
+
+class Voices:
+    """Does what a switch says of sound. A telephone that talks to a leg has the leg's `Sound`; two
+    telephones that talk get one each."""
+
+    def __init__(self, sounds: Sounds, key: Callable[[str, str], None]) -> None:
+        """`key`: called with the id of a telephone and each key that it hears."""
+        self._sounds = sounds
+        self._key = key
+        self._legs: dict[str, Sound] = {}
+        self._phones: dict[str, Sound] = {}
+        self._partner: dict[str, str] = {}
+
+    def open(self, call_id: str, ip: str) -> LocalMedia:
+        """A port for a leg, at that address of ours. Raises CarrierError."""
+        sound = self._legs[call_id] = self._sounds.open(0.0, ip)
+        return sound.local
+
+    def apply(self, call_id: str, plan: MediaPlan) -> None:
+        """What a leg agreed on."""
+        sound = self._legs.get(call_id)
+        if sound is not None:
+            sound.apply(plan)
+
+    def close(self, call_id: str) -> None:
+        """A leg's port is free again."""
+        self.part(call_id)
+        sound = self._legs.pop(call_id, None)
+        if sound is not None:
+            sound.close()
+
+    def join(self, first: Voice, second: Voice) -> None:
+        """These two hear each other, and nobody else."""
+        self.part(first.id)
+        self.part(second.id)
+        self._partner[first.id], self._partner[second.id] = second.id, first.id
+        legs = [self._legs.get(voice.id) for voice in (first, second) if voice.tone is None]
+        if len(legs) == 1 and legs[0] is not None:
+            phone = second if first.tone is None else first
+            legs[0].say(phone.tone or 0.0)
+            self._hears(phone.id, legs[0])
+        elif not legs:
+            one, other = (self._sounds.open(voice.tone or 0.0) for voice in (first, second))
+            one.talk_to(other)
+            other.talk_to(one)
+            self._hears(first.id, one)
+            self._hears(second.id, other)
+        elif legs[0] is not None and legs[-1] is not None:
+            legs[0].relay_to(legs[-1])
+            legs[-1].relay_to(legs[0])
+
+    def part(self, end: str) -> None:
+        """This one hears nobody, and is heard by nobody."""
+        other = self._partner.pop(end, None)
+        if other is None:
+            return
+        self._partner.pop(other, None)
+        for one in (end, other):
+            phone, leg = self._phones.pop(one, None), self._legs.get(one)
+            if phone is not None:
+                phone.on_digit = None
+                if phone not in self._legs.values():
+                    phone.close()
+            if leg is not None:
+                leg.relay_to(None)
+                leg.say(0.0)
+
+    def say(self, end: str, tone: float) -> None:
+        """A telephone says another tone (Hz)."""
+        sound = self._phones.get(end)
+        if sound is not None:
+            sound.say(tone)
+
+    def press(self, end: str, digits: str) -> None:
+        """A telephone presses keys."""
+        sound = self._phones.get(end)
+        if sound is not None:
+            sound.dial(digits)
+
+    def _hears(self, end: str, sound: Sound) -> None:
+        self._phones[end] = sound
+        sound.on_digit = partial(self._key, end)
+
+    def heard_by(self, end: str) -> Sound | None:
+        """What a telephone hears, by the id of its end; None while it talks to nobody."""
+        return self._phones.get(end)

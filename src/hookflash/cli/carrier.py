@@ -1,0 +1,122 @@
+"""`hookflash carrier`: its arguments. What it does is in `carrier_run.py`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..base.errors import ConfigError, HookflashError
+from ..sip.flow import Address
+from .options import EXIT_CONFIG, fail
+
+EPILOG = """\
+What to do with it: run `hookflash serve --dev` in one terminal, give it a trunk and a rule for
++15550000001, and run `hookflash carrier --profile twilio --call +15550000001` in another. A
+telephone calls your exchange. Then `hookflash transfer +15105550123`: the exchange asks the
+carrier to connect the caller to that number instead, as it would ask the real one. It refuses, as
+Twilio does while transfers are off; with --transfer-mode enable-all it does it.
+`hookflash carrier --profiles` lists the carriers, docs/carrier.md explains all of it.
+"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command(epilog=EPILOG)(carrier)
+
+
+def carrier(
+    profile: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose manners it has: twilio, telnyx, plain, ….")
+    ] = "",
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with trunks and telephones of your own.")
+    ] = None,
+    sip: Annotated[
+        str, typer.Option(metavar="IP:PORT", help="Where it listens for SIP (UDP and TCP).")
+    ] = "127.0.0.1:5080",
+    http: Annotated[
+        str, typer.Option(metavar="IP:PORT", help="Where GET /calls is; '' for nowhere.")
+    ] = "127.0.0.1:8080",
+    call: Annotated[
+        str,
+        typer.Option(metavar="NUMBER", help="The first telephone calls this number at the start."),
+    ] = "",
+    transfer_mode: Annotated[
+        str,
+        typer.Option(metavar="MODE", help="Of all trunks: disable-all, enable-all or sip-only."),
+    ] = "",
+    json: Annotated[
+        bool, typer.Option("--json", help="One line of JSON for each message and event.")
+    ] = False,
+    profiles: Annotated[
+        bool, typer.Option("--profiles", help="List the profiles, and end.")
+    ] = False,
+) -> None:
+    """Run a telephone company on this machine, to try transfers with.
+
+    It has telephones that ring, answer, are busy or decline, and a trunk (the line between a
+    telephone company and an exchange such as Hookflash). It answers transfers as the real company
+    of the profile does, and shows each message between the two.
+    """
+    from ..carrier.profile_files import load_profile, profile_names
+
+    if profiles:
+        for name in profile_names():
+            typer.echo(f"{name:20}{load_profile(name).title}")
+        return
+    try:
+        network, named = _network(config, call, transfer_mode)
+        chosen = load_profile(profile or named or "plain")
+        listen, face = read_address("--sip", sip), read_address("--http", http) if http else None
+    except ConfigError as error:
+        raise fail(str(error), EXIT_CONFIG) from None
+    from .carrier_run import run
+
+    try:
+        run(chosen, network, listen, face, as_json=json)
+    except OSError as error:
+        text = f"cannot listen: {error.strerror}; --sip and --http name other ports"
+        raise fail(text, EXIT_CONFIG) from None
+    except HookflashError as error:
+        raise fail(str(error)) from None
+
+
+def _network(config: Path | None, call: str, mode: str) -> tuple[Any, str]:
+    """(what the carrier serves, the profile that the file names); raises ConfigError."""
+    import yaml
+
+    from ..carrier import reading
+    from ..carrier.config import example_config, parse_config
+
+    network = example_config()
+    if config is not None:
+        try:
+            values = yaml.safe_load(config.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            what = " ".join(str(error).split())
+            raise ConfigError("--config", str(config), "a YAML file", wrong=f"({what})") from None
+        network = parse_config(str(config), values)
+    if call:
+        network = network.calling(reading.read("--call", call, reading.number))
+    if mode:
+        modes = reading.one_of("disable-all", "enable-all", "sip-only")
+        reading.read("--transfer-mode", mode, modes)
+        changed: dict[str, Any] = {"transfer_mode": mode}
+        trunks = tuple(replace(trunk, **changed) for trunk in network.trunks)
+        network = replace(network, trunks=trunks)
+    return network, network.profile
+
+
+def read_address(option: str, text: str) -> Address:
+    """`127.0.0.1:5080`, `[::1]:5080`; raises ConfigError."""
+    from ..base.hosts import ip_literal
+
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    right = ip_literal(host) is not None and port.isascii() and port.isdecimal()
+    if not right or int(port) > 65535:
+        raise ConfigError(option, text, "an IP address and a port, such as 127.0.0.1:5080")
+    return host, int(port)

@@ -1,0 +1,170 @@
+"""A carrier on a terminal: what it has, each SIP message as an arrow, each event in words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Final
+
+import uvloop
+from rich.console import Console
+
+from ..adapters.http import HttpServers
+from ..base.text import printable
+from ..carrier.agent import Traced
+from ..carrier.config import NetworkConfig
+from ..carrier.conversation import Happened
+from ..carrier.http_face import http_app
+from ..carrier.manners import Profile
+from ..carrier.service import CarrierService
+from ..logs import configure
+from ..sip.flow import Address
+from .ladder import Ladder
+from .signals import Signals, has_terminal
+
+LANES: Final = ("exchange", "carrier")
+EXCHANGE, CARRIER = range(2)
+RINGING: Final = frozenset({"answers", "declines", "voicemail", "fax"})
+"""Telephones that ring for a while."""
+BAD: Final = "red"
+GOOD: Final = "green"
+WORDS: Final[dict[str, tuple[str, str]]] = {
+    "call_began": ("{caller} calls {called}", GOOD),
+    "ringing": ("{called} rings", GOOD),
+    "call_answered": ("they are connected", GOOD),
+    "call_failed": ("the call failed: {status}", BAD),
+    "call_refused": ("{caller} called {called}: refused with {status}", BAD),
+    "phone_rings": ("the telephone {phone} rings and shows {caller}", GOOD),
+    "phone_answers": ("the telephone {phone} is answered", GOOD),
+    "phone_refuses": ("the telephone {phone} does not take the call: {status}", BAD),
+    "phone_hangs_up": ("the telephone {phone} hangs up", GOOD),
+    "phone_hears_key": ("the telephone {phone} hears the key {digit}", GOOD),
+    "phone_presses": ("the telephone {phone} presses {digits}", GOOD),
+    "phone_holds": ("the telephone {phone} puts the other side on hold", GOOD),
+    "phone_resumes": ("the telephone {phone} takes the other side from hold", GOOD),
+    "phone_forwards": ("the telephone {phone} puts its caller through to {target}", GOOD),
+    "refer_received": ("the exchange asks for a transfer to {refer_to}", GOOD),
+    "refer_challenged": ("a transfer needs the password of the trunk", BAD),
+    "refer_refused": ("the transfer is refused with {status} {phrase}: {why}", BAD),
+    "target_called": ("the carrier calls {target} for {caller}", GOOD),
+    "transferred": ("{caller} and {target} are connected: transferred", GOOD),
+    "transfer_failed": ("the transfer to {refer_to} failed: {status}", BAD),
+    "hangs_up_on_transferor": ("the exchange has not hung up, so the carrier does", GOOD),
+    "hung_up": ("{number} is gone", GOOD),
+    "call_ended": ("the call is over", GOOD),
+}
+"""What is said of each event, and its colour."""
+
+
+def run(
+    profile: Profile, config: NetworkConfig, sip: Address, http: Address | None, *, as_json: bool
+) -> None:
+    """Run it until Ctrl-C. Raises OSError where a port is taken."""
+    configure("warning", "text")
+    uvloop.run(_main(profile, config, sip, http, as_json=as_json))
+
+
+async def _main(
+    profile: Profile, config: NetworkConfig, sip: Address, http: Address | None, *, as_json: bool
+) -> None:
+    console = Console(highlight=False, markup=False)
+    servers = HttpServers()
+    service = CarrierService(profile, config, sip=sip)
+    screen = JsonLines(console) if as_json else Screen(console, service.now())
+    service.watch(screen.happened, screen.traced)
+    try:
+        async with service as carrier:
+            if http is not None:
+                await servers.start(http_app(carrier), [http[0]], http[1])
+            screen.begin(profile, config, carrier.address, servers.port)
+            signals = Signals(terminal=has_terminal())
+            signals.install(asyncio.get_running_loop())
+            await signals.asked.wait()
+    finally:
+        await servers.stop()
+
+
+class Screen:
+    """For people."""
+
+    def __init__(self, console: Console, began: float) -> None:
+        self._console = console
+        self._began = began
+        self._ladder = Ladder(console, LANES)
+
+    def begin(self, profile: Profile, config: NetworkConfig, sip: Address, http: int) -> None:
+        """What there is, before anything happens."""
+        for line in introduction(profile, config, sip, http):
+            self._console.print(line, soft_wrap=True)
+        self._ladder.title("What happens")
+        self._ladder.head()
+
+    def happened(self, at: float, event: Happened) -> None:
+        """An event, in words."""
+        words, style = WORDS[event.name]
+        fields = {name: printable(str(value)) for name, value in event.fields}
+        self._ladder.note(at - self._began, words.format(**fields), style)
+
+    def traced(self, traced: Traced) -> None:
+        """A SIP message, as an arrow."""
+        sender, receiver = (CARRIER, EXCHANGE) if traced.sent else (EXCHANGE, CARRIER)
+        label = printable(traced.label)
+        self._ladder.message(traced.at - self._began, sender, receiver, label)
+
+
+class JsonLines:
+    """For programs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def begin(self, profile: Profile, config: NetworkConfig, sip: Address, http: int) -> None:
+        """Where it listens."""
+        del config
+        self._put(event="ready", profile=profile.name, sip=_shown(sip), http=http)
+
+    def happened(self, at: float, event: Happened) -> None:
+        """An event."""
+        self._put(at=at, event=event.name, **dict(event.fields))
+
+    def traced(self, traced: Traced) -> None:
+        """A SIP message."""
+        self._put(
+            at=traced.at,
+            event="sip",
+            sender=_shown(traced.sender),
+            receiver=_shown(traced.receiver),
+            message=traced.label,
+            call_id=traced.message.call_id,
+        )
+
+    def _put(self, **fields: object) -> None:
+        self._console.file.write(json.dumps(fields) + "\n")
+        self._console.file.flush()
+
+
+def introduction(profile: Profile, config: NetworkConfig, sip: Address, http: int) -> list[str]:
+    """What the carrier has, line by line."""
+    manners = profile.manners
+    lines = [f"{profile.title}, simulated; SIP at {_shown(sip)} (UDP, TCP); Ctrl-C ends it"]
+    if http:
+        lines.append(f"calls as JSON: GET http://127.0.0.1:{http}/calls")
+    for trunk in config.trunks:
+        mode = trunk.transfer_mode or manners.transfer_mode
+        transfers = {
+            "never": "it carries out no transfer",
+            "always": "it carries out transfers",
+            "trunk-setting": f"transfers: {mode}",
+        }[manners.refer]
+        numbers = ", ".join(trunk.numbers)
+        lines.append(f"trunk {trunk.name}: {numbers} → {trunk.origination}; {transfers}")
+    for phone in config.phones:
+        after = f" after {phone.after:g} s" if phone.does in RINGING else ""
+        name = f" ({phone.name})" if phone.name else ""
+        lines.append(f"telephone {phone.number}{name}: {phone.does}{after}")
+    return lines
+
+
+def _shown(address: Address) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,133 @@
+"""Who hears whom on a running carrier: telephones and legs in every pairing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from hookflash.base.ids import Ids
+from hookflash.carrier.conversation import Voice
+from hookflash.carrier.sound import Sound, Sounds
+from hookflash.carrier.voices import Voices
+from hookflash.sdp.plan import Codec, CodecName, MediaPlan
+
+ANNA, BERT = Voice("PH_anna", 330.0), Voice("PH_bert", 550.0)
+ONE, TWO = Voice("SCL_one"), Voice("SCL_two")
+Test = Callable[[Voices, Sounds], Awaitable[None]]
+
+
+def run(test: Test) -> None:
+    async def main() -> None:
+        sounds = Sounds(Ids(random.Random(1)))
+        try:
+            await test(Voices(sounds, lambda *_: None), sounds)
+        finally:
+            sounds.stop()
+
+    asyncio.run(main())
+
+
+def peer(voices: Voices, sounds: Sounds, leg: Voice, tone: float, codec: CodecName) -> Sound:
+    """Somebody at the other end of a leg, who says a tone."""
+    local = voices.open(leg.id, "127.0.0.1")
+    other = sounds.open(tone)
+    payload_type = {"PCMU": 0, "PCMA": 8}[codec]
+    agreed = Codec(codec, payload_type, 8000)
+    for apply, remote in (
+        (other.apply, local),
+        (lambda plan: voices.apply(leg.id, plan), other.local),
+    ):
+        rtp, rtcp = (remote.address, remote.port), (remote.address, remote.rtcp_port)
+        apply(MediaPlan(rtp, rtcp, agreed, {payload_type: agreed}))
+    return other
+
+
+def test_two_telephones() -> None:
+    async def test(voices: Voices, sounds: Sounds) -> None:
+        voices.join(ANNA, BERT)
+        anna, bert = voices.heard_by(ANNA.id), voices.heard_by(BERT.id)
+        assert anna is not None
+        assert bert is not None
+        await anna.hears(550, 2.0)
+        await bert.hears(330, 2.0)
+        voices.part(BERT.id)
+        assert voices.heard_by(ANNA.id) is None
+        assert anna.closed
+        assert bert.closed
+
+    run(test)
+
+
+def test_a_telephone_and_a_leg() -> None:
+    async def test(voices: Voices, sounds: Sounds) -> None:
+        far = peer(voices, sounds, ONE, 1000, "PCMU")
+        voices.join(ANNA, ONE)
+        anna = voices.heard_by(ANNA.id)
+        assert anna is not None
+        await anna.hears(1000, 2.0)
+        await far.hears(330, 2.0)
+        voices.join(BERT, ONE)
+        assert voices.heard_by(ANNA.id) is None
+        await far.hears(550, 2.0)
+        await far.misses(330, 2.0)
+        voices.part(ONE.id)
+        await far.misses(550, 2.0)
+        voices.close(ONE.id)
+        voices.close(ONE.id)
+        assert anna.closed
+
+    run(test)
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
+def test_two_legs(codec: CodecName) -> None:
+    async def test(voices: Voices, sounds: Sounds) -> None:
+        first = peer(voices, sounds, ONE, 330, "PCMU")
+        second = peer(voices, sounds, TWO, 550, codec)
+        voices.join(ONE, TWO)
+        await first.hears(550, 2.0)
+        await second.hears(330, 2.0)
+        voices.part(TWO.id)
+        await first.misses(550, 2.0)
+        await second.misses(330, 2.0)
+
+    run(test)
+
+
+def test_keys_and_tones_by_themselves() -> None:
+    async def main() -> None:
+        sounds = Sounds(Ids(random.Random(1)))
+        keys: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        voices = Voices(sounds, lambda end, digit: keys.put_nowait((end, digit)))
+        try:
+            voices.join(ANNA, BERT)
+            voices.press(ANNA.id, "1#")
+            voices.say(ANNA.id, 700)
+            async with asyncio.timeout(5):
+                assert [await keys.get(), await keys.get()] == [(BERT.id, "1"), (BERT.id, "#")]
+            bert = voices.heard_by(BERT.id)
+            assert bert is not None
+            await bert.hears(700, 2.0)
+            voices.part(ANNA.id)
+            voices.press(ANNA.id, "2")
+            voices.say(ANNA.id, 330)
+        finally:
+            sounds.stop()
+
+    asyncio.run(main())
+
+
+def test_what_is_not_there_is_passed_over() -> None:
+    async def test(voices: Voices, sounds: Sounds) -> None:
+        plan = MediaPlan(("127.0.0.1", 9), ("127.0.0.1", 9), Codec("PCMU", 0, 8000))
+        voices.apply("SCL_gone", plan)
+        voices.part("SCL_gone")
+        voices.join(ANNA, ONE)
+        assert voices.heard_by(ANNA.id) is None
+        voices.join(ONE, TWO)
+        voices.close(TWO.id)
+
+    run(test)
