@@ -70,6 +70,16 @@ def test_the_same_id_for_another_call_is_another_request() -> None:
     assert recall(registry) is second
 
 
+def test_where_a_preset_rewrote_the_target_the_one_that_was_asked_for_counts() -> None:
+    registry = TransferRegistry()
+    told = replace(DONE, refer_to="<sip:+1@sip.telnyx.com>", provider="telnyx")
+    registry.changed(told)
+    assert recall(registry) is told
+    assert recall(registry, target="<TEL:+1>") is told
+    with pytest.raises(ApiError, match="another transfer_to"):
+        recall(registry, target="sip:+1@sip.telnyx.com")
+
+
 def test_a_failed_one_fails_again_in_the_same_way() -> None:
     registry = TransferRegistry()
     registry.changed(FAILED)

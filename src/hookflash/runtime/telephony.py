@@ -19,6 +19,7 @@ from ..exchange.call import Call
 from ..exchange.host import CallHost
 from ..exchange.phone_attributes import attribute_headers_of
 from ..exchange.phones import PhoneParticipants
+from ..exchange.provider_target import for_provider
 from ..exchange.rooms import RoomHost
 from ..ports import Clock, DialRequest
 from ..sip.refer import ReferTarget
@@ -76,6 +77,7 @@ class ExchangeTelephony:
             participant_sid=call.participant.sid if call.participant is not None else "",
             headers=merge_headers(dict(request.headers), attribute_headers_of(call)),
         )
+        request = for_provider(self._host.parts.trunks, call, request)
         ticket, verdict = self._transfers.open(key)
         effects = call.leg.transfer(now, ticket, request)  # raised here, it is this request's 500
         self._host.drive(call, lambda _: effects)
