@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from hookflash.providers import numbers
@@ -48,5 +51,17 @@ def test_the_country_of_a_number(number: str, region: str) -> None:
     assert numbers.region_of(number) == region
 
 
-def test_it_can_be_made_ready_before_it_is_needed() -> None:
-    numbers.prepare()
+def test_a_server_without_providers_does_not_pay_for_the_library() -> None:
+    """With the first trunk that names one it is there, before any call needs it."""
+    code = (
+        "import sys, hookflash.server as server\n"
+        "from hookflash.adapters.presets import PRESETS\n"
+        "from hookflash.providers.trunk_metadata import trunk_provider\n"
+        "before = 'phonenumbers' in sys.modules\n"
+        'trunk_provider(\'{"hookflash.provider": "twilio"}\', PRESETS)\n'
+        "print(before, 'phonenumbers' in sys.modules)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ran.stdout == "False True\n"
