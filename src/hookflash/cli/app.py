@@ -10,7 +10,7 @@ import typer
 
 from ..base.errors import ConfigError, HookflashError
 from ..version import hookflash_version
-from . import agents, calls, keys, provider, records, rooms, rules, token, transfer, trunks
+from . import agents, calls, keys, provider, records, rooms, rules, token, transfer, trunks, twilio
 from .options import EXIT_CONFIG, fail
 
 app = typer.Typer(
@@ -121,6 +121,7 @@ agents.add_to(app)
 token.add_to(app)
 app.add_typer(trunks.app, name="trunk")
 app.add_typer(rules.app, name="rule")
+provider.app.add_typer(twilio.app, name="twilio")
 app.add_typer(provider.app, name="provider")
 
 
