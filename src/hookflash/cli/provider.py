@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from ..base.errors import HookflashError
 from .options import fail
 
 app = typer.Typer(
@@ -49,10 +48,7 @@ def show(
     from ..providers import words
     from .output import print_json, print_table, say
 
-    try:
-        preset = load_preset(name)
-    except HookflashError as error:
-        raise fail(str(error)) from None
+    preset = load_preset(name)
     if preset is None:
         raise fail(f"unknown provider {name!r}; known: {', '.join(preset_names())}")
     if as_json:

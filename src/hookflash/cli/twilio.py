@@ -192,7 +192,7 @@ def _here(session: ApiSession, plan: TwilioPlan, wish: TwilioWish, room: str) ->
         return []
     client, steps = session.client, []
     found = [t for t in INBOUND.find(client, [], numbers) if set(numbers) & set(t.numbers)]
-    steps += [_named(client, trunk) for trunk in found if PROVIDER not in trunk.metadata]
+    steps += [_named(client, trunk) for trunk in found if _nameless(trunk.metadata)]
     bare = [n for n in numbers if not any(n in trunk.numbers for trunk in found)]
     metadata = with_provider("", NAME)
     if bare:
@@ -216,15 +216,22 @@ def _here(session: ApiSession, plan: TwilioPlan, wish: TwilioWish, room: str) ->
     return steps
 
 
+def _nameless(metadata: str) -> bool:
+    """Names no provider, and can be made to: what is no JSON object is somebody's own note."""
+    if PROVIDER in metadata:
+        return False
+    try:
+        with_provider(metadata, NAME)
+    except typer.BadParameter:
+        return False
+    return True
+
+
 def _named(client: Any, trunk: Any) -> StepHere:
     """An inbound trunk that is there gets its provider."""
     from livekit.protocol import sip
 
-    try:
-        metadata = with_provider(trunk.metadata, NAME)
-    except typer.BadParameter:
-        why = "its metadata is no JSON object"
-        return StepHere(f"leave trunk {trunk.sip_trunk_id} without provider: {why}", lambda: None)
+    metadata = with_provider(trunk.metadata, NAME)
     update = sip.SIPInboundTrunkUpdate(metadata=metadata)
     wanted = sip.UpdateSIPInboundTrunkRequest(sip_trunk_id=trunk.sip_trunk_id, update=update)
     return _step(client, f"name the provider of trunk {trunk.sip_trunk_id}", wanted)

@@ -57,6 +57,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "headers": Key("headers wanted", kind="headers", fields=("ours", "domain")),
         "digest": _choice("asks for a password", _YES_NO),
         "hangs_up": _choice("who hangs up", ("we", "provider")),
+        "not_hung_up": Key("if nobody hangs up", optional=True),
         "notify": _choice("reports by NOTIFY", ("all", "final", "none")),
         "caller_id": Key("caller ID of the new call"),
         "cost": Key("costs"),
