@@ -171,6 +171,9 @@ def test_a_trunk_names_its_provider_in_its_metadata() -> None:
             found = lab.server.trunks.provider(ident)
             assert found is not None
             assert found.preset.name == "twilio"
+            listed = (await hookflash(lab, "trunk", kind, "ls")).out.splitlines()
+            assert listed[0].split()[-1] == "provider"
+            assert listed[1].split()[-1] == "twilio"
             edit = ("trunk", kind, "edit", ident, "--json")
             changed = await hookflash(lab, *edit, "--provider", "telnyx")
             assert json.loads(changed.json["metadata"]) == {

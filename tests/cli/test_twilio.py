@@ -106,19 +106,26 @@ def test_a_plan_changes_nothing_and_its_steps_make_the_next_one_empty(account: A
 
 def test_what_is_here_already_is_named_and_not_made_twice(account: Account) -> None:
     async def check(lab: Lab) -> None:
-        for numbers, metadata in (([OURS, "+15105550101"], ""), (["+15105550102"], "a note")):
+        theirs = '{"hookflash": {"provider": "telnyx"}}'
+        for numbers, metadata in (
+            ([OURS, "+15105550101"], ""),
+            (["+15105550102"], "a note"),
+            (["+15105550103"], theirs),
+        ):
             mine = api.SIPInboundTrunkInfo(name="mine", numbers=numbers, metadata=metadata)
             await lab.api.sip.create_inbound_trunk(api.CreateSIPInboundTrunkRequest(trunk=mine))
-        words = ("--number", OURS, "--number", "+15105550102")
+        words = ("--number", OURS, "--number", "+15105550102", "--number", "+15105550103")
         plan = (await hookflash(lab, *TWILIO, "setup", *words, "--json")).json
         named, rule = plan["here"]
         assert named.startswith("name the provider of trunk ST_")
         assert rule == "make a rule: all callers to the room lobby"
-        assert plan["missing"] == ["+15105550102 is no number of this account"]
+        assert plan["missing"] == [
+            "+15105550102 is no number of this account",
+            "+15105550103 is no number of this account",
+        ]
         assert (await hookflash(lab, *TWILIO, "setup", *words, "--yes")).code == 0
-        first, second = lab.server.trunks.list_inbound()
-        texts = {first.metadata, second.metadata}
-        assert texts == {'{"hookflash.provider": "twilio"}', "a note"}
+        texts = {trunk.metadata for trunk in lab.server.trunks.list_inbound()}
+        assert texts == {'{"hookflash.provider": "twilio"}', "a note", theirs}
         again = (await hookflash(lab, *TWILIO, "setup", *words, "--json")).json
         assert (again["here"], again["steps"]) == ([], [])
         other = (await hookflash(lab, *TWILIO, "setup", "--json")).json

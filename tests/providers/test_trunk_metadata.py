@@ -8,7 +8,7 @@ import pytest
 
 from hookflash.adapters.presets import PRESETS
 from hookflash.base.errors import ApiError
-from hookflash.providers.trunk_metadata import NO_PRESETS, trunk_provider
+from hookflash.providers.trunk_metadata import NO_PRESETS, provider_name, trunk_provider
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,18 @@ def test_a_value_of_ours_that_is_none(metadata: str, words: str) -> None:
         trunk_provider(metadata, PRESETS)
     assert caught.value.code == "invalid_argument"
     assert words in caught.value.msg
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name"),
+    [
+        ('{"hookflash.provider": "acme"}', "acme"),
+        ('{"hookflash": {"provider": "twilio"}}', "twilio"),
+        ('{"hookflash.provider": 5}', ""),
+        ('{"hookflash": {}}', ""),
+        ("hookflash", ""),
+        ("", ""),
+    ],
+)
+def test_the_name_alone(metadata: str, name: str) -> None:
+    assert provider_name(metadata) == name

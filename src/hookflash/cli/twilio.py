@@ -13,7 +13,7 @@ import typer
 from ..adapters.twilio_rest import TwilioAccount
 from ..base.errors import HookflashError
 from ..base.light import light_dataclass
-from ..providers.trunk_metadata import PROVIDER
+from ..providers.trunk_metadata import provider_name
 from ..providers.twilio_plan import TwilioPlan, TwilioTrunk, TwilioWish, make_plan
 from .options import EXIT_FAILED, ApiSession, fail, server_command
 from .provider import AsJson
@@ -218,7 +218,7 @@ def _here(session: ApiSession, plan: TwilioPlan, wish: TwilioWish, room: str) ->
 
 def _nameless(metadata: str) -> bool:
     """Names no provider, and can be made to: what is no JSON object is somebody's own note."""
-    if PROVIDER in metadata:
+    if provider_name(metadata):
         return False
     try:
         with_provider(metadata, NAME)

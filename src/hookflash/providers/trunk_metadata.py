@@ -53,13 +53,8 @@ def trunk_provider(metadata: str, presets: Presets) -> TrunkProvider | None:
         ApiError: invalid_argument for a provider that there is none of (the text names those that
             there are), and for a value of ours that is none.
     """
-    if "hookflash" not in metadata:
-        return None
-    try:
-        content = json.loads(metadata)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(content, dict):
+    content = _content(metadata)
+    if content is None:
         return None
     name = _text(content, PROVIDER)
     domain, region = _text(content, DOMAIN), _text(content, REGION)
@@ -75,6 +70,25 @@ def trunk_provider(metadata: str, presets: Presets) -> TrunkProvider | None:
         raise ApiError("invalid_argument", f"unknown {PROVIDER} {json.dumps(name)}; known: {known}")
     numbers.prepare()
     return TrunkProvider(preset, domain, region.upper())
+
+
+def provider_name(metadata: str) -> str:
+    """The name in a trunk's metadata, whether or not there is such a provider; "" for none."""
+    try:
+        return _text(_content(metadata) or {}, PROVIDER)
+    except ApiError:
+        return ""
+
+
+def _content(metadata: str) -> dict[str, Any] | None:
+    """The object that it is; None for anything else, and for one without anything of ours."""
+    if "hookflash" not in metadata:
+        return None
+    try:
+        content = json.loads(metadata)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _text(content: Mapping[str, Any], key: str) -> str:
