@@ -17,7 +17,7 @@ from hookflash.calls.dispatch import NOWHERE, CallParties
 from hookflash.calls.transfers.request import TransferRequest
 from hookflash.calls.trunks.table import TrunkTable
 from hookflash.exchange.call import Call
-from hookflash.exchange.provider_target import for_provider
+from hookflash.exchange.provider_target import headers_for_provider, told_to_provider
 from hookflash.sip.refer import parse_target
 
 OURS, CALLER = "+14155550199", "+15105550111"
@@ -32,6 +32,13 @@ REQUEST = TransferRequest(
     api_key="key",
     request_id="",
 )
+
+
+def for_provider(trunks: TrunkTable, call: Call, request: TransferRequest) -> TransferRequest:
+    """Target and headers, as the API asks for them one after another."""
+    told = told_to_provider(trunks, call, request)
+    headers = headers_for_provider(trunks, call, told.headers)
+    return told if headers is told.headers else replace(told, headers=headers)
 
 
 def call(

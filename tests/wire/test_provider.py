@@ -144,5 +144,10 @@ def test_a_repeated_request_is_known_by_what_it_asked_for(exchange: Exchange, ph
     phone.reply(call.request("REFER"), "603 Decline")
     once = first.result(8)
     again = exchange.transfer(called, ASKED, headers=headers).result(8)
-    assert (again.status, again.body) == (once.status, once.body) != (200, {})
+    assert (again.status, again.body) == (once.status, once.body)
+    for spelling in ("sip:+15105550100@sip.telnyx.com", "tel:+1-510-555-0100"):
+        again = exchange.transfer(called, spelling, headers=headers).result(8)
+        assert (again.status, again.body) == (once.status, once.body)
+    other = exchange.transfer(called, "tel:+15105550101", headers=headers).result(8)
+    assert (other.status, other.body["code"]) == (400, "invalid_argument")
     phone.none(lambda m: m.method == "REFER")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ..base.errors import ApiError
 from ..calls.headers import merge_headers
+from ..calls.legs.settings import HeaderItems
 from ..calls.transfers.request import TransferRequest
 from ..calls.trunks.table import TrunkTable
 from ..providers.refer_to import ReferPlace, refer_target, with_wanted_headers
@@ -14,9 +15,9 @@ from ..twirp.errors import prefixed
 from .call import Call
 
 
-def for_provider(trunks: TrunkTable, call: Call, request: TransferRequest) -> TransferRequest:
-    """The request with target and headers as this provider understands them; as it is where the
-    trunk names none. The trunk counts as it is now: it may have changed since the call began.
+def told_to_provider(trunks: TrunkTable, call: Call, request: TransferRequest) -> TransferRequest:
+    """The request with its target as this provider understands it; as it is where the trunk names
+    none. The trunk counts as it is now: it may have changed since the call began.
 
     Raises:
         ApiError: failed_precondition where the provider cannot transfer at all, invalid_argument
@@ -25,13 +26,20 @@ def for_provider(trunks: TrunkTable, call: Call, request: TransferRequest) -> Tr
     provider = trunks.provider(call.trunk_id)
     if provider is None:
         return request
-    preset, place = provider.preset, _place(trunks, call, provider)
     try:
-        target = refer_target(preset, request.target, place)
+        target = refer_target(provider.preset, request.target, _place(trunks, call, provider))
     except ApiError as error:
         raise prefixed(error.code, error.msg) from None
-    headers = dict(with_wanted_headers(preset, place, request.headers))
-    return replace(request, target=target, headers=merge_headers(headers, ()), provider=preset.name)
+    return replace(request, target=target, provider=provider.preset.name)
+
+
+def headers_for_provider(trunks: TrunkTable, call: Call, headers: HeaderItems) -> HeaderItems:
+    """The headers of a REFER, all that are given, with those that this provider wants; sorted."""
+    provider = trunks.provider(call.trunk_id)
+    if provider is None:
+        return headers
+    place = _place(trunks, call, provider)
+    return merge_headers(dict(with_wanted_headers(provider.preset, place, headers)), ())
 
 
 def _place(trunks: TrunkTable, call: Call, provider: TrunkProvider) -> ReferPlace:

@@ -112,11 +112,11 @@ class TransferRegistry:
 
 
 def _asks_for(record: TransferRecord, target: ReferTarget) -> bool:
-    """Whether this target, as asked, is the one of the record. Where a preset rewrote that, what
-    was sent says nothing of it."""
-    if record.provider:
-        return target == parse_target(record.target)
-    return target.refer_to == record.refer_to
+    """Whether the record is of this target: as it was sent or, since nobody knows the provider of
+    a caller who has left, as it was asked for."""
+    if target.refer_to == record.refer_to:
+        return True
+    return bool(record.provider) and target == parse_target(record.target)
 
 
 def _key(record: TransferRecord) -> RequestKey:
