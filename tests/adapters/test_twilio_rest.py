@@ -13,6 +13,8 @@ from hookflash.adapters import twilio_rest
 from hookflash.adapters.twilio_rest import TwilioAccount, TwilioError
 from hookflash.providers.twilio_plan import (
     AddOrigination,
+    AllowAddress,
+    AllowUser,
     AttachNumber,
     ChangeTrunk,
     MakeTrunk,
@@ -89,14 +91,29 @@ class Library:
             SimpleNamespace(sip_url="sip:off", enabled=False),
         )
         self.held = Resource(NUMBER)
-        self.trunks = Resource(TRUNK, origination_urls=self.urls, phone_numbers=self.held)
+        self.addresses = Resource(SimpleNamespace(ip_address="192.0.2.1"))
+        self.users = Resource(SimpleNamespace(username="me"))
+        self.access_lists = Resource(ip_addresses=self.addresses)
+        self.user_lists = Resource(credentials=self.users)
+        self.access = Resource(SimpleNamespace(sid="AL1"))
+        self.logins = Resource(SimpleNamespace(sid="CL1"))
+        self.trunks = Resource(
+            TRUNK,
+            origination_urls=self.urls,
+            phone_numbers=self.held,
+            ip_access_control_lists=self.access,
+            credentials_lists=self.logins,
+        )
         self.numbers = Resource(NUMBER)
         self.made: tuple[Any, ...] = ()
 
     def client(self, *credentials: str, http_client: Http) -> Any:
         self.made = credentials
         trunking = SimpleNamespace(v1=SimpleNamespace(trunks=self.trunks))
-        return SimpleNamespace(trunking=trunking, incoming_phone_numbers=self.numbers)
+        sip = SimpleNamespace(
+            ip_access_control_lists=self.access_lists, credential_lists=self.user_lists
+        )
+        return SimpleNamespace(trunking=trunking, incoming_phone_numbers=self.numbers, sip=sip)
 
 
 @pytest.fixture
@@ -138,7 +155,8 @@ def test_what_is_there(library: Library) -> None:
     account = TwilioAccount(CREDENTIALS)
     (trunk,) = account.trunks()
     assert trunk == TwilioTrunk(
-        "TK1", "ours", "", "enable-all", "from-transferee", ("sip:a",), ("+15105550100",)
+        *("TK1", "ours", "", "enable-all", "from-transferee"),
+        *(("sip:a",), ("+15105550100",), ("192.0.2.1",), ("me",)),
     )
     assert account.numbers(("+15105550100", "+1999")) == [TwilioNumber("PN1", "+15105550100", "")]
 
@@ -180,6 +198,28 @@ def test_each_step(library: Library, step: TwilioStep, at: str, asked: dict[str,
     assert sid == ("TKnew" if isinstance(step, MakeTrunk) else "TK1")
     assert getattr(library, at).asked[-1] == asked
     assert isinstance(step, MakeTrunk) or library.trunks.asked[0] == "TK1"
+
+
+def test_who_may_call_is_put_on_a_list_of_ours_which_is_put_on_the_trunk(library: Library) -> None:
+    account = TwilioAccount(CREDENTIALS)
+    account.carry_out("TK1", AllowAddress("192.0.2.2"))
+    assert library.access_lists.asked == [{"friendly_name": "hookflash"}, "TKnew"]
+    assert library.addresses.asked == [{"friendly_name": "192.0.2.2", "ip_address": "192.0.2.2"}]
+    assert library.access.asked == [{"ip_access_control_list_sid": "TKnew"}]
+    account.carry_out("TK1", AllowUser("other", "hidden"))
+    assert library.users.asked == [{"username": "other", "password": "hidden"}]
+    assert library.logins.asked == [{"credential_list_sid": "TKnew"}]
+
+
+def test_what_is_on_a_list_or_the_trunk_already_stays(library: Library) -> None:
+    library.access_lists.things.append(SimpleNamespace(sid="AL0", friendly_name="others"))
+    library.access_lists.things.append(SimpleNamespace(sid="AL1", friendly_name="hookflash"))
+    library.user_lists.things.append(SimpleNamespace(sid="CL1", friendly_name="hookflash"))
+    account = TwilioAccount(CREDENTIALS)
+    account.carry_out("TK1", AllowAddress("192.0.2.1"))
+    account.carry_out("TK1", AllowUser("me", "hidden"))
+    asked = (library.addresses, library.users, library.access, library.logins)
+    assert [resource.asked for resource in asked] == [[], [], [], []]
 
 
 def test_a_new_trunk_without_a_domain(library: Library) -> None:

@@ -17,6 +17,8 @@ from hookflash.adapters.twilio_rest import TwilioError
 from hookflash.cli import twilio
 from hookflash.providers.twilio_plan import (
     AddOrigination,
+    AllowAddress,
+    AllowUser,
     AttachNumber,
     ChangeTrunk,
     MakeTrunk,
@@ -61,6 +63,10 @@ class Account:
             case AttachNumber(number):
                 self.number = replace(self.number, trunk_sid=sid)
                 self.held[sid] = replace(self.held[sid], numbers=(number,))
+            case AllowAddress(address):
+                self.held[sid] = replace(self.held[sid], addresses=(address,))
+            case AllowUser(user):
+                self.held[sid] = replace(self.held[sid], users=(user,))
         return sid
 
 
@@ -100,6 +106,29 @@ def test_a_plan_changes_nothing_and_its_steps_make_the_next_one_empty(account: A
         assert (shown["trunk"], shown["steps"], shown["here"]) == (trunk.sid, [], [])
         assert shown["done"] is False
         assert len(list(lab.server.trunks.list_outbound())) == 1
+
+    run(check)
+
+
+def test_who_may_call_out_at_twilio_is_the_user_of_the_outbound_trunk_here(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check(lab: Lab) -> None:
+        words = (*SETUP, "--allow-ip", "192.0.2.1", "--user", "me")
+        bare = await hookflash(lab, *words)
+        assert "missing: user me may not call, and there is no password to make it with" in bare.out
+        monkeypatch.setenv("HOOKFLASH_TRUNK_PASSWORD", "hidden")
+        done = await hookflash(lab, *words, "--yes")
+        assert (done.code, done.err) == (0, "")
+        assert "let calls in from 192.0.2.1" in done.out
+        assert "let calls in of user me" in done.out
+        assert "hidden" not in done.out
+        (trunk,) = account.held.values()
+        assert (trunk.addresses, trunk.users) == (("192.0.2.1",), ("me",))
+        (out,) = lab.server.trunks.list_outbound()
+        assert (out.auth_username, out.auth_password) == ("me", "hidden")
+        check = (*TWILIO, "check", "--number", OURS, "--user", "me", "--allow-ip", "192.0.2.1")
+        assert (await hookflash(lab, *check)).code == 0
 
     run(check)
 
@@ -211,6 +240,7 @@ def test_check_and_show(account: Account) -> None:
         (("--number", "5105550100"), "is not + and digits"),
         (("--origination", "sip.example.com"), "is not such as sip:sip.example.com:5060"),
         (("--origination", "sip:a@b"), "is not such as"),
+        (("--allow-ip", "sip.example.com"), "is no IP address"),
     ],
 )
 @pytest.mark.parametrize("command", ["check", "setup"])

@@ -79,7 +79,7 @@ def test_everything_is_made_where_nothing_is_and_twice_is_as_once() -> None:
         )
         assert f"to do: Twilio, a new trunk: put {OURS} on the trunk" in plan.out
         assert f"to do: here: make an outbound trunk to {DOMAIN}" in plan.out
-        assert "note: not looked at: whether the trunk lets calls of this exchange in" in plan.out
+        assert "note: the trunk lets no calls of this exchange in: --allow-ip names" in plan.out
         assert "nothing was changed; `hookflash provider twilio setup … --yes` does it" in plan.out
         assert twilio.changes == []
         assert list(lab.server.trunks.list_inbound()) == []
@@ -169,6 +169,27 @@ def _trunk(metadata: str) -> Any:
 
     trunk = api.SIPInboundTrunkInfo(name="mine", numbers=[OURS], metadata=metadata)
     return api.CreateSIPInboundTrunkRequest(trunk=trunk)
+
+
+def test_who_may_call_is_put_on_lists_once() -> None:
+    async def check(ask: Command, twilio: FakeTwilio, lab: Lab) -> None:
+        sid = twilio.trunk(friendly_name="hookflash", transfer_mode="enable-all")
+        words = ("setup", "--allow-ip", "192.0.2.1", "--allow-ip", "192.0.2.2", "--user", "me")
+        password = {"HOOKFLASH_TRUNK_PASSWORD": "Of-12-letters"}
+        for _ in range(2):
+            done = await ask(*words, "--yes", **password)
+            assert (done.code, done.err) == (0, "")
+        assert done.out.startswith(f"nothing to do: Twilio, trunk {sid} 'hookflash'\n")
+        (access,) = twilio.lists["IpAccessControlLists"].values()
+        (users,) = twilio.lists["CredentialLists"].values()
+        assert [each["ip_address"] for each in access["things"]] == ["192.0.2.1", "192.0.2.2"]
+        assert [each["username"] for each in users["things"]] == ["me"]
+        assert (access["trunks"], users["trunks"]) == ([sid], [sid])
+        assert {"Username": "me", "Password": "Of-12-letters"} in posted(twilio)
+        (shown,) = (await ask("show", "--json")).json
+        assert (shown["addresses"], shown["users"]) == (["192.0.2.1", "192.0.2.2"], ["me"])
+
+    judge(check)
 
 
 def test_what_cannot_be_done_is_said() -> None:

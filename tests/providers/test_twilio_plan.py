@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 
 from hookflash.providers.twilio_plan import (
+    NO_ACCESS,
     UNSEEN,
     AddOrigination,
+    AllowAddress,
+    AllowUser,
     AttachNumber,
     ChangeTrunk,
     MakeTrunk,
@@ -20,7 +23,9 @@ from hookflash.providers.twilio_plan import (
 )
 
 OURS, SIP, DOMAIN = "+15105550100", "sip:sip.example.com", "acme.pstn.twilio.com"
-TRUNK = TwilioTrunk("TK1", "hookflash", DOMAIN, "enable-all", "from-transferee", (SIP,), (OURS,))
+TRUNK = TwilioTrunk(
+    "TK1", "hookflash", DOMAIN, "enable-all", "from-transferee", (SIP,), (OURS,), ("192.0.2.1",)
+)
 NUMBER = TwilioNumber("PN1", OURS, "TK1")
 WISH = TwilioWish(origination=SIP, numbers=(OURS,))
 BARE = TwilioTrunk("TK2", "bare", "", "disable-all", "from-transferee")
@@ -97,3 +102,30 @@ def test_which_trunk_has_to_be_clear() -> None:
         make_plan(TwilioWish(), [TRUNK, twin], [])
     with pytest.raises(TwilioPlanError, match="there is no trunk 'nobody'"):
         make_plan(TwilioWish(trunk="nobody"), [TRUNK], [])
+
+
+def test_who_may_call_by_the_trunk() -> None:
+    wish = replace(WISH, addresses=("192.0.2.1", "192.0.2.2"), user="me", password="hidden")
+    plan = make_plan(wish, [TRUNK], [NUMBER])
+    assert plan.steps == (AllowAddress("192.0.2.2"), AllowUser("me", "hidden"))
+    told = [str(step) for step in plan.steps]
+    assert told == ["let calls in from 192.0.2.2", "let calls in of user me"]
+    assert "hidden" not in repr(plan)
+    assert "hidden" not in repr(wish)
+    there = replace(TRUNK, addresses=("192.0.2.2", "192.0.2.1"), users=("me",))
+    assert make_plan(wish, [there], [NUMBER]).steps == ()
+
+
+def test_a_user_without_a_password_cannot_be_made() -> None:
+    plan = make_plan(replace(WISH, user="me"), [TRUNK], [NUMBER])
+    assert plan.steps == ()
+    assert plan.missing == ("user me may not call, and there is no password to make it with",)
+
+
+def test_a_trunk_that_lets_nobody_call_is_told() -> None:
+    bare = replace(TRUNK, addresses=())
+    assert make_plan(WISH, [bare], [NUMBER]).remarks == (NO_ACCESS, *UNSEEN)
+    assert make_plan(WISH, [], []).remarks == (NO_ACCESS, *UNSEEN)
+    for more in ({"addresses": ("192.0.2.1",)}, {"user": "me"}):
+        assert make_plan(replace(WISH, **more), [bare], [NUMBER]).remarks == UNSEEN
+    assert make_plan(WISH, [replace(bare, users=("me",))], [NUMBER]).remarks == UNSEEN

@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 
 from ..base.errors import HookflashError
 from ..providers.twilio_plan import (
+    LISTS,
     AddOrigination,
+    AllowAddress,
+    AllowUser,
     AttachNumber,
     ChangeTrunk,
     MakeTrunk,
@@ -85,10 +88,33 @@ class TwilioAccount:
                 )
             case AttachNumber(_, number_sid):
                 trunks(trunk_sid).phone_numbers.create(phone_number_sid=number_sid)
+            case AllowAddress(address):
+                self._allow_address(trunks(trunk_sid), address)
+            case AllowUser(user, password):
+                self._allow_user(trunks(trunk_sid), user, password)
         return trunk_sid
 
+    def _allow_address(self, trunk: Any, address: str) -> None:
+        lists = self._client.sip.ip_access_control_lists
+        sid = _listed(lists)
+        held = lists(sid).ip_addresses
+        if address not in [each.ip_address for each in held.list()]:
+            held.create(friendly_name=address, ip_address=address)
+        if sid not in [each.sid for each in trunk.ip_access_control_lists.list()]:
+            trunk.ip_access_control_lists.create(ip_access_control_list_sid=sid)
+
+    def _allow_user(self, trunk: Any, user: str, password: str) -> None:
+        lists = self._client.sip.credential_lists
+        sid = _listed(lists)
+        held = lists(sid).credentials
+        if user not in [each.username for each in held.list()]:
+            held.create(username=user, password=password)
+        if sid not in [each.sid for each in trunk.credentials_lists.list()]:
+            trunk.credentials_lists.create(credential_list_sid=sid)
+
     def _whole(self, trunk: Any) -> TwilioTrunk:
-        at = self._client.trunking.v1.trunks(trunk.sid)
+        at, sip = self._client.trunking.v1.trunks(trunk.sid), self._client.sip
+        access, users = sip.ip_access_control_lists, sip.credential_lists
         return TwilioTrunk(
             trunk.sid,
             trunk.friendly_name or "",
@@ -97,6 +123,16 @@ class TwilioAccount:
             str(trunk.transfer_caller_id or ""),
             tuple(url.sip_url for url in at.origination_urls.list() if url.enabled),
             tuple(number.phone_number for number in at.phone_numbers.list()),
+            tuple(
+                each.ip_address
+                for held in at.ip_access_control_lists.list()
+                for each in access(held.sid).ip_addresses.list()
+            ),
+            tuple(
+                each.username
+                for held in at.credentials_lists.list()
+                for each in users(held.sid).credentials.list()
+            ),
         )
 
     def _asked(self, ask: Callable[[], Asked]) -> Asked:
@@ -111,6 +147,14 @@ class TwilioAccount:
             raise _unreadable(error) from None
         except RequestException as error:
             raise TwilioError(f"Twilio cannot be asked: {error}") from None
+
+
+def _listed(lists: Any) -> str:
+    """The SID of the account's list of ours, made where it is missing."""
+    for held in lists.list():
+        if held.friendly_name == LISTS:
+            return str(held.sid)
+    return str(lists.create(friendly_name=LISTS).sid)
 
 
 def _refused(status: object, text: object, code: object) -> TwilioError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -20,7 +22,10 @@ from .provider import AsJson
 from .trunks import with_provider
 
 NAME = "twilio"
-_TRUNKS = ("sid", "name", "domain", "transfers", "caller ID", "calls in go to", "numbers")
+_TRUNKS = (
+    *("sid", "name", "domain", "transfers", "caller ID", "calls in go to", "numbers"),
+    *("from addresses", "users"),
+)
 _NUMBER = re.compile(r"\+[0-9]{5,15}")
 
 app = typer.Typer(
@@ -53,6 +58,13 @@ Mode = Annotated[Transfers, typer.Option(help="sip-only: not to telephone number
 Shown = Annotated[CallerId, typer.Option(help="Whose number the new party sees.")]
 Origination = Annotated[str, typer.Option(help="Where calls go: sip:HOST:5060 of this exchange.")]
 Numbers = Annotated[list[str], typer.Option("--number", help="A number of yours; repeatable.")]
+Addresses = Annotated[
+    list[str], typer.Option("--allow-ip", help="Address that our calls come from; repeatable.")
+]
+AllowedUser = Annotated[str, typer.Option("--user", help="User name that our calls go out with.")]
+Password = Annotated[
+    str, typer.Option(envvar="HOOKFLASH_TRUNK_PASSWORD", help="Better given by the variable.")
+]
 
 
 @app.command()
@@ -76,11 +88,14 @@ def check(
     origination: Origination = "",
     transfer: Mode = Transfers.ALL,
     caller_id: Shown = CallerId.TRANSFEREE,
+    allow_ip: Addresses = [],  # noqa: B006
+    user: AllowedUser = "",
     as_json: AsJson = False,
     api: Api = "",
 ) -> None:
     """Say what is missing at Twilio; exit code 1 where anything is."""
     wish = _wish(trunk, "hookflash", "", transfer, caller_id, origination, number)
+    wish = _with_access(wish, allow_ip, user, "")
     plan = _asked(lambda: _plan(TwilioAccount(os.environ, api), wish))
     _tell(plan, [], as_json, done=False)
     if plan.steps or plan.missing:
@@ -97,12 +112,16 @@ def setup(
     domain: Domain = "",
     transfer: Mode = Transfers.ALL,
     caller_id: Shown = CallerId.TRANSFEREE,
+    allow_ip: Addresses = [],  # noqa: B006
+    user: AllowedUser = "",
+    password: Password = "",
     room: Annotated[str, typer.Option(help="Room of a new rule.")] = "lobby",
     yes: Annotated[bool, typer.Option("--yes", help="Do it; else the plan is all.")] = False,
     api: Api = "",
 ) -> None:
     """Set up a trunk at Twilio, and trunks and a rule here: what is there already stays."""
     wish = _wish(trunk, name, domain, transfer, caller_id, origination, number)
+    wish = _with_access(wish, allow_ip, user, password)
     account = TwilioAccount(os.environ, api)
     plan = _plan(account, wish)
     here = _here(session, plan, wish, room)
@@ -140,6 +159,20 @@ def _wish(
         origination=origination,
         numbers=tuple(numbers),
     )
+
+
+def _with_access(
+    wish: TwilioWish, addresses: Sequence[str], user: str, password: str
+) -> TwilioWish:
+    """And who may call by the trunk."""
+    for address in addresses:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise typer.BadParameter(
+                f"{address!r} is no IP address", param_hint="allow-ip"
+            ) from None
+    return replace(wish, addresses=tuple(addresses), user=user, password=password)
 
 
 def _plan(account: TwilioAccount, wish: TwilioWish) -> TwilioPlan:
@@ -202,8 +235,14 @@ def _here(session: ApiSession, plan: TwilioPlan, wish: TwilioWish, room: str) ->
     domain = wish.domain or (plan.trunk.domain_name if plan.trunk is not None else "")
     there = OUTBOUND.find(client, [], [])
     if domain and not any(trunk.address == domain for trunk in there):
+        both = bool(wish.user and wish.password)
         out = sip.SIPOutboundTrunkInfo(
-            name=NAME, address=domain, numbers=numbers, metadata=metadata
+            name=NAME,
+            address=domain,
+            numbers=numbers,
+            metadata=metadata,
+            auth_username=wish.user if both else "",
+            auth_password=wish.password if both else "",
         )
         wanted_out = sip.CreateSIPOutboundTrunkRequest(trunk=out)
         steps.append(_step(client, f"make an outbound trunk to {domain}", wanted_out))
@@ -284,4 +323,5 @@ def _row(trunk: TwilioTrunk) -> list[str]:
         *(trunk.sid, trunk.friendly_name, trunk.domain_name),
         *(trunk.transfer_mode, trunk.transfer_caller_id),
         *(", ".join(trunk.origination), ", ".join(trunk.numbers)),
+        *(", ".join(trunk.addresses), ", ".join(trunk.users)),
     ]

@@ -6,14 +6,16 @@ second plan is empty.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import field
 
 from ..base.errors import HookflashError
 from ..base.light import light_dataclass
 
-UNSEEN = (
-    "not looked at: whether the trunk lets calls of this exchange in (Termination: IP access "
-    "control lists, credential lists)",
-    "not to be seen from here: whether Twilio reaches the origination address",
+LISTS = "hookflash"
+"""Name of the account's lists that are made, one of addresses and one of users."""
+UNSEEN = ("not to be seen from here: whether Twilio reaches the origination address",)
+NO_ACCESS = (
+    "the trunk lets no calls of this exchange in: --allow-ip names its address, or --user its user"
 )
 
 
@@ -34,6 +36,10 @@ class TwilioTrunk:
     origination: tuple[str, ...] = ()
     """SIP addresses that calls come in by."""
     numbers: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    """IP addresses that may call by it, of its IP access control lists."""
+    users: tuple[str, ...] = ()
+    """User names of its credential lists."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -59,6 +65,10 @@ class TwilioWish:
     transfer_caller_id: str = "from-transferee"
     origination: str = ""
     numbers: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    user: str = ""
+    password: str = field(default="", repr=False)
+    """Of `user`, where it has to be made."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -111,7 +121,28 @@ class AttachNumber:
         return f"put {self.number} on the trunk"
 
 
-TwilioStep = MakeTrunk | ChangeTrunk | AddOrigination | AttachNumber
+@light_dataclass(frozen=True, slots=True)
+class AllowAddress:
+    """An address of the account's IP access control list `LISTS`, and that list on the trunk."""
+
+    address: str
+
+    def __str__(self) -> str:
+        return f"let calls in from {self.address}"
+
+
+@light_dataclass(frozen=True, slots=True)
+class AllowUser:
+    """A user of the account's credential list `LISTS`, and that list on the trunk."""
+
+    user: str
+    password: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"let calls in of user {self.user}"
+
+
+TwilioStep = MakeTrunk | ChangeTrunk | AddOrigination | AttachNumber | AllowAddress | AllowUser
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -160,6 +191,18 @@ def make_plan(
             missing.append(f"{wanted} is on another trunk, {number.trunk_sid}: left there")
         else:
             steps.append(AttachNumber(wanted, number.sid))
+    allowed = trunk.addresses if trunk is not None else ()
+    users = trunk.users if trunk is not None else ()
+    steps += [AllowAddress(each) for each in wish.addresses if each not in allowed]
+    if wish.user and wish.user not in users:
+        if wish.password:
+            steps.append(AllowUser(wish.user, wish.password))
+        else:
+            missing.append(
+                f"user {wish.user} may not call, and there is no password to make it with"
+            )
+    if not (allowed or users or wish.addresses or wish.user):
+        remarks.append(NO_ACCESS)
     return TwilioPlan(trunk, tuple(steps), tuple(missing), (*remarks, *UNSEEN))
 
 

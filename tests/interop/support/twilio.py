@@ -22,6 +22,12 @@ from .sdks import CACHE, ROOT, installed
 VERSION = "9.13.0"
 ACCOUNT, TOKEN = "AC" + "a" * 32, "the-token"
 MODES = {"disable-all", "enable-all", "sip-only"}
+KEYS = {
+    "IpAccessControlLists": "ip_access_control_lists",
+    "CredentialLists": "credential_lists",
+    "IpAddresses": "ip_addresses",
+    "Credentials": "credentials",
+}
 PAGE = 2
 """Things on a page, so that there is more than one."""
 Json = dict[str, Any]
@@ -45,6 +51,10 @@ class FakeTwilio:
     numbers: list[Json] = field(default_factory=list)
     changes: list[tuple[str, str, Json]] = field(default_factory=list)
     """POST requests: path and form."""
+    lists: dict[str, dict[str, Json]] = field(
+        default_factory=lambda: {"IpAccessControlLists": {}, "CredentialLists": {}}
+    )
+    """Of the account: kind → SID → name, what is in it (`things`) and the trunks that have it."""
     fail_at: str = ""
     """A POST whose path ends so is answered 400."""
 
@@ -72,6 +82,8 @@ class FakeTwilio:
 
     def get(self, path: list[str], query: Json) -> tuple[int, Json]:
         """GET: lists."""
+        if path[0] == "2010-04-01" and path[3] == "SIP":
+            return 200, self._listed(path, query)
         if path[0] == "2010-04-01":
             wanted = query.get("PhoneNumber")
             found = [n for n in self.numbers if wanted in (None, n["phone_number"])]
@@ -80,6 +92,9 @@ class FakeTwilio:
             return 200, self._page("trunks", list(self.trunks.values()), "/v1/Trunks", query)
         sid, kind = path[2], path[3]
         at = f"/v1/Trunks/{sid}/{kind}"
+        if kind in self.lists:
+            have = [each for each in self.lists[kind].values() if sid in each["trunks"]]
+            return 200, self._page(KEYS[kind], have, at, query)
         if kind == "OriginationUrls":
             return 200, self._page("origination_urls", self.origination[sid], at, query)
         held = [n for n in self.numbers if n["trunk_sid"] == sid]
@@ -92,6 +107,12 @@ class FakeTwilio:
             return 400, _error(400, 20001, "not today")
         if form.get("TransferMode", "enable-all") not in MODES:
             return 400, _error(400, 20001, "TransferMode is not valid")
+        if path[0] == "2010-04-01":
+            return 201, self._put_on_list(path, form)
+        if path[-1] in self.lists:
+            listed = form.get("IpAccessControlListSid") or form["CredentialListSid"]
+            self.lists[path[-1]][listed]["trunks"].append(path[2])
+            return 201, self.lists[path[-1]][listed]
         fields = {
             "friendly_name": "FriendlyName",
             "domain_name": "DomainName",
@@ -112,6 +133,25 @@ class FakeTwilio:
         number = next(n for n in self.numbers if n["sid"] == form["PhoneNumberSid"])
         number["trunk_sid"] = sid
         return 201, number
+
+    def _listed(self, path: list[str], query: Json) -> Json:
+        """SIP/KIND.json, SIP/KIND/SID/THINGS.json."""
+        kind = path[4].removesuffix(".json")
+        if len(path) == 5:
+            return {KEYS[kind]: list(self.lists[kind].values()), "next_page_uri": None}
+        things = path[6].removesuffix(".json")
+        return {KEYS[things]: self.lists[kind][path[5]]["things"], "next_page_uri": None}
+
+    def _put_on_list(self, path: list[str], form: Json) -> Json:
+        kind = path[4].removesuffix(".json")
+        if len(path) == 5:
+            sid = f"{kind[:1]}L{len(self.lists[kind]) + 1:032x}"
+            made: Json = {"sid": sid, "friendly_name": form["FriendlyName"]}
+            self.lists[kind][sid] = {**made, "things": [], "trunks": []}
+            return made
+        thing = {"sid": "X1", "ip_address": form.get("IpAddress"), "username": form.get("Username")}
+        self.lists[kind][path[5]]["things"].append(thing)
+        return thing
 
     def _page(self, key: str, things: list[Json], at: str, query: Json) -> Json:
         page = int(query.get("Page", 0))
