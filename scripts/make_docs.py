@@ -10,10 +10,13 @@ from typing import TypeVar
 from scripts import carrier_tables
 from scripts import transfer_examples as examples
 
+from hookflash.adapters.presets import load_preset, preset_names
 from hookflash.calls.legs.core import TRANSITIONS
 from hookflash.calls.transfers.refer_usage import STEPS
 from hookflash.calls.transfers.transfer import LEGAL
 from hookflash.cli.settings import markdown_table
+from hookflash.providers import words
+from hookflash.providers.preset import Preset
 from hookflash.sip import transaction
 
 _State = TypeVar("_State", bound=Enum)
@@ -64,6 +67,21 @@ def transactions() -> str:
     return "\n".join(parts)
 
 
+def presets() -> list[Preset]:
+    """All of `adapters.presets`, in the order of their names."""
+    return [preset for preset in map(load_preset, preset_names()) if preset is not None]
+
+
+def providers_overview() -> str:
+    """One line for each preset."""
+    return words.overview(presets())
+
+
+def providers() -> str:
+    """A section for each preset."""
+    return "\n".join(map(words.page_section, presets()))
+
+
 def _steps(legal: Mapping[_State, Collection[_State]]) -> list[tuple[str, str, str]]:
     """Each step of a table, in the order in which the states are declared."""
     return [(a.value, b.value, "") for a, after in legal.items() for b in type(a) if b in after]
@@ -71,6 +89,7 @@ def _steps(legal: Mapping[_State, Collection[_State]]) -> list[tuple[str, str, s
 
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "configuration.md": {"settings": markdown_table},
+    "providers.md": {"overview": providers_overview, "providers": providers},
     "transfers.md": {
         "answers": examples.answers_table,
         "statuses": examples.status_table,

@@ -107,7 +107,7 @@ def test_what_needs_no_loop_is_not_in_the_runtime() -> None:
 def test_nothing_is_installed_that_nothing_imports() -> None:
     names = set().union(*(imported(path) for path in SOURCE.rglob("*.py")))
     providers = packages_distributions()
-    used = {canonicalize_name(one) for name in names for one in providers.get(name, ())}
+    used = {canonicalize_name(one) for name in names for one in providers.get(name, (name,))}
     used |= {
         canonicalize_name(name) for name in ("httptools", "websockets")
     }  # by uvicorn, whose parsers of them we name

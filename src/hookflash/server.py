@@ -24,6 +24,7 @@ from .adapters.limits import raise_open_files, share_of_connections
 from .adapters.listening import listening
 from .adapters.metrics import Metrics
 from .adapters.open_files import OpenFiles
+from .adapters.presets import PRESETS
 from .adapters.prompts import load_prompts
 from .adapters.sip_connection import StreamGuard
 from .adapters.sip_sockets import SipSockets, TlsFiles
@@ -35,7 +36,7 @@ from .adapters.webhooks import WebhookSender
 from .api.agent_socket import AgentSocket
 from .api.app import ApiParts, make_app
 from .api.rtc_socket import RtcSocket
-from .api.sip_trunks import warn_of_hosts
+from .api.sip_trunks import warn_of_hosts, warn_of_providers
 from .audio import opus
 from .base.idempotency import REMEMBERED
 from .base.ids import Ids
@@ -92,7 +93,7 @@ class Server:
         self.metrics = Metrics()
         self._clock: WorldClock = clock or SystemClock()
         self._ids = Ids(Entropy())
-        self.trunks = TrunkTable(resolves=settings.sip.allowed_hosts == "resolve")
+        self.trunks = TrunkTable(resolves=settings.sip.allowed_hosts == "resolve", presets=PRESETS)
         self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
         self.rooms: RoomHost
         self.rtc: RtcClients
@@ -124,7 +125,7 @@ class Server:
         settings = self.settings
         self._open_files, calls = raise_open_files()
         stored = self.store.load()
-        self.trunks.load(stored.inbound, stored.outbound, stored.rules)
+        warn_of_providers(self.trunks.load(stored.inbound, stored.outbound, stored.rules))
         warn_of_hosts(self.trunks, stored.inbound)
         self.store.start()
         await self._build()

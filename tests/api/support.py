@@ -16,6 +16,7 @@ from livekit.protocol.sip import SIPParticipantInfo
 
 from hookflash.adapters.alarm import Alarm
 from hookflash.adapters.clock import SystemClock
+from hookflash.adapters.presets import PRESETS
 from hookflash.adapters.store.store import Store
 from hookflash.api.app import ApiParts, make_app
 from hookflash.api.backend import unimplemented
@@ -129,7 +130,7 @@ class Client:
         self.rooms.listeners.append(self.notes)
         self.sip = FakeSip(self.rooms)
         self.parts = ApiParts(
-            trunks=TrunkTable(),
+            trunks=TrunkTable(presets=PRESETS),
             store=self.store,
             ids=ids,
             rooms=LocalRooms(self.rooms),

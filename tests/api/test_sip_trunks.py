@@ -8,6 +8,8 @@ from livekit.protocol.sip import (
 from structlog.testing import capture_logs
 from tests.api.support import Client, api, sign
 
+from hookflash.api.sip_trunks import warn_of_providers
+
 CALL_ONLY = {"sip": {"call": True}}
 METHODS = [
     "CreateSIPInboundTrunk",
@@ -156,3 +158,43 @@ def test_where_passwords_are_hidden_a_trunk_without_one_is_shown_as_it_is() -> N
         ident = inbound(client, "+1", name="open")
         got = client.call("GetSIPInboundTrunk", {"sip_trunk_id": ident}).json["trunk"]
         assert (got["name"], got["numbers"], got["auth_password"]) == ("open", ["+1"], "")
+
+
+METADATA = '{"hookflash.provider": "%s"}'
+
+
+def test_a_trunk_of_an_unknown_provider_is_refused_with_the_names_of_the_known_ones() -> None:
+    with api() as client:
+        ident = inbound(client, "+1", metadata=METADATA % "twilio")
+        out = outbound(client, metadata=METADATA % "telnyx")
+        update = {"metadata": METADATA % "acme"}
+        trunk = {"numbers": ["+2"], **update}
+        for method, request in (
+            ("CreateSIPInboundTrunk", {"trunk": trunk}),
+            ("CreateSIPOutboundTrunk", {"trunk": {**trunk, "address": "h"}}),
+            ("UpdateSIPInboundTrunk", {"sip_trunk_id": ident, "update": update}),
+            ("UpdateSIPInboundTrunk", {"sip_trunk_id": ident, "replace": trunk}),
+            ("UpdateSIPOutboundTrunk", {"sip_trunk_id": out, "update": update}),
+        ):
+            answer = client.call(method, request)
+            assert (answer.status, answer.json["code"]) == (400, "invalid_argument")
+            words = 'unknown hookflash.provider "acme"; known: 3cx, asterisk, '
+            assert answer.json["msg"].startswith(words), method
+        got = client.call("GetSIPInboundTrunk", {"sip_trunk_id": ident}).json["trunk"]
+        assert got["metadata"] == METADATA % "twilio"
+
+
+@pytest.mark.parametrize("metadata", ["our own note", '{"crm": 7}', '{"hookflash": 1}'])
+def test_anything_else_may_stand_in_metadata(metadata: str) -> None:
+    with api() as client:
+        ident = inbound(client, "+1", metadata=metadata)
+        got = client.call("GetSIPInboundTrunk", {"sip_trunk_id": ident}).json["trunk"]
+        assert got["metadata"] == metadata
+
+
+def test_a_stored_trunk_whose_provider_is_not_known_is_in_the_log() -> None:
+    with capture_logs() as logs:
+        warn_of_providers([("ST_a", "unknown hookflash.provider")])
+    assert [(line["event"], line["trunk_id"]) for line in logs] == [
+        ("trunk_provider_ignored", "ST_a")
+    ]

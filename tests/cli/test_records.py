@@ -16,7 +16,7 @@ from tests.support.process import SECRET, Serving
 
 from hookflash.carrier.network import Carrier
 from hookflash.carrier.phone import Behaviour
-from hookflash.cli.records import _transfer
+from hookflash.cli.records import _transfer, sent_of, target_of
 
 NUMBER, CALLER = "+15550000001", "+14150000001"
 
@@ -143,3 +143,17 @@ def test_a_table_of_one_room_or_of_all() -> None:
         assert "(" not in _transfer({**record, "sip_status": 0})[6]
 
     run(check, sip__answer="immediately")
+
+
+def test_what_a_preset_made_of_the_target_is_shown_behind_it() -> None:
+    record = {
+        "target": "<tel:+15105550100>",
+        "refer_to": "<sip:+15105550100@sip.telnyx.com>",
+        "provider": "telnyx",
+    }
+    assert sent_of(record) == "sip:+15105550100@sip.telnyx.com"
+    assert target_of(record) == "<tel:+15105550100> → sip:+15105550100@sip.telnyx.com"
+    same = {"target": "tel:+1", "refer_to": "<tel:+1>", "provider": "twilio"}
+    assert target_of(same) == "tel:+1"
+    assert target_of({"target": "TEL:+1", "refer_to": "<tel:+1>"}) == "TEL:+1"
+    assert target_of({"target": "TEL:+1", "refer_to": "<tel:+1>", "provider": ""}) == "TEL:+1"

@@ -47,6 +47,32 @@ def test_the_only_call_is_transferred() -> None:
     run(check, sip__answer="immediately")
 
 
+def test_what_the_provider_was_told_is_shown() -> None:
+    async def check(lab: Lab) -> None:
+        await ready(lab, Behaviour(notify=(100, 416)))
+        (trunk,) = lab.server.trunks.list_inbound()
+        edit = ("trunk", "inbound", "edit", trunk.sip_trunk_id, "--provider", "telnyx")
+        assert (await hookflash(lab, *edit)).code == 0
+        failed = await hookflash(lab, "transfer", TARGET)
+        assert failed.err.splitlines()[-1] == (
+            "hookflash: not transferred: 416 Unsupported URI Scheme"  # and no hint about tel:
+        )
+        told = f"tel:{TARGET} → sip:{TARGET}@sip.telnyx.com"
+        shown = await hookflash(lab, "transfers")
+        assert told in shown.out
+        (record,) = (await hookflash(lab, "transfers", "--json")).json
+        details = (await hookflash(lab, "transfers", record["transfer_id"])).out
+        assert told in details
+        assert ["provider", "telnyx"] in [line.split() for line in details.splitlines()]
+        edit = ("trunk", "inbound", "edit", trunk.sip_trunk_id, "--provider", "exotel")
+        assert (await hookflash(lab, *edit)).code == 0
+        refused = await hookflash(lab, "transfer", TARGET)
+        assert refused.code == 1
+        assert "exotel knows no REFER, so it cannot transfer; connect the caller" in refused.err
+
+    run(check, sip__answer="immediately")
+
+
 @pytest.mark.parametrize(
     ("behaviour", "code", "words"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import typer
 from tests.support.cli import hookflash
@@ -154,5 +156,47 @@ def test_refusals_are_one_line() -> None:
 def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
     async def check(lab: Lab) -> None:
         assert (await hookflash(lab, "trunk", *arguments)).code == 2
+
+    run(check)
+
+
+def test_a_trunk_names_its_provider_in_its_metadata() -> None:
+    async def check(lab: Lab) -> None:
+        told = '{"crm": 7, "hookflash.provider": "twilio"}'
+        for kind, more in (("inbound", ()), ("outbound", ("--address", "sip.example.com"))):
+            add = ("trunk", kind, "add", "--number", "+15550100", *more, "--json")
+            made = await hookflash(lab, *add, "--provider", "twilio", "--metadata", '{"crm": 7}')
+            assert made.json["metadata"] == told
+            ident = made.json["sip_trunk_id"]
+            found = lab.server.trunks.provider(ident)
+            assert found is not None
+            assert found.preset.name == "twilio"
+            listed = (await hookflash(lab, "trunk", kind, "ls")).out.splitlines()
+            assert listed[0].split()[-1] == "provider"
+            assert listed[1].split()[-1] == "twilio"
+            edit = ("trunk", kind, "edit", ident, "--json")
+            changed = await hookflash(lab, *edit, "--provider", "telnyx")
+            assert json.loads(changed.json["metadata"]) == {
+                "crm": 7,
+                "hookflash.provider": "telnyx",
+            }
+            both = await hookflash(lab, *edit, "--provider", "plivo", "--metadata", "{}")
+            assert both.json["metadata"] == '{"hookflash.provider": "plivo"}'
+            plain = await hookflash(lab, *edit, "--metadata", "a note")
+            assert plain.json["metadata"] == "a note"
+            refused = await hookflash(lab, *edit, "--provider", "twilio")
+            assert refused.code == 2
+            assert "no JSON object" in refused.err
+
+    run(check)
+
+
+def test_an_unknown_provider_is_told_the_known_ones() -> None:
+    async def check(lab: Lab) -> None:
+        ran = await hookflash(
+            lab, "trunk", "inbound", "add", "--number", "+15550100", "--provider", "acme"
+        )
+        assert ran.code == 1
+        assert 'unknown hookflash.provider "acme"; known: 3cx, asterisk, ' in ran.err
 
     run(check)

@@ -18,6 +18,7 @@ from livekit.protocol.sip import (
 )
 
 from hookflash.adapters.metrics import Metrics
+from hookflash.adapters.presets import PRESETS
 from hookflash.adapters.prompts import load_prompts
 from hookflash.base.ids import Ids
 from hookflash.calls.admission import Admission, AdmissionSettings
@@ -215,7 +216,7 @@ class Table:
         self.clock = self.studio.clock
         self.timer = HandTimer(self.clock)
         self.wire, self.book, self.tickets, self.told = Wire(), Book(), Tickets(), Told()
-        ids, trunks = Ids(random.Random(5)), TrunkTable()
+        ids, trunks = Ids(random.Random(5)), TrunkTable(presets=PRESETS)
         trunks.put_inbound(SIPInboundTrunkInfo(sip_trunk_id="ST_1", numbers=[NUMBER]))
         direct = SIPDispatchRuleDirect(room_name="lobby", pin=pin)
         rule = SIPDispatchRule(dispatch_rule_direct=direct)

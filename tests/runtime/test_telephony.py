@@ -8,9 +8,11 @@ import aiohttp
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from livekit import api
+from livekit.protocol.sip import SIPInboundTrunkInfo
 from tests.support.lab import KEY, NUMBER, SECRET, Lab, no_garbage, run
 
 import hookflash.runtime.telephony
+from hookflash.adapters.store.sql import Page
 from hookflash.base.errors import ApiError
 from hookflash.carrier.phone import Behaviour
 from hookflash.rooms.orders import Join
@@ -93,6 +95,27 @@ def test_a_repeated_request_id_brings_the_same_verdict_and_no_second_refer(
         other = await post(lab, request_id="one", target="tel:+19")
         assert (first, again, other) == (429, 429, 400)
         assert [request.method for request in call.requests].count("REFER") == 1
+
+    run(check, sip__answer="immediately")
+
+
+def test_what_a_preset_made_of_the_target_is_kept_beside_it() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        (trunk,) = lab.server.trunks.list_inbound()
+        changed = SIPInboundTrunkInfo()
+        changed.CopyFrom(trunk)
+        changed.metadata = '{"hookflash.provider": "telnyx"}'
+        lab.server.trunks.put_inbound(changed)
+        behaviour = Behaviour(notify=(100, 486))
+        caller = await lab.carrier.phone(CALLER, behaviour=behaviour)
+        await caller.call(NUMBER, proxy=lab.sip)
+        assert await post(lab) == 429
+        (record,) = await lab.server.store.transfers(Page())
+        assert (record.target, record.provider) == (TARGET, "telnyx")
+        assert record.refer_to == "<sip:+15105550100@sip.telnyx.com>"
+        (attempt,) = record.attempts
+        assert attempt.target == "sip:+15105550100@sip.telnyx.com"
 
     run(check, sip__answer="immediately")
 

@@ -70,6 +70,20 @@ def test_the_same_id_for_another_call_is_another_request() -> None:
     assert recall(registry) is second
 
 
+def test_where_a_preset_rewrote_the_target_what_was_asked_and_what_was_sent_is_known() -> None:
+    """The caller has left, and with the call its provider is gone."""
+    registry = TransferRegistry()
+    told = replace(DONE, refer_to="<sip:+1@sip.telnyx.com>", provider="telnyx")
+    registry.changed(told)
+    for same in ("tel:+1", "<TEL:+1>", "sip:+1@sip.telnyx.com"):
+        assert recall(registry, target=same) is told
+    with pytest.raises(ApiError, match="another transfer_to"):
+        recall(registry, target="tel:+2")
+    registry.changed(replace(told, provider=""))
+    with pytest.raises(ApiError, match="another transfer_to"):
+        recall(registry, target="tel:+1")
+
+
 def test_a_failed_one_fails_again_in_the_same_way() -> None:
     registry = TransferRegistry()
     registry.changed(FAILED)

@@ -40,6 +40,12 @@ def warn_of_hosts(trunks: TrunkTable, made: Iterable[SIPInboundTrunkInfo]) -> No
             )
 
 
+def warn_of_providers(strange: Iterable[tuple[str, str]]) -> None:
+    """Say which trunks of the store name a provider that this version does not know."""
+    for trunk_id, why in strange:
+        _log.warning("trunk_provider_ignored", trunk_id=trunk_id, why=why)
+
+
 def trunk_missing() -> ApiError:
     """404, but not for a delete."""
     return ApiError("not_found", "requested sip trunk does not exist")

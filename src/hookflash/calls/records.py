@@ -112,6 +112,8 @@ class TransferRecord:
     participant_sid: str = ""
     attempts: tuple[AttemptRecord, ...] = ()
     """In the order in which they were made; the verdict is that of the last."""
+    provider: str = ""
+    """Name of the preset that made `refer_to` of `target`; "" where it went as asked."""
 
 
 @light_dataclass(frozen=True, slots=True)

@@ -10,7 +10,20 @@ import typer
 
 from ..base.errors import ConfigError, HookflashError
 from ..version import hookflash_version
-from . import agents, calls, carrier, keys, records, rooms, rules, token, transfer, trunks
+from . import (
+    agents,
+    calls,
+    carrier,
+    keys,
+    provider,
+    records,
+    rooms,
+    rules,
+    token,
+    transfer,
+    trunks,
+    twilio,
+)
 from . import phone as telephone
 from .options import EXIT_CONFIG, fail
 
@@ -124,6 +137,8 @@ agents.add_to(app)
 token.add_to(app)
 app.add_typer(trunks.app, name="trunk")
 app.add_typer(rules.app, name="rule")
+provider.app.add_typer(twilio.app, name="twilio")
+app.add_typer(provider.app, name="provider")
 
 
 @app.command()

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from livekit.protocol import sip
 
 from ..base.light import light_dataclass
+from ..providers.trunk_metadata import provider_name
 from .client import Client, ClientError
 from .options import ApiSession
 from .output import as_dict
@@ -89,7 +90,7 @@ INBOUND: Final = ListedKind(
     ident=lambda trunk: trunk.sip_trunk_id,
     find=_find_inbound,
     delete=_delete_trunk,
-    columns=("trunk", "name", "numbers", "from addresses", "from callers", "user"),
+    columns=("trunk", "name", "numbers", "from addresses", "from callers", "user", "provider"),
     row=lambda trunk: [
         trunk.sip_trunk_id,
         trunk.name,
@@ -97,6 +98,7 @@ INBOUND: Final = ListedKind(
         ", ".join(trunk.allowed_addresses) or "any",
         ", ".join(trunk.allowed_numbers) or "any",
         trunk.auth_username,
+        provider_name(trunk.metadata),
     ],
 )
 OUTBOUND: Final = ListedKind(
@@ -106,7 +108,7 @@ OUTBOUND: Final = ListedKind(
     ident=lambda trunk: trunk.sip_trunk_id,
     find=_find_outbound,
     delete=_delete_trunk,
-    columns=("trunk", "name", "address", "transport", "numbers", "user"),
+    columns=("trunk", "name", "address", "transport", "numbers", "user", "provider"),
     row=lambda trunk: [
         trunk.sip_trunk_id,
         trunk.name,
@@ -114,6 +116,7 @@ OUTBOUND: Final = ListedKind(
         sip.SIPTransport.Name(trunk.transport).rpartition("_")[2].lower(),
         ", ".join(trunk.numbers),
         trunk.auth_username,
+        provider_name(trunk.metadata),
     ],
 )
 

@@ -63,7 +63,10 @@ def _find(client: Client, transfer_id: str) -> dict[str, Any]:
 def _details(record: dict[str, Any]) -> list[list[str]]:
     """Name and value of what there is to tell."""
     pairs = zip(_TRANSFERS, _transfer(record), strict=True)
-    further = (("call", "call_id"), ("reason", "sip_reason"), ("error", "error"))
+    further = (
+        *(("provider", "provider"), ("call", "call_id")),
+        *(("reason", "sip_reason"), ("error", "error")),
+    )
     named = [*pairs, *((name, str(record.get(key) or "")) for name, key in further)]
     return [[name, value] for name, value in named if value]
 
@@ -82,11 +85,22 @@ def _transfer(record: dict[str, Any]) -> list[str]:
         str(record["transfer_id"]),
         str(record["room"]),
         str(record["identity"]),
-        str(record["target"]),
+        target_of(record),
         stages,
         verdict,
         "; ".join(record.get("notes") or []),
     ]
+
+
+def target_of(record: dict[str, Any]) -> str:
+    """What was asked for, and what was sent where a preset made something else of it."""
+    asked, sent = str(record["target"]), sent_of(record)
+    return asked if sent == asked else f"{asked} → {sent}"
+
+
+def sent_of(record: dict[str, Any]) -> str:
+    """What a preset made of the target; the target itself where none had a say."""
+    return str(record["refer_to" if record.get("provider") else "target"]).strip("<>")
 
 
 def audit(

@@ -160,7 +160,7 @@ class _Attempt:
                 if stage:
                     progress.say(f"transferring {what}: {stage}")
         self._look(known)
-        self._report(what, time.monotonic() - started)
+        self._report(time.monotonic() - started)
 
     def _ask(self) -> None:
         from livekit.protocol.sip import TransferSIPParticipantResponse
@@ -197,10 +197,14 @@ class _Attempt:
         fresh = [r for r in self._records() or [] if r["transfer_id"] not in known]
         self._record = fresh[0] if fresh else self._record
 
-    def _report(self, what: str, seconds: float) -> None:
+    def _report(self, seconds: float) -> None:
         from .client import RefusedError
         from .outcome import as_dict, exit_code, in_words
+        from .records import sent_of, target_of
 
+        record, asked = self._record, self._request.transfer_to
+        told, sent = (asked, asked) if record is None else (target_of(record), sent_of(record))
+        what = f"{self._request.participant_identity} to {told}"
         error = self._error
         if error is not None and not isinstance(error, RefusedError):
             raise error
@@ -218,7 +222,7 @@ class _Attempt:
 
             print_json(found)
         if error is not None:
-            hint = no_tel_hint(self._request.transfer_to, error.meta.get("sip_status_code", ""))
+            hint = no_tel_hint(sent, error.meta.get("sip_status_code", ""))
             raise fail(f"not transferred: {in_words(error)}{hint}", exit_code(error))
         if not self._session.as_json:
             self._session.report(found, f"transferred {what} in {seconds:.1f} s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from enum import StrEnum
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from google.protobuf.message import Message
 
+from ..providers.trunk_metadata import PROVIDER
 from .options import ApiSession, Headers, duration, pairs, server_command
 
 app = typer.Typer(
@@ -83,6 +85,9 @@ IncludeHeaders = Annotated[Include, typer.Option(help="Headers that become sip.h
 Encrypt = Annotated[Encryption, typer.Option("--encryption", help="SRTP.")]
 Seconds = Annotated[float, typer.Option(min=0.0, help="Seconds; 0: the server's default.")]
 Metadata = Annotated[str, typer.Option(help="Kept with the trunk.")]
+Provider = Annotated[
+    str, typer.Option(help="Whose trunk it is; `hookflash provider list` shows the names.")
+]
 Address = Annotated[str, typer.Option(help="Host or host:port of the provider.")]
 FromHost = Annotated[str, typer.Option(help="Host of our From header.")]
 
@@ -117,6 +122,7 @@ def add_inbound(
     ringing_timeout: Seconds = 0.0,
     max_call_duration: Seconds = 0.0,
     metadata: Metadata = "",
+    provider: Provider = "",
 ) -> None:
     """Make a trunk that calls come in by."""
     from livekit.protocol import sip
@@ -141,7 +147,7 @@ def add_inbound(
         media_encryption=f"SIP_MEDIA_ENCRYPT_{encryption.name}",
         ringing_timeout=duration(ringing_timeout),
         max_call_duration=duration(max_call_duration),
-        metadata=metadata,
+        metadata=with_provider(metadata, provider),
         **_headers(header, header_attribute, attribute_header, include_headers),
     )
     request = sip.CreateSIPInboundTrunkRequest(trunk=trunk)
@@ -176,6 +182,7 @@ def edit_inbound(
     password: Annotated[str | None, typer.Option(envvar="HOOKFLASH_TRUNK_PASSWORD")] = None,
     realm: Annotated[str | None, typer.Option(help="Realm of the challenge.")] = None,
     metadata: Annotated[str | None, typer.Option(help="Kept with the trunk.")] = None,
+    provider: Provider = "",
     clear: Annotated[
         list[str], typer.Option("--clear", help="A list to empty: numbers, addresses, callers.")
     ] = [],  # noqa: B006
@@ -195,7 +202,7 @@ def edit_inbound(
         auth_username=user,
         auth_password=password,
         auth_realm=realm,
-        metadata=metadata,
+        metadata=_changed_metadata(session, INBOUND, trunk, metadata, provider),
     )
     _some_change(update)
     request = sip.UpdateSIPInboundTrunkRequest(sip_trunk_id=trunk, update=update)
@@ -222,6 +229,7 @@ def add_outbound(
     include_headers: IncludeHeaders = Include.NO,
     encryption: Encrypt = Encryption.DISABLE,
     metadata: Metadata = "",
+    provider: Provider = "",
 ) -> None:
     """Make a trunk that calls go out by."""
     from livekit.protocol import sip
@@ -240,7 +248,7 @@ def add_outbound(
         from_host=from_host,
         destination_country=country,
         media_encryption=f"SIP_MEDIA_ENCRYPT_{encryption.name}",
-        metadata=metadata,
+        metadata=with_provider(metadata, provider),
         **_headers(header, header_attribute, attribute_header, include_headers),
     )
     request = sip.CreateSIPOutboundTrunkRequest(trunk=trunk)
@@ -276,6 +284,7 @@ def edit_outbound(
     from_host: Annotated[str | None, typer.Option(help="Host of our From header.")] = None,
     country: Annotated[str | None, typer.Option(help="Country that is called.")] = None,
     metadata: Annotated[str | None, typer.Option(help="Kept with the trunk.")] = None,
+    provider: Provider = "",
 ) -> None:
     """Change what is given; a list replaces the former one."""
     from livekit.protocol import sip
@@ -293,7 +302,7 @@ def edit_outbound(
         transport=f"SIP_TRANSPORT_{transport.name}" if transport is not None else None,
         from_host=from_host,
         destination_country=country,
-        metadata=metadata,
+        metadata=_changed_metadata(session, OUTBOUND, trunk, metadata, provider),
     )
     _some_change(update)
     request = sip.UpdateSIPOutboundTrunkRequest(sip_trunk_id=trunk, update=update)
@@ -307,6 +316,34 @@ def _given(*lists: list[str]) -> None:
     """An empty text in a list is a variable of the shell that is not set."""
     if any(not text.strip() for texts in lists for text in texts):
         raise typer.BadParameter("an empty number or address")
+
+
+def with_provider(metadata: str, provider: str) -> str:
+    """The metadata of a trunk of this provider ("": as it is). Raises typer.BadParameter where it
+    is no JSON object to write that into."""
+    if not provider:
+        return metadata
+    try:
+        content = json.loads(metadata or "{}")
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise typer.BadParameter(
+            "it is written into the trunk's metadata, which is no JSON object",
+            param_hint="provider",
+        )
+    return json.dumps({**content, PROVIDER: provider})
+
+
+def _changed_metadata(
+    session: ApiSession, kind: Any, trunk: str, metadata: str | None, provider: str
+) -> str | None:
+    """What an edit makes of it; None: nothing. `--provider` alone leaves the rest as it is."""
+    if not provider:
+        return metadata
+    if metadata is None:
+        metadata = next((t.metadata for t in kind.find(session.client, [trunk], [])), "")
+    return with_provider(metadata, provider)
 
 
 def check_address(text: str) -> None:

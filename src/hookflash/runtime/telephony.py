@@ -19,9 +19,9 @@ from ..exchange.call import Call
 from ..exchange.host import CallHost
 from ..exchange.phone_attributes import attribute_headers_of
 from ..exchange.phones import PhoneParticipants
+from ..exchange.provider_target import headers_for_provider, told_to_provider
 from ..exchange.rooms import RoomHost
 from ..ports import Clock, DialRequest
-from ..sip.refer import ReferTarget
 from .call_records import CallRecords
 from .dial_requests import DialRequests
 from .requests import heard
@@ -62,19 +62,21 @@ class ExchangeTelephony:
         now = self._clock.now()
         key = (request.api_key, request.request_id, request.room, request.identity)
         try:
-            call = self._meant(now, key, request.target)
+            meant = self._meant(now, key, request)
         except ApiError:
             if request.request_id:  # it may be the failure of an earlier request
                 await self._call_records.stored()
             raise
-        if isinstance(call, TransferRecord):
+        if isinstance(meant, TransferRecord):
             await self._call_records.stored()
-            return call
+            return meant
+        call, request = meant
+        headers = merge_headers(dict(request.headers), attribute_headers_of(call))
         request = replace(
             request,
             transfer_id=self._ids.new("STR_"),
             participant_sid=call.participant.sid if call.participant is not None else "",
-            headers=merge_headers(dict(request.headers), attribute_headers_of(call)),
+            headers=headers_for_provider(self._host.parts.trunks, call, headers),
         )
         ticket, verdict = self._transfers.open(key)
         effects = call.leg.transfer(now, ticket, request)  # raised here, it is this request's 500
@@ -86,24 +88,29 @@ class ExchangeTelephony:
             _log.error("transfer_unanswered", call_id=call.call_id)
             raise ApiError("internal", PREFIX + "the transfer was lost") from None
 
-    def _meant(self, now: float, key: RequestKey, target: ReferTarget) -> Call | TransferRecord:
-        """The call to transfer, or the success that an earlier request with this id had.
+    def _meant(
+        self, now: float, key: RequestKey, request: TransferRequest
+    ) -> tuple[Call, TransferRequest] | TransferRecord:
+        """The call to transfer, and the request as its provider is to be told; or the success that
+        an earlier request with this id had.
 
         The caller of a pending transfer may have left already: in the second after a hang-up a
         repeated request still waits for the same verdict.
         """
+        trunks = self._host.parts.trunks
         try:
             call = self._call(*key[2:])
         except ApiError:
-            earlier = self._transfers.recall(now, key, target)
+            earlier = self._transfers.recall(now, key, request.target)
             if earlier is not None and earlier.verdict is not None:
                 return earlier
             left = self._host.calls.get(earlier.call_id) if earlier is not None else None
             if left is None:
                 raise
-            return left
-        earlier = self._transfers.recall(now, key, target, call.call_id)
-        return call if earlier is None or earlier.verdict is None else earlier
+            return left, told_to_provider(trunks, left, request)
+        request = told_to_provider(trunks, call, request)
+        earlier = self._transfers.recall(now, key, request.target, call.call_id)
+        return (call, request) if earlier is None or earlier.verdict is None else earlier
 
     def _call(self, room: str, identity: str) -> Call:
         """The call of a participant, found inside the server: no client can point elsewhere."""

@@ -9,7 +9,7 @@ from ..base.idempotency import IdempotencyCache
 from ..calls.effects import TransferAnswered
 from ..calls.records import TransferRecord
 from ..calls.transfers.answers import failure, other_target
-from ..sip.refer import ReferTarget
+from ..sip.refer import ReferTarget, parse_target
 from .requests import outcome
 
 RequestKey = tuple[str, str, str, str]
@@ -93,7 +93,7 @@ class TransferRegistry:
         record = self._records.get(self._answers.get(key) or "")
         if record is None or (call_id and record.call_id != call_id):
             return None
-        if target.refer_to != record.refer_to:
+        if not _asks_for(record, target):
             raise other_target()
         error = failure(record)
         if error is not None:
@@ -109,6 +109,14 @@ class TransferRegistry:
     def waiting(self) -> int:
         """Requests without an answer."""
         return len(self._tickets)
+
+
+def _asks_for(record: TransferRecord, target: ReferTarget) -> bool:
+    """Whether the record is of this target: as it was sent or, since nobody knows the provider of
+    a caller who has left, as it was asked for."""
+    if target.refer_to == record.refer_to:
+        return True
+    return bool(record.provider) and target == parse_target(record.target)
 
 
 def _key(record: TransferRecord) -> RequestKey:

@@ -91,7 +91,8 @@ def test_transfers_of_the_time_before_attempts_get_theirs() -> None:
     stages = (StageEntry("sent", 1.625), StageEntry("accepted", 1.75))
     record = transfer_from(done[0])
     assert record.attempts == (AttemptRecord("tel:+2", "refer", stages, "rejected", 486),)
-    assert transfer_dict(record) == {**OLD, "attempts": transfer_dict(record)["attempts"]}
+    shown = transfer_dict(record)
+    assert shown == {**OLD, "attempts": shown["attempts"], "provider": ""}
     (attempt,) = transfer_from(open_[0]).attempts
     assert (attempt.outcome, attempt.sip_status) == (None, None)
     assert broken == ("x",), "what cannot be read stays as it is"

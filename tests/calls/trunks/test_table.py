@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,9 +14,12 @@ from livekit.protocol.sip import (
     SIPOutboundTrunkInfo,
 )
 
+from hookflash.adapters.presets import load_preset, preset_names
 from hookflash.base.errors import ApiError
 from hookflash.calls.trunks.index import AddressRule, NumberIndex
 from hookflash.calls.trunks.table import EXPLAINED, TrunkTable, host_of, quoted
+from hookflash.providers.preset import Preset
+from hookflash.providers.trunk_metadata import Presets
 
 
 def inbound(
@@ -27,6 +31,14 @@ def inbound(
         numbers=numbers,
         allowed_numbers=callers,
         **more,  # type: ignore[arg-type]
+    )
+
+
+def outbound(
+    ident: str, *numbers: str, address: str = "sip.example.com", metadata: str = ""
+) -> SIPOutboundTrunkInfo:
+    return SIPOutboundTrunkInfo(
+        sip_trunk_id=ident, numbers=numbers, address=address, metadata=metadata
     )
 
 
@@ -109,6 +121,69 @@ def test_a_number_is_free_only_when_its_release_is_stored() -> None:
         trunks.put_inbound(inbound("ST_b", "+15"))
     trunks.inbound.settle(removal)
     trunks.put_inbound(inbound("ST_b", "+15"))
+
+
+# --- providers (carrier.md §3) ------------------------------------------------------------------
+
+
+def named(provider: str) -> str:
+    return json.dumps({"hookflash.provider": provider})
+
+
+def test_the_provider_of_a_trunk_is_read_when_it_changes_and_not_with_each_call() -> None:
+    asked = []
+
+    def load(name: str) -> Preset | None:
+        asked.append(name)
+        return load_preset(name)
+
+    trunks = TrunkTable(presets=Presets(preset_names, load))
+    trunks.put_inbound(inbound("ST_a", "+15", metadata=named("twilio")))
+    trunks.put_outbound(outbound("ST_o", "+15", metadata=named("plivo")))
+    trunks.put_inbound(inbound("ST_b", "+16"))
+    assert asked == ["twilio", "plivo"]
+    for ident, name in (("ST_a", "twilio"), ("ST_o", "plivo")):
+        found = trunks.provider(ident)
+        assert found is not None
+        assert found.preset.name == name
+    assert trunks.match("+2", "+15", "192.0.2.1", "").outcome == "matched"
+    assert trunks.provider("ST_b") is None
+    assert trunks.provider("ST_none") is None
+    assert asked == ["twilio", "plivo"]
+
+
+def test_a_trunk_of_an_unknown_provider_is_refused_and_what_was_there_stays() -> None:
+    trunks = TrunkTable(presets=Presets(preset_names, load_preset))
+    trunks.put_inbound(inbound("ST_a", "+15", metadata=named("twilio")))
+    with pytest.raises(ApiError, match=r'unknown hookflash.provider "acme"; known: 3cx, '):
+        trunks.put_inbound(inbound("ST_a", "+15", metadata=named("acme")))
+    with pytest.raises(ApiError, match=r'unknown hookflash.provider "acme"; known: 3cx, '):
+        trunks.put_outbound(outbound("ST_o", metadata=named("acme")))
+    found = trunks.provider("ST_a")
+    assert found is not None
+    assert found.preset.name == "twilio"
+    assert trunks.outbound_trunk("ST_o") is None
+
+
+def test_a_stored_trunk_of_an_unknown_provider_is_a_trunk_without_one() -> None:
+    trunks = TrunkTable(presets=Presets(preset_names, load_preset))
+    strange = trunks.load(
+        [inbound("ST_a", "+15", metadata=named("acme")), inbound("ST_b", metadata="no JSON")],
+        [outbound("ST_o", metadata='{"hookflash.provider": 5}')],
+        [],
+    )
+    assert [ident for ident, _ in strange] == ["ST_a", "ST_o"]
+    assert "known: 3cx" in strange[0][1]
+    assert trunks.match("+2", "+15", "192.0.2.1", "").outcome == "matched"
+    assert trunks.provider("ST_a") is None
+
+
+def test_the_hosts_of_the_outbound_trunks_that_have_a_number() -> None:
+    trunks = table()
+    trunks.put_outbound(outbound("ST_2", "+15", address="B.example:5070"))
+    trunks.put_outbound(outbound("ST_1", "1 5", address="a.example"))
+    trunks.put_outbound(outbound("ST_3", "+16", address="c.example"))
+    assert trunks.outbound_hosts("15") == ["a.example", "b.example"]
 
 
 # --- matching (facts §4.3, calls.md §1) ---------------------------------------------------------

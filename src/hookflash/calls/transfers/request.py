@@ -30,3 +30,5 @@ class TransferRequest:
     """STR_ id for a new transfer; not used where the request joins one."""
     participant_sid: str = ""
     dialtone_country: str = "ETSI"
+    provider: str = ""
+    """Whose preset wrote the target; "" where it goes as it was asked for."""

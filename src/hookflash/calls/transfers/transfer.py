@@ -236,4 +236,5 @@ class Transfer:
             late_success=self.late_success,
             participant_sid=request.participant_sid,
             attempts=tuple(log.record() for log in self._logs),
+            provider=request.provider,
         )

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from livekit.protocol.sip import SIPInboundTrunkInfo
 
 from ...base.hosts import ip_literal
+from ...providers.trunk_metadata import TrunkProvider
 from .values import distinct, normalise
 
 Key = TypeVar("Key", bound=Hashable)
@@ -106,10 +107,14 @@ def _network(entry: str) -> Network:
 class InboundEntry:
     """One inbound trunk with everything that a match needs, worked out once."""
 
-    __slots__ = ("addresses", "callers", "cells", "known", "known_hosts", "numbers", "trunk")
+    __slots__ = (
+        *("addresses", "callers", "cells", "known", "known_hosts", "numbers", "provider", "trunk"),
+    )
 
-    def __init__(self, trunk: SIPInboundTrunkInfo) -> None:
+    def __init__(self, trunk: SIPInboundTrunkInfo, provider: TrunkProvider | None = None) -> None:
+        """`provider`: whom the trunk's metadata names, read once and not with every call."""
         self.trunk = trunk
+        self.provider = provider
         self.numbers = distinct(trunk.numbers)
         self.callers = distinct(trunk.allowed_numbers)
         self.addresses = AddressRule(trunk.allowed_addresses)

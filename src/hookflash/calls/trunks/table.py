@@ -16,6 +16,7 @@ from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOu
 
 from ...base.errors import ApiError
 from ...base.light import light_dataclass
+from ...providers.trunk_metadata import NO_PRESETS, Presets, TrunkProvider, trunk_provider
 from .index import AddressIndex, InboundEntry, NumberIndex, TrunkCell, parse_source
 from .indexed_table import Change, IndexedTable
 from .named_hosts import NamedHosts
@@ -89,10 +90,11 @@ class InboundShelf(IndexedTable[InboundEntry]):
 class OutboundEntry:
     """One outbound trunk; outbound trunks never conflict, so they hold no cells."""
 
-    __slots__ = ("cells", "host", "names", "numbers", "trunk")
+    __slots__ = ("cells", "host", "names", "numbers", "provider", "trunk")
 
-    def __init__(self, trunk: SIPOutboundTrunkInfo) -> None:
+    def __init__(self, trunk: SIPOutboundTrunkInfo, provider: TrunkProvider | None = None) -> None:
         self.trunk = trunk
+        self.provider = provider
         self.numbers = distinct(trunk.numbers)
         self.host = host_of(trunk.address)
         self.names = (self.host,) if parse_source(self.host) is None else ()
@@ -125,22 +127,27 @@ class TrunkTable:
 
     `resolves`: host names in allowed_addresses are compared with the source, by the addresses that
     `hosts` knows for them; else with the host of From, as LiveKit does, which anybody can write.
+    `presets`: the providers that a trunk's metadata may name.
     """
 
-    def __init__(self, *, resolves: bool = False) -> None:
+    def __init__(self, *, resolves: bool = False, presets: Presets = NO_PRESETS) -> None:
         self.resolves = resolves
+        self._presets = presets
         self.hosts = NamedHosts()
         self.inbound = InboundShelf(self.hosts if resolves else None)
         self.outbound = OutboundShelf(self.hosts)
         self.rules = RuleShelf()
 
     def put_inbound(self, trunk: SIPInboundTrunkInfo) -> Change[InboundEntry]:
-        """Add or replace under its id; ApiError where it conflicts (facts §2.5)."""
-        return self.inbound.put(trunk.sip_trunk_id, InboundEntry(trunk))
+        """Add or replace under its id; ApiError where it conflicts (facts §2.5), or names a
+        provider that there is none of."""
+        provider = trunk_provider(trunk.metadata, self._presets)
+        return self.inbound.put(trunk.sip_trunk_id, InboundEntry(trunk, provider))
 
     def put_outbound(self, trunk: SIPOutboundTrunkInfo) -> Change[OutboundEntry]:
-        """Add or replace under its id."""
-        return self.outbound.put(trunk.sip_trunk_id, OutboundEntry(trunk))
+        """Add or replace under its id; ApiError where it names a provider that there is none of."""
+        provider = trunk_provider(trunk.metadata, self._presets)
+        return self.outbound.put(trunk.sip_trunk_id, OutboundEntry(trunk, provider))
 
     def put_rule(self, rule: SIPDispatchRuleInfo) -> Change[RuleEntry]:
         """Add or replace under its id; ApiError where it conflicts or has no kind."""
@@ -151,14 +158,27 @@ class TrunkTable:
         inbound: Iterable[SIPInboundTrunkInfo],
         outbound: Iterable[SIPOutboundTrunkInfo],
         rules: Iterable[SIPDispatchRuleInfo],
-    ) -> None:
-        """Fill an empty book from the store."""
+    ) -> list[tuple[str, str]]:
+        """Fill an empty book from the store. Returns (trunk id, why) of those whose provider cannot
+        be read: another version wrote them, and they are good trunks without it."""
+        strange = []
         for trunk in inbound:
-            self.put_inbound(trunk)
+            provider, why = self._provider(trunk.metadata)
+            self.inbound.put(trunk.sip_trunk_id, InboundEntry(trunk, provider))
+            strange += [(trunk.sip_trunk_id, why)] if why else []
         for out in outbound:
-            self.put_outbound(out)
+            provider, why = self._provider(out.metadata)
+            self.outbound.put(out.sip_trunk_id, OutboundEntry(out, provider))
+            strange += [(out.sip_trunk_id, why)] if why else []
         for rule in rules:
             self.put_rule(rule)
+        return strange
+
+    def _provider(self, metadata: str) -> tuple[TrunkProvider | None, str]:
+        try:
+            return trunk_provider(metadata, self._presets), ""
+        except ApiError as error:
+            return None, error.msg
 
     def inbound_trunk(self, trunk_id: str) -> SIPInboundTrunkInfo | None:
         """The inbound trunk with this id."""
@@ -188,6 +208,16 @@ class TrunkTable:
         """The outbound trunk with this id."""
         entry = self.outbound.get(trunk_id)
         return entry.trunk if entry is not None else None
+
+    def provider(self, trunk_id: str) -> TrunkProvider | None:
+        """The provider that the trunk with this id names, if it names one."""
+        entry = self.inbound.get(trunk_id) or self.outbound.get(trunk_id)
+        return entry.provider if entry is not None else None
+
+    def outbound_hosts(self, number: str) -> list[str]:
+        """Hosts of the outbound trunks that have this number, in order of their ids."""
+        found = (self.outbound.get(i) for i in sorted(self.outbound.numbers.ids(normalise(number))))
+        return [entry.host for entry in found if entry is not None]
 
     def rule(self, rule_id: str) -> SIPDispatchRuleInfo | None:
         """The dispatch rule with this id."""
