@@ -10,7 +10,7 @@ import typer
 
 from ..base.errors import ConfigError, HookflashError
 from ..version import hookflash_version
-from . import agents, calls, keys, records, rooms, rules, token, transfer, trunks
+from . import agents, calls, keys, records, rooms, rules, sip_ladder, token, transfer, trunks
 from .options import EXIT_CONFIG, fail
 
 app = typer.Typer(
@@ -116,6 +116,7 @@ keys.add_to(app)
 calls.add_to(app)
 transfer.add_to(app)
 records.add_to(app)
+sip_ladder.add_to(app)
 rooms.add_to(app)
 agents.add_to(app)
 token.add_to(app)
