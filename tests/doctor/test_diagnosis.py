@@ -1,0 +1,51 @@
+"""Each rule fits its own example, and the others do not."""
+
+from __future__ import annotations
+
+import pytest
+from tests.doctor.examples import EXAMPLES, FINE
+from tests.doctor.talk import Talk
+
+from hookflash.doctor.diagnosis import RULES, diagnose, fitting
+
+
+def test_there_is_an_example_for_each_rule_and_a_rule_for_each_example() -> None:
+    assert len(RULES) >= 60
+    assert [rule.name for rule in RULES] == list(EXAMPLES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_rule_fits_its_example_and_no_other_does(name: str) -> None:
+    facts = EXAMPLES[name].facts()
+    assert [rule.name for rule in fitting(facts)] == [name], facts
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_what_a_rule_says_is_whole(rule: object) -> None:
+    name = rule.name  # type: ignore[attr-defined]
+    finding = diagnose(EXAMPLES[name].facts(), "the call")
+    assert finding.rule == name
+    for text in (finding.meaning, finding.remedy, finding.source):
+        assert text.strip()
+        assert "{" not in text
+        assert "not said" not in text
+        assert text == text.strip()
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_nothing_is_found_where_nothing_is_wrong(name: str) -> None:
+    finding = diagnose(FINE[name].facts(), "the call")
+    assert (finding.gravity, finding.rule) == ("ok", ""), finding
+
+
+def test_what_nobody_knows_is_said_to_be_unknown() -> None:
+    finding = diagnose(Talk().called().answer(499, "Whatever").facts(), "the call")
+    assert finding.meaning == "unknown: call refused with 499 Whatever by the peer; no rule fits"
+    assert "ladder" in finding.remedy
+    assert finding.rule == ""
+
+
+def test_what_a_person_reads_of_the_commonest_failure() -> None:
+    finding = diagnose(EXAMPLES["twilio-transfer-off"].facts(), "transfer STR_1")
+    assert finding.meaning.startswith("603 from Twilio to REFER: call transfer is switched off")
+    assert "--transfer-mode enable-all" in finding.remedy
