@@ -6,7 +6,7 @@ import pytest
 from tests.doctor.examples import EXAMPLES, FINE
 from tests.doctor.talk import Talk
 
-from hookflash.doctor.diagnosis import RULES, diagnose, fitting
+from hookflash.doctor.diagnosis import RULES, diagnose, diagnose_call, fitting
 
 
 def test_there_is_an_example_for_each_rule_and_a_rule_for_each_example() -> None:
@@ -49,3 +49,28 @@ def test_what_a_person_reads_of_the_commonest_failure() -> None:
     finding = diagnose(EXAMPLES["twilio-transfer-off"].facts(), "transfer STR_1")
     assert finding.meaning.startswith("603 from Twilio to REFER: call transfer is switched off")
     assert "--transfer-mode enable-all" in finding.remedy
+
+
+def test_a_transfer_without_its_messages_is_told_by_its_record() -> None:
+    transfer = {"transfer_id": "STR_1", "verdict": "refused", "sip_status": 603}
+    finding = diagnose_call([], {}, {**transfer, "sip_reason": "Decline"})
+    assert (finding.rule, finding.subject) == ("refer-declined", "transfer STR_1")
+
+
+@pytest.mark.parametrize("verdict", ["interrupted", "canceled", "call ended", "timed out"])
+def test_a_transfer_for_which_no_refer_was_sent(verdict: str) -> None:
+    seen = Talk().came().facts().seen
+    finding = diagnose_call(seen, {}, {"transfer_id": "STR_1", "verdict": verdict})
+    assert finding.gravity == "error"
+    assert not finding.meaning.startswith("unknown")
+    assert finding.remedy
+
+
+def test_a_transfer_of_which_nothing_is_known() -> None:
+    finding = diagnose_call([], {}, {"transfer_id": "STR_1", "verdict": "subscription ended"})
+    assert finding.meaning == "unknown: subscription ended: no messages are kept of it"
+
+
+def test_a_call_by_its_messages() -> None:
+    finding = diagnose_call(EXAMPLES["call-busy"].facts().seen, {"call_id": "SCL_1"}, None)
+    assert (finding.rule, finding.subject, finding.gravity) == ("call-busy", "call SCL_1", "note")

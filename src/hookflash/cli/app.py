@@ -10,7 +10,19 @@ import typer
 
 from ..base.errors import ConfigError, HookflashError
 from ..version import hookflash_version
-from . import agents, calls, keys, records, rooms, rules, sip_ladder, token, transfer, trunks
+from . import (
+    agents,
+    calls,
+    doctor,
+    keys,
+    records,
+    rooms,
+    rules,
+    sip_ladder,
+    token,
+    transfer,
+    trunks,
+)
 from .options import EXIT_CONFIG, fail
 
 app = typer.Typer(
@@ -117,6 +129,7 @@ calls.add_to(app)
 transfer.add_to(app)
 records.add_to(app)
 sip_ladder.add_to(app)
+doctor.add_to(app)
 rooms.add_to(app)
 agents.add_to(app)
 token.add_to(app)

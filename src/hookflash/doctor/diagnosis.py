@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from ..base.light import light_dataclass
 from . import rules_call, rules_outcome, rules_providers, rules_refer
-from .facts import FINE, CaseFacts
+from .facts import FINE, CaseFacts, Stage, read_facts
 from .rule import Gravity, Rule, filled
+from .seen import SeenMessage
 
 RULES: Final[tuple[Rule, ...]] = (
     rules_providers.RULES + rules_refer.RULES + rules_outcome.RULES + rules_call.RULES
@@ -27,6 +29,55 @@ class Finding:
     source: str = ""
     rule: str = ""
     """Name of the rule that says so."""
+
+
+_STAGES: Final[Mapping[str, Stage]] = {
+    "refused": "refer refused",
+    "rejected": "target failed",
+    "unreachable": "refer unanswered",
+}
+"""Where a verdict alone says where a transfer stopped."""
+_NO_REFER: Final = {
+    "interrupted": (
+        "the server was stopped, or crashed, in the middle of the transfer",
+        "transfer again; give SIGTERM more time to drain (`drain`)",
+    ),
+    "canceled": (
+        "the transfer was given up before a REFER was sent: it could not be stored, or the call "
+        "ended",
+        "the log says which (`transfer_not_stored`); a full disk stops transfers",
+    ),
+    "call ended": (
+        "the call ended before a REFER could be sent",
+        "nothing; the caller was gone",
+    ),
+    "timed out": (
+        "the time was over before a REFER could be sent: something of the call was still going on",
+        "give `ringing_timeout` more time; look in the ladder for an INVITE without an answer",
+    ),
+}
+"""Verdict → meaning and remedy, where nothing was sent for it."""
+
+
+def diagnose_call(
+    seen: Sequence[SeenMessage], record: Mapping[str, Any], transfer: Mapping[str, Any] | None
+) -> Finding:
+    """`seen` may be empty, where no messages are kept; then the record has to do."""
+    if transfer is None:
+        subject = f"call {record.get('call_id')}"
+        return diagnose(read_facts(seen, record), subject)
+    subject, verdict = f"transfer {transfer['transfer_id']}", str(transfer.get("verdict") or "")
+    facts = read_facts(seen, record, transfer)
+    if facts.request is not None and facts.request.method == "REFER":
+        return diagnose(facts, subject)
+    if not seen and verdict in _STAGES:
+        status = int(transfer.get("sip_status") or 0)
+        phrase = str(transfer.get("sip_reason") or "")
+        return diagnose(CaseFacts(_STAGES[verdict], status=status, phrase=phrase), subject)
+    if verdict in _NO_REFER:
+        return Finding("error", subject, *_NO_REFER[verdict], "docs/transfers.md")
+    said = transfer.get("error") or "no messages are kept of it"
+    return Finding("error", subject, f"unknown: {verdict or 'pending'}: {said}")
 
 
 def fitting(facts: CaseFacts) -> list[Rule]:

@@ -1,0 +1,141 @@
+"""`hookflash doctor`: what went wrong, in plain words, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from ..base.text import printable
+from ..doctor.diagnosis import Finding
+from .client import ClientError
+from .failures import Examined, examine, no_server, the_case
+from .options import ApiSession, server_command
+from .output import print_json
+from .sip_ladder import print_ladder
+from .sip_messages import seen_of
+
+EXIT_CODES: Final = {"ok": 0, "note": 0, "warning": 3, "error": 4}
+"""By the gravest finding."""
+EPILOG: Final = (
+    "Exit code: 0 nothing to do, 1 not possible, 2 wrong usage, 3 something to look at, "
+    "4 something is wrong."
+)
+_MARKS: Final = {
+    "ok": ("ok     ", "green"),
+    "note": ("note   ", "cyan"),
+    "warning": ("warning", "yellow"),
+    "error": ("error  ", "bold red"),
+}
+CALLS: Final = "The last failed transfer or call"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    server_command(app, "doctor", epilog=EPILOG)(doctor)
+
+
+def doctor(
+    session: ApiSession,
+    ident: Annotated[
+        str,
+        typer.Argument(
+            metavar="[ID]",
+            help="Look only at this call (SCL_…, Call-ID) or transfer (STR_…).",
+        ),
+    ] = "",
+    ladder: Annotated[bool, typer.Option("--ladder", help="Show its SIP messages, too.")] = False,
+) -> None:
+    """Say what went wrong, and what to do (Hookflash only)."""
+    sections: dict[str, list[Finding]] = {}
+    examined: Examined | None = None
+    try:
+        examined = _examined(session, ident)
+        sections[CALLS] = [NOTHING if examined is None else examined.finding]
+    except ClientError as error:
+        if ident:
+            raise
+        sections[CALLS] = [no_server(error)]
+    _report(session, sections, examined, ladder=ladder)
+    worst = max(
+        (EXIT_CODES[one.gravity] for found in sections.values() for one in found), default=0
+    )
+    if worst:
+        raise typer.Exit(worst)
+
+
+NOTHING: Final = Finding("ok", "calls", "none of the last transfers and calls failed")
+
+
+def _examined(session: ApiSession, ident: str) -> Examined | None:
+    client = session.client
+    found = the_case(client, ident)
+    return None if found is None else examine(client, found)
+
+
+def _report(
+    session: ApiSession,
+    sections: dict[str, list[Finding]],
+    examined: Examined | None,
+    *,
+    ladder: bool,
+) -> None:
+    if session.as_json:
+        print_json(as_json(sections, examined))
+        return
+    console = Console(highlight=False)
+    for number, (name, findings) in enumerate(sections.items()):
+        console.print(("\n" if number else "") + name, style="bold")
+        if name == CALLS and examined is not None:
+            console.print(printable(examined.headline), markup=False, soft_wrap=True)
+        print_findings(console, findings)
+    unknown = (
+        examined is not None and examined.finding.gravity == "error" and not examined.finding.rule
+    )
+    if examined is not None and examined.answer is not None and (ladder or unknown):
+        console.print()
+        print_ladder(console, examined.answer, seen_of(examined.answer))
+
+
+def print_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """Each with what to do below it."""
+    for one in findings:
+        mark, style = _MARKS[one.gravity]
+        console.print(f"  {mark}  ", style=style, end="")
+        subject = "" if one.subject in ("calls",) else f"{one.subject}: "
+        console.print(printable(f"{subject}{one.meaning}"), markup=False, soft_wrap=True)
+        for label, text in (("to do: ", one.remedy), ("source: ", one.source)):
+            if text:
+                console.print(
+                    f"           {printable(label + text)}",
+                    markup=False,
+                    soft_wrap=True,
+                    style="dim" if label == "source: " else "",
+                )
+
+
+def as_json(sections: dict[str, list[Finding]], examined: Examined | None) -> dict[str, Any]:
+    """For programs."""
+    found = [
+        {
+            "section": name,
+            "gravity": one.gravity,
+            "subject": one.subject,
+            "meaning": one.meaning,
+            "remedy": one.remedy,
+            "source": one.source,
+            "rule": one.rule,
+        }
+        for name, findings in sections.items()
+        for one in findings
+    ]
+    gravities = [str(one["gravity"]) for one in found]
+    order = list(EXIT_CODES)
+    return {
+        "gravity": max(gravities, key=order.index, default="ok"),
+        "findings": found,
+        "case": None if examined is None else examined.headline,
+        "sip": None if examined is None else examined.answer,
+    }
