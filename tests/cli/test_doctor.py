@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.support.cli import hookflash, invoke
 from tests.support.lab import NUMBER, Lab, run
@@ -114,3 +116,31 @@ def test_but_not_where_one_call_is_asked_about(ident: str) -> None:
     ran = invoke("http://127.0.0.1:9", "doctor", ident)
     assert (ran.code, ran.out) == (1, "")
     assert "no answer from" in ran.err
+
+
+CONFIG = """
+keys: {labkey: a-secret-that-nobody-guesses-9f8e7d6c5b4a}
+sip: {listen_ip: 127.0.0.1, allowed_hosts: from_header, keep_messages: 0}
+"""
+
+
+def test_the_settings_and_the_machine(tmp_path: Path) -> None:
+    file = tmp_path / "hookflash.yaml"
+    file.write_text(CONFIG, encoding="utf-8")
+
+    async def check(lab: Lab) -> None:
+        ran = await hookflash(lab, "doctor", "--config", str(file))
+        assert ran.code == 4
+        head, *_ = [line for line in ran.out.splitlines() if "sip.allowed_hosts" in line]
+        assert head.startswith("  error    sip.allowed_hosts: ")
+        assert "warning  sip.keep_messages: " in ran.out
+        assert "\nThis machine\n" in ran.out
+        assert "ok       ports: taken, by the server that answers" in ran.out
+        assert "loopback only" in ran.out
+        file.write_text("sip: {nope: 1}", encoding="utf-8")
+        told = (await hookflash(lab, "doctor", "--json", "--config", str(file))).json
+        sections = {one["section"]: one for one in told["findings"]}
+        assert sections["The settings"]["gravity"] == "error"
+        assert "nope" in sections["The settings"]["meaning"]
+
+    run(check)

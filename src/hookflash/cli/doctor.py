@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 
 from ..base.text import printable
+from ..doctor.configuration import check_configuration
 from ..doctor.diagnosis import Finding
 from .client import ClientError
 from .failures import Examined, examine, no_server, the_case
@@ -30,6 +33,8 @@ _MARKS: Final = {
     "error": ("error  ", "bold red"),
 }
 CALLS: Final = "The last failed transfer or call"
+SETTINGS: Final = "The settings"
+MACHINE: Final = "This machine"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -47,17 +52,27 @@ def doctor(
         ),
     ] = "",
     ladder: Annotated[bool, typer.Option("--ladder", help="Show its SIP messages, too.")] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The server's settings: they and its machine are looked at, too."),
+    ] = None,
 ) -> None:
     """Say what went wrong, and what to do (Hookflash only)."""
     sections: dict[str, list[Finding]] = {}
     examined: Examined | None = None
+    running = True
     try:
         examined = _examined(session, ident)
         sections[CALLS] = [NOTHING if examined is None else examined.finding]
     except ClientError as error:
         if ident:
             raise
+        running = False
         sections[CALLS] = [no_server(error)]
+    if config is not None:
+        sections |= _of_settings(config, running=running)
+    elif not ident:
+        sections[SETTINGS] = [NOT_LOOKED_AT]
     _report(session, sections, examined, ladder=ladder)
     worst = max(
         (EXIT_CODES[one.gravity] for found in sections.values() for one in found), default=0
@@ -66,7 +81,29 @@ def doctor(
         raise typer.Exit(worst)
 
 
+def _of_settings(config: Path, *, running: bool) -> dict[str, list[Finding]]:
+    """Sections about the settings and the machine."""
+    from ..base.errors import ConfigError
+    from ..config import load
+    from . import machine
+    from .settings import by_key
+
+    try:
+        values = by_key(load(config).model_dump())
+    except ConfigError as error:
+        return {SETTINGS: [Finding("error", str(config), str(error), "as the line says")]}
+    found = check_configuration(values)
+    looked = machine.look(values, running=running) + asyncio.run(machine.outside(values))
+    return {
+        SETTINGS: found or [Finding("ok", str(config), "nothing dangerous, no contradiction")],
+        MACHINE: looked,
+    }
+
+
 NOTHING: Final = Finding("ok", "calls", "none of the last transfers and calls failed")
+NOT_LOOKED_AT: Final = Finding(
+    "note", "settings", "not looked at, nor the machine", "--config FILE, on the server's machine"
+)
 
 
 def _examined(session: ApiSession, ident: str) -> Examined | None:
