@@ -35,6 +35,7 @@ _MARKS: Final = {
 CALLS: Final = "The last failed transfer or call"
 SETTINGS: Final = "The settings"
 MACHINE: Final = "This machine"
+TRUNKS: Final = "The trunks"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -56,6 +57,9 @@ def doctor(
         Path | None,
         typer.Option(help="The server's settings: they and its machine are looked at, too."),
     ] = None,
+    trunks: Annotated[
+        bool, typer.Option(help="Ask the peers of outbound trunks by OPTIONS, from here.")
+    ] = True,
 ) -> None:
     """Say what went wrong, and what to do (Hookflash only)."""
     sections: dict[str, list[Finding]] = {}
@@ -73,6 +77,10 @@ def doctor(
         sections |= _of_settings(config, running=running)
     elif not ident:
         sections[SETTINGS] = [NOT_LOOKED_AT]
+    if running and not ident and trunks:
+        from .trunk_checks import check_trunks
+
+        sections[TRUNKS] = check_trunks(session.client)
     _report(session, sections, examined, ladder=ladder)
     worst = max(
         (EXIT_CODES[one.gravity] for found in sections.values() for one in found), default=0
