@@ -38,7 +38,6 @@ def with_body(body: bytes, kind: bytes = b"application/sdp", more: bytes = b"") 
         with_header(b"X-Auth-Token: " + SECRET),
         with_header(b"X-API-Key: " + SECRET),
         with_header(b"P-Password: " + SECRET),
-        with_header(b"Cookie: " + SECRET),
         with_header(b"Refer-To: <sip:a@b?Proxy-Authorization=" + SECRET + b"&X=1>"),
         with_header(b"Contact: <sip:me:" + SECRET + b"@198.51.100.7>"),
         with_header(b"Contact: <SIPS:me:" + SECRET + b":x@198.51.100.7>"),
@@ -54,7 +53,6 @@ def with_body(body: bytes, kind: bytes = b"application/sdp", more: bytes = b"") 
         with_body(
             b"p=Digit-Collection\r\nd=" + SECRET, b"application/vnd.nortelnetworks.digits"
         ).replace(b"INVITE", b"INFO"),
-        with_body(b'<response digits="' + SECRET + b'"/>', b"application/kpml-response+xml"),
         with_body(SECRET, more=b"Content-Encoding: gzip\r\n"),
         with_body(SECRET, more=b"e:deflate\r\n"),
         with_body(b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" + SECRET, b"multipart/mixed"),
@@ -116,7 +114,6 @@ def test_the_rest_of_a_description_stays() -> None:
         b"token" * 12_000,
         b"Authorization:" * 4_000,
         b"a=crypto:" + b" " * 60_000,
-        b"digits=" * 8_000,
         b"\nsignal" * 8_000,
         b"e:" + b" " * 60_000,
     ],

@@ -2,9 +2,9 @@
 
 What is secret is overwritten by as many `x`, so that Content-Length and the places of all else stay
 what they were: digest answers (Authorization, Proxy-Authorization; also as a header in a URI), what
-a server proves by the password (Authentication-Info), cookies, headers whose names speak of a
-password, a secret, a token or an API key, passwords in URIs, keys of SRTP (`a=crypto`,
-`a=key-mgmt`, `k=`) and of ICE in SDP, and digits that were typed (INFO, KPML). Challenges stay,
+a server proves by the password (Authentication-Info), headers whose names speak of a password, a
+secret, a token or an API key, passwords in URIs, keys of SRTP (`a=crypto`,
+`a=key-mgmt`, `k=`) and of ICE in SDP, and digits that were typed (INFO). Challenges stay,
 nonces included. A body that cannot be read as it is (compressed, in base64) is overwritten as a
 whole.
 """
@@ -22,8 +22,8 @@ _DIGEST: Final = re.compile(
 )
 _REALM: Final = re.compile(rb'(?i)\brealm[ \t]*=[ \t]*"[^"\r\n]*"')
 _NAMED: Final = re.compile(
-    rb"(?im)^((?:authentication-info|proxy-authentication-info|cookie|set-cookie|"
-    rb"[!-9;-~]{0,60}(?:passw|secret|token|api-?key|credential)[!-9;-~]{0,60})[ \t]*:[ \t]*)("
+    rb"(?im)^((?:authentication-info|proxy-authentication-info|"
+    rb"[!-9;-~]{0,60}(?:passw|secret|token|api-?key)[!-9;-~]{0,60})[ \t]*:[ \t]*)("
     + _FOLDED
     + rb")"
 )
@@ -38,7 +38,6 @@ _SDP: Final = re.compile(
     rb"a=ice-pwd:)([^\r\n]+)"
 )
 _DIGITS: Final = re.compile(rb"(?im)^([ \t]*signal[ \t]*[=:][ \t]*)([^\r\n]+)")
-_KPML: Final = re.compile(rb"(?i)(\bdigits[ \t]*=[ \t]*[\"'])([^\"'\r\n]*)")
 _HIDDEN_BODY: Final = re.compile(
     rb"(?im)^(?:content-encoding|e)[ \t]*+:[ \t]*+(?!identity)|"
     rb"^content-transfer-encoding[ \t]*+:[ \t]*+(?!7bit|8bit|binary)"
@@ -48,8 +47,8 @@ _DTMF_TYPE: Final = re.compile(
 )
 
 _SIGNS: Final = (
-    *(b"auth", b"cookie", b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"crypto"),
-    *(b"\nk=", b"dtmf", b" info\r", b"kpml", b"-encoding", b"\ne:", b"\ne "),
+    *(b"auth", b"pass", b"pwd", b"secret", b"token", b"key", b"crypto", b"\nk="),
+    *(b"dtmf", b" info\r", b"-encoding", b"\ne:"),
 )
 """What no message without credentials has, in lower case: most are seen through by these alone."""
 _URI_PASSWORD: Final = re.compile(_PASSWORD.pattern.replace(rb"(?i)(\b", rb"("))
@@ -67,7 +66,7 @@ def redacted(data: bytes) -> bytes:
     if not may_hold_credentials(data):
         return data
     data = _DIGEST.sub(_hide_digest, data)
-    for pattern in (_NAMED, _IN_URI, _PASSWORD, _SDP, _DIGITS, _KPML):
+    for pattern in (_NAMED, _IN_URI, _PASSWORD, _SDP, _DIGITS):
         data = pattern.sub(_hide_rest, data)
     head, empty_line, body = _split(data)
     digits = _DTMF_TYPE.search(head) is not None and _DIGITS.search(body) is None
