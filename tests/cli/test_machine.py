@@ -87,6 +87,14 @@ def test_the_clock() -> None:
     assert machine._synchronised() in (True, False, None)
 
 
+def test_a_system_that_cannot_say_of_its_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_library(_: object) -> None:
+        raise OSError("none")
+
+    monkeypatch.setattr("ctypes.CDLL", no_library)
+    assert machine._synchronised() is None
+
+
 @pytest.mark.parametrize(
     ("begins", "ends", "gravity"),
     [(-10, -1, "error"), (1, 100, "error"), (-10, 20, "warning"), (-10, 22, "ok")],
@@ -160,6 +168,21 @@ def test_what_the_internet_sees(
 def test_loopback_is_not_compared_with_anything() -> None:
     (found,) = asyncio.run(machine.outside(values()))
     assert "loopback only" in found.meaning
+
+
+def test_without_a_stun_server_nothing_is_compared() -> None:
+    anywhere = values(sip__listen_ip="192.0.2.10", sip__stun_servers=[])
+    (found,) = asyncio.run(machine.outside(anywhere))
+    assert (found.gravity, found.subject) == ("note", "address")
+
+
+def test_the_port_of_tls_and_none_of_tcp_for_clients() -> None:
+    wanted = machine._wanted(
+        values(sip__tls__certs=[{}], sip__tls__port=5061, rtc__allow_tcp_fallback=False)
+    )
+    names = [name for name, *_ in wanted]
+    assert "sip.tls.port" in names
+    assert "rtc.tcp_port" not in names
 
 
 def test_a_whole_look_at_this_machine() -> None:

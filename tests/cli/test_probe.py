@@ -25,19 +25,29 @@ def test_an_exchange_answers(transport: Transport | None) -> None:
     run(check)
 
 
-def test_silence_and_a_closed_port_and_a_name_that_is_none() -> None:
+def test_silence_and_a_closed_port_and_a_name_that_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hookflash.cli.probe.REPEAT", 0.01)
+
+    async def nowhere(*_: object) -> list[object]:
+        return []
+
     async def check() -> None:
         silent, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
         )
         port = silent.get_extra_info("sockname")[1]
-        async with OptionsProbe(wait=0.05) as probe:
+        async with OptionsProbe(wait=0.1) as probe:
             found = await probe.ask(f"127.0.0.1:{port}", "udp")
             assert found.why.startswith("no answer to OPTIONS by UDP")
             found = await probe.ask(f"127.0.0.1:{port}", "tcp")
             assert found.why.startswith("no connection by TCP: ")
             found = await probe.ask("a b", "udp")
             assert found.why.startswith("no address")
+            monkeypatch.setattr(probe._resolver, "locate", nowhere)
+            found = await probe.ask("carrier.example", "udp")
+            assert found.why == "the name has no address (DNS)"
         silent.close()
 
     asyncio.run(check())

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
+from tests.doctor.test_seen import entry
 from tests.support.cli import hookflash
 from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.carrier.phone import Behaviour
+from hookflash.cli.sip_ladder import print_ladder
+from hookflash.doctor.seen import seen_from
 
 CALLER = "+14150000001"
 
@@ -80,3 +86,22 @@ def test_a_peers_words_do_nothing_to_a_terminal() -> None:
         assert "\x1b" not in ran.out
 
     run(check, sip__answer="immediately")
+
+
+def drawn(answer: dict[str, Any]) -> str:
+    out = io.StringIO()
+    print_ladder(Console(file=out, width=100), answer, seen_from(answer["messages"]))
+    return out.getvalue()
+
+
+def test_what_was_dropped_is_told_where_it_was() -> None:
+    messages = [entry(f"INFO sip:{number}@b SIP/2.0\r\n\r\n") for number in range(4)]
+    answer = {"call_id": "SCL_1", "sip_call_id": "a\x1b@b", "dropped": 70, "messages": messages}
+    lines = drawn(answer).splitlines()
+    assert lines[0] == "SCL_1  Call-ID a\\x1b@b  (the whole call)"
+    assert [" INFO " in line for line in lines[2:]] == [True, True, False, True, True]
+    assert "70 messages are not kept here" in lines[4]
+
+
+def test_a_call_of_which_nothing_went_by() -> None:
+    assert drawn({"call_id": "SCL_1", "messages": []}).splitlines()[1] == "no messages"

@@ -8,7 +8,7 @@ import pytest
 from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 
 from hookflash.cli.client import Client, ClientError
-from hookflash.cli.sip_messages import fetch, find_call, records, seen_of
+from hookflash.cli.sip_messages import fetch, find_call, found_of, records, seen_of
 from hookflash.sip.uri import Uri
 
 CALLER = "+14150000001"
@@ -58,3 +58,12 @@ def test_records_are_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_servers_answer_is_said_to_be_none(answer: dict[str, object]) -> None:
     with pytest.raises(ClientError, match="no list of SIP messages"):
         seen_of(answer)
+
+
+def test_a_transfer_whose_call_is_not_in_the_history() -> None:
+    async def check(lab: Lab) -> None:
+        transfer = {"transfer_id": "STR_1", "call_id": "SCL_1", "room": "lobby"}
+        found = await asyncio.to_thread(found_of, client_of(lab), transfer)
+        assert (found.call_id, found.record, found.transfer) == ("SCL_1", {}, transfer)
+
+    run(check)
