@@ -1,4 +1,4 @@
-"""SIP messages as a capture file that Wireshark, tshark and sngrep read (pcap, link type RAW).
+"""SIP messages as a capture file that Wireshark and tshark read (pcap, link type RAW).
 
 The frames are made up: IPv4 or IPv6 with UDP, or with TCP from its handshake on, so that each
 message stands in them whole. What went by TLS is written as TCP without encryption, at port 5060
