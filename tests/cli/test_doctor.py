@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -142,5 +143,22 @@ def test_the_settings_and_the_machine(tmp_path: Path) -> None:
         sections = {one["section"]: one for one in told["findings"]}
         assert sections["The settings"]["gravity"] == "error"
         assert "nope" in sections["The settings"]["meaning"]
+
+    run(check)
+
+
+def test_a_call_for_which_nothing_could_be_sent() -> None:
+    async def check(lab: Lab) -> None:
+        closed = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        port = closed.sockets[0].getsockname()[1]
+        closed.close()
+        await closed.wait_closed()
+        made = ("trunk", "outbound", "add", "--address", f"127.0.0.1:{port}", "--number", "+1")
+        await hookflash(lab, *made, "--transport", "tcp")
+        await hookflash(lab, "call", "+15105550111", "--room", "lobby")
+        ran = await hookflash(lab, "doctor")
+        assert ran.code == 4
+        assert "no INVITE could be sent, or no messages are kept of it: " in ran.out
+        assert "127.0.0.1: no connection by TCP: " in ran.out
 
     run(check)

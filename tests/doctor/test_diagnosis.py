@@ -74,3 +74,27 @@ def test_a_transfer_of_which_nothing_is_known() -> None:
 def test_a_call_by_its_messages() -> None:
     finding = diagnose_call(EXAMPLES["call-busy"].facts().seen, {"call_id": "SCL_1"}, None)
     assert (finding.rule, finding.subject, finding.gravity) == ("call-busy", "call SCL_1", "note")
+
+
+@pytest.mark.parametrize(
+    ("record", "gravity", "rule", "words"),
+    [
+        ({"direction": "outbound", "answer_status": 486}, "note", "call-busy", "busy"),
+        ({"direction": "inbound", "answer_status": 488}, "error", "no-common-codec", "488"),
+        ({"direction": "outbound", "end_reason": "unresolved"}, "error", "", "unresolved"),
+        (
+            {"direction": "inbound", "end_reason": "odd"},
+            "error",
+            "",
+            "unknown: it was not answered",
+        ),
+        ({"answered_at": 1.5, "end_reason": "hangup"}, "note", "", "its end: hangup"),
+        ({"ended_at": None}, "note", "", "no messages are kept"),
+    ],
+)
+def test_a_call_without_messages(
+    record: dict[str, object], gravity: str, rule: str, words: str
+) -> None:
+    finding = diagnose_call([], {"call_id": "SCL_1", "ended_at": 2.0, **record}, None)
+    assert (finding.gravity, finding.rule) == (gravity, rule)
+    assert words in finding.meaning

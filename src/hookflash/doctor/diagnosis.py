@@ -65,7 +65,7 @@ def diagnose_call(
     """`seen` may be empty, where no messages are kept; then the record has to do."""
     if transfer is None:
         subject = f"call {record.get('call_id')}"
-        return diagnose(read_facts(seen, record), subject)
+        return diagnose(read_facts(seen, record), subject) if seen else _of_record(record, subject)
     subject, verdict = f"transfer {transfer['transfer_id']}", str(transfer.get("verdict") or "")
     facts = read_facts(seen, record, transfer)
     if facts.request is not None and facts.request.method == "REFER":
@@ -78,6 +78,27 @@ def diagnose_call(
         return Finding("error", subject, *_NO_REFER[verdict], "docs/transfers.md")
     said = transfer.get("error") or "no messages are kept of it"
     return Finding("error", subject, f"unknown: {verdict or 'pending'}: {said}")
+
+
+def _of_record(record: Mapping[str, Any], subject: str) -> Finding:
+    """Of a call without messages: none are kept, or none could be sent."""
+    status, outbound = int(record.get("answer_status") or 0), record.get("direction") == "outbound"
+    why = str(record.get("end_reason") or "not said")
+    if status >= 300:
+        stage: Stage = "call refused" if outbound else "we refused"
+        return diagnose(CaseFacts(stage, outbound=outbound, status=status), subject)
+    if record.get("ended_at") is None or record.get("answered_at"):
+        return Finding("note", subject, f"no messages are kept of it; its end: {why}")
+    if not outbound:
+        return Finding("error", subject, f"unknown: it was not answered ({why})")
+    return Finding(
+        "error",
+        subject,
+        f"no INVITE could be sent, or no messages are kept of it: {why}",
+        "check --address and --transport of the trunk: is its name known, can it be connected? "
+        "`hookflash doctor` asks it by OPTIONS",
+        "RFC 3263",
+    )
 
 
 def fitting(facts: CaseFacts) -> list[Rule]:
