@@ -179,6 +179,9 @@ class SipSettings(Section):
         256, ge=0, description="Most of one address that have no call; at most half of all."
     )
     prompts_dir: str = Field("", description="Folder of PIN prompts (8 kHz WAV) of your own.")
+    keep_messages: Duration = Field(
+        30 * 86400.0, description="How long a call's SIP messages are kept with it; 0: not at all."
+    )
 
 
 class StoreSettings(Section):

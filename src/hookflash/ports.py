@@ -18,6 +18,7 @@ from .rooms.room import Room
 from .sip.effects import SendBytes
 from .sip.flow import Address, Flow, Transport
 from .sip.location import Target
+from .sip.trace import SipTraces, Trace
 from .sip.uri import Uri
 
 Prompts = Mapping[str, tuple[Pcm, int]]
@@ -87,6 +88,9 @@ class AddressChoice(Protocol):
 
 class SipWays(Protocol):
     """The way of each SIP message to its peer: `runtime.sip_stack.SipStack`."""
+
+    traces: SipTraces
+    """What went by, of each call."""
 
     def contact(self, flow: Flow) -> Uri:
         """Our Contact for a dialog whose peer is at the end of `flow`."""
@@ -159,8 +163,9 @@ class RecordKeeper(Protocol):
         """Nothing to hang up after a crash."""
         ...
 
-    def call_ended(self, record: CallRecord) -> None:
-        """One line of the call history."""
+    def call_ended(self, record: CallRecord, messages: Trace | None) -> None:
+        """One line of the call history, and the SIP messages of the call where they are kept. Once
+        more where some came after its end."""
         ...
 
     def transfer(self, record: TransferRecord) -> None:

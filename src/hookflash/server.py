@@ -187,6 +187,7 @@ class Server:
             resolver=resolver,
             addresses=addresses,
             hostname=settings.sip.sip_hostname,
+            keeps_messages=settings.sip.keep_messages > 0,
         )
         timers = Timers()
         agent = f"Hookflash/{hookflash_version()}"
@@ -291,6 +292,7 @@ class Server:
             transfers=settings.transfers.keep,
             calls=settings.calls.keep,
             audit=settings.audit.keep,
+            messages=settings.sip.keep_messages,
         )
 
     async def _addresses(self) -> Addresses:

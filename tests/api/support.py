@@ -23,7 +23,7 @@ from hookflash.api.backend import unimplemented
 from hookflash.base.ids import Ids
 from hookflash.calls.attributes import CALL_ID
 from hookflash.calls.dial_plan import dial_attributes, dial_order, dial_plan, header_options
-from hookflash.calls.records import TransferRecord
+from hookflash.calls.records import CallRecord, KeptMessages, TransferRecord
 from hookflash.calls.transfers.request import TransferRequest
 from hookflash.calls.trunks.table import TrunkTable
 from hookflash.exchange.local_rooms import LocalParticipants, LocalRooms
@@ -57,6 +57,7 @@ class FakeSip:
         self.transfers: list[TransferRequest] = []
         self.dials: list[DialRequest] = []
         self.fault: Exception | None = None
+        self.up: dict[str, tuple[CallRecord, KeptMessages | None]] = {}
 
     async def transfer(self, request: TransferRequest) -> TransferRecord:
         participant = self._rooms.find(request.room, request.identity)
@@ -86,6 +87,9 @@ class FakeSip:
         dial_attributes(asked, trunk, dial_plan(asked, trunk, number, "SCL_a"), "")
         header_options(asked, trunk)
         raise unimplemented("CreateSIPParticipant")
+
+    async def messages(self, call_id: str) -> tuple[CallRecord, KeptMessages | None] | None:
+        return self.up.get(call_id)
 
 
 @dataclass

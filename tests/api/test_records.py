@@ -7,7 +7,9 @@ from structlog.testing import capture_logs
 from tests.api.support import Answer, Client, all_grants, api, sign
 
 from hookflash.adapters.store.ops import AddAudit, PutCall, PutTransfer
-from hookflash.calls.records import CallRecord, StageEntry, TransferRecord
+from hookflash.calls.records import CallRecord, KeptMessages, StageEntry, TransferRecord
+from hookflash.sip.flow import Flow
+from hookflash.sip.trace import Trace
 
 
 @pytest.fixture
@@ -128,6 +130,76 @@ def test_the_audit_is_for_who_may_change_trunks(client: Client) -> None:
         assert get(client, f"{path}?subject=STR_0", grants).status == 401
     assert client.http("GET", path).json["msg"] == "permissions denied"
     assert get(client, f"{path}?limit=0").status == 400
+
+
+WAY = Flow("udp", ("0.0.0.0", 5060), ("2001:db8::7", 5060))
+TRACE = Trace(
+    (
+        (1.5, WAY, True, b"INVITE sip:a@b SIP/2.0\r\nX-Token: s3cr3t\r\n\r\n"),
+        (2.5, WAY, False, b"SIP/2.0 200 OK\r\n\r\n\xff"),
+    ),
+    2,
+    "2001:db8::1",
+)
+
+
+def test_the_messages_of_a_call_that_is_over_and_of_its_transfer(client: Client) -> None:
+    record = CallRecord("SCL_a", "id@h", "inbound", "lobby", created_at=1.0, ended_at=9.0)
+    client.parts.store.write_soon(PutCall(record, TRACE))
+    answer = get(client, "/hookflash/calls/SCL_a/sip")
+    assert answer.status == 200
+    between = {"transport": "udp", "local": "[2001:db8::1]:5060", "remote": "[2001:db8::7]:5060"}
+    assert answer.json == {
+        "call_id": "SCL_a",
+        "sip_call_id": "id@h",
+        "live": False,
+        "dropped": 2,
+        "messages": [
+            {
+                **{"at": 1.5, "direction": "received", **between},
+                "text": "INVITE sip:a@b SIP/2.0\r\nX-Token: xxxxxx\r\n\r\n",
+            },
+            {
+                **{"at": 2.5, "direction": "sent", **between},
+                "text": "SIP/2.0 200 OK\r\n\r\n\ufffd",
+                "data": "U0lQLzIuMCAyMDAgT0sNCg0K/w==",
+            },
+        ],
+    }
+    assert get(client, "/hookflash/transfers/STR_1/sip").json == answer.json
+    assert get(client, "/hookflash/transfers/STR_2/sip").status == 401
+    assert get(client, "/hookflash/transfers/STR_x/sip").json["msg"] == "transfer does not exist"
+
+
+def test_the_messages_so_far_of_a_call_that_is_up(client: Client) -> None:
+    record = CallRecord("SCL_9", "id@h", "inbound", "lobby", created_at=1.0)
+    client.sip.up["SCL_9"] = (record, KeptMessages(()))
+    answer = get(client, "/hookflash/calls/SCL_9/sip").json
+    assert (answer["live"], answer["messages"]) == (True, [])
+    client.sip.up["SCL_9"] = (record, None)
+    assert get(client, "/hookflash/calls/SCL_9/sip").status == 404
+
+
+def test_who_may_see_messages(client: Client) -> None:
+    call: dict[str, object] = {"sip": {"call": True}}
+    room: dict[str, object] = {"video": {"roomAdmin": True, "room": "lobby"}}
+    client.sip.up["SCL_9"] = (CallRecord("SCL_9", "i", "inbound", "other"), KeptMessages(()))
+    for path in ("/hookflash/calls/SCL_1/sip", "/hookflash/transfers/STR_1/sip"):
+        assert get(client, path, {**call, **room}).status == 404
+        for grants in (call, room):
+            assert get(client, path, grants).status == 401
+    for path in ("/hookflash/calls/SCL_2/sip", "/hookflash/calls/SCL_9/sip"):
+        assert get(client, path).status == 401
+
+
+def test_a_call_without_messages_says_why_and_what_to_do(client: Client) -> None:
+    answer = get(client, "/hookflash/calls/SCL_1/sip")
+    assert (answer.status, answer.json["code"]) == (404, "not_found")
+    assert "sip.keep_messages" in answer.json["msg"]
+    assert get(client, "/hookflash/calls/SCL_x/sip").json["msg"] == "call does not exist"
+    # Its transfer is stored, and it is not.
+    said = get(client, "/hookflash/transfers/STR_0/sip").json["msg"]
+    assert said == "the transfer's call does not exist"
 
 
 def test_records_that_cannot_be_read_are_an_error_of_ours(client: Client) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tests.support.dev import EXAMPLES, Dev, run
 
+from hookflash.carrier.phone import Behaviour
+
 CALLED, NEW_PARTY = "+15105550100", "+15105550123"
 ROOT = EXAMPLES.parent
 
@@ -46,6 +48,39 @@ def test_the_commands_of_the_page_about_the_command_line() -> None:
         await (await new_party.called()).hears(330)
 
     run(test)
+
+
+def test_the_commands_that_say_why_a_transfer_failed(tmp_path: Path) -> None:
+    """Those of the pages about transfers and about troubles, after a transfer that is refused."""
+    file = tmp_path / "hookflash.yaml"
+    secret = "a-secret-that-nobody-guesses-9f8e7d6c5b4a"
+    ports = "port: 0\nrtc: {udp_port: 0, tcp_port: 0}"
+    file.write_text(f"keys: {{k: {secret}}}\n{ports}\nsip: {{listen_ip: 127.0.0.1}}\n", "utf-8")
+
+    async def test(dev: Dev) -> None:
+        await dev.example("first_call.py")
+        caller = await dev.carrier.phone("+14155550100", behaviour=Behaviour(refer=603))
+        await caller.call("+15550100", proxy=dev.sip)
+        code, _ = await typed(dev, "hookflash transfer +15105550123")
+        assert code == 3
+        said = {}
+        for page in ("troubleshooting.md", "transfers.md"):
+            found = [one for one in commands(ROOT / "docs" / page) if " hookflash " in f" {one} "]
+            assert found
+            for command in found:
+                placed = command.replace("hookflash.yaml", str(file))
+                placed = placed.replace(" call.", f" {tmp_path}/call.")
+                code, output = await typed(dev, placed)
+                assert code == (4 if " doctor" in command else 0), f"{command}: {output}"
+                said[command] = output
+        for command in ("hookflash doctor", "hookflash doctor --config hookflash.yaml"):
+            assert "603 from the peer to REFER" in said[command]
+        assert "This machine" in said["hookflash doctor --config hookflash.yaml"]
+        assert " REFER to tel:+15105550123 " in said["hookflash ladder"]
+        assert "Refer-To: <tel:+15105550123>" in said["hookflash ladder --full"]
+
+    run(test)
+    assert {one.name for one in tmp_path.glob("call.*")} == {"call.svg", "call.pcap"}
 
 
 def test_the_transfer_of_the_readme() -> None:

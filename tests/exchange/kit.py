@@ -45,6 +45,7 @@ from hookflash.sip.location import Target
 from hookflash.sip.message import Request, Response
 from hookflash.sip.routing import Hop
 from hookflash.sip.timers import Timers
+from hookflash.sip.trace import SipTraces, Trace
 from hookflash.sip.uri import Uri
 from hookflash.testing.clock import ManualClock
 from hookflash.testing.media import Studio, TablePair
@@ -94,6 +95,7 @@ class Wire:
     """`ports.SipWays` to one peer: everything that is sent is kept."""
 
     def __init__(self) -> None:
+        self.traces = SipTraces(lambda _: OUR_ADDRESS[0])
         self.sent: list[Request | Response] = []
         self.sought: list[tuple[Uri, Callable[[list[Target]], None]]] = []
 
@@ -113,6 +115,7 @@ class Wire:
         raise AssertionError("the way to the only peer is known")
 
     def send(self, effect: SendBytes) -> None:
+        self.traces.sent(0.0, effect.data, effect.flow)
         message = parse(effect.data)
         assert isinstance(message, Request | Response)
         self.sent.append(message)
@@ -137,6 +140,7 @@ class Book:
     def __init__(self) -> None:
         self.dialogs: dict[str, DialogRecord] = {}
         self.calls: list[CallRecord] = []
+        self.traces: list[Trace] = []
         self.transfers: list[TransferRecord] = []
         self.unstored: list[tuple[Callable[[], None], Callable[[], None]]] = []
 
@@ -146,8 +150,11 @@ class Book:
     def forget_dialog(self, call_id: str) -> None:
         self.dialogs.pop(call_id, None)
 
-    def call_ended(self, record: CallRecord) -> None:
-        self.calls.append(record)
+    def call_ended(self, record: CallRecord, messages: Trace | None) -> None:
+        if record not in self.calls:
+            self.calls.append(record)
+        if messages is not None:
+            self.traces.append(messages)
 
     def transfer(self, record: TransferRecord) -> None:
         self.transfers.append(record)
@@ -262,6 +269,8 @@ class Table:
     def receive(self, message: Request | Response) -> None:
         """A message of the peer has come."""
         now = self.clock.now()
+        message.wire = message.wire or message.encode()
+        self.wire.traces.received(now, message, flow_to())
         self.exchange.perform(self.board.message_received(now, message, flow_to()))
 
     def pass_time(self, seconds: float) -> None:

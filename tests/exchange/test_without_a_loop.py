@@ -187,3 +187,26 @@ def test_a_call_without_media_is_bridged_to_nobody(table: Table) -> None:
     call.stream = stream
     table.exchange.phones.bridge(call)
     assert table.studio.engine.room_of(stream) == room.sid
+
+
+def test_the_messages_of_a_call_are_handed_over_at_its_end(table: Table) -> None:
+    table.caller()
+    table.in_dialog("BYE", cseq=2)
+    (trace,) = table.book.traces
+    lines = [entry[3].split(b"\r\n")[0].split() for entry in trace.entries]
+    assert [line[1 if line[0] == b"SIP/2.0" else 0] for line in lines] == [
+        *(b"INVITE", b"100", b"180", b"200", b"ACK", b"BYE", b"200")
+    ]
+    assert not len(table.wire.traces)
+
+
+def test_what_comes_after_the_end_of_a_call_is_handed_over_too(table: Table) -> None:
+    call = table.caller()
+    table.exchange.drive(call, lambda now: call.leg.hangup(now, "enough"))
+    assert len(table.book.traces) == 1
+    (bye,) = table.wire.requests("BYE")
+    table.receive(response_of(bye.encode(), 200))
+    first, second = table.book.traces
+    assert second.entries[:-1] == first.entries
+    assert second.entries[-1][3].startswith(b"SIP/2.0 200")
+    assert not len(table.wire.traces)

@@ -14,7 +14,9 @@ from hookflash.base.errors import StoreError
 from hookflash.base.idempotency import REMEMBERED
 from hookflash.calls.records import CallRecord, DialRecord, StageEntry, TransferRecord
 from hookflash.runtime.call_records import CallRecords
+from hookflash.sip.trace import Trace
 from hookflash.testing.clock import ManualClock
+from hookflash.testing.sip_messages import flow_to
 
 RECORD = TransferRecord(
     transfer_id="STR_1",
@@ -99,7 +101,7 @@ def test_a_request_for_a_call_is_stored_before_its_call_is_made() -> None:
         book.dial(answered)
         assert await store.dials_since(0.0) == [answered]
         clock.advance(REMEMBERED + 1)
-        book.prune(1e9, 1e9, 1e9)
+        book.prune(1e9, 1e9, 1e9, 1e9)
         assert await store.dials_since(0.0) == []
         await book.stop()
         await store.close()
@@ -114,11 +116,16 @@ def test_old_records_are_forgotten() -> None:
         book.transfer(replace(RECORD, verdict="rejected"))
         book.call_asked_for("key", "SCL_1", "lobby/sip_+1 to +1")
         assert len(await store.audit(Page())) == 1
+        book.call_ended(CallRecord("SCL_1", "c", "inbound", created_at=1000.0), Trace(()))
         clock.advance(100)
-        book.prune(50.0, 50.0, 200.0)
+        book.prune(50.0, 200.0, 200.0, 200.0)
         assert await store.transfers(Page()) == []
+        assert await store.messages("SCL_1") is not None
+        book.prune(50.0, 200.0, 200.0, 50.0)
+        assert await store.messages("SCL_1") is None
+        assert await store.call("SCL_1") is not None
         assert len(await store.audit(Page())) == 1
-        book.prune(50.0, 50.0, 50.0)
+        book.prune(50.0, 50.0, 50.0, 50.0)
         assert await store.audit(Page()) == []
         await store.close()
 
@@ -133,7 +140,8 @@ def test_what_is_stored_has_the_time_of_the_world() -> None:
         clock.ahead = 3600.0
         book, store = call_records(clock)
         book.transfer(replace(RECORD, verdict="rejected", ended_at=1001.0))
-        book.call_ended(CallRecord("SCL_1", "c", "inbound", created_at=1000.0, ended_at=1002.0))
+        record = CallRecord("SCL_1", "c", "inbound", created_at=1000.0, ended_at=1002.0)
+        book.call_ended(record, Trace(((1001.0, flow_to(), True, b""),)))
         book.dial(DialRecord("key", "r1", 1000.0, "lobby", "+1", "SCL_1", "sip_+1", "PA_1"))
         book.call_asked_for("key", "SCL_1", "lobby/sip_+1 to +1")
         transfer = await store.transfer("STR_1")
@@ -143,10 +151,13 @@ def test_what_is_stored_has_the_time_of_the_world() -> None:
         call = await store.call("SCL_1")
         assert call is not None
         assert (call.created_at, call.answered_at, call.ended_at) == (4600.0, None, 4602.0)
+        kept = await store.messages("SCL_1")
+        assert kept is not None
+        assert [message.at for message in kept.messages] == [4601.0]
         assert [dial.created_at for dial in await store.dials_since(0.0)] == [4600.0]
         assert [line.at for line in await store.audit(Page())] == [4600.0]
         clock.ahead = 7200.0
-        book.prune(3599.0, 3599.0, 3599.0)
+        book.prune(3599.0, 3599.0, 3599.0, 3599.0)
         assert await store.transfers(Page()) == []
         await store.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from tests.support.lab import Lab, run
@@ -29,9 +30,10 @@ def test_records_are_kept_as_long_as_the_settings_say(monkeypatch: pytest.Monkey
 
     async def check(lab: Lab) -> None:
         await lab.ready()
-        assert kept == [(86400.0, 2 * 86400.0, 3 * 86400.0)]
+        assert kept == [(86400.0, 2 * 86400.0, 3 * 86400.0, 4 * 86400.0)]
 
-    run(check, transfers__keep="1d", calls__keep="2d", audit__keep="3d")
+    keep: dict[str, Any] = {"transfers__keep": "1d", "calls__keep": "2d", "audit__keep": "3d"}
+    run(check, **keep, sip__keep_messages="4d")
 
 
 def test_it_forgets_at_the_start_and_then_again_and_again_until_it_is_stopped(
@@ -54,13 +56,13 @@ def test_it_forgets_at_the_start_and_then_again_and_again_until_it_is_stopped(
         transfers, dials = TransferRegistry(), DialRegistry(records)
         transfers.changed(TRANSFER)
         dials.load([DIAL])
-        keep = {"transfers": 1.0, "calls": 2.0, "audit": 3.0}
+        keep = {"transfers": 1.0, "calls": 2.0, "audit": 3.0, "messages": 4.0}
         retention = Retention(records, SystemClock(), [transfers, dials], **keep)
         retention.start()
         async with asyncio.timeout(5):
             await thrice.wait()
         await retention.stop()
-        assert set(kept) == {(1.0, 2.0, 3.0)}
+        assert set(kept) == {(1.0, 2.0, 3.0, 4.0)}
         assert not len(transfers._records)
         assert not len(dials._answers)
         await store.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import pytest
@@ -218,3 +219,60 @@ def test_a_verdict_that_is_lost_leaves_nobody_waiting(monkeypatch: pytest.Monkey
         assert caught.value.code == "internal"
 
     run(check, errors=("transfer_unanswered",), sip__answer="immediately")
+
+
+async def messages(lab: Lab, call_id: str) -> tuple[int, dict[str, Any]]:
+    """What the API shows of a call's SIP messages."""
+    grants = api.VideoGrants(room_admin=True, room="lobby")
+    token = api.AccessToken(KEY, SECRET).with_grants(grants)
+    token = token.with_sip_grants(api.SIPGrants(call=True))
+    url = f"http://127.0.0.1:{lab.server.http_port}/hookflash/calls/{call_id}/sip"
+    headers = {"Authorization": f"Bearer {token.to_jwt()}"}
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+        return answer.status, await answer.json()
+
+
+def first_words(shown: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(m["direction"], m["text"].split("\r\n")[0]) for m in shown["messages"]]
+
+
+def test_the_messages_of_a_call_while_it_is_up_and_afterwards() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        digest = 'Digest username="me", realm="r", response="s3cr3t"'
+        headers = (("Authorization", digest),)
+        call = await caller.call(NUMBER, proxy=lab.sip, headers=headers)
+        (participant,) = await lab.participants()
+        call_id = participant.attributes["sip.callID"]
+        status, shown = await messages(lab, call_id)
+        assert (status, shown["live"], shown["call_id"]) == (200, True, call_id)
+        said = first_words(shown)
+        assert said[0][0] == "received"
+        assert said[0][1].startswith("INVITE ")
+        assert ("sent", "SIP/2.0 200 OK") in said
+        first = shown["messages"][0]
+        assert "s3cr3t" not in first["text"]
+        assert "Authorization: Digest xx" in first["text"]
+        assert (first["local"], first["transport"]) == (f"127.0.0.1:{lab.sip[1]}", "udp")
+        await call.hang_up()
+        await lab.events.wait_for("call ended")
+        status, shown = await messages(lab, call_id)
+        assert (status, shown["live"]) == (200, False)
+        assert first_words(shown)[: len(said)] == said
+        assert first_words(shown)[-1] == ("sent", "SIP/2.0 200 OK")
+
+    run(check, sip__answer="immediately")
+
+
+def test_where_none_are_kept_the_api_says_so() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        await caller.call(NUMBER, proxy=lab.sip)
+        (participant,) = await lab.participants()
+        status, answer = await messages(lab, participant.attributes["sip.callID"])
+        assert (status, answer["code"]) == (404, "not_found")
+        assert "sip.keep_messages" in answer["msg"]
+
+    run(check, sip__answer="immediately", sip__keep_messages=0)

@@ -156,7 +156,7 @@ def make_app(
     dispatches = DispatchService(parts.rooms).service()
     twirp = TwirpRoutes([sip, rooms, dispatches, *services], parts.clock)
     verifier = TokenVerifier(parts.keys, parts.clock.world)
-    plain = [*Records(parts.store).routes(), *routes]
+    plain = [*Records(parts.store, parts.sip).routes(), *routes]
     return ApiApp(twirp, verifier, plain, healthy, sockets)
 
 

@@ -17,7 +17,7 @@ from livekit.protocol.sip import SIPParticipantInfo
 
 from ..access.grants import Claims
 from ..base.errors import ApiError
-from ..calls.records import TransferRecord
+from ..calls.records import CallRecord, KeptMessages, TransferRecord
 from ..calls.transfers.request import TransferRequest
 from ..ports import DialRequest, MessageSocket
 from ..signalling.join import ClientJoin
@@ -126,6 +126,11 @@ class SipBackend(Protocol):
 
     async def dial(self, request: DialRequest) -> SIPParticipantInfo:
         """Place a call; with wait_until_answered the answer comes when it is answered."""
+        ...
+
+    async def messages(self, call_id: str) -> tuple[CallRecord, KeptMessages | None] | None:
+        """The SIP messages so far of a call that is up or has just ended, with its record as it is;
+        None of the messages where none are kept, None at all for any other call."""
         ...
 
 

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 from ..base.light import light_dataclass
 from ..rtp.stats import MediaStats
 from ..sip.dialog import DialogRecord
+from ..sip.flow import Address
 
 __all__ = [
     "AttemptRecord",
@@ -15,6 +16,8 @@ __all__ = [
     "CallRecord",
     "DialRecord",
     "DialogRecord",
+    "KeptMessage",
+    "KeptMessages",
     "Left",
     "MediaStats",
     "Mode",
@@ -163,6 +166,31 @@ class CallRecord:
     """The Reason header of what ended it (RFC 3326), of either side."""
     ended_by: Side | None = None
     stats: MediaStats = field(default_factory=MediaStats)
+
+
+@light_dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """One SIP message of a call, without credentials."""
+
+    at: float
+    """Seconds since the epoch."""
+    received: bool
+    """Whether it came in."""
+    transport: str
+    """`udp`, `tcp` or `tls`."""
+    local: Address
+    remote: Address
+    data: bytes
+    """As it went by, but for what was overwritten (`sip.redaction`)."""
+
+
+@light_dataclass(frozen=True, slots=True)
+class KeptMessages:
+    """The SIP messages of a call, in the order in which they went by."""
+
+    messages: tuple[KeptMessage, ...]
+    dropped: int = 0
+    """Of the middle, where there were too many (`sip.trace`)."""
 
 
 R = TypeVar("R", TransferRecord, CallRecord, DialRecord)

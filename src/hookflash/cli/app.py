@@ -14,11 +14,13 @@ from . import (
     agents,
     calls,
     carrier,
+    doctor,
     keys,
     provider,
     records,
     rooms,
     rules,
+    sip_ladder,
     token,
     transfer,
     trunks,
@@ -132,6 +134,8 @@ keys.add_to(app)
 calls.add_to(app)
 transfer.add_to(app)
 records.add_to(app)
+sip_ladder.add_to(app)
+doctor.add_to(app)
 rooms.add_to(app)
 agents.add_to(app)
 token.add_to(app)

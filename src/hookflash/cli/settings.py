@@ -3,7 +3,7 @@ for `hookflash settings` or as Markdown for the docs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -96,3 +96,14 @@ def _set(values: dict[str, Any], line: SettingLine, text: str) -> None:
         values.setdefault(line.key, []).extend(part for part in text.split(",") if part)
     else:
         values[line.key] = text
+
+
+def by_key(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by their dotted keys, as `hookflash settings` lists them."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and name != "keys":
+            found |= by_key(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found

@@ -18,6 +18,7 @@ from ..calls.records import CallRecord, MediaStats
 from ..media.phone_port import PhonePort
 from ..rooms.room import Participant, Room
 from ..sip.flow import Flow
+from ..sip.trace import CallTrace
 
 _FIELDS = tuple(entry.name for entry in fields(CallRecord))
 _values_of = attrgetter(*_FIELDS)
@@ -33,6 +34,8 @@ class Call:
     """Where the INVITE came from or goes to; None while that is not known."""
     base: CallRecord
     """The call record without its last changes; `record` has them."""
+    sip_call_id: str = ""
+    """The Call-ID as it is on the wire; the record has it as text."""
     attributes: dict[str, str] = field(default_factory=dict)
     """Attributes at joining."""
     stream: PhonePort | None = None
@@ -46,6 +49,10 @@ class Call:
     left: bool = False
     reported: bool = False
     codec: str = ""
+    trace: CallTrace | None = None
+    """Its SIP messages so far; None where none are kept."""
+    told: int = 0
+    """How many of them were handed over at the end of the call."""
     _changes: dict[str, object] = field(default_factory=dict)
     remote_headers: Sequence[tuple[str, str]] = ()
     """Of the peer's INVITE, or of its 200 to ours."""

@@ -167,6 +167,10 @@ class Exchange:
             self._left(call, fx.LegLeft("dropped"))
             self._ended(call, fx.LegEnded("local", BROKEN, None))
             self._close_media(call, fx.CloseMedia())
+        if call is not None and call.trace is not None:
+            self.parts.stack.traces.end(call.sip_call_id)
+            if call.trace.count > call.told:
+                self.parts.call_records.call_ended(call.record, call.trace.taken())
 
     def has_call_from(self, ip: str) -> bool:
         """Whether a call from this address is live or has just ended."""
@@ -205,7 +209,7 @@ class Exchange:
         call = Call(leg, plan, flow, self._record(now, plan, request.call_id))
         call.attributes = attributes_of(plan, request)
         call.remote_headers = request.headers.raw()
-        self.admit(call, incoming)
+        self.admit(call, request.call_id, incoming)
         self._unconfirmed(call, rings=True)
         _log.info(
             "call_incoming",
@@ -217,10 +221,12 @@ class Exchange:
         )
         self.drive(call, lambda now: leg.start_inbound(now, incoming.key, request, flow))
 
-    def admit(self, call: Call, incoming: Incoming | None = None) -> None:
+    def admit(self, call: Call, sip_call_id: str, incoming: Incoming | None = None) -> None:
         """A new call, in either direction."""
         self.parts.board.add(call.leg, incoming)
         self.calls[call.call_id] = call
+        call.sip_call_id = sip_call_id
+        call.trace = self.parts.stack.traces.begin(sip_call_id)
         self._count(call, +1)
         self.parts.call_metrics.call_started(call.base.direction)
 
@@ -395,8 +401,10 @@ class Exchange:
             return
         call.reported = True
         sid = call.participant.sid if call.participant is not None else ""
-        record = call.record
-        self.parts.call_records.call_ended(record)
+        record, messages = call.record, None
+        if call.trace is not None:
+            call.told, messages = call.trace.count, call.trace.taken()
+        self.parts.call_records.call_ended(record, messages)
         self.parts.sink.call_ended(record, call.room, sid)
 
     # --- transfers ------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ class CallHost(Protocol):
     calls: dict[str, Call]
     """Every leg that lives, by SCL_ id."""
 
-    def admit(self, call: Call, incoming: Incoming | None = None) -> None:
+    def admit(self, call: Call, sip_call_id: str, incoming: Incoming | None = None) -> None:
         """A new call, in either direction."""
         ...
 

@@ -68,7 +68,7 @@ class Placing:
     def start(self, call: Call, order: DialOrder, owner: LegOwner) -> None:
         """Begin to call; `owner` hears of everything from here on."""
         call.owner = owner
-        self._host.admit(call)
+        self._host.admit(call, order.sip_call_id)
         _log.info(
             "call_outgoing", call_id=call.call_id, trunk_id=call.trunk_id, room=call.room_name
         )

@@ -63,7 +63,7 @@ class RestoredDialogs:
             self._tell(ended, "ended")
         for call in calls:
             over = replace(call, ended_at=now, ended_by="local", end_reason="server restarted")
-            self._call_records.call_ended(over)
+            self._call_records.call_ended(over, None)
             self._sink.call_ended(over, None, "")
         for dialog in dialogs:
             try:

@@ -30,6 +30,7 @@ from ..calls.records import (
     in_world_time,
 )
 from ..ports import WorldClock
+from ..sip.trace import Trace
 
 _log = structlog.get_logger("transfers")
 
@@ -42,6 +43,7 @@ class CallRecords:
         self._store = store
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
+        self._messages_since = 0.0
 
     async def stop(self) -> None:
         """Wait for what is being stored."""
@@ -61,20 +63,32 @@ class CallRecords:
         """Nothing to hang up after a crash."""
         self._store.write_soon(DeleteDialog(call_id))
 
-    def call_ended(self, record: CallRecord) -> None:
-        """One line of the call history."""
-        self._store.write_soon(PutCall(self._told(record)))
+    def call_ended(self, record: CallRecord, messages: Trace | None) -> None:
+        """One line of the call history, and the SIP messages of the call where they are kept."""
+        shift = self._clock.shift()
+        self._store.write_soon(PutCall(in_world_time(record, shift), messages, shift))
 
     def call_asked_for(self, api_key: str, call_id: str, what: str) -> None:
         """A client has a call placed: a line in the audit."""
         self._store.write_soon(AddAudit(self._clock.world(), api_key, "call", call_id, what))
 
-    def prune(self, transfers_keep: float, calls_keep: float, audit_keep: float) -> None:
-        """Forget what is older than it is to be kept."""
+    def prune(
+        self, transfers_keep: float, calls_keep: float, audit_keep: float, messages_keep: float
+    ) -> None:
+        """Forget what is older than it is to be kept; the messages of a call go with it."""
         now = self._clock.world()
+        messages_before = now - min(messages_keep, calls_keep)
         self._store.write_soon(
-            Prune(now - transfers_keep, now - calls_keep, now - audit_keep, now - REMEMBERED)
+            Prune(
+                now - transfers_keep,
+                now - calls_keep,
+                now - audit_keep,
+                now - REMEMBERED,
+                messages_before,
+                self._messages_since,
+            )
         )
+        self._messages_since = messages_before
 
     def dial(self, record: DialRecord) -> None:
         """A request for a call of ours as it is now."""

@@ -26,11 +26,12 @@ class Retention:
         transfers: float,
         calls: float,
         audit: float,
+        messages: float,
     ) -> None:
         self._call_records = call_records
         self._clock = clock
         self._registries = registries
-        self._keep = (transfers, calls, audit)
+        self._keep = (transfers, calls, audit, messages)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

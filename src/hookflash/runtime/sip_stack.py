@@ -19,6 +19,7 @@ from ..sip.flow import Address, Flow, Transport
 from ..sip.location import Target
 from ..sip.message import Request, Response
 from ..sip.routing import Hop, LargeRequests, direct_flow, estimated_size, located_flow
+from ..sip.trace import SipTraces
 from ..sip.uri import Uri
 
 _log = structlog.get_logger("sip")
@@ -43,12 +44,14 @@ class SipStack:
         resolver: Resolver,
         addresses: Addresses,
         hostname: str = "",
+        keeps_messages: bool = True,
     ) -> None:
         self._clock = clock
         self._sockets = sockets
         self._resolver = resolver
         self._addresses = addresses
         self._hostname = hostname
+        self.traces = SipTraces(addresses.advertised, keeps=keeps_messages)
         self._large = LargeRequests()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -212,17 +215,19 @@ class SipStack:
     def message_received(self, message: Request | Response, flow: Flow) -> None:
         """From the sockets."""
         self.received += 1
+        now = self._clock.now()
+        self.traces.received(now, message, flow)
         try:
-            effects = self._taken(message, flow)
+            effects = self._taken(now, message, flow)
         except Exception:  # noqa: BLE001  # a mistake of ours
             _log.exception("internal_error", source=flow.remote[0])
             effects = self._apology(message, flow)
         self.perform(effects)
 
-    def _taken(self, message: Request | Response, flow: Flow) -> list[BoardEffect]:
+    def _taken(self, now: float, message: Request | Response, flow: Flow) -> list[BoardEffect]:
         if self._drops is not None and isinstance(message, Request) and self._drops(message, flow):
             return []
-        return self._attached().message_received(self._clock.now(), message, flow)
+        return self._attached().message_received(now, message, flow)
 
     def _apology(self, message: Request | Response, flow: Flow) -> list[BoardEffect]:
         """500 to a request that went wrong before anything had answered it."""
@@ -254,6 +259,7 @@ class SipStack:
 
     def send(self, effect: SendBytes) -> None:
         """Put a message on the wire."""
+        self.traces.sent(self._clock.now(), effect.data, effect.flow)
         self._sockets.send(effect.data, effect.flow)
 
     def perform(self, effects: list[BoardEffect]) -> None:

@@ -8,10 +8,11 @@ from dataclasses import replace
 import structlog
 from livekit.protocol.sip import SIPParticipantInfo
 
+from ..adapters.store.messages import kept_messages
 from ..base.errors import ApiError
 from ..base.ids import Ids
 from ..calls.headers import merge_headers
-from ..calls.records import TransferRecord
+from ..calls.records import CallRecord, KeptMessages, TransferRecord, in_world_time
 from ..calls.status import PREFIX
 from ..calls.transfers.answers import hung_up
 from ..calls.transfers.request import TransferRequest
@@ -21,7 +22,7 @@ from ..exchange.phone_attributes import attribute_headers_of
 from ..exchange.phones import PhoneParticipants
 from ..exchange.provider_target import headers_for_provider, told_to_provider
 from ..exchange.rooms import RoomHost
-from ..ports import Clock, DialRequest
+from ..ports import DialRequest, WorldClock
 from .call_records import CallRecords
 from .dial_requests import DialRequests
 from .requests import heard
@@ -45,7 +46,7 @@ class ExchangeTelephony:
         transfers: TransferRegistry,
         call_records: CallRecords,
         *,
-        clock: Clock,
+        clock: WorldClock,
         ids: Ids,
     ) -> None:
         self._host = host
@@ -127,3 +128,12 @@ class ExchangeTelephony:
     async def dial(self, request: DialRequest) -> SIPParticipantInfo:
         """CreateSIPParticipant."""
         return await self._dial_requests.dial(request)
+
+    async def messages(self, call_id: str) -> tuple[CallRecord, KeptMessages | None] | None:
+        """Of a call that is up, or whose late NOTIFYs are still waited for."""
+        call = self._host.calls.get(call_id)
+        if call is None:
+            return None
+        shift = self._clock.shift()
+        kept = None if call.trace is None else kept_messages(call.trace.taken(), shift)
+        return in_world_time(replace(call.record, room=call.room_name), shift), kept

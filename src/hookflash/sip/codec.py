@@ -48,6 +48,7 @@ Item = Request | Response | SipError | KeepAlive
 
 
 class _Head(NamedTuple):
+    data: bytes
     start: str
     headers: Headers
     fault: str
@@ -65,12 +66,14 @@ def parse(data: bytes) -> Request | Response:
     if len(data) > MAX_MESSAGE:
         raise SipError("Message too large", status=513)
     try:
-        return _datagram(data)
+        message = _datagram(data)
     except SipError:
         mended = _mend_lines(data)
         if mended is None:
             raise
-    return _datagram(mended)
+        message = _datagram(mended)
+    message.wire = data
+    return message
 
 
 def _mend_lines(data: bytes) -> bytes | None:
@@ -192,9 +195,11 @@ class StreamDecoder:
         self._head = None
         self._head_size = 0
         try:
-            return _assemble(head, body)
+            message = _assemble(head, body)
         except SipError as error:
             return _alone(error)
+        message.wire = head.data + b"\r\n\r\n" + body
+        return message
 
     def _skip_crlf(self) -> KeepAlive | None:
         """Take the CRLFs before a message: two are a ping, one alone a pong.
@@ -257,7 +262,7 @@ def _read_head(data: bytes) -> _Head:
         del items[MAX_HEADERS:]
     if len(text) > MAX_LINE and max(map(len, text.split("\r\n"))) > MAX_LINE:
         fault, status = "Header line too long", 513
-    return _Head(start, Headers.trusted(items), fault, status)
+    return _Head(data, start, Headers.trusted(items), fault, status)
 
 
 def _content_length(head: _Head) -> int | None:

@@ -63,10 +63,12 @@ class Message:
     message: not to be changed.
     """
 
-    __slots__ = ("body", "headers")
+    __slots__ = ("body", "headers", "wire")
 
     headers: Headers
     body: bytes
+    wire: bytes
+    """As it came in; empty of one that was made here."""
 
     def header(self, name: str) -> str | None:
         """The value of the first field of that name, or None."""
@@ -325,6 +327,7 @@ class Request(Message):
         self.uri_text = str(uri)
         self.headers = Headers(headers)
         self.body = body
+        self.wire = b""
         self.start_line()
 
     @classmethod
@@ -336,6 +339,7 @@ class Request(Message):
         request.uri_text = uri_text
         request.headers = headers
         request.body = body
+        request.wire = b""
         return request
 
     @property
@@ -374,6 +378,7 @@ class Response(Message):
         self.reason = reason_phrase(status) if reason is None else reason
         self.headers = Headers(headers)
         self.body = body
+        self.wire = b""
         self.start_line()
 
     @classmethod
@@ -384,6 +389,7 @@ class Response(Message):
         response.reason = reason
         response.headers = headers
         response.body = body
+        response.wire = b""
         return response
 
     @classmethod

@@ -49,6 +49,15 @@ def test_a_database_of_the_first_version_gets_the_requests_for_calls() -> None:
     connection.close()
 
 
+def test_calls_of_the_time_before_messages_were_kept_have_none() -> None:
+    connection = database()
+    migrate(connection, MIGRATIONS[:4])
+    connection.execute("INSERT INTO calls VALUES ('SCL_a', 'lobby', 1.0, '{}')")
+    migrate(connection)
+    assert connection.execute("SELECT id, messages FROM calls").fetchall() == [("SCL_a", None)]
+    connection.close()
+
+
 OLD = {
     "transfer_id": "STR_a",
     "call_id": "SCL_a",

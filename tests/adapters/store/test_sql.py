@@ -23,6 +23,7 @@ from hookflash.adapters.store.ops import (
 from hookflash.adapters.store.schema import migrate
 from hookflash.adapters.store.sql import transaction
 from hookflash.calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
+from hookflash.sip.trace import Trace
 
 OPS: list[StoreOp] = [
     PutTrunk("ST_a", "inbound", b""),
@@ -31,11 +32,12 @@ OPS: list[StoreOp] = [
     DeleteRule("SDR_a"),
     PutTransfer(TransferRecord("STR_a", "SCL_a", "r", "i", "t", "t", "k", "", 1.0)),
     PutCall(CallRecord("SCL_a", "id", "inbound")),
+    PutCall(CallRecord("SCL_a", "id", "inbound"), Trace(())),
     PutDialog(DialogRecord("SCL_a", "i", "l", "r", 1, (), "t", "udp", ("a", 1), ("b", 2))),
     DeleteDialog("SCL_a"),
     AddAudit(1.0, "k", "a", "s"),
     PutDial(DialRecord("k", "r1", 1.0, "r", "+1", "SCL_a", "i", "PA_a")),
-    Prune(1.0, 1.0, 1.0, 1.0),
+    Prune(1.0, 1.0, 1.0, 1.0, 1.0),
 ]
 
 

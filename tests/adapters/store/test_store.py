@@ -35,9 +35,11 @@ from hookflash.calls.records import (
     CallRecord,
     DialogRecord,
     DialRecord,
+    KeptMessages,
     StageEntry,
     TransferRecord,
 )
+from hookflash.sip.trace import Trace
 
 
 def transfer(ident: str, at: float = 1.0, room: str = "lobby") -> TransferRecord:
@@ -210,17 +212,50 @@ def test_old_records_are_pruned_but_not_open_transfers() -> None:
                 PutTransfer(replace(transfer("STR_new", at=9.0), verdict="refused")),
                 PutCall(CallRecord("SCL_old", "id", "inbound", created_at=1.0)),
                 PutCall(CallRecord("SCL_new", "id", "inbound", created_at=9.0)),
+                PutCall(CallRecord("SCL_kept", "id", "inbound", created_at=7.5), Trace(())),
+                PutCall(CallRecord("SCL_lost", "id", "inbound", created_at=6.5), Trace(())),
+                PutCall(CallRecord("SCL_gone", "id", "inbound", created_at=5.5), Trace(())),
                 PutDial(dial("old", at=1.0)),
                 PutDial(dial("new", at=9.0)),
             )
             for at, subject in ((1.0, "SDR_old"), (9.0, "SDR_new")):
                 await store.write(AddAudit(at, "k", "create rule", subject))
-            await store.write(Prune(5.0, 5.0, audit_before=5.0, dials_before=5.0))
+            await store.write(Prune(5.0, 5.0, 5.0, 5.0, messages_before=7.0, messages_since=6.0))
             left = {t.transfer_id for t in await store.transfers(Page())}
             assert left == {"STR_open", "STR_new"}
-            assert [c.call_id for c in await store.calls(Page())] == ["SCL_new"]
+            left = {c.call_id for c in await store.calls(Page())}
+            assert left == {"SCL_new", "SCL_kept", "SCL_lost", "SCL_gone"}
             assert [line.subject for line in await store.audit(Page())] == ["SDR_new"]
             assert [d.request_id for d in await store.dials_since(0.0)] == ["new"]
+            assert await store.messages("SCL_kept") == KeptMessages(())
+            assert await store.messages("SCL_lost") is None
+            # Had no messages since an earlier time: it was not looked at.
+            assert await store.messages("SCL_gone") == KeptMessages(())
+
+    run(body)
+
+
+def test_in_memory_the_messages_of_the_last_thousand_calls_are_kept() -> None:
+    async def body() -> None:
+        store = Store()
+        store.start()
+        for number in range(1001):
+            store.write_soon(PutCall(CallRecord(f"SCL_{number}", "i", "inbound"), Trace(())))
+        await store.write()
+        assert await store.messages("SCL_0") is None
+        assert await store.messages("SCL_1") == KeptMessages(())
+        await store.close()
+
+    run(body)
+
+
+def test_messages_that_are_damaged_are_an_error_of_the_store() -> None:
+    async def body() -> None:
+        async with opened() as store:
+            await store.write(PutCall(CallRecord("SCL_1", "i", "inbound"), Trace(())))
+            await store._ask(lambda c: c.execute("UPDATE calls SET messages = x'01'"))
+            with pytest.raises(StoreError, match="cannot be read"):
+                await store.messages("SCL_1")
 
     run(body)
 
@@ -371,7 +406,7 @@ def test_a_database_that_is_damaged_is_served_as_far_as_it_can_be_read(tmp_path:
         connection.execute("DROP TABLE rules")
         connection.execute("DROP TABLE dials")
         connection.execute("UPDATE transfers SET data = 'no json' WHERE id = 'STR_a'")
-        connection.execute("INSERT INTO calls VALUES ('SCL_a', 'lobby', 1.0, '{}')")
+        connection.execute("INSERT INTO calls VALUES ('SCL_a', 'lobby', 1.0, '{}', NULL)")
         connection.commit()
         connection.close()
         with capture_logs() as lines:

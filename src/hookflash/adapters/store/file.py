@@ -25,6 +25,12 @@ SMALLEST: Final = 512
 PROBE: Final = 1 << 16
 """Octets that a write of the database may want at once."""
 
+_FEW_MESSAGES: Final = (
+    "CREATE TEMP TRIGGER few_messages AFTER INSERT ON calls BEGIN"
+    " UPDATE calls SET messages = NULL WHERE rowid = NEW.rowid - 1000; END"
+)
+"""In memory the SIP messages of the last thousand calls are kept; on a disk the days decide."""
+
 Sync = Literal["normal", "full"]
 
 
@@ -93,6 +99,8 @@ def _opened(data_dir: Path | None, sync: Sync) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {sync.upper()}")
         migrate(connection)
+        if data_dir is None:
+            connection.execute(_FEW_MESSAGES)
     except BaseException:
         connection.close()
         raise

@@ -6,6 +6,7 @@ from typing import Literal
 
 from ...base.light import light_dataclass
 from ...calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
+from ...sip.trace import Trace
 
 TrunkKind = Literal["inbound", "outbound"]
 
@@ -57,9 +58,13 @@ class PutDial:
 
 @light_dataclass(frozen=True, slots=True)
 class PutCall:
-    """A line of the call history."""
+    """A line of the call history, with the SIP messages of the call where they are kept; what is
+    secret in those is taken out when they are written."""
 
     record: CallRecord
+    messages: Trace | None = None
+    shift: float = 0.0
+    """Seconds from the times of the messages to the world's."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -92,13 +97,15 @@ class AddAudit:
 
 @light_dataclass(frozen=True, slots=True)
 class Prune:
-    """Forget transfers, calls, lines of the audit and requests for calls from before these times
-    (seconds since the epoch)."""
+    """Forget transfers, calls, lines of the audit, requests for calls and SIP messages from before
+    these times (seconds since the epoch). Calls from before `messages_since` have none any more."""
 
     transfers_before: float
     calls_before: float
     audit_before: float
     dials_before: float
+    messages_before: float
+    messages_since: float = 0.0
 
 
 StoreOp = (

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...base.light import light_dataclass
+from .messages import messages_blob
 from .ops import (
     AddAudit,
     DeleteDialog,
@@ -85,6 +86,10 @@ class _Rows:
         return self.head + ", ".join([self.row] * len(ops)) + self.tail, values
 
 
+_FORGET_MESSAGES = (
+    "UPDATE calls SET messages = NULL"
+    " WHERE created_at >= ? AND created_at < ? AND messages IS NOT NULL"
+)
 _MOST = 32
 """Rows of one statement: SQLite keeps it for each number of them."""
 KEPT_STATEMENTS = 256
@@ -104,9 +109,13 @@ _MANY: dict[type, _Rows] = {
     ),
     PutCall: _Rows(
         "INSERT INTO calls VALUES ",
-        "(?, ?, ?, ?)",
-        " ON CONFLICT (id) DO UPDATE SET room = excluded.room, data = excluded.data",
-        lambda op: (op.record.call_id, op.record.room, op.record.created_at, call_json(op.record)),
+        "(?, ?, ?, ?, ?)",
+        " ON CONFLICT (id) DO UPDATE SET room = excluded.room, data = excluded.data,"
+        " messages = excluded.messages",
+        lambda op: (
+            *(op.record.call_id, op.record.room, op.record.created_at, call_json(op.record)),
+            None if op.messages is None else messages_blob(op.messages, op.shift),
+        ),
         lambda op: ("call", op.record.call_id),
     ),
     PutDialog: _Rows(
@@ -179,12 +188,13 @@ def _single(op: StoreOp) -> list[Statement]:
             return [("INSERT OR REPLACE INTO rules VALUES (?, ?)", (rule_id, data))]
         case DeleteRule(rule_id):
             return [("DELETE FROM rules WHERE id = ?", (rule_id,))]
-        case Prune(transfers_before, calls_before, audit_before, dials_before):
+        case Prune():
             return [
-                ("DELETE FROM transfers WHERE created_at < ? AND NOT open", (transfers_before,)),
-                ("DELETE FROM calls WHERE created_at < ?", (calls_before,)),
-                ("DELETE FROM audit WHERE at < ?", (audit_before,)),
-                ("DELETE FROM dials WHERE created_at < ?", (dials_before,)),
+                ("DELETE FROM transfers WHERE created_at < ? AND NOT open", (op.transfers_before,)),
+                ("DELETE FROM calls WHERE created_at < ?", (op.calls_before,)),
+                ("DELETE FROM audit WHERE at < ?", (op.audit_before,)),
+                ("DELETE FROM dials WHERE created_at < ?", (op.dials_before,)),
+                (_FORGET_MESSAGES, (op.messages_since, op.messages_before)),
             ]
     raise AssertionError(f"no SQL for {type(op).__name__}")
 

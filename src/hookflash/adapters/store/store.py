@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import structlog
 
 from ...base.errors import StoreError
-from ...calls.records import CallRecord, DialRecord, TransferRecord
+from ...calls.records import CallRecord, DialRecord, KeptMessages, TransferRecord
 from .failures import Failures
 from .file import (
     Sync,
@@ -34,6 +34,7 @@ from .file import (
     why_refused,
 )
 from .loading import Stored, read_stored, readable
+from .messages import messages_from
 from .ops import StoreOp
 from .records import call_from, dial_from, transfer_from
 from .sql import AuditLine, Page, audit_page, calls_page, transaction, transfers_page
@@ -219,6 +220,14 @@ class Store:
             lambda c: c.execute("SELECT id, data FROM calls WHERE id = ?", (call_id,)).fetchall()
         )
         return next(iter(readable("calls", rows, call_from)), None)
+
+    async def messages(self, call_id: str) -> KeptMessages | None:
+        """The SIP messages that are kept of this call, None for none. Raises StoreError also for
+        what is damaged."""
+        rows = await self._ask(
+            lambda c: c.execute("SELECT messages FROM calls WHERE id = ?", (call_id,)).fetchall()
+        )
+        return messages_from(rows[0][0]) if rows and rows[0][0] is not None else None
 
     async def calls_of(self, call_ids: Iterable[str]) -> list[CallRecord]:
         """Those of these calls that are stored and can be read."""

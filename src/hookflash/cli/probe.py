@@ -1,0 +1,125 @@
+"""One OPTIONS to the peer of a trunk, from this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from typing import Final
+
+from ..adapters.addresses import Addresses
+from ..adapters.dns import Resolver
+from ..adapters.entropy import Entropy
+from ..adapters.sip_sockets import SipSockets, connect_failure
+from ..base.errors import SipError
+from ..base.ids import Ids
+from ..doctor.trunks import Probe
+from ..sip.flow import Flow, Transport
+from ..sip.location import Target
+from ..sip.message import Request, Response
+from ..sip.uri import Uri
+
+WAIT: Final = 3.0
+"""Seconds for an answer."""
+REPEAT: Final = 0.5
+"""Seconds to the first repetition over UDP; each next one takes twice as long."""
+
+
+class OptionsProbe:
+    """Listens on free ports while it asks. `async with`."""
+
+    def __init__(self, wait: float = WAIT) -> None:
+        self._wait = wait
+        self._ids = Ids(Entropy())
+        self._resolver = Resolver(self._ids)
+        self._addresses = Addresses("0.0.0.0")
+        self._sockets = SipSockets()
+        self._sockets.attach(self)
+        self._waiting: dict[str, asyncio.Future[Response]] = {}
+
+    async def __aenter__(self) -> OptionsProbe:
+        await self._sockets.start("0.0.0.0", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._sockets.stop()
+
+    async def ask(self, address: str, transport: Transport | None) -> Probe:
+        """`address`: as a trunk has it (host or host:port); None: the transport that DNS says."""
+        try:
+            params = () if transport is None else (("transport", transport),)
+            uri = Uri.parse(f"sip:{address}")
+            uri = Uri.sip(None, uri.host or "", uri.port, params)
+        except SipError as error:
+            return Probe(why=f"no address of a SIP server ({error.text})")
+        targets = await self._resolver.locate(uri, ("udp", "tcp", "tls"))
+        if not targets:
+            return Probe(why="the name has no address (DNS)")
+        return await self._ask(uri, targets[0])
+
+    async def _ask(self, uri: Uri, target: Target) -> Probe:
+        began = time.monotonic()
+        remote = (target.ip, target.port)
+        try:
+            if target.transport == "udp":
+                flow = Flow("udp", self._sockets.local["udp"], remote)
+            else:
+                flow = await self._sockets.connect(target.transport, remote, name=uri.host or "")
+        except (OSError, TimeoutError) as error:
+            failure = error if isinstance(error, OSError) else OSError(str(error))
+            why = connect_failure(failure)
+            return Probe(why=f"no connection by {target.transport.upper()}: {why}")
+        request = self._request(uri, flow)
+        answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._waiting[request.call_id] = answer
+        try:
+            response = await self._answer(request.encode(), flow, answer)
+        except TimeoutError:
+            return Probe(why=f"no answer to OPTIONS by {target.transport.upper()} in {WAIT:.0f} s")
+        finally:
+            del self._waiting[request.call_id]
+        return Probe(response, seconds=time.monotonic() - began)
+
+    async def _answer(self, data: bytes, flow: Flow, answer: asyncio.Future[Response]) -> Response:
+        async with asyncio.timeout(self._wait):
+            pause = REPEAT
+            while True:
+                self._sockets.send(data, flow)
+                if flow.reliable:
+                    return await answer
+                done, _ = await asyncio.wait([answer], timeout=pause)
+                if done:
+                    return answer.result()
+                pause *= 2
+
+    def _request(self, uri: Uri, flow: Flow) -> Request:
+        ip, port = self._addresses.advertised(flow.remote[0]), flow.local[1]
+        host = f"[{ip}]" if ":" in ip else ip
+        branch = self._ids.branch()
+        headers = [
+            ("Via", f"SIP/2.0/{flow.transport.upper()} {host}:{port};branch={branch};rport"),
+            ("Max-Forwards", "70"),
+            ("From", f"<sip:doctor@{host}>;tag={self._ids.token()}"),
+            ("To", f"<{uri}>"),
+            ("Call-ID", f"{secrets.token_hex(12)}@{host}"),
+            ("CSeq", "1 OPTIONS"),
+            ("Contact", f"<sip:doctor@{host}:{port}>"),
+            ("Accept", "application/sdp"),
+        ]
+        return Request("OPTIONS", uri, headers)
+
+    # --- `adapters.sip_connection.SipReceiver` ----------------------------------------------------
+
+    def message_received(self, message: Request | Response, flow: Flow) -> None:
+        """An answer, or something else that found the port."""
+        if not isinstance(message, Response) or message.status < 200:
+            return
+        waiting = self._waiting.get(message.header("Call-ID") or "")
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message)
+
+    def bad_message(self, error: SipError, flow: Flow) -> None:
+        """Not for us."""
+
+    def flow_failed(self, flow: Flow) -> None:
+        """The wait goes to its end."""

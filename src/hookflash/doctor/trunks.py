@@ -1,0 +1,118 @@
+"""What can be said of trunks: who may call by them, and what their peers answer to OPTIONS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ..base.light import light_dataclass
+from ..base.text import clean
+from ..sip.message import Response
+from .diagnosis import Finding
+
+_CANNOT: Final = {"exotel.com": "Exotel", "exotel.in": "Exotel"}
+"""Domains of providers that have no REFER, whatever their Allow says."""
+_ALIVE: Final = "answers OPTIONS"
+
+
+@light_dataclass(frozen=True, slots=True)
+class Probe:
+    """What came of one OPTIONS."""
+
+    response: Response | None = None
+    why: str = ""
+    """Why there is no response: no address, no connection, silence."""
+    seconds: float = 0.0
+
+
+def judge_outbound(subject: str, host: str, probe: Probe, *, has_user: bool) -> Iterator[Finding]:
+    """`subject`: the trunk as a person knows it."""
+    response = probe.response
+    if response is None:
+        yield Finding(
+            "error" if "no address" in probe.why or "refused" in probe.why else "warning",
+            subject,
+            f"{host}: {probe.why}",
+            "check --address and --transport of the trunk, and the firewall; some providers do not "
+            "answer OPTIONS of strangers at all",
+            "RFC 3261 §11",
+        )
+        return
+    said = f"{response.status} {clean(response.reason)}".rstrip()
+    yield _life(subject, said, probe.seconds, response, has_user=has_user)
+    yield _refer(subject, host, response)
+
+
+def _life(
+    subject: str, said: str, seconds: float, response: Response, *, has_user: bool
+) -> Finding:
+    status = response.status
+    if status in (401, 407) and not has_user:
+        return Finding(
+            "warning",
+            subject,
+            f"{said} to OPTIONS: it asks for a password, and the trunk has none",
+            "`hookflash trunk outbound edit ST_… --user …` with HOOKFLASH_TRUNK_PASSWORD",
+            "RFC 3261 §22",
+        )
+    if status == 403:
+        return Finding(
+            "warning",
+            subject,
+            f"{said} to OPTIONS: this address may not be allowed there",
+            "the provider's list of allowed addresses",
+            "RFC 3261 §21.4.4",
+        )
+    if status >= 500 and status != 501:
+        return Finding("warning", subject, f"{said} to OPTIONS: a fault on its side", "try later")
+    server = clean(response.header("Server") or response.header("User-Agent") or "")
+    who = f", {server}" if server else ""
+    return Finding("ok", subject, f"{_ALIVE} ({said}, {seconds * 1000:.0f} ms{who})")
+
+
+def _refer(subject: str, host: str, response: Response) -> Finding:
+    for domain, name in _CANNOT.items():
+        if host.lower().endswith(domain):
+            return Finding(
+                "warning",
+                subject,
+                f"{name} has no transfer by REFER",
+                "its own API, or a call from the room (`hookflash call`)",
+                "community.livekit.io/121",
+            )
+    if response.header("Allow") is None:
+        return Finding("note", subject, "its answer has no Allow: nothing is said of REFER")
+    if "REFER" in response.allow:
+        return Finding("ok", subject, "its Allow has REFER: transfers, if they are enabled")
+    methods = ", ".join(sorted(map(clean, response.allow)))
+    return Finding(
+        "warning",
+        subject,
+        f"its Allow has no REFER ({methods}): a transfer will be refused, most likely",
+        "ask the provider; with some, REFER is switched on for a trunk (docs/transfers.md)",
+        "RFC 3261 §20.5",
+    )
+
+
+def judge_inbound(
+    subject: str, *, addresses: Sequence[str], callers: Sequence[str], user: str, has_rule: bool
+) -> Iterator[Finding]:
+    """Who may call by an inbound trunk, and whether there is somewhere to go."""
+    if not has_rule:
+        yield Finding(
+            "error",
+            subject,
+            "no dispatch rule is for it: its calls are refused",
+            "`hookflash rule add --room NAME`",
+        )
+    if not addresses and not user:
+        which = "who writes an allowed number into From" if callers else "everybody"
+        yield Finding(
+            "warning",
+            subject,
+            f"it asks for neither address nor password: {which} may call",
+            "`hookflash trunk inbound edit ST_… --allow-address …` with the provider's addresses",
+            "docs/security.md",
+        )
+    if has_rule and (addresses or user):
+        yield Finding("ok", subject, "has a rule, and says who may call")

@@ -1,0 +1,84 @@
+"""What is said of trunks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hookflash.doctor.trunks import Probe, judge_inbound, judge_outbound
+from hookflash.sip.message import Response
+
+
+def outbound(
+    status: int, host: str = "sip.example.org", *, user: bool = False, **headers: Any
+) -> list[tuple[str, str]]:
+    probe = Probe(Response(status, None, list(headers.items())), seconds=0.02)
+    found = judge_outbound("trunk", host, probe, has_user=user)
+    return [(one.gravity, one.meaning) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("status", "user", "gravity", "words"),
+    [
+        (200, False, "ok", "answers OPTIONS (200 OK, 20 ms, Kamailio)"),
+        (404, False, "ok", "answers OPTIONS (404 Not Found"),
+        (501, False, "ok", "answers OPTIONS (501"),
+        (401, False, "warning", "asks for a password"),
+        (407, True, "ok", "answers OPTIONS (407"),
+        (403, True, "warning", "may not be allowed"),
+        (503, True, "warning", "a fault on its side"),
+    ],
+)
+def test_what_the_answer_says(status: int, user: bool, gravity: str, words: str) -> None:
+    life, _ = outbound(status, user=user, Server="Kamailio")
+    assert life[0] == gravity
+    assert words in life[1]
+
+
+@pytest.mark.parametrize(
+    ("host", "headers", "gravity", "words"),
+    [
+        ("sip.example.org", {"Allow": "INVITE, REFER"}, "ok", "its Allow has REFER"),
+        ("sip.example.org", {"Allow": "INVITE, ACK"}, "warning", "no REFER (ACK, INVITE)"),
+        ("sip.example.org", {}, "note", "nothing is said of REFER"),
+        ("sip.exotel.com", {"Allow": "REFER"}, "warning", "Exotel has no transfer by REFER"),
+    ],
+)
+def test_what_is_said_of_refer(
+    host: str, headers: dict[str, Any], gravity: str, words: str
+) -> None:
+    _, refer = outbound(200, host, **headers)
+    assert refer[0] == gravity
+    assert words in refer[1]
+
+
+@pytest.mark.parametrize(
+    ("why", "gravity"),
+    [
+        ("the name has no address (DNS)", "error"),
+        ("no connection by TLS: certificate refused: expired", "error"),
+        ("no answer to OPTIONS by UDP in 3 s", "warning"),
+    ],
+)
+def test_no_answer(why: str, gravity: str) -> None:
+    (found,) = judge_outbound("trunk", "sip.example.org", Probe(why=why), has_user=False)
+    assert (found.gravity, found.meaning) == (gravity, f"sip.example.org: {why}")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "callers", "user", "rule", "gravities"),
+    [
+        (["192.0.2.1"], [], "", True, ["ok"]),
+        ([], [], "me", True, ["ok"]),
+        ([], [], "", True, ["warning"]),
+        ([], ["+1"], "", True, ["warning"]),
+        (["192.0.2.1"], [], "", False, ["error"]),
+        ([], [], "", False, ["error", "warning"]),
+    ],
+)
+def test_inbound_trunks(
+    addresses: list[str], callers: list[str], user: str, rule: bool, gravities: list[str]
+) -> None:
+    found = judge_inbound("trunk", addresses=addresses, callers=callers, user=user, has_rule=rule)
+    assert [one.gravity for one in found] == gravities
