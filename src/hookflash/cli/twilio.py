@@ -36,7 +36,7 @@ app = typer.Typer(
 )
 
 
-class Transfers(StrEnum):
+class TransferMode(StrEnum):
     """TransferMode."""
 
     ALL = "enable-all"
@@ -54,7 +54,7 @@ Api = Annotated[str, typer.Option(help="A server that stands for Twilio's, for t
 Trunk = Annotated[str, typer.Option(help="SID, name or domain; else the number's, or a new one.")]
 Name = Annotated[str, typer.Option(help="Of a new trunk.")]
 Domain = Annotated[str, typer.Option(help="Termination domain: NAME.pstn.twilio.com.")]
-Mode = Annotated[Transfers, typer.Option(help="sip-only: not to telephone numbers.")]
+Mode = Annotated[TransferMode, typer.Option(help="sip-only: not to telephone numbers.")]
 Shown = Annotated[CallerId, typer.Option(help="Whose number the new party sees.")]
 Origination = Annotated[str, typer.Option(help="Where calls go: sip:HOST:5060 of this exchange.")]
 Numbers = Annotated[list[str], typer.Option("--number", help="A number of yours; repeatable.")]
@@ -86,7 +86,7 @@ def check(
     trunk: Trunk = "",
     number: Numbers = [],  # noqa: B006  # typer reads it, nobody writes to it
     origination: Origination = "",
-    transfer: Mode = Transfers.ALL,
+    transfer: Mode = TransferMode.ALL,
     caller_id: Shown = CallerId.TRANSFEREE,
     allow_ip: Addresses = [],  # noqa: B006
     user: AllowedUser = "",
@@ -110,7 +110,7 @@ def setup(
     trunk: Trunk = "",
     name: Name = "hookflash",
     domain: Domain = "",
-    transfer: Mode = Transfers.ALL,
+    transfer: Mode = TransferMode.ALL,
     caller_id: Shown = CallerId.TRANSFEREE,
     allow_ip: Addresses = [],  # noqa: B006
     user: AllowedUser = "",
@@ -134,7 +134,7 @@ def _wish(
     trunk: str,
     name: str,
     domain: str,
-    transfer: Transfers,
+    transfer: TransferMode,
     caller_id: CallerId,
     origination: str,
     numbers: Sequence[str],
