@@ -100,6 +100,10 @@ class Phone:
         """End the current call."""
         await self._command("hangup", "")
 
+    async def transfer(self, uri: str) -> None:
+        """Send the other side of the current call to `uri` (REFER)."""
+        await self._command("transfer", uri)
+
     async def event(self, kind: str, count: int = 1, within: float = 10) -> dict[str, Any]:
         """Wait for the `count`th event of this type, as CALL_ESTABLISHED; it is returned."""
 
