@@ -76,6 +76,16 @@ def test_the_domain_is_the_trunks_where_it_says_one() -> None:
     assert told("telnyx", ASKED, replace(US, domain="10.0.0.9")) == "sip:+15105550100@10.0.0.9"
 
 
+def test_the_domain_may_have_a_port() -> None:
+    pbx = replace(US, domain="pbx.example:5080")
+    assert told("asterisk", "tel:6002", pbx) == "sip:6002@pbx.example:5080"
+    plivo = replace(US, domain="[2001:db8::7]:5080")
+    assert told("plivo", ASKED, plivo) == "sip:+15105550100@[2001:db8::7]:5080"
+    assert told("plivo", "sip:alice@[2001:db8::7]", plivo) == "sip:alice@[2001:db8::7]"
+    at = replace(US, domain="PBX.example:5080")
+    assert told("plivo", "sip:alice@pbx.example:5080", at) == "sip:alice@pbx.example:5080"
+
+
 def test_a_regional_host_of_an_outbound_trunk_counts_and_a_strange_one_does_not() -> None:
     place = replace(US, addresses=("203.0.113.5", "fra.eu.out.didww.com"))
     assert told("didww", ASKED, place) == "sip:15105550100@fra.eu.out.didww.com"

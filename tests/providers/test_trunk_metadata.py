@@ -25,6 +25,14 @@ def test_flat_or_in_an_object(metadata: str) -> None:
     assert (found.preset.name, found.domain, found.region) == ("twilio", "", "")
 
 
+@pytest.mark.parametrize("domain", ["a", "A-b.example", "192.0.2.1:5080", "[::1]", "[::1]:5080"])
+def test_domains(domain: str) -> None:
+    text = json.dumps({"hookflash": {"provider": "plivo", "domain": domain}})
+    found = trunk_provider(text, PRESETS)
+    assert found is not None
+    assert found.domain == domain
+
+
 def test_domain_and_region() -> None:
     ours = {"provider": "plivo", "domain": "42.zt.plivo.com"}
     text = json.dumps({"hookflash": ours, "hookflash.region": "us"})
@@ -71,6 +79,8 @@ def test_an_unknown_provider_is_told_the_known_ones() -> None:
         ('{"hookflash": {"domain": ["a"]}}', "hookflash.domain is"),
         ('{"hookflash.domain": "a b"}', "a host name such as"),
         ('{"hookflash.domain": "sip:a@b"}', "a host name such as"),
+        ('{"hookflash.domain": "::1"}', "a host name such as"),
+        ('{"hookflash.domain": "a.example:"}', "a host name such as"),
         ('{"hookflash.region": "USA"}', "a country of two letters"),
     ],
 )

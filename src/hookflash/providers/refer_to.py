@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from ipaddress import IPv6Address
 
 from ..base.errors import ApiError
 from ..base.hosts import ip_literal
@@ -111,7 +112,7 @@ def _written(preset: Preset, number: str, extra: str, place: ReferPlace) -> str:
                 f"{preset.name} wants an address at its own domain ({preset.value('domain')}), "
                 "which is not known here: set hookflash.domain in the trunk's metadata",
             )
-        domain = f"[{domain}]" if ":" in domain and domain[0] != "[" else domain
+        domain = f"[{domain}]" if isinstance(ip_literal(domain), IPv6Address) else domain
     dialled = _formatted(preset, number, place) + extra
     tel = template.startswith("tel:")
     return template.format(number=dialled if tel else escape_user(dialled), domain=domain)
@@ -165,8 +166,16 @@ def _refused(host: str, preset: Preset) -> bool:
 def _within(host: str, preset: Preset, place: ReferPlace) -> bool:
     """True of the provider's own hosts."""
     ours = host.lower()
-    own = (_domain(preset, place).lower().strip("[]"), preset.value("domain").removeprefix("*."))
+    own = (_without_port(_domain(preset, place)), preset.value("domain").removeprefix("*."))
     return any(each and (ours == each or ours.endswith("." + each)) for each in own)
+
+
+def _without_port(domain: str) -> str:
+    """Lower case, no brackets."""
+    host = domain.lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0] if host.count(":") == 1 else host
 
 
 def _domain(preset: Preset, place: ReferPlace) -> str:

@@ -4,7 +4,7 @@ LiveKit lets anything stand in `metadata`. Of a JSON object these keys are ours,
 an object `hookflash` (`{"hookflash": {"provider": "twilio"}}`):
 
     hookflash.provider    name of a preset
-    hookflash.domain      the provider's host in addresses, where the preset has none of its own
+    hookflash.domain      the provider's host in addresses, or host:port, in the preset's place
     hookflash.region      country of numbers without a country code, two letters
 """
 
@@ -21,7 +21,9 @@ from . import numbers
 from .preset import Preset
 
 PROVIDER, DOMAIN, REGION = "hookflash.provider", "hookflash.domain", "hookflash.region"
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.\-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+_HOST = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.\-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+)
 _REGION = re.compile(r"[A-Za-z]{2}")
 
 
@@ -42,6 +44,7 @@ class TrunkProvider:
 
     preset: Preset
     domain: str = ""
+    """Host or host:port, an IPv6 address in brackets."""
     region: str = ""
     """Upper case."""
 
