@@ -164,8 +164,8 @@ class RecordKeeper(Protocol):
         ...
 
     def call_ended(self, record: CallRecord, messages: Trace | None) -> None:
-        """One line of the call history, and the SIP messages of the call where they are kept. Once
-        more where some came after its end."""
+        """One line of the call history; once more, with the SIP messages of the call where they are
+        kept, when no more of them can come."""
         ...
 
     def transfer(self, record: TransferRecord) -> None:

@@ -64,3 +64,22 @@ def test_a_drain_ends_with_the_answers_to_the_last_byes() -> None:
         assert loop.time() - started < LAST_BYE / 2
 
     run(check, sip__answer="immediately")
+
+
+def test_messages_of_a_call_that_waits_for_late_ones_are_kept() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(notify=(100, 200)))
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        (participant,) = await lab.participants()
+        call_id = participant.attributes["sip.callID"]
+        await lab.transfer(f"sip_{CALLER}", "tel:+15105550100")
+        await call.ended()
+        await lab.events.wait_for("call ended")
+        assert await lab.server.store.messages(call_id) is None
+        await lab.server.drain(0.0)
+        kept = await lab.server.store.messages(call_id)
+        assert kept is not None
+        assert kept.messages[-1].data.startswith((b"BYE ", b"SIP/2.0 200 "))
+
+    run(check, sip__answer="immediately")

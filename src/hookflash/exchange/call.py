@@ -51,8 +51,6 @@ class Call:
     codec: str = ""
     trace: CallTrace | None = None
     """Its SIP messages so far; None where none are kept."""
-    told: int = 0
-    """How many of them were handed over at the end of the call."""
     _changes: dict[str, object] = field(default_factory=dict)
     remote_headers: Sequence[tuple[str, str]] = ()
     """Of the peer's INVITE, or of its 200 to ours."""

@@ -169,7 +169,7 @@ class Exchange:
             self._close_media(call, fx.CloseMedia())
         if call is not None and call.trace is not None:
             self.parts.stack.traces.end(call.sip_call_id)
-            if call.trace.count > call.told:
+            if call.reported:
                 self.parts.call_records.call_ended(call.record, call.trace.taken())
 
     def has_call_from(self, ip: str) -> bool:
@@ -401,10 +401,8 @@ class Exchange:
             return
         call.reported = True
         sid = call.participant.sid if call.participant is not None else ""
-        record, messages = call.record, None
-        if call.trace is not None:
-            call.told, messages = call.trace.count, call.trace.taken()
-        self.parts.call_records.call_ended(record, messages)
+        record = call.record
+        self.parts.call_records.call_ended(record, None)
         self.parts.sink.call_ended(record, call.room, sid)
 
     # --- transfers ------------------------------------------------------------------------------

@@ -64,7 +64,8 @@ class CallRecords:
         self._store.write_soon(DeleteDialog(call_id))
 
     def call_ended(self, record: CallRecord, messages: Trace | None) -> None:
-        """One line of the call history, and the SIP messages of the call where they are kept."""
+        """One line of the call history, and the SIP messages of the call where they are kept. Most
+        calls are finished as soon as they end: then the two are one write."""
         shift = self._clock.shift()
         self._store.write_soon(PutCall(in_world_time(record, shift), messages, shift))
 

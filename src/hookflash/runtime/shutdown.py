@@ -37,6 +37,9 @@ class Shutdown:
         for call in list(host.calls.values()):
             host.drive(call, call.leg.shutdown)
         await self._wait_for_calls(LAST_BYE)
+        for call in host.calls.values():  # those for which late messages are still waited for
+            if call.trace is not None:
+                host.parts.call_records.call_ended(call.record, call.trace.taken())
 
     async def _wait_for_calls(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
