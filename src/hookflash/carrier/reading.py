@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from ..base.errors import ConfigError
+from ..base.errors import ConfigError, HookflashError
 
 LONGEST: Final = 3600.0
 """Seconds that a delay may last."""
@@ -14,7 +14,7 @@ _KEYS: Final = frozenset("0123456789*#")
 Mapped = Mapping[object, object]
 
 
-class NotAllowed(Exception):  # noqa: N818  # says what is allowed
+class NotAllowed(HookflashError):  # noqa: N818  # says what is allowed
     """Raised by a reader; `read` makes a ConfigError of it."""
 
     def __init__(self, allowed: str) -> None:
