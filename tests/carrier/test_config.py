@@ -49,7 +49,8 @@ def test_a_configuration() -> None:
 
 
 def test_every_key_can_be_written() -> None:
-    assert {"trunks": tuple(config._TRUNK), "phones": tuple(config._PHONE)} == KEYS
+    read = {"trunks": config._TRUNK, "phones": config._PHONE, "account": config._ACCOUNT}
+    assert {name: tuple(readers) for name, readers in read.items()} == KEYS
     assert [entry.name for entry in fields(TrunkConfig)] == list(config._TRUNK)
     assert [entry.name for entry in fields(PhoneConfig)] == list(config._PHONE)
 
@@ -72,6 +73,14 @@ def test_every_key_can_be_written() -> None:
         ({"phones": []}, "my.yaml: phones: [] is not allowed; allowed: one telephone at least"),
         ({"phones": [PHONE, PHONE]}, "'+15105550123' is there twice"),
         ({"profile": 7}, "my.yaml: profile: 7 is not allowed"),
+        ({"numbers": "+1555"}, "my.yaml: numbers: '+1555' is not allowed; allowed: a list"),
+        ({"numbers": ["+15550000001"]}, "'+15550000001' is there twice"),
+        (
+            {"trunks": [{**TRUNK, "name": "a", "numbers": []}, {**TRUNK, "name": "a"}]},
+            "my.yaml: 'a' is there twice; allowed: each name of a trunk once",
+        ),
+        ({"account": {"sid": "AC1"}}, "my.yaml: account: sid: 'AC1' is not allowed; allowed: AC"),
+        ({"account": {"user": "x"}}, "my.yaml: account: 'user' is unknown; allowed: sid, token"),
     ],
 )
 def test_an_error_names_file_key_value_and_what_is_allowed(
@@ -86,6 +95,17 @@ def test_no_password_is_shown() -> None:
     with pytest.raises(ConfigError, match="password: 'hidden' is not allowed") as caught:
         parsed(trunks=[{**TRUNK, "password": 24681357}])
     assert "24681357" not in str(caught.value)
+    with pytest.raises(ConfigError, match="token: 'hidden' is not allowed"):
+        parsed(account={"token": 24681357})
+
+
+def test_an_account_and_numbers_that_are_on_no_trunk() -> None:
+    sid = "AC" + "0123456789abcdef" * 2
+    found = parsed(numbers=["+15550000009"], account={"sid": sid, "token": "mine"})
+    assert found.numbers == ("+15550000009",)
+    assert (found.account.sid, found.account.token) == (sid, "mine")
+    assert "mine" not in repr(found)
+    assert parsed().account.sid.startswith("AC")
 
 
 @pytest.mark.parametrize("values", [None, [], "x", 7])

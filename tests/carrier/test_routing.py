@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hookflash.base.errors import SipError
@@ -47,6 +49,19 @@ def test_whose_call_it_is(number: str, ip: str, found: TrunkConfig | None) -> No
 def test_the_only_trunk_has_every_call() -> None:
     numbers = Numbers(NetworkConfig((ONE,), (PHONE,)))
     assert numbers.trunk_of(call_from("anonymous"), "192.0.2.9") is ONE
+
+
+def test_trunks_that_are_set_up_while_it_runs() -> None:
+    numbers = Numbers(NetworkConfig((ONE,), (PHONE,)))
+    changed = replace(ONE, numbers=("+15550000003",), origination=None)
+    numbers.serve((changed, TWO))
+    assert numbers.trunk("+15550000001") is None
+    assert numbers.trunk("+15550000003") is changed
+    assert numbers.as_set_now(ONE) is changed
+    assert numbers.trunk_of(call_from("anonymous"), "192.0.2.1") is None, "it is nowhere now"
+    numbers.serve((TWO,))
+    assert numbers.as_set_now(ONE) is None
+    assert numbers.as_set_now(None) is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.support.carrier_rig import (
     BUSY,
@@ -224,6 +226,25 @@ def test_a_refer_before_the_call_is_answered() -> None:
     rig.dial(SILENT)
     rig.raw("REFER", ("Refer-To", f"<tel:{TARGET}>"))
     assert rig.statuses("REFER") == [481]
+
+
+def test_what_is_set_counts_for_the_next_refer() -> None:
+    """Of a call that is up: whether it is carried out, and whose number the target sees."""
+    rig = referred(Rig(load_profile("twilio").manners))
+    (trunk,) = rig.switch.numbers.trunks
+    for mode, target, status in (
+        ("sip-only", f"tel:{TARGET}", 603),
+        ("enable-all", f"tel:{BUSY}", 202),
+        ("disable-all", f"tel:{TARGET}", 603),
+    ):
+        rig.carrier(rig.switch.serve(rig.now, (replace(trunk, transfer_mode=mode),)))  # type: ignore[arg-type]
+        rig.transfer(target)
+        rig.advance(1)
+        assert rig.statuses("REFER")[-1] == status
+    on = replace(trunk, transfer_mode="enable-all", transfer_caller_id="from-transferor")
+    rig.carrier(rig.switch.serve(rig.now, (on,)))
+    rig.transfer()
+    assert rig.fields("phone_rings") == {"phone": TARGET, "caller": LINE}
 
 
 # --- whom the target sees, and who it is ----------------------------------------------------------

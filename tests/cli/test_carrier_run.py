@@ -156,3 +156,14 @@ def test_what_a_trunk_does(profile: str, words: str) -> None:
     lines = introduction(load_profile(profile), example_config(), ("::1", 5080), 0)
     assert "SIP at [::1]:5080" in lines[0]
     assert any(line.startswith("trunk example") and line.endswith(words) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("profile", "http", "there"), [("twilio", 8080, 1), ("twilio", 0, 0), ("plain", 8080, 0)]
+)
+def test_how_twilios_rest_is_reached(profile: str, http: int, there: int) -> None:
+    lines = introduction(load_profile(profile), example_config(), ("127.0.0.1", 5080), http)
+    account = example_config().account
+    export = f"TWILIO_ACCOUNT_SID={account.sid} TWILIO_AUTH_TOKEN={account.token}"
+    assert sum(export in line for line in lines) == there
+    assert sum("--api http://127.0.0.1:8080" in line for line in lines) == there

@@ -5,7 +5,7 @@ Read from YAML (`parse_config`); `example_config` is what there is without a fil
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import field, fields, replace
 from typing import Final, Literal, get_args
 
 from ..base.errors import ConfigError, SipError
@@ -25,10 +25,11 @@ class TrunkConfig:
     """One customer's trunk."""
 
     name: str
+    """No two trunks have the same."""
     numbers: tuple[str, ...]
     """Calls to these go to `origination`, and calls from there come by this trunk."""
-    origination: Uri
-    """Where the customer's exchange listens."""
+    origination: Uri | None
+    """Where the customer's exchange listens; None: nowhere yet, and calls to it get 404."""
     transfer_mode: TransferMode | None = None
     """None: as the profile has it for a new trunk."""
     transfer_caller_id: CallerId | None = None
@@ -66,6 +67,14 @@ class PhoneConfig:
 
 
 @light_dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """The customer's account, as the REST face of the carrier asks for it."""
+
+    sid: str = "AC" + "5" * 32
+    token: str = field(default="carrier-on-this-machine", repr=False)
+
+
+@light_dataclass(frozen=True, slots=True)
 class NetworkConfig:
     """Everything of a carrier but its manners."""
 
@@ -73,6 +82,9 @@ class NetworkConfig:
     phones: tuple[PhoneConfig, ...]
     profile: str = ""
     """Name of the profile, "" where the file has none."""
+    numbers: tuple[str, ...] = ()
+    """The customer's numbers that are on no trunk yet."""
+    account: AccountConfig = AccountConfig()
 
     def calling(self, number: str) -> NetworkConfig:
         """The same, but that the first phone calls this number at the start."""
@@ -106,7 +118,7 @@ def parse_config(file: str, values: object) -> NetworkConfig:
         ConfigError: names the file, the key, its value and what is allowed.
     """
     found = reading.read(file, values, reading.mapping)
-    reading.only(file, found, ("profile", "trunks", "phones"))
+    reading.only(file, found, ("profile", "trunks", "phones", "numbers", "account"))
     trunks = tuple(
         TrunkConfig(**_entry(f"{file}: trunks[{at}]", one, _TRUNK, ("numbers", "origination")))  # type: ignore[arg-type]
         for at, one in enumerate(_list(f"{file}: trunks", found.get("trunks", [])))
@@ -117,11 +129,15 @@ def parse_config(file: str, values: object) -> NetworkConfig:
     )
     if not phones:
         raise ConfigError(f"{file}: phones", found.get("phones"), "one telephone at least")
-    _distinct(file, [*(n for trunk in trunks for n in trunk.numbers), *(p.number for p in phones)])
+    spare = reading.read(f"{file}: numbers", found.get("numbers", []), reading.numbers)
+    given = [*(n for trunk in trunks for n in trunk.numbers), *(p.number for p in phones), *spare]
+    _distinct(file, given, "number")
+    _distinct(file, [trunk.name for trunk in trunks], "name of a trunk")
+    account = AccountConfig(**_entry(f"{file}: account", found.get("account", {}), _ACCOUNT, ()))  # type: ignore[arg-type]
     profile = found.get("profile", "")
     if profile:
         profile = reading.read(f"{file}: profile", profile, reading.text)
-    return NetworkConfig(trunks, phones, str(profile))
+    return NetworkConfig(trunks, phones, str(profile), spare, account)
 
 
 def _entry(
@@ -151,10 +167,10 @@ def _list(key: str, value: object) -> list[object]:
     return reading.read(key, value, reader)
 
 
-def _distinct(file: str, numbers: list[str]) -> None:
-    for at, number in enumerate(numbers):
-        if number in numbers[:at]:
-            raise ConfigError(file, number, "each number once", wrong="is there twice")
+def _distinct(file: str, values: list[str], what: str) -> None:
+    for at, value in enumerate(values):
+        if value in values[:at]:
+            raise ConfigError(file, value, f"each {what} once", wrong="is there twice")
 
 
 def _origination(value: object) -> Uri:
@@ -176,6 +192,7 @@ _TRUNK: Final[dict[str, Reader]] = {
     "username": reading.text,
     "password": reading.text,
 }
+_ACCOUNT: Final[dict[str, Reader]] = {"sid": reading.account_sid, "token": reading.text}
 _PHONE: Final[dict[str, Reader]] = {
     "number": reading.number,
     "name": reading.text,
@@ -194,5 +211,6 @@ _PHONE: Final[dict[str, Reader]] = {
 KEYS: Final = {
     "trunks": tuple(entry.name for entry in fields(TrunkConfig)),
     "phones": tuple(entry.name for entry in fields(PhoneConfig)),
+    "account": tuple(entry.name for entry in fields(AccountConfig)),
 }
-"""What may stand in a trunk and in a phone."""
+"""What may stand in a trunk, in a phone and in the account."""

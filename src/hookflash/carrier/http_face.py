@@ -1,7 +1,7 @@
 """The carrier over HTTP: what goes on, and calls of its telephones, as JSON.
 
-REST faces of real carriers are further routes. Nobody is asked for a password: it is to listen on
-loopback. A page in a browser cannot begin calls: it may not send JSON elsewhere unasked.
+REST faces of real carriers are further routes. Nobody but they asks for a password: it is to listen
+on loopback. A page in a browser cannot begin calls: it may not send JSON elsewhere unasked.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ LONGEST: Final = 3600.0
 """Seconds that a delay may last."""
 _Value = TypeVar("_Value")
 _KEYS: Final = frozenset("0123456789*#")
+_HEX: Final = frozenset("0123456789abcdef")
 Mapped = Mapping[object, object]
 
 
@@ -31,7 +32,7 @@ def read(key: str, value: object, reader: Callable[[object], _Value]) -> _Value:
     try:
         return reader(value)
     except NotAllowed as error:
-        shown = "hidden" if key.endswith("password") else value
+        shown = "hidden" if key.endswith(("password", "token")) else value
         raise ConfigError(key, shown, error.allowed) from None
 
 
@@ -144,6 +145,14 @@ def number(value: object) -> str:
         raise NotAllowed('a number such as "+15105550123", in quotes')
     if not value.isascii() or not 3 <= len(value) <= 20:
         raise NotAllowed("a number of at most 19 digits")
+    return value
+
+
+def account_sid(value: object) -> str:
+    """The SID of an account at Twilio."""
+    digits = value.removeprefix("AC") if isinstance(value, str) else ""
+    if value != f"AC{digits}" or len(digits) != 32 or not set(digits) <= _HEX:
+        raise NotAllowed("AC and 32 digits of 0-9 and a-f")
     return value
 
 

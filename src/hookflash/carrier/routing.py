@@ -30,10 +30,19 @@ class Numbers:
     """The numbers of one carrier."""
 
     def __init__(self, config: NetworkConfig) -> None:
-        self.trunks = config.trunks
         self.phones = config.phones
         self._phones = {digits(phone.number): phone for phone in config.phones}
-        self._trunks = {digits(n): trunk for trunk in config.trunks for n in trunk.numbers}
+        self.serve(config.trunks)
+
+    def serve(self, trunks: Sequence[TrunkConfig]) -> None:
+        """These are the trunks from now on."""
+        self.trunks = tuple(trunks)
+        self._trunks = {digits(n): trunk for trunk in trunks for n in trunk.numbers}
+        self._named = {trunk.name: trunk for trunk in trunks}
+
+    def as_set_now(self, trunk: TrunkConfig | None) -> TrunkConfig | None:
+        """The trunk of a call as it is set now; None where there is none, or none any more."""
+        return None if trunk is None else self._named.get(trunk.name)
 
     def phone(self, number: str) -> PhoneConfig | None:
         """The telephone with this number, however it is written."""
@@ -49,7 +58,11 @@ class Numbers:
         by_number = self.trunk(request.from_.uri.number)
         if by_number is not None:
             return by_number
-        by_address = [trunk for trunk in self.trunks if trunk.origination.host == remote_ip]
+        by_address = [
+            trunk
+            for trunk in self.trunks
+            if trunk.origination is not None and trunk.origination.host == remote_ip
+        ]
         found = by_address or self.trunks
         return found[0] if len(found) == 1 else None
 

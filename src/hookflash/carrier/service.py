@@ -39,7 +39,7 @@ from ..sip.message import Request, Response
 from ..sip.timers import Timers
 from ..sip.uri import Uri
 from .agent import CarrierError, Traced
-from .config import NetworkConfig
+from .config import NetworkConfig, TrunkConfig
 from .conversation import (
     ApplySound,
     CloseSound,
@@ -186,6 +186,10 @@ class CarrierService:
             raise CarrierError(f"there is no call {call_id}")
         for end in list(conversation.ends):
             self._do(self.switch.hang_up(self.now(), end))
+
+    def serve(self, trunks: Sequence[TrunkConfig]) -> None:
+        """These are the trunks from now on, for the calls that are up as well."""
+        self._do(self.switch.serve(self.now(), trunks))
 
     def sound(self, number: str) -> Sound:
         """What the telephone `number` hears now, and its keys; raises CarrierError where it talks

@@ -127,6 +127,19 @@ class Switch:
         self.release(now, end)
         return self.take(now, ())
 
+    def serve(self, now: float, trunks: Sequence[TrunkConfig]) -> list[SwitchEffect]:
+        """These are the trunks from now on, for the calls that are up as well."""
+        before = self._settings()
+        self.numbers.serve(trunks)
+        after = self._settings()
+        for name, setting in after.items():
+            if before.get(name) != setting:
+                mode, caller_id = setting
+                self.tell("trunk_set", trunk=name, transfer_mode=mode, caller_id=caller_id)
+        for name in before.keys() - after.keys():
+            self.tell("trunk_deleted", trunk=name)
+        return self.take(now, ())
+
     def key(self, now: float, end_id: str, digit: str) -> list[SwitchEffect]:
         """A telephone hears a key of whom it talks to."""
         end = self.ends.get(end_id)
@@ -204,7 +217,9 @@ class Switch:
         if phone is not None:
             return self.handsets.lift(phone)
         trunk = self.numbers.trunk(number)
-        return None if trunk is None else self.sip_end(number, trunk)
+        if trunk is None or trunk.origination is None:
+            return None
+        return self.sip_end(number, trunk)
 
     def sip_end(self, number: str, trunk: TrunkConfig | None) -> SipEnd:
         """An end that the carrier will call by SIP."""
@@ -238,8 +253,8 @@ class Switch:
             return
         written = self._written(dialled)
         if uri is None:
-            assert called.trunk is not None
-            at = called.trunk.origination
+            at = None if called.trunk is None else called.trunk.origination
+            assert at is not None
             uri = Uri.sip(written, at.host, at.port, at.params)
         added = tuple((name, self._filled(value)) for name, value in self.manners.added_headers)
         order = DialOrder(
@@ -411,6 +426,14 @@ class Switch:
             self.dial(now, called, caller_id, dialled)
 
     # --- ends -----------------------------------------------------------------------------------
+
+    def _settings(self) -> dict[str, tuple[str, str]]:
+        """Transfer mode and caller ID of each trunk."""
+        mode, caller_id = self.manners.transfer_mode, self.manners.caller_id
+        return {
+            trunk.name: (trunk.transfer_mode or mode, trunk.transfer_caller_id or caller_id)
+            for trunk in self.numbers.trunks
+        }
 
     def _known(self, end: SipEnd) -> SipEnd:
         self.ends[end.id] = end

@@ -30,13 +30,14 @@ from .referral import (
     Referral,
     ReferralEffect,
 )
-from .routing import TransferTarget
+from .routing import Numbers, TransferTarget
 
 
 class SwitchHost(Protocol):
     """What a transfer needs of the switch (`switch.Switch`)."""
 
     manners: CarrierManners
+    numbers: Numbers
     ids: Ids
 
     def hosts(self) -> Sequence[str]: ...
@@ -96,8 +97,8 @@ class Transfers:
             return
         if self._challenged(now, end, refer):
             return
-        manners = self._host.manners
-        mode = (end.trunk.transfer_mode if end.trunk is not None else None) or manners.transfer_mode
+        manners, trunk = self._host.manners, self._host.numbers.as_set_now(end.trunk)
+        mode = (trunk.transfer_mode if trunk is not None else None) or manners.transfer_mode
         under_way = conversation.transfer
         busy = under_way is not None and under_way.referral.open
         referral = Referral(
@@ -308,7 +309,7 @@ class Transfers:
 
     def _challenged(self, now: float, end: SipEnd, refer: ReferReceived) -> bool:
         """Whether a REFER got 407 for want of the trunk's password."""
-        manners, trunk = self._host.manners, end.trunk
+        manners, trunk = self._host.manners, self._host.numbers.as_set_now(end.trunk)
         if not manners.digest:
             return False
         username, password = (trunk.username, trunk.password) if trunk is not None else ("", "")
@@ -338,7 +339,7 @@ class Transfers:
         return [*self._host.hosts(), *told]
 
     def _caller_id(self, transfer: CarriedTransfer) -> str:
-        trunk = transfer.transferor.trunk
+        trunk = self._host.numbers.as_set_now(transfer.transferor.trunk)
         chosen = trunk.transfer_caller_id if trunk is not None else None
         chosen = chosen or self._host.manners.caller_id
         if chosen == "from-transferee":

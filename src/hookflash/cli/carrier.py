@@ -38,7 +38,10 @@ def carrier(
         str, typer.Option(metavar="IP:PORT", help="Where it listens for SIP (UDP and TCP).")
     ] = "127.0.0.1:5080",
     http: Annotated[
-        str, typer.Option(metavar="IP:PORT", help="Where GET /calls is; '' for nowhere.")
+        str,
+        typer.Option(
+            metavar="IP:PORT", help="Where GET /calls and Twilio's REST are; '' for nowhere."
+        ),
     ] = "127.0.0.1:8080",
     call: Annotated[
         str,

@@ -17,11 +17,14 @@ from ..carrier.conversation import Happened
 from ..carrier.http_face import http_app
 from ..carrier.manners import Profile
 from ..carrier.service import CarrierService
+from ..carrier.twilio.http import twilio_routes
 from ..logs import configure
 from ..sip.flow import Address
 from .ladder import Ladder
 from .signals import Signals, has_terminal
 
+TWILIO: Final = "twilio"
+"""The profile that has Twilio's REST."""
 LANES: Final = ("exchange", "carrier")
 EXCHANGE, CARRIER = range(2)
 RINGING: Final = frozenset({"answers", "declines", "voicemail", "fax"})
@@ -51,6 +54,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "transfer_failed": ("the transfer to {refer_to} failed: {status}", BAD),
     "hangs_up_on_transferor": ("the exchange has not hung up, so the carrier does", GOOD),
     "hung_up": ("{number} is gone", GOOD),
+    "trunk_set": ("the trunk {trunk} is set: transfers {transfer_mode}, {caller_id}", GOOD),
+    "trunk_deleted": ("the trunk {trunk} is deleted", BAD),
     "call_ended": ("the call is over", GOOD),
 }
 """What is said of each event, and its colour."""
@@ -75,7 +80,8 @@ async def _main(
     try:
         async with service as carrier:
             if http is not None:
-                await servers.start(http_app(carrier), [http[0]], http[1])
+                routes = twilio_routes(carrier, config) if profile.name == TWILIO else []
+                await servers.start(http_app(carrier, routes), [http[0]], http[1])
             screen.begin(profile, config, carrier.address, servers.port)
             signals = Signals(terminal=has_terminal())
             signals.install(asyncio.get_running_loop())
@@ -149,6 +155,10 @@ def introduction(profile: Profile, config: NetworkConfig, sip: Address, http: in
     lines = [f"{profile.title}, simulated; SIP at {_shown(sip)} (UDP, TCP); Ctrl-C ends it"]
     if http:
         lines.append(f"calls as JSON: GET http://127.0.0.1:{http}/calls")
+    if http and profile.name == TWILIO:
+        account = f"TWILIO_ACCOUNT_SID={config.account.sid}"
+        lines.append(f"Twilio's REST: export {account} TWILIO_AUTH_TOKEN={config.account.token};")
+        lines.append(f"  hookflash provider twilio show --api http://127.0.0.1:{http}")
     for trunk in config.trunks:
         mode = trunk.transfer_mode or manners.transfer_mode
         transfers = {
@@ -157,7 +167,9 @@ def introduction(profile: Profile, config: NetworkConfig, sip: Address, http: in
             "trunk-setting": f"transfers: {mode}",
         }[manners.refer]
         numbers = ", ".join(trunk.numbers)
-        lines.append(f"trunk {trunk.name}: {numbers} → {trunk.origination}; {transfers}")
+        lines.append(
+            f"trunk {trunk.name}: {numbers} → {trunk.origination or 'nowhere'}; {transfers}"
+        )
     for phone in config.phones:
         after = f" after {phone.after:g} s" if phone.does in RINGING else ""
         name = f" ({phone.name})" if phone.name else ""

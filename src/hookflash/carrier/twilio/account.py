@@ -1,0 +1,294 @@
+"""The customer's account: trunks, numbers, lists, and what of it the carrier's switch obeys. Pure.
+
+Resources are `Thing`s, each of a `Kind`. A list of addresses or users is the account's, and may be
+on trunks; an origination URL is a trunk's own; a number is on one trunk or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from ...base.ids import Ids
+from ...base.light import light_dataclass
+from ...sip.uri import Uri
+from ..config import NetworkConfig, TrunkConfig
+from ..manners import CarrierManners
+from ..routing import digits
+from . import errors, fields
+from .errors import RestError
+from .fields import Param
+
+MOST: Final = 1000
+"""Things of one kind below one other; assumed, as 10 origination URLs are."""
+
+
+@light_dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of resource."""
+
+    prefix: str
+    """Of its SIDs."""
+    key: str
+    """Of a list of them, in JSON."""
+    params: tuple[Param, ...]
+    code: int
+    """Of the error where one of its parameters is wrong."""
+    full: int = errors.NOT_ALLOWED
+    """Of the error where there are `most` already."""
+    most: int = MOST
+    in_use: int = errors.NOT_ALLOWED
+    """Of the error where it is on a trunk and to be deleted."""
+
+
+_NAME = Param("FriendlyName", "friendly_name", fields.text)
+_NEEDED_NAME = Param("FriendlyName", "friendly_name", fields.text, needed=True)
+_HTTP_METHOD = fields.one_of("GET", "POST")
+TRUNK = Kind(
+    "TK",
+    "trunks",
+    (
+        _NAME,
+        Param("DomainName", "domain_name", fields.domain),
+        Param("DisasterRecoveryUrl", "disaster_recovery_url", fields.web_url),
+        Param("DisasterRecoveryMethod", "disaster_recovery_method", _HTTP_METHOD, default="POST"),
+        Param(
+            "TransferMode",
+            "transfer_mode",
+            fields.one_of("disable-all", "enable-all", "sip-only"),
+            default="disable-all",
+        ),
+        Param(
+            "TransferCallerId",
+            "transfer_caller_id",
+            fields.one_of("from-transferee", "from-transferor"),
+            default="from-transferee",
+        ),
+        Param("Secure", "secure", fields.boolean, default=False),
+        Param("CnamLookupEnabled", "cnam_lookup_enabled", fields.boolean, default=False),
+        Param("SymmetricRtpEnabled", "symmetric_rtp_enabled", fields.boolean, default=False),
+    ),
+    errors.TRUNK,
+    errors.TRUNKS_FULL,
+)
+ORIGINATION = Kind(
+    "OU",
+    "origination_urls",
+    (
+        Param("SipUrl", "sip_url", fields.sip_url, needed=True),
+        Param("FriendlyName", "friendly_name", fields.text, needed=True),
+        Param("Weight", "weight", fields.integer(1, 65535), needed=True),
+        Param("Priority", "priority", fields.integer(0, 65535), needed=True),
+        Param("Enabled", "enabled", fields.boolean, needed=True),
+    ),
+    errors.NOT_ALLOWED,
+    errors.ORIGINATION_FULL,
+    10,
+)
+NUMBER = Kind(
+    "PN",
+    "phone_numbers",
+    (
+        Param("PhoneNumber", "phone_number", fields.number, needed=True, once=True),
+        _NAME,
+        Param("TrunkSid", "trunk_sid", fields.sid("TK")),
+    ),
+    errors.NOT_ALLOWED,
+)
+ACCESS_LIST = Kind(
+    "AL",
+    "ip_access_control_lists",
+    (_NEEDED_NAME,),
+    errors.ACCESS_LIST,
+    errors.ACCESS_LISTS_FULL,
+    in_use=errors.ACCESS_LIST_IN_USE,
+)
+ADDRESS = Kind(
+    "IP",
+    "ip_addresses",
+    (
+        _NEEDED_NAME,
+        Param("IpAddress", "ip_address", fields.ip_address, needed=True),
+        Param("CidrPrefixLength", "cidr_prefix_length", fields.integer(1, 32), default=32),
+    ),
+    errors.ADDRESS,
+    errors.ADDRESSES_FULL,
+)
+CREDENTIAL_LIST = Kind(
+    "CL",
+    "credential_lists",
+    (_NEEDED_NAME,),
+    errors.CREDENTIAL_LIST,
+    errors.CREDENTIAL_LISTS_FULL,
+    in_use=errors.CREDENTIAL_LIST_IN_USE,
+)
+CREDENTIAL = Kind(
+    "CR",
+    "credentials",
+    (
+        Param("Username", "username", fields.user, needed=True, once=True),
+        Param("Password", "", fields.password, needed=True),
+    ),
+    errors.CREDENTIAL,
+    errors.CREDENTIALS_FULL,
+)
+KINDS: Final = (TRUNK, ORIGINATION, NUMBER, ACCESS_LIST, ADDRESS, CREDENTIAL_LIST, CREDENTIAL)
+
+
+@dataclass(slots=True, eq=False)
+class Thing:
+    """One resource; times in seconds since the epoch."""
+
+    kind: Kind
+    sid: str
+    values: dict[str, Any]
+    """By their keys in JSON. No password is kept."""
+    parent: str
+    """SID of the trunk or list that it is in, "" where it is the account's."""
+    created: float
+    updated: float
+    lists: list[str] = field(default_factory=list)
+    """SIDs of the lists on a trunk."""
+
+
+class Account:
+    """All resources of the customer; begins as the carrier's configuration has it."""
+
+    def __init__(
+        self, now: float, network: NetworkConfig, manners: CarrierManners, ids: Ids
+    ) -> None:
+        self.sid = network.account.sid
+        self.token = network.account.token
+        self._ids = ids
+        self._things: dict[str, Thing] = {}
+        """By SID, oldest first."""
+        self._configured: dict[str, TrunkConfig] = {}
+        """By SID: the trunks of the configuration."""
+        self._phones = {digits(phone.number) for phone in network.phones}
+        for trunk in network.trunks:
+            self._take_over(now, trunk, manners)
+        for number in network.numbers:
+            self._number(now, number, None)
+
+    def _take_over(self, now: float, trunk: TrunkConfig, manners: CarrierManners) -> None:
+        given = {"FriendlyName": trunk.name[:64]}
+        made = self.make(now, TRUNK, "", given)
+        made.values["transfer_mode"] = trunk.transfer_mode or manners.transfer_mode
+        made.values["transfer_caller_id"] = trunk.transfer_caller_id or manners.caller_id
+        self._configured[made.sid] = trunk
+        if trunk.origination is not None:
+            values = {"sip_url": str(trunk.origination), "friendly_name": trunk.name, "weight": 10}
+            self._add(now, ORIGINATION, made.sid, {**values, "priority": 10, "enabled": True})
+        for number in trunk.numbers:
+            self._number(now, number, made.sid)
+
+    def _number(self, now: float, number: str, trunk_sid: str | None) -> None:
+        values = {"phone_number": number, "friendly_name": number, "trunk_sid": trunk_sid}
+        self._add(now, NUMBER, "", values)
+
+    # --- what there is --------------------------------------------------------------------------
+
+    def below(self, kind: Kind, parent: str) -> list[Thing]:
+        """All of a kind that are in this one, oldest first; `parent` "": those of the account."""
+        found = self._things.values()
+        return [one for one in found if one.kind is kind and one.parent == parent]
+
+    def numbers_on(self, trunk_sid: str) -> list[Thing]:
+        """The numbers of a trunk."""
+        numbers = self.below(NUMBER, "")
+        return [number for number in numbers if number.values["trunk_sid"] == trunk_sid]
+
+    def lists_on(self, trunk: Thing, kind: Kind) -> list[Thing]:
+        """The lists of this kind on a trunk."""
+        found = [self._things[sid] for sid in trunk.lists]
+        return [one for one in found if one.kind is kind]
+
+    def find(self, kind: Kind, sid: str, parent: str = "") -> Thing | None:
+        """One of this kind, of the account or in this one."""
+        thing = self._things.get(sid)
+        right = thing is not None and thing.kind is kind and thing.parent == parent
+        return thing if right else None
+
+    # --- changes: all raise RestError -----------------------------------------------------------
+
+    def make(self, now: float, kind: Kind, parent: str, given: Mapping[str, str]) -> Thing:
+        """A new one, by the parameters of a POST."""
+        values = fields.read_params(kind.params, given, making=True, code=kind.code)
+        return self._add(now, kind, parent, values)
+
+    def _add(self, now: float, kind: Kind, parent: str, values: dict[str, Any]) -> Thing:
+        if len(self.below(kind, parent)) >= kind.most:
+            raise RestError(400, kind.full, f"There are {kind.most} {kind.key} already")
+        self._check(kind, values, None)
+        sid = f"{kind.prefix}{self._ids.number(128):032x}"
+        thing = self._things[sid] = Thing(kind, sid, values, parent, now, now)
+        return thing
+
+    def change(self, now: float, thing: Thing, given: Mapping[str, str]) -> None:
+        """As the parameters of a POST have it."""
+        kind = thing.kind
+        values = fields.read_params(kind.params, given, making=False, code=kind.code)
+        self._check(kind, values, thing)
+        thing.values |= values
+        thing.updated = now
+
+    def remove(self, thing: Thing) -> None:
+        """With what is in it. A trunk's numbers are on none then."""
+        trunks = self.below(TRUNK, "")
+        if any(thing.sid in trunk.lists for trunk in trunks):
+            raise RestError(400, thing.kind.in_use, f"{thing.sid} is on a trunk")
+        for number in self.numbers_on(thing.sid):
+            number.values["trunk_sid"] = None
+        for one in [one for one in self._things.values() if one.parent == thing.sid]:
+            del self._things[one.sid]
+        del self._things[thing.sid]
+
+    def put_number(self, now: float, trunk: Thing, number: Thing) -> None:
+        """A number on a trunk; it leaves the one where it was (assumed)."""
+        number.values["trunk_sid"] = trunk.sid
+        number.updated = now
+
+    def put_list(self, now: float, trunk: Thing, listed: Thing) -> None:
+        """A list on a trunk, once."""
+        if listed.sid not in trunk.lists:
+            trunk.lists.append(listed.sid)
+            trunk.updated = now
+
+    def _check(self, kind: Kind, values: Mapping[str, Any], own: Thing | None) -> None:
+        """That nobody has what only one may have."""
+        domain, number = values.get("domain_name"), values.get("phone_number")
+        for other in self._things.values():
+            if other is own or other.kind is not kind:
+                continue
+            if kind is TRUNK and domain and other.values["domain_name"] == domain:
+                raise RestError(400, errors.DOMAIN_TAKEN, f"DomainName {domain} is already taken")
+            if kind is NUMBER and number and other.values["phone_number"] == number:
+                raise RestError(400, errors.NUMBER_TAKEN, f"{number} is not available")
+        if kind is NUMBER and number and digits(number) in self._phones:
+            raise RestError(400, errors.NUMBER_TAKEN, f"{number} is not available")
+        trunk_sid = values.get("trunk_sid")
+        if kind is NUMBER and trunk_sid and self.find(TRUNK, trunk_sid) is None:
+            text = (
+                f"Invalid TrunkSid: {trunk_sid!r} is not allowed; allowed: a trunk of the account"
+            )
+            raise RestError(400, errors.NOT_ALLOWED, text)
+
+    # --- what the switch obeys ------------------------------------------------------------------
+
+    def trunks(self) -> list[TrunkConfig]:
+        """The trunks as they are set. One that was made here is named by its SID. Calls go to the
+        enabled origination URL with the lowest priority; weights count for nothing."""
+        return [self._config(trunk) for trunk in self.below(TRUNK, "")]
+
+    def _config(self, trunk: Thing) -> TrunkConfig:
+        urls = [url.values for url in self.below(ORIGINATION, trunk.sid) if url.values["enabled"]]
+        first = min(urls, key=lambda values: int(values["priority"]), default=None)
+        begun = self._configured.get(trunk.sid) or TrunkConfig(trunk.sid, (), None)
+        return replace(
+            begun,
+            numbers=tuple(one.values["phone_number"] for one in self.numbers_on(trunk.sid)),
+            origination=None if first is None else Uri.parse(first["sip_url"]),
+            transfer_mode=trunk.values["transfer_mode"],
+            transfer_caller_id=trunk.values["transfer_caller_id"],
+        )
