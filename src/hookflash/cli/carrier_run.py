@@ -8,6 +8,7 @@ from typing import Final
 
 import uvloop
 from rich.console import Console
+from starlette.routing import Route
 
 from ..adapters.http import HttpServers
 from ..base.text import printable
@@ -17,7 +18,7 @@ from ..carrier.conversation import Happened
 from ..carrier.http_face import http_app
 from ..carrier.manners import Profile
 from ..carrier.service import CarrierService
-from ..carrier.twilio.http import twilio_routes
+from ..carrier.twilio.http import new_account, twilio_routes
 from ..logs import configure
 from ..sip.flow import Address
 from .ladder import Ladder
@@ -80,7 +81,7 @@ async def _main(
     try:
         async with service as carrier:
             if http is not None:
-                routes = twilio_routes(carrier, config) if profile.name == TWILIO else []
+                routes = _rest(carrier, config) if profile.name == TWILIO else []
                 await servers.start(http_app(carrier, routes), [http[0]], http[1])
             screen.begin(profile, config, carrier.address, servers.port)
             signals = Signals(terminal=has_terminal())
@@ -88,6 +89,11 @@ async def _main(
             await signals.asked.wait()
     finally:
         await servers.stop()
+
+
+def _rest(carrier: CarrierService, config: NetworkConfig) -> list[Route]:
+    """Twilio's."""
+    return twilio_routes(carrier, new_account(carrier, config))
 
 
 class Screen:

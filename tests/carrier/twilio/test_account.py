@@ -80,8 +80,8 @@ def test_calls_go_to_the_first_url_that_is_enabled() -> None:
         more = {"SipUrl": f"sip:{url}.test", "Priority": priority, "Enabled": enabled}
         kept.make(1.0, ORIGINATION, trunk.sid, {**URL, **more})
     assert str(kept.trunks()[0].origination) == "sip:c.test"
-    for url in kept.below(ORIGINATION, trunk.sid):
-        kept.remove(url)
+    for one in kept.below(ORIGINATION, trunk.sid):
+        kept.remove(one)
     assert kept.trunks()[0].origination is None
 
 

@@ -24,7 +24,13 @@ from hookflash.carrier.http_face import http_app
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
 from hookflash.carrier.twilio.errors import RestError
-from hookflash.carrier.twilio.http import LONGEST, MOST_PARAMS, read_request, twilio_routes
+from hookflash.carrier.twilio.http import (
+    LONGEST,
+    MOST_PARAMS,
+    new_account,
+    read_request,
+    twilio_routes,
+)
 from hookflash.carrier.twilio.rest import RestRequest
 from hookflash.sip.uri import Uri
 
@@ -37,7 +43,7 @@ def test_what_is_set_holds_for_the_next_refer_of_a_call_that_is_up() -> None:
         network = NetworkConfig((TrunkConfig("line", (LINE,), Uri.sip(None, *lab.sip)),), PHONES)
         servers = HttpServers()
         async with CarrierService(load_profile("twilio"), network, seed=1) as carrier:
-            routes = twilio_routes(carrier, network)
+            routes = twilio_routes(carrier, new_account(carrier, network))
             await servers.start(http_app(carrier, routes), ["127.0.0.1"], 0)
             account = network.account
             known = {"Authorization": basic(f"{account.sid}:{account.token}")}
@@ -93,7 +99,7 @@ def read(body: bytes, kind: str = FORM, query: bytes = b"", size: int = 4096) ->
         (b"host", b"trunking.twilio.com"),
         (b"authorization", b"Basic x"),
     ]
-    scope = {"type": "http", "method": "POST", "path": "/v1/Trunks", "scheme": "https"}
+    scope = {"type": "http", "method": "POST", "path": "/v1/Trunks", "scheme": "http"}
     scope |= {"headers": headers, "query_string": query}  # type: ignore[dict-item]
     return asyncio.run(read_request(Request(scope, receive)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,12 +38,12 @@ class Authority:
         )
         return authority
 
-    async def issue(self, name: str, *addresses: str) -> Certificate:
-        """A certificate for the IP `addresses`."""
+    async def issue(self, name: str, *addresses: str, names: Sequence[str] = ()) -> Certificate:
+        """A certificate for the IP `addresses` and the host `names`."""
         key, request = self._folder / f"{name}.key", self._folder / f"{name}.csr"
         cert, extensions = self._folder / f"{name}.pem", self._folder / f"{name}.ext"
-        names = ",".join(f"IP:{address}" for address in addresses)
-        extensions.write_text(f"subjectAltName={names}\n", "ascii")
+        told = [f"IP:{address}" for address in addresses] + [f"DNS:{one}" for one in names]
+        extensions.write_text(f"subjectAltName={','.join(told)}\n", "ascii")
         await run(
             *(need("openssl"), "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}"),
             *("-keyout", key, "-out", request),

@@ -41,13 +41,17 @@ class TrunkServer(Protocol):
         ...
 
 
-def twilio_routes(
+def new_account(
     carrier: TrunkServer, network: NetworkConfig, *, seed: int | None = None
-) -> list[Route]:
-    """Of trunking/v1 and of 2010-04-01. `network` is what the carrier began with; `seed` makes the
-    SIDs the same every time."""
+) -> Account:
+    """The account of a carrier that begins with `network`; `seed` makes the SIDs the same every
+    time."""
     ids = Ids(random.SystemRandom() if seed is None else random.Random(seed))
-    account = Account(carrier.now(), network, carrier.profile.manners, ids)
+    return Account(carrier.now(), network, carrier.profile.manners, ids)
+
+
+def twilio_routes(carrier: TrunkServer, account: Account) -> list[Route]:
+    """Of trunking/v1 and of 2010-04-01."""
     rest = TwilioRest(account)
 
     async def answered(request: Request) -> Response:
@@ -72,10 +76,12 @@ async def read_request(request: Request) -> RestRequest:
     if body and kind != FORM:
         raise RestError(415, NOT_ALLOWED, f"Invalid Content-Type: allowed: {FORM}")
     base = request.base_url
+    # Names of Twilio's lead here only by TLS that somebody else ends.
+    scheme = "https" if (base.hostname or "").endswith(".twilio.com") else base.scheme
     return RestRequest(
         method=request.method,
         path=str(request.scope["path"]),
-        base=f"{base.scheme}://{base.netloc}",
+        base=f"{scheme}://{base.netloc}",
         query=_params("query", request.scope["query_string"]),
         form=_params("body", body),
         authorization=request.headers.get("authorization", ""),
