@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from hookflash.cli.demo import LIMIT, Demo, DemoError, _check
+from hookflash.cli.demo import LIMIT, Demo, _check
+from hookflash.cli.demo_setup import DemoError
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -34,6 +35,17 @@ def test_the_whole_demo() -> None:
         "the caller hears the agent (550 Hz",
         "the agent hears the caller (330 Hz",
         "the caller presses 1, and the agent gets it",
+        "Act I: Transfers are off at the carrier",
+        "the carrier: transfer_mode of the trunk is disable-all",
+        "the API answers 603, and nobody is transferred",
+        "603 from Twilio to REFER: call transfer is switched off on the trunk",
+        "to do: Twilio console, Elastic SIP Trunking",
+        "Act II: Transfers are switched on by the carrier's REST",
+        "What this does: hookflash provider twilio setup --number +15550000001",
+        "transfer_mode from disable-all to enable-all",
+        "the carrier's trunk: transfers enable-all, caller ID from-transferor",
+        "Act III: The same call, the same request again",
+        "the new party saw +15550000001: the caller ID that was chosen",
         "transfer_sip_participant('demo', 'sip_+14150000001', 'tel:+15105550123')",
         "the API answers STS_TRANSFER_SUCCESSFUL",
         "Hookflash has hung up on the caller",
@@ -49,8 +61,9 @@ def test_the_whole_demo() -> None:
     assert re.search(r"GET /hookflash/transfers/STR_\w{12}: succeeded", out)
     assert re.search(r"request → REFER +\d+\.\d ms", out)
     ladder = re.findall(r"[◀─] ([A-Z0-9][A-Za-z0-9 ]+?) [─▶]", out)
-    expected = ["INVITE", "REFER", "202 Accepted", "NOTIFY 100 Trying", "NOTIFY 200 OK", "BYE"]
-    assert [label for label in dict.fromkeys(ladder) if label in expected] == expected
+    expected = ["REFER", "603 Decline", "REFER", "202 Accepted", "NOTIFY 100 Trying"]
+    expected += ["NOTIFY 180 Ringing", "NOTIFY 200 OK", "BYE", "BYE"]
+    assert [label for label in ladder if label in expected] == expected
     seconds = [float(found) for found in re.findall(r"^ +(\d+\.\d{3}) s ", out, re.MULTILINE)]
     assert seconds == sorted(seconds)
     assert seconds[-1] < LIMIT
@@ -58,17 +71,37 @@ def test_the_whole_demo() -> None:
     assert "\x1b" not in out
 
 
-def test_what_goes_wrong_is_said_and_makes_the_exit_code() -> None:
-    done = run(
-        "-c",
-        "from hookflash.cli import demo\n"
-        "demo.TARGET = 'tel:+15105550199'\n"  # a number that nobody has
-        "raise SystemExit(demo.run(1))",
-    )
+@pytest.mark.parametrize(
+    ("change", "shown", "failure"),
+    [
+        ("demo.TARGET = 'tel:+15105550199'", "NOTIFY 404 Not Found", "404"),  # nobody has it
+        (
+            "demo.WISH = replace(demo.WISH, transfer_caller_id='from-transferee')",
+            "the API answers STS_TRANSFER_SUCCESSFUL",
+            "the new party saw +14150000001, and not +15550000001 as chosen",
+        ),
+        (
+            "demo.WISH = replace(demo.WISH, transfer_mode='sip-only')",
+            "transfer_mode from disable-all to sip-only",
+            "603",
+        ),
+        (
+            "demo.TrunkConfig = partial(demo.TrunkConfig, transfer_mode='enable-all')",
+            "202 Accepted",
+            "the carrier transferred, and was not to",
+        ),
+    ],
+)
+def test_what_goes_wrong_is_said_and_makes_the_exit_code(
+    change: str, shown: str, failure: str
+) -> None:
+    lines = ("from dataclasses import replace", "from functools import partial")
+    program = (*lines, "from hookflash.cli import demo", change, "raise SystemExit(demo.run(1))")
+    done = run("-c", "\n".join(program))
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "FAILED:" in done.stdout
-    assert "404" in done.stdout
-    assert "NOTIFY 404 Not Found" in done.stdout
+    said = done.stdout.partition("FAILED:")[2]
+    assert failure in said
+    assert shown in done.stdout
     assert done.stderr == ""
 
 

@@ -76,7 +76,7 @@ async def command(packages: Path, twilio: SimulatedTwilio, *words: str, **variab
 
 
 def judge(check: Check, *, trunk: bool = False) -> None:
-    """With an exchange, and an account at Twilio that has a number on no trunk; `trunk`: and a trunk
+    """With an exchange, and an account that has a number on no trunk; `trunk`: and a trunk
     that leads to the exchange."""
 
     async def work(lab: Lab) -> None:
