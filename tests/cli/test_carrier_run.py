@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import sys
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,34 @@ def test_lines_of_json_and_the_calls_over_http() -> None:
                 assert answer.status == 404
 
     run(test, "--json", "--profile", "twilio", "--call", TARGET)
+
+
+def test_twilios_rest_is_there_where_the_carrier_is_twilio() -> None:
+    account = example_config().account
+    basic = b64encode(f"{account.sid}:{account.token}".encode()).decode()
+
+    async def asked(line: Lines) -> tuple[int, Any]:
+        port = json.loads(await line())["http"]
+        known = {"Authorization": f"Basic {basic}"}
+        url = f"http://127.0.0.1:{port}/v1/Trunks"
+        async with ClientSession(headers=known) as session, session.get(url) as answer:
+            if answer.status != 200:
+                return answer.status, None
+            (trunk,) = (await answer.json())["trunks"]
+            form = {"TransferMode": "enable-all"}
+            async with session.post(trunk["url"], data=form) as changed:
+                return changed.status, json.loads(await line())
+
+    async def twilio(line: Lines, _: object) -> None:
+        status, event = await asked(line)
+        assert (status, event["event"], event["trunk"]) == (200, "trunk_set", "example")
+        assert event["transfer_mode"] == "enable-all"
+
+    async def plain(line: Lines, _: object) -> None:
+        assert (await asked(line))[0] == 404
+
+    run(twilio, "--json", "--profile", "twilio")
+    run(plain, "--json", "--profile", "plain")
 
 
 def test_what_people_see() -> None:

@@ -39,7 +39,7 @@ def test_the_whole_demo() -> None:
         "the carrier: transfer_mode of the trunk is disable-all",
         "the API answers 603, and nobody is transferred",
         "603 from Twilio to REFER: call transfer is switched off on the trunk",
-        "to do: Twilio console, Elastic SIP Trunking",
+        "to do: `hookflash provider twilio setup --number YOUR-NUMBER --yes`; or Twilio console",
         "Act II: Transfers are switched on by the carrier's REST",
         "What this does: hookflash provider twilio setup --number +15550000001",
         "transfer_mode from disable-all to enable-all",

@@ -30,9 +30,9 @@ RULES: Final = (
         "{status} from {peer} to REFER: call transfer is switched off on the trunk, or not allowed "
         "to "
         "telephone numbers (error 32218, SIP: Transfer not allowed, in Twilio's log)",
-        "Twilio console, Elastic SIP Trunking, Manage, Trunks, your trunk, Features: Call Transfer "
-        "(SIP "
-        "REFER) = Enabled, and tick Enable PSTN Transfer; or `twilio api trunking v1 trunks update "
+        "`hookflash provider twilio setup --number YOUR-NUMBER --yes`; or Twilio console, Elastic "
+        "SIP Trunking, Manage, Trunks, your trunk, Features: Call Transfer (SIP REFER) = Enabled, "
+        "and tick Enable PSTN Transfer; or `twilio api trunking v1 trunks update "
         "--sid TK… --transfer-mode enable-all`",
         "livekit/sip#234; Twilio error 32218",
         peers=("twilio",),

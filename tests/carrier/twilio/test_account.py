@@ -62,6 +62,12 @@ def test_it_begins_as_the_carrier_is_configured() -> None:
     assert (served.username, served.password) == ("me", "secret")
 
 
+def test_a_trunk_that_leads_nowhere_has_no_url() -> None:
+    kept = account(NetworkConfig((TrunkConfig("new", (), None),), (PhoneConfig(PHONE),)))
+    assert kept.below(ORIGINATION, only(kept, TRUNK).sid) == []
+    assert kept.trunks()[0].origination is None
+
+
 def test_what_a_trunk_is_set_to_is_what_the_switch_gets() -> None:
     kept = account()
     trunk = only(kept, TRUNK)
@@ -147,7 +153,7 @@ def test_what_only_one_may_have() -> None:
         kept.change(5.0, made, {"TrunkSid": "TK" + "0" * 32})
 
 
-def test_there_is_an_end_to_it() -> None:
+def test_there_is_an_end_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = account()
     trunk = only(kept, TRUNK)
     form = {**URL, "SipUrl": "sip:a.test", "Priority": "1"}
@@ -157,4 +163,9 @@ def test_there_is_an_end_to_it() -> None:
         kept.make(1.0, ORIGINATION, trunk.sid, form)
     assert caught.value.code == 21249
     listed = kept.make(1.0, ACCESS_LIST, "", {"FriendlyName": "ours"})
-    assert kept.make(1.0, ADDRESS, listed.sid, {"FriendlyName": "a", "IpAddress": "192.0.2.1"})
+    address = {"FriendlyName": "a", "IpAddress": "192.0.2.1"}
+    assert kept.make(1.0, ADDRESS, listed.sid, address)
+    monkeypatch.setattr("hookflash.carrier.twilio.account.ALL", 10)
+    with pytest.raises(RestError, match="There are 10 resources already") as caught:
+        kept.make(1.0, ADDRESS, listed.sid, address)
+    assert caught.value.code == 21237

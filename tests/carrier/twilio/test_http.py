@@ -73,6 +73,8 @@ def test_what_is_set_holds_for_the_next_refer_of_a_call_that_is_up() -> None:
                 assert done.reason == api.SIPTransferReason.STR_COMPLETED
                 assert (await carrier.happened("phone_rings"))["caller"] == LINE
                 await carrier.hears(TARGET, 330)
+                async with session.post(url, json={"FriendlyName": "x"}) as wrong:
+                    assert (wrong.status, (await wrong.json())["status"]) == (415, 415)
                 async with session.delete(trunk["url"]) as gone:
                     assert (gone.status, await gone.read()) == (204, b"")
                 assert await carrier.happened("trunk_deleted") == {"trunk": "line"}

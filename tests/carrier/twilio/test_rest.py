@@ -193,6 +193,8 @@ def test_nobody_else_is_let_in(authorization: str) -> None:
         "/v1/Trunks/TK1",
         "/v1/Trunks/TK1/PhoneNumbers",
         "/v1/Trunks/TK1/Recording",
+        "/v1/Trunks/TK1/PhoneNumbers/PN1/x",
+        "/v2/Trunks",
         "/2010-04-01/Accounts/AC1/IncomingPhoneNumbers.json",
         "{old}",
         "{old}/IncomingPhoneNumbers",

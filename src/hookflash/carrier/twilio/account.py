@@ -22,6 +22,8 @@ from .fields import Param
 
 MOST: Final = 1000
 """Things of one kind below one other; assumed, as 10 origination URLs are."""
+ALL: Final = 10_000
+"""Things of all kinds together."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -220,6 +222,8 @@ class Account:
     def _add(self, now: float, kind: Kind, parent: str, values: dict[str, Any]) -> Thing:
         if len(self.below(kind, parent)) >= kind.most:
             raise RestError(400, kind.full, f"There are {kind.most} {kind.key} already")
+        if len(self._things) >= ALL:
+            raise RestError(400, kind.full, f"There are {ALL} resources already")
         self._check(kind, values, None)
         sid = f"{kind.prefix}{self._ids.number(128):032x}"
         thing = self._things[sid] = Thing(kind, sid, values, parent, now, now)
@@ -279,15 +283,26 @@ class Account:
     def trunks(self) -> list[TrunkConfig]:
         """The trunks as they are set. One that was made here is named by its SID. Calls go to the
         enabled origination URL with the lowest priority; weights count for nothing."""
-        return [self._config(trunk) for trunk in self.below(TRUNK, "")]
+        urls: dict[str, list[dict[str, Any]]] = {}
+        numbers: dict[str, list[str]] = {}
+        for thing in self._things.values():
+            if thing.kind is ORIGINATION and thing.values["enabled"]:
+                urls.setdefault(thing.parent, []).append(thing.values)
+            elif thing.kind is NUMBER:
+                numbers.setdefault(thing.values["trunk_sid"], []).append(
+                    thing.values["phone_number"]
+                )
+        return [
+            self._config(trunk, urls.get(trunk.sid, []), numbers.get(trunk.sid, []))
+            for trunk in self.below(TRUNK, "")
+        ]
 
-    def _config(self, trunk: Thing) -> TrunkConfig:
-        urls = [url.values for url in self.below(ORIGINATION, trunk.sid) if url.values["enabled"]]
+    def _config(self, trunk: Thing, urls: list[dict[str, Any]], numbers: list[str]) -> TrunkConfig:
         first = min(urls, key=lambda values: int(values["priority"]), default=None)
         begun = self._configured.get(trunk.sid) or TrunkConfig(trunk.sid, (), None)
         return replace(
             begun,
-            numbers=tuple(one.values["phone_number"] for one in self.numbers_on(trunk.sid)),
+            numbers=tuple(numbers),
             origination=None if first is None else Uri.parse(first["sip_url"]),
             transfer_mode=trunk.values["transfer_mode"],
             transfer_caller_id=trunk.values["transfer_caller_id"],
