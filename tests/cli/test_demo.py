@@ -39,7 +39,7 @@ def test_the_whole_demo() -> None:
         "the carrier: transfer_mode of the trunk is disable-all",
         "the API answers 603, and nobody is transferred",
         "603 from Twilio to REFER: call transfer is switched off on the trunk",
-        "to do: `hookflash provider twilio setup --number YOUR-NUMBER --yes`; or Twilio console",
+        "to do: Twilio console, Elastic SIP Trunking",
         "Act II: Transfers are switched on by the carrier's REST",
         "What this does: hookflash provider twilio setup --number +15550000001",
         "transfer_mode from disable-all to enable-all",
@@ -59,6 +59,7 @@ def test_the_whole_demo() -> None:
     ):
         assert fact in out
     assert re.search(r"GET /hookflash/transfers/STR_\w{12}: succeeded", out)
+    assert "or `hookflash provider twilio setup`, or" in " ".join(out.split())
     assert re.search(r"request → REFER +\d+\.\d ms", out)
     ladder = re.findall(r"[◀─] ([A-Z0-9][A-Za-z0-9 ]+?) [─▶]", out)
     expected = ["REFER", "603 Decline", "REFER", "202 Accepted", "NOTIFY 100 Trying"]

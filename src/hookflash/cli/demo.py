@@ -267,7 +267,7 @@ class Demo:
         finding = (await asyncio.to_thread(examine, self._client, found)).finding
         _check(bool(finding.rule), f"the doctor does not know what it was: {finding.meaning}")
         for label, words in (("", finding.meaning), ("to do: ", finding.remedy)):
-            for line in wrap(f"{label}{words}", WIDTH):
+            for line in wrap(f"{label}{words}", WIDTH, break_on_hyphens=False):
                 self._console.print(f"{' ' * INDENT}{line}", markup=False, soft_wrap=True)
 
     async def _switch_on(self) -> None:
