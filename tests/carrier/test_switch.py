@@ -75,6 +75,34 @@ def test_the_phone_gives_up_while_it_rings() -> None:
     assert over(rig)
 
 
+def test_trunks_that_are_set_up_while_calls_are_up() -> None:
+    """A call goes on; what is set counts for the next one, and for what this one asks."""
+    rig = Rig(CarrierManners(refer="trunk-setting", transfer_mode="disable-all"))
+    rig.call()
+    (trunk,) = rig.switch.numbers.trunks
+    spare = TrunkConfig("spare", ("+15550000009",), None)
+    rig.carrier(rig.switch.serve(rig.now, (replace(trunk, transfer_mode="enable-all"), spare)))
+    told = [dict(one.fields) for one in rig.told if one.name == "trunk_set"]
+    assert [(one["trunk"], one["transfer_mode"], one["caller_id"]) for one in told] == [
+        ("main", "enable-all", "from-transferee"),
+        ("spare", "disable-all", "from-transferee"),
+    ]
+    rig.carrier(rig.switch.serve(rig.now, (replace(trunk, numbers=()),)))
+    assert rig.fields("trunk_deleted") == {"trunk": "spare"}
+    assert rig.hear_each_other(CALLER, LINE)
+    rig.call("+15550000009", BUSY)
+    assert rig.fields("call_failed")["status"] == 404
+    rig.hangup()
+    rig.call(LINE)
+    assert rig.fields("call_failed")["status"] == 404
+
+
+def test_a_trunk_that_leads_nowhere_yet() -> None:
+    rig = Rig(config=network(origination=None))
+    rig.call()
+    assert rig.fields("call_failed")["status"] == 404
+
+
 def test_the_exchange_calls_a_phone() -> None:
     rig = Rig()
     rig.dial(TARGET)
@@ -190,31 +218,3 @@ def test_no_port_for_the_sound() -> None:
     assert rig.switch.sound_refused(rig.now, call_id) == []  # too late
     assert rig.switch.located(rig.now, "SCL_unknown", []) == []
     assert all(not isinstance(one, Response) or one.status < 400 for _, one in rig.wire)
-
-
-def test_trunks_that_are_set_up_while_calls_are_up() -> None:
-    """A call goes on; what is set counts for the next one, and for what this one asks."""
-    rig = Rig(CarrierManners(refer="trunk-setting", transfer_mode="disable-all"))
-    rig.call()
-    (trunk,) = rig.switch.numbers.trunks
-    spare = TrunkConfig("spare", ("+15550000009",), None)
-    rig.carrier(rig.switch.serve(rig.now, (replace(trunk, transfer_mode="enable-all"), spare)))
-    told = [dict(one.fields) for one in rig.told if one.name == "trunk_set"]
-    assert [(one["trunk"], one["transfer_mode"], one["caller_id"]) for one in told] == [
-        ("main", "enable-all", "from-transferee"),
-        ("spare", "disable-all", "from-transferee"),
-    ]
-    rig.carrier(rig.switch.serve(rig.now, (replace(trunk, numbers=()),)))
-    assert rig.fields("trunk_deleted") == {"trunk": "spare"}
-    assert rig.hear_each_other(CALLER, LINE)
-    rig.call("+15550000009", BUSY)
-    assert rig.fields("call_failed")["status"] == 404
-    rig.hangup()
-    rig.call(LINE)
-    assert rig.fields("call_failed")["status"] == 404
-
-
-def test_a_trunk_that_leads_nowhere_yet() -> None:
-    rig = Rig(config=network(origination=None))
-    rig.call()
-    assert rig.fields("call_failed")["status"] == 404

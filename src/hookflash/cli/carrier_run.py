@@ -33,6 +33,8 @@ RINGING: Final = frozenset({"answers", "declines", "voicemail", "fax"})
 BAD: Final = "red"
 GOOD: Final = "green"
 WORDS: Final[dict[str, tuple[str, str]]] = {
+    "trunk_set": ("the trunk {trunk} is set: transfers {transfer_mode}, {caller_id}", GOOD),
+    "trunk_deleted": ("the trunk {trunk} is deleted", BAD),
     "call_began": ("{caller} calls {called}", GOOD),
     "ringing": ("{called} rings", GOOD),
     "call_answered": ("they are connected", GOOD),
@@ -55,8 +57,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "transfer_failed": ("the transfer to {refer_to} failed: {status}", BAD),
     "hangs_up_on_transferor": ("the exchange has not hung up, so the carrier does", GOOD),
     "hung_up": ("{number} is gone", GOOD),
-    "trunk_set": ("the trunk {trunk} is set: transfers {transfer_mode}, {caller_id}", GOOD),
-    "trunk_deleted": ("the trunk {trunk} is deleted", BAD),
     "call_ended": ("the call is over", GOOD),
 }
 """What is said of each event, and its colour."""
