@@ -32,8 +32,8 @@ RULES: Final = (
         "telephone numbers (error 32218, SIP: Transfer not allowed, in Twilio's log)",
         "Twilio console, Elastic SIP Trunking, Manage, Trunks, your trunk, Features: Call Transfer "
         "(SIP "
-        "REFER) = Enabled, and tick Enable PSTN Transfer; or `twilio api trunking v1 trunks update "
-        "--sid TK… --transfer-mode enable-all`",
+        "REFER) = Enabled, and tick Enable PSTN Transfer; or `hookflash provider twilio setup`, or "
+        "`twilio api trunking v1 trunks update --sid TK… --transfer-mode enable-all`",
         "livekit/sip#234; Twilio error 32218",
         peers=("twilio",),
         statuses=(603,),
@@ -55,9 +55,8 @@ RULES: Final = (
         "403 from {peer} to REFER to {target}: the trunk's transfer mode does not allow this kind "
         "of "
         "target (`sip-only` refuses telephone numbers; `disable-all` everything)",
-        "`twilio api trunking v1 trunks update --sid TK… --transfer-mode enable-all`, or Enable "
-        "PSTN "
-        "Transfer in the console",
+        "`hookflash provider twilio setup`, `twilio api trunking v1 trunks update --sid TK… "
+        "--transfer-mode enable-all`, or Enable PSTN Transfer in the console",
         "Twilio trunking API, TransferMode; error 32218",
         peers=("twilio",),
         statuses=(403,),
