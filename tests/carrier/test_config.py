@@ -48,6 +48,11 @@ def test_a_configuration() -> None:
     assert (two.name, two.does, two.after, two.calls) == ("sales", "declines", 2.0, "+15550000001")
 
 
+def test_a_profile_is_named_in_the_file_or_not() -> None:
+    assert parsed().profile == ""
+    assert parsed(profile="telnyx").profile == "telnyx"
+
+
 def test_every_key_can_be_written() -> None:
     assert {"trunks": tuple(config._TRUNK), "phones": tuple(config._PHONE)} == KEYS
     assert [entry.name for entry in fields(TrunkConfig)] == list(config._TRUNK)
