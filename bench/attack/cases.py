@@ -16,8 +16,8 @@ Stranger = Callable[[Scene, float], Report]
 @dataclass(frozen=True, slots=True)
 class Attack:
     """Who attacks, all at once. `meant`: events of the log that may come of it; `kept`: MB that the
-    allocator keeps for such work, once, however long it lasts; `lingers`: seconds for which it is to
-    be felt afterwards, so that the next one waits."""
+    allocator keeps for such work, once, however long it lasts; `lingers`: seconds for which it is
+    felt afterwards, so that the next one waits."""
 
     name: str
     what: str
