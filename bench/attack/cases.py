@@ -17,7 +17,7 @@ Stranger = Callable[[Scene, float], Report]
 class Attack:
     """Who attacks, all at once. `meant`: events of the log that may come of it; `kept`: MB that the
     allocator keeps for such work, once, however long it lasts; `lingers`: seconds for which it is
-    felt afterwards, so that the next one waits."""
+    felt afterwards, so that the next one waits (joins that never connect are so many at most)."""
 
     name: str
     what: str
@@ -71,12 +71,12 @@ ATTACKS = (
     Attack("ws-tokens", "WebSockets without a token", (floods.streams(signals.bad_tokens),)),
     Attack("ws-half", "half an upgrade", (floods.streams(signals.half_upgrades, 0.1),)),
     Attack("ws-bombs", "join requests that unpack", (floods.streams(signals.bombs),)),
-    Attack("joins-one", "joins and goes, one room", (signals.joins(True),) * 2),
+    Attack("joins-one", "joins and goes, one room", (signals.joins(True),) * 2, lingers=16.0),
     Attack(
         "joins-many",
         "joins and goes, a room each",
         (signals.joins(False),) * 2,
-        lingers=16.0,  # all who join and never connect are as many as may be
+        lingers=16.0,
     ),
     *(
         Attack(
