@@ -138,6 +138,7 @@ def _attacked(
     until = min(until, over + FORGETTING)
     while scene.resident_mb() > before + MOST_MORE and time.monotonic() < until:
         time.sleep(SAMPLE)
+    time.sleep(max(0.0, over + attack.lingers - time.monotonic()))
     memory = Memory(before, most, scene.resident_mb(), time.monotonic() - over)
     text = log.read_bytes()[read:].decode("utf-8", "replace")
     logged = tuple(loud_lines(text, attack.meant))

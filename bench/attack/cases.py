@@ -16,13 +16,15 @@ Stranger = Callable[[Scene, float], Report]
 @dataclass(frozen=True, slots=True)
 class Attack:
     """Who attacks, all at once. `meant`: events of the log that may come of it; `kept`: MB that the
-    allocator keeps for such work, once, however long it lasts."""
+    allocator keeps for such work, once, however long it lasts; `lingers`: seconds for which it is
+    felt afterwards, so that the next one waits (joins that never connect are so many at most)."""
 
     name: str
     what: str
     strangers: tuple[Stranger, ...]
     meant: tuple[str, ...] = ()
     kept: float = 0.0
+    lingers: float = 0.0
 
 
 FULL = ("no_open_files",)
@@ -69,8 +71,13 @@ ATTACKS = (
     Attack("ws-tokens", "WebSockets without a token", (floods.streams(signals.bad_tokens),)),
     Attack("ws-half", "half an upgrade", (floods.streams(signals.half_upgrades, 0.1),)),
     Attack("ws-bombs", "join requests that unpack", (floods.streams(signals.bombs),)),
-    Attack("joins-one", "joins and goes, one room", (signals.joins(True),) * 2),
-    Attack("joins-many", "joins and goes, a room each", (signals.joins(False),) * 2),
+    Attack("joins-one", "joins and goes, one room", (signals.joins(True),) * 2, lingers=16.0),
+    Attack(
+        "joins-many",
+        "joins and goes, a room each",
+        (signals.joins(False),) * 2,
+        lingers=16.0,
+    ),
     *(
         Attack(
             f"client-{name}", what, (signals.listeners, floods.streams(signals.flooding(make, 3)))

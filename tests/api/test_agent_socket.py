@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
 import uvloop
 from livekit.protocol.agent import AvailabilityRequest, WorkerMessage, WorkerPing, WorkerPong
+from tests.interop.support.waiting import wait_until
 from tests.support.lab import Lab, run
 from tests.support.worker import agent_token, connected
+
+from hookflash.adapters.http_guard import GuardedHttp
+from hookflash.adapters.http_websocket import GuardedWebSocket
+from hookflash.api.websockets import WebSocket
 
 
 async def refused(lab: Lab, token: str | None) -> tuple[int, str]:
@@ -124,5 +130,34 @@ def test_an_unnamed_worker_is_asked_for_every_room() -> None:
             for name in ("one", "two"):
                 lab.server.rooms.create(name)
                 assert (await worker.hear(AvailabilityRequest)).job.room.name == name
+
+    run(check)
+
+
+OF_A_SOCKET = (GuardedHttp, GuardedWebSocket, WebSocket)
+
+
+def nothing_left() -> bool:
+    """Of sockets, though no garbage is looked for."""
+    return not any(isinstance(one, OF_A_SOCKET) for one in gc.get_objects())
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_socket_that_is_over_leaves_no_garbage(*, broken: bool) -> None:
+    """Thousands come and go before garbage is looked for."""
+
+    async def check(lab: Lab) -> None:
+        gc.collect()
+        gc.disable()
+        try:
+            async with connected(lab.server.http_port) as worker:
+                await worker.register()
+                if broken:
+                    transport = worker.socket._writer.transport
+                    assert transport is not None
+                    transport.abort()
+            await wait_until(nothing_left, "the end of the socket's parts")
+        finally:
+            gc.enable()
 
     run(check)

@@ -300,11 +300,13 @@ def test_whoever_takes_nothing_at_the_end_is_cut(monkeypatch: pytest.MonkeyPatch
         await socket.accept()
         socket.send(b"first")
         await wire.sending.wait()
+        writer = socket._writer
+        assert writer is not None
         await socket.end()
         assert wire.aborted == 1
         assert socket.over
-        assert socket._writer is not None
-        await asyncio.wait({socket._writer})
+        await asyncio.wait({writer})
+        assert writer.cancelled()
 
     asyncio.run(asyncio.wait_for(story(), 20))
 

@@ -57,6 +57,8 @@ def test_each_hears_the_other() -> None:
     async def test(carrier: Carrier, anna: CarrierCall, bert: CarrierCall) -> None:
         assert await anna.hears(550) > 0
         await bert.hears(330)
+        assert await anna.hears_anything() >= 0
+        assert anna.sound.level(550) > 10 * anna.sound.level(330)
         with pytest.raises(CarrierError, match=r"Anna with \+14150000002: did not hear 660 Hz"):
             await anna.hears(660, within=0.05)
 

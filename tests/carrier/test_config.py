@@ -48,6 +48,11 @@ def test_a_configuration() -> None:
     assert (two.name, two.does, two.after, two.calls) == ("sales", "declines", 2.0, "+15550000001")
 
 
+def test_a_profile_is_named_in_the_file_or_not() -> None:
+    assert parsed().profile == ""
+    assert parsed(profile="telnyx").profile == "telnyx"
+
+
 def test_every_key_can_be_written() -> None:
     read = {"trunks": config._TRUNK, "phones": config._PHONE, "account": config._ACCOUNT}
     assert {name: tuple(readers) for name, readers in read.items()} == KEYS

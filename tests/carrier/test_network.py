@@ -53,6 +53,7 @@ def test_a_message_between_two_phones_stands_once_in_the_trace() -> None:
         await carrier.seen("ACK")
         assert carrier.labels() == ["INVITE", "100 Trying", "180 Ringing", "200 OK", "ACK"]
         assert seen == carrier.trace
+        assert seen[0].at <= seen[-1].at <= carrier.now()
         assert (seen[0].sender, seen[0].receiver) == (anna.address, bert.address)
         with pytest.raises(CarrierError, match="no INVITE number 2"):
             await carrier.seen("INVITE", count=2, within=0.02)

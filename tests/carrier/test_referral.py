@@ -86,6 +86,13 @@ def test_nobody_is_called_for_a_caller_who_has_gone() -> None:
     assert one.status == 487
 
 
+def test_a_caller_who_has_gone_is_not_told_of_where_no_end_ever_is() -> None:
+    one = referral(CarrierManners(notify="100-terminated"))
+    one.receive(100.0)
+    assert one.caller_left(101.0) == [DropTarget()]
+    assert one.next_deadline() is None
+
+
 def test_a_transferor_who_has_gone_is_not_hung_up_on() -> None:
     one = referral(CarrierManners(hang_up_at="refer-accepted", hang_up_after=1.0))
     one.receive(100.0)

@@ -21,7 +21,7 @@ from hookflash.sip.uri import Uri
 from hookflash.testing.sip_messages import request_of
 
 CALLER, AGENT, TARGET = "+14155550100", "+14155550101", "+15105550123"
-BUSY = "+15105550124"
+BUSY, VOICEMAIL = "+15105550124", "+15105550128"
 LINE = "+15550000001"
 assert LINE == NUMBER
 PHONES = (
@@ -29,6 +29,7 @@ PHONES = (
     PhoneConfig(AGENT, "agent", tone=550.0, after=0.1),
     PhoneConfig(TARGET, "target", tone=1000.0, after=0.2),
     PhoneConfig(BUSY, "busy", "busy"),
+    PhoneConfig(VOICEMAIL, "voicemail", "voicemail", presses="5", presses_after=0.5),
 )
 Test = Callable[[Lab, CarrierService], Awaitable[None]]
 
@@ -100,6 +101,16 @@ def test_a_target_that_is_busy_leaves_all_as_it_was() -> None:
         assert error.metadata["sip_status_code"] == "486"
         await carrier.hears(CALLER, 550)
         await carrier.hears(AGENT, 330)
+
+    play(test, transfer_mode="enable-all")
+
+
+def test_a_voicemail_and_the_keys_that_are_pressed_there() -> None:
+    async def test(lab: Lab, carrier: CarrierService) -> None:
+        await lab.transfer(f"sip_{CALLER}", f"tel:{VOICEMAIL}")
+        await carrier.hears(CALLER, 600)
+        assert await carrier.happened("phone_presses") == {"phone": VOICEMAIL, "digits": "5"}
+        await carrier.hears(CALLER, 1400, 6.0)
 
     play(test, transfer_mode="enable-all")
 

@@ -273,3 +273,15 @@ def test_where_no_port_is_free_there_is_no_sound(monkeypatch: pytest.MonkeyPatch
             Sounds(Ids(random.Random(1))).open(330)
 
     asyncio.run(main())
+
+
+def test_before_an_agreement_nothing_goes_out() -> None:
+    async def test(one: Sound, other: Sound) -> None:
+        one.apply(plan(other))
+        other.dial("5")
+        other.pass_on("PCMU", bytes(160))
+        with pytest.raises(CarrierError):
+            await one.pressed("5", within=0.1)
+        assert one.received == 0
+
+    run(test)

@@ -164,6 +164,7 @@ class GuardedHttp(HttpToolsProtocol):
 
             self.ws_protocol_class = GuardedWebSocket
         super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # it has this object's methods
 
     def _should_upgrade(self) -> bool:
         return self._upgrades

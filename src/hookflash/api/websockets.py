@@ -137,12 +137,13 @@ class WebSocket:
         self.close()
         if self._writer is None:
             return
+        writer, self._writer = self._writer, None  # else its end and this refer to each other
         if self.over:
-            self._writer.cancel()
-        done, _ = await asyncio.wait({self._writer}, timeout=FLUSH)
+            writer.cancel()
+        done, _ = await asyncio.wait({writer}, timeout=FLUSH)
         if not done:
             self.abort()
-            self._writer.cancel()
+            writer.cancel()
 
     async def _write(self) -> None:
         try:

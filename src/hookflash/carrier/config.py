@@ -153,8 +153,7 @@ def _entry(
         for name, reader in readers.items()
         if name in found
     }
-    if "name" in readers:
-        read.setdefault("name", key.rpartition(": ")[2])
+    read.setdefault("name", key.rpartition(": ")[2])
     return read
 
 

@@ -16,7 +16,6 @@ from .routing import Numbers
 from .telephone import (
     PhoneAnswers,
     PhoneEffect,
-    PhoneForwards,
     PhoneHangsUp,
     PhoneHolds,
     PhonePresses,
@@ -114,11 +113,12 @@ class Handsets:
         host = self._host
         while (key := self._deadlines.take(now)) is not None:
             end = host.ends.get(key)
-            phone = host.numbers.phone(key)
             if isinstance(end, PhoneEnd):
                 self._perform(now, end, end.phone.handle_deadline(now))
-            elif phone is not None:
-                host.begin(now, phone, phone.calls)
+                continue
+            phone = host.numbers.phone(key)
+            assert phone is not None, "a call's end takes its deadline along"
+            host.begin(now, phone, phone.calls)
 
     # --- inside ---------------------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ class Handsets:
                 host.emit(PressKeys(end.id, effect.digits))
             case PhoneHolds():
                 self._hold(now, end, conversation, held=effect.held)
-            case PhoneForwards():
+            case _:
                 self._forward(now, end, conversation, effect.number)
 
     def _hold(self, now: float, end: PhoneEnd, conversation: Conversation, *, held: bool) -> None:

@@ -28,7 +28,7 @@ from ..adapters.sip_sockets import SipSockets
 from ..base.errors import SipError
 from ..base.ids import Ids
 from ..calls.legs.dialing import Place
-from ..calls.switchboard import BoardEffect, Broken, Resolve
+from ..calls.switchboard import BoardEffect, Resolve
 from ..runtime.sip_stack import SipStack
 from ..sip.codec import parse
 from ..sip.effects import SendBytes
@@ -351,7 +351,7 @@ class CarrierService:
                 self.happenings.append((now, effect))
                 for watcher in list(self._watchers):
                     watcher(now, effect)
-            case Broken():
+            case _:
                 _log.error("internal_error", call_id=effect.leg.call_id, exc_info=effect.error)
 
     def _find(self, effect: FindPlaces) -> None:

@@ -23,7 +23,6 @@ from .referral import (
     AnswerRefer,
     CallTarget,
     DropTarget,
-    EndTransferor,
     HoldTransferor,
     JoinTarget,
     NotifyReferrer,
@@ -150,12 +149,11 @@ class Transfers:
     def handle_deadline(self, now: float) -> None:
         """What is due at `now`."""
         while (key := self._deadlines.take(now)) is not None:
-            transfer = self._live.get(key)
-            if transfer is not None:
-                was_open = transfer.referral.open
-                self._perform(now, transfer, transfer.referral.handle_deadline(now))
-                if was_open and not transfer.referral.open:
-                    self._failed(now, transfer, transfer.referral.status)
+            transfer = self._live[key]
+            was_open = transfer.referral.open
+            self._perform(now, transfer, transfer.referral.handle_deadline(now))
+            if was_open and not transfer.referral.open:
+                self._failed(now, transfer, transfer.referral.status)
 
     def listed(self, transfer: CarriedTransfer) -> dict[str, object]:
         """As JSON has it."""
@@ -187,7 +185,7 @@ class Transfers:
                     self._join(now, transfer)
                 case HoldTransferor():
                     self._hold(now, transfer, held=effect.held)
-                case EndTransferor():
+                case _:
                     self._let_go(now, transfer)
         self._watch(transfer)
 
