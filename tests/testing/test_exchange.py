@@ -11,6 +11,7 @@ import structlog
 from livekit import api
 
 from hookflash.base.errors import ConfigError
+from hookflash.carrier.agent import CarrierError
 from hookflash.testing.carrier import RunningCarrier
 from hookflash.testing.exchange import RunningExchange
 
@@ -62,6 +63,19 @@ def test_nothing_of_a_test_is_left() -> None:
         with RunningCarrier(exchange) as carrier:
             asyncio.run(main())
         assert exchange.workers() == 0
+
+
+def test_a_caller_who_is_alone_hears_nothing() -> None:
+    """`--dev` has a tone for him, which a test would take for an agent."""
+
+    async def main() -> None:
+        async with carrier.phones["+14155550100"].call() as call:
+            with pytest.raises(CarrierError, match="but silence"):
+                await call.hears_anything(within=1.2)
+
+    settings = {"sip.answer": "immediately"}
+    with RunningExchange(settings) as exchange, RunningCarrier(exchange) as carrier:
+        asyncio.run(main())
 
 
 def test_its_log_goes_to_logging(caplog: pytest.LogCaptureFixture) -> None:

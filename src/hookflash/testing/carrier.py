@@ -16,7 +16,7 @@ from ..carrier.config import NetworkConfig, example_config, parse_config
 from ..carrier.profile_files import load_profile
 from ..carrier.service import CarrierService
 from .exchange import RunningExchange
-from .phone import RunningPhone
+from .phone import WITHIN, RunningPhone
 
 NUMBER: Final = "+15550000001"
 CALLER: Final = "+14155550100"
@@ -38,13 +38,15 @@ class RunningCarrier:
         room: str = "",
         agent: str = "",
         provider: str = "",
+        domain: str = "",
         phones: Iterable[Mapping[str, object]] = (),
         **trunk: str,
     ) -> None:
         """`profile`: whose manners it has. `number`: calls to it go to the exchange. `room`: where
         all callers come together; "": each has a room of his own. `agent`: the agent that is to
         come too; "" leaves it to workers without a name. `provider`: preset of the exchange's
-        trunk, which writes transfers as that provider wants them. `phones`, `trunk`: as in a
+        trunk, which writes transfers as that provider wants them, at its host `domain` where that
+        is not known. `phones`, `trunk`: as in a
         configuration of `hookflash carrier`, beside its telephones or in their place; `trunk` takes
         transfer_mode, transfer_caller_id, username and password.
 
@@ -56,7 +58,9 @@ class RunningCarrier:
         self.service: CarrierService
         self._exchange = exchange
         self._profile = load_profile(profile)
-        self._room, self._agent, self._provider = room, agent, provider
+        self._room, self._agent = room, agent
+        preset = {"hookflash.provider": provider, "hookflash.domain": domain}
+        self._metadata = {key: value for key, value in preset.items() if value}
         self._phone_values = list(phones)
         unknown = trunk.keys() - set(TRUNK)
         if unknown:
@@ -83,7 +87,9 @@ class RunningCarrier:
     ) -> None:
         self._exchange.loop.run(self._stack.aclose())
 
-    async def happened(self, name: str, count: int = 1, within: float = 5.0) -> dict[str, object]:
+    async def happened(
+        self, name: str, count: int = 1, within: float = WITHIN
+    ) -> dict[str, object]:
         """Wait until this has happened `count` times, such as `refer_refused` or `transferred`
         (docs/carrier.md); its fields. Raises CarrierError."""
         return await self._exchange.loop.do(self.service.happened(name, count, within))
@@ -127,7 +133,7 @@ class RunningCarrier:
     async def _join(self, stack: AsyncExitStack) -> None:
         """The exchange gets a trunk in each direction and a rule; they go with the carrier."""
         sip, (host, port) = self._exchange.api.sip, self.service.address
-        metadata = json.dumps({"hookflash.provider": self._provider}) if self._provider else ""
+        metadata = json.dumps(self._metadata) if self._metadata else ""
         name, numbers = self._profile.name, [self.number]
         coming = api.SIPInboundTrunkInfo(name=name, numbers=numbers, metadata=metadata)
         inbound = await sip.create_inbound_trunk(api.CreateSIPInboundTrunkRequest(trunk=coming))

@@ -11,6 +11,7 @@ from typing import Any, Final, Self, cast
 from livekit import api
 from pydantic import SecretStr
 
+from ..adapters.store.store import Store
 from ..config import load
 from ..logs import to_standard_logging
 from ..server import Server
@@ -101,7 +102,8 @@ class RunningExchange:
     async def _start(self) -> None:
         settings = load(flags=self._settings, dev=True)
         settings.keys = {self.api_key: SecretStr(self.api_secret)}
-        self.server = Server(settings)
+        settings.dev = False  # whoever is alone in a room hears nothing, as on a server
+        self.server = Server(settings, store=Store(None, settings.store.sync))
         await self.server.start()
         self._client = api.LiveKitAPI(self.url, self.api_key, self.api_secret)
 

@@ -16,6 +16,8 @@ from .loop_thread import LoopThread
 
 RINGS: Final = "phone_rings"
 FAILED: Final = "call_failed"
+WITHIN: Final = 10.0
+"""Seconds for what is waited for: enough for an agent to come, on a busy machine."""
 LOOK: Final = 0.02
 """Seconds between two looks at what is heard: a packet's."""
 
@@ -37,21 +39,21 @@ class PhoneCall:
         """Whether it was hung up, by whomever."""
         return self._end.id not in self._service.switch.ends
 
-    async def hears(self, frequency: float, within: float = 5.0) -> None:
+    async def hears(self, frequency: float, within: float = WITHIN) -> None:
         """Wait until it hears a tone (Hz)."""
         failure = f"does not hear {frequency:g} Hz"
         await self._do(lambda sound: sound.hears_now(frequency), within, failure)
 
-    async def hears_anything(self, within: float = 5.0) -> None:
+    async def hears_anything(self, within: float = WITHIN) -> None:
         """Wait until it hears anything but silence."""
         await self._do(Sound.audible_now, within, "hears nothing")
 
-    async def misses(self, frequency: float, within: float = 5.0) -> None:
+    async def misses(self, frequency: float, within: float = WITHIN) -> None:
         """Wait until it has not heard a tone (Hz) for 0.3 s from now on."""
         failure = f"still hears {frequency:g} Hz"
         await self._loop.do(self._misses(frequency, within, failure))
 
-    async def pressed(self, digits: str, within: float = 5.0) -> None:
+    async def pressed(self, digits: str, within: float = WITHIN) -> None:
         """Wait until the other side has pressed these keys, in this order."""
         await self._do(lambda sound: digits in sound.digits, within, f"got no keys {digits}")
 
@@ -87,7 +89,7 @@ class PhoneCall:
 
         await self._loop.do(hang_up())
 
-    async def ended(self, within: float = 5.0) -> None:
+    async def ended(self, within: float = WITHIN) -> None:
         """Wait until it is over."""
 
         async def ended() -> None:
@@ -157,7 +159,7 @@ class RunningPhone:
     def __repr__(self) -> str:
         return f"<telephone {self.number}>"
 
-    def call(self, dialled: str = "", within: float = 10.0) -> Placed[PhoneCall]:
+    def call(self, dialled: str = "", within: float = WITHIN) -> Placed[PhoneCall]:
         """Call a number, that of the exchange unless it is named, and wait for the answer: `async
         with phone.call() as call`, which hangs up at the end, or `call = await phone.call()`."""
 
@@ -166,7 +168,7 @@ class RunningPhone:
 
         return Placed(answered, PhoneCall.hang_up)
 
-    async def talks(self, within: float = 5.0) -> PhoneCall:
+    async def talks(self, within: float = WITHIN) -> PhoneCall:
         """Wait until it is connected with somebody; its call."""
 
         async def talks() -> PhoneCall:
@@ -181,7 +183,7 @@ class RunningPhone:
         except TimeoutError:
             raise CarrierError(f"{self.number} is in no call after {within:g} s") from None
 
-    async def rings(self, count: int = 1, within: float = 5.0) -> str:
+    async def rings(self, count: int = 1, within: float = WITHIN) -> str:
         """Wait until it has rung `count` times, in calls, since the carrier began; the number that
         it showed."""
 
@@ -201,7 +203,7 @@ class RunningPhone:
         except TimeoutError:
             raise CarrierError(f"{self.number} has not rung within {within:g} s") from None
 
-    async def hears(self, frequency: float, within: float = 5.0) -> None:
+    async def hears(self, frequency: float, within: float = WITHIN) -> None:
         """Wait until it is connected with somebody, and hears a tone (Hz)."""
         await (await self.talks(within)).hears(frequency, within)
 
