@@ -89,6 +89,7 @@ def test_a_failure_shows_what_the_carrier_saw_and_the_agent_said(project: Path) 
 
 def test_markers_and_parameters(project: Path) -> None:
     """The nearer one wins, a parameter over all."""
+    (project / "conftest.py").unlink()
     output = ran(
         project,
         """

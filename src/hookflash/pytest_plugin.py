@@ -96,14 +96,14 @@ def agent_worker(
     return start
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
-    """A failure shows what the carrier saw, and what the agent printed during the test."""
-    report = yield
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+    """A failure shows what the carrier saw, and what the agent printed during the test. Wraps as
+    pytest 7 knows it, which would not load the plugin otherwise."""
+    report = (yield).get_result()
     if report.failed:
         for name, tell in item.stash.get(_told, []):
             report.sections.append((f"{name} ({report.when})", tell()))
-    return report
 
 
 @pytest.hookimpl(trylast=True)

@@ -24,5 +24,7 @@ def test_it_is_used_from_one_loop_after_the_other() -> None:
     with RunningExchange() as exchange:
         assert [asyncio.run(main()), asyncio.run(main())] == [1, 1]
         assert isinstance(exchange.api, ClientThere)
+        error = api.TwirpError("unknown", "it is so", status=500)
+        assert ClientThere(exchange.loop, error).message == "it is so"
         with pytest.raises(AttributeError):
             exchange.api.nothing  # noqa: B018
