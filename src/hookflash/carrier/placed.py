@@ -23,7 +23,7 @@ class Placed(Coroutine[Any, Any, Call]):
         self._place = place
         self._hang_up = hang_up
         self._placing: Coroutine[Any, Any, Call] | None = None
-        self._entered: list[Call] = []
+        self._entered: Call
 
     def __await__(self) -> Generator[Any, None, Call]:
         return self._begun().__await__()
@@ -48,8 +48,8 @@ class Placed(Coroutine[Any, Any, Call]):
         return self._placing
 
     async def __aenter__(self) -> Call:
-        self._entered.append(await self)
-        return self._entered[-1]
+        self._entered = await self
+        return self._entered
 
     async def __aexit__(
         self,
@@ -57,4 +57,4 @@ class Placed(Coroutine[Any, Any, Call]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._hang_up(self._entered.pop())
+        await self._hang_up(self._entered)
