@@ -7,8 +7,9 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from statistics import median
 
+from tests.support.studio import Studio
+
 from hookflash.sdp.plan import CodecName
-from hookflash.testing.media import Studio
 
 from .report import Row, row
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from hookflash.logs import configure
+from hookflash.logs import configure, to_standard_logging
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +115,20 @@ def test_numbers_and_nothing_are_written_as_they_are() -> None:
     configure("info", "text", out)
     structlog.get_logger().info("x", count=3, share=0.5, secure=True, room=None)
     assert out.getvalue().split()[-4:] == ["count=3", "room=None", "secure=True", "share=0.5"]
+
+
+def test_lines_go_to_logging_unless_somebody_has_set_structlog_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    structlog.reset_defaults()
+    taken_back = to_standard_logging()
+    with caplog.at_level(logging.INFO, "hookflash"):
+        structlog.get_logger("calls").info("call_ended", number="+1\n2", password="hidden")
+        structlog.get_logger("calls").debug("unseen")
+    (line,) = caplog.records
+    assert (line.name, line.levelname) == ("hookflash.calls", "INFO")
+    assert line.getMessage() == r"event='call_ended' number='+1\\n2' password='***'"
+    to_standard_logging()()
+    assert structlog.is_configured()
+    taken_back()
+    assert not structlog.is_configured()

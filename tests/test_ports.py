@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 
+from tests.support.manual_clock import ManualClock
+
 from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.webhooks import WebhookSender
 from hookflash.base.ids import Ids
 from hookflash.calls.records import CallRecord
 from hookflash.exchange.rooms import RoomListener
 from hookflash.ports import EventSink, WorldClock
-from hookflash.testing.clock import ManualClock
 
 
 def test_clocks() -> None:

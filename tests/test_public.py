@@ -17,8 +17,9 @@ PUBLIC = {
         StreamDecoder Timers Uri Via parse
     """,
     "hookflash.carrier": "Behaviour Carrier CarrierCall CarrierError Phone Traced",
-    "hookflash.testing": "ManualClock flow_to request_of response_of",
-    "hookflash.testing.media": "CODECS EVENT_TYPE Studio TablePair TablePhone",
+    "hookflash.testing": """
+        AgentError AgentProcess PhoneCall RunningCarrier RunningExchange RunningPhone
+    """,
 }
 
 
@@ -38,11 +39,23 @@ def imported(name: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
-def test_sip_and_the_light_half_of_testing_are_imported_quickly() -> None:
-    """They bring themselves, what lies below them, and none of the libraries that take long."""
+def test_sip_is_imported_quickly() -> None:
+    """It brings itself and what lies below it."""
     ours = {name for name in imported("hookflash.sip") if name.startswith("hookflash.")}
     assert {name.split(".")[1] for name in ours} == {"base", "sip"}
+
+
+def test_the_plugin_costs_a_project_that_does_not_use_it_next_to_nothing() -> None:
+    """pytest imports it wherever Hookflash is installed."""
+    brought = imported("hookflash.pytest_plugin") - imported("pytest") - imported("asyncio")
+    assert {name for name in brought if name.partition(".")[0] == "hookflash"} == {
+        "hookflash",
+        "hookflash.pytest_plugin",
+    }
+    assert len(brought) < 5, brought
+
+
+def test_a_server_needs_no_pytest() -> None:
     found = imported("hookflash.testing")
-    slow = {"asyncio", "socket", "ssl", "numpy", "google.protobuf", "livekit", "pydantic"}
-    assert found & slow == set()
-    assert "hookflash.sip.codec" in found
+    assert "hookflash.server" in found
+    assert "pytest" not in found

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
@@ -87,6 +88,28 @@ class _Out:
 
     def flush(self) -> None:
         """Nothing waits."""
+
+
+def _named(*names: str) -> logging.Logger:
+    return logging.getLogger(".".join(("hookflash", *names)))
+
+
+def to_standard_logging() -> Callable[[], None]:
+    """Where nobody has set structlog up, its lines go to `logging`, to loggers below `hookflash`;
+    the result takes that back."""
+    if structlog.is_configured():
+        return lambda: None
+    structlog.configure(
+        processors=[
+            _blank_secrets,
+            structlog.processors.format_exc_info,
+            _readable,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS["info"]),
+        logger_factory=_named,
+    )
+    return structlog.reset_defaults
 
 
 def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:

@@ -80,13 +80,15 @@ _log = structlog.get_logger("server")
 
 class Server:
     """One exchange. `start`, then `drain` and `stop`; `ports` say where it listens.
-    `between_ticks` is called after each tick of the media clock; `clock` None: the machine's."""
+    `between_ticks` is called after each tick of the media clock; `clock` and `store` None: those of
+    the machine and of the settings."""
 
     def __init__(
         self,
         settings: Settings,
         between_ticks: Callable[[], None] | None = None,
         clock: WorldClock | None = None,
+        store: Store | None = None,
     ) -> None:
         self.settings = settings
         self._between_ticks = between_ticks
@@ -94,7 +96,8 @@ class Server:
         self._clock: WorldClock = clock or SystemClock()
         self._ids = Ids(Entropy())
         self.trunks = TrunkTable(resolves=settings.sip.allowed_hosts == "resolve", presets=PRESETS)
-        self.store = Store(None if settings.dev else Path(settings.data_dir), settings.store.sync)
+        folder = None if settings.dev else Path(settings.data_dir)
+        self.store = store or Store(folder, settings.store.sync)
         self.rooms: RoomHost
         self.rtc: RtcClients
         self.agents: AgentWorkers

@@ -6,9 +6,9 @@ import errno
 
 import pytest
 from structlog.testing import capture_logs
+from tests.support.manual_clock import ManualClock
 
 from hookflash.adapters.open_files import EVERY, OpenFiles
-from hookflash.testing.clock import ManualClock
 
 
 def test_it_is_said_once_a_minute() -> None:

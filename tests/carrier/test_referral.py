@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.sip_messages import request_of
 
 from hookflash.carrier.manners import CarrierManners
 from hookflash.carrier.referral import (
@@ -17,7 +18,6 @@ from hookflash.carrier.referral import (
     Referral,
     ReferralState,
 )
-from hookflash.testing.sip_messages import request_of
 
 TO = (("Refer-To", "<tel:+15105550123>"),)
 

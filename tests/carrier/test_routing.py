@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.support.sip_messages import request_of
 
 from hookflash.base.errors import SipError
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
 from hookflash.carrier.routing import Numbers, digits, read_target
 from hookflash.sip.message import Request
 from hookflash.sip.uri import Uri
-from hookflash.testing.sip_messages import request_of
 
 ONE = TrunkConfig("one", ("+15550000001",), Uri.parse("sip:192.0.2.1"))
 TWO = TrunkConfig("two", ("+15550000002",), Uri.parse("sip:192.0.2.2"))

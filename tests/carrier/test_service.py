@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from livekit import api
 from tests.support.lab import NUMBER, Lab, run
+from tests.support.sip_messages import request_of
 
 from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
@@ -18,7 +19,6 @@ from hookflash.carrier.service import CarrierService
 from hookflash.sip.codec import parse
 from hookflash.sip.message import Response
 from hookflash.sip.uri import Uri
-from hookflash.testing.sip_messages import request_of
 
 CALLER, AGENT, TARGET = "+14155550100", "+14155550101", "+15105550123"
 BUSY, VOICEMAIL = "+15105550124", "+15105550128"

@@ -19,6 +19,7 @@ import uvloop
 from aiohttp import ClientSession
 from rich.console import Console
 from tests.support.cli import invoke
+from tests.support.sip_messages import request_of
 
 from hookflash.carrier.agent import Traced
 from hookflash.carrier.config import example_config
@@ -26,7 +27,6 @@ from hookflash.carrier.conversation import Happened
 from hookflash.carrier.profile_files import load_profile
 from hookflash.cli.carrier_run import WORDS, Screen, introduction
 from hookflash.cli.options import EXIT_CONFIG
-from hookflash.testing.sip_messages import request_of
 
 SOURCE = Path(__file__).parents[2] / "src" / "hookflash" / "carrier"
 TARGET = "+15105550123"

@@ -1,6 +1,6 @@
 """An exchange without an event loop: each of its ports is a stand-in that a test can look at.
 
-Only the sound is the real thing, the media engine on a table of `hookflash.testing.media`.
+Only the sound is the real thing, the media engine on a table of `tests.support.studio`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from livekit.protocol.sip import (
     SIPDispatchRuleInfo,
     SIPInboundTrunkInfo,
 )
+from tests.support.manual_clock import ManualClock
+from tests.support.sip_messages import OUR_ADDRESS, PEER_ADDRESS, flow_to, request_of
+from tests.support.studio import Studio, TablePair
 
 from hookflash.adapters.metrics import Metrics
 from hookflash.adapters.presets import PRESETS
@@ -47,9 +50,6 @@ from hookflash.sip.routing import Hop
 from hookflash.sip.timers import Timers
 from hookflash.sip.trace import SipTraces, Trace
 from hookflash.sip.uri import Uri
-from hookflash.testing.clock import ManualClock
-from hookflash.testing.media import Studio, TablePair
-from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS, flow_to, request_of
 
 NUMBER = "100"
 MEDIA = (PEER_ADDRESS[0], 4000)

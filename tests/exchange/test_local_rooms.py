@@ -8,6 +8,7 @@ import random
 import pytest
 from livekit.protocol import room as proto
 from tests.exchange.kit import HandTimer
+from tests.support.manual_clock import ManualClock
 
 from hookflash.base.errors import ApiError
 from hookflash.base.ids import Ids
@@ -16,7 +17,6 @@ from hookflash.exchange.rooms import RoomHost, Rpc
 from hookflash.rooms.orders import Join
 from hookflash.rooms.room import Participant
 from hookflash.rooms.rules import RoomRefused
-from hookflash.testing.clock import ManualClock
 
 
 class Owner:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from livekit.protocol.sip import CreateSIPParticipantRequest, SIPOutboundTrunkInfo
 from tests.exchange.kit import BODY, CONTACT, SDP, Table
+from tests.support.sip_messages import PEER_ADDRESS, response_of
 
 from hookflash.base.errors import ApiError
 from hookflash.calls.dial_plan import DTMF_DIGIT, dial_attributes, dial_order, dial_plan
@@ -14,7 +15,6 @@ from hookflash.exchange.call import Call
 from hookflash.exchange.leg_settings import outbound_settings
 from hookflash.exchange.requested_leg import RequestedLeg
 from hookflash.ports import DialRequest
-from hookflash.testing.sip_messages import PEER_ADDRESS, response_of
 
 
 class Requested:

@@ -10,6 +10,7 @@ import pytest
 from livekit.protocol.models import DisconnectReason
 from structlog.testing import capture_logs
 from tests.exchange.kit import HandTimer
+from tests.support.manual_clock import ManualClock
 
 from hookflash.base.ids import Ids
 from hookflash.exchange.rooms import RoomHost
@@ -18,7 +19,6 @@ from hookflash.rooms.orders import AgentOrder, Join, ParticipantChange, Permissi
 from hookflash.rooms.registry import Rooms
 from hookflash.rooms.room import Participant
 from hookflash.rooms.rules import RoomRefused
-from hookflash.testing.clock import ManualClock
 
 
 class Listener:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from livekit.protocol.models import DisconnectReason
 from tests.exchange.kit import BODY, CONTACT, SDP, Table
+from tests.support.sip_messages import PEER_ADDRESS, response_of
 
 from hookflash.calls.dial_outcome import DialOutcome
 from hookflash.calls.effects import ApplyMedia, LegEnded
@@ -20,7 +21,6 @@ from hookflash.sip.fields import NameAddr
 from hookflash.sip.message import Response
 from hookflash.sip.refer import parse_target
 from hookflash.sip.uri import Uri
-from hookflash.testing.sip_messages import PEER_ADDRESS, response_of
 
 
 @pytest.fixture

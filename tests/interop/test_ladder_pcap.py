@@ -10,11 +10,11 @@ from tests.interop.support.process import need
 from tests.interop.support.process import run as command
 from tests.support.cli import hookflash
 from tests.support.lab import NUMBER, Lab, run
+from tests.support.sip_messages import OUR_ADDRESS, PEER_ADDRESS, request_of
 
 from hookflash.carrier.phone import Behaviour
 from hookflash.sip.flow import Transport
 from hookflash.sip.pcap import CapturedMessage, pcap
-from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS, request_of
 
 pytestmark = pytest.mark.interop
 

@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.support.studio import CODECS, EVENT_TYPE, Studio, TablePhone
 
 from hookflash.audio.codecs import make_codec
 from hookflash.audio.tone_bank import amplitude, rms
 from hookflash.sdp.plan import CodecName
-from hookflash.testing.media import CODECS, EVENT_TYPE, Studio, TablePhone
 
 TONES = (440, 700, 1100)
 

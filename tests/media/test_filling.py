@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from tests.support.studio import Studio
 
 from hookflash.media.filling import FILL_AFTER, Filling
 from hookflash.media.sink import Route
-from hookflash.testing.media import Studio
 
 
 @pytest.fixture

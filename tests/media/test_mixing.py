@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from tests.support.studio import CODECS, Studio, TablePhone
 
 from hookflash.audio import g711
 from hookflash.audio.tone_bank import rms
@@ -15,7 +16,6 @@ from hookflash.media.routes import Bridge
 from hookflash.media.sink import Route, Sink
 from hookflash.runtime.media.engine import MediaEngineSettings
 from hookflash.sdp.plan import CodecName
-from hookflash.testing.media import CODECS, Studio, TablePhone
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.studio import Studio
 
 from hookflash.media.forward import Forward
 from hookflash.rtp.dtmf import EventPayload
 from hookflash.rtp.packet import RtpPacket
 from hookflash.rtp.rtcp import Report, ReportBlock, encode_report, ntp_time
-from hookflash.testing.media import Studio
 
 from .kit import Wire
 

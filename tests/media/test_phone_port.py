@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from tests.support.studio import EVENT_TYPE, Studio, TablePhone
 
 from hookflash.adapters.srtp import SUITES, SrtpSession
 from hookflash.audio.tone_bank import amplitude
@@ -20,7 +21,6 @@ from hookflash.rtp.dtmf import EventPayload, parse_event
 from hookflash.rtp.packet import RtpPacket, parse
 from hookflash.rtp.rtcp import Report, ReportBlock, encode_report
 from hookflash.sdp.plan import CryptoKey
-from hookflash.testing.media import EVENT_TYPE, Studio, TablePhone
 
 
 @pytest.fixture

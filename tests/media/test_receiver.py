@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.studio import CODECS, EVENT_TYPE, Studio, TablePhone
 
 from hookflash.audio.codecs import make_codec
 from hookflash.audio.dtmf_tones import digit_tone
@@ -19,7 +20,6 @@ from hookflash.rtp.dtmf import EventPayload
 from hookflash.rtp.jitter import JitterBuffer
 from hookflash.rtp.packet import RtpPacket
 from hookflash.runtime.media.engine import MediaEngineSettings
-from hookflash.testing.media import CODECS, EVENT_TYPE, Studio, TablePhone
 
 from .kit import Owner, Wire
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.support.studio import Studio, TablePhone
 
 from hookflash.rtp.packet import RtpPacket
 from hookflash.rtp.rtcp import (
@@ -15,7 +16,6 @@ from hookflash.rtp.rtcp import (
     ntp_time,
     parse_compound,
 )
-from hookflash.testing.media import Studio, TablePhone
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from tests.support.studio import EVENT_TYPE, Studio, TablePhone
 
 from hookflash.audio.tone_bank import amplitude
 from hookflash.audio.tones import LONE
@@ -14,7 +15,6 @@ from hookflash.media.events import Digit
 from hookflash.media.sink import Route
 from hookflash.rtp.packet import RtpPacket
 from hookflash.runtime.media.engine import MediaEngineSettings
-from hookflash.testing.media import EVENT_TYPE, Studio, TablePhone
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from tests.support.studio import EVENT_TYPE, Studio, TablePhone
 
 from hookflash.media.events import Digit
 from hookflash.media.sink import Route
 from hookflash.rtp.dtmf import EventPayload
 from hookflash.rtp.packet import RtpPacket, parse
-from hookflash.testing.media import EVENT_TYPE, Studio, TablePhone
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from tests.support.studio import CODECS
 
 from hookflash.audio.tones import ToneBook
 from hookflash.media.sink import Route, Sink
 from hookflash.media.voice import FrameEncoder
-from hookflash.testing.media import CODECS
 
 from .kit import Wire
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from tests.support.studio import CODECS
 
 from hookflash.audio.codecs import make_codec
 from hookflash.audio.tone_bank import hears, rms
@@ -10,7 +11,6 @@ from hookflash.audio.tones import ToneBook, TonePlayer, cadence
 from hookflash.media.receiver import Receiver
 from hookflash.media.source import Source
 from hookflash.sdp.plan import CodecName
-from hookflash.testing.media import CODECS
 
 from .kit import Owner
 

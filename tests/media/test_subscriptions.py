@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.support.studio import Studio, TablePhone
 
 from hookflash.audio.codecs import Opus
 from hookflash.audio.tone_bank import amplitude
@@ -21,7 +22,6 @@ from hookflash.media.source import Source
 from hookflash.media.subscriptions import OPUS, Subscription
 from hookflash.media.voice import NARROW_RATE, WIDE_RATE
 from hookflash.rtp.packet import RtpPacket, parse
-from hookflash.testing.media import Studio, TablePhone
 
 ROOM = "room"
 IDS = Ids(random.Random(5))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.support.studio import CODECS
 
 from hookflash.audio.codecs import make_codec
 from hookflash.audio.tone_bank import amplitude, rms
@@ -23,7 +24,6 @@ from hookflash.media.voice import (
     silence_payload,
 )
 from hookflash.sdp.plan import CodecName
-from hookflash.testing.media import CODECS
 
 from .kit import Owner
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
+from tests.support.manual_clock import ManualClock
+from tests.support.sip_messages import flow_to
 
 from hookflash.adapters.store.sql import AuditLine, Page
 from hookflash.adapters.store.store import Store
@@ -15,8 +17,6 @@ from hookflash.base.idempotency import REMEMBERED
 from hookflash.calls.records import CallRecord, DialRecord, StageEntry, TransferRecord
 from hookflash.runtime.call_records import CallRecords
 from hookflash.sip.trace import Trace
-from hookflash.testing.clock import ManualClock
-from hookflash.testing.sip_messages import flow_to
 
 RECORD = TransferRecord(
     transfer_id="STR_1",

@@ -9,6 +9,7 @@ from typing import Any, Self, cast
 
 from livekit.protocol.models import ClientInfo, TrackType
 from livekit.protocol.rtc import AddTrackRequest, SessionDescription, SignalRequest, SignalResponse
+from tests.support.manual_clock import ManualClock
 
 from hookflash.access.grants import Claims, VideoGrant
 from hookflash.adapters.alarm import Alarm
@@ -21,7 +22,6 @@ from hookflash.signalling import effects as ef
 from hookflash.signalling.joining import JoinParameters, join_of
 from hookflash.signalling.session import SignalSession
 from hookflash.signalling.state import SessionSettings
-from hookflash.testing.clock import ManualClock
 
 
 class StillLoop:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from tests.support.sip_messages import flow_to, request_of
+
 from hookflash.base.ids import Ids
 from hookflash.calls.effects import (
     LegEffect,
@@ -35,7 +37,6 @@ from hookflash.sip.location import Target
 from hookflash.sip.message import Request, Response
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
-from hookflash.testing.sip_messages import flow_to, request_of
 
 CALL_ID = "SCL_driven"
 LOCAL = LocalMedia("192.0.2.10", 10000, 10001)

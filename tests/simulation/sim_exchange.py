@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from math import inf
 from random import Random
 
+from tests.support.sip_messages import OUR_ADDRESS, PEER_ADDRESS
+
 from hookflash.base.errors import ApiError
 from hookflash.base.ids import Ids
 from hookflash.calls import effects as fx
@@ -45,7 +47,6 @@ from hookflash.sip.refer import parse_target
 from hookflash.sip.routing import Hop, direct_flow
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
-from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 
 from .evidence import Ask, Facts, Kind, Seen
 from .network import Host, Network

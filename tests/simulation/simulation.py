@@ -15,10 +15,11 @@ from functools import partial
 from math import inf
 from random import Random
 
+from tests.support.sip_messages import OUR_ADDRESS, PEER_ADDRESS
+
 from hookflash.calls.effects import TransferAnswered
 from hookflash.sip.codec import parse
 from hookflash.sip.message import Request, Response
-from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 
 from .evidence import Ask, Judgement, Told
 from .network import Network

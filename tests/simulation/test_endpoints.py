@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.simulation.endpoints import answers, drain, key_of, new_endpoint, sent
+from tests.support.sip_messages import flow_to, request_of
 
 from hookflash.sip.effects import ServerFailed
 from hookflash.sip.message import Response
-from hookflash.testing.sip_messages import flow_to, request_of
 
 
 def test_a_refused_invite_is_followed_through_time() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tests.simulation import evidence as ev
+from tests.support.sip_messages import request_of, response_of
 
 from hookflash.sip.message import Message
-from hookflash.testing.sip_messages import request_of, response_of
 
 
 def wire(at: float, message: Message) -> ev.Seen:

@@ -12,8 +12,7 @@ import pytest
 from tests.simulation import evidence, oracle
 from tests.simulation.evidence import Ask, Facts, Judgement, Seen, Told
 from tests.simulation.oracle import Oracle
-
-from hookflash.testing.sip_messages import request_of, response_of
+from tests.support.sip_messages import request_of, response_of
 
 TARGET, OTHER = "sip:a@example.com", "tel:+15550100"
 USUAL = Facts()

@@ -12,9 +12,9 @@ from tests.simulation.refer_plans import Arrival, Notification, ReferPlan
 from tests.simulation.sim_exchange import PORTS, SimExchange
 from tests.simulation.transferee import Manners, Transferee
 from tests.simulation.virtual_timeline import VirtualTimeline
+from tests.support.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 
 from hookflash.sip.flow import Transport
-from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 
 PLAN = ReferPlan("row", (Arrival(202),), (Notification(1.0, b"SIP/2.0 200 OK", "terminated"),))
 USUAL, MANNERS = Facts(), Manners()

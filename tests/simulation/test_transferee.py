@@ -12,11 +12,11 @@ from tests.simulation.network import Conditions, Host, Network
 from tests.simulation.refer_plans import Arrival, Notification, ReferPlan
 from tests.simulation.transferee import Manners, Transferee
 from tests.simulation.virtual_timeline import VirtualTimeline
+from tests.support.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 
 from hookflash.sip.codec import parse
 from hookflash.sip.flow import Flow
 from hookflash.sip.message import Request, Response
-from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 
 NOTE = Notification(0.1, b"SIP/2.0 200 OK", "terminated", "refer;id={id}", compact=True)
 

@@ -12,6 +12,8 @@ from functools import partial
 from math import inf
 from random import Random
 
+from tests.support.sip_messages import OUR_ADDRESS, PEER_ADDRESS
+
 from hookflash.base.ids import Ids
 from hookflash.base.light import light_dataclass
 from hookflash.sip.codec import parse
@@ -22,7 +24,6 @@ from hookflash.sip.flow import Flow, Transport
 from hookflash.sip.message import Request, Response
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
-from hookflash.testing.sip_messages import OUR_ADDRESS, PEER_ADDRESS
 
 from .legs import sdp
 from .network import Host, Network

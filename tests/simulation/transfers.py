@@ -5,6 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import TypeVar
 
+from tests.support.sip_messages import request_of
+
 from hookflash.base.ids import Ids
 from hookflash.base.light import light_dataclass
 from hookflash.calls.effects import LegEffect, SendRequest, TransferAnswered, TransferChanged
@@ -18,7 +20,6 @@ from hookflash.sip.refer import parse_target
 from hookflash.sip.routing import Hop
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
-from hookflash.testing.sip_messages import request_of
 
 _T = TypeVar("_T")
 

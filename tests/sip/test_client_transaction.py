@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.sip_messages import flow_to, request_of, response_of
 
 from hookflash.sip.client_transaction import (
     ClientTransaction,
@@ -17,7 +18,6 @@ from hookflash.sip.flow import Transport
 from hookflash.sip.message import Request, Response
 from hookflash.sip.timers import Timers
 from hookflash.sip.transaction import Event, State
-from hookflash.testing.sip_messages import flow_to, request_of, response_of
 
 KEY = "z9hG4bKours"
 

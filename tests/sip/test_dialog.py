@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.sip_messages import OUR_ADDRESS, flow_to, request_of, response_of
 
 from hookflash.base.errors import SipError
 from hookflash.sip.codec import parse
@@ -10,7 +11,6 @@ from hookflash.sip.dialog import Dialog, request_uri
 from hookflash.sip.flow import Flow
 from hookflash.sip.message import Request, Response
 from hookflash.sip.uri import Uri
-from hookflash.testing.sip_messages import OUR_ADDRESS, flow_to, request_of, response_of
 
 UDP = flow_to()
 OURS = Uri.parse("sip:192.0.2.10:5060")

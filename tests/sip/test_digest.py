@@ -6,6 +6,7 @@ import random
 import re
 
 import pytest
+from tests.support.sip_messages import request_of
 
 from hookflash.base.ids import Ids
 from hookflash.sip.digest import (
@@ -21,7 +22,6 @@ from hookflash.sip.digest import (
 )
 from hookflash.sip.fields import Credentials
 from hookflash.sip.message import Request, Response
-from hookflash.testing.sip_messages import request_of
 
 SECRET = "correct horse"
 REALM = "hookflash"

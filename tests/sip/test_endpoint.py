@@ -7,6 +7,11 @@ from random import Random
 import pytest
 from tests.simulation.endpoints import answers, drain, key_of, new_endpoint, sent
 from tests.simulation.sip_fuzz import mutated
+from tests.support.sip_messages import (
+    OUR_ADDRESS,
+    flow_to,
+    request_of,
+)
 
 from hookflash.base.errors import SipError
 from hookflash.sip.codec import parse
@@ -19,11 +24,6 @@ from hookflash.sip.effects import (
 )
 from hookflash.sip.flow import Flow
 from hookflash.sip.message import Request, Response
-from hookflash.testing.sip_messages import (
-    OUR_ADDRESS,
-    flow_to,
-    request_of,
-)
 
 UDP = flow_to()
 TCP = flow_to("tcp")

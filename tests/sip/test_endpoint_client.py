@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import pytest
 from tests.simulation.endpoints import drain, new_endpoint, sent
+from tests.support.sip_messages import (
+    OUR_ADDRESS,
+    PEER_ADDRESS,
+    flow_to,
+    request_of,
+    response_of,
+)
 
 from hookflash.sip.codec import parse
 from hookflash.sip.effects import (
@@ -14,13 +21,6 @@ from hookflash.sip.effects import (
 from hookflash.sip.endpoint import Endpoint
 from hookflash.sip.flow import Flow
 from hookflash.sip.message import Request, Response
-from hookflash.testing.sip_messages import (
-    OUR_ADDRESS,
-    PEER_ADDRESS,
-    flow_to,
-    request_of,
-    response_of,
-)
 
 UDP = flow_to()
 TCP = flow_to("tcp")

@@ -7,13 +7,13 @@ from time import process_time
 
 import pytest
 from tests.simulation.endpoints import new_endpoint
+from tests.support.sip_messages import flow_to
 
 from hookflash.base.errors import SipError
 from hookflash.sip.codec import StreamDecoder, parse
 from hookflash.sip.fields import Credentials
 from hookflash.sip.message import Request
 from hookflash.sip.multipart import parts
-from hookflash.testing.sip_messages import flow_to
 
 SMALL, LARGE = 900, 7200
 """Within what one line may have, and eight times as much as the other."""

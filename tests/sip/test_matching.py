@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.support.sip_messages import request_of
 
 from hookflash.base.errors import SipError
 from hookflash.sip.matching import is_rfc2543, merge_key, server_key
-from hookflash.testing.sip_messages import request_of
 
 
 def test_branch_sent_by_and_method_are_the_key() -> None:

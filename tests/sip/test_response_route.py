@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.sip_messages import OUR_ADDRESS, request_of
 
 from hookflash.base.errors import SipError
 from hookflash.sip.fields import Via
 from hookflash.sip.flow import Flow
 from hookflash.sip.response_route import alternative_flow, response_flow, stamp_via
-from hookflash.testing.sip_messages import OUR_ADDRESS, request_of
 
 NAT = Flow("udp", OUR_ADDRESS, ("203.0.113.5", 40000))
 HEAD = "SIP/2.0/UDP "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.sip_messages import request_of
 
 from hookflash.sip.flow import Address, Flow, Transport
 from hookflash.sip.location import Target
@@ -17,7 +18,6 @@ from hookflash.sip.routing import (
     located_flow,
 )
 from hookflash.sip.uri import Uri
-from hookflash.testing.sip_messages import request_of
 
 OURS = ("192.0.2.10", 5060)
 UDP = Flow("udp", OURS, ("203.0.113.5", 40000))

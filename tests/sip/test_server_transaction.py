@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 
 import pytest
+from tests.support.sip_messages import OUR_ADDRESS, flow_to, request_of
 
 from hookflash.sip.effects import SendBytes, ServerFailed, SipEffect
 from hookflash.sip.flow import Flow, Transport
@@ -16,7 +17,6 @@ from hookflash.sip.server_transaction import (
 )
 from hookflash.sip.timers import Timers
 from hookflash.sip.transaction import Event, State
-from hookflash.testing.sip_messages import OUR_ADDRESS, flow_to, request_of
 
 MATCH = ("branch", "host", "INVITE")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.sip_messages import request_of
 
 from hookflash.sip.refer import Fragment
 from hookflash.sip.subscription import Notify, read_notify
-from hookflash.testing.sip_messages import request_of
 
 
 def read(*headers: tuple[str, str], body: bytes = b"SIP/2.0 200 OK\r\n", cseq: int = 7) -> Notify:

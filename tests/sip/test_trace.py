@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.sip_messages import flow_to, request_of
 
 from hookflash.sip.codec import StreamDecoder, parse
 from hookflash.sip.message import Request, Response
 from hookflash.sip.trace import MOST_BYTES, MOST_MESSAGES, SipTraces
-from hookflash.testing.sip_messages import flow_to, request_of
 
 FLOW = flow_to()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 
 import pytest
+from tests.support.sip_messages import flow_to
 
 from hookflash.sip.effects import SendBytes, SipEffect
 from hookflash.sip.timers import Timers
@@ -19,7 +20,6 @@ from hookflash.sip.transaction import (
     Transaction,
     event_of,
 )
-from hookflash.testing.sip_messages import flow_to
 
 ALL = {
     "invite client": INVITE_CLIENT,

@@ -18,6 +18,7 @@ from .accepted_refer import AcceptedRefer
 from .agent import USER_AGENT, CarrierError, Traced, UserAgent
 from .behaviour import Behaviour
 from .call import ALLOW, CallState, CarriedRefer, CarrierCall, HeaderItems
+from .placed import Placed
 from .sound import Sound, Sounds
 
 __all__ = ["Behaviour", "Phone"]
@@ -81,7 +82,7 @@ class Phone:
 
     # --- calls ----------------------------------------------------------------------------------
 
-    async def call(
+    def call(
         self,
         number: str,
         *,
@@ -89,16 +90,20 @@ class Phone:
         transport: Transport = "udp",
         headers: HeaderItems = (),
         within: float = 5.0,
-    ) -> CarrierCall:
-        """Call a number and wait for the answer; raises CarrierError where there is none.
+    ) -> Placed[CarrierCall]:
+        """Call a number and wait for the answer: `await` it for the call, or enter it by `async
+        with`, which hangs up at the end. Raises CarrierError where there is no answer.
 
         `proxy`: (ip, port) that the INVITE goes to; without it the carrier's own number table.
         """
-        call = self.place(
-            Uri("tel", opaque=number), proxy=proxy, transport=transport, headers=headers
-        )
-        await call.answered(within)
-        return call
+
+        async def answered() -> CarrierCall:
+            target = Uri("tel", opaque=number)
+            call = self.place(target, proxy=proxy, transport=transport, headers=headers)
+            await call.answered(within)
+            return call
+
+        return Placed(answered, CarrierCall.hang_up)
 
     def place(
         self,

@@ -194,10 +194,14 @@ class CarrierService:
     def sound(self, number: str) -> Sound:
         """What the telephone `number` hears now, and its keys; raises CarrierError where it talks
         to nobody."""
-        sound = self._voices.heard_by(self._end(number).id)
+        sound = self.heard_by(self._end(number))
         if sound is None:
             raise CarrierError(f"{number} talks to nobody")
         return sound
+
+    def heard_by(self, end: PhoneEnd) -> Sound | None:
+        """What a telephone hears in this call, and its keys; None while it talks to nobody."""
+        return self._voices.heard_by(end.id)
 
     def listing(self) -> list[dict[str, object]]:
         """Every call that lives, as JSON has it, with the tones that its telephones hear now, in

@@ -215,6 +215,10 @@ class Sound:
         """Whether the tone is in what came in the last tenth of a second."""
         return self._ear.hears(self._loop.time(), frequency)
 
+    def audible_now(self) -> bool:
+        """Whether anything but silence is in what came in the last tenth of a second."""
+        return self._ear.audible(self._loop.time())
+
     def level(self, frequency: float) -> float:
         """How loud the tone is in the last tenth of a second: its amplitude (int16)."""
         return self._ear.level(self._loop.time(), frequency)
@@ -227,9 +231,7 @@ class Sound:
 
     async def hears_anything(self, within: float) -> float:
         """Wait for anything but silence; seconds that it took. Raises CarrierError."""
-        return await self._until(
-            lambda: self._ear.audible(self._loop.time()), within, "heard nothing"
-        )
+        return await self._until(self.audible_now, within, "heard nothing")
 
     async def misses(self, frequency: float, within: float) -> float:
         """Wait until a tone was not there for 0.3 s from now on; raises CarrierError."""

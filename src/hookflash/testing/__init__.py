@@ -1,10 +1,19 @@
-"""For tests, yours as well: a clock that stands still and SIP messages in a line each. Public is
-what `__all__` names, here and in `hookflash.testing.media`, which has phones on a table for tests
-of the sound and is imported by itself, as it needs numpy."""
+"""An exchange, a carrier with its telephones, and agents as processes, for tests of your own
+(docs/testing-your-agent.md). `hookflash.pytest_plugin` makes fixtures of them. Public is what
+`__all__` names."""
 
 from __future__ import annotations
 
-from .clock import ManualClock
-from .sip_messages import flow_to, request_of, response_of
+from .agent import AgentError, AgentProcess
+from .carrier import RunningCarrier
+from .exchange import RunningExchange
+from .phone import PhoneCall, RunningPhone
 
-__all__ = ["ManualClock", "flow_to", "request_of", "response_of"]
+__all__ = [
+    "AgentError",
+    "AgentProcess",
+    "PhoneCall",
+    "RunningCarrier",
+    "RunningExchange",
+    "RunningPhone",
+]

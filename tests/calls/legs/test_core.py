@@ -6,6 +6,7 @@ import random
 
 import pytest
 from tests.simulation.legs import CONTACT
+from tests.support.sip_messages import flow_to, request_of
 
 from hookflash.base.ids import Ids
 from hookflash.calls.legs.core import (
@@ -23,7 +24,6 @@ from hookflash.sip.dialog import Dialog
 from hookflash.sip.message import Request
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
-from hookflash.testing.sip_messages import flow_to, request_of
 
 
 def core() -> LegCore:

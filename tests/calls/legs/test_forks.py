@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.sip_messages import flow_to, request_of
 
 from hookflash.calls.legs.forks import Fork, fork_of, is_reliable, sdp_of
 from hookflash.sip.message import Response
-from hookflash.testing.sip_messages import flow_to, request_of
 
 SDP = (("Content-Type", "application/sdp"),)
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from tests.simulation.legs import CALL_ID, LOCAL, LegDriver
+from tests.support.sip_messages import flow_to
 
 from hookflash.base.errors import ApiError
 from hookflash.calls.effects import (
@@ -28,7 +29,6 @@ from hookflash.calls.legs.dialing import Dialing
 from hookflash.calls.transfers.request import TransferRequest
 from hookflash.sip.flow import Transport
 from hookflash.sip.refer import parse_target
-from hookflash.testing.sip_messages import flow_to
 
 
 def answered(driver: LegDriver) -> LegDriver:

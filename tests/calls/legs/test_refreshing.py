@@ -258,6 +258,21 @@ def test_hold_and_resume_are_reinvites() -> None:
     assert driver.last(ApplyMedia).plan.receive_audio
 
 
+@pytest.mark.parametrize("status", [200, 488])
+def test_a_resume_that_comes_before_the_hold_is_answered_goes_out_after_it(status: int) -> None:
+    driver = LegDriver().established(UPDATES)
+    driver.do(driver.leg.hold(driver.now, held=True))
+    driver.do(driver.leg.hold(driver.now, held=False))
+    (held,) = driver.sent("INVITE")
+    driver.reply(held, status, (), sdp("recvonly", version=2) if status == 200 else b"")
+    resumed = driver.sent("INVITE")[1]
+    assert b"a=sendonly" not in resumed.request.body
+    driver.reply(resumed, 200, (), sdp(version=3))
+    assert driver.last(ApplyMedia).plan.send
+    driver.advance(10)
+    assert len(driver.sent("INVITE")) == 2
+
+
 @pytest.mark.parametrize("status", [488, 491])
 def test_a_hold_that_is_refused_changes_nothing(status: int) -> None:
     driver = LegDriver().established()

@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
+from tests.support.sip_messages import request_of
 
 import hookflash
 from hookflash.calls.effects import LegEffect, StopTone
@@ -28,7 +29,6 @@ from hookflash.sip.message import Response
 from hookflash.sip.refer import ReferTarget
 from hookflash.sip.subscription import read_notify
 from hookflash.sip.timers import Timers
-from hookflash.testing.sip_messages import request_of
 
 NO_SUBSCRIPTION = (("Refer-Sub", "false"),)
 

@@ -151,9 +151,14 @@ class Process:
             self.lines.append(line.decode("utf-8", "replace").rstrip())
 
 
-async def run(*command: str | Path, within: float = 30, cwd: Path | None = None) -> str:
+async def run(
+    *command: str | Path,
+    within: float = 30,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+) -> str:
     """Run a command to its end and return what it printed; any failure shows that."""
-    process = await Process.start(str(command[0]), command, cwd=cwd)
+    process = await Process.start(str(command[0]), command, cwd=cwd, env=env)
     try:
         code = await process.wait(within)
     finally:

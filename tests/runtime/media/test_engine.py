@@ -11,6 +11,7 @@ from typing import cast
 
 import pytest
 import uvloop
+from tests.support.studio import Studio
 
 from hookflash.adapters.clock import SystemClock
 from hookflash.base.ids import Ids
@@ -21,7 +22,6 @@ from hookflash.rtp.packet import RtpPacket, parse
 from hookflash.rtp.rtcp import Report, parse_compound
 from hookflash.runtime.media.engine import MediaEngine, MediaEngineSettings
 from hookflash.sdp.plan import Codec, CodecName, MediaPlan
-from hookflash.testing.media import Studio
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.support.studio import Studio
 
 from hookflash.media.phone_port import _WAITING
 from hookflash.rtp.packet import RtpPacket
-from hookflash.testing.media import Studio
 
 
 @pytest.fixture

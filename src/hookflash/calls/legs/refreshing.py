@@ -19,7 +19,16 @@ NOT_UPDATE = frozenset({405, 501})
 class Refreshing:
     """Sends what keeps a session alive, and reads the answers."""
 
-    __slots__ = ("_ack", "_ack_token", "_core", "_offers", "_requester", "direction", "wanted")
+    __slots__ = (
+        "_ack",
+        "_ack_token",
+        "_core",
+        "_offers",
+        "_requester",
+        "_turning",
+        "direction",
+        "wanted",
+    )
 
     def __init__(self, core: LegCore, offers: Offers, requester: Requester) -> None:
         self._core = core
@@ -28,7 +37,9 @@ class Refreshing:
         self.wanted = False
         """A refresh is due and waits until nothing else is under way."""
         self.direction: Direction | None = None
-        """Which way audio is to flow from now on, where that is to be offered."""
+        """Which way audio is to flow from now on, where that has still to be offered."""
+        self._turning = False
+        """The one under way offers another direction."""
         self._ack: SendAck | None = None
         self._ack_token = 0
 
@@ -36,8 +47,10 @@ class Refreshing:
         """Refresh now. The caller has seen to it that no INVITE, UPDATE or REFER is open."""
         core = self._core
         self.wanted = False
-        if self.direction is not None:
-            return self._offer(self.direction)
+        direction, self.direction = self.direction, None
+        self._turning = direction is not None
+        if direction is not None:
+            return self._offer(direction)
         headers = (*core.capabilities(), *core.timer.request_headers())
         if "UPDATE" in core.peer_allow:
             return [self._requester.send(Purpose.UPDATE, headers)[1]]
@@ -63,7 +76,6 @@ class Refreshing:
         steps: list[Step] = []
         if status < 300:
             if invite:
-                self.direction = None
                 steps.append(self._acknowledge(token, pending))
                 steps += self._take(response)
             core.refresh_target(response)
@@ -74,8 +86,8 @@ class Refreshing:
             self._offers.take_answer(None)
         if status in DEAD:
             return [self._dead(f"{status} to session refresh")]
-        if self.direction is not None:
-            self.direction = None  # refused: the session stays as it was
+        if self._turning:
+            pass  # refused: the session stays as it was
         elif status == 491:
             core.timer.refresh_again(now + self._back_off())
         elif status in NOT_UPDATE and not invite:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..sip.codec import parse
-from ..sip.flow import Flow, Transport
-from ..sip.message import Request, Response
+from hookflash.sip.codec import parse
+from hookflash.sip.flow import Flow, Transport
+from hookflash.sip.message import Request, Response
 
 OUR_ADDRESS = ("192.0.2.10", 5060)
 PEER_ADDRESS = ("198.51.100.7", 5060)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.studio import Studio, TablePair
 
 from hookflash.audio.tone_bank import amplitude
-from hookflash.testing.media import Studio, TablePair
 
 
 def test_a_pair_delivers_and_keeps() -> None:

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.codecs import make_codec
-from ..base.ids import Ids
-from ..media.events import MediaEvent
-from ..media.phone_port import PhonePort
-from ..media.sink import Route
-from ..rtp.packet import RtpPacket, parse
-from ..runtime.media.engine import MediaEngine, MediaEngineSettings
-from ..sdp.plan import Codec, CodecName, MediaPlan
-from ..sip.flow import Address
-from .clock import ManualClock
+from hookflash.audio.codecs import make_codec
+from hookflash.base.ids import Ids
+from hookflash.media.events import MediaEvent
+from hookflash.media.phone_port import PhonePort
+from hookflash.media.sink import Route
+from hookflash.rtp.packet import RtpPacket, parse
+from hookflash.runtime.media.engine import MediaEngine, MediaEngineSettings
+from hookflash.sdp.plan import Codec, CodecName, MediaPlan
+from hookflash.sip.flow import Address
+
+from .manual_clock import ManualClock
 
 __all__ = ["CODECS", "EVENT_TYPE", "Studio", "TablePair", "TablePhone"]
 

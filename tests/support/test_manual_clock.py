@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from hookflash.testing.clock import ManualClock
+from tests.support.manual_clock import ManualClock
 
 
 def test_it_stands_until_it_is_moved() -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from hookflash.sip.flow import Flow
-from hookflash.testing.sip_messages import (
+from tests.support.sip_messages import (
     OUR_ADDRESS,
     PEER_ADDRESS,
     flow_to,
     request_of,
     response_of,
 )
+
+from hookflash.sip.flow import Flow
 
 
 def test_flows() -> None:
