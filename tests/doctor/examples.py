@@ -64,6 +64,7 @@ PROVIDERS = {
     "no-word-on-refer": refused("sip.nexmo.com", 501),
     "whatsapp-no-refer": refused("wa.meta.vc", 405),
     "azure-direct-transfer": refused("sbc.communication.azure.com", 403),
+    "microsoft-direct-routing": refused("sip.pstnhub.microsoft.com", 603),
     "asterisk-allow-transfer": of_software(ASTERISK, 603),
     "asterisk-tel": of_software(ASTERISK, 400, TEL),
     "asterisk-no-extension": of_software(ASTERISK, 404),

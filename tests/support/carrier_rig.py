@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hookflash.adapters.store.messages import kept_messages
 from hookflash.base.errors import ApiError
 from hookflash.base.ids import Ids
 from hookflash.calls import effects as fx
@@ -15,7 +16,7 @@ from hookflash.calls.legs.dialing import Place
 from hookflash.calls.legs.invitation import DialOrder
 from hookflash.calls.legs.leg import Leg
 from hookflash.calls.legs.settings import Credential, LegSettings
-from hookflash.calls.records import CallDirection
+from hookflash.calls.records import CallDirection, KeptMessage, TransferRecord
 from hookflash.calls.switchboard import BoardEffect, Broken, ForOwner, Incoming, Switchboard
 from hookflash.calls.transfers.request import TransferRequest
 from hookflash.carrier import conversation as cv
@@ -32,6 +33,7 @@ from hookflash.sip.location import Target
 from hookflash.sip.message import Request, Response
 from hookflash.sip.refer import parse_target
 from hookflash.sip.timers import Timers
+from hookflash.sip.trace import Trace
 from hookflash.sip.uri import Uri
 
 CARRIER: Address = ("192.0.2.1", 5080)
@@ -39,6 +41,7 @@ EXCHANGE: Address = ("192.0.2.2", 5060)
 LINE, SECOND_LINE = "+15550000001", "+15550000002"
 CALLER, TARGET = "+14155550100", "+15105550123"
 BUSY, DECLINES, SILENT, GONE = "+15105550124", "+15105550125", "+15105550126", "+15105550127"
+VOICEMAIL = "+15105550128"
 ORIGINATION = Uri.sip(None, *EXCHANGE)
 
 
@@ -53,6 +56,7 @@ def network(**trunk: Any) -> NetworkConfig:
             PhoneConfig(DECLINES, "declines", "declines", after=2.0),
             PhoneConfig(SILENT, "silent", "never-answers"),
             PhoneConfig(GONE, "gone", "unreachable"),
+            PhoneConfig(VOICEMAIL, "voicemail", "voicemail", after=2.0),
         ),
     )
 
@@ -110,6 +114,8 @@ class Rig:
         """What telephones said and pressed by themselves."""
         self.verdicts: list[ApiError | None] = []
         """Of the exchange's transfers; None: succeeded."""
+        self.transfer_record: TransferRecord | None = None
+        """Of the exchange's last transfer, as it would be stored."""
         self.left: list[str] = []
         """How the exchange's legs ended."""
         self._bytes: deque[tuple[bool, bytes]] = deque()
@@ -217,6 +223,17 @@ class Rig:
             for one in self.sent("NOTIFY")
         ]
 
+    def kept(self) -> list[KeptMessage]:
+        """The messages of the exchange's last call, as the exchange stores them."""
+        sip_call_id = self.legs[-1].dialog and self.legs[-1].dialog.call_id
+        flow = Flow("udp", EXCHANGE, CARRIER)
+        entries = tuple(
+            (at, flow, ours, message.wire)
+            for at, (ours, message) in zip(self.times, self.wire, strict=True)
+            if message.call_id == sip_call_id
+        )
+        return list(kept_messages(Trace(entries)).messages)
+
     def hear_each_other(self, first: str, second: str) -> bool:
         """Whether the ends with these numbers do, and nobody else is with them."""
         numbers = {end.id: end.number for end in self.switch.ends.values()}
@@ -294,9 +311,11 @@ class Rig:
                 self.ask(leg, lambda: leg.located(self.now, [place]))
             case fx.OpenMedia():
                 self.ask(leg, lambda: leg.media_opened(self.now, local, lambda: self.now))
-            case fx.TransferChanged(then_send=True):
-                stored = effect.record.transfer_id
-                self.ask(leg, lambda: leg.transfer_stored(self.now, stored))
+            case fx.TransferChanged():
+                self.transfer_record = effect.record
+                if effect.then_send:
+                    stored = effect.record.transfer_id
+                    self.ask(leg, lambda: leg.transfer_stored(self.now, stored))
             case fx.TransferAnswered():
                 self.verdicts.append(effect.error)
             case fx.LegEnded():

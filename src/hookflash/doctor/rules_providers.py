@@ -234,6 +234,18 @@ RULES: Final = (
         statuses=_SWITCHED_OFF,
     ),
     Rule(
+        "microsoft-direct-routing",
+        "refer refused",
+        "{status} from {peer} to REFER: whether Teams takes REFER is not documented; Azure "
+        "Communication Services, which has the same host, takes it where the trunk's "
+        "DirectTransfer property is on",
+        "with Azure, set DirectTransfer for the trunk; with Teams call the target from the room "
+        "instead (`hookflash call`)",
+        "Microsoft, direct routing: the host of both is sip.pstnhub.microsoft.com",
+        peers=("teams",),
+        statuses=_SWITCHED_OFF,
+    ),
+    Rule(
         "asterisk-allow-transfer",
         "refer refused",
         "603 from {peer} to REFER: `allow_transfer` of the endpoint is off",
