@@ -19,14 +19,17 @@ FAILED = {
 }
 """Outcome → the doctor's rule, where the carrier reports it."""
 REFUSED = {
-    "azure": "microsoft-direct-routing",
+    "azure": "microsoft-no-word",
     "didlogic": "didlogic-ask",
     "didww": "didww-max-transfers",
     "exotel": "exotel-never",
     "no-refer": "refer-not-known",
+    "signalwire": "signalwire-unknown",
+    "teams": "microsoft-no-word",
     "telnyx": "telnyx-not-enabled",
     "twilio": "twilio-transfer-off",
     "vonage": "no-word-on-refer",
+    "whatsapp": "whatsapp-no-refer",
     "zadarma": "zadarma-ask",
 }
 """Profile → the doctor's rule, where the carrier carries out no REFER, or not yet."""

@@ -1,4 +1,4 @@
-"""Some cells of the matrix over sockets: the carrier, the whole exchange, and `hookflash doctor`."""
+"""Some cells of the matrix over sockets: carrier, whole exchange, and `hookflash doctor`."""
 
 from __future__ import annotations
 

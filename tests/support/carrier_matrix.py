@@ -6,7 +6,7 @@ tests/carrier/test_matrix.py judges it, docs/providers.md shows it: both see the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -25,12 +25,21 @@ from tests.support.carrier_rig import (
 from hookflash.adapters.store.records import transfer_dict
 from hookflash.api.records import message_dict
 from hookflash.calls.legs.settings import Credential
+from hookflash.carrier.config import PhoneConfig
 from hookflash.carrier.manners import CarrierManners
 from hookflash.carrier.profile_files import load_profile, profile_names
 from hookflash.doctor.diagnosis import Finding, diagnose_call
 from hookflash.doctor.seen import seen_from
 
 NOBODY: Final = "+1999"
+ASKED: Final = "+15105550100"
+"""A number that answers, of the targets of LiveKit's page on transfers."""
+FORMS: Final = (
+    f"tel:{ASKED}",
+    f"sip:{ASKED}@sip.telnyx.com",
+    f"sip:{ASKED}@my-livekit-demo.pstn.twilio.com",
+)
+"""Its three forms of a target."""
 OFF: Final = "transfers off"
 """The trunk as the carrier gives it to a new customer."""
 OUTCOMES: Final[Mapping[str, tuple[str, int]]] = {
@@ -95,11 +104,10 @@ def transferred(
 ) -> Rig:
     """A call that the exchange transfers, until nothing more comes."""
     mode = None if off else "enable-all"
-    rig = Rig(
-        manners,
-        network(transfer_mode=mode, username="me", password="secret"),
-        credential=Credential("me", "secret"),
-    )
+    config = network(transfer_mode=mode, username="me", password="secret")
+    asked = PhoneConfig(ASKED, "asked", after=2.0)
+    config = replace(config, phones=(*config.phones, asked))
+    rig = Rig(manners, config, credential=Credential("me", "secret"))
     rig.call()
     rig.transfer(target, *headers)
     rig.advance(150)
@@ -122,6 +130,14 @@ def cell(profile: str, outcome: str) -> Cell:
     off = outcome == OFF
     rig = transferred(manners, target_of(manners, number), headers_of(manners), off=off)
     return Cell(profile, outcome, rig, diagnosed(rig))
+
+
+@cache
+def form_cell(profile: str, target: str) -> Cell:
+    """A transfer to this address, whose number has a telephone that answers."""
+    manners = load_profile(profile).manners
+    rig = transferred(manners, target, headers_of(manners))
+    return Cell(profile, target, rig, diagnosed(rig))
 
 
 def cells() -> list[Cell]:
