@@ -23,8 +23,9 @@ from hookflash.carrier.agent import Traced
 from hookflash.carrier.config import example_config
 from hookflash.carrier.conversation import Happened
 from hookflash.carrier.profile_files import load_profile
-from hookflash.cli.carrier_run import WORDS, Screen, introduction
+from hookflash.cli.carrier_run import WORDS, Capture, Screen, introduction
 from hookflash.cli.options import EXIT_CONFIG
+from hookflash.sip.codec import parse
 from hookflash.testing.sip_messages import request_of
 
 SOURCE = Path(__file__).parents[2] / "src" / "hookflash" / "carrier"
@@ -106,6 +107,18 @@ def test_what_people_see() -> None:
             assert words in text
 
     run(test, "--call", TARGET)
+
+
+def test_a_capture_has_each_message_when_it_has_gone_by(tmp_path: Path) -> None:
+    file = tmp_path / "seen.pcap"
+    with file.open("wb") as out:
+        capture = Capture(out)
+        at = ("192.0.2.1", 5060), ("127.0.0.1", 5080)
+        secret = ("Authorization", 'Digest username="me", response="0123456789abcdef"')
+        request = parse(request_of("REFER", headers=(secret,)).encode())
+        capture.traced(Traced(101.0, *at, request, sent=False))
+        assert file.read_bytes().count(b"REFER sip:") == 1
+    assert b"0123456789abcdef" not in file.read_bytes()
 
 
 def test_a_port_that_is_taken() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Final
+from typing import BinaryIO, Final
 
 import uvloop
 from rich.console import Console
 
 from ..adapters.http import HttpServers
+from ..base.errors import SipError
 from ..base.text import printable
 from ..carrier.agent import Traced
 from ..carrier.config import NetworkConfig
@@ -19,6 +20,8 @@ from ..carrier.manners import Profile
 from ..carrier.service import CarrierService
 from ..logs import configure
 from ..sip.flow import Address
+from ..sip.pcap import HEAD, CapturedMessage, Frames
+from ..sip.redaction import all_redacted
 from .ladder import Ladder
 from .signals import Signals, has_terminal
 
@@ -57,21 +60,35 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
 
 
 def run(
-    profile: Profile, config: NetworkConfig, sip: Address, http: Address | None, *, as_json: bool
+    profile: Profile,
+    config: NetworkConfig,
+    sip: Address,
+    http: Address | None,
+    *,
+    as_json: bool,
+    pcap: BinaryIO | None = None,
 ) -> None:
     """Run it until Ctrl-C. Raises OSError where a port is taken."""
     configure("warning", "text")
-    uvloop.run(_main(profile, config, sip, http, as_json=as_json))
+    uvloop.run(_main(profile, config, sip, http, as_json=as_json, pcap=pcap))
 
 
 async def _main(
-    profile: Profile, config: NetworkConfig, sip: Address, http: Address | None, *, as_json: bool
+    profile: Profile,
+    config: NetworkConfig,
+    sip: Address,
+    http: Address | None,
+    *,
+    as_json: bool,
+    pcap: BinaryIO | None,
 ) -> None:
     console = Console(highlight=False, markup=False)
     servers = HttpServers()
     service = CarrierService(profile, config, sip=sip)
     screen = JsonLines(console) if as_json else Screen(console, service.now())
     service.watch(screen.happened, screen.traced)
+    if pcap is not None:
+        service.watch(lambda *_: None, Capture(pcap).traced)
     try:
         async with service as carrier:
             if http is not None:
@@ -110,6 +127,28 @@ class Screen:
         sender, receiver = (CARRIER, EXCHANGE) if traced.sent else (EXCHANGE, CARRIER)
         label = printable(traced.label)
         self._ladder.message(traced.at - self._began, sender, receiver, label)
+
+
+class Capture:
+    """Each SIP message into a file for Wireshark, whole when it has gone by; no credentials."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._frames = Frames()
+        file.write(HEAD)
+        file.flush()
+
+    def traced(self, traced: Traced) -> None:
+        """A SIP message."""
+        message = traced.message
+        try:
+            transport = message.top_via.transport.lower()
+        except SipError:
+            transport = "udp"
+        (data,) = all_redacted([message.wire])
+        seen = CapturedMessage(traced.at, transport, traced.sender, traced.receiver, data)
+        self._file.write(self._frames.of(seen))
+        self._file.flush()
 
 
 class JsonLines:
