@@ -152,6 +152,7 @@ CALL = {
     "call-no-credentials": dialled(407),
     "call-wrong-password": Talk().called().answer(401, "No").called(**BASIC).answer(401, "No"),
     "twilio-termination": dialled(403, "Forbidden", TWILIO),
+    "telnyx-channel-limit": dialled(403, "User channel limit exceeded D1", TELNYX),
     "call-forbidden": dialled(403),
     "call-number-format": Talk().called("sip:05105550100@sip.example.org").answer(404, "Not Found"),
     "call-no-such-number": dialled(404),

@@ -21,6 +21,7 @@ from hookflash.calls.switchboard import BoardEffect, Broken, ForOwner, Incoming,
 from hookflash.calls.transfers.request import TransferRequest
 from hookflash.carrier import conversation as cv
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
+from hookflash.carrier.hops import Hops, OffRoute
 from hookflash.carrier.manners import CarrierManners
 from hookflash.carrier.switch import Switch
 from hookflash.sdp.plan import LocalMedia
@@ -81,6 +82,8 @@ class Rig:
         credential: Credential | None = None,
     ) -> None:
         self.now = 1000.0
+        self.hops = Hops((manners or CarrierManners()).record_route)
+        self.off_route: list[OffRoute] = []
         ids = Ids(random.Random(1))
         self._timers = Timers()
         self.switch = Switch(
@@ -336,6 +339,8 @@ class Rig:
         while self._bytes:
             ours, data = self._bytes.popleft()
             message = parse(data)
+            if ours:
+                message = parse(self.hops.outgoing(message).encode())
             self.wire.append((ours, message))
             self.times.append(self.now)
             if ours:
@@ -343,5 +348,10 @@ class Rig:
                 self.exchange(self.board.message_received(self.now, message, flow))
             else:
                 flow = Flow("udp", CARRIER, EXCHANGE)
+                seen = self.hops.incoming(message)
+                if isinstance(seen, OffRoute):
+                    self.off_route.append(seen)
+                    continue
+                message = seen
                 effects = self.switch.board.message_received(self.now, message, flow)
                 self.carrier(self.switch.take(self.now, effects))

@@ -8,6 +8,7 @@ from typing import Final
 from ..base.errors import SipError
 from ..base.hosts import ip_literal
 from ..base.light import light_dataclass
+from ..providers.numbers import national as within
 from ..sip.message import Request
 from ..sip.uri import Uri
 from .config import NetworkConfig, PhoneConfig, TrunkConfig
@@ -29,11 +30,15 @@ class TransferTarget:
 class Numbers:
     """The numbers of one carrier."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, *, national: bool = False) -> None:
+        """`national`: they are also known as they are written within their country."""
         self.trunks = config.trunks
         self.phones = config.phones
         self._phones = {digits(phone.number): phone for phone in config.phones}
         self._trunks = {digits(n): trunk for trunk in config.trunks for n in trunk.numbers}
+        if national:
+            self._phones |= {within(phone.number): phone for phone in config.phones}
+            self._trunks |= {within(n): trunk for trunk in config.trunks for n in trunk.numbers}
 
     def phone(self, number: str) -> PhoneConfig | None:
         """The telephone with this number, however it is written."""

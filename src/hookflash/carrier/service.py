@@ -15,6 +15,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -54,6 +55,7 @@ from .conversation import (
     SaySound,
     SwitchEffect,
 )
+from .hops import Hops, OffRoute
 from .manners import Profile
 from .sound import Sound, Sounds
 from .switch import Switch
@@ -113,6 +115,7 @@ class CarrierService:
         )
         self._stack.attach(self.switch.board, self._board, lambda *_: False)
         self._sockets.attach(self)
+        self._hops = Hops(profile.manners.record_route)
         self._sounds = Sounds(ids)
         self._voices = Voices(self._sounds, self._key)
         self._alarm = Alarm(self._clock, asyncio.get_running_loop(), self)
@@ -280,7 +283,16 @@ class CarrierService:
     def message_received(self, message: Request | Response, flow: Flow) -> None:
         """A message came in."""
         self._traced(Traced(self.now(), flow.remote, self.address, message, sent=False))
-        self._stack.message_received(message, flow)
+        seen = self._hops.incoming(message)
+        if not isinstance(seen, OffRoute):
+            self._stack.message_received(seen, flow)
+            return
+        self.switch.tell("off_route", method=message.cseq.method, route=seen.route)
+        self._do(self.switch.take(self.now(), ()))
+        if seen.response is not None:
+            answer = parse(seen.response.encode())
+            self._stack.send(SendBytes(flow, answer.wire))
+            self._traced(Traced(self.now(), self.address, flow.remote, answer, sent=True))
 
     def bad_message(self, error: SipError, flow: Flow) -> None:
         """Something unreadable came in."""
@@ -320,10 +332,7 @@ class CarrierService:
     def _one(self, effect: SwitchEffect) -> None:
         match effect:
             case SendBytes():
-                receiver, now = effect.flow.remote, self.now()
-                self._stack.send(effect)
-                message = parse(effect.data)
-                self._traced(Traced(now, self.address, receiver, message, sent=True))
+                self._send(effect)
             case Resolve():
                 self._stack.resolve(effect)
             case FindPlaces():
@@ -349,6 +358,13 @@ class CarrierService:
                     watcher(now, effect)
             case Broken():
                 _log.error("internal_error", call_id=effect.leg.call_id, exc_info=effect.error)
+
+    def _send(self, effect: SendBytes) -> None:
+        """A message of the switch, through what is between it and the exchange."""
+        message = parse(self._hops.outgoing(parse(effect.data)).encode())
+        now = self.now()
+        self._stack.send(replace(effect, data=message.wire))
+        self._traced(Traced(now, self.address, effect.flow.remote, message, sent=True))
 
     def _find(self, effect: FindPlaces) -> None:
         def found(targets: list[Target]) -> None:

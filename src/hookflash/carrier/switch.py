@@ -16,7 +16,6 @@ from functools import partial
 from ..base.ids import Ids
 from ..calls import effects as fx
 from ..calls.legs.dialing import Place
-from ..calls.legs.invitation import DialOrder
 from ..calls.legs.leg import Leg
 from ..calls.legs.settings import ALLOW, ALLOW_REFER, Credential, LegSettings
 from ..calls.records import CallDirection
@@ -30,7 +29,6 @@ from ..calls.switchboard import (
 )
 from ..sdp.plan import LocalMedia, MediaSettings
 from ..sip.endpoint import Endpoint
-from ..sip.fields import NameAddr
 from ..sip.message import Response
 from ..sip.timers import Timers
 from ..sip.uri import Uri
@@ -54,15 +52,16 @@ from .conversation import (
     voice_of,
 )
 from .handsets import Handsets
-from .manners import CarrierManners
-from .routing import Numbers, digits
+from .invites import dial_order, written
+from .manners import CarrierManners, refusal
+from .pings import TrunkPing
+from .routing import Numbers
 from .transferring import Transfers
 
 PATIENCE = 3600.0
 """Seconds without media after which a carrier ends a call: it is not the one who watches that."""
 RINGS = 180.0
 """Seconds for which a call may ring."""
-_HEX = "0123456789abcdef"
 OwnEffect = Happened | JoinSound | PartSound | SaySound | PressKeys
 """What the switch asks for of itself: in the queue with what its legs ask for, so that all comes in
 the order in which it was caused."""
@@ -86,7 +85,7 @@ class Switch:
         allow = ALLOW if manners.refer == "never" else ALLOW_REFER
         self.board = Switchboard(endpoint, route, allow)
         self.manners = manners
-        self.numbers = Numbers(config)
+        self.numbers = Numbers(config, national=manners.number_format == "national")
         self.conversations: dict[str, Conversation] = {}
         """Those that live, by id."""
         self.ends: dict[str, End] = {}
@@ -103,8 +102,15 @@ class Switch:
     # --- inputs ---------------------------------------------------------------------------------
 
     def start(self, now: float) -> list[SwitchEffect]:
-        """The carrier begins: telephones that are to call somebody will."""
+        """The carrier begins: telephones that are to call somebody will, exchanges are asked
+        whether they are there."""
         self.handsets.start(now)
+        every = self.manners.options_every
+        for trunk in self.numbers.trunks if every else ():
+            at = self._own_contact()
+            ping = TrunkPing(self, now, trunk, every, self.manners.domain, at)
+            self.board.add(ping)
+            self._queue.extend(self.board.ask(now, ping, list))
         return self.take(now, ())
 
     def take(self, now: float, effects: Iterable[BoardEffect]) -> list[SwitchEffect]:
@@ -236,19 +242,11 @@ class Switch:
         if isinstance(called, PhoneEnd):
             self.handsets.ring(now, called)
             return
-        written = self._written(dialled)
         if uri is None:
             assert called.trunk is not None
             at = called.trunk.origination
-            uri = Uri.sip(written, at.host, at.port, at.params)
-        added = tuple((name, self._filled(value)) for name, value in self.manners.added_headers)
-        order = DialOrder(
-            uri=uri,
-            to=uri,
-            from_=NameAddr("", Uri.sip(self._written(caller_id), self.manners.domain)),
-            sip_call_id=f"{self.ids.token(20)}@{self.manners.domain}",
-            headers=(*added, *headers),
-        )
+            uri = Uri.sip(written(self.manners, dialled), at.host, at.port, at.params)
+        order = dial_order(self.manners, self.ids, uri, caller_id, headers)
         self.board.add(called.leg)
         self.ask(now, called, lambda leg: leg.start_outbound(now, order))
 
@@ -389,9 +387,11 @@ class Switch:
         request, flow = incoming.request, incoming.flow
         dialled, caller_id = request.uri.number, request.from_.uri.number
         trunk = self.numbers.trunk_of(request, flow.remote[0])
-        refused = 0
+        refused, phrase = 0, ""
         called = self.end_for(dialled)
-        if called is None:
+        if self._full(trunk):
+            refused, phrase = self.manners.full_status, self.manners.full_phrase
+        elif called is None:
             refused = 404
         elif isinstance(called, PhoneEnd):
             refused = called.phone.refuses_at_once
@@ -399,7 +399,8 @@ class Switch:
             if isinstance(called, PhoneEnd):
                 self.handsets.over(called)
             self.tell("call_refused", caller=caller_id, called=dialled, status=refused)
-            response = Response.reply(request, refused, to_tag=self.ids.token())
+            answer = refusal(refused, phrase)
+            response = Response.reply(request, *answer, to_tag=self.ids.token())
             self._queue.extend(self.board.respond(now, incoming.key, response))
             return
         leg = self._leg("inbound", self._place.contact(flow), trunk)
@@ -409,6 +410,14 @@ class Switch:
         self.ask(now, caller, lambda leg: leg.start_inbound(now, incoming.key, request, flow))
         if caller.conversation is not None:
             self.dial(now, called, caller_id, dialled)
+
+    def _full(self, trunk: TrunkConfig | None) -> bool:
+        """Whether the customer of this trunk has as many calls as it may make."""
+        made = sum(
+            isinstance(end, SipEnd) and end.inbound and end.trunk is trunk
+            for end in self.ends.values()
+        )
+        return self.manners.max_calls is not None and made >= self.manners.max_calls
 
     # --- ends -----------------------------------------------------------------------------------
 
@@ -423,11 +432,12 @@ class Switch:
         settings = LegSettings(
             contact=contact,
             direction=direction,
-            media=MediaSettings(codecs=("PCMU", "PCMA")),
+            media=MediaSettings(codecs=self.manners.codecs),
             user_agent=self.manners.user_agent,
             ringing_timeout=RINGS,
             first_media_timeout=PATIENCE,
             media_timeout=PATIENCE,
+            session_expires=self.manners.session_expires,
             accepts_refer=True,
             allow=self._allow,
             credentials=lambda: known,
@@ -445,13 +455,6 @@ class Switch:
         if isinstance(end, SipEnd):
             self.ask(now, end, ask)
         return self.take(now, ())
-
-    def _written(self, number: str) -> str:
-        """A number as this carrier writes it."""
-        return digits(number) if self.manners.number_format == "e164-without-plus" else number
-
-    def _filled(self, value: str) -> str:
-        return "".join(_HEX[self.ids.number(4)] if one == "#" else one for one in value)
 
     def _listed(self, one: Conversation) -> dict[str, object]:
         transfer = one.transfer

@@ -52,10 +52,7 @@ def carrier(
     json: Annotated[
         bool, typer.Option("--json", help="One line of JSON for each message and event.")
     ] = False,
-    pcap: Annotated[
-        Path | None,
-        typer.Option(help="Write each SIP message into this file, for Wireshark."),
-    ] = None,
+    pcap: Annotated[Path | None, typer.Option(help="Write each message, for Wireshark.")] = None,
     profiles: Annotated[
         bool, typer.Option("--profiles", help="List the profiles, and end.")
     ] = False,

@@ -54,6 +54,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "transfer_failed": ("the transfer to {refer_to} failed: {status}", BAD),
     "hangs_up_on_transferor": ("the exchange has not hung up, so the carrier does", GOOD),
     "hung_up": ("{number} is gone", GOOD),
+    "off_route": ("{method} did not take the recorded route, but {route}: 404", BAD),
+    "exchange_answers": ("the exchange of the trunk {trunk} answers OPTIONS: {status}", GOOD),
+    "exchange_silent": ("the exchange of the trunk {trunk} does not answer OPTIONS", BAD),
     "call_ended": ("the call is over", GOOD),
 }
 """What is said of each event, and its colour."""
