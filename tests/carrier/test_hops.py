@@ -103,6 +103,17 @@ def test_the_rest_of_a_route_stays() -> None:
     assert seen.headers.get_all("Route") == [more]
 
 
+def test_proxies_of_others_stay_on_the_route() -> None:
+    edge = ("Record-Route", "<sip:edge.example;lr>")
+    via = "SIP/2.0/UDP 192.0.2.1:5080;branch=z9hG4bK"
+    told = [("Via", f"{via}hop1"), ("v", f"{via}1"), edge, ("Record-Route", ROUTE[0])]
+    more = [("From", "<sip:a@b>"), ("To", "<sip:a@b>;tag=x"), ("CSeq", "1 INVITE")]
+    seen = Hops(1).incoming(Response(200, "OK", [*told, *more]))
+    assert isinstance(seen, Response)
+    assert seen.headers.get_all("Record-Route") == [edge[1]]
+    assert [str(via) for via in seen.vias] == [f"{via}1"]
+
+
 def test_without_proxies_nothing_is_touched() -> None:
     request = request_of("INVITE")
     assert Hops(0).outgoing(request) is request

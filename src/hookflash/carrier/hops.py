@@ -12,6 +12,7 @@ from typing import Final
 from ..base.errors import SipError
 from ..base.light import light_dataclass
 from ..sip.fields import NameAddr
+from ..sip.headers import header_key
 from ..sip.message import Request, Response
 from ..sip.uri import Uri
 
@@ -97,8 +98,13 @@ class Hops:
             return message
         ours = [("Via", via) for via in vias[self._count :]]
         # The carrier's own calls begin behind the proxies, and need no route to them.
-        kept = [item for item in _without(message, "Via") if item[0].lower() != "record-route"]
+        kept = [*_without(message, "Via", "Record-Route"), *self._beyond(message)]
         return Response(message.status, message.reason, [*ours, *kept], message.body)
+
+    def _beyond(self, message: Response) -> Items:
+        """The Record-Routes of those between the carrier's proxies and the exchange."""
+        told = message.headers.split("record-route")
+        return [("Record-Route", value) for value in told[: max(0, len(told) - self._count)]]
 
     # --- parts ----------------------------------------------------------------------------------
 
@@ -132,8 +138,9 @@ def _inside(message: Request | Response) -> Items:
     return items
 
 
-def _without(message: Request | Response, name: str) -> Items:
-    return [item for item in message.headers.raw() if item[0].lower() != name.lower()]
+def _without(message: Request | Response, *names: str) -> Items:
+    left_out = {name.lower() for name in names}
+    return [item for item in message.headers.raw() if header_key(item[0]) not in left_out]
 
 
 def _bracketed(host: str) -> str:
