@@ -42,7 +42,7 @@ def test_an_exchange_that_is_called_follows_the_route() -> None:
     for notify in rig.sent("NOTIFY"):
         assert len(notify.vias) == 4
         assert not notify.headers.get_all("Route")
-    assert rig.off_route == []
+    assert rig.kept_away == []
 
 
 def test_an_exchange_that_calls_turns_the_route_round() -> None:
@@ -59,7 +59,7 @@ def test_an_exchange_that_calls_turns_the_route_round() -> None:
     rig.advance(1)
     (bye,) = exchanged(rig, "BYE")
     assert bye.headers.get_all("Route") == ROUTE
-    assert rig.off_route == []
+    assert rig.kept_away == []
     assert not rig.switch.conversations
 
 

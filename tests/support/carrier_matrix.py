@@ -31,6 +31,8 @@ from hookflash.carrier.profile_files import load_profile, profile_names
 from hookflash.doctor.diagnosis import Finding, diagnose_call
 from hookflash.doctor.seen import seen_from
 
+CONNECTED: Final = 30
+"""Seconds that a call may take on a bad line."""
 NOBODY: Final = "+1999"
 ASKED: Final = "+15105550100"
 """A number that answers, of the targets of LiveKit's page on transfers."""
@@ -109,6 +111,9 @@ def transferred(
     config = replace(config, phones=(*config.phones, asked))
     rig = Rig(manners, config, credential=Credential("me", "secret"))
     rig.call()
+    for _ in range(CONNECTED):
+        if "call_answered" not in rig.names():
+            rig.advance(1)
     rig.transfer(target, *headers)
     rig.advance(150)
     return rig

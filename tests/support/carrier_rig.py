@@ -21,7 +21,7 @@ from hookflash.calls.switchboard import BoardEffect, Broken, ForOwner, Incoming,
 from hookflash.calls.transfers.request import TransferRequest
 from hookflash.carrier import conversation as cv
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
-from hookflash.carrier.hops import Hops, OffRoute
+from hookflash.carrier.line import Kept, Line
 from hookflash.carrier.manners import CarrierManners
 from hookflash.carrier.switch import Switch
 from hookflash.sdp.plan import LocalMedia
@@ -82,12 +82,16 @@ class Rig:
         credential: Credential | None = None,
     ) -> None:
         self.now = 1000.0
-        self.hops = Hops((manners or CarrierManners()).record_route)
-        self.off_route: list[OffRoute] = []
+        manners = manners or CarrierManners()
+        self.line = Line(manners.record_route, manners.faults, random.Random(3).random)
+        self._late: list[tuple[float, bytes]] = []
+        """What the exchange gets, and when."""
+        self.kept_away: list[Kept] = []
+        """Requests that did not reach the switch."""
         ids = Ids(random.Random(1))
         self._timers = Timers()
         self.switch = Switch(
-            manners or CarrierManners(),
+            manners,
             config or network(),
             endpoint=self._endpoint(ids, CARRIER),
             route=lambda _, hop: Flow("udp", CARRIER, (hop.uri.host, hop.uri.port or 5060)),
@@ -179,10 +183,16 @@ class Rig:
         machines = (self.switch, self.switch.board, self.board)
         while True:
             due = [one.next_deadline() for one in machines]
+            due += [at for at, _ in self._late]
             first = min((at for at in due if at is not None), default=None)
             if first is None or first > end:
                 break
             self.now = max(self.now, first)
+            late = [data for at, data in self._late if at <= self.now]
+            self._late = [(at, data) for at, data in self._late if at > self.now]
+            for data in late:
+                self._to_exchange(data)
+                self._deliver()
             self.carrier(self.switch.handle_deadline(self.now))
             board = self.switch.board.handle_deadline(self.now)
             self.carrier(self.switch.take(self.now, board))
@@ -339,19 +349,33 @@ class Rig:
         while self._bytes:
             ours, data = self._bytes.popleft()
             message = parse(data)
-            if ours:
-                message = parse(self.hops.outgoing(message).encode())
-            self.wire.append((ours, message))
-            self.times.append(self.now)
-            if ours:
-                flow = Flow("udp", EXCHANGE, CARRIER)
-                self.exchange(self.board.message_received(self.now, message, flow))
-            else:
-                flow = Flow("udp", CARRIER, EXCHANGE)
-                seen = self.hops.incoming(message)
-                if isinstance(seen, OffRoute):
-                    self.off_route.append(seen)
-                    continue
-                message = seen
-                effects = self.switch.board.message_received(self.now, message, flow)
-                self.carrier(self.switch.take(self.now, effects))
+            if not ours:
+                self._to_carrier(message)
+                continue
+            seen, copies = self.line.outgoing(message, reliable=False)
+            wire = seen.encode()
+            for delay in copies:
+                if delay:
+                    self._late.append((self.now + delay, wire))
+                else:
+                    self._to_exchange(wire)
+
+    def _to_exchange(self, data: bytes) -> None:
+        message = parse(data)
+        self._passed(True, message)
+        flow = Flow("udp", EXCHANGE, CARRIER)
+        self.exchange(self.board.message_received(self.now, message, flow))
+
+    def _to_carrier(self, message: Request | Response) -> None:
+        self._passed(False, message)
+        seen = self.line.incoming(message)
+        if isinstance(seen, Kept):
+            self.kept_away.append(seen)
+            return
+        flow = Flow("udp", CARRIER, EXCHANGE)
+        effects = self.switch.board.message_received(self.now, seen, flow)
+        self.carrier(self.switch.take(self.now, effects))
+
+    def _passed(self, ours: bool, message: Request | Response) -> None:
+        self.wire.append((ours, message))
+        self.times.append(self.now)

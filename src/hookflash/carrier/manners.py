@@ -16,6 +16,8 @@ from ..base.light import light_dataclass
 from ..sdp.plan import CodecName
 from ..sip.phrases import reason_phrase
 from . import reading
+from .faults import Faults
+from .faults import faults as read_trait
 from .reading import Reader
 
 TargetForm = Literal["tel", "own-domain", "foreign-sip", "ip"]
@@ -97,6 +99,8 @@ class CarrierManners:
     answers; 0: it is told by NOTIFY 487, and hung up on."""
     no_answer_after: float = 60.0
     """How long the target of a transfer may ring; then it is 480."""
+    faults: Faults = Faults()
+    """What goes wrong on the way to the exchange, from the start."""
     user_agent: str = "Hookflash-Carrier"
 
 
@@ -199,6 +203,7 @@ _READERS: Final[dict[str, Reader]] = {
     "full_phrase": reading.text,
     "abandoned_for": reading.seconds,
     "no_answer_after": reading.seconds,
+    "faults": read_trait,
     "user_agent": reading.text,
 }
 """How each trait is read."""

@@ -15,6 +15,7 @@ from ..sip.message import Request, Response
 from ..sip.routing import Hop
 from ..sip.uri import Uri
 from .config import TrunkConfig
+from .routing import Numbers
 
 FIRST: Final = 0.5
 """Seconds to the first of them."""
@@ -24,6 +25,7 @@ class PingHost(Protocol):
     """What a ping needs of the switch (`switch.Switch`)."""
 
     ids: Ids
+    numbers: Numbers
 
     def tell(self, name: str, **fields: object) -> None: ...
 
@@ -42,7 +44,7 @@ class TrunkPing:
     ) -> None:
         ids = host.ids
         self.call_id = ids.new("PING_")
-        self._trunk = trunk
+        self._name = trunk.name
         self._every = every
         self._from = f"<sip:{domain}>;tag={self.call_id}"
         self._sip_call_id = f"{ids.token(20)}@{domain}"
@@ -63,7 +65,10 @@ class TrunkPing:
             return []
         self._due = now + self._every
         self._count += 1
-        place = self._trunk.origination
+        trunk = next((one for one in self._host.numbers.trunks if one.name == self._name), None)
+        if trunk is None or not trunk.origination:
+            return []  # it has none at the moment
+        place = trunk.origination
         headers = [
             ("Max-Forwards", "70"),
             ("From", self._from),
@@ -108,6 +113,6 @@ class TrunkPing:
             return
         self.status = status
         if status:
-            self._host.tell("exchange_answers", trunk=self._trunk.name, status=status)
+            self._host.tell("exchange_answers", trunk=self._name, status=status)
         else:
-            self._host.tell("exchange_silent", trunk=self._trunk.name)
+            self._host.tell("exchange_silent", trunk=self._name)

@@ -15,7 +15,6 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -55,7 +54,8 @@ from .conversation import (
     SaySound,
     SwitchEffect,
 )
-from .hops import Hops, OffRoute
+from .faults import Faults, shown
+from .line import Kept, Line
 from .manners import Profile
 from .sound import Sound, Sounds
 from .switch import Switch
@@ -115,9 +115,13 @@ class CarrierService:
         )
         self._stack.attach(self.switch.board, self._board, lambda *_: False)
         self._sockets.attach(self)
-        self._hops = Hops(profile.manners.record_route)
+        manners = profile.manners
+        self._line = Line(manners.record_route, manners.faults, lambda: ids.number(24) / 2**24)
+        self._well: asyncio.TimerHandle | None = None
+        """Ends the faults."""
+        self._loop = asyncio.get_running_loop()
         self._sounds = Sounds(ids)
-        self._voices = Voices(self._sounds, self._key)
+        self._voices = Voices(self._sounds, self._key, self._line.packet)
         self._alarm = Alarm(self._clock, asyncio.get_running_loop(), self)
         self._queue: deque[SwitchEffect] = deque()
         self._working = False
@@ -143,6 +147,9 @@ class CarrierService:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._well is not None:
+            self._well.cancel()
+        self._line.faults = Faults()
         try:
             await self._goodbye()
         finally:
@@ -261,6 +268,23 @@ class CarrierService:
         self._watchers.append(happened)
         self._listeners.append(traced)
 
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong now on the way to the exchange."""
+        return self._line.faults
+
+    def go_wrong(self, faults: Faults, seconds: float | None = None) -> None:
+        """This goes wrong from now on; `seconds`: and nothing after that time."""
+        if self._well is not None:
+            self._well.cancel()
+            self._well = None
+        if seconds is not None:
+            self._well = self._loop.call_later(seconds, self.go_wrong, Faults())
+        self._line.faults = faults
+        told = ", ".join(f"{name} {value}" for name, value in shown(faults).items())
+        self.switch.tell("faults", faults=told or "none")
+        self._do(self.switch.take(self.now(), ()))
+
     def _end(self, number: str) -> PhoneEnd:
         for end in self.switch.ends.values():
             if isinstance(end, PhoneEnd) and end.number == number:
@@ -283,16 +307,17 @@ class CarrierService:
     def message_received(self, message: Request | Response, flow: Flow) -> None:
         """A message came in."""
         self._traced(Traced(self.now(), flow.remote, self.address, message, sent=False))
-        seen = self._hops.incoming(message)
-        if not isinstance(seen, OffRoute):
+        seen = self._line.incoming(message)
+        if not isinstance(seen, Kept):
             self._stack.message_received(seen, flow)
             return
-        self.switch.tell("off_route", method=message.cseq.method, route=seen.route)
+        if seen.route:
+            self.switch.tell("off_route", method=message.cseq.method, route=seen.route)
+        else:
+            self.switch.tell("unavailable", method=message.cseq.method)
         self._do(self.switch.take(self.now(), ()))
         if seen.response is not None:
-            answer = parse(seen.response.encode())
-            self._stack.send(SendBytes(flow, answer.wire))
-            self._traced(Traced(self.now(), self.address, flow.remote, answer, sent=True))
+            self._put(parse(seen.response.encode()), flow)
 
     def bad_message(self, error: SipError, flow: Flow) -> None:
         """Something unreadable came in."""
@@ -361,10 +386,18 @@ class CarrierService:
 
     def _send(self, effect: SendBytes) -> None:
         """A message of the switch, through what is between it and the exchange."""
-        message = parse(self._hops.outgoing(parse(effect.data)).encode())
-        now = self.now()
-        self._stack.send(replace(effect, data=message.wire))
-        self._traced(Traced(now, self.address, effect.flow.remote, message, sent=True))
+        flow = effect.flow
+        seen, copies = self._line.outgoing(parse(effect.data), reliable=flow.reliable)
+        message = parse(seen.encode())
+        for delay in copies:
+            if delay:
+                self._loop.call_later(delay, self._put, message, flow)
+            else:
+                self._put(message, flow)
+
+    def _put(self, message: Request | Response, flow: Flow) -> None:
+        self._stack.send(SendBytes(message.wire, flow))
+        self._traced(Traced(self.now(), self.address, flow.remote, message, sent=True))
 
     def _find(self, effect: FindPlaces) -> None:
         def found(targets: list[Target]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,7 @@ from ..rtp import packet as rtp
 from ..rtp.dtmf import EventReceiver, EventSender, EventStep
 from ..runtime.media.clock import MediaClock
 from ..sdp.plan import Codec, LocalMedia, MediaPlan
+from ..sip.flow import Address
 from .agent import CarrierError
 
 RATE: Final = 8000
@@ -44,6 +45,15 @@ EVENTS: Final = 101
 FIRST_PORT: Final = 22000
 LAST_PORT: Final = 31998
 _TRIES: Final = 200
+
+
+Line = Callable[[], Sequence[float]]
+"""How late (seconds) each copy of a packet goes out; no copy: it is lost."""
+
+
+def all_is_well() -> Sequence[float]:
+    """Each packet goes out once, and at once."""
+    return (0.0,)
 
 
 def tone_frames(law: g711.Law, frequency: float) -> list[bytes]:
@@ -145,6 +155,7 @@ class Sound:
         self._relay: Sound | None = None
         self.on_digit: Callable[[str], None] | None = None
         """Called with each key of the other side."""
+        self.line: Line = all_is_well
         self.closed = False
         pair.watch(self._read, self._drain_reports)
 
@@ -315,8 +326,17 @@ class Sound:
             payload_type, self._sequence, timestamp, self._ssrc, payload, marker=mark
         )
         self.sent += 1
+        data = packet.encode()
+        for delay in self.line():
+            if delay:
+                self._loop.call_later(delay, self._put, data, plan.remote)
+            else:
+                self._put(data, plan.remote)
+
+    def _put(self, data: bytes, remote: Address) -> None:
         with contextlib.suppress(OSError):  # nobody listens there any more, or not yet
-            self._pair.send(packet.encode(), plan.remote)
+            if not self.closed:
+                self._pair.send(data, remote)
 
     # --- what comes in --------------------------------------------------------------------------
 

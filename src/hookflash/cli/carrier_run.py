@@ -15,6 +15,7 @@ from ..base.text import printable
 from ..carrier.agent import Traced
 from ..carrier.config import NetworkConfig
 from ..carrier.conversation import Happened
+from ..carrier.faults_face import fault_routes
 from ..carrier.http_face import http_app
 from ..carrier.manners import Profile
 from ..carrier.service import CarrierService
@@ -54,6 +55,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "transfer_failed": ("the transfer to {refer_to} failed: {status}", BAD),
     "hangs_up_on_transferor": ("the exchange has not hung up, so the carrier does", GOOD),
     "hung_up": ("{number} is gone", GOOD),
+    "faults": ("what goes wrong on the way to the exchange: {faults}", BAD),
+    "unavailable": ("the carrier is unavailable: {method} gets 503", BAD),
     "off_route": ("{method} did not take the recorded route, but {route}: 404", BAD),
     "exchange_answers": ("the exchange of the trunk {trunk} answers OPTIONS: {status}", GOOD),
     "exchange_silent": ("the exchange of the trunk {trunk} does not answer OPTIONS", BAD),
@@ -95,7 +98,7 @@ async def _main(
     try:
         async with service as carrier:
             if http is not None:
-                await servers.start(http_app(carrier), [http[0]], http[1])
+                await servers.start(http_app(carrier, fault_routes(carrier)), [http[0]], http[1])
             screen.begin(profile, config, carrier.address, servers.port)
             signals = Signals(terminal=has_terminal())
             signals.install(asyncio.get_running_loop())
