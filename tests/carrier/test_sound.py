@@ -6,6 +6,7 @@ import asyncio
 import random
 import struct
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -273,3 +274,15 @@ def test_where_no_port_is_free_there_is_no_sound(monkeypatch: pytest.MonkeyPatch
             Sounds(Ids(random.Random(1))).open(330)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("ptime", [20, 40, 60])
+def test_packets_are_as_long_as_was_agreed(ptime: int) -> None:
+    async def test(first: Sound, second: Sound) -> None:
+        first.apply(replace(plan(second), ptime=ptime))
+        second.apply(plan(first))
+        await second.hears(330, 2.0)
+        await first.hears(550, 2.0)
+        assert second.sent - 2 <= first.sent * (ptime // 20) <= second.sent
+
+    run(test)

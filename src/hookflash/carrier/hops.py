@@ -80,9 +80,10 @@ class Hops:
         return Request(message.method, message.uri_text, items, message.body)
 
     def _response(self, message: Response) -> Response:
-        contact = message.contact
         items: Items = []
-        if message.cseq.method == "INVITE" and 100 < message.status < 300 and contact is not None:
+        # What is malformed was answered with an error, and is not looked at any more.
+        contact = message.contact if 100 < message.status < 300 else None
+        if contact is not None and message.cseq.method == "INVITE":
             at, transport = contact.uri, message.top_via.transport
             # The exchange turns them round (RFC 3261 §12.1.2).
             route = reversed(self._at(at, transport))

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from ..base.errors import SipError
 from ..base.light import light_dataclass
 from ..sip.message import Request, Response
+from ..sip.validate import check_request
 from .faults import Faults
 from .hops import Hops, OffRoute
 
@@ -45,7 +47,12 @@ class Line:
         return seen, self._copies(faults.sip_loss, faults.sip_duplicate, faults.sip_delay)
 
     def incoming(self, message: Message) -> Message | Kept:
-        """What the switch sees of a message of the exchange."""
+        """What the switch sees of a message of the exchange; what is malformed is the switch's."""
+        try:
+            if isinstance(message, Request):
+                check_request(message)
+        except SipError:
+            return message
         if self.faults.unavailable and isinstance(message, Request) and message.method in _REFUSED:
             return Kept("", Response.reply(message, 503, to_tag="unavailable"))
         seen = self._hops.incoming(message)

@@ -86,6 +86,17 @@ def failure_status(value: object) -> int:
     return value
 
 
+def milliseconds(*choices: int) -> Callable[[object], int]:
+    """One of these."""
+
+    def reader(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value not in choices:
+            raise NotAllowed(f"one of {', '.join(map(str, choices))}")
+        return value
+
+    return reader
+
+
 def count(most: int) -> Callable[[object], int]:
     """A whole number from 0 to this."""
 

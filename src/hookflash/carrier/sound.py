@@ -149,6 +149,9 @@ class Sound:
         self._sequence = ids.number(16)
         self._timestamp = ids.number(32)
         self._event_timestamp = 0
+        self._packet = b""
+        """Of the next packet, what there is."""
+        self._packet_timestamp = 0
         self._mark = True
         self._waiters: list[_Waiter] = []
         self._buffer = bytearray(2048)
@@ -310,12 +313,18 @@ class Sound:
             if step.first:
                 self._event_timestamp = self._timestamp
             self._emit(plan, plan.dtmf_send, self._event_timestamp, step.payload, step.first)
+            self._packet = b""
             self._mark = step.over
             if not step.over:
                 return
         self._next = (self._next + 1) % len(self._frames)
-        payload = self._frames[self._next]
-        self._emit(plan, plan.codec.payload_type, self._timestamp, payload, self._mark)
+        if not self._packet:
+            self._packet_timestamp = self._timestamp
+        self._packet += self._frames[self._next]
+        if len(self._packet) * 1000 < plan.ptime * RATE:
+            return  # a packet of more than 20 ms
+        payload, self._packet = self._packet, b""
+        self._emit(plan, plan.codec.payload_type, self._packet_timestamp, payload, self._mark)
         self._mark = False
 
     def _emit(

@@ -432,7 +432,7 @@ class Switch:
         settings = LegSettings(
             contact=contact,
             direction=direction,
-            media=MediaSettings(codecs=self.manners.codecs),
+            media=MediaSettings(codecs=self.manners.codecs, ptime=self.manners.ptime),
             user_agent=self.manners.user_agent,
             ringing_timeout=RINGS,
             first_media_timeout=PATIENCE,
