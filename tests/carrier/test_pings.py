@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.carrier_rig import ORIGINATION, Rig
 
-from hookflash.calls.effects import Respond
+from hookflash.calls.effects import LegAnswered, Respond
 from hookflash.carrier.manners import CarrierManners
 from hookflash.carrier.pings import FIRST, TrunkPing
 from hookflash.sip.flow import Flow
@@ -49,15 +49,22 @@ def test_an_exchange_that_is_silent_and_comes_back() -> None:
     (trunk,) = rig.switch.numbers.trunks
     ping = TrunkPing(rig.switch, 0.0, trunk, 60.0, "carrier.test", ORIGINATION)
     ping.handle_deadline(FIRST)
-    for _ in range(2):
-        ping.request_failed(40.0, 1, "timeout")
-    rig.carrier(rig.switch.take(40.0, ()))
-    assert [(one.name, dict(one.fields)) for one in rig.told] == [
-        ("exchange_silent", {"trunk": "main"})
-    ]
+    assert ping.request_failed(40.0, 1, "timeout") == [LegAnswered(0)]
+    assert ping.request_failed(99.0, 2, "timeout") == []
     assert ping.status == 0
     assert ping.next_deadline() == FIRST + 60
     assert ping.handle_deadline(FIRST + 59) == []
+
+
+def test_an_exchange_that_does_not_answer_is_told_of() -> None:
+    rig = started(EVERY)
+    rig.loses = True
+    rig.advance(FIRST + 40)
+    assert rig.names() == ["exchange_silent"]
+    assert rig.fields("exchange_silent") == {"trunk": "main"}
+    rig.loses = False
+    rig.advance(60)
+    assert rig.names() == ["exchange_silent", "exchange_answers"]
 
 
 def test_nobody_can_talk_in_it() -> None:

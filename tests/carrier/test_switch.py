@@ -233,3 +233,22 @@ def test_codecs_and_session_timer_of_a_carrier() -> None:
     rig.advance(60)
     refreshed = [one for one in (*rig.sent("UPDATE"), *rig.sent("INVITE")) if one is not invite]
     assert refreshed, "the session is refreshed at half of its interval"
+
+
+def test_whom_the_exchange_calls_is_heard_ringing() -> None:
+    rig = Rig(CarrierManners(early_media=True))
+    leg = rig.dial(TARGET)
+    rig.advance(1)
+    assert rig.statuses("INVITE") == [183]
+    (heard,) = [one for one in rig.joined if one.startswith("ring ")]
+    assert rig.joined[heard] in rig.switch.ends
+    rig.advance(2)
+    assert rig.statuses("INVITE") == [183, 200]
+    assert rig.hear_each_other(LINE, TARGET)
+    assert heard not in rig.joined
+    rig.hangup(leg)
+    rig.advance(1)
+    rig.dial(DECLINES)
+    rig.advance(3)
+    assert rig.statuses("INVITE")[2:] == [183, 603]
+    assert rig.joined == {}

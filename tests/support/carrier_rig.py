@@ -84,6 +84,8 @@ class Rig:
         self.now = 1000.0
         manners = manners or CarrierManners()
         self.line = Line(manners.record_route, manners.faults, random.Random(3).random)
+        self.loses = False
+        """What the carrier sends does not come."""
         self._late: list[tuple[float, bytes]] = []
         """What the exchange gets, and when."""
         self.kept_away: list[Kept] = []
@@ -361,6 +363,8 @@ class Rig:
                     self._to_exchange(wire)
 
     def _to_exchange(self, data: bytes) -> None:
+        if self.loses:
+            return
         message = parse(data)
         self._passed(True, message)
         flow = Flow("udp", EXCHANGE, CARRIER)

@@ -85,6 +85,8 @@ class CarrierManners:
     is an address of the carrier's own network. A request that does not take that route gets 404."""
     codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
     """What it offers and takes, the one it likes best first."""
+    early_media: bool = False
+    """Whom the exchange calls is heard ringing: 183 with SDP and a tone of 430 Hz, not 180."""
     ptime: int = 20
     """Milliseconds of sound in a packet that it asks for: 20, 40 or 60."""
     session_expires: int = 1800
@@ -198,6 +200,7 @@ _READERS: Final[dict[str, Reader]] = {
     "number_format": reading.one_of("e164", "e164-without-plus", "national"),
     "record_route": reading.count(5),
     "codecs": reading.some_of("PCMU", "PCMA"),
+    "early_media": reading.boolean,
     "ptime": reading.milliseconds(20, 40, 60),
     "session_expires": reading.count(7200),
     "options_every": reading.seconds,

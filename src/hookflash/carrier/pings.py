@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from ..base.ids import Ids
-from ..calls.effects import LegEffect, Respond, SendRequest
+from ..calls.effects import LegAnswered, LegEffect, Respond, SendRequest
 from ..sip.effects import FailureReason
 from ..sip.flow import Flow
 from ..sip.message import Request, Response
@@ -27,11 +27,9 @@ class PingHost(Protocol):
     ids: Ids
     numbers: Numbers
 
-    def tell(self, name: str, **fields: object) -> None: ...
-
 
 class TrunkPing:
-    """Of one trunk; a `calls.switchboard.BoardLeg`. Tells only what changes."""
+    """Of one trunk; a `calls.switchboard.BoardLeg`."""
 
     def __init__(
         self,
@@ -44,7 +42,7 @@ class TrunkPing:
     ) -> None:
         ids = host.ids
         self.call_id = ids.new("PING_")
-        self._name = trunk.name
+        self.trunk = trunk.name
         self._every = every
         self._from = f"<sip:{domain}>;tag={self.call_id}"
         self._sip_call_id = f"{ids.token(20)}@{domain}"
@@ -65,7 +63,7 @@ class TrunkPing:
             return []
         self._due = now + self._every
         self._count += 1
-        trunk = next((one for one in self._host.numbers.trunks if one.name == self._name), None)
+        trunk = next((one for one in self._host.numbers.trunks if one.name == self.trunk), None)
         if trunk is None or not trunk.origination:
             return []  # it has none at the moment
         place = trunk.origination
@@ -83,16 +81,13 @@ class TrunkPing:
         self, now: float, token: int, response: Response, flow: Flow
     ) -> list[LegEffect]:
         """The exchange is there, whatever it says."""
-        if response.status >= 200:
-            self._heard(response.status)
-        return []
+        return self._heard(response.status) if response.status >= 200 else []
 
     def request_failed(
         self, now: float, token: int, reason: FailureReason, why: str = ""
     ) -> list[LegEffect]:
         """Nobody is."""
-        self._heard(0)
-        return []
+        return self._heard(0)
 
     def request_received(
         self, now: float, key: str, request: Request, flow: Flow
@@ -108,11 +103,9 @@ class TrunkPing:
         """The next one may go better."""
         return []
 
-    def _heard(self, status: int) -> None:
+    def _heard(self, status: int) -> list[LegEffect]:
+        """What changes is the owner's to tell: the status, 0 where no answer came."""
         if status == self.status:
-            return
+            return []
         self.status = status
-        if status:
-            self._host.tell("exchange_answers", trunk=self._name, status=status)
-        else:
-            self._host.tell("exchange_silent", trunk=self._name)
+        return [LegAnswered(status)]

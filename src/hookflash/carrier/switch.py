@@ -17,7 +17,6 @@ from ..base.ids import Ids
 from ..calls import effects as fx
 from ..calls.legs.dialing import Place
 from ..calls.legs.leg import Leg
-from ..calls.legs.settings import ALLOW, ALLOW_REFER, Credential, LegSettings
 from ..calls.records import CallDirection
 from ..calls.switchboard import (
     BoardEffect,
@@ -27,7 +26,7 @@ from ..calls.switchboard import (
     Route,
     Switchboard,
 )
-from ..sdp.plan import LocalMedia, MediaSettings
+from ..sdp.plan import LocalMedia
 from ..sip.endpoint import Endpoint
 from ..sip.message import Response
 from ..sip.timers import Timers
@@ -49,19 +48,19 @@ from .conversation import (
     SipEnd,
     SipPlace,
     SwitchEffect,
+    Voice,
     voice_of,
 )
 from .handsets import Handsets
 from .invites import dial_order, written
+from .leg_settings import allow, leg_settings
 from .manners import CarrierManners, refusal
 from .pings import TrunkPing
 from .routing import Numbers
 from .transferring import Transfers
 
-PATIENCE = 3600.0
-"""Seconds without media after which a carrier ends a call: it is not the one who watches that."""
-RINGS = 180.0
-"""Seconds for which a call may ring."""
+RINGBACK = 430.0
+"""Hz, what a caller of the exchange hears before the answer, where the carrier gives it that."""
 OwnEffect = Happened | JoinSound | PartSound | SaySound | PressKeys
 """What the switch asks for of itself: in the queue with what its legs ask for, so that all comes in
 the order in which it was caused."""
@@ -82,8 +81,7 @@ class Switch:
         timers: Timers,
         digest_key: bytes,
     ) -> None:
-        allow = ALLOW if manners.refer == "never" else ALLOW_REFER
-        self.board = Switchboard(endpoint, route, allow)
+        self.board = Switchboard(endpoint, route, allow(manners))
         self.manners = manners
         self.numbers = Numbers(config, national=manners.number_format == "national")
         self.conversations: dict[str, Conversation] = {}
@@ -95,7 +93,6 @@ class Switch:
         self.handsets = Handsets(self)
         self.transfers = Transfers(self, digest_key)
         self._timers = timers
-        self._allow = allow
         self._queue: deque[BoardEffect | OwnEffect] = deque()
         self._out: list[SwitchEffect] = []
 
@@ -342,12 +339,21 @@ class Switch:
                 end = self.ends.pop(effect.leg.call_id, None)
                 if end is not None:
                     self.gone(now, end, "peer")
+            case ForOwner(leg=TrunkPing() as ping):
+                self._pinged(ping)
             case ForOwner():
                 end = self.ends.get(effect.leg.call_id)
                 if isinstance(end, SipEnd):
                     self._leg_effect(now, end, effect.effect)
             case _:
                 self._out.append(effect)
+
+    def _pinged(self, ping: TrunkPing) -> None:
+        """The exchange of a trunk answers otherwise than before."""
+        if ping.status:
+            self.tell("exchange_answers", trunk=ping.trunk, status=ping.status)
+        else:
+            self.tell("exchange_silent", trunk=ping.trunk)
 
     def _leg_effect(self, now: float, end: SipEnd, effect: fx.LegEffect) -> None:
         match effect:
@@ -361,6 +367,8 @@ class Switch:
                 self._out.append(CloseSound(end.id))
             case fx.LegRinging() if not end.inbound:
                 self.progress(now, end, 180)
+            case fx.LegRinging() if self.manners.early_media:
+                self._queue.append(JoinSound(voice_of(end), Voice(f"ring {end.id}", RINGBACK)))
             case fx.LegAnswered() if not end.inbound:
                 self.progress(now, end, 200)
             case fx.LegAnswered() if end.conversation is not None:
@@ -426,22 +434,7 @@ class Switch:
         return end
 
     def _leg(self, direction: CallDirection, contact: Uri, trunk: TrunkConfig | None) -> Leg:
-        known = None
-        if trunk is not None and trunk.username:
-            known = Credential(trunk.username, trunk.password)
-        settings = LegSettings(
-            contact=contact,
-            direction=direction,
-            media=MediaSettings(codecs=self.manners.codecs, ptime=self.manners.ptime),
-            user_agent=self.manners.user_agent,
-            ringing_timeout=RINGS,
-            first_media_timeout=PATIENCE,
-            media_timeout=PATIENCE,
-            session_expires=self.manners.session_expires,
-            accepts_refer=True,
-            allow=self._allow,
-            credentials=lambda: known,
-        )
+        settings = leg_settings(self.manners, direction, contact, trunk)
         return Leg(self.ids.new("SCL_"), settings, self.ids, self._timers)
 
     def _own_contact(self) -> Uri:
