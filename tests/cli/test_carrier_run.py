@@ -85,8 +85,24 @@ def test_lines_of_json_and_the_calls_over_http() -> None:
             assert (call["called"], call["state"]) == (TARGET, "up")
             async with session.get(f"{url}/") as answer:
                 assert answer.status == 404
+            async with session.post(f"{url}/faults", json={"one_way": True}) as answer:
+                assert (await answer.json())["faults"] == {"one_way": True}
+        told = json.loads(await line())
+        assert (told["event"], told["faults"]) == ("faults", "one_way True")
 
     run(test, "--json", "--profile", "twilio", "--call", TARGET)
+
+
+def test_a_capture_from_the_command(tmp_path: Path) -> None:
+    file = tmp_path / "seen.pcap"
+
+    async def test(line: Lines, _: object) -> None:
+        seen: list[str] = []
+        while "exchange_silent" not in seen and "sip" not in seen:
+            seen.append(json.loads(await line())["event"])
+
+    run(test, "--json", "--profile", "teams", "--pcap", str(file))
+    assert b"OPTIONS sip:127.0.0.1:5060" in file.read_bytes()
 
 
 def test_what_people_see() -> None:
