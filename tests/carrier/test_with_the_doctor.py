@@ -11,6 +11,7 @@ from tests.support.carrier_rig import BUSY, CALLER, LINE, TARGET, network
 from tests.support.cli import hookflash
 from tests.support.lab import Lab, run
 
+from hookflash.carrier.invites import written
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
 from hookflash.sip.uri import Uri
@@ -22,6 +23,8 @@ CELLS = [
     ("exotel", TARGET, "enable-all", "exotel-never", 4),
     ("jambonz", TARGET, "enable-all", "accepted-and-hung-up", 0),
     ("sinch", TARGET, "enable-all", "", 0),
+    ("strict", TARGET, "enable-all", "", 0),
+    ("didww", TARGET, None, "didww-max-transfers", 4),
 ]
 """Profile, target, transfer_mode, the doctor's rule and its exit code."""
 
@@ -34,13 +37,17 @@ def test_the_doctor_of_the_exchange(
 
     async def test(lab: Lab) -> None:
         await lab.ready()
-        config = network(transfer_mode=mode, origination=Uri.sip(None, *lab.sip))
+        at = Uri.sip(None, *lab.sip)
+        config = network(transfer_mode=mode, origination=at, username="me", password="secret")
         quick = tuple(replace(phone, after=0.1) for phone in config.phones)
         config = replace(config, phones=quick)
+        if manners.digest:
+            await has_password(lab, manners.domain)
         async with CarrierService(load_profile(profile), config, seed=1) as carrier:
             carrier.call(CALLER, LINE)
             await carrier.happened("call_answered")
-            error = await transferred(lab, target_of(manners, number), headers_of(manners))
+            asked = target_of(manners, number), headers_of(manners)
+            error = await transferred(lab, f"sip_{written(manners, CALLER)}", *asked)
             assert (error is None) == (not rule)
             await lab.events.wait_for("transfer ended")
             ran = await hookflash(lab, "doctor", "--json", "--no-trunks")
@@ -54,12 +61,20 @@ def test_the_doctor_of_the_exchange(
     run(test, sip__answer="immediately")
 
 
+async def has_password(lab: Lab, domain: str) -> None:
+    """An outbound trunk to this carrier, whose credentials are for transfers, too."""
+    trunk = api.SIPOutboundTrunkInfo(
+        name="out", address=domain, numbers=[LINE], auth_username="me", auth_password="secret"
+    )
+    await lab.api.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
+
+
 async def transferred(
-    lab: Lab, target: str, headers: list[tuple[str, str]]
+    lab: Lab, identity: str, target: str, headers: list[tuple[str, str]]
 ) -> api.TwirpError | None:
     """What the API says; None for success."""
     try:
-        await lab.transfer(f"sip_{CALLER}", target, headers=dict(headers))
+        await lab.transfer(identity, target, headers=dict(headers))
     except api.TwirpError as error:
         return error
     return None
