@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from hookflash.carrier.faults import Faults, shown
 from hookflash.carrier.manners import TRAITS, CarrierManners
 from hookflash.carrier.profile_files import load_profile, profile_names
 
@@ -39,6 +40,9 @@ def _shown(value: object) -> str:
     """As the YAML file has it."""
     if isinstance(value, tuple):
         items = [": ".join(one) if isinstance(one, tuple) else str(one) for one in value]
+        return f"`{', '.join(items)}`" if items else "none"
+    if isinstance(value, Faults):
+        items = [f"{name}: {one}" for name, one in shown(value).items()]
         return f"`{', '.join(items)}`" if items else "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
-from scripts import carrier_tables
+from scripts import carrier_tables, matrix_tables
 from scripts import transfer_examples as examples
 
 from hookflash.adapters.presets import load_preset, preset_names
@@ -89,7 +89,13 @@ def _steps(legal: Mapping[_State, Collection[_State]]) -> list[tuple[str, str, s
 
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "configuration.md": {"settings": markdown_table},
-    "providers.md": {"overview": providers_overview, "providers": providers},
+    "providers.md": {
+        "overview": providers_overview,
+        "matrix": matrix_tables.matrix,
+        "forms": matrix_tables.forms,
+        "causes": matrix_tables.causes,
+        "providers": providers,
+    },
     "transfers.md": {
         "answers": examples.answers_table,
         "statuses": examples.status_table,

@@ -59,6 +59,12 @@ WRONG = [
     ("hang_up_after", -1, "seconds from 0 to 3600, or null for never"),
     ("notify_delay", None, "seconds from 0 to 3600"),
     ("domain", "localhost", "a domain such as"),
+    ("record_route", 6, "a whole number from 0 to 5"),
+    ("session_expires", True, "a whole number from 0 to 7200"),
+    ("max_calls", -1, "a whole number from 0 to 1000, or null for any number"),
+    ("ptime", 30, "one of 20, 40, 60"),
+    ("codecs", ["opus"], "a list of PCMU, PCMA"),
+    ("number_format", "local", "one of e164, e164-without-plus, national"),
     ("user_agent", "", "a text of ASCII in one line"),
 ]
 

@@ -6,6 +6,7 @@ import pytest
 
 from hookflash.base.errors import ConfigError
 from hookflash.carrier import reading
+from hookflash.carrier.reading import NotAllowed
 
 
 @pytest.mark.parametrize(
@@ -81,3 +82,12 @@ def test_what_nobody_knows() -> None:
     reading.only("file", {"a": 1}, ("a", "b"))
     with pytest.raises(ConfigError, match="file: 'c' is unknown; allowed: a, b"):
         reading.only("file", {"c": 1}, ("a", "b"))
+
+
+def test_whole_numbers() -> None:
+    assert reading.count(5)(5) == 5
+    assert reading.count_or_any(5)(0) == 0
+    assert reading.count_or_any(5)(None) is None
+    for wrong in (6, -1, 1.0, True, "1"):
+        with pytest.raises(NotAllowed, match="a whole number from 0 to 5"):
+            reading.count_or_any(5)(wrong)

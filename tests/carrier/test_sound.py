@@ -6,6 +6,7 @@ import asyncio
 import random
 import struct
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -283,5 +284,17 @@ def test_before_an_agreement_nothing_goes_out() -> None:
         with pytest.raises(CarrierError):
             await one.pressed("5", within=0.1)
         assert one.received == 0
+
+    run(test)
+
+
+@pytest.mark.parametrize("ptime", [20, 40, 60])
+def test_packets_are_as_long_as_was_agreed(ptime: int) -> None:
+    async def test(first: Sound, second: Sound) -> None:
+        first.apply(replace(plan(second), ptime=ptime))
+        second.apply(plan(first))
+        await second.hears(330, 2.0)
+        await first.hears(550, 2.0)
+        assert second.sent - 2 <= first.sent * (ptime // 20) <= second.sent
 
     run(test)

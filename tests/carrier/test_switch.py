@@ -21,6 +21,7 @@ from tests.support.carrier_rig import (
 from hookflash.calls.legs.core import Phase
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
 from hookflash.carrier.manners import CarrierManners
+from hookflash.carrier.profile_files import load_profile
 from hookflash.sip.message import Response
 
 
@@ -218,3 +219,64 @@ def test_no_port_for_the_sound() -> None:
     assert rig.switch.sound_refused(rig.now, call_id) == []  # too late
     assert rig.switch.located(rig.now, "SCL_unknown", []) == []
     assert all(not isinstance(one, Response) or one.status < 400 for _, one in rig.wire)
+
+
+def test_one_call_more_than_a_trunk_may_make() -> None:
+    telnyx = load_profile("telnyx").manners
+    rig = Rig(replace(telnyx, max_calls=1))
+    first = rig.dial(TARGET)
+    rig.advance(3)
+    rig.dial(DECLINES)
+    rig.advance(1)
+    assert rig.statuses("INVITE") == [180, 200, 403]
+    (answer,) = [one for ours, one in rig.wire if isinstance(one, Response) and one.status == 403]
+    assert answer.reason == "User channel limit exceeded D1"
+    rig.call()  # calls of the carrier do not count
+    assert rig.sent("INVITE")
+    rig.hangup(first)
+    rig.advance(1)
+    rig.dial(DECLINES)
+    rig.advance(3)
+    assert rig.statuses("INVITE")[-1] == 603
+
+
+def test_numbers_as_within_their_country() -> None:
+    rig = Rig(CarrierManners(number_format="national"))
+    rig.call()
+    (invite,) = rig.sent("INVITE")
+    assert (invite.uri.user, invite.from_.uri.user) == ("5550000001", "4155550100")
+    rig.transfer("sip:5105550123@carrier.test")
+    rig.advance(5)
+    assert rig.hear_each_other(CALLER, TARGET)
+    assert rig.dial("5105550124").state is Phase.FINISHED
+    assert rig.statuses("INVITE")[-1] == 486
+
+
+def test_codecs_and_session_timer_of_a_carrier() -> None:
+    rig = Rig(CarrierManners(codecs=("PCMA", "PCMU"), session_expires=90))
+    rig.call()
+    (invite,) = rig.sent("INVITE")
+    assert b"m=audio 20000 RTP/AVP 8 0 101" in invite.body
+    assert (invite.header("Session-Expires") or "").startswith("90")
+    rig.advance(60)
+    refreshed = [one for one in (*rig.sent("UPDATE"), *rig.sent("INVITE")) if one is not invite]
+    assert refreshed, "the session is refreshed at half of its interval"
+
+
+def test_whom_the_exchange_calls_is_heard_ringing() -> None:
+    rig = Rig(CarrierManners(early_media=True))
+    leg = rig.dial(TARGET)
+    rig.advance(1)
+    assert rig.statuses("INVITE") == [183]
+    (heard,) = [one for one in rig.joined if one.startswith("ring ")]
+    assert rig.joined[heard] in rig.switch.ends
+    rig.advance(2)
+    assert rig.statuses("INVITE") == [183, 200]
+    assert rig.hear_each_other(LINE, TARGET)
+    assert heard not in rig.joined
+    rig.hangup(leg)
+    rig.advance(1)
+    rig.dial(DECLINES)
+    rig.advance(3)
+    assert rig.statuses("INVITE")[2:] == [183, 603]
+    assert rig.joined == {}

@@ -44,6 +44,7 @@ def test_it_lists_the_profiles() -> None:
             ["--transfer-mode", "on"],
             "--transfer-mode: 'on' is not allowed; allowed: one of",
         ),
+        (["--pcap", "/nowhere/a.pcap"], "--pcap: '/nowhere/a.pcap' (No such file or directory)"),
         (["--config", "/nowhere.yaml"], "--config: '/nowhere.yaml' ([Errno 2] No such file"),
     ],
 )

@@ -25,8 +25,9 @@ from hookflash.carrier.agent import Traced
 from hookflash.carrier.config import example_config
 from hookflash.carrier.conversation import Happened
 from hookflash.carrier.profile_files import load_profile
-from hookflash.cli.carrier_run import WORDS, Screen, introduction
+from hookflash.cli.carrier_run import WORDS, Capture, Screen, introduction
 from hookflash.cli.options import EXIT_CONFIG
+from hookflash.sip.codec import parse
 
 SOURCE = Path(__file__).parents[2] / "src" / "hookflash" / "carrier"
 TARGET = "+15105550123"
@@ -85,6 +86,10 @@ def test_lines_of_json_and_the_calls_over_http() -> None:
             assert (call["called"], call["state"]) == (TARGET, "up")
             async with session.get(f"{url}/") as answer:
                 assert answer.status == 404
+            async with session.post(f"{url}/faults", json={"one_way": True}) as answer:
+                assert (await answer.json())["faults"] == {"one_way": True}
+        told = json.loads(await line())
+        assert (told["event"], told["faults"]) == ("faults", "one_way True")
 
     run(test, "--json", "--profile", "twilio", "--call", TARGET)
 
@@ -117,6 +122,18 @@ def test_twilios_rest_is_there_where_the_carrier_is_twilio() -> None:
     run(plain, "--json", "--profile", "plain")
 
 
+def test_a_capture_from_the_command(tmp_path: Path) -> None:
+    file = tmp_path / "seen.pcap"
+
+    async def test(line: Lines, _: object) -> None:
+        seen: list[str] = []
+        while "exchange_silent" not in seen and "sip" not in seen:
+            seen.append(json.loads(await line())["event"])
+
+    run(test, "--json", "--profile", "teams", "--pcap", str(file))
+    assert b"OPTIONS sip:127.0.0.1:5060" in file.read_bytes()
+
+
 def test_what_people_see() -> None:
     async def test(line: Lines, _: object) -> None:
         lines: list[str] = []
@@ -135,6 +152,18 @@ def test_what_people_see() -> None:
             assert words in text
 
     run(test, "--call", TARGET)
+
+
+def test_a_capture_has_each_message_when_it_has_gone_by(tmp_path: Path) -> None:
+    file = tmp_path / "seen.pcap"
+    with file.open("wb") as out:
+        capture = Capture(out)
+        at = ("192.0.2.1", 5060), ("127.0.0.1", 5080)
+        secret = ("Authorization", 'Digest username="me", response="0123456789abcdef"')
+        request = parse(request_of("REFER", headers=(secret,)).encode())
+        capture.traced(Traced(101.0, *at, request, sent=False))
+        assert file.read_bytes().count(b"REFER sip:") == 1
+    assert b"0123456789abcdef" not in file.read_bytes()
 
 
 def test_a_port_that_is_taken() -> None:

@@ -19,6 +19,13 @@ def test_the_last_transfer_is_looked_at_or_the_one_that_is_asked_about() -> None
     assert other.target == "tel:+2"
 
 
+def test_the_trunk_knows_better_than_the_messages_who_the_peer_is() -> None:
+    talk = refused("sip.pstnhub.microsoft.com", 603)
+    assert talk.facts({"provider": ""}).peer == "teams"
+    assert talk.facts({"provider": "azure"}).peer == "azure"
+    assert talk.facts({"provider": "nobody"}).peer == "teams"
+
+
 def test_a_challenged_refer_is_one() -> None:
     talk = Talk().came().refer().answer(407, "No").refer(**BASIC).wait(2).answer(202, "Accepted")
     facts = talk.notify("200 OK", "terminated").facts()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.doctor.examples import dialled
 
+from hookflash.doctor.facts import CaseFacts
 from hookflash.doctor.rule import Rule, filled
 
 FACTS = dialled(488, "Not Here", Reason="Q.850;cause=65", Warning='305 h "No"').facts()
@@ -26,6 +27,11 @@ def test_all_conditions_hold() -> None:
     said = '488 Not Here the peer 305 h "No" Q.850;cause=65 sip.example.org'
     assert filled(RULE.meaning, FACTS) == said
     assert filled("{allow}", FACTS) == "not said"
+
+
+def test_a_status_without_a_phrase_has_that_of_the_rfcs() -> None:
+    assert filled("{status} {phrase}", replace(FACTS, phrase="")) == "488 Not Acceptable Here"
+    assert filled("{status} {phrase}", CaseFacts("nothing")) == "not said not said"
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,19 @@ from pathlib import Path
 import pytest
 from tests.interop.support.process import need
 from tests.interop.support.process import run as command
+from tests.support.carrier_rig import CALLER as CARRIERS_CALLER
+from tests.support.carrier_rig import TARGET, network
 from tests.support.cli import hookflash
 from tests.support.lab import NUMBER, Lab, run
 from tests.support.sip_messages import OUR_ADDRESS, PEER_ADDRESS, request_of
 
 from hookflash.carrier.phone import Behaviour
+from hookflash.carrier.profile_files import load_profile
+from hookflash.carrier.service import CarrierService
+from hookflash.cli.carrier_run import Capture
 from hookflash.sip.flow import Transport
 from hookflash.sip.pcap import CapturedMessage, pcap
+from hookflash.sip.uri import Uri
 
 pytestmark = pytest.mark.interop
 
@@ -66,6 +72,31 @@ def test_a_call_with_a_failed_transfer(tmp_path: Path, transport: Transport) -> 
         fragments = await fields(file, "sipfrag", "sipfrag.line")
         assert fragments[-1] == ("SIP/2.0 486 Busy Here",)
         assert await fields(file, "sdp", "frame.number")
+
+    run(check, sip__answer="immediately")
+
+
+@pytest.mark.parametrize("profile", ["twilio", "rude"])
+def test_the_carrier_writes_one(tmp_path: Path, profile: str) -> None:
+    file = tmp_path / "carrier.pcap"
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        config = network(transfer_mode="enable-all", origination=Uri.sip(None, *lab.sip))
+        with file.open("wb") as out:
+            async with CarrierService(load_profile(profile), config, seed=1) as carrier:
+                carrier.watch(lambda *_: None, Capture(out).traced)
+                carrier.call(CARRIERS_CALLER, NUMBER)
+                await carrier.happened("call_answered")
+                await hookflash(lab, "transfer", TARGET)
+                await carrier.happened("transferred", within=10)
+                carrier.hang_up(TARGET)
+                await carrier.until(lambda: carrier.idle)
+        found = await judge(file)
+        assert found[0] == "INVITE"
+        assert {"REFER", "NOTIFY", "BYE", "202"} <= set(found)
+        fragments = await fields(file, "sipfrag", "sipfrag.line")
+        assert any("200" in line for (line,) in fragments)
 
     run(check, sip__answer="immediately")
 

@@ -65,3 +65,11 @@ def test_a_server_without_providers_does_not_pay_for_the_library() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert ran.stdout == "False True\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [("+15105550123", "5105550123"), ("+390612345678", "0612345678"), ("100", ""), ("+", "")],
+)
+def test_numbers_within_their_country(number: str, shown: str) -> None:
+    assert numbers.national(number) == shown

@@ -9,7 +9,7 @@ from struct import unpack_from
 
 import pytest
 
-from hookflash.sip.pcap import CapturedMessage, _checksum, pcap
+from hookflash.sip.pcap import HEAD, CapturedMessage, Frames, _checksum, pcap
 
 HERE, THERE = ("192.0.2.10", 5060), ("198.51.100.7", 40000)
 HERE6, THERE6 = ("2001:db8::10", 5060), ("2001:db8::7", 5060)
@@ -101,3 +101,15 @@ def test_addresses_of_two_families_and_odd_ones() -> None:
 def test_the_largest_message_fits_a_datagram() -> None:
     ((_, frame),) = frames(pcap([CapturedMessage(1.0, "udp", HERE, THERE, bytes(65_536))]))
     assert len(ip_of(frame)[4]) == 65_008
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_file_that_is_written_message_by_message_is_the_same(transport: str) -> None:
+    messages = [
+        CapturedMessage(1.0, transport, THERE, HERE, DATA),
+        CapturedMessage(2.0, transport, HERE, THERE, DATA * 100),
+    ]
+    one_by_one = Frames()
+    parts = [HEAD]
+    parts += [one_by_one.of(message) for message in messages]
+    assert b"".join(parts) == pcap(messages)

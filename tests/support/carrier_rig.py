@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hookflash.adapters.store.messages import kept_messages
 from hookflash.base.errors import ApiError
 from hookflash.base.ids import Ids
 from hookflash.calls import effects as fx
@@ -15,11 +16,12 @@ from hookflash.calls.legs.dialing import Place
 from hookflash.calls.legs.invitation import DialOrder
 from hookflash.calls.legs.leg import Leg
 from hookflash.calls.legs.settings import Credential, LegSettings
-from hookflash.calls.records import CallDirection
+from hookflash.calls.records import CallDirection, KeptMessage, TransferRecord
 from hookflash.calls.switchboard import BoardEffect, Broken, ForOwner, Incoming, Switchboard
 from hookflash.calls.transfers.request import TransferRequest
 from hookflash.carrier import conversation as cv
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
+from hookflash.carrier.line import Kept, Line
 from hookflash.carrier.manners import CarrierManners
 from hookflash.carrier.switch import Switch
 from hookflash.sdp.plan import LocalMedia
@@ -32,6 +34,7 @@ from hookflash.sip.location import Target
 from hookflash.sip.message import Request, Response
 from hookflash.sip.refer import parse_target
 from hookflash.sip.timers import Timers
+from hookflash.sip.trace import Trace
 from hookflash.sip.uri import Uri
 
 CARRIER: Address = ("192.0.2.1", 5080)
@@ -39,6 +42,7 @@ EXCHANGE: Address = ("192.0.2.2", 5060)
 LINE, SECOND_LINE = "+15550000001", "+15550000002"
 CALLER, TARGET = "+14155550100", "+15105550123"
 BUSY, DECLINES, SILENT, GONE = "+15105550124", "+15105550125", "+15105550126", "+15105550127"
+VOICEMAIL = "+15105550128"
 ORIGINATION = Uri.sip(None, *EXCHANGE)
 
 
@@ -53,6 +57,7 @@ def network(**trunk: Any) -> NetworkConfig:
             PhoneConfig(DECLINES, "declines", "declines", after=2.0),
             PhoneConfig(SILENT, "silent", "never-answers"),
             PhoneConfig(GONE, "gone", "unreachable"),
+            PhoneConfig(VOICEMAIL, "voicemail", "voicemail", after=2.0),
         ),
     )
 
@@ -77,10 +82,18 @@ class Rig:
         credential: Credential | None = None,
     ) -> None:
         self.now = 1000.0
+        manners = manners or CarrierManners()
+        self.line = Line(manners.record_route, manners.faults, random.Random(3).random)
+        self.loses = False
+        """What the carrier sends does not come."""
+        self._late: list[tuple[float, bytes]] = []
+        """What the exchange gets, and when."""
+        self.kept_away: list[Kept] = []
+        """Requests that did not reach the switch."""
         ids = Ids(random.Random(1))
         self._timers = Timers()
         self.switch = Switch(
-            manners or CarrierManners(),
+            manners,
             config or network(),
             endpoint=self._endpoint(ids, CARRIER),
             route=lambda _, hop: Flow("udp", CARRIER, (hop.uri.host, hop.uri.port or 5060)),
@@ -110,6 +123,8 @@ class Rig:
         """What telephones said and pressed by themselves."""
         self.verdicts: list[ApiError | None] = []
         """Of the exchange's transfers; None: succeeded."""
+        self.transfer_record: TransferRecord | None = None
+        """Of the exchange's last transfer, as it would be stored."""
         self.left: list[str] = []
         """How the exchange's legs ended."""
         self._bytes: deque[tuple[bool, bytes]] = deque()
@@ -170,10 +185,16 @@ class Rig:
         machines = (self.switch, self.switch.board, self.board)
         while True:
             due = [one.next_deadline() for one in machines]
+            due += [at for at, _ in self._late]
             first = min((at for at in due if at is not None), default=None)
             if first is None or first > end:
                 break
             self.now = max(self.now, first)
+            late = [data for at, data in self._late if at <= self.now]
+            self._late = [(at, data) for at, data in self._late if at > self.now]
+            for data in late:
+                self._to_exchange(data)
+                self._deliver()
             self.carrier(self.switch.handle_deadline(self.now))
             board = self.switch.board.handle_deadline(self.now)
             self.carrier(self.switch.take(self.now, board))
@@ -216,6 +237,17 @@ class Rig:
             )
             for one in self.sent("NOTIFY")
         ]
+
+    def kept(self) -> list[KeptMessage]:
+        """The messages of the exchange's last call, as the exchange stores them."""
+        sip_call_id = self.legs[-1].dialog and self.legs[-1].dialog.call_id
+        flow = Flow("udp", EXCHANGE, CARRIER)
+        entries = tuple(
+            (at, flow, ours, message.wire)
+            for at, (ours, message) in zip(self.times, self.wire, strict=True)
+            if message.call_id == sip_call_id
+        )
+        return list(kept_messages(Trace(entries)).messages)
 
     def hear_each_other(self, first: str, second: str) -> bool:
         """Whether the ends with these numbers do, and nobody else is with them."""
@@ -294,9 +326,11 @@ class Rig:
                 self.ask(leg, lambda: leg.located(self.now, [place]))
             case fx.OpenMedia():
                 self.ask(leg, lambda: leg.media_opened(self.now, local, lambda: self.now))
-            case fx.TransferChanged(then_send=True):
-                stored = effect.record.transfer_id
-                self.ask(leg, lambda: leg.transfer_stored(self.now, stored))
+            case fx.TransferChanged():
+                self.transfer_record = effect.record
+                if effect.then_send:
+                    stored = effect.record.transfer_id
+                    self.ask(leg, lambda: leg.transfer_stored(self.now, stored))
             case fx.TransferAnswered():
                 self.verdicts.append(effect.error)
             case fx.LegEnded():
@@ -317,12 +351,35 @@ class Rig:
         while self._bytes:
             ours, data = self._bytes.popleft()
             message = parse(data)
-            self.wire.append((ours, message))
-            self.times.append(self.now)
-            if ours:
-                flow = Flow("udp", EXCHANGE, CARRIER)
-                self.exchange(self.board.message_received(self.now, message, flow))
-            else:
-                flow = Flow("udp", CARRIER, EXCHANGE)
-                effects = self.switch.board.message_received(self.now, message, flow)
-                self.carrier(self.switch.take(self.now, effects))
+            if not ours:
+                self._to_carrier(message)
+                continue
+            seen, copies = self.line.outgoing(message, reliable=False)
+            wire = seen.encode()
+            for delay in copies:
+                if delay:
+                    self._late.append((self.now + delay, wire))
+                else:
+                    self._to_exchange(wire)
+
+    def _to_exchange(self, data: bytes) -> None:
+        if self.loses:
+            return
+        message = parse(data)
+        self._passed(True, message)
+        flow = Flow("udp", EXCHANGE, CARRIER)
+        self.exchange(self.board.message_received(self.now, message, flow))
+
+    def _to_carrier(self, message: Request | Response) -> None:
+        self._passed(False, message)
+        seen = self.line.incoming(message)
+        if isinstance(seen, Kept):
+            self.kept_away.append(seen)
+            return
+        flow = Flow("udp", CARRIER, EXCHANGE)
+        effects = self.switch.board.message_received(self.now, seen, flow)
+        self.carrier(self.switch.take(self.now, effects))
+
+    def _passed(self, ours: bool, message: Request | Response) -> None:
+        self.wire.append((ours, message))
+        self.times.append(self.now)

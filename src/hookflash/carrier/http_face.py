@@ -48,22 +48,22 @@ def http_app(carrier: CallBook, routes: Sequence[Route] = ()) -> Starlette:
     async def made(request: Request) -> Response:
         """`{"caller": "+1…", "called": "+1…"}`."""
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-            return _error(415, "the body is to be application/json")
+            return error_answer(415, "the body is to be application/json")
         try:
-            values = reading.read("body", await _json(request), reading.mapping)
+            values = reading.read("body", await json_body(request), reading.mapping)
             reading.only("body", values, ("caller", "called"))
             caller = reading.read("caller", values.get("caller"), reading.number)
             called = reading.read("called", values.get("called"), reading.number)
             conversation = carrier.call(caller, called)
         except (ConfigError, CarrierError, ValueError) as error:
-            return _error(400, str(error))
+            return error_answer(400, str(error))
         return JSONResponse({"id": conversation.id}, 201)
 
     async def ended(request: Request) -> Response:
         try:
             carrier.end_call(str(request.path_params["id"]))
         except CarrierError as error:
-            return _error(404, str(error))
+            return error_answer(404, str(error))
         return Response(status_code=204)
 
     return Starlette(
@@ -76,7 +76,7 @@ def http_app(carrier: CallBook, routes: Sequence[Route] = ()) -> Starlette:
     )
 
 
-async def _json(request: Request) -> object:
+async def json_body(request: Request) -> object:
     """The body; raises ValueError where it is none, or too long."""
     if int(request.headers.get("content-length") or 0) > LONGEST:
         raise ValueError("the body is too long")
@@ -84,5 +84,6 @@ async def _json(request: Request) -> object:
     return found
 
 
-def _error(status: int, text: str) -> Response:
+def error_answer(status: int, text: str) -> Response:
+    """What is wrong, as JSON."""
     return JSONResponse({"error": text}, status)

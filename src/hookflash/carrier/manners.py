@@ -13,8 +13,11 @@ from typing import Final, Literal
 
 from ..base.errors import ConfigError
 from ..base.light import light_dataclass
+from ..sdp.plan import CodecName
 from ..sip.phrases import reason_phrase
 from . import reading
+from .faults import Faults
+from .faults import faults as read_trait
 from .reading import Reader
 
 TargetForm = Literal["tel", "own-domain", "foreign-sip", "ip"]
@@ -74,13 +77,34 @@ class CarrierManners:
     added_headers: tuple[tuple[str, str], ...] = ()
     """Headers of its INVITEs: name, and a value in which each `#` becomes a random hexadecimal
     digit."""
-    number_format: Literal["e164", "e164-without-plus"] = "e164"
-    """How numbers are written in its INVITEs."""
+    number_format: Literal["e164", "e164-without-plus", "national"] = "e164"
+    """How numbers are written in its INVITEs; `national`: as within their country, without a
+    trunk prefix."""
+    record_route: int = 0
+    """How many proxies it has in front, each with its Record-Route and Via; the Contact behind them
+    is an address of the carrier's own network. A request that does not take that route gets 404."""
+    codecs: tuple[CodecName, ...] = ("PCMU", "PCMA")
+    """What it offers and takes, the one it likes best first."""
+    early_media: bool = False
+    """Whom the exchange calls is heard ringing: 183 with SDP and a tone of 430 Hz, not 180."""
+    ptime: int = 20
+    """Milliseconds of sound in a packet that it asks for: 20, 40 or 60."""
+    session_expires: int = 1800
+    """Session interval that it asks for (RFC 4028); 0: only what the exchange asks for."""
+    options_every: float = 0.0
+    """How often it asks by OPTIONS whether the exchange of a trunk is there; 0: never."""
+    max_calls: int | None = None
+    """How many calls the exchange of a trunk may make at once; None: any number."""
+    full_status: int = 503
+    """What one call more gets."""
+    full_phrase: str = ""
     abandoned_for: float = 0.0
     """How long a transferor is left without a word where the caller hangs up before the target
     answers; 0: it is told by NOTIFY 487, and hung up on."""
     no_answer_after: float = 60.0
     """How long the target of a transfer may ring; then it is 480."""
+    faults: Faults = Faults()
+    """What goes wrong on the way to the exchange, from the start."""
     user_agent: str = "Hookflash-Carrier"
 
 
@@ -173,9 +197,19 @@ _READERS: Final[dict[str, Reader]] = {
     "hang_up_at": reading.one_of("target-answered", "refer-accepted"),
     "hang_up_after": reading.seconds_or_never,
     "added_headers": reading.headers,
-    "number_format": reading.one_of("e164", "e164-without-plus"),
+    "number_format": reading.one_of("e164", "e164-without-plus", "national"),
+    "record_route": reading.count(5),
+    "codecs": reading.some_of("PCMU", "PCMA"),
+    "early_media": reading.boolean,
+    "ptime": reading.milliseconds(20, 40, 60),
+    "session_expires": reading.count(7200),
+    "options_every": reading.seconds,
+    "max_calls": reading.count_or_any(1000),
+    "full_status": reading.failure_status,
+    "full_phrase": reading.text,
     "abandoned_for": reading.seconds,
     "no_answer_after": reading.seconds,
+    "faults": read_trait,
     "user_agent": reading.text,
 }
 """How each trait is read."""

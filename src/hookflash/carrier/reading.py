@@ -87,6 +87,41 @@ def failure_status(value: object) -> int:
     return value
 
 
+def milliseconds(*choices: int) -> Callable[[object], int]:
+    """One of these."""
+
+    def reader(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value not in choices:
+            raise NotAllowed(f"one of {', '.join(map(str, choices))}")
+        return value
+
+    return reader
+
+
+def count(most: int) -> Callable[[object], int]:
+    """A whole number from 0 to this."""
+
+    def reader(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+            raise NotAllowed(f"a whole number from 0 to {most}")
+        return value
+
+    return reader
+
+
+def count_or_any(most: int) -> Callable[[object], int | None]:
+    """The same, or null for any number."""
+    number = count(most)
+
+    def reader(value: object) -> int | None:
+        try:
+            return None if value is None else number(value)
+        except NotAllowed as error:
+            raise NotAllowed(f"{error.allowed}, or null for any number") from None
+
+    return reader
+
+
 def seconds(value: object) -> float:
     """A time that may pass."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST:

@@ -8,6 +8,7 @@ from typing import Final
 from ..base.errors import SipError
 from ..base.hosts import ip_literal
 from ..base.light import light_dataclass
+from ..providers.numbers import national as within
 from ..sip.message import Request
 from ..sip.uri import Uri
 from .config import NetworkConfig, PhoneConfig, TrunkConfig
@@ -29,15 +30,21 @@ class TransferTarget:
 class Numbers:
     """The numbers of one carrier."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, *, national: bool = False) -> None:
+        """`national`: they are also known as they are written within their country."""
+        self._national = national
         self.phones = config.phones
         self._phones = {digits(phone.number): phone for phone in config.phones}
+        if national:
+            self._phones |= {within(phone.number): phone for phone in config.phones}
         self.serve(config.trunks)
 
     def serve(self, trunks: Sequence[TrunkConfig]) -> None:
         """These are the trunks from now on."""
         self.trunks = tuple(trunks)
         self._trunks = {digits(n): trunk for trunk in trunks for n in trunk.numbers}
+        if self._national:
+            self._trunks |= {within(n): trunk for trunk in trunks for n in trunk.numbers}
         self._named = {trunk.name: trunk for trunk in trunks}
 
     def as_set_now(self, trunk: TrunkConfig | None) -> TrunkConfig | None:

@@ -54,6 +54,8 @@ from .conversation import (
     SaySound,
     SwitchEffect,
 )
+from .faults import Faults, shown
+from .line import Kept, Line
 from .manners import Profile
 from .sound import Sound, Sounds
 from .switch import Switch
@@ -113,8 +115,13 @@ class CarrierService:
         )
         self._stack.attach(self.switch.board, self._board, lambda *_: False)
         self._sockets.attach(self)
+        manners = profile.manners
+        self._line = Line(manners.record_route, manners.faults, lambda: ids.number(24) / 2**24)
+        self._well: asyncio.TimerHandle | None = None
+        """Ends the faults."""
+        self._loop = asyncio.get_running_loop()
         self._sounds = Sounds(ids)
-        self._voices = Voices(self._sounds, self._key)
+        self._voices = Voices(self._sounds, self._key, self._line.packet)
         self._alarm = Alarm(self._clock, asyncio.get_running_loop(), self)
         self._queue: deque[SwitchEffect] = deque()
         self._working = False
@@ -140,6 +147,9 @@ class CarrierService:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._well is not None:
+            self._well.cancel()
+        self._line.faults = Faults()
         try:
             await self._goodbye()
         finally:
@@ -266,6 +276,23 @@ class CarrierService:
         self._watchers.append(happened)
         self._listeners.append(traced)
 
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong now on the way to the exchange."""
+        return self._line.faults
+
+    def go_wrong(self, faults: Faults, seconds: float | None = None) -> None:
+        """This goes wrong from now on; `seconds`: and nothing after that time."""
+        if self._well is not None:
+            self._well.cancel()
+            self._well = None
+        if seconds is not None:
+            self._well = self._loop.call_later(seconds, self.go_wrong, Faults())
+        self._line.faults = faults
+        told = ", ".join(f"{name} {value}" for name, value in shown(faults).items())
+        self.switch.tell("faults", faults=told or "none")
+        self._do(self.switch.take(self.now(), ()))
+
     def _end(self, number: str) -> PhoneEnd:
         for end in self.switch.ends.values():
             if isinstance(end, PhoneEnd) and end.number == number:
@@ -288,7 +315,17 @@ class CarrierService:
     def message_received(self, message: Request | Response, flow: Flow) -> None:
         """A message came in."""
         self._traced(Traced(self.now(), flow.remote, self.address, message, sent=False))
-        self._stack.message_received(message, flow)
+        seen = self._line.incoming(message)
+        if not isinstance(seen, Kept):
+            self._stack.message_received(seen, flow)
+            return
+        if seen.route:
+            self.switch.tell("off_route", method=message.cseq.method, route=seen.route)
+        else:
+            self.switch.tell("unavailable", method=message.cseq.method)
+        self._do(self.switch.take(self.now(), ()))
+        if seen.response is not None:
+            self._put(parse(seen.response.encode()), flow)
 
     def bad_message(self, error: SipError, flow: Flow) -> None:
         """Something unreadable came in."""
@@ -328,10 +365,7 @@ class CarrierService:
     def _one(self, effect: SwitchEffect) -> None:
         match effect:
             case SendBytes():
-                receiver, now = effect.flow.remote, self.now()
-                self._stack.send(effect)
-                message = parse(effect.data)
-                self._traced(Traced(now, self.address, receiver, message, sent=True))
+                self._send(effect)
             case Resolve():
                 self._stack.resolve(effect)
             case FindPlaces():
@@ -357,6 +391,21 @@ class CarrierService:
                     watcher(now, effect)
             case _:
                 _log.error("internal_error", call_id=effect.leg.call_id, exc_info=effect.error)
+
+    def _send(self, effect: SendBytes) -> None:
+        """A message of the switch, through what is between it and the exchange."""
+        flow = effect.flow
+        seen, copies = self._line.outgoing(parse(effect.data), reliable=flow.reliable)
+        message = parse(seen.encode())
+        for delay in copies:
+            if delay:
+                self._loop.call_later(delay, self._put, message, flow)
+            else:
+                self._put(message, flow)
+
+    def _put(self, message: Request | Response, flow: Flow) -> None:
+        self._stack.send(SendBytes(message.wire, flow))
+        self._traced(Traced(self.now(), self.address, flow.remote, message, sent=True))
 
     def _find(self, effect: FindPlaces) -> None:
         def found(targets: list[Target]) -> None:

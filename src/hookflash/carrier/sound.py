@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,7 @@ from ..rtp import packet as rtp
 from ..rtp.dtmf import EventReceiver, EventSender, EventStep
 from ..runtime.media.clock import MediaClock
 from ..sdp.plan import Codec, LocalMedia, MediaPlan
+from ..sip.flow import Address
 from .agent import CarrierError
 
 RATE: Final = 8000
@@ -44,6 +45,15 @@ EVENTS: Final = 101
 FIRST_PORT: Final = 22000
 LAST_PORT: Final = 31998
 _TRIES: Final = 200
+
+
+Line = Callable[[], Sequence[float]]
+"""How late (seconds) each copy of a packet goes out; no copy: it is lost."""
+
+
+def all_is_well() -> Sequence[float]:
+    """Each packet goes out once, and at once."""
+    return (0.0,)
 
 
 def tone_frames(law: g711.Law, frequency: float) -> list[bytes]:
@@ -139,12 +149,16 @@ class Sound:
         self._sequence = ids.number(16)
         self._timestamp = ids.number(32)
         self._event_timestamp = 0
+        self._packet = b""
+        """Of the next packet, what there is."""
+        self._packet_timestamp = 0
         self._mark = True
         self._waiters: list[_Waiter] = []
         self._buffer = bytearray(2048)
         self._relay: Sound | None = None
         self.on_digit: Callable[[str], None] | None = None
         """Called with each key of the other side."""
+        self.line: Line = all_is_well
         self.closed = False
         pair.watch(self._read, self._drain_reports)
 
@@ -301,12 +315,18 @@ class Sound:
             if step.first:
                 self._event_timestamp = self._timestamp
             self._emit(plan, plan.dtmf_send, self._event_timestamp, step.payload, step.first)
+            self._packet = b""
             self._mark = step.over
             if not step.over:
                 return
         self._next = (self._next + 1) % len(self._frames)
-        payload = self._frames[self._next]
-        self._emit(plan, plan.codec.payload_type, self._timestamp, payload, self._mark)
+        if not self._packet:
+            self._packet_timestamp = self._timestamp
+        self._packet += self._frames[self._next]
+        if len(self._packet) * 1000 < plan.ptime * RATE:
+            return  # a packet of more than 20 ms
+        payload, self._packet = self._packet, b""
+        self._emit(plan, plan.codec.payload_type, self._packet_timestamp, payload, self._mark)
         self._mark = False
 
     def _emit(
@@ -317,8 +337,17 @@ class Sound:
             payload_type, self._sequence, timestamp, self._ssrc, payload, marker=mark
         )
         self.sent += 1
+        data = packet.encode()
+        for delay in self.line():
+            if delay:
+                self._loop.call_later(delay, self._put, data, plan.remote)
+            else:
+                self._put(data, plan.remote)
+
+    def _put(self, data: bytes, remote: Address) -> None:
         with contextlib.suppress(OSError):  # nobody listens there any more, or not yet
-            self._pair.send(packet.encode(), plan.remote)
+            if not self.closed:
+                self._pair.send(data, remote)
 
     # --- what comes in --------------------------------------------------------------------------
 

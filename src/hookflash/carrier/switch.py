@@ -16,9 +16,7 @@ from functools import partial
 from ..base.ids import Ids
 from ..calls import effects as fx
 from ..calls.legs.dialing import Place
-from ..calls.legs.invitation import DialOrder
 from ..calls.legs.leg import Leg
-from ..calls.legs.settings import ALLOW, ALLOW_REFER, Credential, LegSettings
 from ..calls.records import CallDirection
 from ..calls.switchboard import (
     BoardEffect,
@@ -28,9 +26,8 @@ from ..calls.switchboard import (
     Route,
     Switchboard,
 )
-from ..sdp.plan import LocalMedia, MediaSettings
+from ..sdp.plan import LocalMedia
 from ..sip.endpoint import Endpoint
-from ..sip.fields import NameAddr
 from ..sip.message import Response
 from ..sip.timers import Timers
 from ..sip.uri import Uri
@@ -51,18 +48,19 @@ from .conversation import (
     SipEnd,
     SipPlace,
     SwitchEffect,
+    Voice,
     voice_of,
 )
 from .handsets import Handsets
-from .manners import CarrierManners
-from .routing import Numbers, digits
+from .invites import dial_order, written
+from .leg_settings import allow, leg_settings
+from .manners import CarrierManners, refusal
+from .pings import TrunkPing
+from .routing import Numbers
 from .transferring import Transfers
 
-PATIENCE = 3600.0
-"""Seconds without media after which a carrier ends a call: it is not the one who watches that."""
-RINGS = 180.0
-"""Seconds for which a call may ring."""
-_HEX = "0123456789abcdef"
+RINGBACK = 430.0
+"""Hz, what a caller of the exchange hears before the answer, where the carrier gives it that."""
 OwnEffect = Happened | JoinSound | PartSound | SaySound | PressKeys
 """What the switch asks for of itself: in the queue with what its legs ask for, so that all comes in
 the order in which it was caused."""
@@ -83,10 +81,9 @@ class Switch:
         timers: Timers,
         digest_key: bytes,
     ) -> None:
-        allow = ALLOW if manners.refer == "never" else ALLOW_REFER
-        self.board = Switchboard(endpoint, route, allow)
+        self.board = Switchboard(endpoint, route, allow(manners))
         self.manners = manners
-        self.numbers = Numbers(config)
+        self.numbers = Numbers(config, national=manners.number_format == "national")
         self.conversations: dict[str, Conversation] = {}
         """Those that live, by id."""
         self.ends: dict[str, End] = {}
@@ -96,15 +93,21 @@ class Switch:
         self.handsets = Handsets(self)
         self.transfers = Transfers(self, digest_key)
         self._timers = timers
-        self._allow = allow
         self._queue: deque[BoardEffect | OwnEffect] = deque()
         self._out: list[SwitchEffect] = []
 
     # --- inputs ---------------------------------------------------------------------------------
 
     def start(self, now: float) -> list[SwitchEffect]:
-        """The carrier begins: telephones that are to call somebody will."""
+        """The carrier begins: telephones that are to call somebody will, exchanges are asked
+        whether they are there."""
         self.handsets.start(now)
+        every = self.manners.options_every
+        for trunk in self.numbers.trunks if every else ():
+            at = self._own_contact()
+            ping = TrunkPing(self, now, trunk, every, self.manners.domain, at)
+            self.board.add(ping)
+            self._queue.extend(self.board.ask(now, ping, list))
         return self.take(now, ())
 
     def take(self, now: float, effects: Iterable[BoardEffect]) -> list[SwitchEffect]:
@@ -251,19 +254,11 @@ class Switch:
         if isinstance(called, PhoneEnd):
             self.handsets.ring(now, called)
             return
-        written = self._written(dialled)
         if uri is None:
             at = None if called.trunk is None else called.trunk.origination
             assert at is not None
-            uri = Uri.sip(written, at.host, at.port, at.params)
-        added = tuple((name, self._filled(value)) for name, value in self.manners.added_headers)
-        order = DialOrder(
-            uri=uri,
-            to=uri,
-            from_=NameAddr("", Uri.sip(self._written(caller_id), self.manners.domain)),
-            sip_call_id=f"{self.ids.token(20)}@{self.manners.domain}",
-            headers=(*added, *headers),
-        )
+            uri = Uri.sip(written(self.manners, dialled), at.host, at.port, at.params)
+        order = dial_order(self.manners, self.ids, uri, caller_id, headers)
         self.board.add(called.leg)
         self.ask(now, called, lambda leg: leg.start_outbound(now, order))
 
@@ -359,12 +354,21 @@ class Switch:
                 end = self.ends.pop(effect.leg.call_id, None)
                 if end is not None:
                     self.gone(now, end, "peer")
+            case ForOwner(leg=TrunkPing() as ping):
+                self._pinged(ping)
             case ForOwner():
                 end = self.ends.get(effect.leg.call_id)
                 if isinstance(end, SipEnd):
                     self._leg_effect(now, end, effect.effect)
             case _:
                 self._out.append(effect)
+
+    def _pinged(self, ping: TrunkPing) -> None:
+        """The exchange of a trunk answers otherwise than before."""
+        if ping.status:
+            self.tell("exchange_answers", trunk=ping.trunk, status=ping.status)
+        else:
+            self.tell("exchange_silent", trunk=ping.trunk)
 
     def _leg_effect(self, now: float, end: SipEnd, effect: fx.LegEffect) -> None:
         match effect:
@@ -378,6 +382,8 @@ class Switch:
                 self._out.append(CloseSound(end.id))
             case fx.LegRinging() if not end.inbound:
                 self.progress(now, end, 180)
+            case fx.LegRinging() if self.manners.early_media:
+                self._queue.append(JoinSound(voice_of(end), Voice(f"ring {end.id}", RINGBACK)))
             case fx.LegAnswered() if not end.inbound:
                 self.progress(now, end, 200)
             case fx.LegAnswered() if end.conversation is not None:
@@ -404,9 +410,11 @@ class Switch:
         request, flow = incoming.request, incoming.flow
         dialled, caller_id = request.uri.number, request.from_.uri.number
         trunk = self.numbers.trunk_of(request, flow.remote[0])
-        refused = 0
+        refused, phrase = 0, ""
         called = self.end_for(dialled)
-        if called is None:
+        if self._full(trunk):
+            refused, phrase = self.manners.full_status, self.manners.full_phrase
+        elif called is None:
             refused = 404
         elif isinstance(called, PhoneEnd):
             refused = called.phone.refuses_at_once
@@ -414,7 +422,8 @@ class Switch:
             if isinstance(called, PhoneEnd):
                 self.handsets.over(called)
             self.tell("call_refused", caller=caller_id, called=dialled, status=refused)
-            response = Response.reply(request, refused, to_tag=self.ids.token())
+            answer = refusal(refused, phrase)
+            response = Response.reply(request, *answer, to_tag=self.ids.token())
             self._queue.extend(self.board.respond(now, incoming.key, response))
             return
         leg = self._leg("inbound", self._place.contact(flow), trunk)
@@ -424,6 +433,14 @@ class Switch:
         self.ask(now, caller, lambda leg: leg.start_inbound(now, incoming.key, request, flow))
         if caller.conversation is not None:
             self.dial(now, called, caller_id, dialled)
+
+    def _full(self, trunk: TrunkConfig | None) -> bool:
+        """Whether the customer of this trunk has as many calls as it may make."""
+        made = sum(
+            isinstance(end, SipEnd) and end.inbound and end.trunk is trunk
+            for end in self.ends.values()
+        )
+        return self.manners.max_calls is not None and made >= self.manners.max_calls
 
     # --- ends -----------------------------------------------------------------------------------
 
@@ -440,21 +457,7 @@ class Switch:
         return end
 
     def _leg(self, direction: CallDirection, contact: Uri, trunk: TrunkConfig | None) -> Leg:
-        known = None
-        if trunk is not None and trunk.username:
-            known = Credential(trunk.username, trunk.password)
-        settings = LegSettings(
-            contact=contact,
-            direction=direction,
-            media=MediaSettings(codecs=("PCMU", "PCMA")),
-            user_agent=self.manners.user_agent,
-            ringing_timeout=RINGS,
-            first_media_timeout=PATIENCE,
-            media_timeout=PATIENCE,
-            accepts_refer=True,
-            allow=self._allow,
-            credentials=lambda: known,
-        )
+        settings = leg_settings(self.manners, direction, contact, trunk)
         return Leg(self.ids.new("SCL_"), settings, self.ids, self._timers)
 
     def _own_contact(self) -> Uri:
@@ -468,13 +471,6 @@ class Switch:
         if isinstance(end, SipEnd):
             self.ask(now, end, ask)
         return self.take(now, ())
-
-    def _written(self, number: str) -> str:
-        """A number as this carrier writes it."""
-        return digits(number) if self.manners.number_format == "e164-without-plus" else number
-
-    def _filled(self, value: str) -> str:
-        return "".join(_HEX[self.ids.number(4)] if one == "#" else one for one in value)
 
     def _listed(self, one: Conversation) -> dict[str, object]:
         transfer = one.transfer

@@ -7,15 +7,22 @@ from functools import partial
 
 from ..sdp.plan import LocalMedia, MediaPlan
 from .conversation import Voice
-from .sound import Sound, Sounds
+from .sound import Line, Sound, Sounds, all_is_well
 
 
 class Voices:
     """Does what a switch says of sound. A telephone that talks to a leg has the leg's `Sound`; two
     telephones that talk get one each."""
 
-    def __init__(self, sounds: Sounds, key: Callable[[str, str], None]) -> None:
-        """`key`: called with the id of a telephone and each key that it hears."""
+    def __init__(
+        self,
+        sounds: Sounds,
+        key: Callable[[str, str], None],
+        line: Line = all_is_well,
+    ) -> None:
+        """`key`: called with the id of a telephone and each key that it hears. `line`: what becomes
+        of a packet to an exchange."""
+        self._line = line
         self._sounds = sounds
         self._key = key
         self._legs: dict[str, Sound] = {}
@@ -25,6 +32,7 @@ class Voices:
     def open(self, call_id: str, ip: str) -> LocalMedia:
         """A port for a leg, at that address of ours. Raises CarrierError."""
         sound = self._legs[call_id] = self._sounds.open(0.0, ip)
+        sound.line = self._line
         return sound.local
 
     def apply(self, call_id: str, plan: MediaPlan) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
@@ -54,6 +55,7 @@ def carrier(
     json: Annotated[
         bool, typer.Option("--json", help="One line of JSON for each message and event.")
     ] = False,
+    pcap: Annotated[Path | None, typer.Option(help="Write each message, for Wireshark.")] = None,
     profiles: Annotated[
         bool, typer.Option("--profiles", help="List the profiles, and end.")
     ] = False,
@@ -74,17 +76,28 @@ def carrier(
         network, named = _network(config, call, transfer_mode)
         chosen = load_profile(profile or named or "plain")
         listen, face = read_address("--sip", sip), read_address("--http", http) if http else None
+        capture = _opened(pcap)
     except ConfigError as error:
         raise fail(str(error), EXIT_CONFIG) from None
     from .carrier_run import run
 
     try:
-        run(chosen, network, listen, face, as_json=json)
+        with capture as file:
+            run(chosen, network, listen, face, as_json=json, pcap=file)
     except OSError as error:
         text = f"cannot listen: {error.strerror}; --sip and --http name other ports"
         raise fail(text, EXIT_CONFIG) from None
     except HookflashError as error:
         raise fail(str(error)) from None
+
+
+def _opened(pcap: Path | None) -> AbstractContextManager[BinaryIO | None]:
+    """The file to write to, if there is to be one; raises ConfigError."""
+    try:
+        return nullcontext() if pcap is None else pcap.open("wb")
+    except OSError as error:
+        allowed = "a file that can be written"
+        raise ConfigError("--pcap", str(pcap), allowed, wrong=f"({error.strerror})") from None
 
 
 def _network(config: Path | None, call: str, mode: str) -> tuple[Any, str]:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Final
+from typing import BinaryIO, Final
 
 import uvloop
 from rich.console import Console
 from starlette.routing import Route
 
 from ..adapters.http import HttpServers
+from ..base.errors import SipError
 from ..base.text import printable
 from ..carrier.agent import Traced
 from ..carrier.config import NetworkConfig
 from ..carrier.conversation import Happened
+from ..carrier.faults_face import fault_routes
 from ..carrier.http_face import http_app
 from ..carrier.manners import Profile
 from ..carrier.service import CarrierService
 from ..carrier.twilio.http import new_account, twilio_routes
 from ..logs import configure
 from ..sip.flow import Address
+from ..sip.pcap import HEAD, CapturedMessage, Frames
+from ..sip.redaction import all_redacted
 from .ladder import Ladder
 from .signals import Signals, has_terminal
 
@@ -57,32 +61,52 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "transfer_failed": ("the transfer to {refer_to} failed: {status}", BAD),
     "hangs_up_on_transferor": ("the exchange has not hung up, so the carrier does", GOOD),
     "hung_up": ("{number} is gone", GOOD),
+    "faults": ("what goes wrong on the way to the exchange: {faults}", BAD),
+    "unavailable": ("the carrier is unavailable: {method} gets 503", BAD),
+    "off_route": ("{method} did not take the recorded route, but {route}: 404", BAD),
+    "exchange_answers": ("the exchange of the trunk {trunk} answers OPTIONS: {status}", GOOD),
+    "exchange_silent": ("the exchange of the trunk {trunk} does not answer OPTIONS", BAD),
     "call_ended": ("the call is over", GOOD),
 }
 """What is said of each event, and its colour."""
 
 
 def run(
-    profile: Profile, config: NetworkConfig, sip: Address, http: Address | None, *, as_json: bool
+    profile: Profile,
+    config: NetworkConfig,
+    sip: Address,
+    http: Address | None,
+    *,
+    as_json: bool,
+    pcap: BinaryIO | None = None,
 ) -> None:
     """Run it until Ctrl-C. Raises OSError where a port is taken."""
     configure("warning", "text")
-    uvloop.run(_main(profile, config, sip, http, as_json=as_json))
+    uvloop.run(_main(profile, config, sip, http, as_json=as_json, pcap=pcap))
 
 
 async def _main(
-    profile: Profile, config: NetworkConfig, sip: Address, http: Address | None, *, as_json: bool
+    profile: Profile,
+    config: NetworkConfig,
+    sip: Address,
+    http: Address | None,
+    *,
+    as_json: bool,
+    pcap: BinaryIO | None,
 ) -> None:
     console = Console(highlight=False, markup=False)
     servers = HttpServers()
     service = CarrierService(profile, config, sip=sip)
     screen = JsonLines(console) if as_json else Screen(console, service.now())
     service.watch(screen.happened, screen.traced)
+    if pcap is not None:
+        service.watch(lambda *_: None, Capture(pcap).traced)
     try:
         async with service as carrier:
             if http is not None:
-                routes = _rest(carrier, config) if profile.name == TWILIO else []
-                await servers.start(http_app(carrier, routes), [http[0]], http[1])
+                rest = _rest(carrier, config) if profile.name == TWILIO else []
+                face = http_app(carrier, [*fault_routes(carrier), *rest])
+                await servers.start(face, [http[0]], http[1])
             screen.begin(profile, config, carrier.address, servers.port)
             signals = Signals(terminal=has_terminal())
             signals.install(asyncio.get_running_loop())
@@ -122,6 +146,28 @@ class Screen:
         sender, receiver = (CARRIER, EXCHANGE) if traced.sent else (EXCHANGE, CARRIER)
         label = printable(traced.label)
         self._ladder.message(traced.at - self._began, sender, receiver, label)
+
+
+class Capture:
+    """Each SIP message into a file for Wireshark, whole when it has gone by; no credentials."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._frames = Frames()
+        file.write(HEAD)
+        file.flush()
+
+    def traced(self, traced: Traced) -> None:
+        """A SIP message."""
+        message = traced.message
+        try:
+            transport = message.top_via.transport.lower()
+        except SipError:
+            transport = "udp"
+        (data,) = all_redacted([message.wire])
+        seen = CapturedMessage(traced.at, transport, traced.sender, traced.receiver, data)
+        self._file.write(self._frames.of(seen))
+        self._file.flush()
 
 
 class JsonLines:

@@ -158,13 +158,19 @@ def read_facts(
         refers = [one for one in refers if one in messages]
     base = {
         "seen": messages,
-        "peer": peer_of(messages),
+        "peer": _named_by_trunk(transfer) or peer_of(messages),
         "end_reason": str((record or {}).get("end_reason") or ""),
         "bye": next((one for one in reversed(messages) if _is(one, "BYE")), None),
     }
     if refers:
         return _of_transfer(messages, refers, base)
     return _of_call(messages, base)
+
+
+def _named_by_trunk(transfer: Mapping[str, Any] | None) -> str:
+    """The provider that the trunk of the call names, "" for none."""
+    named = str((transfer or {}).get("provider") or "")
+    return named if named in TITLES else ""
 
 
 # --- transfers ----------------------------------------------------------------------------------

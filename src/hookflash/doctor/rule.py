@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from ..base.light import light_dataclass
+from ..sip.phrases import reason_phrase
 from .facts import CaseFacts, Stage
 
 Gravity = Literal["ok", "note", "warning", "error"]
@@ -63,7 +64,7 @@ def filled(text: str, facts: CaseFacts) -> str:
     return text.format(
         peer=facts.title,
         status=facts.status or NOT_SAID,
-        phrase=facts.phrase or NOT_SAID,
+        phrase=facts.phrase or (reason_phrase(facts.status) if facts.status else NOT_SAID),
         target=facts.target or NOT_SAID,
         host=facts.host or NOT_SAID,
         allow=NOT_SAID if allow is None else ", ".join(sorted(allow)),

@@ -69,6 +69,17 @@ RULES: Final = (
         statuses=(403,),
     ),
     Rule(
+        "telnyx-channel-limit",
+        "call refused",
+        "403 from {peer} ({phrase}): more calls at once than the account or its outbound voice "
+        "profile may make",
+        "end calls, or ask Telnyx for a higher limit; `sip.max_calls_per_trunk` keeps below it",
+        "Telnyx support, SIP response codes, D1",
+        peers=("telnyx",),
+        statuses=(403,),
+        phrase="channel limit",
+    ),
+    Rule(
         "call-forbidden",
         "call refused",
         "403 from {peer}: this call is not allowed (address, caller number, country or credit)",

@@ -19,8 +19,27 @@ def _has_diversion(facts: CaseFacts) -> bool:
     return bool(facts.asked("Diversion"))
 
 
+def _at_telnyx(facts: CaseFacts) -> bool:
+    return _to_tel(facts) or facts.host.endswith("telnyx.com")
+
+
 def _at_plivo(facts: CaseFacts) -> bool:
     return facts.host.endswith(".zt.plivo.com")
+
+
+_OWN_DOMAINS: Final = {
+    "didww": "didww.com",
+    "didlogic": "didlogic.net",
+    "zadarma": "zadarma.com",
+}
+"""Providers of which only addresses at their own domain are documented as targets."""
+
+
+def _elsewhere(facts: CaseFacts) -> bool:
+    """403, and the target is not at the provider's domain."""
+    own = _OWN_DOMAINS.get(facts.peer, "")
+    at_own = facts.host == own or facts.host.endswith(f".{own}")
+    return facts.status == 403 and (_to_tel(facts) or not at_own)
 
 
 RULES: Final = (
@@ -87,6 +106,17 @@ RULES: Final = (
         when=_has_diversion,
     ),
     Rule(
+        "telnyx-foreign-domain",
+        "refer refused",
+        "403 from {peer} to REFER: {host} is not Telnyx's domain; documented are tel: and "
+        "addresses at sip.telnyx.com",
+        "transfer to tel:+NUMBER, or to sip:+NUMBER@sip.telnyx.com",
+        "Telnyx, external transfers",
+        peers=("telnyx",),
+        statuses=(403,),
+        when=lambda facts: not _at_telnyx(facts),
+    ),
+    Rule(
         "telnyx-destination",
         "refer refused",
         "403 from {peer} to REFER: the outbound voice profile does not allow this destination",
@@ -94,6 +124,7 @@ RULES: Final = (
         "Telnyx, external transfers",
         peers=("telnyx",),
         statuses=(403,),
+        when=_at_telnyx,
     ),
     Rule(
         "plivo-tel",
@@ -138,6 +169,17 @@ RULES: Final = (
         when=lambda facts: not facts.gave_password,
     ),
     Rule(
+        "own-domain-only",
+        "refer refused",
+        "403 from {peer} to REFER to {target}: documented are targets at its own domain only",
+        "transfer to sip:NUMBER@ITS-DOMAIN; with `--provider` on the trunk Hookflash writes that "
+        "by itself (docs/providers.md)",
+        "DIDWW, call transfer; Vapi's guides to didlogic and Zadarma",
+        peers=tuple(_OWN_DOMAINS),
+        statuses=(403,),
+        when=_elsewhere,
+    ),
+    Rule(
         "didww-max-transfers",
         "refer refused",
         "{status} from {peer} to REFER: the inbound trunk allows no transfers",
@@ -145,6 +187,7 @@ RULES: Final = (
         "DIDWW, inbound trunk, advanced signalling",
         peers=("didww",),
         statuses=_SWITCHED_OFF,
+        when=lambda facts: not _elsewhere(facts),
     ),
     Rule(
         "sinch-outbound-rules",
@@ -165,6 +208,7 @@ RULES: Final = (
         "Vapi's guide to didlogic",
         peers=("didlogic",),
         statuses=_SWITCHED_OFF,
+        when=lambda facts: not _elsewhere(facts),
     ),
     Rule(
         "zadarma-ask",
@@ -174,6 +218,7 @@ RULES: Final = (
         "Vapi's guide to Zadarma",
         peers=("zadarma",),
         statuses=_SWITCHED_OFF,
+        when=lambda facts: not _elsewhere(facts),
     ),
     Rule(
         "exotel-never",
@@ -224,12 +269,13 @@ RULES: Final = (
         peers=("whatsapp",),
     ),
     Rule(
-        "azure-direct-transfer",
+        "microsoft-no-word",
         "refer refused",
-        "{status} from {peer} to REFER: the trunk's DirectTransfer property is not on",
-        "set DirectTransfer for the trunk; transfer to an address at the trunk's FQDN",
-        "Azure Communication Services, direct routing",
-        peers=("azure",),
+        "{status} from {peer} to REFER: documented is only the REFER that Microsoft sends (Teams; "
+        "Azure with DirectTransfer), not that it takes one",
+        "call the target from the room instead (`hookflash call`)",
+        "Microsoft, direct routing of Teams and of Azure Communication Services",
+        peers=("azure", "teams"),
         statuses=_SWITCHED_OFF,
     ),
     Rule(

@@ -60,3 +60,17 @@ def region_of(number: str) -> str:
     exact = phonenumbers.region_code_for_number(read)
     found = str(exact or region)
     return found if len(found) == 2 and found.isalpha() and found != "ZZ" else ""
+
+
+def national(number: str) -> str:
+    """A number with its `+` as it is written within its country, without a trunk prefix:
+    `5105550100`. "" where it is none."""
+    if not is_global(number):
+        return ""
+    import phonenumbers
+
+    try:
+        read = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return ""
+    return str(phonenumbers.national_significant_number(read))

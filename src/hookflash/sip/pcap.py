@@ -42,24 +42,38 @@ class CapturedMessage:
     data: bytes
 
 
-def pcap(messages: Iterable[CapturedMessage]) -> bytes:
-    """The whole file."""
-    out = [pack("<IHHiIII", _MAGIC, 2, 4, 0, 0, _LARGEST, _RAW)]
-    streams: dict[tuple[_End, _End], int] = {}
-    for message in messages:
+HEAD: Final = pack("<IHHiIII", _MAGIC, 2, 4, 0, 0, _LARGEST, _RAW)
+"""What a file begins with."""
+
+
+class Frames:
+    """The messages of one file as frames, which knows the connections that it has begun."""
+
+    def __init__(self) -> None:
+        self._streams: dict[tuple[_End, _End], int] = {}
+
+    def of(self, message: CapturedMessage) -> bytes:
+        """One more message, to be written behind the others."""
         sender, receiver = _ends(message)
         stream = message.transport != "udp"
         made = (
-            _segments(sender, receiver, message.data, streams)
+            _segments(sender, receiver, message.data, self._streams)
             if stream
             else [_datagram(sender, receiver, message.data)]
         )
+        out = []
         for frame in made:
             microseconds = round(message.at * 1e6)
             seconds, rest = divmod(microseconds, 1_000_000)
             out.append(pack("<IIII", seconds, rest, len(frame), len(frame)))
             out.append(frame)
-    return b"".join(out)
+        return b"".join(out)
+
+
+def pcap(messages: Iterable[CapturedMessage]) -> bytes:
+    """The whole file."""
+    frames = Frames()
+    return b"".join((HEAD, *map(frames.of, messages)))
 
 
 def _ends(message: CapturedMessage) -> tuple[_End, _End]:

@@ -245,6 +245,40 @@ def test_180_is_repeated_every_60_seconds() -> None:
     assert len(driver.all(LegRinging)) == 1
 
 
+def test_early_media_is_a_183_with_our_sdp() -> None:
+    """Only of a leg that gives it, and once there is a port; the 200 has the same SDP."""
+    driver = LegDriver.with_settings(early_media=True)
+    driver.invite()
+    assert driver.statuses == [183]
+    early = driver.response.body
+    assert b"m=audio" in early
+    assert driver.all(ApplyMedia)
+    assert driver.all(LegRinging)
+    driver.advance(60)
+    assert driver.statuses == [183, 183]
+    driver.do(driver.leg.answer(driver.now))
+    assert driver.statuses == [183, 183, 200]
+    assert driver.response.body == early
+    assert len(driver.all(ApplyMedia)) == 1
+
+
+@pytest.mark.parametrize("reliable", [True, False])
+def test_no_early_media_without_an_offer_or_by_reliable_answers(reliable: bool) -> None:
+    driver = LegDriver.with_settings(early_media=True)
+    driver.invite(RELIABLE if reliable else (), body=sdp() if reliable else b"")
+    assert driver.statuses == [180]
+    assert not driver.response.body
+    assert not driver.all(ApplyMedia)
+
+
+def test_early_media_ends_with_the_call() -> None:
+    driver = LegDriver.with_settings(early_media=True)
+    driver.invite()
+    driver.do(driver.leg.reject(driver.now, 486))
+    assert driver.statuses == [183, 486]
+    assert driver.all(CloseMedia)
+
+
 def test_reliable_180_where_the_peer_requires_100rel() -> None:
     """Row ring: RSeq, repeated T1, 2·T1, … until PRACK, then each new 180 has a new RSeq."""
     driver = LegDriver()

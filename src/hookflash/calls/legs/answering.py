@@ -113,7 +113,7 @@ class Answering:
         if request.expires is not None:
             self._expires_at = now + request.expires
         core.enter(Phase.OPENING)
-        if sdp is None and "100rel" in request.require:
+        if self._early() or (sdp is None and "100rel" in request.require):
             return self._open()
         return self._rings(now)
 
@@ -259,6 +259,12 @@ class Answering:
 
     # --- inside ---------------------------------------------------------------------------------
 
+    def _early(self) -> bool:
+        """The caller is to hear us before the answer."""
+        core, request = self._core, self._request
+        assert request is not None
+        return core.settings.early_media and core.peer_offer and "100rel" not in request.require
+
     def _open(self) -> list[Step]:
         self._opening = True
         return [OpenMedia(self._remote)]
@@ -268,7 +274,7 @@ class Answering:
         core = self._core
         core.enter(Phase.RINGING)
         self._ring_ends = now + core.settings.ringing_timeout
-        steps: list[Step] = [*self._ring(now), LegRinging()]
+        steps: list[Step] = [*self._ring(now), *self._offers.apply(), LegRinging()]
         return steps + self.answer(now) if self._wanted else steps
 
     def _ring(self, now: float) -> list[Respond]:
@@ -277,7 +283,10 @@ class Answering:
         assert request is not None
         self._ring_at = now + core.settings.ringing_interval
         if "100rel" not in request.require:
-            if self._ringing is None:
+            if self._ringing is None and self._early() and core.negotiator is not None:
+                body = core.negotiator.local_sdp
+                self._ringing = core.reply(request, 183, core.capabilities(), body)
+            elif self._ringing is None:
                 self._ringing = core.reply(request, 180, core.capabilities())
             return [Respond(self.key, self._ringing)]
         self._rseq = self._rseq + 1 if self._rseq else 1 + core.ids.number(30)

@@ -66,12 +66,13 @@ class Offers:
         return False
 
     def apply(self) -> list[Step]:
-        """Bring the media engine to what is agreed, and say so if the hold changed. Early media
-        (of an INVITE of ours) is no hold, whatever its direction."""
+        """Bring the media engine to what is agreed, and say so if the hold changed. Early media (of
+        an INVITE of ours, or where the leg gives it) is no hold, whatever its direction."""
         core = self._core
         plan = None if core.negotiator is None else core.negotiator.current
         live = core.phase in LIVE
-        early = core.phase in EARLY and core.settings.direction == "outbound"
+        gives = core.settings.early_media or core.settings.direction == "outbound"
+        early = core.phase in EARLY and gives
         if plan is None or not (live or early):
             return []
         steps: list[Step] = []

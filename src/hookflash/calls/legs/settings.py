@@ -74,6 +74,9 @@ class LegSettings:
     """Session interval that we ask for (RFC 4028); 0: only what the peer asks for."""
     allow: str = ""
     """Our Allow, where it is not to say all that the leg carries out."""
+    early_media: bool = False
+    """An INVITE with an offer gets 183 with our SDP instead of 180, and hears us from then on; not
+    where it requires reliable answers."""
     accepts_refer: bool = False
     """REFER is the owner's to answer (`ReferReceived`); otherwise it gets 405."""
     credentials: Callable[[], Credential | None] = no_credential
