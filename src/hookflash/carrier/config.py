@@ -153,7 +153,8 @@ def _entry(
         for name, reader in readers.items()
         if name in found
     }
-    read.setdefault("name", key.rpartition(": ")[2])
+    if "name" in readers:
+        read.setdefault("name", key.rpartition(": ")[2])
     return read
 
 

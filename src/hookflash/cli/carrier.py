@@ -21,6 +21,7 @@ carrier to connect the caller to that number instead, as it would ask the real o
 Twilio does while transfers are off; with --transfer-mode enable-all it does it.
 `hookflash carrier --profiles` lists the carriers, docs/carrier.md explains all of it.
 """
+CANNOT_LISTEN = "cannot listen: {}; --sip and --http name other ports"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -85,8 +86,7 @@ def carrier(
         with capture as file:
             run(chosen, network, listen, face, as_json=json, pcap=file)
     except OSError as error:
-        text = f"cannot listen: {error.strerror}; --sip and --http name other ports"
-        raise fail(text, EXIT_CONFIG) from None
+        raise fail(CANNOT_LISTEN.format(error.strerror), EXIT_CONFIG) from None
     except HookflashError as error:
         raise fail(str(error)) from None
 
