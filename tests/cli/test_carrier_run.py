@@ -18,7 +18,7 @@ import pytest
 import uvloop
 from aiohttp import ClientSession
 from rich.console import Console
-from tests.support.cli import invoke
+from tests.support.cli import Lines, invoke, running
 from tests.support.sip_messages import request_of
 
 from hookflash.carrier.agent import Traced
@@ -31,7 +31,6 @@ from hookflash.sip.codec import parse
 
 SOURCE = Path(__file__).parents[2] / "src" / "hookflash" / "carrier"
 TARGET = "+15105550123"
-Lines = Callable[[], Awaitable[str]]
 
 
 def run(test: Callable[[Lines, asyncio.subprocess.Process], Awaitable[None]], *more: str) -> None:
@@ -39,26 +38,11 @@ def run(test: Callable[[Lines, asyncio.subprocess.Process], Awaitable[None]], *m
 
     async def main() -> None:
         command = (sys.executable, "-W", "error", "-m", "hookflash", "carrier")
-        child = await asyncio.create_subprocess_exec(
-            *(*command, "--sip", "127.0.0.1:0", "--http", "127.0.0.1:0", *more),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output = child.stdout
-        assert output is not None
-
-        async def line() -> str:
-            return (await output.readline()).decode().rstrip("\n")
-
-        try:
-            async with asyncio.timeout(30):
-                await test(line, child)
-                child.send_signal(signal.SIGINT)
-                assert await child.wait() == 0
-        finally:
-            if child.returncode is None:
-                child.kill()
-            await child.wait()
+        ports = ("--sip", "127.0.0.1:0", "--http", "127.0.0.1:0")
+        async with running(*command, *ports, *more) as (child, line):
+            await test(line, child)
+            child.send_signal(signal.SIGINT)
+            assert await child.wait() == 0
 
     uvloop.run(main())
 

@@ -10,14 +10,13 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import uvloop
-from tests.support.cli import invoke
+from tests.support.cli import Lines, invoke, running
 
 from hookflash.carrier.network import Carrier
 from hookflash.cli.demo_phone import TONE
 from hookflash.sip.flow import Address
 
 CALLER = "+14150000001"
-Lines = Callable[[], Awaitable[str]]
 
 
 def run(
@@ -26,28 +25,11 @@ def run(
     """With the phone as a process of its own, ended by Ctrl-C."""
 
     async def main() -> None:
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "hookflash", "demo", "phone", "--port", "0"),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output = child.stdout
-        assert output is not None
-
-        async def line() -> str:
-            return (await output.readline()).decode().rstrip("\n")
-
-        try:
-            async with asyncio.timeout(30), Carrier(seed=1) as carrier:
-                found = re.fullmatch(
-                    r"the phone sip:demo@(127.0.0.1):(\d+) answers .*", await line()
-                )
-                assert found is not None
-                await test(child, line, carrier, (found[1], int(found[2])))
-        finally:
-            if child.returncode is None:
-                child.kill()
-            await child.wait()
+        command = (sys.executable, "-m", "hookflash", "demo", "phone", "--port", "0")
+        async with running(*command) as (child, line), Carrier(seed=1) as carrier:
+            found = re.fullmatch(r"the phone sip:demo@(127.0.0.1):(\d+) answers .*", await line())
+            assert found is not None
+            await test(child, line, carrier, (found[1], int(found[2])))
 
     uvloop.run(main())
 

@@ -24,7 +24,7 @@ FRAMES = 50
 """RTP packets a second."""
 LENGTH = 4.0
 """Seconds for which is measured."""
-TRIES = 3
+TRIES = 6
 
 
 def _as_many(count: int, packets: list[Packet]) -> bool:

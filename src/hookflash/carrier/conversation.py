@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..base.ids import Ids
 from ..base.light import light_dataclass
-from ..calls.effects import ReferReceived
+from ..calls.effects import LegEffect, ReferReceived
 from ..calls.legs.leg import Leg
 from ..calls.switchboard import Broken, Resolve
 from ..sdp.plan import MediaPlan
@@ -185,6 +186,34 @@ class Happened:
 
     name: str
     fields: tuple[tuple[str, object], ...] = ()
+
+
+class SwitchHost(Protocol):
+    """What is asked of the switch (`switch.Switch`) for transfers and for telephones alike."""
+
+    ids: Ids
+
+    def tell(self, name: str, **fields: object) -> None: ...
+
+    def end_for(self, number: str) -> End | None: ...
+
+    def dial(
+        self,
+        now: float,
+        called: End,
+        caller_id: str,
+        dialled: str,
+        uri: Uri | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None: ...
+
+    def ask(self, now: float, end: SipEnd, ask: Callable[[Leg], Iterable[LegEffect]]) -> None: ...
+
+    def join(self, first: End, second: End) -> None: ...
+
+    def part(self, end: End) -> None: ...
+
+    def leave(self, end: End) -> None: ...
 
 
 SwitchEffect = (

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from ..base.deadline_queue import DeadlineQueue
-from ..base.ids import Ids
-from ..calls.effects import LegEffect
-from ..calls.legs.leg import Leg
-from ..sip.uri import Uri
 from .config import PhoneConfig
-from .conversation import Conversation, End, PhoneEnd, PressKeys, SaySound, SipEnd
+from .conversation import Conversation, End, PhoneEnd, PressKeys, SaySound, SipEnd, SwitchHost
 from .routing import Numbers
 from .telephone import (
     PhoneAnswers,
@@ -26,14 +21,11 @@ from .telephone import (
 )
 
 
-class PhoneHost(Protocol):
+class PhoneHost(SwitchHost, Protocol):
     """What telephones need of the switch (`switch.Switch`)."""
 
-    ids: Ids
     numbers: Numbers
     ends: dict[str, End]
-
-    def tell(self, name: str, **fields: object) -> None: ...
 
     def emit(self, effect: SaySound | PressKeys) -> None: ...
 
@@ -42,26 +34,6 @@ class PhoneHost(Protocol):
     def progress(self, now: float, end: End, status: int) -> None: ...
 
     def gone(self, now: float, end: End, by: str) -> None: ...
-
-    def end_for(self, number: str) -> End | None: ...
-
-    def dial(
-        self,
-        now: float,
-        called: End,
-        caller_id: str,
-        dialled: str,
-        uri: Uri | None = None,
-        headers: Sequence[tuple[str, str]] = (),
-    ) -> None: ...
-
-    def ask(self, now: float, end: SipEnd, ask: Callable[[Leg], Iterable[LegEffect]]) -> None: ...
-
-    def join(self, first: End, second: End) -> None: ...
-
-    def part(self, end: End) -> None: ...
-
-    def leave(self, end: End) -> None: ...
 
 
 class Handsets:

@@ -6,18 +6,15 @@ is called, caller and target are joined, and who asked is let go.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from ..base.deadline_queue import DeadlineQueue
-from ..base.ids import Ids
-from ..calls.effects import LegEffect, ReferReceived
-from ..calls.legs.leg import Leg
+from ..calls.effects import ReferReceived
 from ..sip.digest import Accepted, Challenged, DigestServer
 from ..sip.message import Response
-from ..sip.uri import Uri
 from .config import TrunkConfig
-from .conversation import CarriedTransfer, Conversation, End, SipEnd
+from .conversation import CarriedTransfer, Conversation, End, SipEnd, SwitchHost
 from .manners import CarrierManners, refusal
 from .referral import (
     AnswerRefer,
@@ -32,42 +29,19 @@ from .referral import (
 from .routing import Numbers, TransferTarget
 
 
-class SwitchHost(Protocol):
+class TransferHost(SwitchHost, Protocol):
     """What a transfer needs of the switch (`switch.Switch`)."""
 
     manners: CarrierManners
     numbers: Numbers
-    ids: Ids
 
     def hosts(self) -> Sequence[str]: ...
-
-    def tell(self, name: str, **fields: object) -> None: ...
-
-    def end_for(self, number: str) -> End | None: ...
 
     def sip_end(self, number: str, trunk: TrunkConfig | None) -> SipEnd: ...
 
     def converse(
         self, now: float, caller: End, called: End, caller_id: str, dialled: str
     ) -> Conversation: ...
-
-    def dial(
-        self,
-        now: float,
-        called: End,
-        caller_id: str,
-        dialled: str,
-        uri: Uri | None = None,
-        headers: Sequence[tuple[str, str]] = (),
-    ) -> None: ...
-
-    def ask(self, now: float, end: SipEnd, ask: Callable[[Leg], Iterable[LegEffect]]) -> None: ...
-
-    def join(self, first: End, second: End) -> None: ...
-
-    def part(self, end: End) -> None: ...
-
-    def leave(self, end: End) -> None: ...
 
     def release(self, now: float, end: End, refuse: int | None = None) -> None: ...
 
@@ -77,7 +51,7 @@ class SwitchHost(Protocol):
 class Transfers:
     """All REFERs of a carrier that are not done."""
 
-    def __init__(self, host: SwitchHost, digest_key: bytes) -> None:
+    def __init__(self, host: TransferHost, digest_key: bytes) -> None:
         self._host = host
         self._digest = DigestServer(digest_key, host.ids)
         self._live: dict[str, CarriedTransfer] = {}
