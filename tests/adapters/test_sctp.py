@@ -15,6 +15,7 @@ from aiortc.rtcsctptransport import (
     Chunk,
     DataChunk,
     HeartbeatChunk,
+    InitAckChunk,
     InitChunk,
     SackChunk,
     serialize_packet,
@@ -267,6 +268,56 @@ async def still_good(client: End, ours: End) -> None:
         for label in ("_reliable", "_lossy"):
             source.sctp.send(label, b"good")
             await target.until(lambda t=target, n=label: (n, b"good") in t.got)  # type: ignore[misc]
+
+
+def test_an_init_said_again_bears_no_tag() -> None:
+    """RFC 9260 §8.5.1: with the peer's, which came meanwhile, the peer would drop it, and where the
+    answers to both were lost there would be no association."""
+
+    async def test() -> None:
+        client, ours = End(client=False), End(client=True)
+        link = Link(client, ours)
+        client.sctp.open("_reliable")
+        carry = link.carry
+        lost: list[bytes] = []
+
+        def lose_the_answers(source: End, target: End, data: bytes) -> None:
+            if data[12] == InitAckChunk.type and len(lost) < 2:
+                lost.append(data)
+            else:
+                carry(source, target, data)
+
+        link.carry = lose_the_answers  # type: ignore[method-assign]
+        for end in (client, ours):
+            end.sctp._association._rto = 0.01
+            end.sctp.start(LOCAL_PORT, MAX_MESSAGE)
+        await ours.until(lambda: ours.opened == ["_reliable"])
+        assert len(lost) == 2
+        inits = [data for data in link.passed[client] if data[12] == InitChunk.type]
+        assert len(inits) > 1
+        assert {data[4:8] for data in inits} == {bytes(4)}
+        leave(client, ours)
+
+    run(test)
+
+
+def test_a_message_behind_the_beginning_of_a_lost_one() -> None:
+    """Unordered: it is told at once, not thrown away with what is left of the lost one."""
+
+    async def test() -> None:
+        client, ours, _ = await joined()
+        lossy = {stream.label: number for number, stream in
+                 ours.sctp._association._data_channels.items()}["_lossy"]  # fmt: skip
+        lost, whole = 4 | 2, 4 | 2 | 1
+        for ahead, flags, data in ((2, lost, b"lost"), (4, whole, b"whole"), (7, 4, b"middle"),
+                                   (9, lost, b"also "), (10, 5, b"whole")):  # fmt: skip
+            ours.sctp.receive(
+                packet(ours.sctp, data_chunk(ours.sctp, ahead, lossy, flags, data=data))
+            )
+        assert ours.got == [("_lossy", b"whole"), ("_lossy", b"also whole")]
+        leave(client, ours)
+
+    run(test)
 
 
 @pytest.mark.parametrize("seed", range(10))

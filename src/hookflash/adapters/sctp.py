@@ -8,9 +8,10 @@ a second to load. What is used of `RTCSctpTransport` that is not its public inte
   each to its end at once: no task for a packet.
 - `_handle_data` takes a packet; `_receive_chunk`, `_receive_data_chunk`, `_send_chunk`,
   `_data_channel_receive` and `_update_rto` are overridden to bound what a peer can make us do.
+- `InboundStream.pop_messages` is replaced; `_get_inbound_stream` makes streams that have ours.
 - `_association_state`, `_advertised_rwnd`, `_inbound_streams` (`reassembly` of each),
-  `_inbound_streams_max`, `_last_received_tsn`, `_local_tsn`, `_remote_max_message_size`, `_rto`,
-  `_data_channels` are read or set.
+  `_inbound_streams_max`, `_last_received_tsn`, `_local_tsn`, `_remote_max_message_size`,
+  `_remote_verification_tag`, `_rto`, `_data_channels` are read or set.
 
 Nothing is taken from its event emitters, which would send an owner's exception astray: what happens
 is noted down and told to the owner after the packet.
@@ -21,13 +22,14 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Final, Protocol, cast
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCDtlsTransport, RTCSctpTransport
 from aiortc.rtcsctptransport import (
     Chunk,
     DataChunk,
+    InboundStream,
     InitChunk,
     RTCSctpCapabilities,
     SackChunk,
@@ -68,6 +70,9 @@ _RTO_INITIAL, _RTO_MIN = 1.0, 0.4
 """Seconds. RFC 9260 §16 has 1 s for both; a peer may hold back its SACK for 0.2 s."""
 
 _HALF, _ALL = 2**31, 2**32
+
+_LAST, _FIRST, _UNORDERED = 1, 2, 4
+"""Flags of a DATA chunk (RFC 9260 §3.3.1)."""
 
 _OPEN, _ACK = 3, 2
 _DCEP: Final = 50
@@ -252,10 +257,22 @@ class _Association(RTCSctpTransport):
                 return
         await super()._receive_data_chunk(chunk)
 
+    def _get_inbound_stream(self, stream_id: int) -> InboundStream:
+        stream = self._inbound_streams.get(stream_id)
+        if stream is None:
+            stream = self._inbound_streams[stream_id] = _InboundStream()
+        return stream
+
     async def _send_chunk(self, chunk: Chunk) -> None:
         if isinstance(chunk, SackChunk):
             del chunk.gaps[_GAPS:], chunk.duplicates[_DUPLICATES:]
+        tag = self._remote_verification_tag
+        if isinstance(chunk, InitChunk):
+            # Repeated after the peer's own came, it would bear the peer's tag, and the peer would
+            # drop it (RFC 9260 §8.5.1: always 0).
+            self._remote_verification_tag = 0
         await super()._send_chunk(chunk)
+        self._remote_verification_tag = tag
 
     def _update_rto(self, rtt: float) -> None:
         super()._update_rto(rtt)
@@ -284,6 +301,44 @@ class _Association(RTCSctpTransport):
             return False
         label, protocol = struct.unpack_from("!HH", data, 8)
         return bool(max(label, protocol) <= MAX_LABEL and len(data) == 12 + label + protocol)
+
+
+class _InboundStream(InboundStream):
+    """aiortc's stream, which also gives an unordered message that stands right behind the first
+    fragments of a lost one; aiortc takes its first fragment for one more of those."""
+
+    def pop_messages(self) -> Iterator[tuple[int, int, bytes]]:
+        at = 0
+        while at < len(self.reassembly):
+            first = self.reassembly[at]
+            ordered = not first.flags & _UNORDERED
+            end, whole = self._message(at)
+            if whole:
+                chunks = self.reassembly[at:end]
+                del self.reassembly[at:end]
+                if ordered and first.stream_seq == self.sequence_number:
+                    self.sequence_number = (self.sequence_number + 1) % 2**16
+                yield first.stream_id, first.protocol, b"".join(c.user_data for c in chunks)
+            elif ordered:
+                return
+            else:
+                at = end
+
+    def _message(self, at: int) -> tuple[int, bool]:
+        """Where what begins at this place ends, and whether it is a message whose turn it is."""
+        first = self.reassembly[at]
+        ahead = (first.stream_seq - self.sequence_number) % 2**16
+        early = not first.flags & _UNORDERED and 0 < ahead < 2**15
+        if early or not first.flags & _FIRST:
+            return at + 1, False
+        end = at
+        for end in range(at, len(self.reassembly)):
+            chunk = self.reassembly[end]
+            if chunk.tsn != (first.tsn + end - at) % _ALL:
+                return end, False
+            if chunk.flags & _LAST:
+                return end + 1, True
+        return end + 1, False
 
 
 def _run(coroutine: Coroutine[object, None, None]) -> None:
