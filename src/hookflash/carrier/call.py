@@ -151,17 +151,17 @@ class CarrierCall:
         except TimeoutError:
             raise CarrierError(f"{self}: still up after {within:g} s") from None
 
-    async def hears(self, frequency: float, within: float = 2.0) -> float:
+    async def hears(self, frequency: float, within: float = 5.0) -> float:
         """Wait for a tone (Hz); seconds that it took."""
         with self._named():
             return await self.sound.hears(frequency, within)
 
-    async def hears_anything(self, within: float = 2.0) -> float:
+    async def hears_anything(self, within: float = 5.0) -> float:
         """Wait for anything but silence; seconds that it took."""
         with self._named():
             return await self.sound.hears_anything(within)
 
-    async def misses(self, frequency: float, within: float = 2.0) -> float:
+    async def misses(self, frequency: float, within: float = 5.0) -> float:
         """Wait until a tone (Hz) has not been heard for 0.3 s from now on."""
         with self._named():
             return await self.sound.misses(frequency, within)
@@ -171,7 +171,7 @@ class CarrierCall:
         with self._named():
             await self.sound.press(digits)
 
-    async def pressed(self, digits: str, within: float = 2.0) -> float:
+    async def pressed(self, digits: str, within: float = 5.0) -> float:
         """Wait for keys that the other side presses."""
         with self._named():
             return await self.sound.pressed(digits, within)
