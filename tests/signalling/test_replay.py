@@ -77,6 +77,34 @@ def test_an_agent_that_takes_what_it_asks_for() -> None:
     ]
 
 
+def test_a_browser() -> None:
+    play = Play("browser-livekit-client-2.23.0.json")
+    play.join()
+    phone = Phone(play, "sip_+14150000001")
+    me: Callable[[], Participant] = lambda: play.me.participant  # noqa: E731
+    ours = play.go(
+        [
+            (3.42, play.media_began("0e29fbe6-a0d9-44f5-a4d0-7b94d51adbab", "7")),
+            (3.926, play.speaks(me, 0.125)),
+            (4.327, play.speaks(me, 0.0)),
+            (6.42, phone.joins),
+            (6.438, lambda: phone.is_("active")),
+            (6.455, phone.speaks),
+            (10.431, lambda: phone.is_("hangup")),
+            (10.437, phone.leaves),
+        ]
+    )
+    assert differences(play.theirs(1), ours) == [
+        # who publishes nothing is told of at once; LiveKit gathers for 3 s, and then tells of the
+        # track twice
+        "+ update web-1 ACTIVE",
+        "- update web-1 ACTIVE 1 track",
+        # said when somebody takes the track; LiveKit waits until packets can flow
+        "+ track_subscribed",
+        "- track_subscribed",
+    ]
+
+
 def _life(play: Play, b: Neighbour, *mids: str) -> list[str]:
     """What the recordings `-life` tell, by what they note; `mids`: the sections in which the client
     sends its first track and its second one."""
