@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidStatus
 from hookflash.rooms.orders import Join
 from hookflash.runtime.rtc import clients as module
 from hookflash.runtime.rtc.clients import RtcClients
+from hookflash.signalling.session import SignalSession
 
 LOW, HIGH = 440.0, 700.0
 CALLER = "+14150000001"
@@ -477,6 +478,29 @@ def test_only_clients_of_the_room_are_told_of_its_speakers_and_rooms_are_forgott
             clients._look()
             assert attic not in clients._speakers
             assert len(clients._speakers) == 1
+
+    run(check)
+
+
+def test_only_clients_of_the_room_hear_of_what_happens_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a room costs does not grow with the clients of others."""
+    told: list[SignalSession] = []
+    tell = SignalSession.room_events
+
+    def noted(session: SignalSession, now: float, events: Any) -> Any:
+        told.append(session)
+        return tell(session, now, events)
+
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob", "attic") as bob:
+            sessions = {peer: clients_of(lab)._clients[peer.sid].session for peer in (ann, bob)}
+            monkeypatch.setattr(SignalSession, "room_events", noted)
+            lab.server.rooms.update_metadata("lobby", "x")
+            assert told == [sessions[ann]]
+            lab.server.rooms.move(clients_of(lab)._clients[bob.sid].participant, "lobby")
+            assert told[1:] == [sessions[ann], sessions[bob]]
 
     run(check)
 

@@ -51,6 +51,8 @@ MOST_UNCONNECTED: Final = 400
 """Those of all rooms. Each has a quarter of a minute."""
 REPORT_INTERVAL: Final = 5.0
 """Seconds between the RTCP reports of a client."""
+_OUT: Final = (ev.ParticipantLeft, ev.ParticipantAborted, ev.ParticipantDisplaced)
+"""Events of who is in the room no more, and hears of it."""
 TURN: Final = 0.005
 """Seconds after which what is due for others waits for the next turn of the loop."""
 MAX_RPCS: Final = 64
@@ -234,11 +236,24 @@ class RtcClients:
             elif isinstance(event, ev.ParticipantMoved):
                 self._moved(event)
         now = self._clock.now()
-        rooms = {event.room.sid for event in events}
-        rooms |= {e.newcomer.room.sid for e in events if isinstance(e, ev.ParticipantMoved)}
-        for client in list(self._clients.values()):
-            if client.participant.room.sid in rooms:
+        for sid in self._concerned(events):
+            client = self._clients.get(sid)
+            if client is not None:
                 client.perform(client.session.room_events(now, events))
+
+    @staticmethod
+    def _concerned(events: Sequence[ev.RoomEvent]) -> dict[str, None]:
+        """Sids of those who are in the rooms in which something happened, and of who went out."""
+        rooms = {event.room.sid: event.room for event in events}
+        concerned: dict[str, None] = {}
+        for event in events:
+            if isinstance(event, ev.ParticipantMoved):
+                rooms[event.newcomer.room.sid] = event.newcomer.room
+            elif isinstance(event, _OUT):
+                concerned[event.participant.sid] = None
+        for room in rooms.values():
+            concerned |= dict.fromkeys(member.sid for member in room.participants.values())
+        return concerned
 
     def _with(self, participant: Participant, act: Callable[[RtcClient], None]) -> None:
         client = self._clients.get(participant.sid)
