@@ -100,9 +100,14 @@ def checked(numbers: Iterable[str], origination: str) -> None:
         if not _NUMBER.fullmatch(number):
             raise typer.BadParameter(f"{number!r} is not + and digits", param_hint="number")
     if origination and not re.match(r"sips?:[^\s@]+$", origination):
-        raise typer.BadParameter(
-            f"{origination!r} is not such as sip:sip.example.com:5060", param_hint="origination"
-        )
+        raise not_an_origination(origination)
+
+
+def not_an_origination(text: str) -> typer.BadParameter:
+    """To be raised."""
+    return typer.BadParameter(
+        f"{text!r} is not such as sip:sip.example.com:5060", param_hint="origination"
+    )
 
 
 def asked(ask: Callable[[], Answer]) -> Answer:

@@ -61,6 +61,7 @@ def test_it_begins_as_the_carrier_is_configured() -> None:
     assert len(begun.sid) == 19
     assert begun.values["connection_name"] == "support"
     assert begun.values["outbound"]["outbound_voice_profile_id"] == only(kept, PROFILE).sid
+    assert begun.values["inbound"]["dnis_number_format"] == "+e164"
     assert only(kept, FQDN).values == {
         "connection_id": begun.sid,
         "fqdn": "192.0.2.1",

@@ -145,6 +145,9 @@ class TelnyxHoldings(Resources[TelnyxThing]):
             read_fields(CONNECTION.fields, {"connection_name": trunk.name}, making=True),
         )
         made.values["outbound"][_PROFILE_ID] = profile
+        if self._manners.number_format == "e164":
+            formats = {"ani_number_format": "+E.164", "dnis_number_format": "+e164"}
+            made.values["inbound"] |= formats
         made.values["user_name"], made.password = trunk.username or None, trunk.password
         self._configured[made.sid] = trunk
         at = trunk.origination
