@@ -206,6 +206,18 @@ def test_the_same_refer_works_once_the_connection_is_set_up() -> None:
     judge(check)
 
 
+def test_from_nothing_to_a_call_that_is_transferred() -> None:
+    async def check(ask: Command, telnyx: SimulatedTelnyx, lab: Lab) -> None:
+        here = f"sip:localhost:{lab.sip[1]}"
+        done = await ask("setup", "--number", LINE, "--origination", here, "--yes")
+        assert done.code == 0, done.err
+        telnyx.carrier.call(CALLER, LINE)
+        await telnyx.carrier.happened("call_answered")
+        await telnyx.transferred(lab, CALLER)
+
+    judge(check)
+
+
 def test_where_telnyxs_support_has_not_enabled_it_the_refer_is_refused_and_that_was_said() -> None:
     async def check(ask: Command, telnyx: SimulatedTelnyx, lab: Lab) -> None:
         await called(telnyx, lab)

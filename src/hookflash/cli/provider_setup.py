@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 
 import typer
 
 from ..base.errors import HookflashError
 from ..base.light import light_dataclass
 from ..providers.trunk_metadata import provider_name
-from .options import ApiSession, fail
+from .options import EXIT_FAILED, ApiSession, fail
 from .trunks import with_provider
 
 _NUMBER = re.compile(r"\+[0-9]{5,15}")
@@ -29,6 +29,15 @@ Password = Annotated[
 ]
 Room = Annotated[str, typer.Option(help="Room of a new rule.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; else the plan is all.")]
+
+
+class Fielded(Protocol):
+    """A dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+One = TypeVar("One", bound=Fielded)
 
 
 class Plan(Protocol):
@@ -238,6 +247,31 @@ def carry_out(account: ProviderAccount[Any, At], at: At, planned: Planned) -> No
     except HookflashError as error:
         what = str(steps[done]) if done < len(steps) else planned.here[done - len(steps)].what
         raise fail(f"{what}: {error}; {done} steps before it are done, run it again") from None
+
+
+def show_found(
+    found: Sequence[One],
+    columns: Sequence[str],
+    row: Callable[[One], list[str]],
+    none: str,
+    as_json: bool,
+) -> None:
+    """What there is at the provider: dataclasses, as JSON or as rows of a table."""
+    from dataclasses import asdict
+
+    from .output import print_json, print_table
+
+    if as_json:
+        print_json([asdict(one) for one in found])
+    else:
+        print_table(columns, [row(one) for one in found], none)
+
+
+def judge(planned: Planned, as_json: bool) -> None:
+    """What is to do; exit code 1 where anything is, or cannot be done."""
+    tell(planned, as_json, done=False)
+    if planned.plan.steps or planned.plan.missing:
+        raise typer.Exit(EXIT_FAILED)
 
 
 def tell(planned: Planned, as_json: bool, *, done: bool) -> None:

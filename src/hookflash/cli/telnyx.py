@@ -13,7 +13,7 @@ from ..base.errors import SipError
 from ..base.hosts import ip_literal
 from ..providers.telnyx_plan import ADDRESS, TelnyxConnection, TelnyxPlan, TelnyxWish, make_plan
 from ..sip.uri import Uri
-from .options import EXIT_FAILED, ApiSession, server_command
+from .options import ApiSession, server_command
 from .provider import AsJson
 from .provider_setup import (
     AllowedUser,
@@ -29,7 +29,9 @@ from .provider_setup import (
     asked,
     carry_out,
     checked,
+    judge,
     not_an_origination,
+    show_found,
     steps_here,
     tell,
 )
@@ -58,16 +60,9 @@ Profile = Annotated[
 @app.command()
 def show(as_json: AsJson = False, api: Api = "") -> None:
     """Show the account's FQDN connections with what matters for transfers."""
-    from dataclasses import asdict
-
-    from .output import print_json, print_table
-
     connections = asked(lambda: TelnyxAccount(os.environ, api).connections())
-    if as_json:
-        print_json([asdict(connection) for connection in connections])
-        return
-    rows = [_row(connection) for connection in connections]
-    print_table(_CONNECTIONS, rows, "the account has no FQDN connections")
+    none = "the account has no FQDN connections"
+    show_found(connections, _CONNECTIONS, _row, none, as_json)
 
 
 @app.command()
@@ -83,9 +78,7 @@ def check(
     """Say what is missing at Telnyx; exit code 1 where anything is."""
     wish = _wish(connection, "hookflash", profile, origination, number, user, "")
     plan = asked(lambda: _plan(TelnyxAccount(os.environ, api), wish))
-    tell(_planned(plan), as_json, done=False)
-    if plan.steps or plan.missing:
-        raise typer.Exit(EXIT_FAILED)
+    judge(_planned(plan), as_json)
 
 
 @server_command(app, "setup")

@@ -14,7 +14,7 @@ import typer
 
 from ..adapters.twilio_rest import TITLE, TwilioAccount
 from ..providers.twilio_plan import TwilioPlan, TwilioTrunk, TwilioWish, make_plan
-from .options import EXIT_FAILED, ApiSession, server_command
+from .options import ApiSession, server_command
 from .provider import AsJson
 from .provider_setup import (
     AllowedUser,
@@ -30,6 +30,8 @@ from .provider_setup import (
     asked,
     carry_out,
     checked,
+    judge,
+    show_found,
     steps_here,
     tell,
 )
@@ -75,15 +77,8 @@ Addresses = Annotated[
 @app.command()
 def show(as_json: AsJson = False, api: Api = "") -> None:
     """Show the account's trunks with what matters for transfers."""
-    from dataclasses import asdict
-
-    from .output import print_json, print_table
-
     trunks = asked(lambda: TwilioAccount(os.environ, api).trunks())
-    if as_json:
-        print_json([asdict(trunk) for trunk in trunks])
-        return
-    print_table(_TRUNKS, [_row(trunk) for trunk in trunks], "the account has no trunks")
+    show_found(trunks, _TRUNKS, _row, "the account has no trunks", as_json)
 
 
 @app.command()
@@ -102,9 +97,7 @@ def check(
     wish = _wish(trunk, "hookflash", "", transfer, caller_id, origination, number)
     wish = _with_access(wish, allow_ip, user, "")
     plan = asked(lambda: _plan(TwilioAccount(os.environ, api), wish))
-    tell(_planned(plan), as_json, done=False)
-    if plan.steps or plan.missing:
-        raise typer.Exit(EXIT_FAILED)
+    judge(_planned(plan), as_json)
 
 
 @server_command(app, "setup")

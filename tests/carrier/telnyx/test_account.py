@@ -87,6 +87,15 @@ def test_where_the_configuration_sends_calls_is_kept(at: str, transport: str, se
     assert str(kept.trunks()[0].origination) == served
 
 
+def test_a_trunk_that_leads_nowhere_is_a_connection_without_an_fqdn() -> None:
+    network = NetworkConfig((TrunkConfig("a", (), None),), ())
+    manners = CarrierManners(number_format="national")
+    kept = TelnyxHoldings(0.0, network, manners, Ids(random.Random(1)))
+    assert only(kept, CONNECTION).values["inbound"]["dnis_number_format"] == "e164"
+    assert kept.all(FQDN) == []
+    assert kept.trunks() == list(network.trunks)
+
+
 def test_a_number_takes_its_calls_to_its_connection() -> None:
     kept = account(EMPTY)
     made = connection(kept, transport_protocol="TCP")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 from urllib.parse import parse_qsl
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ...base.ids import Ids
 from ..config import TrunkConfig
 from ..manners import Profile
 from .messages import RestAnswer, RestFaceError, RestRequest
@@ -34,6 +36,11 @@ class TrunkServer(Protocol):
     def serve(self, trunks: Sequence[TrunkConfig]) -> None:
         """These are its trunks from now on."""
         ...
+
+
+def new_ids(seed: int | None) -> Ids:
+    """For the resources; `seed` makes them the same every time."""
+    return Ids(random.SystemRandom() if seed is None else random.Random(seed))
 
 
 def rest_routes(

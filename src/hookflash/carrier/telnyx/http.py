@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import random
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.routing import Route
 
-from ...base.ids import Ids
 from ..config import NetworkConfig
-from ..rest.http import TrunkServer, media_type, read_body, read_params, rest_routes
+from ..rest.http import TrunkServer, media_type, new_ids, read_body, read_params, rest_routes
 from ..rest.messages import RestRequest
 from .account import TelnyxHoldings
 from .errors import BAD_REQUEST, INVALID_JSON, MEDIA_TYPE, TelnyxFaceError
@@ -25,8 +23,7 @@ def new_holdings(
 ) -> TelnyxHoldings:
     """The account of a carrier that begins with `network`; `seed` makes the ids the same every
     time."""
-    ids = Ids(random.SystemRandom() if seed is None else random.Random(seed))
-    return TelnyxHoldings(carrier.now(), network, carrier.profile.manners, ids)
+    return TelnyxHoldings(carrier.now(), network, carrier.profile.manners, new_ids(seed))
 
 
 def telnyx_routes(carrier: TrunkServer, account: TelnyxHoldings) -> list[Route]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from typing import Final
 
 from starlette.requests import Request
 from starlette.routing import Route
 
-from ...base.ids import Ids
 from ..config import NetworkConfig
-from ..rest.http import TrunkServer, media_type, read_body, read_params, rest_routes
+from ..rest.http import TrunkServer, media_type, new_ids, read_body, read_params, rest_routes
 from ..rest.messages import RestRequest
 from .account import Account
 from .errors import NOT_ALLOWED, RestError
@@ -26,8 +24,7 @@ def new_account(
 ) -> Account:
     """The account of a carrier that begins with `network`; `seed` makes the SIDs the same every
     time."""
-    ids = Ids(random.SystemRandom() if seed is None else random.Random(seed))
-    return Account(carrier.now(), network, carrier.profile.manners, ids)
+    return Account(carrier.now(), network, carrier.profile.manners, new_ids(seed))
 
 
 def twilio_routes(carrier: TrunkServer, account: Account) -> list[Route]:
