@@ -42,7 +42,7 @@ def carrier(
     http: Annotated[
         str,
         typer.Option(
-            metavar="IP:PORT", help="Where GET /calls and the carrier's REST are; '' for nowhere."
+            metavar="IP:PORT", help="Where GET /calls and Twilio's REST are; '' for nowhere."
         ),
     ] = "127.0.0.1:8080",
     call: Annotated[

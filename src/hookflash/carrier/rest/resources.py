@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from .messages import RestFaceError
@@ -38,11 +38,13 @@ class Resource(Generic[KindT]):
     sid: str
     """What the carrier's REST calls it by."""
     values: dict[str, Any]
-    """By their keys in JSON. No password is kept."""
+    """By their keys in JSON."""
     parent: str
     """SID of the one that it is in, "" where it is the account's."""
     created: float
     updated: float
+    password: str = field(default="", repr=False)
+    """Where it has one; it is never among the values."""
 
 
 One = TypeVar("One", bound=Resource[Any])

@@ -8,8 +8,8 @@ is a resource of the account that names its connection, and goes with it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
 
 from ...base.hosts import ip_literal
 from ...base.ids import Ids
@@ -110,12 +110,8 @@ NUMBER = TelnyxKind(
 KINDS: Final = (CONNECTION, FQDN, PROFILE, NUMBER)
 
 
-@dataclass(slots=True, eq=False)
-class TelnyxThing(Resource[TelnyxKind]):
-    """One resource."""
-
-    password: str = ""
-    """Of a connection, for the calls that come by it."""
+TelnyxThing: TypeAlias = Resource[TelnyxKind]
+"""One resource; a connection has the password of the calls that come by it."""
 
 
 class TelnyxHoldings(Resources[TelnyxThing]):
