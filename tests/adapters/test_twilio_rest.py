@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from hookflash.adapters import twilio_rest
-from hookflash.adapters.twilio_rest import TwilioAccount, TwilioError
+from hookflash.adapters.provider_api import ProviderApiError
+from hookflash.adapters.twilio_rest import TwilioAccount
 from hookflash.providers.twilio_plan import (
     AddOrigination,
     AllowAddress,
@@ -26,7 +27,7 @@ from hookflash.providers.twilio_plan import (
 
 def test_without_the_library_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "twilio.rest", None)
-    with pytest.raises(TwilioError, match=r"pip install 'hookflash\[twilio\]'"):
+    with pytest.raises(ProviderApiError, match=r"pip install 'hookflash\[twilio\]'"):
         TwilioAccount({"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t"})
 
 
@@ -147,7 +148,7 @@ def test_credentials_of_the_environment(library: Library) -> None:
     TwilioAccount({**CREDENTIALS, **key})
     assert library.made == ("SK1", "s", "AC1")
     for missing in ({"TWILIO_ACCOUNT_SID": "AC1"}, {"TWILIO_AUTH_TOKEN": "t"}, {}):
-        with pytest.raises(TwilioError, match="no credentials: set TWILIO_ACCOUNT_SID"):
+        with pytest.raises(ProviderApiError, match="no credentials: set TWILIO_ACCOUNT_SID"):
             TwilioAccount(missing)
 
 
@@ -240,7 +241,7 @@ def test_what_fails_is_told(library: Library, error: Exception, words: str) -> N
     def fail() -> None:
         raise error
 
-    with pytest.raises(TwilioError) as caught:
+    with pytest.raises(ProviderApiError) as caught:
         TwilioAccount(CREDENTIALS)._asked(fail)
     assert str(caught.value) == words
 
@@ -254,20 +255,9 @@ def test_a_server_in_twilios_place_gets_the_path_and_the_query() -> None:
 
 
 @pytest.mark.usefixtures("library")
-@pytest.mark.parametrize(
-    ("api", "words"),
-    [
-        ("http://192.0.2.1:8080", "in clear; use https"),
-        ("http://twilio.example", "in clear; use https"),
-        ("ftp://127.0.0.1", "no address such as"),
-        ("127.0.0.1:8080", "no address such as"),
-    ],
-)
-def test_the_secret_goes_nowhere_in_clear_but_to_this_machine(api: str, words: str) -> None:
-    with pytest.raises(TwilioError, match=words):
-        twilio_rest._http(api)
-    for good in ("http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:8080"):
-        assert twilio_rest._http(good) is not None
+def test_the_secret_goes_nowhere_in_clear() -> None:
+    with pytest.raises(ProviderApiError, match="in clear; use https"):
+        twilio_rest._http("http://192.0.2.1:8080")
 
 
 @pytest.mark.parametrize(

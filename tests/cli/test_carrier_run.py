@@ -106,6 +106,24 @@ def test_twilios_rest_is_there_where_the_carrier_is_twilio() -> None:
     run(plain, "--json", "--profile", "plain")
 
 
+def test_telnyxs_rest_is_there_where_the_carrier_is_telnyx() -> None:
+    known = {"Authorization": f"Bearer {example_config().account.token}"}
+
+    async def telnyx(line: Lines, _: object) -> None:
+        port = json.loads(await line())["http"]
+        url = f"http://127.0.0.1:{port}/v2/fqdn_connections"
+        async with ClientSession(headers=known) as session:
+            async with session.get(url) as answer:
+                (connection,) = (await answer.json())["data"]
+            change = {"connection_name": "example", "active": False}
+            async with session.patch(f"{url}/{connection['id']}", json=change) as changed:
+                assert changed.status == 200
+            async with session.get(f"http://127.0.0.1:{port}/v1/Trunks") as other:
+                assert other.status == 404
+
+    run(telnyx, "--json", "--profile", "telnyx")
+
+
 def test_a_capture_from_the_command(tmp_path: Path) -> None:
     file = tmp_path / "seen.pcap"
 
@@ -209,3 +227,14 @@ def test_how_twilios_rest_is_reached(profile: str, http: int, there: int) -> Non
     export = f"TWILIO_ACCOUNT_SID={account.sid} TWILIO_AUTH_TOKEN={account.token}"
     assert sum(export in line for line in lines) == there
     assert sum("--api http://127.0.0.1:8080" in line for line in lines) == there
+
+
+@pytest.mark.parametrize(
+    ("profile", "http", "there"), [("telnyx", 8080, 1), ("telnyx", 0, 0), ("twilio", 8080, 0)]
+)
+def test_how_telnyxs_rest_is_reached(profile: str, http: int, there: int) -> None:
+    lines = introduction(load_profile(profile), example_config(), ("127.0.0.1", 5080), http)
+    export = f"TELNYX_API_KEY={example_config().account.token}"
+    command = f"hookflash provider telnyx show --api http://127.0.0.1:{http}"
+    assert sum(export in line for line in lines) == there
+    assert sum(command in line for line in lines) == there

@@ -13,7 +13,7 @@ from livekit.protocol.sip import SIPInboundTrunkInfo
 from tests.support.cli import hookflash, invoke
 from tests.support.lab import Lab, run
 
-from hookflash.adapters.twilio_rest import TwilioError
+from hookflash.adapters.provider_api import ProviderApiError
 from hookflash.cli import twilio
 from hookflash.providers.twilio_plan import (
     AddOrigination,
@@ -50,7 +50,7 @@ class Account:
 
     def carry_out(self, sid: str, step: TwilioStep) -> str:
         if self.failing is not None and isinstance(step, self.failing):
-            raise TwilioError("Twilio answered 400: not today")
+            raise ProviderApiError("Twilio answered 400: not today")
         match step:
             case MakeTrunk(name, domain, mode, caller_id):
                 sid = f"TK{len(self.held) + 1}"

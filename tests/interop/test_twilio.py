@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import ssl
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from tests.interop.support.certificates import Authority
 from tests.interop.support.lab import Lab as Bench
 from tests.interop.support.network import Host, Network
 from tests.interop.support.process import run as run_command
-from tests.interop.support.sdks import ROOT
+from tests.interop.support.provider import CALLER, LINE, PHONES, refused
 from tests.interop.support.twilio import (
     FOLDER,
     SimulatedTwilio,
@@ -29,9 +28,9 @@ from tests.interop.support.twilio import (
 )
 from tests.sdk.support.toolchains import Node
 from tests.support.cli import Ran
-from tests.support.lab import KEY, SECRET, Lab, run
+from tests.support.lab import Lab, run
 
-from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
+from hookflash.carrier.config import NetworkConfig, TrunkConfig
 from hookflash.carrier.twilio.account import (
     ACCESS_LIST,
     ADDRESS,
@@ -45,34 +44,10 @@ from hookflash.sip.uri import Uri
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 OURS, SIP = "+15105550100", "sip:sip.example.com:5060"
-CALLER, TARGET, LINE = "+14155550100", "+15105550123", "+15550000001"
 DOMAIN = "acme.pstn.twilio.com"
 HOSTS = ("trunking.twilio.com", "api.twilio.com")
-PHONES = (PhoneConfig(CALLER, tone=330.0), PhoneConfig(TARGET, tone=1000.0, after=0.2))
 Command = Callable[..., Awaitable[Ran]]
 Check = Callable[[Command, SimulatedTwilio, Lab], Awaitable[None]]
-
-
-async def command(packages: Path, twilio: SimulatedTwilio, *words: str, **variables: str) -> Ran:
-    """`hookflash provider twilio WORDS`, with the library and the account's credentials."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "ignore", "-m", "hookflash", "provider", "twilio", *words),
-        *("--api", twilio.url),
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{ROOT / 'src'}:{packages}",
-            **twilio.environment,
-            "LIVEKIT_API_KEY": KEY,
-            "LIVEKIT_API_SECRET": SECRET,
-            "COLUMNS": "250",
-            **variables,
-        },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ran(process.returncode, out.decode(), err.decode())
 
 
 def judge(check: Check, *, trunk: bool = False) -> None:
@@ -84,7 +59,7 @@ def judge(check: Check, *, trunk: bool = False) -> None:
 
         async def ask(*words: str, **variables: str) -> Ran:
             url = f"http://127.0.0.1:{lab.server.http_port}"
-            return await command(packages, twilio, *words, LIVEKIT_URL=url, **variables)
+            return await twilio.command("twilio", packages, *words, LIVEKIT_URL=url, **variables)
 
         line = TrunkConfig("line", (LINE,), Uri.sip(None, *lab.sip))
         network = NetworkConfig((line,) if trunk else (), PHONES, numbers=(OURS,))
@@ -263,22 +238,6 @@ def test_what_fails_in_the_middle_says_how_far_it_came_and_can_be_run_again() ->
 # --- the same REFER, before and after -------------------------------------------------------------
 
 
-async def refused(lab: Lab) -> None:
-    """The transfer of the caller fails as at Twilio while transfers are off."""
-    with pytest.raises(api.TwirpError) as caught:
-        await lab.transfer(f"sip_{CALLER}", f"tel:{TARGET}")
-    assert caught.value.metadata["sip_status_code"] == "603"
-
-
-async def transferred(twilio: SimulatedTwilio, lab: Lab, seen: str) -> None:
-    """It works, and the new party saw this number and hears the caller."""
-    done = await lab.transfer(f"sip_{CALLER}", f"tel:{TARGET}")
-    assert done.reason == api.SIPTransferReason.STR_COMPLETED
-    assert (await twilio.carrier.happened("phone_rings"))["caller"] == seen
-    await twilio.carrier.hears(TARGET, 330)
-    await twilio.carrier.hears(CALLER, 1000)
-
-
 @pytest.mark.parametrize(("caller_id", "seen"), [("transferee", CALLER), ("transferor", LINE)])
 def test_the_same_refer_works_once_the_trunk_is_set_up(caller_id: str, seen: str) -> None:
     async def check(ask: Command, twilio: SimulatedTwilio, lab: Lab) -> None:
@@ -289,7 +248,7 @@ def test_the_same_refer_works_once_the_trunk_is_set_up(caller_id: str, seen: str
         words = ("setup", "--number", LINE, "--caller-id", caller_id, "--yes")
         done = await ask(*words)
         assert done.code == 0, done.err
-        await transferred(twilio, lab, seen)
+        await twilio.transferred(lab, seen)
 
     judge(check, trunk=True)
 
@@ -306,7 +265,7 @@ def test_twilios_own_library() -> None:
         arguments = (twilio.url, twilio.account.sid, twilio.account.token, LINE)
         out = await run_command(python, "-W", "ignore", FOLDER / "user.py", *arguments, within=60)
         assert out.splitlines()[-1] == "done"
-        await transferred(twilio, lab, LINE)
+        await twilio.transferred(lab, LINE)
 
     judge(check, trunk=True)
 
@@ -380,6 +339,6 @@ def test_twilios_own_command_as_livekits_page_has_it(tmp_path: Path) -> None:
                 )
                 assert trunk.sid in await cli(update)
         assert twilio.changes == [f"/v1/Trunks/{trunk.sid}"]
-        await transferred(twilio, lab, CALLER)
+        await twilio.transferred(lab, CALLER)
 
     judge(check, trunk=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from hookflash.providers.setup_plan import SetupPlanError
 from hookflash.providers.twilio_plan import (
     NO_ACCESS,
     UNSEEN,
@@ -16,7 +17,6 @@ from hookflash.providers.twilio_plan import (
     ChangeTrunk,
     MakeTrunk,
     TwilioNumber,
-    TwilioPlanError,
     TwilioTrunk,
     TwilioWish,
     make_plan,
@@ -98,9 +98,9 @@ def test_a_trunk_by_the_first_of_its_numbers_before_one_by_name() -> None:
 
 def test_which_trunk_has_to_be_clear() -> None:
     twin = replace(TRUNK, sid="TK3")
-    with pytest.raises(TwilioPlanError, match=r"several trunks are 'hookflash': .* of TK1, TK3"):
+    with pytest.raises(SetupPlanError, match=r"several trunks are 'hookflash': .* of TK1, TK3"):
         make_plan(TwilioWish(), [TRUNK, twin], [])
-    with pytest.raises(TwilioPlanError, match="there is no trunk 'nobody'"):
+    with pytest.raises(SetupPlanError, match="there is no trunk 'nobody'"):
         make_plan(TwilioWish(trunk="nobody"), [TRUNK], [])
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from ..base.errors import HookflashError
 from ..providers.twilio_plan import (
     LISTS,
     AddOrigination,
@@ -21,13 +19,10 @@ from ..providers.twilio_plan import (
     TwilioStep,
     TwilioTrunk,
 )
+from .provider_api import TIMEOUT, ProviderApiError, no_library, refused, stand_in, unreached
 
 Asked = TypeVar("Asked")
-TIMEOUT = 20.0
-
-
-class TwilioError(HookflashError):
-    """The library is missing, there are no credentials, or Twilio refused; the text says which."""
+TITLE = "Twilio"
 
 
 class TwilioAccount:
@@ -39,15 +34,13 @@ class TwilioAccount:
         try:
             from twilio.rest import Client
         except ImportError:
-            raise TwilioError(
-                "Twilio's library is not installed: pip install 'hookflash[twilio]'"
-            ) from None
+            raise no_library(TITLE, "twilio") from None
         account = environment.get("TWILIO_ACCOUNT_SID", "")
         key = environment.get("TWILIO_API_KEY", "")
         name = "TWILIO_API_SECRET" if key else "TWILIO_AUTH_TOKEN"
         secret = environment.get(name, "")
         if not account or not secret:
-            raise TwilioError(
+            raise ProviderApiError(
                 "no credentials: set TWILIO_ACCOUNT_SID, and TWILIO_AUTH_TOKEN or TWILIO_API_KEY "
                 "with TWILIO_API_SECRET"
             )
@@ -142,11 +135,11 @@ class TwilioAccount:
         try:
             return ask()
         except TwilioRestException as error:
-            raise _refused(error.status, error.msg, error.code) from None
+            raise refused(TITLE, error.status, error.msg, error.code) from None
         except TwilioException as error:
             raise _unreadable(error) from None
         except RequestException as error:
-            raise TwilioError(f"Twilio cannot be asked: {error}") from None
+            raise unreached(TITLE, error) from None
 
 
 def _listed(lists: Any) -> str:
@@ -157,22 +150,17 @@ def _listed(lists: Any) -> str:
     return str(lists.create(friendly_name=LISTS).sid)
 
 
-def _refused(status: object, text: object, code: object) -> TwilioError:
-    named = f" (error {code})" if code else ""
-    return TwilioError(f"Twilio answered {status}: {text}{named}")
-
-
-def _unreadable(error: Exception) -> TwilioError:
+def _unreadable(error: Exception) -> ProviderApiError:
     """Of a list that is refused, the library raises words and the response."""
     response = error.args[-1] if error.args else None
     status = getattr(response, "status_code", None)
     if status is None:
-        return TwilioError(f"Twilio cannot be asked: {error}")
+        return unreached(TITLE, error)
     try:
         body = json.loads(str(getattr(response, "text", "")))
-        return _refused(status, body["message"], body.get("code"))
+        return refused(TITLE, status, body["message"], body.get("code"))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return _refused(status, "no error of its API", None)
+        return refused(TITLE, status, "no error of its API", None)
 
 
 def _http(api: str) -> Any:
@@ -181,11 +169,7 @@ def _http(api: str) -> Any:
 
     if not api:
         return TwilioHttpClient(timeout=TIMEOUT)
-    base = urlsplit(api)
-    if base.scheme not in {"http", "https"} or not base.hostname:
-        raise TwilioError(f"{api!r} is no address such as http://127.0.0.1:8080")
-    if base.scheme == "http" and not _loopback(base.hostname):
-        raise TwilioError(f"{api!r}: the secret would go in clear; use https")
+    base = stand_in(api)
 
     class Elsewhere(TwilioHttpClient):  # type: ignore[misc]  # the library need not be there
         def request(self, method: str, url: str, *given: Any, **named: Any) -> Any:
@@ -193,10 +177,3 @@ def _http(api: str) -> Any:
             return super().request(method, moved, *given, **named)
 
     return Elsewhere(timeout=TIMEOUT)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

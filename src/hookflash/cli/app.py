@@ -21,6 +21,7 @@ from . import (
     rooms,
     rules,
     sip_ladder,
+    telnyx,
     token,
     transfer,
     trunks,
@@ -142,6 +143,7 @@ token.add_to(app)
 app.add_typer(trunks.app, name="trunk")
 app.add_typer(rules.app, name="rule")
 provider.app.add_typer(twilio.app, name="twilio")
+provider.app.add_typer(telnyx.app, name="telnyx")
 app.add_typer(provider.app, name="provider")
 
 

@@ -20,6 +20,7 @@ from ..carrier.faults_face import fault_routes
 from ..carrier.http_face import http_app
 from ..carrier.manners import Profile
 from ..carrier.service import CarrierService
+from ..carrier.telnyx.http import new_holdings, telnyx_routes
 from ..carrier.twilio.http import new_account, twilio_routes
 from ..logs import configure
 from ..sip.flow import Address
@@ -30,6 +31,8 @@ from .signals import Signals, has_terminal
 
 TWILIO: Final = "twilio"
 """The profile that has Twilio's REST."""
+TELNYX: Final = "telnyx"
+"""The one that has Telnyx's."""
 LANES: Final = ("exchange", "carrier")
 EXCHANGE, CARRIER = range(2)
 RINGING: Final = frozenset({"answers", "declines", "voicemail", "fax"})
@@ -104,7 +107,7 @@ async def _main(
     try:
         async with service as carrier:
             if http is not None:
-                rest = _rest(carrier, config) if profile.name == TWILIO else []
+                rest = _rest(carrier, config)
                 face = http_app(carrier, [*fault_routes(carrier), *rest])
                 await servers.start(face, [http[0]], http[1])
             screen.begin(profile, config, carrier.address, servers.port)
@@ -116,8 +119,12 @@ async def _main(
 
 
 def _rest(carrier: CarrierService, config: NetworkConfig) -> list[Route]:
-    """Twilio's."""
-    return twilio_routes(carrier, new_account(carrier, config))
+    """That of the real carrier, where it is simulated too."""
+    if carrier.profile.name == TWILIO:
+        return twilio_routes(carrier, new_account(carrier, config))
+    if carrier.profile.name == TELNYX:
+        return telnyx_routes(carrier, new_holdings(carrier, config))
+    return []
 
 
 class Screen:
@@ -211,6 +218,9 @@ def introduction(profile: Profile, config: NetworkConfig, sip: Address, http: in
         account = f"TWILIO_ACCOUNT_SID={config.account.sid}"
         lines.append(f"Twilio's REST: export {account} TWILIO_AUTH_TOKEN={config.account.token};")
         lines.append(f"  hookflash provider twilio show --api http://127.0.0.1:{http}")
+    if http and profile.name == TELNYX:
+        lines.append(f"Telnyx's REST: export TELNYX_API_KEY={config.account.token};")
+        lines.append(f"  hookflash provider telnyx show --api http://127.0.0.1:{http}")
     for trunk in config.trunks:
         mode = trunk.transfer_mode or manners.transfer_mode
         transfers = {

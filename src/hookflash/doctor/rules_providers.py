@@ -99,7 +99,8 @@ RULES: Final = (
         "refer refused",
         "603 from {peer} to REFER with a Diversion header: REFER is not enabled for this "
         "connection",
-        "ask Telnyx's support to enable REFER for the connection",
+        "ask Telnyx's support to enable REFER for the connection; what else it needs, "
+        "`hookflash provider telnyx setup` does",
         "community.livekit.io/901",
         peers=("telnyx",),
         statuses=(603,),

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import field
 
-from ..base.errors import HookflashError
 from ..base.light import light_dataclass
+from . import setup_plan
 
 LISTS = "hookflash"
 """Name of the account's lists that are made, one of addresses and one of users."""
@@ -17,10 +17,6 @@ UNSEEN = ("not to be seen from here: whether Twilio reaches the origination addr
 NO_ACCESS = (
     "the trunk lets no calls of this exchange in: --allow-ip names its address, or --user its user"
 )
-
-
-class TwilioPlanError(HookflashError):
-    """What is wanted cannot be planned: which trunk is meant is not clear, or there is none."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -50,6 +46,11 @@ class TwilioNumber:
     number: str
     trunk_sid: str
     """"" where it is at no trunk."""
+
+    @property
+    def holder(self) -> str:
+        """`setup_plan.HeldNumber`."""
+        return self.trunk_sid
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -96,8 +97,7 @@ class ChangeTrunk:
     """(field of the REST, as it is, as it will be)."""
 
     def __str__(self) -> str:
-        told = (f"{name} from {was or 'nothing'} to {to}" for name, was, to in self.changes)
-        return "change the trunk: " + ", ".join(told)
+        return f"change the trunk: {setup_plan.told(self.changes)}"
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -163,34 +163,30 @@ def make_plan(
     """`trunks`: all of the account; `numbers`: those of the account that are wanted.
 
     Raises:
-        TwilioPlanError: see there.
+        SetupPlanError: which trunk is meant is not clear, or there is none.
     """
-    known = {each.number: each for each in numbers}
-    trunk = _chosen(wish, list(trunks), known)
+    numbers = list(numbers)
+    trunk = setup_plan.chosen(
+        list(trunks),
+        lambda each: (each.sid, each.friendly_name, each.domain_name),
+        "trunk",
+        wished=wish.trunk,
+        holder=setup_plan.holder_of(wish.numbers, numbers),
+        name=wish.name,
+    )
     steps: list[TwilioStep] = []
     if trunk is None:
         made = (wish.name, wish.domain, wish.transfer_mode, wish.transfer_caller_id)
         steps.append(MakeTrunk(*made))
     else:
         steps += _changes(trunk, wish)
-    remarks = []
     there = trunk.origination if trunk is not None else ()
     if wish.origination and wish.origination not in there:
         steps.append(AddOrigination(wish.origination))
-    others = [url for url in there if url != wish.origination]
-    if others and wish.origination:
-        remarks.append(f"calls that come in go to {', '.join(others)} as well: left as it is")
-    missing = []
-    for wanted in wish.numbers:
-        number = known.get(wanted)
-        if number is None:
-            missing.append(f"{wanted} is no number of this account")
-        elif trunk is not None and number.trunk_sid == trunk.sid:
-            continue
-        elif number.trunk_sid:
-            missing.append(f"{wanted} is on another trunk, {number.trunk_sid}: left there")
-        else:
-            steps.append(AttachNumber(wanted, number.sid))
+    remarks = setup_plan.left_beside(there, wish.origination)
+    own = trunk.sid if trunk is not None else None
+    free, missing = setup_plan.to_attach(wish.numbers, numbers, own, "trunk")
+    steps += [AttachNumber(each.number, each.sid) for each in free]
     allowed = trunk.addresses if trunk is not None else ()
     users = trunk.users if trunk is not None else ()
     steps += [AllowAddress(each) for each in wish.addresses if each not in allowed]
@@ -206,37 +202,11 @@ def make_plan(
     return TwilioPlan(trunk, tuple(steps), tuple(missing), (*remarks, *UNSEEN))
 
 
-def _chosen(
-    wish: TwilioWish, trunks: list[TwilioTrunk], numbers: dict[str, TwilioNumber]
-) -> TwilioTrunk | None:
-    if wish.trunk:
-        found = [t for t in trunks if wish.trunk in (t.sid, t.friendly_name, t.domain_name)]
-        if not found:
-            raise TwilioPlanError(f"there is no trunk {wish.trunk!r}")
-        return _only(found, wish.trunk)
-    at = next((n.trunk_sid for n in map(numbers.get, wish.numbers) if n and n.trunk_sid), "")
-    found = [t for t in trunks if t.sid == at] or [
-        t for t in trunks if t.friendly_name == wish.name
-    ]
-    return _only(found, wish.name) if found else None
-
-
-def _only(found: list[TwilioTrunk], name: str) -> TwilioTrunk:
-    if len(found) > 1:
-        sids = ", ".join(trunk.sid for trunk in found)
-        raise TwilioPlanError(f"several trunks are {name!r}: say which by its SID, of {sids}")
-    return found[0]
-
-
 def _changes(trunk: TwilioTrunk, wish: TwilioWish) -> list[TwilioStep]:
     wanted = {
         "transfer_mode": wish.transfer_mode,
         "transfer_caller_id": wish.transfer_caller_id,
         "domain_name": wish.domain,
     }
-    changes = tuple(
-        (name, str(getattr(trunk, name)), value)
-        for name, value in wanted.items()
-        if value and getattr(trunk, name) != value
-    )
+    changes = setup_plan.differences(trunk, wanted)
     return [ChangeTrunk(changes)] if changes else []

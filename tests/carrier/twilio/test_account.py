@@ -165,7 +165,7 @@ def test_there_is_an_end_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = kept.make(1.0, ACCESS_LIST, "", {"FriendlyName": "ours"})
     address = {"FriendlyName": "a", "IpAddress": "192.0.2.1"}
     assert kept.make(1.0, ADDRESS, listed.sid, address)
-    monkeypatch.setattr("hookflash.carrier.twilio.account.ALL", 10)
+    monkeypatch.setattr("hookflash.carrier.rest.resources.ALL", 10)
     with pytest.raises(RestError, match="There are 10 resources already") as caught:
         kept.make(1.0, ADDRESS, listed.sid, address)
     assert caught.value.code == 21237

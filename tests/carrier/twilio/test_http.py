@@ -22,16 +22,11 @@ from hookflash.adapters.http import HttpServers
 from hookflash.carrier.config import NetworkConfig, TrunkConfig
 from hookflash.carrier.http_face import http_app
 from hookflash.carrier.profile_files import load_profile
+from hookflash.carrier.rest.http import LONGEST, MOST_PARAMS
+from hookflash.carrier.rest.messages import RestRequest
 from hookflash.carrier.service import CarrierService
 from hookflash.carrier.twilio.errors import RestError
-from hookflash.carrier.twilio.http import (
-    LONGEST,
-    MOST_PARAMS,
-    new_account,
-    read_request,
-    twilio_routes,
-)
-from hookflash.carrier.twilio.rest import RestRequest
+from hookflash.carrier.twilio.http import new_account, read_request, twilio_routes
 from hookflash.sip.uri import Uri
 
 FORM = "application/x-www-form-urlencoded"

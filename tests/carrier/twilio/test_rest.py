@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.carrier.twilio.test_account import LINE, SPARE, account
 
 from hookflash.carrier.config import NetworkConfig, PhoneConfig
-from hookflash.carrier.twilio.rest import RestAnswer, RestRequest, TwilioRest
+from hookflash.carrier.rest.messages import RestAnswer, RestRequest
+from hookflash.carrier.twilio.rest import TwilioRest
 
 TRUNKS = "/v1/Trunks"
 
@@ -27,7 +28,8 @@ class Client:
         self.basic = basic(f"{kept.sid}:{kept.token}")
 
     def ask(self, method: str, path: str, query: Any = None, **form: str) -> RestAnswer:
-        request = RestRequest(method, path, query=query or {}, form=form, authorization=self.basic)
+        where = (method, path, "https://trunking.twilio.com")
+        request = RestRequest(*where, query=query or {}, form=form, authorization=self.basic)
         return self.rest.answer(1.0, request)
 
     def get(self, path: str, **query: str) -> dict[str, Any]:

@@ -15,15 +15,11 @@ from ...base.light import light_dataclass
 from ...sip.uri import Uri
 from ..config import NetworkConfig, TrunkConfig
 from ..manners import CarrierManners
+from ..rest.resources import MOST, Resource, Resources
 from ..routing import digits
 from . import errors, fields
 from .errors import RestError
 from .fields import Param
-
-MOST: Final = 1000
-"""Things of one kind below one other; assumed, as 10 origination URLs are."""
-ALL: Final = 10_000
-"""Things of all kinds together."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -139,32 +135,23 @@ KINDS: Final = (TRUNK, ORIGINATION, NUMBER, ACCESS_LIST, ADDRESS, CREDENTIAL_LIS
 
 
 @dataclass(slots=True, eq=False)
-class Thing:
-    """One resource; times in seconds since the epoch."""
+class Thing(Resource[Kind]):
+    """One resource."""
 
-    kind: Kind
-    sid: str
-    values: dict[str, Any]
-    """By their keys in JSON. No password is kept."""
-    parent: str
-    """SID of the trunk or list that it is in, "" where it is the account's."""
-    created: float
-    updated: float
     lists: list[str] = field(default_factory=list)
     """SIDs of the lists on a trunk."""
 
 
-class Account:
+class Account(Resources[Thing]):
     """All resources of the customer; begins as the carrier's configuration has it."""
 
     def __init__(
         self, now: float, network: NetworkConfig, manners: CarrierManners, ids: Ids
     ) -> None:
+        super().__init__()
         self.sid = network.account.sid
         self.token = network.account.token
         self._ids = ids
-        self._things: dict[str, Thing] = {}
-        """By SID, oldest first."""
         self._configured: dict[str, TrunkConfig] = {}
         """By SID: the trunks of the configuration."""
         self._phones = {digits(phone.number) for phone in network.phones}
@@ -191,11 +178,6 @@ class Account:
 
     # --- what there is --------------------------------------------------------------------------
 
-    def below(self, kind: Kind, parent: str) -> list[Thing]:
-        """All of a kind that are in this one, oldest first; `parent` "": those of the account."""
-        found = self._things.values()
-        return [one for one in found if one.kind is kind and one.parent == parent]
-
     def numbers_on(self, trunk_sid: str) -> list[Thing]:
         """The numbers of a trunk."""
         numbers = self.below(NUMBER, "")
@@ -206,12 +188,6 @@ class Account:
         found = [self._things[sid] for sid in trunk.lists]
         return [one for one in found if one.kind is kind]
 
-    def find(self, kind: Kind, sid: str, parent: str = "") -> Thing | None:
-        """One of this kind, of the account or in this one."""
-        thing = self._things.get(sid)
-        right = thing is not None and thing.kind is kind and thing.parent == parent
-        return thing if right else None
-
     # --- changes: all raise RestError -----------------------------------------------------------
 
     def make(self, now: float, kind: Kind, parent: str, given: Mapping[str, str]) -> Thing:
@@ -220,14 +196,14 @@ class Account:
         return self._add(now, kind, parent, values)
 
     def _add(self, now: float, kind: Kind, parent: str, values: dict[str, Any]) -> Thing:
-        if len(self.below(kind, parent)) >= kind.most:
-            raise RestError(400, kind.full, f"There are {kind.most} {kind.key} already")
-        if len(self._things) >= ALL:
-            raise RestError(400, kind.full, f"There are {ALL} resources already")
+        self._room_for(kind, parent)
         self._check(kind, values, None)
         sid = f"{kind.prefix}{self._ids.number(128):032x}"
         thing = self._things[sid] = Thing(kind, sid, values, parent, now, now)
         return thing
+
+    def _full(self, kind: Kind, text: str) -> RestError:
+        return RestError(400, kind.full, text)
 
     def change(self, now: float, thing: Thing, given: Mapping[str, str]) -> None:
         """As the parameters of a POST have it."""

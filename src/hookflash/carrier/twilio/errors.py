@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...base.errors import HookflashError
+from ..rest.messages import RestFaceError
 
 MORE_INFO: Final = "https://www.twilio.com/docs/errors/"
 NOT_ALLOWED, AUTHENTICATE, METHOD, NOT_FOUND = 20001, 20003, 20004, 20404
@@ -39,14 +39,12 @@ NAMES: Final = {
 known of 20003, 20404 and 21248, else assumed."""
 
 
-class RestError(HookflashError):
+class RestError(RestFaceError):
     """A request is refused: status of HTTP, code of Twilio, and a text."""
 
     def __init__(self, status: int, code: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
+        super().__init__(status, text)
         self.code = code
-        self.text = text
 
     @property
     def body(self) -> dict[str, object]:

@@ -10,10 +10,10 @@ import binascii
 import hmac
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any, Final
 
 from ...base.light import light_dataclass
+from ..rest.messages import RestAnswer, RestRequest
 from . import fields, shown
 from .account import (
     ACCESS_LIST,
@@ -49,28 +49,6 @@ _LISTS: Final = {
     "IpAccessControlLists": (ACCESS_LIST, "IpAddresses", ADDRESS),
     "CredentialLists": (CREDENTIAL_LIST, "Credentials", CREDENTIAL),
 }
-
-
-@light_dataclass(frozen=True, slots=True)
-class RestRequest:
-    """A request, read as far as HTTP goes."""
-
-    method: str
-    path: str
-    """Without query, percent-decoded."""
-    base: str = "https://trunking.twilio.com"
-    """Scheme and host of absolute addresses in the answer."""
-    query: Mapping[str, str] = field(default_factory=dict)
-    form: Mapping[str, str] = field(default_factory=dict)
-    authorization: str = ""
-
-
-@light_dataclass(frozen=True, slots=True)
-class RestAnswer:
-    """A status and JSON, None for an empty body."""
-
-    status: int
-    body: dict[str, Any] | None = None
 
 
 @light_dataclass(frozen=True, slots=True)

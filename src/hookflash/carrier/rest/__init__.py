@@ -1,0 +1,1 @@
+"""What the REST faces of the simulated carriers have in common."""
