@@ -15,10 +15,13 @@ from tests.cli.test_carrier import carrier
 from tests.cli.test_carrier_run import run
 from tests.support.cli import Lines
 
+from hookflash.adapters import tls_files
+from hookflash.adapters.sip_sockets import TlsFiles
 from hookflash.base.errors import ConfigError
 from hookflash.carrier.tls_folder import TlsFolder
-from hookflash.cli.carrier_tls import TlsOptions, carrier_tls
+from hookflash.cli.carrier_tls import FOLDER, TlsOptions, carrier_tls
 from hookflash.cli.options import EXIT_CONFIG
+from hookflash.config import load
 
 SIP = ("127.0.0.1", 5080)
 
@@ -50,6 +53,22 @@ def test_what_it_makes_is_told(options: TlsOptions) -> None:
     assert f"sip.tls.ca_file: {options.folder / 'ca.pem'}" in text
     assert f"cert_file: {options.folder / 'exchange.pem'}" in text
     assert f"key_file: {options.folder / 'exchange.key'}" in text
+
+
+def test_the_exchange_is_told_as_the_docs_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "carrier.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hookflash.yaml").write_text(block, "utf-8")
+    with pytest.raises(ConfigError, match=r"sip\.tls"):
+        load(tmp_path / "hookflash.yaml", dev=True)
+    made = TlsFolder(FOLDER)
+    made.fill([], [])
+    tls = load(tmp_path / "hookflash.yaml", dev=True).sip.tls
+    assert tls.ca_file == str(made.authority)
+    tls_files.checked(TlsFiles(tls.certs[0].cert_file, tls.certs[0].key_file, tls.ca_file))
 
 
 def test_files_of_ones_own(options: TlsOptions, tmp_path: Path) -> None:

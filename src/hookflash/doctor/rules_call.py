@@ -9,6 +9,7 @@ from .facts import CaseFacts, is_private
 from .rule import Rule
 
 _NUMBER: Final = re.compile(r"sips?:\+[1-9][0-9]{6,14}@", re.IGNORECASE)
+_CALLER: Final = re.compile(r"caller ?id|caller origination|origination number", re.IGNORECASE)
 
 
 def _is_e164(facts: CaseFacts) -> bool:
@@ -27,6 +28,16 @@ def _told_privately(facts: CaseFacts) -> bool:
 def _srtp(facts: CaseFacts) -> bool:
     """Our offer wants SRTP."""
     return facts.request is not None and b"RTP/SAVP" in facts.request.data
+
+
+def _about_the_caller(facts: CaseFacts) -> bool:
+    """The answer names the caller's number: D35 is Telnyx's, the words are Twilio's."""
+    return _CALLER.search(facts.phrase) is not None
+
+
+def _in_clear(facts: CaseFacts) -> bool:
+    """Our INVITE went without TLS."""
+    return facts.request is not None and facts.request.transport != "tls"
 
 
 def _said_nothing(facts: CaseFacts) -> bool:
@@ -67,6 +78,28 @@ RULES: Final = (
         "Twilio trunking API, IpAccessControlLists, CredentialLists",
         peers=("twilio",),
         statuses=(403,),
+        when=lambda facts: not _about_the_caller(facts),
+    ),
+    Rule(
+        "call-caller-number",
+        "call refused",
+        "403 from {peer} ({phrase}): the call showed a number that is not yours there, or is not "
+        "written as it wants",
+        "call with a number of the trunk, as +COUNTRYCODE and number (`hookflash call --from`)",
+        "Telnyx docs, Caller ID policy; Synthflow docs, Telephony errors",
+        statuses=(403,),
+        when=_about_the_caller,
+    ),
+    Rule(
+        "whatsapp-tls",
+        "call refused",
+        "403 from {peer} to a call that did not come by TLS: WhatsApp takes nothing else",
+        "make the trunk anew with --transport tls --encryption require (`hookflash trunk outbound "
+        "add`)",
+        "Meta docs, WhatsApp Business Calling, SIP",
+        peers=("whatsapp",),
+        statuses=(403,),
+        when=_in_clear,
     ),
     Rule(
         "telnyx-channel-limit",
@@ -87,6 +120,19 @@ RULES: Final = (
         "RFC 3261 §21.4.4",
         statuses=(402, 403),
         general=True,
+        when=lambda facts: not facts.gave_password,
+    ),
+    Rule(
+        "call-password-refused",
+        "call refused",
+        "403 from {peer} to a call with user and password: they are wrong, or this call is not "
+        "allowed (caller number, country or credit)",
+        "`hookflash trunk outbound edit ST_… --user …` with the right HOOKFLASH_TRUNK_PASSWORD; "
+        "then the provider's settings",
+        "RFC 3261 §22.2; Twilio, SIP authentication",
+        statuses=(402, 403),
+        general=True,
+        when=lambda facts: facts.gave_password,
     ),
     Rule(
         "call-number-format",
