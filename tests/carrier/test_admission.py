@@ -247,6 +247,9 @@ def test_a_trunk_that_is_reached_by_tls_only() -> None:
     rig = dialled(manners)
     assert rig.statuses("INVITE") == [403]
     assert why(rig).startswith("it came by UDP, and calls are taken by TLS only")
+    other = replace(manners, transport_status=488, transport_phrase="Secure SIP")
+    answer = answer_of(dialled(other))
+    assert (answer.status, answer.reason) == (488, "Secure SIP")
     assert dialled(manners, transport="any").statuses("INVITE")[-1] == 200
     assert dialled(transport="tls").statuses("INVITE") == [403]
     secure = Rig(manners)
@@ -323,3 +326,29 @@ def test_the_texts_of_the_real_ones() -> None:
         answer = answer_of(rig)
         assert answer.status == 403
         assert words in answer.reason
+
+
+@pytest.mark.parametrize(
+    ("trunk", "credential", "encryption", "error"),
+    [
+        ({}, None, "disable", "403 32200 "),
+        (
+            {"allowed_addresses": ELSEWHERE},
+            None,
+            "disable",
+            "403 32201 Authentication",
+        ),
+        (BOTH, WRONG, "disable", "403 32202 Authentication failure - bad user credentials"),
+        ({"allowed_addresses": HERE}, None, "require", "488 32207 "),
+        ({"allowed_addresses": HERE, "srtp": "required"}, None, "disable", "488 32208 "),
+        ({"allowed_addresses": HERE, "transport": "tls"}, None, "disable", "488 32209 Secure SIP"),
+    ],
+)
+def test_the_errors_of_twilio(
+    trunk: dict[str, Any], credential: Credential | None, encryption: Any, error: str
+) -> None:
+    rig = Rig(load_profile("twilio").manners, network(**trunk), credential=credential)
+    rig.encryption = encryption
+    rig.dial(TARGET)
+    answer = answer_of(rig)
+    assert f"{answer.status} {answer.header('X-Twilio-Error')}".startswith(error)

@@ -175,6 +175,26 @@ def test_a_trunk_whose_sound_may_be_encrypted(tmp_path: Path) -> None:
     play(test, tmp_path, plain(), srtp="allowed")
 
 
+def test_an_exchange_whose_certificate_is_not_trusted(tmp_path: Path) -> None:
+    """The carrier trusts another authority than the one that the exchange's is of."""
+    other = TlsFolder(tmp_path / "other")
+    other.fill([], [])
+    files = replace(other.files, ca_file=str(other.authority))
+
+    async def test(lab: Lab, carrier: CarrierService) -> None:
+        del carrier
+        at = Uri.parse(f"sip:127.0.0.1:{lab.server.sockets.local['tls'][1]};transport=tls")
+        config = network(origination=at)
+        async with CarrierService(plain(), config, tls=("127.0.0.1", 0), files=files) as stranger:
+            stranger.call(CALLER, LINE)
+            told = await stranger.happened("not_reached")
+            assert told["number"] == LINE
+            assert "certificate refused" in str(told["why"])
+            assert (await stranger.happened("call_failed"))["status"] == 503
+
+    play(test, tmp_path, plain())
+
+
 ACCOUNTS = [
     ({"username": "me", "password": "secret"}, {"auth_username": "me", "auth_password": "secret"}),
     ({"allowed_addresses": ("127.0.0.0/8",)}, {}),

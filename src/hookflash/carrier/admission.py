@@ -17,7 +17,7 @@ from ..sip.digest import Accepted, Challenged, Denied, DigestServer, credentials
 from ..sip.flow import Flow
 from ..sip.message import Request
 from .config import TrunkConfig, TrunkUser
-from .manners import CarrierManners, Srtp, refusal
+from .manners import CarrierManners, RefusalCause, Srtp, refusal
 from .routing import Numbers, listed
 
 ENCRYPTION: Final[dict[Srtp, Encryption]] = {
@@ -26,6 +26,14 @@ ENCRYPTION: Final[dict[Srtp, Encryption]] = {
     "required": "require",
 }
 """The words of a carrier, as `sdp` has them."""
+_WANTS_SRTP: Final = (
+    "it offers plain sound, and SRTP is a must: let the exchange's outbound trunk encrypt "
+    "(--encryption require)"
+)
+_TAKES_NO_SRTP: Final = (
+    "it offers SRTP, which is not taken: let the exchange's outbound trunk not encrypt "
+    "(--encryption disable)"
+)
 _NOBODY: Final = TrunkUser("", "")
 """Whom nobody is: judged all the same, so that a name that is known takes no longer."""
 
@@ -99,9 +107,12 @@ class CustomerAdmission:
     def _by_plain_way(self, trunk: TrunkConfig | None, flow: Flow) -> NotAdmitted | None:
         if flow.transport == "tls" or not by_tls_only(self._manners, trunk):
             return None
-        return self._forbidden(
+        manners = self._manners
+        return self._refused(
+            "transport",
+            *refusal(manners.transport_status, manners.transport_phrase),
             f"it came by {flow.transport.upper()}, and calls are taken by TLS only: call the "
-            "address of --tls, with transport tls"
+            "address of --tls, with transport tls",
         )
 
     # --- the account ----------------------------------------------------------------------------
@@ -118,14 +129,16 @@ class CustomerAdmission:
             if manners.accounts == "optional":
                 return None
             return self._forbidden(
+                "account",
                 f"the trunk {trunk.name} lets nobody call: give it allowed_addresses, or username "
-                "and password (by REST: a list of addresses or of users)"
+                "and password (by REST: a list of addresses or of users)",
             )
         known = listed(addresses, source)
         if addresses and not known and (manners.account_check == "both" or not users):
             return self._forbidden(
+                "address",
                 f"{source} is none of the addresses that may call by the trunk {trunk.name}: add "
-                "it to allowed_addresses (by REST: to its list of addresses)"
+                "it to allowed_addresses (by REST: to its list of addresses)",
             )
         if not users or (known and manners.account_check == "either"):
             return None
@@ -139,8 +152,9 @@ class CustomerAdmission:
         if any(self._users(trunk) for trunk in trunks) and not self._given(request):
             return self._challenge(now, source, "a trunk", stale=False)
         return self._forbidden(
+            "password" if self._given(request) else "address",
             f"no trunk has the number {request.from_.uri.number} or the address {source}: call "
-            "with a number of a trunk"
+            "with a number of a trunk",
         )
 
     def _password(
@@ -156,8 +170,9 @@ class CustomerAdmission:
                 return self._challenge(now, source, f"the trunk {name}", stale=judged.stale)
             case Accepted() | Denied():
                 return self._forbidden(
+                    "password",
                     f"user or password are not those of the trunk {name}: give the exchange's "
-                    "outbound trunk its auth_username and auth_password"
+                    "outbound trunk its auth_username and auth_password",
                 )
 
     def _challenge(self, now: float, source: str, name: str, *, stale: bool) -> NotAdmitted:
@@ -192,14 +207,10 @@ class CustomerAdmission:
         try:
             check_offer(offer, MediaSettings(codecs=codecs, encryption=ENCRYPTION[srtp]))
         except SdpError as error:
-            why = (
-                "it offers plain sound, and SRTP is a must: let the exchange's outbound trunk "
-                "encrypt (--encryption require)"
-                if srtp == "required"
-                else "it offers SRTP, which is not taken: let the exchange's outbound trunk not "
-                "encrypt (--encryption disable)"
-            )
-            return NotAdmitted(*refusal(error.status, ""), why)
+            answer = refusal(error.status, "")
+            if srtp == "required":
+                return self._refused("srtp-required", *answer, _WANTS_SRTP)
+            return self._refused("srtp-refused", *answer, _TAKES_NO_SRTP)
         return None
 
     def _number(self, trunk: TrunkConfig | None, caller_id: str) -> Admitted | NotAdmitted:
@@ -211,12 +222,18 @@ class CustomerAdmission:
             return Admitted(trunk, caller_id)
         if manners.caller_id_rule == "replaced":
             return Admitted(trunk, trunk.numbers[0] if trunk.numbers else caller_id)
-        return NotAdmitted(
+        return self._refused(
+            "caller-id",
             *refusal(manners.caller_id_status, manners.caller_id_phrase),
             f"{caller_id or 'an anonymous caller'} is no number of the trunk {trunk.name}: call "
             "with one of its numbers",
         )
 
-    def _forbidden(self, why: str) -> NotAdmitted:
+    def _forbidden(self, cause: RefusalCause, why: str) -> NotAdmitted:
         manners = self._manners
-        return NotAdmitted(*refusal(manners.forbidden_status, manners.forbidden_phrase), why)
+        answer = refusal(manners.forbidden_status, manners.forbidden_phrase)
+        return self._refused(cause, *answer, why)
+
+    def _refused(self, cause: RefusalCause, status: int, phrase: str, why: str) -> NotAdmitted:
+        name, text = self._manners.error_header, dict(self._manners.error_texts).get(cause)
+        return NotAdmitted(status, phrase, why, ((name, text),) if name and text else ())

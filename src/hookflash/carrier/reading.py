@@ -159,6 +159,25 @@ def names(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def name(value: object) -> str:
+    """The name of a header."""
+    if not _token(value):
+        raise NotAllowed("the name of a header")
+    return str(value)
+
+
+def texts(*known: str) -> Callable[[object], tuple[tuple[str, str], ...]]:
+    """A text for some of these."""
+
+    def reader(value: object) -> tuple[tuple[str, str], ...]:
+        items = list(value.items()) if isinstance(value, Mapping) else [("", "")]
+        if not all(one in known and isinstance(said, str) and _plain(said) for one, said in items):
+            raise NotAllowed(f"a mapping from {', '.join(known)} to texts in one line")
+        return tuple(items)
+
+    return reader
+
+
 def headers(value: object) -> tuple[tuple[str, str], ...]:
     """Headers and their values."""
     items = list(value.items()) if isinstance(value, Mapping) else [("", "")]

@@ -406,6 +406,8 @@ class Switch:
             case fx.LegAnswered() if end.conversation is not None:
                 self.answered(now, end.conversation)
             case fx.DialFailed():
+                if effect.outcome.status is None:
+                    self.tell("not_reached", number=end.number, why=effect.outcome.text)
                 self.progress(now, end, effect.outcome.status or 503)
             case fx.LegEnded():
                 self.gone(now, end, "carrier" if effect.by == "local" else "peer")

@@ -112,10 +112,13 @@ def carrier(
 def _tls(options: TlsOptions, profile: Any, network: Any, listen: Address) -> CarrierTls | None:
     """Where TLS is taken; raises ConfigError."""
     from ..carrier.admission import by_tls_only
+    from ..carrier.invites import origination
 
-    trunks = network.trunks
-    exchanges = [trunk.origination.host for trunk in trunks if trunk.origination is not None]
-    only = any(by_tls_only(profile.manners, trunk) for trunk in (None, *trunks))
+    manners, trunks = profile.manners, network.trunks
+    places = [at for at in (origination(manners, trunk) for trunk in trunks) if at is not None]
+    only = any(by_tls_only(manners, trunk) for trunk in (None, *trunks))
+    only = only or any(at.param("transport") == "tls" for at in places)
+    exchanges = [at.host for at in places]
     return carrier_tls(options, listen, exchanges, only=only)
 
 

@@ -46,6 +46,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "ringing": ("{called} rings", GOOD),
     "call_answered": ("they are connected", GOOD),
     "call_failed": ("the call failed: {status}", BAD),
+    "not_reached": ("{number} is not reached: {why}", BAD),
     "call_refused": ("{caller} called {called}: refused with {status}: {why}", BAD),
     "call_challenged": ("{caller} called {called}: {why}", GOOD),
     "caller_id_replaced": ("{caller} is no number of the trunk: {shown} is shown", BAD),

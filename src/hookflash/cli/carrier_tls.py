@@ -51,8 +51,9 @@ class CarrierTls:
 def carrier_tls(
     options: TlsOptions, sip: Address, exchanges: Sequence[str], *, only: bool
 ) -> CarrierTls | None:
-    """`sip`: where it listens without TLS; `exchanges`: the hosts that it calls. `only`: it talks
-    by TLS only, and does so beside `sip` where no address was given.
+    """`sip`: where it listens without TLS; `exchanges`: the hosts that it calls. `only`: there is
+    somebody with whom it talks by TLS only, so that it listens beside `sip` where no address was
+    given.
 
     Raises:
         ConfigError: options that do not fit, files that cannot be read or written.

@@ -7,9 +7,9 @@ from typing import Final
 
 from .facts import CaseFacts, is_private
 from .rule import Rule
+from .rules_call_providers import SECURE, names_twilio_error
 
 _NUMBER: Final = re.compile(r"sips?:\+[1-9][0-9]{6,14}@", re.IGNORECASE)
-_CALLER: Final = re.compile(r"caller ?id|caller origination|origination number", re.IGNORECASE)
 
 
 def _is_e164(facts: CaseFacts) -> bool:
@@ -28,16 +28,6 @@ def _told_privately(facts: CaseFacts) -> bool:
 def _srtp(facts: CaseFacts) -> bool:
     """Our offer wants SRTP."""
     return facts.request is not None and b"RTP/SAVP" in facts.request.data
-
-
-def _about_the_caller(facts: CaseFacts) -> bool:
-    """The answer names the caller's number: D35 is Telnyx's, the words are Twilio's."""
-    return _CALLER.search(facts.phrase) is not None
-
-
-def _in_clear(facts: CaseFacts) -> bool:
-    """Our INVITE went without TLS."""
-    return facts.request is not None and facts.request.transport != "tls"
 
 
 def _said_nothing(facts: CaseFacts) -> bool:
@@ -67,50 +57,6 @@ RULES: Final = (
         "RFC 3261 §22.2",
         statuses=(401, 407),
         when=lambda facts: facts.gave_password,
-    ),
-    Rule(
-        "twilio-termination",
-        "call refused",
-        "403 from {peer}: this address is on no IP access list of the trunk, the credentials are "
-        "on no list, or the caller number is not yours",
-        "Twilio console, the trunk, Termination: add your address or credential list; call with a "
-        "number that the trunk has",
-        "Twilio trunking API, IpAccessControlLists, CredentialLists",
-        peers=("twilio",),
-        statuses=(403,),
-        when=lambda facts: not _about_the_caller(facts),
-    ),
-    Rule(
-        "call-caller-number",
-        "call refused",
-        "403 from {peer} ({phrase}): the call showed a number that is not yours there, or is not "
-        "written as it wants",
-        "call with a number of the trunk, as +COUNTRYCODE and number (`hookflash call --from`)",
-        "Telnyx docs, Caller ID policy; Synthflow docs, Telephony errors",
-        statuses=(403,),
-        when=_about_the_caller,
-    ),
-    Rule(
-        "whatsapp-tls",
-        "call refused",
-        "403 from {peer} to a call that did not come by TLS: WhatsApp takes nothing else",
-        "make the trunk anew with --transport tls --encryption require (`hookflash trunk outbound "
-        "add`)",
-        "Meta docs, WhatsApp Business Calling, SIP",
-        peers=("whatsapp",),
-        statuses=(403,),
-        when=_in_clear,
-    ),
-    Rule(
-        "telnyx-channel-limit",
-        "call refused",
-        "403 from {peer} ({phrase}): more calls at once than the account or its outbound voice "
-        "profile may make",
-        "end calls, or ask Telnyx for a higher limit; `sip.max_calls_per_trunk` keeps below it",
-        "Telnyx support, SIP response codes, D1",
-        peers=("telnyx",),
-        statuses=(403,),
-        phrase="channel limit",
     ),
     Rule(
         "call-forbidden",
@@ -228,7 +174,7 @@ RULES: Final = (
         "make the trunk anew with --encryption disable (`hookflash trunk outbound add`)",
         "RFC 3261 §21.4.26; RFC 4568",
         statuses=(415, 488, 606),
-        when=_srtp,
+        when=lambda facts: _srtp(facts) and not names_twilio_error(facts, SECURE),
     ),
     Rule(
         "call-media-warning",
