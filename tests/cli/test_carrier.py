@@ -79,6 +79,12 @@ def test_a_configuration_with_changes_from_the_command(tmp_path: Path) -> None:
     assert _network(None, "", "")[1] == ""
 
 
+@pytest.mark.parametrize(("profile", "port"), [("", 5060), ("twilio", 5060), ("whatsapp", 5061)])
+def test_the_exchange_that_there_is_without_a_file(profile: str, port: int) -> None:
+    (trunk,) = _network(None, "", "", profile)[0].trunks
+    assert trunk.origination.port == port
+
+
 @pytest.mark.parametrize(
     ("trunk", "secure"),
     [

@@ -13,6 +13,7 @@ from ..base.light import light_dataclass
 from ..calls.legs.bodies import session_body
 from ..sdp.negotiation import check_offer
 from ..sdp.plan import Encryption, MediaSettings
+from ..sdp.session import SessionDescription
 from ..sip.digest import Accepted, Challenged, Denied, DigestServer, credentials_for
 from ..sip.flow import Flow
 from ..sip.message import Request
@@ -198,9 +199,10 @@ class CustomerAdmission:
         srtp = srtp_of(self._manners, trunk)
         codecs = self._manners.codecs
         try:
-            offer = session_body(request)
-            if offer is None:
+            body = session_body(request)
+            if body is None:
                 return None  # the offer is ours
+            offer = SessionDescription.parse(body)
             check_offer(offer, MediaSettings(codecs=codecs, encryption="allow"))
         except (SipError, SdpError):
             return None

@@ -115,9 +115,9 @@ class NetworkConfig:
         return replace(self, phones=(replace(first, calls=number), *others))
 
 
-def example_config() -> NetworkConfig:
-    """A trunk to an exchange on this machine, and a phone of each sort."""
-    origination = Uri.sip(None, "127.0.0.1", 5060)
+def example_config(port: int = 5060) -> NetworkConfig:
+    """A trunk to an exchange on this machine, at this port, and a phone of each sort."""
+    origination = Uri.sip(None, "127.0.0.1", port)
     return NetworkConfig(
         trunks=(
             TrunkConfig(

@@ -89,7 +89,7 @@ def carrier(
             typer.echo(f"{name:20}{load_profile(name).title}")
         return
     try:
-        network, named = _network(config, call, transfer_mode)
+        network, named = _network(config, call, transfer_mode, profile)
         chosen = load_profile(profile or named or "plain")
         listen, face = read_address("--sip", sip), read_address("--http", http) if http else None
         at = read_address("--tls", tls) if tls else None
@@ -131,14 +131,16 @@ def _opened(pcap: Path | None) -> AbstractContextManager[BinaryIO | None]:
         raise ConfigError("--pcap", str(pcap), allowed, wrong=f"({error.strerror})") from None
 
 
-def _network(config: Path | None, call: str, mode: str) -> tuple[Any, str]:
+def _network(config: Path | None, call: str, mode: str, profile: str = "") -> tuple[Any, str]:
     """(what the carrier serves, the profile that the file names); raises ConfigError."""
     import yaml
 
     from ..carrier import reading
     from ..carrier.config import example_config, parse_config
+    from ..carrier.profile_files import load_profile
 
-    network = example_config()
+    by_tls = profile and load_profile(profile).manners.transport == "tls"
+    network = example_config(5061 if by_tls else 5060)
     if config is not None:
         try:
             values = yaml.safe_load(config.read_text(encoding="utf-8"))
