@@ -15,7 +15,7 @@ from ..adapters.http import HttpServers
 from ..base.errors import SipError
 from ..base.text import printable
 from ..carrier.agent import Traced
-from ..carrier.config import NetworkConfig
+from ..carrier.config import NetworkConfig, TrunkConfig
 from ..carrier.conversation import Happened
 from ..carrier.faults_face import fault_routes
 from ..carrier.http_face import http_app
@@ -256,13 +256,20 @@ def introduction(
         }[manners.refer]
         numbers = ", ".join(trunk.numbers)
         lines.append(
-            f"trunk {trunk.name}: {numbers} → {trunk.origination or 'nowhere'}; {transfers}"
+            f"trunk {trunk.name}: {numbers} → {trunk.origination or 'nowhere'}; {transfers}; "
+            f"{_may_call(profile, trunk)} may call"
         )
     for phone in config.phones:
         after = f" after {phone.after:g} s" if phone.does in RINGING else ""
         name = f" ({phone.name})" if phone.name else ""
         lines.append(f"telephone {phone.number}{name}: {phone.does}{after}")
     return lines
+
+
+def _may_call(profile: Profile, trunk: TrunkConfig) -> str:
+    """Who is let through by a trunk."""
+    listed = [*trunk.allowed_addresses, *(user.username for user in trunk.callers)]
+    return ", ".join(listed) or ("nobody" if profile.manners.accounts == "required" else "anybody")
 
 
 def _shown(address: Address) -> str:
