@@ -120,12 +120,12 @@ def test_configurations_load(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     for block in fenced(page, "yaml"):
         values = yaml.safe_load(block)
-        certificates = values.get("sip", {}).get("tls", {}).get("certs", [])
-        for number, certificate in enumerate(certificates):
-            for key in certificate:
+        tls = values.get("sip", {}).get("tls", {})
+        for number, part in enumerate([tls, *tls.get("certs", [])]):
+            for key in part.keys() & {"ca_file", "cert_file", "key_file"}:
                 file = tmp_path / f"{number}.{key}"
                 file.touch()
-                certificate[key] = str(file)
+                part[key] = str(file)
         file = tmp_path / "hookflash.yaml"
         file.write_text(yaml.safe_dump(values))
         load(file, dev="keys" not in values)

@@ -13,8 +13,8 @@ import pytest
 
 FIXTURES = frozenset({"exchange", "carrier", "phone", "agent_worker"})
 MARKER = """\
-carrier(profile=…, transfer_mode=…, transfer_caller_id=…, number=…, room=…, agent=…, provider=…, \
-domain=…, phones=[…]): which telephone company the fixture `carrier` is"""
+carrier(profile=…, transfer_mode=…, transfer_caller_id=…, srtp=…, number=…, room=…, agent=…, \
+provider=…, domain=…, phones=[…]): which telephone company the fixture `carrier` is"""
 _told = pytest.StashKey[list[tuple[str, Callable[[], str]]]]()
 _pool = pytest.StashKey[Any]()
 

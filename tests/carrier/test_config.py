@@ -19,6 +19,7 @@ from hookflash.carrier.config import (
     NetworkConfig,
     PhoneConfig,
     TrunkConfig,
+    TrunkUser,
     example_config,
     parse_config,
 )
@@ -46,6 +47,21 @@ def test_a_configuration() -> None:
     assert str(one.origination) == "sip:127.0.0.1:5060"
     (two,) = found.phones
     assert (two.name, two.does, two.after, two.calls) == ("sales", "declines", 2.0, "+15550000001")
+
+
+def test_who_may_call_by_a_trunk() -> None:
+    account = {
+        **{"username": "me", "password": "secret", "users": {"you": "hidden"}},
+        **{"allowed_addresses": ["192.0.2.1", "2001:db8::/32"]},
+        **{"transport": "tls", "srtp": "required"},
+    }
+    (trunk,) = parsed(trunks=[{**TRUNK, **account}]).trunks
+    assert trunk.callers == (TrunkUser("me", "secret"), TrunkUser("you", "hidden"))
+    assert trunk.allowed_addresses == ("192.0.2.1", "2001:db8::/32")
+    assert (trunk.transport, trunk.srtp) == ("tls", "required")
+    assert not {"secret", "hidden"} & set(repr(trunk).split("'"))
+    (open_,) = parsed().trunks
+    assert (open_.callers, open_.allowed_addresses, open_.srtp) == ((), (), None)
 
 
 def test_a_profile_is_named_in_the_file_or_not() -> None:
@@ -84,6 +100,19 @@ def test_every_key_can_be_written() -> None:
             {"trunks": [{**TRUNK, "name": "a", "numbers": []}, {**TRUNK, "name": "a"}]},
             "my.yaml: 'a' is there twice; allowed: each name of a trunk once",
         ),
+        (
+            {"trunks": [{**TRUNK, "username": "me"}]},
+            "my.yaml: trunks[0]: username, password: 'me' is not allowed; allowed: both, or none",
+        ),
+        (
+            {"trunks": [{**TRUNK, "allowed_addresses": ["here"]}]},
+            "my.yaml: trunks[0]: allowed_addresses: ['here'] is not allowed; allowed: a list of IP",
+        ),
+        (
+            {"trunks": [{**TRUNK, "allowed_addresses": "192.0.2.1"}]},
+            "allowed: a list of IP addresses and networks such as 192.0.2.0/24",
+        ),
+        ({"trunks": [{**TRUNK, "srtp": True}]}, "allowed: one of none, allowed, required"),
         ({"account": {"sid": "AC1"}}, "my.yaml: account: sid: 'AC1' is not allowed; allowed: AC"),
         ({"account": {"user": "x"}}, "my.yaml: account: 'user' is unknown; allowed: sid, token"),
     ],
@@ -99,6 +128,9 @@ def test_an_error_names_file_key_value_and_what_is_allowed(
 def test_no_password_is_shown() -> None:
     with pytest.raises(ConfigError, match="password: 'hidden' is not allowed") as caught:
         parsed(trunks=[{**TRUNK, "password": 24681357}])
+    assert "24681357" not in str(caught.value)
+    with pytest.raises(ConfigError, match="users: 'hidden' is not allowed") as caught:
+        parsed(trunks=[{**TRUNK, "users": {"me": 24681357}}])
     assert "24681357" not in str(caught.value)
     with pytest.raises(ConfigError, match="token: 'hidden' is not allowed"):
         parsed(account={"token": 24681357})

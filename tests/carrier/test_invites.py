@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from hookflash.base.ids import Ids
-from hookflash.carrier.invites import dial_order, written
+from hookflash.carrier.config import TrunkConfig
+from hookflash.carrier.invites import dial_order, origination, written
 from hookflash.carrier.manners import CarrierManners
 from hookflash.sip.uri import Uri
 
@@ -36,3 +39,20 @@ def test_headers_that_a_carrier_adds() -> None:
     assert referred == ("Referred-By", "x")
     assert str(order.from_.uri) == "sip:+1415@a.test"
     assert order.uri == order.to == uri
+
+
+@pytest.mark.parametrize(
+    ("at", "transport", "goes"),
+    [
+        ("sip:192.0.2.2", "any", "sip:192.0.2.2"),
+        ("sip:192.0.2.2;transport=tls", "any", "sip:192.0.2.2;transport=tls"),
+        ("sip:192.0.2.2:5061;transport=udp", "tls", "sip:192.0.2.2:5061;transport=tls"),
+        ("sips:192.0.2.2", "any", "sip:192.0.2.2;transport=tls"),
+    ],
+)
+def test_where_calls_to_an_exchange_go(at: str, transport: Any, goes: str) -> None:
+    trunk = TrunkConfig("main", (), Uri.parse(at))
+    assert str(origination(CarrierManners(transport=transport), trunk)) == goes
+    own = replace(trunk, transport=transport)
+    assert str(origination(CarrierManners(), own)) == goes
+    assert origination(CarrierManners(), replace(trunk, origination=None)) is None

@@ -33,3 +33,15 @@ def test_the_password_of_a_trunk() -> None:
 def test_whether_refer_is_allowed() -> None:
     assert "REFER" in allow(CarrierManners())
     assert "REFER" not in allow(CarrierManners(refer="never"))
+
+
+def test_encryption_of_a_trunk() -> None:
+    (trunk,) = network().trunks
+    for srtp, encryption in (("none", "disable"), ("allowed", "allow"), ("required", "require")):
+        by_manners = CarrierManners(srtp=srtp)  # type: ignore[arg-type]
+        assert (
+            leg_settings(by_manners, "inbound", ORIGINATION, trunk).media.encryption == encryption
+        )
+        own = replace(trunk, srtp=srtp)  # type: ignore[arg-type]
+        found = leg_settings(CarrierManners(), "outbound", ORIGINATION, own)
+        assert found.media.encryption == encryption

@@ -9,7 +9,7 @@ from tests.support.sip_messages import request_of
 
 from hookflash.base.errors import SipError
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
-from hookflash.carrier.routing import Numbers, digits, read_target
+from hookflash.carrier.routing import Numbers, digits, listed, read_target
 from hookflash.sip.message import Request
 from hookflash.sip.uri import Uri
 
@@ -44,6 +44,20 @@ def test_a_number_however_it_is_written(written: str) -> None:
 def test_whose_call_it_is(number: str, ip: str, found: TrunkConfig | None) -> None:
     numbers = Numbers(NetworkConfig((ONE, TWO), (PHONE,)))
     assert numbers.trunk_of(call_from(number), ip) is found
+
+
+def test_an_address_that_a_trunk_lists_is_its() -> None:
+    two = replace(TWO, allowed_addresses=("198.51.100.0/24",))
+    numbers = Numbers(NetworkConfig((ONE, two), (PHONE,)))
+    assert numbers.trunk_of(call_from("anonymous"), "198.51.100.7") is two
+    assert numbers.trunk_of(call_from("anonymous"), "203.0.113.7") is None
+
+
+def test_what_is_listed() -> None:
+    assert listed(("192.0.2.0/24", "2001:db8::1"), "192.0.2.9")
+    assert listed(("192.0.2.0/24", "2001:db8::1"), "2001:db8::1")
+    assert not listed(("192.0.2.0/24",), "192.0.3.9")
+    assert not listed((), "192.0.2.9")
 
 
 def test_the_only_trunk_has_every_call() -> None:

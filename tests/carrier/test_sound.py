@@ -17,7 +17,7 @@ from hookflash.base.ids import Ids
 from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.sound import FRAME, WINDOW, Ear, Sound, Sounds, tone_frames
 from hookflash.rtp import packet as rtp
-from hookflash.sdp.plan import Codec, CodecName, MediaPlan
+from hookflash.sdp.plan import Codec, CodecName, CryptoKey, MediaPlan
 
 PAYLOAD_TYPES: dict[CodecName, int] = {"PCMU": 0, "PCMA": 8}
 
@@ -126,6 +126,29 @@ def test_both_directions(codec: CodecName) -> None:
             await one.hears(660, within=0.1)
         with pytest.raises(CarrierError, match="went on hearing 550 Hz"):
             await one.misses(550, within=0.5)
+
+    run(test)
+
+
+def test_encrypted_in_both_directions() -> None:
+    """Who has other keys hears nothing, and neither does who has none."""
+    suite = "AES_CM_128_HMAC_SHA1_80"
+    mine, theirs, new = (CryptoKey(suite, bytes([value]) * 30) for value in (1, 2, 3))
+
+    async def test(one: Sound, other: Sound) -> None:
+        here, there = plan(other), plan(one)
+        one.apply(replace(here, crypto_send=mine, crypto_receive=theirs))
+        other.apply(replace(there, crypto_send=theirs, crypto_receive=mine))
+        await other.hears(330, within=10)
+        await one.hears(550, within=10)
+        one.apply(replace(here, crypto_send=new, crypto_receive=theirs))
+        await other.misses(330, within=10)
+        await one.hears(550, within=10)
+        other.apply(replace(there, crypto_send=theirs, crypto_receive=new))
+        await other.hears(330, within=10)
+        one.apply(here)
+        await other.misses(330, within=10)
+        await one.misses(550, within=10)
 
     run(test)
 

@@ -188,12 +188,12 @@ def test_a_header_that_is_wanted() -> None:
 def test_a_password_that_is_wanted(password: str, statuses: list[int]) -> None:
     config = network(username="me", password="right")
     credential = Credential("me", password) if password else None
-    rig = referred(Rig(CarrierManners(digest=True), config, credential=credential))
+    rig = referred(Rig(CarrierManners(digest="refer"), config, credential=credential))
     assert rig.statuses("REFER") == statuses
 
 
 def test_a_password_that_the_trunk_does_not_have() -> None:
-    rig = referred(Rig(CarrierManners(digest=True), credential=Credential("", "")))
+    rig = referred(Rig(CarrierManners(digest="refer"), credential=Credential("", "")))
     assert set(rig.statuses("REFER")) == {407}
 
 

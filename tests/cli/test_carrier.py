@@ -8,8 +8,9 @@ import pytest
 from tests.support.cli import invoke
 
 from hookflash.base.errors import ConfigError
-from hookflash.carrier.profile_files import profile_names
-from hookflash.cli.carrier import _network, read_address
+from hookflash.carrier.profile_files import load_profile, profile_names
+from hookflash.cli.carrier import _network, _tls, read_address
+from hookflash.cli.carrier_tls import TlsOptions
 from hookflash.cli.options import EXIT_CONFIG
 
 
@@ -76,6 +77,37 @@ def test_a_configuration_with_changes_from_the_command(tmp_path: Path) -> None:
     assert network.phones[0].calls == "+15550000001"
     assert network.trunks[0].transfer_mode == "enable-all"
     assert _network(None, "", "")[1] == ""
+
+
+@pytest.mark.parametrize(("profile", "port"), [("", 5060), ("twilio", 5060), ("whatsapp", 5061)])
+def test_the_exchange_that_there_is_without_a_file(profile: str, port: int) -> None:
+    (trunk,) = _network(None, "", "", profile)[0].trunks
+    assert trunk.origination.port == port
+
+
+@pytest.mark.parametrize(
+    ("trunk", "secure"),
+    [
+        ("", False),
+        ("transport: tls", True),
+        ('origination: "sip:192.0.2.1;transport=tls"', True),
+        ('origination: "sips:192.0.2.1"', True),
+    ],
+)
+def test_tls_is_there_where_a_trunk_wants_it(tmp_path: Path, trunk: str, secure: bool) -> None:
+    file = tmp_path / "mine.yaml"
+    origination = "" if "origination" in trunk else 'origination: "sip:192.0.2.1", '
+    file.write_text(
+        'phones: [{number: "+15105550123"}]\n'
+        f'trunks: [{{numbers: ["+15550000001"], {origination}{trunk}}}]\n',
+        "utf-8",
+    )
+    options = TlsOptions(None, None, None, None, tmp_path / "made")
+    listens = ("127.0.0.1", 5080)
+    found = _tls(options, load_profile("plain"), _network(file, "", "")[0], listens)
+    assert (found is not None) == secure
+    if found is not None:
+        assert found.address == ("127.0.0.1", 5081)
 
 
 def test_addresses() -> None:

@@ -22,7 +22,7 @@ from tests.support.cli import Lines, invoke, running
 from tests.support.sip_messages import request_of
 
 from hookflash.carrier.agent import Traced
-from hookflash.carrier.config import example_config
+from hookflash.carrier.config import NetworkConfig, TrunkConfig, example_config
 from hookflash.carrier.conversation import Happened
 from hookflash.carrier.profile_files import load_profile
 from hookflash.cli.carrier_run import WORDS, Capture, Screen, introduction
@@ -215,7 +215,24 @@ def test_what_comes_from_outside_cannot_write_to_the_terminal() -> None:
 def test_what_a_trunk_does(profile: str, words: str) -> None:
     lines = introduction(load_profile(profile), example_config(), ("::1", 5080), 0)
     assert "SIP at [::1]:5080" in lines[0]
+    words = f"; {words}; 127.0.0.1 may call"
     assert any(line.startswith("trunk example") and line.endswith(words) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("profile", "trunk", "words"),
+    [
+        ("plain", {}, "anybody may call"),
+        ("twilio", {}, "nobody may call"),
+        ("twilio", {"username": "me", "password": "secret"}, "me may call"),
+        ("plain", {"allowed_addresses": ("192.0.2.0/24",)}, "192.0.2.0/24 may call"),
+    ],
+)
+def test_who_may_call(profile: str, trunk: dict[str, Any], words: str) -> None:
+    config = NetworkConfig((TrunkConfig("mine", (), None, **trunk),), ())
+    lines = introduction(load_profile(profile), config, ("127.0.0.1", 5080), 0)
+    assert lines[-1].endswith(words)
+    assert "secret" not in lines[-1]
 
 
 @pytest.mark.parametrize(

@@ -148,12 +148,24 @@ OUTCOME = {
     "target-moved": failed("302 Moved Temporarily"),
 }
 
+CALL_PROVIDERS = {
+    "twilio-termination": dialled(403, "Forbidden", TWILIO),
+    "twilio-no-account": dialled(403, "Forbidden", TWILIO, X_Twilio_Error="32200 a"),
+    "twilio-address": dialled(403, "Forbidden", TWILIO, X_Twilio_Error="32201 b"),
+    "twilio-password": dialled(403, "Forbidden", TWILIO, X_Twilio_Error="32202 c"),
+    "twilio-secure": Talk(TWILIO, srtp=True)
+    .called()
+    .answer(488, "Secure SIP transport required", X_Twilio_Error="32209 d"),
+    "call-caller-number": dialled(403, "Caller Origination Number is Invalid D35", TELNYX),
+    "whatsapp-tls": dialled(403, "Forbidden", "wa.meta.vc"),
+    "telnyx-channel-limit": dialled(403, "User channel limit exceeded D1", TELNYX),
+}
+
 CALL = {
     "call-no-credentials": dialled(407),
     "call-wrong-password": Talk().called().answer(401, "No").called(**BASIC).answer(401, "No"),
-    "twilio-termination": dialled(403, "Forbidden", TWILIO),
-    "telnyx-channel-limit": dialled(403, "User channel limit exceeded D1", TELNYX),
     "call-forbidden": dialled(403),
+    "call-password-refused": Talk().called().answer(407, "No").called(**BASIC).answer(403, "No"),
     "call-number-format": Talk().called("sip:05105550100@sip.example.org").answer(404, "Not Found"),
     "call-no-such-number": dialled(404),
     "call-unallocated": dialled(404, Reason="Q.850;cause=1"),
@@ -191,7 +203,7 @@ CALL = {
     "ended-for-address": ours_ended('SIP;cause=488;text="No usable SDP in ACK"'),
 }
 
-EXAMPLES = {**PROVIDERS, **REFER, **OUTCOME, **CALL}
+EXAMPLES = {**PROVIDERS, **REFER, **OUTCOME, **CALL_PROVIDERS, **CALL}
 FINE = {
     "transferred": accepted().notify("100 Trying").notify("200 OK", "terminated").bye(ours=True),
     "hung up by the caller": Talk().came().wait(60).bye(),

@@ -110,13 +110,15 @@ def test_sipp_calls_and_transfers(
 def test_sipp_is_refused_where_transfers_are_off(tmp_path: Path) -> None:
     async def main() -> None:
         async with Lab(tmp_path) as lab:
-            config = network(origination=Uri.sip(None, "127.0.0.1", 9))
+            config = network(
+                origination=Uri.sip(None, "127.0.0.1", 9), allowed_addresses=("127.0.0.1",)
+            )
             at = ("127.0.0.1", lab.ports.take())
             async with CarrierService(load_profile("twilio"), config, sip=at) as carrier:
                 steps = [dial(), refer(f"tel:{TARGET}", 603), hang_up(3)]
                 place = f"127.0.0.1:{at[1]}"
                 caller = await Sipp.call(
-                    lab, place, steps, name="off", number=CALLER, prefix="+1555"
+                    lab, place, steps, name="off", number=CALLER, prefix=LINE[:-1]
                 )
                 await caller.succeed()
                 assert (await carrier.happened("refer_refused"))["status"] == 603

@@ -20,16 +20,17 @@ from hookflash.calls.records import CallDirection, KeptMessage, TransferRecord
 from hookflash.calls.switchboard import BoardEffect, Broken, ForOwner, Incoming, Switchboard
 from hookflash.calls.transfers.request import TransferRequest
 from hookflash.carrier import conversation as cv
+from hookflash.carrier.admission import ENCRYPTION
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
 from hookflash.carrier.line import Kept, Line
 from hookflash.carrier.manners import CarrierManners
 from hookflash.carrier.switch import Switch
-from hookflash.sdp.plan import LocalMedia
+from hookflash.sdp.plan import Encryption, LocalMedia, MediaSettings
 from hookflash.sip.codec import parse
 from hookflash.sip.effects import SendBytes
 from hookflash.sip.endpoint import Endpoint
 from hookflash.sip.fields import NameAddr
-from hookflash.sip.flow import Address, Flow
+from hookflash.sip.flow import Address, Flow, Transport
 from hookflash.sip.location import Target
 from hookflash.sip.message import Request, Response
 from hookflash.sip.refer import parse_target
@@ -103,6 +104,10 @@ class Rig:
             digest_key=b"key",
         )
         self._ids = Ids(random.Random(2))
+        self.encryption: Encryption = ENCRYPTION[manners.srtp]
+        """Of the exchange's legs."""
+        self.transport: Transport = "udp"
+        """By which the exchange's messages come."""
         self.board = Switchboard(
             self._endpoint(self._ids, EXCHANGE), lambda *_: Flow("udp", EXCHANGE, CARRIER)
         )
@@ -340,6 +345,7 @@ class Rig:
         settings = LegSettings(
             contact=Uri.sip(None, *EXCHANGE),
             direction=direction,
+            media=MediaSettings(encryption=self.encryption),
             media_timeout=1e6,
             credentials=lambda: self.credential,
         )
@@ -376,7 +382,7 @@ class Rig:
         if isinstance(seen, Kept):
             self.kept_away.append(seen)
             return
-        flow = Flow("udp", CARRIER, EXCHANGE)
+        flow = Flow(self.transport, CARRIER, EXCHANGE)
         effects = self.switch.board.message_received(self.now, seen, flow)
         self.carrier(self.switch.take(self.now, effects))
 

@@ -104,6 +104,21 @@ def test_the_exchange_calls_out() -> None:
         await (await carrier.phones[TARGET].talks()).hang_up()
 
     play(test)
+    play(test, profile="twilio")
+    play(test, profile="whatsapp")
+    play(test, username="me", password="secret", srtp="required")
+
+
+def test_its_sound_is_encrypted_where_the_profile_wants_it() -> None:
+    async def test(exchange: RunningExchange, carrier: RunningCarrier) -> None:
+        del exchange
+        async with carrier.phones[AGENT].call(), carrier.phones[CALLER].call() as caller:
+            await caller.hears(550)
+        offers = [one.message.body for one in carrier.service.trace if one.label == "INVITE"]
+        assert offers
+        assert all(b"RTP/SAVP" in body for body in offers)
+
+    play(test, profile="whatsapp")
 
 
 def test_a_telephone_may_take_the_place_of_a_usual_one() -> None:

@@ -8,8 +8,11 @@ from ..base.errors import ConfigError
 from .sip_sockets import TlsFiles
 
 
-def checked(files: TlsFiles) -> TlsFiles:
-    """The same files: what the sockets would say of wrong ones names no file.
+def checked(
+    files: TlsFiles, *, certs: str = "sip.tls.certs", ca_file: str = "sip.tls.ca_file"
+) -> TlsFiles:
+    """The same files: what the sockets would say of wrong ones names no file. `certs`, `ca_file`:
+    the settings that name them.
 
     Raises:
         ConfigError: one cannot be read, or certificate and key do not fit.
@@ -21,13 +24,13 @@ def checked(files: TlsFiles) -> TlsFiles:
         except OSError as error:
             allowed = "PEM files that can be read, of a certificate and of its key without password"
             value = f"{files.cert_file}, {files.key_file}"
-            raise ConfigError("sip.tls.certs", value, f"{allowed} ({_why(error)})") from None
+            raise ConfigError(certs, value, f"{allowed} ({_why(error)})") from None
     if files.ca_file:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(files.ca_file)
         except OSError as error:
             allowed = f"a PEM file of certificates that can be read ({_why(error)})"
-            raise ConfigError("sip.tls.ca_file", files.ca_file, allowed) from None
+            raise ConfigError(ca_file, files.ca_file, allowed) from None
     return files
 
 

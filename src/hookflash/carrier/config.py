@@ -12,12 +12,20 @@ from ..base.errors import ConfigError, SipError
 from ..base.light import light_dataclass
 from ..sip.uri import Uri
 from . import reading
-from .manners import CallerId
+from .manners import CallerId, Srtp, Transports
 from .reading import NotAllowed, Reader
 
 Does = Literal["answers", "busy", "declines", "never-answers", "unreachable", "voicemail", "fax"]
 DOES: Final[tuple[Does, ...]] = get_args(Does)
 TransferMode = Literal["disable-all", "enable-all", "sip-only"]
+
+
+@light_dataclass(frozen=True, slots=True)
+class TrunkUser:
+    """Somebody who may call by a trunk."""
+
+    username: str
+    password: str = field(repr=False)
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -35,8 +43,23 @@ class TrunkConfig:
     transfer_caller_id: CallerId | None = None
     """None: as the profile has it."""
     username: str = ""
-    """Of digest challenges, where the profile has any."""
-    password: str = ""
+    """Of digest challenges: those of the carrier, where its profile has any, and those of the
+    exchange."""
+    password: str = field(default="", repr=False)
+    users: tuple[TrunkUser, ...] = ()
+    """Who else may call by it."""
+    allowed_addresses: tuple[str, ...] = ()
+    """IP addresses and networks of those who may call by it; none: the address says nothing."""
+    transport: Transports | None = None
+    """None: as the profile has it."""
+    srtp: Srtp | None = None
+    """None: as the profile has it."""
+
+    @property
+    def callers(self) -> tuple[TrunkUser, ...]:
+        """Everybody who may call by a password."""
+        own = (TrunkUser(self.username, self.password),) if self.username else ()
+        return (*own, *self.users)
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -92,11 +115,15 @@ class NetworkConfig:
         return replace(self, phones=(replace(first, calls=number), *others))
 
 
-def example_config() -> NetworkConfig:
-    """A trunk to an exchange on this machine, and a phone of each sort."""
-    origination = Uri.sip(None, "127.0.0.1", 5060)
+def example_config(port: int = 5060) -> NetworkConfig:
+    """A trunk to an exchange on this machine, at this port, and a phone of each sort."""
+    origination = Uri.sip(None, "127.0.0.1", port)
     return NetworkConfig(
-        trunks=(TrunkConfig("example", ("+15550000001",), origination),),
+        trunks=(
+            TrunkConfig(
+                "example", ("+15550000001",), origination, allowed_addresses=("127.0.0.1",)
+            ),
+        ),
         phones=(
             PhoneConfig("+14155550100", "caller", tone=330.0),
             PhoneConfig("+15105550123", "sales", tone=1000.0),
@@ -123,6 +150,10 @@ def parse_config(file: str, values: object) -> NetworkConfig:
         TrunkConfig(**_entry(f"{file}: trunks[{at}]", one, _TRUNK, ("numbers", "origination")))  # type: ignore[arg-type]
         for at, one in enumerate(_list(f"{file}: trunks", found.get("trunks", [])))
     )
+    for trunk in trunks:
+        if bool(trunk.username) != bool(trunk.password):
+            key = f"{file}: {trunk.name}: username, password"
+            raise ConfigError(key, trunk.username, "both, or none of them")
     phones = tuple(
         PhoneConfig(**_entry(f"{file}: phones[{at}]", one, _PHONE, ("number",)))  # type: ignore[arg-type]
         for at, one in enumerate(_list(f"{file}: phones", found.get("phones", [])))
@@ -183,6 +214,10 @@ def _origination(value: object) -> Uri:
     return uri
 
 
+def _users(value: object) -> tuple[TrunkUser, ...]:
+    return tuple(TrunkUser(name, password) for name, password in reading.users(value))
+
+
 _TRUNK: Final[dict[str, Reader]] = {
     "name": reading.text,
     "numbers": reading.numbers,
@@ -191,6 +226,10 @@ _TRUNK: Final[dict[str, Reader]] = {
     "transfer_caller_id": reading.one_of("from-transferee", "from-transferor", "fixed"),
     "username": reading.text,
     "password": reading.text,
+    "users": _users,
+    "allowed_addresses": reading.addresses,
+    "transport": reading.one_of("any", "tls"),
+    "srtp": reading.one_of("none", "allowed", "required"),
 }
 _ACCOUNT: Final[dict[str, Reader]] = {"sid": reading.account_sid, "token": reading.text}
 _PHONE: Final[dict[str, Reader]] = {

@@ -10,6 +10,8 @@ from ..calls.legs.invitation import DialOrder
 from ..providers.numbers import national
 from ..sip.fields import NameAddr
 from ..sip.uri import Uri
+from .admission import by_tls_only
+from .config import TrunkConfig
 from .manners import CarrierManners
 from .routing import digits
 
@@ -23,6 +25,15 @@ def written(manners: CarrierManners, number: str) -> str:
     if manners.number_format == "national":
         return national(number) or number
     return number
+
+
+def origination(manners: CarrierManners, trunk: TrunkConfig) -> Uri | None:
+    """Where calls to a trunk's exchange go, None where it has none: by TLS where the trunk talks by
+    that only. `sips` is written so too, for it would want a Contact of its kind (RFC 5630 §3)."""
+    at = trunk.origination
+    if at is None or not (at.scheme == "sips" or by_tls_only(manners, trunk)):
+        return at
+    return at.without_param("transport").with_param("transport", "tls")._replace(scheme="sip")
 
 
 def dial_order(

@@ -8,6 +8,7 @@ from ..calls.legs.settings import ALLOW, ALLOW_REFER, Credential, LegSettings
 from ..calls.records import CallDirection
 from ..sdp.plan import MediaSettings
 from ..sip.uri import Uri
+from .admission import ENCRYPTION, srtp_of
 from .config import TrunkConfig
 from .manners import CarrierManners
 
@@ -32,7 +33,11 @@ def leg_settings(
     return LegSettings(
         contact=contact,
         direction=direction,
-        media=MediaSettings(codecs=manners.codecs, ptime=manners.ptime),
+        media=MediaSettings(
+            codecs=manners.codecs,
+            ptime=manners.ptime,
+            encryption=ENCRYPTION[srtp_of(manners, trunk)],
+        ),
         user_agent=manners.user_agent,
         ringing_timeout=RINGS,
         first_media_timeout=PATIENCE,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from ..base.errors import ConfigError
 from ..base.light import light_dataclass
@@ -22,6 +22,14 @@ from .reading import Reader
 
 TargetForm = Literal["tel", "own-domain", "foreign-sip", "ip"]
 CallerId = Literal["from-transferee", "from-transferor", "fixed"]
+RefusalCause = Literal[
+    "account", "address", "password", "caller-id", "transport", "srtp-required", "srtp-refused"
+]
+"""Why a call of the exchange is not let through: its trunk lets nobody call; address, password or
+number are not the trunk's; it came without TLS; its sound is not encrypted, or is."""
+CAUSES: Final[tuple[RefusalCause, ...]] = get_args(RefusalCause)
+Transports = Literal["any", "tls"]
+Srtp = Literal["none", "allowed", "required"]
 TARGET_FORMS: Final[tuple[TargetForm, ...]] = ("tel", "own-domain", "foreign-sip", "ip")
 
 
@@ -47,8 +55,35 @@ class CarrierManners:
     """The carrier's own domain, and all below it."""
     headers_required: tuple[str, ...] = ()
     """Headers without which a REFER is refused with `refused_status`."""
-    digest: bool = False
-    """A REFER is challenged with 407, and wants the trunk's user and password."""
+    digest: Literal["none", "refer", "calls", "all"] = "calls"
+    """What is challenged with 407, and wants user and password of the trunk: nothing, each REFER,
+    each call (INVITE) by a trunk that has a user, or both."""
+    accounts: Literal["optional", "required"] = "optional"
+    """Who may call by a trunk that has neither a user nor an address: anybody, or nobody."""
+    account_check: Literal["both", "either"] = "both"
+    """What is looked at on a trunk that has both: a call needs the address and the password, or
+    one of the two."""
+    forbidden_status: int = 403
+    """What a call gets that the trunk's account does not admit."""
+    forbidden_phrase: str = ""
+    caller_id_rule: Literal["any", "refused", "replaced"] = "any"
+    """What becomes of a call whose From is no number of its trunk: it goes through, is refused, or
+    shows the trunk's first number instead."""
+    caller_id_status: int = 403
+    """What it gets where it is refused."""
+    caller_id_phrase: str = ""
+    transport: Transports = "any"
+    """How calls of the exchange may come, and calls to it go: `tls` only, or any way."""
+    transport_status: int = 403
+    """What a call gets that came another way."""
+    transport_phrase: str = ""
+    srtp: Srtp = "none"
+    """Encrypted sound, by keys in SDP (RFC 4568): not taken, offered and taken, or a must. A trunk
+    may have it otherwise, as it may `transport`. What does not fit gets 488."""
+    error_header: str = ""
+    """A header of refusals that has one of `error_texts`; "" for none."""
+    error_texts: tuple[tuple[RefusalCause, str], ...] = ()
+    """What it says of each cause."""
     caller_id: CallerId = "from-transferee"
     """Whose number the target sees, on a trunk that says nothing else; `fixed`: the trunk's first
     number."""
@@ -183,7 +218,20 @@ _READERS: Final[dict[str, Reader]] = {
     "target_phrase": reading.text,
     "domain": reading.domain,
     "headers_required": reading.names,
-    "digest": reading.boolean,
+    "digest": reading.one_of("none", "refer", "calls", "all"),
+    "accounts": reading.one_of("optional", "required"),
+    "account_check": reading.one_of("both", "either"),
+    "forbidden_status": reading.failure_status,
+    "forbidden_phrase": reading.text,
+    "caller_id_rule": reading.one_of("any", "refused", "replaced"),
+    "caller_id_status": reading.failure_status,
+    "caller_id_phrase": reading.text,
+    "transport": reading.one_of("any", "tls"),
+    "transport_status": reading.failure_status,
+    "transport_phrase": reading.text,
+    "srtp": reading.one_of("none", "allowed", "required"),
+    "error_header": reading.name,
+    "error_texts": reading.texts(*CAUSES),
     "caller_id": reading.one_of("from-transferee", "from-transferor", "fixed"),
     "referred_by": reading.boolean,
     "notify": reading.one_of("all", "final", "100-terminated", "none"),

@@ -15,6 +15,8 @@ from ..sip.message import Request, Response
 from ..sip.routing import Hop
 from ..sip.uri import Uri
 from .config import TrunkConfig
+from .invites import origination
+from .manners import CarrierManners
 from .routing import Numbers
 
 FIRST: Final = 0.5
@@ -25,6 +27,7 @@ class PingHost(Protocol):
     """What a ping needs of the switch (`switch.Switch`)."""
 
     ids: Ids
+    manners: CarrierManners
     numbers: Numbers
 
 
@@ -64,9 +67,9 @@ class TrunkPing:
         self._due = now + self._every
         self._count += 1
         trunk = next((one for one in self._host.numbers.trunks if one.name == self.trunk), None)
-        if trunk is None or not trunk.origination:
+        place = None if trunk is None else origination(self._host.manners, trunk)
+        if place is None:
             return []  # it has none at the moment
-        place = trunk.origination
         headers = [
             ("Max-Forwards", "70"),
             ("From", self._from),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from typing import Final, TypeVar
 
 from ..base.errors import ConfigError, HookflashError
@@ -32,7 +33,7 @@ def read(key: str, value: object, reader: Callable[[object], _Value]) -> _Value:
     try:
         return reader(value)
     except NotAllowed as error:
-        shown = "hidden" if key.endswith(("password", "token")) else value
+        shown = "hidden" if key.endswith(("password", "token", "users")) else value
         raise ConfigError(key, shown, error.allowed) from None
 
 
@@ -158,6 +159,25 @@ def names(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def name(value: object) -> str:
+    """The name of a header."""
+    if not _token(value):
+        raise NotAllowed("the name of a header")
+    return str(value)
+
+
+def texts(*known: str) -> Callable[[object], tuple[tuple[str, str], ...]]:
+    """A text for some of these."""
+
+    def reader(value: object) -> tuple[tuple[str, str], ...]:
+        items = list(value.items()) if isinstance(value, Mapping) else [("", "")]
+        if not all(one in known and isinstance(said, str) and _plain(said) for one, said in items):
+            raise NotAllowed(f"a mapping from {', '.join(known)} to texts in one line")
+        return tuple(items)
+
+    return reader
+
+
 def headers(value: object) -> tuple[tuple[str, str], ...]:
     """Headers and their values."""
     items = list(value.items()) if isinstance(value, Mapping) else [("", "")]
@@ -196,6 +216,25 @@ def numbers(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise NotAllowed("a list of numbers")
     return tuple(number(one) for one in value)
+
+
+def addresses(value: object) -> tuple[str, ...]:
+    """A list of IP addresses and networks."""
+    try:
+        found = value if isinstance(value, list) else [None]
+        for one in found:
+            ip_network(one if isinstance(one, str) else "", strict=False)
+    except ValueError:
+        raise NotAllowed("a list of IP addresses and networks such as 192.0.2.0/24") from None
+    return tuple(found)
+
+
+def users(value: object) -> tuple[tuple[str, str], ...]:
+    """User names, and the password of each."""
+    items = list(value.items()) if isinstance(value, Mapping) else [("", "")]
+    if not all(isinstance(one, str) and _plain(one) for item in items for one in item):
+        raise NotAllowed("a mapping from user names to passwords, texts of ASCII in one line")
+    return tuple(items)
 
 
 def keys(value: object) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from ..base.errors import SipError
 from ..base.hosts import ip_literal
 from ..base.light import light_dataclass
+from ..calls.trunks.index import AddressRule
 from ..providers.numbers import national as within
 from ..sip.message import Request
 from ..sip.uri import Uri
@@ -61,14 +63,15 @@ class Numbers:
 
     def trunk_of(self, request: Request, remote_ip: str) -> TrunkConfig | None:
         """The trunk by which a call of a customer comes: whose number calls, else whose exchange
-        is at that address, else the only one."""
+        is at that address, or which lists it, else the only one."""
         by_number = self.trunk(request.from_.uri.number)
         if by_number is not None:
             return by_number
         by_address = [
             trunk
             for trunk in self.trunks
-            if trunk.origination is not None and trunk.origination.host == remote_ip
+            if (trunk.origination is not None and trunk.origination.host == remote_ip)
+            or listed(trunk.allowed_addresses, remote_ip)
         ]
         found = by_address or self.trunks
         return found[0] if len(found) == 1 else None
@@ -92,6 +95,16 @@ def read_target(refer_to: Uri, domain: str, own_hosts: Sequence[str]) -> Transfe
         own = refer_to._replace(port=refer_to.port or 5060).host_port in own_hosts
         return TransferTarget(refer_to, "ip", refer_to.number if own else "")
     return TransferTarget(refer_to, "foreign-sip", "")
+
+
+def listed(addresses: tuple[str, ...], ip: str) -> bool:
+    """Whether an address is one of these, or in one of these networks."""
+    return bool(addresses) and _rule(addresses).names(ip_literal(ip))
+
+
+@lru_cache(256)
+def _rule(addresses: tuple[str, ...]) -> AddressRule:
+    return AddressRule(addresses)
 
 
 def digits(number: str) -> str:

@@ -24,7 +24,7 @@ from ..adapters.addresses import Addresses
 from ..adapters.alarm import Alarm
 from ..adapters.clock import SystemClock
 from ..adapters.dns import Resolver
-from ..adapters.sip_sockets import SipSockets
+from ..adapters.sip_sockets import SipSockets, TlsFiles
 from ..base.errors import SipError
 from ..base.ids import Ids
 from ..calls.legs.dialing import Place
@@ -77,16 +77,19 @@ class CarrierService:
         config: NetworkConfig,
         *,
         sip: Address = ("127.0.0.1", 0),
+        tls: Address | None = None,
+        files: TlsFiles | None = None,
         seed: int | None = None,
     ) -> None:
-        """`sip`: where it listens, port 0 for any free one. `seed` makes its ids the same every
-        time."""
+        """`sip`, `tls`: where it listens, port 0 for any free one. `files`: its certificate, and
+        whom it trusts where it calls by TLS. `seed` makes its ids the same every time."""
         self.profile = profile
         self.happenings: deque[tuple[float, Happened]] = deque(maxlen=KEPT)
         """(when, what), oldest first."""
         self.trace: deque[Traced] = deque(maxlen=KEPT)
         """SIP messages, oldest first."""
         self._listen = sip
+        self._listen_tls, self._files = tls, files
         self._clock = SystemClock()
         ids = Ids(random.SystemRandom() if seed is None else random.Random(seed))
         timers = Timers()
@@ -136,6 +139,13 @@ class CarrierService:
         await self._sockets.start(*self._listen)
         self._exit.push_async_callback(self._sockets.stop)
         self._exit.push_async_callback(self._stack.stop)
+        try:
+            if self._files is not None:
+                at = self._listen_tls or (self._listen[0], 0)
+                await self._sockets.start_tls(*at, self._files)
+        except BaseException:
+            await self._exit.aclose()
+            raise
         self._exit.callback(self._sounds.stop)
         self._exit.callback(self._alarm.stop)
         self._do(self.switch.start(self.now()))
@@ -173,6 +183,15 @@ class CarrierService:
     def address(self) -> Address:
         """Where it listens for SIP, by UDP and TCP."""
         return self._sockets.local["udp"]
+
+    @property
+    def tls_address(self) -> Address | None:
+        """The same by TLS; None where it does not."""
+        return self._sockets.local.get("tls")
+
+    def _own(self, flow: Flow) -> Address:
+        """Where it listens for what came by this flow."""
+        return self._sockets.local.get(flow.transport, self.address)
 
     # --- what users ask -------------------------------------------------------------------------
 
@@ -307,14 +326,15 @@ class CarrierService:
 
     def hosts(self) -> Sequence[str]:
         """`host:port` by which peers may name us."""
-        ip, port = self.address
-        return [f"{ip}:{port}", f"{self._addresses.advertised('127.0.0.1')}:{port}"]
+        places = [self.address, self.tls_address or self.address]
+        own = self._addresses.advertised("127.0.0.1")
+        return [f"{host}:{port}" for ip, port in places for host in (ip, own)]
 
     # --- from the sockets (`SipReceiver`) -------------------------------------------------------
 
     def message_received(self, message: Request | Response, flow: Flow) -> None:
         """A message came in."""
-        self._traced(Traced(self.now(), flow.remote, self.address, message, sent=False))
+        self._traced(Traced(self.now(), flow.remote, self._own(flow), message, sent=False))
         seen = self._line.incoming(message)
         if not isinstance(seen, Kept):
             self._stack.message_received(seen, flow)
@@ -405,7 +425,7 @@ class CarrierService:
 
     def _put(self, message: Request | Response, flow: Flow) -> None:
         self._stack.send(SendBytes(message.wire, flow))
-        self._traced(Traced(self.now(), self.address, flow.remote, message, sent=True))
+        self._traced(Traced(self.now(), self._own(flow), flow.remote, message, sent=True))
 
     def _find(self, effect: FindPlaces) -> None:
         def found(targets: list[Target]) -> None:

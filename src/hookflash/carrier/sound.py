@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from ..adapters.srtp import SrtpSession
 from ..adapters.udp import UdpPair
 from ..audio import g711
 from ..audio.tone_bank import Pcm, amplitude, hears, rms
@@ -156,6 +157,7 @@ class Sound:
         self._waiters: list[_Waiter] = []
         self._buffer = bytearray(2048)
         self._relay: Sound | None = None
+        self._srtp: SrtpSession | None = None
         self.on_digit: Callable[[str], None] | None = None
         """Called with each key of the other side."""
         self.line: Line = all_is_well
@@ -173,6 +175,16 @@ class Sound:
             self._frames = tone_frames(_law(plan.codec.name), self.tone)
         self._plan = plan
         self._mark = True
+        self._secure(plan)
+
+    def _secure(self, plan: MediaPlan) -> None:
+        """Encrypt and decrypt by the keys that were agreed on, if any were."""
+        if plan.crypto_send is None or plan.crypto_receive is None:
+            self._srtp = None
+        elif self._srtp is not None:
+            self._srtp.rekey(plan.crypto_send, plan.crypto_receive)
+        else:
+            self._srtp = SrtpSession(plan.crypto_send, plan.crypto_receive)
 
     def say(self, tone: float) -> None:
         """Say another tone (Hz) from now on, 0 for silence."""
@@ -337,7 +349,9 @@ class Sound:
             payload_type, self._sequence, timestamp, self._ssrc, payload, marker=mark
         )
         self.sent += 1
-        data = packet.encode()
+        data = packet.encode() if self._srtp is None else self._srtp.protect(packet.encode())
+        if data is None:
+            return  # its number was used with this key
         for delay in self.line():
             if delay:
                 self._loop.call_later(delay, self._put, data, plan.remote)
@@ -358,8 +372,11 @@ class Sound:
                 size, _ = self._pair.receive(self._buffer)
             except OSError:
                 return
+            data = memoryview(self._buffer)[:size]
+            if self._srtp is not None:
+                data = memoryview(self._srtp.unprotect(bytes(data)) or b"")
             with contextlib.suppress(RtpError):
-                self._packet_received(rtp.parse(memoryview(self._buffer)[:size]))
+                self._packet_received(rtp.parse(data))
 
     def _packet_received(self, packet: rtp.RtpPacket) -> None:
         plan = self._plan

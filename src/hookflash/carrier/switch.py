@@ -27,8 +27,9 @@ from ..calls.switchboard import (
     Switchboard,
 )
 from ..sdp.plan import LocalMedia
+from ..sip.digest import DigestServer
 from ..sip.endpoint import Endpoint
-from ..sip.message import Response
+from ..sip.flow import Flow
 from ..sip.timers import Timers
 from ..sip.uri import Uri
 from .config import NetworkConfig, PhoneConfig, TrunkConfig
@@ -51,10 +52,11 @@ from .conversation import (
     Voice,
     voice_of,
 )
+from .customer_calls import CustomerCalls
 from .handsets import Handsets
-from .invites import dial_order, written
+from .invites import dial_order, origination, written
 from .leg_settings import allow, leg_settings
-from .manners import CarrierManners, refusal
+from .manners import CarrierManners
 from .pings import TrunkPing
 from .routing import Numbers
 from .transferring import Transfers
@@ -90,8 +92,10 @@ class Switch:
         """Theirs, and legs that have still to answer something."""
         self._place = place
         self.ids = ids
+        digest = DigestServer(digest_key, ids)
         self.handsets = Handsets(self)
-        self.transfers = Transfers(self, digest_key)
+        self.transfers = Transfers(self, digest)
+        self.customers = CustomerCalls(self, digest)
         self._timers = timers
         self._queue: deque[BoardEffect | OwnEffect] = deque()
         self._out: list[SwitchEffect] = []
@@ -132,13 +136,16 @@ class Switch:
 
     def serve(self, now: float, trunks: Sequence[TrunkConfig]) -> list[SwitchEffect]:
         """These are the trunks from now on, for the calls that are up as well."""
-        before = self._settings()
+        before, could_call = self._settings(), self._callers()
         self.numbers.serve(trunks)
-        after = self._settings()
+        after, can_call = self._settings(), self._callers()
         for name, setting in after.items():
             if before.get(name) != setting:
                 mode, caller_id = setting
                 self.tell("trunk_set", trunk=name, transfer_mode=mode, caller_id=caller_id)
+        for name, callers in can_call.items():
+            if could_call.get(name, "") != callers:
+                self.tell("trunk_callers", trunk=name, callers=callers or "nobody is listed")
         for name in before.keys() - after.keys():
             self.tell("trunk_deleted", trunk=name)
         return self.take(now, ())
@@ -202,6 +209,10 @@ class Switch:
             self.dial(now, called, caller_id, dialled)
         return conversation
 
+    def queue(self, effects: Iterable[BoardEffect]) -> None:
+        """What the switchboard returned is to be done after what is to be done already."""
+        self._queue.extend(effects)
+
     def emit(self, effect: SaySound | PressKeys) -> None:
         """Something is to be done with the sound of a telephone."""
         self._queue.append(effect)
@@ -229,6 +240,11 @@ class Switch:
         leg = self._leg("outbound", self._own_contact(), trunk)
         return self._known(SipEnd(leg, number, trunk, inbound=False))
 
+    def customer_end(self, flow: Flow, caller_id: str, trunk: TrunkConfig | None) -> SipEnd:
+        """An end that has called the carrier by SIP."""
+        leg = self._leg("inbound", self._place.contact(flow), trunk)
+        return self._known(SipEnd(leg, caller_id, trunk, inbound=True))
+
     def converse(
         self, now: float, caller: End, called: End, caller_id: str, dialled: str
     ) -> Conversation:
@@ -255,7 +271,8 @@ class Switch:
             self.handsets.ring(now, called)
             return
         if uri is None:
-            at = None if called.trunk is None else called.trunk.origination
+            assert called.trunk is not None
+            at = origination(self.manners, called.trunk)
             assert at is not None
             uri = Uri.sip(written(self.manners, dialled), at.host, at.port, at.params)
         order = dial_order(self.manners, self.ids, uri, caller_id, headers)
@@ -349,7 +366,7 @@ class Switch:
     def _one(self, now: float, effect: BoardEffect | OwnEffect) -> None:
         match effect:
             case Incoming():
-                self._incoming(now, effect)
+                self.customers.incoming(now, effect)
             case LegGone():
                 end = self.ends.pop(effect.leg.call_id, None)
                 if end is not None:
@@ -389,6 +406,8 @@ class Switch:
             case fx.LegAnswered() if end.conversation is not None:
                 self.answered(now, end.conversation)
             case fx.DialFailed():
+                if effect.outcome.status is None:
+                    self.tell("not_reached", number=end.number, why=effect.outcome.text)
                 self.progress(now, end, effect.outcome.status or 503)
             case fx.LegEnded():
                 self.gone(now, end, "carrier" if effect.by == "local" else "peer")
@@ -405,43 +424,6 @@ class Switch:
             if isinstance(other, PhoneEnd):
                 self.handsets.key(now, other, digit)
 
-    def _incoming(self, now: float, incoming: Incoming) -> None:
-        """A customer calls a number."""
-        request, flow = incoming.request, incoming.flow
-        dialled, caller_id = request.uri.number, request.from_.uri.number
-        trunk = self.numbers.trunk_of(request, flow.remote[0])
-        refused, phrase = 0, ""
-        called = self.end_for(dialled)
-        if self._full(trunk):
-            refused, phrase = self.manners.full_status, self.manners.full_phrase
-        elif called is None:
-            refused = 404
-        elif isinstance(called, PhoneEnd):
-            refused = called.phone.refuses_at_once
-        if called is None or refused:
-            if isinstance(called, PhoneEnd):
-                self.handsets.over(called)
-            self.tell("call_refused", caller=caller_id, called=dialled, status=refused)
-            answer = refusal(refused, phrase)
-            response = Response.reply(request, *answer, to_tag=self.ids.token())
-            self._queue.extend(self.board.respond(now, incoming.key, response))
-            return
-        leg = self._leg("inbound", self._place.contact(flow), trunk)
-        caller = self._known(SipEnd(leg, caller_id, trunk, inbound=True))
-        self.board.add(leg, incoming)
-        self.converse(now, caller, called, caller_id, dialled)
-        self.ask(now, caller, lambda leg: leg.start_inbound(now, incoming.key, request, flow))
-        if caller.conversation is not None:
-            self.dial(now, called, caller_id, dialled)
-
-    def _full(self, trunk: TrunkConfig | None) -> bool:
-        """Whether the customer of this trunk has as many calls as it may make."""
-        made = sum(
-            isinstance(end, SipEnd) and end.inbound and end.trunk is trunk
-            for end in self.ends.values()
-        )
-        return self.manners.max_calls is not None and made >= self.manners.max_calls
-
     # --- ends -----------------------------------------------------------------------------------
 
     def _settings(self) -> dict[str, tuple[str, str]]:
@@ -449,6 +431,15 @@ class Switch:
         mode, caller_id = self.manners.transfer_mode, self.manners.caller_id
         return {
             trunk.name: (trunk.transfer_mode or mode, trunk.transfer_caller_id or caller_id)
+            for trunk in self.numbers.trunks
+        }
+
+    def _callers(self) -> dict[str, str]:
+        """Who is listed to call by each trunk: addresses and users."""
+        return {
+            trunk.name: ", ".join(
+                [*trunk.allowed_addresses, *(user.username for user in trunk.callers)]
+            )
             for trunk in self.numbers.trunks
         }
 

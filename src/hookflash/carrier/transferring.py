@@ -51,9 +51,9 @@ class TransferHost(SwitchHost, Protocol):
 class Transfers:
     """All REFERs of a carrier that are not done."""
 
-    def __init__(self, host: TransferHost, digest_key: bytes) -> None:
+    def __init__(self, host: TransferHost, digest: DigestServer) -> None:
         self._host = host
-        self._digest = DigestServer(digest_key, host.ids)
+        self._digest = digest
         self._live: dict[str, CarriedTransfer] = {}
         self._deadlines = DeadlineQueue[str]()
 
@@ -282,7 +282,7 @@ class Transfers:
     def _challenged(self, now: float, end: SipEnd, refer: ReferReceived) -> bool:
         """Whether a REFER got 407 for want of the trunk's password."""
         manners, trunk = self._host.manners, self._host.numbers.as_set_now(end.trunk)
-        if not manners.digest:
+        if manners.digest not in {"refer", "all"}:
             return False
         username, password = (trunk.username, trunk.password) if trunk is not None else ("", "")
         realm = manners.domain

@@ -11,6 +11,17 @@ import typer
 
 from ..base.errors import ConfigError, HookflashError
 from ..sip.flow import Address
+from .carrier_tls import (
+    FOLDER,
+    CarrierTls,
+    TlsAt,
+    TlsCert,
+    TlsKey,
+    TlsMade,
+    TlsOptions,
+    TlsTrusted,
+    carrier_tls,
+)
 from .options import EXIT_CONFIG, fail
 
 EPILOG = """\
@@ -21,7 +32,17 @@ carrier to connect the caller to that number instead, as it would ask the real o
 Twilio does while transfers are off; with --transfer-mode enable-all it does it.
 `hookflash carrier --profiles` lists the carriers, docs/carrier.md explains all of it.
 """
-CANNOT_LISTEN = "cannot listen: {}; --sip and --http name other ports"
+HttpAt = Annotated[
+    str,
+    typer.Option(metavar="IP:PORT", help="Where GET /calls and Twilio's REST are; '' for nowhere."),
+]
+FirstCall = Annotated[
+    str, typer.Option(metavar="NUMBER", help="The first telephone calls this number at the start.")
+]
+TransferModes = Annotated[
+    str, typer.Option(metavar="MODE", help="Of all trunks: disable-all, enable-all or sip-only.")
+]
+CANNOT_LISTEN = "cannot listen: {}; --sip, --tls and --http name other ports"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,20 +60,14 @@ def carrier(
     sip: Annotated[
         str, typer.Option(metavar="IP:PORT", help="Where it listens for SIP (UDP and TCP).")
     ] = "127.0.0.1:5080",
-    http: Annotated[
-        str,
-        typer.Option(
-            metavar="IP:PORT", help="Where GET /calls and Twilio's REST are; '' for nowhere."
-        ),
-    ] = "127.0.0.1:8080",
-    call: Annotated[
-        str,
-        typer.Option(metavar="NUMBER", help="The first telephone calls this number at the start."),
-    ] = "",
-    transfer_mode: Annotated[
-        str,
-        typer.Option(metavar="MODE", help="Of all trunks: disable-all, enable-all or sip-only."),
-    ] = "",
+    tls: TlsAt = "",
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    tls_ca: TlsTrusted = None,
+    tls_folder: TlsMade = FOLDER,
+    http: HttpAt = "127.0.0.1:8080",
+    call: FirstCall = "",
+    transfer_mode: TransferModes = "",
     json: Annotated[
         bool, typer.Option("--json", help="One line of JSON for each message and event.")
     ] = False,
@@ -74,9 +89,12 @@ def carrier(
             typer.echo(f"{name:20}{load_profile(name).title}")
         return
     try:
-        network, named = _network(config, call, transfer_mode)
+        network, named = _network(config, call, transfer_mode, profile)
         chosen = load_profile(profile or named or "plain")
         listen, face = read_address("--sip", sip), read_address("--http", http) if http else None
+        at = read_address("--tls", tls) if tls else None
+        given = TlsOptions(at, tls_cert, tls_key, tls_ca, tls_folder)
+        secure = _tls(given, chosen, network, listen)
         capture = _opened(pcap)
     except ConfigError as error:
         raise fail(str(error), EXIT_CONFIG) from None
@@ -84,11 +102,24 @@ def carrier(
 
     try:
         with capture as file:
-            run(chosen, network, listen, face, as_json=json, pcap=file)
+            run(chosen, network, listen, face, as_json=json, pcap=file, tls=secure)
     except OSError as error:
         raise fail(CANNOT_LISTEN.format(error.strerror), EXIT_CONFIG) from None
     except HookflashError as error:
         raise fail(str(error)) from None
+
+
+def _tls(options: TlsOptions, profile: Any, network: Any, listen: Address) -> CarrierTls | None:
+    """Where TLS is taken; raises ConfigError."""
+    from ..carrier.admission import by_tls_only
+    from ..carrier.invites import origination
+
+    manners, trunks = profile.manners, network.trunks
+    places = [at for at in (origination(manners, trunk) for trunk in trunks) if at is not None]
+    only = any(by_tls_only(manners, trunk) for trunk in (None, *trunks))
+    only = only or any(at.param("transport") == "tls" for at in places)
+    exchanges = [at.host for at in places]
+    return carrier_tls(options, listen, exchanges, only=only)
 
 
 def _opened(pcap: Path | None) -> AbstractContextManager[BinaryIO | None]:
@@ -100,14 +131,16 @@ def _opened(pcap: Path | None) -> AbstractContextManager[BinaryIO | None]:
         raise ConfigError("--pcap", str(pcap), allowed, wrong=f"({error.strerror})") from None
 
 
-def _network(config: Path | None, call: str, mode: str) -> tuple[Any, str]:
+def _network(config: Path | None, call: str, mode: str, profile: str = "") -> tuple[Any, str]:
     """(what the carrier serves, the profile that the file names); raises ConfigError."""
     import yaml
 
     from ..carrier import reading
     from ..carrier.config import example_config, parse_config
+    from ..carrier.profile_files import load_profile
 
-    network = example_config()
+    by_tls = profile and load_profile(profile).manners.transport == "tls"
+    network = example_config(5061 if by_tls else 5060)
     if config is not None:
         try:
             values = yaml.safe_load(config.read_text(encoding="utf-8"))

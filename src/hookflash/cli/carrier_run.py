@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import BinaryIO, Final
 
 import uvloop
@@ -14,7 +15,7 @@ from ..adapters.http import HttpServers
 from ..base.errors import SipError
 from ..base.text import printable
 from ..carrier.agent import Traced
-from ..carrier.config import NetworkConfig
+from ..carrier.config import NetworkConfig, TrunkConfig
 from ..carrier.conversation import Happened
 from ..carrier.faults_face import fault_routes
 from ..carrier.http_face import http_app
@@ -26,6 +27,7 @@ from ..logs import configure
 from ..sip.flow import Address
 from ..sip.pcap import HEAD, CapturedMessage, Frames
 from ..sip.redaction import all_redacted
+from .carrier_tls import CarrierTls
 from .ladder import Ladder
 from .signals import Signals, has_terminal
 
@@ -41,12 +43,16 @@ BAD: Final = "red"
 GOOD: Final = "green"
 WORDS: Final[dict[str, tuple[str, str]]] = {
     "trunk_set": ("the trunk {trunk} is set: transfers {transfer_mode}, {caller_id}", GOOD),
+    "trunk_callers": ("who may call by the trunk {trunk}: {callers}", GOOD),
     "trunk_deleted": ("the trunk {trunk} is deleted", BAD),
     "call_began": ("{caller} calls {called}", GOOD),
     "ringing": ("{called} rings", GOOD),
     "call_answered": ("they are connected", GOOD),
     "call_failed": ("the call failed: {status}", BAD),
-    "call_refused": ("{caller} called {called}: refused with {status}", BAD),
+    "not_reached": ("{number} is not reached: {why}", BAD),
+    "call_refused": ("{caller} called {called}: refused with {status}: {why}", BAD),
+    "call_challenged": ("{caller} called {called}: {why}", GOOD),
+    "caller_id_replaced": ("{caller} is no number of the trunk: {shown} is shown", BAD),
     "phone_rings": ("the telephone {phone} rings and shows {caller}", GOOD),
     "phone_answers": ("the telephone {phone} is answered", GOOD),
     "phone_refuses": ("the telephone {phone} does not take the call: {status}", BAD),
@@ -82,10 +88,11 @@ def run(
     *,
     as_json: bool,
     pcap: BinaryIO | None = None,
+    tls: CarrierTls | None = None,
 ) -> None:
     """Run it until Ctrl-C. Raises OSError where a port is taken."""
     configure("warning", "text")
-    uvloop.run(_main(profile, config, sip, http, as_json=as_json, pcap=pcap))
+    uvloop.run(_main(profile, config, sip, http, as_json=as_json, pcap=pcap, tls=tls))
 
 
 async def _main(
@@ -96,10 +103,12 @@ async def _main(
     *,
     as_json: bool,
     pcap: BinaryIO | None,
+    tls: CarrierTls | None,
 ) -> None:
     console = Console(highlight=False, markup=False)
     servers = HttpServers()
-    service = CarrierService(profile, config, sip=sip)
+    at, files = (tls.address, tls.files) if tls is not None else (None, None)
+    service = CarrierService(profile, config, sip=sip, tls=at, files=files)
     screen = JsonLines(console) if as_json else Screen(console, service.now())
     service.watch(screen.happened, screen.traced)
     if pcap is not None:
@@ -110,7 +119,8 @@ async def _main(
                 rest = _rest(carrier, config)
                 face = http_app(carrier, [*fault_routes(carrier), *rest])
                 await servers.start(face, [http[0]], http[1])
-            screen.begin(profile, config, carrier.address, servers.port)
+            secure = (carrier.tls_address, tls.told) if tls is not None else (None, ())
+            screen.begin(profile, config, carrier.address, servers.port, *secure)
             signals = Signals(terminal=has_terminal())
             signals.install(asyncio.get_running_loop())
             await signals.asked.wait()
@@ -135,9 +145,17 @@ class Screen:
         self._began = began
         self._ladder = Ladder(console, LANES)
 
-    def begin(self, profile: Profile, config: NetworkConfig, sip: Address, http: int) -> None:
+    def begin(
+        self,
+        profile: Profile,
+        config: NetworkConfig,
+        sip: Address,
+        http: int,
+        tls: Address | None = None,
+        told: Sequence[str] = (),
+    ) -> None:
         """What there is, before anything happens."""
-        for line in introduction(profile, config, sip, http):
+        for line in introduction(profile, config, sip, http, tls, told):
             self._console.print(line, soft_wrap=True)
         self._ladder.title("What happens")
         self._ladder.head()
@@ -183,10 +201,19 @@ class JsonLines:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def begin(self, profile: Profile, config: NetworkConfig, sip: Address, http: int) -> None:
+    def begin(
+        self,
+        profile: Profile,
+        config: NetworkConfig,
+        sip: Address,
+        http: int,
+        tls: Address | None = None,
+        told: Sequence[str] = (),
+    ) -> None:
         """Where it listens."""
-        del config
-        self._put(event="ready", profile=profile.name, sip=_shown(sip), http=http)
+        del config, told
+        places = {"sip": _shown(sip), **({"tls": _shown(tls)} if tls is not None else {})}
+        self._put(event="ready", profile=profile.name, **places, http=http)
 
     def happened(self, at: float, event: Happened) -> None:
         """An event."""
@@ -208,10 +235,19 @@ class JsonLines:
         self._console.file.flush()
 
 
-def introduction(profile: Profile, config: NetworkConfig, sip: Address, http: int) -> list[str]:
+def introduction(
+    profile: Profile,
+    config: NetworkConfig,
+    sip: Address,
+    http: int,
+    tls: Address | None = None,
+    told: Sequence[str] = (),
+) -> list[str]:
     """What the carrier has, line by line."""
     manners = profile.manners
-    lines = [f"{profile.title}, simulated; SIP at {_shown(sip)} (UDP, TCP); Ctrl-C ends it"]
+    secure = f", {_shown(tls)} (TLS)" if tls is not None else ""
+    where = f"SIP at {_shown(sip)} (UDP, TCP){secure}"
+    lines = [f"{profile.title}, simulated; {where}; Ctrl-C ends it", *told]
     if http:
         lines.append(f"calls as JSON: GET http://127.0.0.1:{http}/calls")
     if http and profile.name == TWILIO:
@@ -230,13 +266,20 @@ def introduction(profile: Profile, config: NetworkConfig, sip: Address, http: in
         }[manners.refer]
         numbers = ", ".join(trunk.numbers)
         lines.append(
-            f"trunk {trunk.name}: {numbers} → {trunk.origination or 'nowhere'}; {transfers}"
+            f"trunk {trunk.name}: {numbers} → {trunk.origination or 'nowhere'}; {transfers}; "
+            f"{_may_call(profile, trunk)} may call"
         )
     for phone in config.phones:
         after = f" after {phone.after:g} s" if phone.does in RINGING else ""
         name = f" ({phone.name})" if phone.name else ""
         lines.append(f"telephone {phone.number}{name}: {phone.does}{after}")
     return lines
+
+
+def _may_call(profile: Profile, trunk: TrunkConfig) -> str:
+    """Who is let through by a trunk."""
+    listed = [*trunk.allowed_addresses, *(user.username for user in trunk.callers)]
+    return ", ".join(listed) or ("nobody" if profile.manners.accounts == "required" else "anybody")
 
 
 def _shown(address: Address) -> str:

@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..base.light import light_dataclass
-from . import rules_call, rules_outcome, rules_providers, rules_refer
+from . import rules_call, rules_call_providers, rules_outcome, rules_providers, rules_refer
 from .facts import FINE, CaseFacts, Stage, read_facts
 from .rule import Gravity, Rule, filled
 from .seen import SeenMessage
 
 RULES: Final[tuple[Rule, ...]] = (
-    rules_providers.RULES + rules_refer.RULES + rules_outcome.RULES + rules_call.RULES
+    rules_providers.RULES
+    + rules_refer.RULES
+    + rules_outcome.RULES
+    + rules_call_providers.RULES
+    + rules_call.RULES
 )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from .facts import CaseFacts, is_private
 from .rule import Rule
+from .rules_call_providers import SECURE, names_twilio_error
 
 _NUMBER: Final = re.compile(r"sips?:\+[1-9][0-9]{6,14}@", re.IGNORECASE)
 
@@ -58,28 +59,6 @@ RULES: Final = (
         when=lambda facts: facts.gave_password,
     ),
     Rule(
-        "twilio-termination",
-        "call refused",
-        "403 from {peer}: this address is on no IP access list of the trunk, the credentials are "
-        "on no list, or the caller number is not yours",
-        "Twilio console, the trunk, Termination: add your address or credential list; call with a "
-        "number that the trunk has",
-        "Twilio trunking API, IpAccessControlLists, CredentialLists",
-        peers=("twilio",),
-        statuses=(403,),
-    ),
-    Rule(
-        "telnyx-channel-limit",
-        "call refused",
-        "403 from {peer} ({phrase}): more calls at once than the account or its outbound voice "
-        "profile may make",
-        "end calls, or ask Telnyx for a higher limit; `sip.max_calls_per_trunk` keeps below it",
-        "Telnyx support, SIP response codes, D1",
-        peers=("telnyx",),
-        statuses=(403,),
-        phrase="channel limit",
-    ),
-    Rule(
         "call-forbidden",
         "call refused",
         "403 from {peer}: this call is not allowed (address, caller number, country or credit)",
@@ -87,6 +66,19 @@ RULES: Final = (
         "RFC 3261 §21.4.4",
         statuses=(402, 403),
         general=True,
+        when=lambda facts: not facts.gave_password,
+    ),
+    Rule(
+        "call-password-refused",
+        "call refused",
+        "403 from {peer} to a call with user and password: they are wrong, or this call is not "
+        "allowed (caller number, country or credit)",
+        "`hookflash trunk outbound edit ST_… --user …` with the right HOOKFLASH_TRUNK_PASSWORD; "
+        "then the provider's settings",
+        "RFC 3261 §22.2; Twilio, SIP authentication",
+        statuses=(402, 403),
+        general=True,
+        when=lambda facts: facts.gave_password,
     ),
     Rule(
         "call-number-format",
@@ -182,7 +174,7 @@ RULES: Final = (
         "make the trunk anew with --encryption disable (`hookflash trunk outbound add`)",
         "RFC 3261 §21.4.26; RFC 4568",
         statuses=(415, 488, 606),
-        when=_srtp,
+        when=lambda facts: _srtp(facts) and not names_twilio_error(facts, SECURE),
     ),
     Rule(
         "call-media-warning",

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from livekit import api
 
+from ..carrier.admission import ENCRYPTION, srtp_of
 from ..carrier.config import NetworkConfig, example_config, parse_config
 from ..carrier.profile_files import load_profile
 from ..carrier.service import CarrierService
@@ -22,7 +23,15 @@ NUMBER: Final = "+15550000001"
 CALLER: Final = "+14155550100"
 RING: Final = 0.1
 """Seconds for which a telephone rings, unless the test says otherwise."""
-TRUNK: Final = ("transfer_mode", "transfer_caller_id", "username", "password")
+TRUNK: Final = ("transfer_mode", "transfer_caller_id", "username", "password", "srtp")
+
+
+MEDIA: Final = {
+    "disable": api.SIPMediaEncryption.SIP_MEDIA_ENCRYPT_DISABLE,
+    "allow": api.SIPMediaEncryption.SIP_MEDIA_ENCRYPT_ALLOW,
+    "require": api.SIPMediaEncryption.SIP_MEDIA_ENCRYPT_REQUIRE,
+}
+"""What the exchange's trunks are told of encrypted sound."""
 
 
 class RunningCarrier:
@@ -48,7 +57,8 @@ class RunningCarrier:
         trunk, which writes transfers as that provider wants them, at its host `domain` where that
         is not known. `phones`, `trunk`: as in a
         configuration of `hookflash carrier`, beside its telephones or in their place; `trunk` takes
-        transfer_mode, transfer_caller_id, username and password.
+        transfer_mode, transfer_caller_id, username, password and srtp. The exchange's address is
+        allowed to call, and nothing goes by TLS, whatever the profile says.
 
         Raises ConfigError for a profile or values that there are not.
         """
@@ -66,12 +76,11 @@ class RunningCarrier:
         if unknown:
             raise TypeError(f"a carrier has no {', '.join(sorted(unknown))}")
         self._trunk = trunk
-        self._config = self._configuration("sip:127.0.0.1:5060")
+        self._config = self._configuration("127.0.0.1", 5060)
         self._stack: AsyncExitStack
 
     def __enter__(self) -> Self:
-        host, port = self._exchange.sip
-        self._config = self._configuration(f"sip:{host}:{port}")
+        self._config = self._configuration(*self._exchange.sip)
         self._exchange.loop.run(self._start())
         for phone in self._config.phones:
             self.phones[phone.number] = RunningPhone(
@@ -109,8 +118,14 @@ class RunningCarrier:
 
     # --- inside ---------------------------------------------------------------------------------
 
-    def _configuration(self, origination: str) -> NetworkConfig:
-        trunk = {"numbers": [self.number], "origination": origination, **self._trunk}
+    def _configuration(self, host: str, port: int) -> NetworkConfig:
+        trunk = {
+            "numbers": [self.number],
+            "origination": f"sip:{host}:{port}",
+            "allowed_addresses": ["127.0.0.1", host],
+            "transport": "any",
+            **self._trunk,
+        }
         usual = example_config().phones
         values: dict[str, Any] = {
             "trunks": [trunk],
@@ -135,13 +150,17 @@ class RunningCarrier:
         sip, (host, port) = self._exchange.api.sip, self.service.address
         metadata = json.dumps(self._metadata) if self._metadata else ""
         name, numbers = self._profile.name, [self.number]
-        coming = api.SIPInboundTrunkInfo(name=name, numbers=numbers, metadata=metadata)
+        secure = ENCRYPTION[srtp_of(self._profile.manners, self._config.trunks[0])]
+        coming = api.SIPInboundTrunkInfo(
+            name=name, numbers=numbers, metadata=metadata, media_encryption=MEDIA[secure]
+        )
         inbound = await sip.create_inbound_trunk(api.CreateSIPInboundTrunkRequest(trunk=coming))
         stack.push_async_callback(_gone, sip.delete_trunk, _trunk(inbound.sip_trunk_id))
         going = api.SIPOutboundTrunkInfo(
             name=name,
             numbers=numbers,
             metadata=metadata,
+            media_encryption=MEDIA[secure],
             address=f"{host}:{port}",
             auth_username=self._trunk.get("username", ""),
             auth_password=self._trunk.get("password", ""),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hookflash.carrier.telnyx.errors import BAD_REQUEST, TelnyxFaceError
 
 from hookflash.carrier.rest.messages import RestAnswer, RestFaceError
+from hookflash.carrier.telnyx.errors import BAD_REQUEST, TelnyxFaceError
 from hookflash.carrier.twilio.errors import NOT_ALLOWED, RestError
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from hookflash.base.ids import Ids
-from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
+from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig, TrunkUser
 from hookflash.carrier.manners import CarrierManners
 from hookflash.carrier.twilio.account import (
     ACCESS_LIST,
@@ -62,6 +63,60 @@ def test_it_begins_as_the_carrier_is_configured() -> None:
     assert (served.username, served.password) == ("me", "secret")
 
 
+def test_it_begins_with_who_may_call_as_configured() -> None:
+    (line,) = NETWORK.trunks
+    addresses = ("192.0.2.1", "198.51.100.0/24")
+    kept = account(replace(NETWORK, trunks=(replace(line, allowed_addresses=addresses),)))
+    (trunk,) = kept.below(TRUNK, "")
+    (listed,) = kept.lists_on(trunk, ACCESS_LIST)
+    assert [one.values["ip_address"] for one in kept.below(ADDRESS, listed.sid)] == [
+        *("192.0.2.1", "198.51.100.0"),
+    ]
+    (users,) = kept.lists_on(trunk, CREDENTIAL_LIST)
+    assert [one.values for one in kept.below(CREDENTIAL, users.sid)] == [{"username": "me"}]
+    (served,) = kept.trunks()
+    assert served.allowed_addresses == ("192.0.2.1/32", "198.51.100.0/24")
+    assert served.callers == (TrunkUser("me", "secret"),)
+
+
+def test_the_lists_on_a_trunk_are_who_may_call_by_it() -> None:
+    kept = account()
+    trunk = only(kept, TRUNK)
+    access = kept.make(1.0, ACCESS_LIST, "", {"FriendlyName": "ours"})
+    form = {"FriendlyName": "a", "IpAddress": "192.0.2.0", "CidrPrefixLength": "24"}
+    kept.make(1.0, ADDRESS, access.sid, form)
+    users = kept.make(1.0, CREDENTIAL_LIST, "", {"FriendlyName": "users"})
+    you = {"Username": "you", "Password": "Of-12-letters"}
+    one = kept.make(1.0, CREDENTIAL, users.sid, you)
+    assert kept.trunks()[0].allowed_addresses == ()
+    kept.put_list(2.0, trunk, access)
+    kept.put_list(2.0, trunk, users)
+    (served,) = kept.trunks()
+    assert served.allowed_addresses == ("192.0.2.0/24",)
+    assert served.callers == (TrunkUser("me", "secret"), TrunkUser("you", "Of-12-letters"))
+    kept.change(3.0, one, {"Password": "Of-13-letters"})
+    assert TrunkUser("you", "Of-13-letters") in kept.trunks()[0].callers
+    trunk.lists.remove(kept.lists_on(trunk, CREDENTIAL_LIST)[0].sid)
+    (served,) = kept.trunks()
+    assert served.callers == (TrunkUser("you", "Of-13-letters"),)
+    assert served.username == ""
+
+
+def test_a_secure_trunk_wants_tls_and_srtp() -> None:
+    kept = account()
+    trunk = only(kept, TRUNK)
+    assert (kept.trunks()[0].transport, kept.trunks()[0].srtp) == (None, None)
+    kept.change(1.0, trunk, {"Secure": "true"})
+    assert (kept.trunks()[0].transport, kept.trunks()[0].srtp) == ("tls", "required")
+    (line,) = NETWORK.trunks
+    begun = account(replace(NETWORK, trunks=(replace(line, srtp="required"),)))
+    assert only(begun, TRUNK).values["secure"]
+    begun.change(1.0, only(begun, TRUNK), {"Secure": "false"})
+    assert (begun.trunks()[0].transport, begun.trunks()[0].srtp) == (None, None)
+    free = account(replace(NETWORK, trunks=(replace(line, srtp="allowed", transport="tls"),)))
+    assert (free.trunks()[0].transport, free.trunks()[0].srtp) == ("tls", "allowed")
+
+
 def test_a_trunk_that_leads_nowhere_has_no_url() -> None:
     kept = account(NetworkConfig((TrunkConfig("new", (), None),), (PhoneConfig(PHONE),)))
     assert kept.below(ORIGINATION, only(kept, TRUNK).sid) == []
@@ -109,7 +164,8 @@ def test_what_is_in_a_thing_goes_with_it() -> None:
     listed = kept.make(1.0, CREDENTIAL_LIST, "", {"FriendlyName": "users"})
     form = {"Username": "me", "Password": "Of-12-letters"}
     one = kept.make(1.0, CREDENTIAL, listed.sid, form)
-    assert one.values == {"username": "me"}, "no password is kept"
+    assert one.values == {"username": "me"}
+    assert "12-letters" not in repr(one)
     kept.change(2.0, one, {"Username": "you", "Password": "Of-13-letters"})
     assert one.values == {"username": "me"}
     kept.remove(listed)
@@ -124,7 +180,8 @@ def test_a_list_that_is_on_a_trunk_stays(kind: Kind, code: int) -> None:
     listed = kept.make(1.0, kind, "", {"FriendlyName": "ours"})
     kept.put_list(2.0, trunk, listed)
     kept.put_list(3.0, trunk, listed)
-    assert kept.lists_on(trunk, kind) == [listed]
+    assert kept.lists_on(trunk, kind)[-1] is listed
+    assert trunk.lists.count(listed.sid) == 1
     assert trunk.updated == 2.0
     with pytest.raises(RestError) as caught:
         kept.remove(listed)

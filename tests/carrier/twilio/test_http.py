@@ -83,6 +83,84 @@ def test_what_is_set_holds_for_the_next_refer_of_a_call_that_is_up() -> None:
     run(main, sip__answer="immediately")
 
 
+def test_the_lists_on_a_trunk_say_who_may_call() -> None:
+    """Nobody, until a list of addresses or of users is on it; then those, and no others."""
+
+    async def main(lab: Lab) -> None:
+        await lab.ready()
+        network = NetworkConfig((TrunkConfig("line", (LINE,), Uri.sip(None, *lab.sip)),), PHONES)
+        servers = HttpServers()
+        async with CarrierService(load_profile("twilio"), network, seed=1) as carrier:
+            routes = twilio_routes(carrier, new_account(carrier, network))
+            await servers.start(http_app(carrier, routes), ["127.0.0.1"], 0)
+            account = network.account
+            known = {"Authorization": basic(f"{account.sid}:{account.token}")}
+            url = f"http://127.0.0.1:{servers.port}"
+            sip = f"{url}/2010-04-01/Accounts/{account.sid}/SIP"
+            made = await lab.api.sip.create_outbound_trunk(
+                api.CreateSIPOutboundTrunkRequest(
+                    trunk=api.SIPOutboundTrunkInfo(
+                        name="twilio",
+                        address=f"{carrier.address[0]}:{carrier.address[1]}",
+                        numbers=[LINE],
+                        auth_username="me",
+                        auth_password="Of-12-letters",
+                    )
+                )
+            )
+
+            async def call() -> str:
+                """The status that a call of the exchange gets."""
+                try:
+                    await lab.api.sip.create_sip_participant(
+                        api.CreateSIPParticipantRequest(
+                            sip_trunk_id=made.sip_trunk_id,
+                            sip_call_to=TARGET,
+                            room_name="lobby",
+                            participant_identity="target",
+                            wait_until_answered=True,
+                        )
+                    )
+                except api.TwirpError as error:
+                    return str(error.metadata["sip_status_code"])
+                await lab.api.room.remove_participant(
+                    api.RoomParticipantIdentity(room="lobby", identity="target")
+                )
+                return "200"
+
+            async with ClientSession(headers=known) as session:
+
+                async def post(at: str, **form: str) -> str:
+                    async with session.post(at, data=form) as answer:
+                        assert answer.status == 201
+                        return str((await answer.json())["sid"])
+
+                assert await call() == "403"
+                async with session.get(f"{url}/v1/Trunks") as answer:
+                    trunk = (await answer.json())["trunks"][0]["url"]
+                users = await post(f"{sip}/CredentialLists.json", FriendlyName="users")
+                form = {"Username": "me", "Password": "Of-12-letters"}
+                await post(f"{sip}/CredentialLists/{users}/Credentials.json", **form)
+                assert await call() == "403"
+                await post(f"{trunk}/CredentialLists", CredentialListSid=users)
+                told = await carrier.happened("trunk_callers")
+                assert told == {"trunk": "line", "callers": "me"}
+                assert await call() == "200"
+                access = await post(f"{sip}/IpAccessControlLists.json", FriendlyName="ours")
+                places = f"{sip}/IpAccessControlLists/{access}/IpAddresses.json"
+                await post(places, FriendlyName="elsewhere", IpAddress="192.0.2.1")
+                await post(f"{trunk}/IpAccessControlLists", IpAccessControlListSid=access)
+                assert await call() == "403"
+                await post(places, FriendlyName="here", IpAddress="127.0.0.1")
+                assert await call() == "200"
+                async with session.delete(f"{trunk}/CredentialLists/{users}") as gone:
+                    assert gone.status == 204
+                assert await call() == "200"
+        await servers.stop()
+
+    run(main, sip__answer="immediately")
+
+
 def read(body: bytes, kind: str = FORM, query: bytes = b"", size: int = 4096) -> RestRequest:
     """The body in pieces of that size."""
     pieces = [body[at : at + size] for at in range(0, len(body), size)] or [b""]

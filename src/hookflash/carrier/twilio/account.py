@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from typing import Any, Final
 
 from ...base.ids import Ids
 from ...base.light import light_dataclass
 from ...sip.uri import Uri
-from ..config import NetworkConfig, TrunkConfig
+from ..config import NetworkConfig, TrunkConfig, TrunkUser
 from ..manners import CarrierManners
 from ..rest.resources import MOST, Resource, Resources
 from ..routing import digits
@@ -171,6 +172,26 @@ class Account(Resources[Thing]):
             self._add(now, ORIGINATION, made.sid, {**values, "priority": 10, "enabled": True})
         for number in trunk.numbers:
             self._number(now, number, made.sid)
+        made.values["secure"] = trunk.srtp == "required"
+        if trunk.allowed_addresses:
+            self._list_addresses(now, made, trunk)
+        if trunk.callers:
+            self._list_users(now, made, trunk)
+
+    def _list_addresses(self, now: float, made: Thing, trunk: TrunkConfig) -> None:
+        listed = self._add(now, ACCESS_LIST, "", {"friendly_name": trunk.name[:64]})
+        for text in trunk.allowed_addresses:
+            network = ip_network(text, strict=False)
+            values = {"friendly_name": text, "ip_address": str(network.network_address)}
+            self._add(now, ADDRESS, listed.sid, {**values, "cidr_prefix_length": network.prefixlen})
+        self.put_list(now, made, listed)
+
+    def _list_users(self, now: float, made: Thing, trunk: TrunkConfig) -> None:
+        listed = self._add(now, CREDENTIAL_LIST, "", {"friendly_name": trunk.name[:64]})
+        for user in trunk.callers:
+            one = self._add(now, CREDENTIAL, listed.sid, {"username": user.username})
+            one.password = user.password
+        self.put_list(now, made, listed)
 
     def _number(self, now: float, number: str, trunk_sid: str | None) -> None:
         values = {"phone_number": number, "friendly_name": number, "trunk_sid": trunk_sid}
@@ -193,7 +214,9 @@ class Account(Resources[Thing]):
     def make(self, now: float, kind: Kind, parent: str, given: Mapping[str, str]) -> Thing:
         """A new one, by the parameters of a POST."""
         values = fields.read_params(kind.params, given, making=True, code=kind.code)
-        return self._add(now, kind, parent, values)
+        made = self._add(now, kind, parent, values)
+        made.password = given.get("Password", "") if kind is CREDENTIAL else ""
+        return made
 
     def _add(self, now: float, kind: Kind, parent: str, values: dict[str, Any]) -> Thing:
         self._room_for(kind, parent)
@@ -211,6 +234,8 @@ class Account(Resources[Thing]):
         values = fields.read_params(kind.params, given, making=False, code=kind.code)
         self._check(kind, values, thing)
         thing.values |= values
+        if kind is CREDENTIAL:
+            thing.password = given.get("Password") or thing.password
         thing.updated = now
 
     def remove(self, thing: Thing) -> None:
@@ -276,10 +301,35 @@ class Account(Resources[Thing]):
     def _config(self, trunk: Thing, urls: list[dict[str, Any]], numbers: list[str]) -> TrunkConfig:
         first = min(urls, key=lambda values: int(values["priority"]), default=None)
         begun = self._configured.get(trunk.sid) or TrunkConfig(trunk.sid, (), None)
+        addresses = self._on(trunk, ACCESS_LIST, ADDRESS)
+        credentials = self._on(trunk, CREDENTIAL_LIST, CREDENTIAL)
+        users = [TrunkUser(one.values["username"], one.password) for one in credentials]
+        own = TrunkUser(begun.username, begun.password)
+        if own not in users:
+            own = TrunkUser("", "")
+        secure = bool(trunk.values["secure"])
+        if begun.srtp == "required":  # which is what `secure` says now
+            begun = replace(begun, transport=None, srtp=None)
         return replace(
             begun,
             numbers=tuple(numbers),
             origination=None if first is None else Uri.parse(first["sip_url"]),
             transfer_mode=trunk.values["transfer_mode"],
             transfer_caller_id=trunk.values["transfer_caller_id"],
+            username=own.username,
+            password=own.password,
+            users=tuple(user for user in users if user != own),
+            allowed_addresses=tuple(_network(one.values) for one in addresses),
+            transport="tls" if secure else begun.transport,
+            srtp="required" if secure else begun.srtp,
         )
+
+    def _on(self, trunk: Thing, kind: Kind, inner: Kind) -> list[Thing]:
+        """What is in the lists of a trunk."""
+        held = self.lists_on(trunk, kind)
+        return [one for listed in held for one in self.below(inner, listed.sid)]
+
+
+def _network(address: Mapping[str, Any]) -> str:
+    """As it is written in a configuration."""
+    return f"{address['ip_address']}/{address['cidr_prefix_length']}"
