@@ -126,7 +126,7 @@ def commands(group: typer.Typer, words: str = "hookflash") -> list[str]:
 def test_every_command_is_documented() -> None:
     page = Path(__file__).parents[2] / "docs" / "cli.md"
     text = page.read_text(encoding="utf-8")
-    assert len(commands(app)) == 35
+    assert len(commands(app)) == 38
     for command in commands(app):
         assert f"| `{command}` |" in text
 
