@@ -20,6 +20,7 @@ from ..carrier.faults_face import fault_routes
 from ..carrier.http_face import http_app
 from ..carrier.manners import Profile
 from ..carrier.service import CarrierService
+from ..carrier.speaking import MISSING
 from ..carrier.twilio.http import new_account, twilio_routes
 from ..logs import configure
 from ..sip.flow import Address
@@ -50,6 +51,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "phone_hangs_up": ("the telephone {phone} hangs up", GOOD),
     "phone_hears_key": ("the telephone {phone} hears the key {digit}", GOOD),
     "phone_presses": ("the telephone {phone} presses {digits}", GOOD),
+    "no_voice": (MISSING, BAD),
+    "recorded": ("what the telephone {phone} heard in {seconds} s is in {file}", GOOD),
+    "not_recorded": ("what the telephone {phone} heard is lost: {why}", BAD),
     "phone_holds": ("the telephone {phone} puts the other side on hold", GOOD),
     "phone_resumes": ("the telephone {phone} takes the other side from hold", GOOD),
     "phone_forwards": ("the telephone {phone} puts its caller through to {target}", GOOD),
