@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from tests.support.lab import NUMBER, Lab, run
+from tests.support.lab import NUMBER
+from tests.support.spoken import AGENT, CALLER, found_in, play
 
 from hookflash.audio.tone_bank import Pcm, hears, rms
 from hookflash.base.errors import ConfigError
 from hookflash.carrier.agent import CarrierError
-from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
+from hookflash.carrier.config import NetworkConfig, PhoneConfig
 from hookflash.carrier.conversation import PhoneEnd
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
 from hookflash.carrier.speech import FRAME, RATE, Speech, word_tones
 from hookflash.carrier.wave_files import read_wave, wave_bytes
-from hookflash.sip.uri import Uri
 
-CALLER, AGENT = "+14155550100", "+14155550101"
 PARTS = (0.4, 0.3, 0.4)
 """Seconds of noise, silence and noise."""
 END = 1000
 """Hz of the tone at the end of what is said."""
-Test = Callable[[CarrierService], Awaitable[None]]
 
 
 def noise(seconds: float, seed: int) -> Pcm:
@@ -46,34 +42,6 @@ def pitch(word: str) -> float:
     """Hz of a word that is said as a tone."""
     tones = [hz for hz in range(300, 1300, 10) if hears(word_tones(word), hz, RATE, share=0.7)]
     return float(tones[0])
-
-
-def found_in(heard: Pcm, said: Pcm) -> tuple[int, float]:
-    """(where in `heard` what was said begins, in samples; how like it that is, 1.0 for the same).
-
-    By correlation, which the Fourier transform makes quick.
-    """
-    size = len(heard) + len(said)
-    both = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(said, size))
-    at = int(np.argmax(np.fft.irfft(both, size)[: len(heard) - len(said) + 1]))
-    piece: NDArray[np.float64] = heard[at : at + len(said)].astype(np.float64)
-    like = piece @ said / np.sqrt((piece @ piece) * (said.astype(np.float64) @ said))
-    return at, float(like)
-
-
-def play(test: Test, caller: PhoneConfig, agent: PhoneConfig, profile: str = "plain") -> None:
-    """The agent is in the exchange's room; the caller comes when the test lets it call."""
-
-    async def main(lab: Lab) -> None:
-        await lab.ready()
-        trunk = TrunkConfig("line", (NUMBER,), Uri.sip(None, *lab.sip))
-        config = NetworkConfig((trunk,), (caller, agent))
-        async with CarrierService(load_profile(profile), config, seed=1) as carrier:
-            carrier.call(AGENT, NUMBER)
-            await carrier.happened("call_answered")
-            await test(carrier)
-
-    run(main, sip__answer="immediately")
 
 
 @pytest.mark.parametrize("profile", ["plain", "rude"])
