@@ -102,7 +102,6 @@ async def _main(
     servers = HttpServers()
     service = CarrierService(profile, config, sip=sip)
     screen = JsonLines(console) if as_json else Screen(console, service.now())
-    service.watch(screen.happened, screen.traced)
     if pcap is not None:
         service.watch(lambda *_: None, Capture(pcap).traced)
     try:
@@ -112,6 +111,11 @@ async def _main(
                 face = http_app(carrier, [*fault_routes(carrier), *rest])
                 await servers.start(face, [http[0]], http[1])
             screen.begin(profile, config, carrier.address, servers.port)
+            for message in carrier.trace:
+                screen.traced(message)
+            for at, event in carrier.happenings:
+                screen.happened(at, event)
+            carrier.watch(screen.happened, screen.traced)
             signals = Signals(terminal=has_terminal())
             signals.install(asyncio.get_running_loop())
             await signals.asked.wait()
