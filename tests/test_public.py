@@ -18,7 +18,7 @@ PUBLIC = {
     """,
     "hookflash.carrier": "Behaviour Carrier CarrierCall CarrierError Phone Traced",
     "hookflash.testing": """
-        AgentError AgentProcess PhoneCall RunningCarrier RunningExchange RunningPhone
+        AgentError AgentProcess PhoneCall PhoneRecording RunningCarrier RunningExchange RunningPhone
     """,
 }
 

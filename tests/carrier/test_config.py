@@ -92,6 +92,10 @@ def test_every_key_can_be_written() -> None:
         ({"phones": [{}]}, "my.yaml: phones[0]: number: None is missing"),
         ({"phones": [{**PHONE, "does": "sings"}]}, "one of answers, busy, declines"),
         ({"phones": []}, "my.yaml: phones: [] is not allowed; allowed: one telephone at least"),
+        (
+            {"phones": [{**PHONE, "does": "fax", "says": "Hello"}]},
+            "my.yaml: phones[0]: says: 'Hello' is not allowed; allowed: nothing with does: fax",
+        ),
         ({"phones": [PHONE, PHONE]}, "'+15105550123' is there twice"),
         ({"profile": 7}, "my.yaml: profile: 7 is not allowed"),
         ({"numbers": "+1555"}, "my.yaml: numbers: '+1555' is not allowed; allowed: a list"),
@@ -143,6 +147,24 @@ def test_an_account_and_numbers_that_are_on_no_trunk() -> None:
     assert (found.account.sid, found.account.token) == (sid, "mine")
     assert "mine" not in repr(found)
     assert parsed().account.sid.startswith("AC")
+
+
+def test_keys_that_are_pressed_at_times() -> None:
+    for presses, times in (
+        ("12", ((3.0, "12"),)),
+        ({2: "1", 5: "23#"}, ((2.0, "1"), (5.0, "23#"))),
+    ):
+        (phone,) = parsed(phones=[{**PHONE, "presses": presses, "presses_after": 3}]).phones
+        assert phone.key_times == times
+    assert parsed().phones[0].key_times == ()
+
+
+def test_files_are_beside_the_configuration() -> None:
+    phone = {**PHONE, "says": "hello.wav", "records": "/tmp/heard.wav"}
+    spoken = {"number": "+1511", "says": "Hello"}
+    first, second = parsed(phones=[phone, spoken]).beside(Path("my/folder")).phones
+    assert (first.says, first.records) == ("my/folder/hello.wav", "/tmp/heard.wav")
+    assert (second.says, second.records) == ("Hello", "")
 
 
 @pytest.mark.parametrize("values", [None, [], "x", 7])

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.support.carrier_rig import BUSY, CALLER, DECLINES, LINE, TARGET, Rig, network
 
 from hookflash.carrier.config import NetworkConfig, PhoneConfig
-from hookflash.carrier.conversation import PhoneEnd, PressKeys, SaySound
+from hookflash.carrier.conversation import PhoneEnd, PressKeys, SaySound, voice_of
+from hookflash.carrier.speech import Speech
+from hookflash.sip.message import Request
 
 MENU = "+15105550130"
 
@@ -27,6 +30,11 @@ def end(rig: Rig, number: str) -> PhoneEnd:
         for one in rig.switch.ends.values()
         if isinstance(one, PhoneEnd) and one.number == number
     )
+
+
+def sent(rig: Rig) -> list[str]:
+    """Methods of the carrier's requests."""
+    return [one.method for ours, one in rig.wire if ours and isinstance(one, Request)]
 
 
 def over(rig: Rig) -> bool:
@@ -58,6 +66,56 @@ def test_a_phone_holds_the_exchange() -> None:
     assert not rig.legs[0].held
     assert rig.hear_each_other(CALLER, LINE)
     assert {"phone_holds", "phone_resumes"} <= set(rig.names())
+
+
+def test_a_caller_gives_up_while_it_rings() -> None:
+    """By CANCEL, and whoever rings is let go."""
+    rig = Rig(config=config(gives_up_after=3.0), answers=False)
+    rig.call()
+    rig.advance(2.9)
+    assert "CANCEL" not in sent(rig)
+    rig.advance(0.2)
+    assert "CANCEL" in sent(rig)
+    assert rig.fields("phone_hangs_up") == {"phone": CALLER}
+    assert over(rig)
+
+
+def test_a_telephone_is_asked_to_hold() -> None:
+    rig = Rig(config=config())
+    rig.call()
+    caller = end(rig, CALLER)
+    rig.switch.handsets.hold(rig.now, caller, held=True)
+    rig.carrier(rig.switch.take(rig.now, ()))
+    assert rig.legs[0].held
+    assert not rig.joined
+    rig.switch.handsets.hold(rig.now, caller, held=False)
+    rig.carrier(rig.switch.take(rig.now, ()))
+    assert not rig.legs[0].held
+    assert rig.hear_each_other(CALLER, LINE)
+
+
+def test_who_has_not_been_answered_cannot_hold() -> None:
+    rig = Rig(config=config(), answers=False)
+    rig.call()
+    rig.switch.handsets.hold(rig.now, end(rig, CALLER), held=True)
+    rig.carrier(rig.switch.take(rig.now, ()))
+    assert "phone_holds" not in rig.names()
+
+
+def test_what_telephones_say() -> None:
+    """Each its own, unless a call is begun with something else."""
+    own, other = Speech(np.ones(160, np.int16)), Speech(np.ones(320, np.int16))
+    rig = Rig()
+    rig.switch.handsets.speeches[CALLER] = own
+    phone = rig.switch.numbers.phone(CALLER)
+    assert phone is not None
+    for given, said in ((None, own), (other, other)):
+        conversation, effects = rig.switch.call(rig.now, phone, LINE, given)
+        rig.carrier(effects)
+        assert isinstance(conversation.caller, PhoneEnd)
+        assert conversation.caller.phone.speech is said
+        voice = voice_of(conversation.caller)
+        assert (voice.tone, voice.speech) == (0.0, said)
 
 
 def test_a_menu_puts_its_caller_through() -> None:

@@ -28,6 +28,11 @@ from hookflash.carrier.reading import NotAllowed
         (reading.numbers, ["+1510"], ("+1510",)),
         (reading.keys, "12#", "12#"),
         (reading.menu, {"1": "+1510"}, (("1", "+1510"),)),
+        (reading.keys_or_times, "12#", "12#"),
+        (reading.keys_or_times, {5: "23#", 2.5: "1"}, ((2.5, "1"), (5.0, "23#"))),
+        (reading.says, "Grüß Gott!", "Grüß Gott!"),
+        (reading.says, "hello.wav", "hello.wav"),
+        (reading.wave_name, "a b/heard.WAV", "a b/heard.WAV"),
     ],
 )
 def test_what_is_allowed(reader: reading.Reader, value: object, found: object) -> None:
@@ -38,6 +43,16 @@ def test_what_is_allowed(reader: reading.Reader, value: object, found: object) -
     ("reader", "value"),
     [
         (reading.mapping, []),
+        (reading.keys_or_times, {}),
+        (reading.keys_or_times, {2: 1}),
+        (reading.keys_or_times, {-1: "1"}),
+        (reading.keys_or_times, {"2": "1"}),
+        (reading.keys_or_times, 12),
+        (reading.says, " "),
+        (reading.says, 7),
+        (reading.says, "two\nlines"),
+        (reading.says, "x" * 1001),
+        (reading.wave_name, "heard.mp3"),
         (reading.one_of("a"), 1),
         (reading.some_of("a"), "a"),
         (reading.some_of("a"), [["a"]]),

@@ -11,11 +11,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hookflash.audio import g711
 from hookflash.audio.tone_bank import Pcm
 from hookflash.base.ids import Ids
 from hookflash.carrier.agent import CarrierError
-from hookflash.carrier.sound import FRAME, WINDOW, Ear, Sound, Sounds, tone_frames
+from hookflash.carrier.sound import WINDOW, Ear, Sound, Sounds
 from hookflash.rtp import packet as rtp
 from hookflash.sdp.plan import Codec, CodecName, CryptoKey, MediaPlan
 
@@ -56,17 +55,13 @@ def run(test: Callable[[Sound, Sound], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("law", ["PCMU", "PCMA"])
-def test_a_second_of_tone_repeats_without_a_click(law: g711.Law) -> None:
-    frames = tone_frames(law, 550)
-    assert {len(frame) for frame in frames} == {FRAME}
-    samples = g711.decode(law, b"".join(frames))
-    assert len(samples) == 8000
-    assert abs(int(samples[0]) - int(samples[-1])) < 4000
-
-
-def test_no_tone_is_silence() -> None:
-    assert not g711.decode("PCMU", b"".join(tone_frames("PCMU", 0))).any()
+def test_who_pauses_is_heard_for_a_second_more() -> None:
+    ear = Ear(0.0)
+    ear.feed(0.1, tone(330))
+    ear.feed(0.2, np.zeros(WINDOW, np.int16))
+    assert not ear.audible(0.2)
+    assert ear.audible_lately(1.0)
+    assert not ear.audible_lately(1.2)
 
 
 def test_an_ear_names_the_tones_of_the_last_window() -> None:

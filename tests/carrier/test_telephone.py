@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hookflash.carrier.config import Does, PhoneConfig
+from hookflash.carrier.speech import Speech
 from hookflash.carrier.telephone import (
     PHONE_STEPS,
     PhoneAnswers,
@@ -21,9 +23,15 @@ from hookflash.carrier.telephone import (
     Telephone,
 )
 
+SPEECH = Speech(np.ones(8000 * 5, np.int16))
 
-def phone(does: Does = "answers", **more: Any) -> Telephone:
-    return Telephone(PhoneConfig("+1510", does=does, after=2.0, **more))
+
+def phone(does: Does = "answers", speech: Speech | None = None, **more: Any) -> Telephone:
+    return Telephone(PhoneConfig("+1510", does=does, after=2.0, **more), speech)
+
+
+def says(one: Telephone) -> tuple[float, Speech | None]:
+    return one.tone, one.speech
 
 
 def acts(one: Telephone, until: float) -> list[tuple[float, object]]:
@@ -84,6 +92,52 @@ def test_voicemail_greets_beeps_and_listens() -> None:
     assert one.tone == 600.0
     assert acts(one, 110.0) == [(105.0, PhoneSays(1400.0)), (105.4, PhoneSays(0.0))]
     assert one.tone == 0.0
+
+
+def test_it_says_a_speech_from_the_answer_on() -> None:
+    one = phone(speech=SPEECH, tone=500.0)
+    one.ring(100.0)
+    assert says(one) == (500.0, None)
+    acts(one, 102.0)
+    assert says(one) == (0.0, SPEECH)
+    one.say(700.0)
+    assert says(one) == (700.0, None)
+    one.say(700.0, SPEECH)
+    assert says(one) == (0.0, SPEECH)
+
+
+def test_a_voicemail_with_a_greeting_of_its_own() -> None:
+    """The beep comes when that has been said."""
+    one = phone("voicemail", SPEECH)
+    one.talk(100.0)
+    assert one.speech is SPEECH
+    assert acts(one, 104.9) == []
+    assert acts(one, 110.0) == [(105.0, PhoneSays(1400.0)), (105.4, PhoneSays(0.0))]
+    assert says(one) == (0.0, None)
+
+
+def test_a_caller_gives_up() -> None:
+    one = phone(gives_up_after=4.0)
+    one.call(100.0)
+    assert acts(one, 103.9) == []
+    assert acts(one, 104.0) == [(104.0, PhoneHangsUp())]
+    assert one.state is PhoneState.OVER
+
+
+def test_a_caller_who_is_answered_does_not_give_up() -> None:
+    one = phone(gives_up_after=4.0)
+    one.call(100.0)
+    one.talk(101.0)
+    assert acts(one, 999.0) == []
+    patient = phone()
+    patient.call(100.0)
+    assert patient.next_deadline() is None
+
+
+def test_keys_at_times() -> None:
+    one = phone(presses=((2.0, "1"), (5.0, "23#")), presses_after=1.0)
+    one.talk(100.0)
+    assert acts(one, 120.0) == [(102.0, PhonePresses("1")), (105.0, PhonePresses("23#"))]
 
 
 def test_a_fax_machine() -> None:

@@ -6,17 +6,26 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
+import numpy as np
 import pytest
 
+from hookflash.audio.tone_bank import Pcm, hears
 from hookflash.base.ids import Ids
 from hookflash.carrier.conversation import Voice
+from hookflash.carrier.recording import Recording
 from hookflash.carrier.sound import Sound, Sounds
+from hookflash.carrier.speech import RATE, Speech
 from hookflash.carrier.voices import Voices
 from hookflash.sdp.plan import Codec, CodecName, MediaPlan
 
 ANNA, BERT = Voice("PH_anna", 330.0), Voice("PH_bert", 550.0)
 ONE, TWO = Voice("SCL_one"), Voice("SCL_two")
 Test = Callable[[Voices, Sounds], Awaitable[None]]
+
+
+def tone(frequency: float, seconds: float) -> Pcm:
+    at = np.arange(round(seconds * RATE)) / RATE
+    return (np.sin(2 * np.pi * frequency * at) * 8000).astype(np.int16)
 
 
 def run(test: Test) -> None:
@@ -114,6 +123,64 @@ def test_keys_and_tones_by_themselves() -> None:
             voices.part(ANNA.id)
             voices.press(ANNA.id, "2")
             voices.say(ANNA.id, 330)
+        finally:
+            sounds.stop()
+
+    asyncio.run(main())
+
+
+def test_a_speech_goes_on_where_it_is_by_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is not connected misses a part, and does not hear it from its beginning again."""
+
+    async def test(voices: Voices, sounds: Sounds) -> None:
+        now = 100.0
+        monkeypatch.setattr(sounds, "now", lambda: now)
+        speech = Speech(np.concatenate([tone(700, 10.0), tone(900, 10.0)]))
+        anna = Voice(ANNA.id, 0.0, speech)
+
+        async def bert_hears(frequency: float) -> None:
+            voices.join(anna, BERT)
+            bert = voices.heard_by(BERT.id)
+            assert bert is not None
+            await bert.hears(frequency, 2.0)
+            voices.part(BERT.id)
+
+        await bert_hears(700)
+        now += 10.0
+        await bert_hears(900)
+        voices.forget(ANNA.id)
+        await bert_hears(700)
+        now += 10.0
+        other = Speech(tone(1200, 10.0))
+        anna = Voice(ANNA.id, 0.0, other)
+        await bert_hears(1200)
+        far = peer(voices, sounds, ONE, 1000, "PCMU")
+        voices.join(anna, ONE)
+        await far.hears(1200, 2.0)
+        voices.say(ANNA.id, 0.0, speech)
+        await far.hears(700, 2.0)
+        voices.say(ANNA.id, 500.0)
+        await far.hears(500, 2.0)
+
+    run(test)
+
+
+def test_what_a_telephone_hears_is_recorded_while_it_is_connected() -> None:
+    async def main() -> None:
+        sounds = Sounds(Ids(random.Random(1)))
+        recording = Recording(sounds.now())
+        found = {BERT.id: recording}
+        voices = Voices(sounds, lambda *_: None, recording=found.get)
+        try:
+            voices.join(ANNA, BERT)
+            bert, anna = voices.heard_by(BERT.id), voices.heard_by(ANNA.id)
+            assert bert is not None
+            assert anna is not None
+            assert anna.recording is None
+            await bert.hears(330, 2.0)
+            assert hears(recording.samples[-800:], 330, 8000)
+            voices.part(BERT.id)
+            assert bert.recording is None
         finally:
             sounds.stop()
 

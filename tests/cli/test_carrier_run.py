@@ -21,10 +21,13 @@ from rich.console import Console
 from tests.support.cli import Lines, invoke, running
 from tests.support.sip_messages import request_of
 
+from hookflash.audio.tone_bank import rms
 from hookflash.carrier.agent import Traced
 from hookflash.carrier.config import NetworkConfig, TrunkConfig, example_config
 from hookflash.carrier.conversation import Happened
 from hookflash.carrier.profile_files import load_profile
+from hookflash.carrier.speech import word_tones
+from hookflash.carrier.wave_files import read_wave, wave_bytes
 from hookflash.cli.carrier_run import WORDS, Capture, Screen, introduction
 from hookflash.cli.options import EXIT_CONFIG
 from hookflash.sip.codec import parse
@@ -76,6 +79,43 @@ def test_lines_of_json_and_the_calls_over_http() -> None:
         assert (told["event"], told["faults"]) == ("faults", "one_way True")
 
     run(test, "--json", "--profile", "twilio", "--call", TARGET)
+
+
+def test_telephones_that_speak_and_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Files are beside the configuration. A call that is up at Ctrl-C has its recording as well,
+    and that there is no voice comes after the first line."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    config, said = tmp_path / "carrier.yml", tmp_path / "said.wav"
+    said.write_bytes(wave_bytes(word_tones("Hello")))
+    config.write_text(
+        f"phones: [{{number: '+1510', says: said.wav, calls: '{TARGET}', calls_after: 0}},"
+        f" {{number: '{TARGET}', says: Yes please, after: 0.1, records: heard.wav}}]",
+        "utf-8",
+    )
+
+    async def test(line: Lines, _: object) -> None:
+        ready = json.loads(await line())
+        assert ready["event"] == "ready"
+        assert json.loads(await line())["event"] == "no_voice"
+        while json.loads(await line())["event"] != "call_answered":
+            pass
+        async with ClientSession() as session:
+            heard: list[str] = []
+            while TARGET not in heard:
+                async with session.get(f"http://127.0.0.1:{ready['http']}/calls") as answer:
+                    (call,) = (await answer.json())["calls"]
+                    heard = call["audible"]
+
+    run(test, "--json", "--config", str(config))
+    assert rms(read_wave("", (tmp_path / "heard.wav").read_bytes())) > 100
+
+
+def test_what_cannot_be_said_is_an_error_of_the_configuration(tmp_path: Path) -> None:
+    config = tmp_path / "carrier.yml"
+    config.write_text(f"phones: [{{number: '{TARGET}', says: nowhere.wav}}]", "utf-8")
+    ran = invoke("", "carrier", "--config", str(config), "--sip", "127.0.0.1:0", "--http", "")
+    assert ran.code == EXIT_CONFIG
+    assert f"{tmp_path / 'nowhere.wav'}: 'no file' is not allowed; allowed: a WAV file" in ran.err
 
 
 def test_twilios_rest_is_there_where_the_carrier_is_twilio() -> None:

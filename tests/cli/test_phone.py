@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
 import socket
-from collections.abc import Awaitable, Callable
+import wave
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 
+import numpy as np
 import pytest
 import uvloop
 from tests.support.cli import Ran, invoke
 
 from hookflash.adapters.http import HttpServers
+from hookflash.audio.tone_bank import hears
 from hookflash.carrier.config import Does, NetworkConfig, PhoneConfig
 from hookflash.carrier.http_face import http_app
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
-from hookflash.cli.phone import PhoneError, _ask, follow
+from hookflash.carrier.wave_files import read_wave
+from hookflash.cli.options import EXIT_CONFIG
+from hookflash.cli.phone import PhoneError, _ask, _write, follow
+from hookflash.cli.phone_keys import Keyboard
 
 CALLER, CALLED = "+14155550100", "+15105550123"
-Phone = Callable[..., Awaitable[Ran]]
+Phone = Callable[..., Coroutine[None, None, Ran]]
 Test = Callable[[CarrierService, Phone, str], Awaitable[None]]
 
 
@@ -86,16 +95,111 @@ def test_ctrl_c_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
         conversation = carrier.call(CALLER, CALLED)
         await carrier.happened("call_answered")
 
-        def interrupted(_: float) -> None:
+        def interrupted(*_: object) -> str:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("hookflash.cli.phone.time.sleep", interrupted)
-        assert await asyncio.to_thread(follow, url, conversation.id, CALLER)
+        monkeypatch.setattr(Keyboard, "typed", interrupted)
+        assert await asyncio.to_thread(follow, url, conversation.id, CALLER, Keyboard())
         await carrier.happened("call_ended")
         with pytest.raises(PhoneError, match="there is no call"):
             await asyncio.to_thread(_ask, f"{url}/calls/{conversation.id}", "DELETE")
 
     run(test, hangs_up_after=None)
+
+
+def test_keys_of_the_terminal() -> None:
+    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+        person, terminal = pty.openpty()
+        conversation = carrier.call(CALLER, CALLED)
+        await carrier.happened("call_answered")
+        with Keyboard(terminal) as keyboard:
+            call = asyncio.create_task(
+                asyncio.to_thread(follow, url, conversation.id, CALLER, keyboard)
+            )
+            os.write(person, b"1x#")
+            await carrier.sound(CALLED).pressed("1#", 5.0)
+            os.write(person, b"h")
+            await carrier.happened("phone_holds")
+            os.write(person, b"2")  # which nobody hears
+            os.write(person, b"H")
+            await carrier.happened("phone_resumes")
+            await carrier.hears(CALLED, 330)
+            os.write(person, b"q")
+            assert await call
+        await carrier.happened("call_ended")
+        os.close(person)
+        os.close(terminal)
+
+    run(test, hangs_up_after=None)
+
+
+def test_what_it_says_and_records(tmp_path: Path) -> None:
+    said, heard = tmp_path / "said.wav", tmp_path / "heard.wav"
+    samples = (np.sin(np.arange(16000) * 2 * np.pi * 700 / 16000) * 8000).astype(np.int16)
+    with wave.open(str(said), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(samples.tobytes())
+
+    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+        words = (CALLER, "call", CALLED, "--says", str(said), "--records", str(heard))
+        call = asyncio.create_task(phone(*words))
+        await carrier.happened("call_answered")
+        await carrier.hears(CALLED, 700)
+        await carrier.happened("call_ended")
+        ran = await call
+        assert ran.code == 0
+        assert ran.out.splitlines()[-1] == f"what {CALLER} heard is in {heard}"
+
+    run(test, hangs_up_after=1.2)
+    recorded = read_wave("", heard.read_bytes())
+    assert len(recorded) > 8000
+    assert hears(recorded[-2400:], 1000, 8000)
+
+
+def test_a_text_is_spoken_by_the_carrier(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+        call = asyncio.create_task(phone(CALLER, "call", CALLED, "--says", "Hello"))
+        await carrier.happened("no_voice")
+        await carrier.happened("call_answered")
+        await carrier.sound(CALLED).hears_anything(2.0)
+        assert (await call).code == 0
+
+    run(test)
+
+
+def test_who_says_no_tone_is_heard_as_somebody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+        speech = await carrier.speaker.speech("Hello")
+        carrier.switch.handsets.speeches[CALLED] = speech
+        ran = await phone(CALLER, "call", CALLED)
+        assert f"{CALLED} is there, and {CALLER} hears somebody" in ran.out.splitlines()
+
+    run(test, hangs_up_after=1.2)
+
+
+def test_files_that_are_not_to_be_had(tmp_path: Path) -> None:
+    """Nobody is called."""
+
+    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+        ran = await phone(CALLER, "call", CALLED, "--says", "nowhere.wav")
+        assert ran.code == EXIT_CONFIG
+        assert "nowhere.wav: 'no file' is not allowed; allowed: a WAV file" in ran.err
+        file = tmp_path / "nowhere" / "heard.wav"
+        ran = await phone(CALLER, "call", CALLED, "--records", str(file))
+        assert (ran.code, ran.err) == (1, f"hookflash: {file} cannot be written\n")
+        with pytest.raises(PhoneError, match="cannot be written"):
+            _write(file, b"")
+        assert not carrier.happenings
+
+    run(test)
 
 
 def test_no_carrier() -> None:

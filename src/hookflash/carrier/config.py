@@ -6,6 +6,7 @@ Read from YAML (`parse_config`); `example_config` is what there is without a fil
 from __future__ import annotations
 
 from dataclasses import field, fields, replace
+from pathlib import Path
 from typing import Final, Literal, get_args
 
 from ..base.errors import ConfigError, SipError
@@ -13,7 +14,7 @@ from ..base.light import light_dataclass
 from ..sip.uri import Uri
 from . import reading
 from .manners import CallerId, Srtp, Transports
-from .reading import NotAllowed, Reader
+from .reading import NotAllowed, Reader, is_wave
 
 Does = Literal["answers", "busy", "declines", "never-answers", "unreachable", "voicemail", "fax"]
 DOES: Final[tuple[Does, ...]] = get_args(Does)
@@ -75,18 +76,31 @@ class PhoneConfig:
     """What it says all the time, in Hz; 0: silence."""
     hangs_up_after: float | None = None
     """From the answer on; None: never."""
-    presses: str = ""
-    """Keys that it presses once, `presses_after` the answer."""
+    gives_up_after: float | None = None
+    """As caller: it hangs up where nobody has answered so long after it called; None: never."""
+    presses: str | tuple[tuple[float, str], ...] = ""
+    """Keys that it presses once, `presses_after` the answer; or by times after it."""
     presses_after: float = 1.0
     holds_after: float | None = None
     """It puts the other side on hold so long after the answer, for `holds_for`; None: never."""
     holds_for: float = 5.0
     menu: tuple[tuple[str, str], ...] = ()
     """Its caller is connected with a number by pressing a key."""
+    says: str = ""
+    """A WAV file, or a text, that it says once from the answer on, instead of its tone."""
+    records: str = ""
+    """A WAV file for what it hears."""
     calls: str = ""
     """A number that it calls once, when the carrier starts."""
     calls_after: float = 0.5
     """How long after the start."""
+
+    @property
+    def key_times(self) -> tuple[tuple[float, str], ...]:
+        """(seconds after the answer, keys that it presses then)."""
+        if isinstance(self.presses, str):
+            return ((self.presses_after, self.presses),) if self.presses else ()
+        return self.presses
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -113,6 +127,15 @@ class NetworkConfig:
         """The same, but that the first phone calls this number at the start."""
         first, *others = self.phones
         return replace(self, phones=(replace(first, calls=number), *others))
+
+    def beside(self, folder: Path) -> NetworkConfig:
+        """The same; the files of its telephones are in this folder, unless they say where."""
+
+        def found(file: str) -> str:
+            return str(folder / file) if is_wave(file) else file
+
+        phones = (replace(p, says=found(p.says), records=found(p.records)) for p in self.phones)
+        return replace(self, phones=tuple(phones))
 
 
 def example_config(port: int = 5060) -> NetworkConfig:
@@ -158,6 +181,9 @@ def parse_config(file: str, values: object) -> NetworkConfig:
         PhoneConfig(**_entry(f"{file}: phones[{at}]", one, _PHONE, ("number",)))  # type: ignore[arg-type]
         for at, one in enumerate(_list(f"{file}: phones", found.get("phones", [])))
     )
+    for at, phone in enumerate(phones):
+        if phone.says and phone.does == "fax":
+            raise ConfigError(f"{file}: phones[{at}]: says", phone.says, "nothing with does: fax")
     if not phones:
         raise ConfigError(f"{file}: phones", found.get("phones"), "one telephone at least")
     spare = reading.read(f"{file}: numbers", found.get("numbers", []), reading.numbers)
@@ -239,11 +265,14 @@ _PHONE: Final[dict[str, Reader]] = {
     "after": reading.seconds,
     "tone": reading.hertz,
     "hangs_up_after": reading.seconds_or_never,
-    "presses": reading.keys,
+    "gives_up_after": reading.seconds_or_never,
+    "presses": reading.keys_or_times,
     "presses_after": reading.seconds,
     "holds_after": reading.seconds_or_never,
     "holds_for": reading.seconds,
     "menu": reading.menu,
+    "says": reading.says,
+    "records": reading.wave_name,
     "calls": reading.number,
     "calls_after": reading.seconds,
 }

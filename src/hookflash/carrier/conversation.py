@@ -17,6 +17,7 @@ from ..sip.flow import Flow
 from ..sip.uri import Uri
 from .config import TrunkConfig
 from .referral import Referral
+from .speech import Speech
 from .telephone import Telephone
 
 
@@ -143,10 +144,12 @@ class CloseSound:
 
 @light_dataclass(frozen=True, slots=True)
 class Voice:
-    """The sound of one end: of a leg its port, of a telephone the tone that it says (Hz)."""
+    """The sound of one end: of a leg its port, of a telephone the tone (Hz) or the speech that it
+    says."""
 
     id: str
     tone: float | None = None
+    speech: Speech | None = None
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -170,6 +173,13 @@ class SaySound:
 
     id: str
     tone: float
+
+
+@light_dataclass(frozen=True, slots=True)
+class EndVoice:
+    """This telephone's call is over, and with it what it says and records."""
+
+    end: PhoneEnd
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -227,6 +237,7 @@ SwitchEffect = (
     | JoinSound
     | PartSound
     | SaySound
+    | EndVoice
     | PressKeys
     | Happened
 )
@@ -234,4 +245,6 @@ SwitchEffect = (
 
 def voice_of(end: End) -> Voice:
     """Its sound."""
-    return Voice(end.id) if isinstance(end, SipEnd) else Voice(end.id, end.phone.tone)
+    if isinstance(end, SipEnd):
+        return Voice(end.id)
+    return Voice(end.id, end.phone.tone, end.phone.speech)

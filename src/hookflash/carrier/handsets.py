@@ -6,8 +6,18 @@ from typing import Protocol
 
 from ..base.deadline_queue import DeadlineQueue
 from .config import PhoneConfig
-from .conversation import Conversation, End, PhoneEnd, PressKeys, SaySound, SipEnd, SwitchHost
+from .conversation import (
+    Conversation,
+    End,
+    EndVoice,
+    PhoneEnd,
+    PressKeys,
+    SaySound,
+    SipEnd,
+    SwitchHost,
+)
 from .routing import Numbers
+from .speech import Speech
 from .telephone import (
     PhoneAnswers,
     PhoneEffect,
@@ -17,6 +27,7 @@ from .telephone import (
     PhoneRefuses,
     PhoneRings,
     PhoneSays,
+    PhoneState,
     Telephone,
 )
 
@@ -27,7 +38,7 @@ class PhoneHost(SwitchHost, Protocol):
     numbers: Numbers
     ends: dict[str, End]
 
-    def emit(self, effect: SaySound | PressKeys) -> None: ...
+    def emit(self, effect: SaySound | EndVoice | PressKeys) -> None: ...
 
     def begin(self, now: float, phone: PhoneConfig, dialled: str) -> Conversation: ...
 
@@ -43,6 +54,8 @@ class Handsets:
         self._host = host
         self._deadlines = DeadlineQueue[str]()
         """Ids of telephones in calls, and numbers of those that have still to call somebody."""
+        self.speeches: dict[str, Speech] = {}
+        """What telephones say, by their numbers; counts for the calls that begin from then on."""
 
     def start(self, now: float) -> None:
         """The carrier begins: telephones that are to call somebody will."""
@@ -50,15 +63,26 @@ class Handsets:
             if phone.calls:
                 self._deadlines.set(phone.number, now + phone.calls_after)
 
-    def lift(self, phone: PhoneConfig) -> PhoneEnd:
-        """A telephone for a new call."""
-        end = PhoneEnd(self._host.ids.new("PH_"), Telephone(phone))
+    def lift(self, phone: PhoneConfig, speech: Speech | None = None) -> PhoneEnd:
+        """A telephone for a new call, in which it says `speech` instead of its own."""
+        speech = speech or self.speeches.get(phone.number)
+        end = PhoneEnd(self._host.ids.new("PH_"), Telephone(phone, speech))
         self._host.ends[end.id] = end
         return end
 
     def ring(self, now: float, end: PhoneEnd) -> None:
         """Somebody calls it."""
         self._perform(now, end, end.phone.ring(now))
+
+    def call(self, now: float, end: PhoneEnd) -> None:
+        """It calls somebody."""
+        end.phone.call(now)
+        self._watch(end)
+
+    def hold(self, now: float, end: PhoneEnd, *, held: bool) -> None:
+        """It puts the other side on hold, or takes it back."""
+        if end.phone.state is PhoneState.TALKING:
+            self._perform(now, end, [PhoneHolds(held)])
 
     def talk(self, now: float, end: PhoneEnd) -> None:
         """Whom it called has answered."""
@@ -73,6 +97,7 @@ class Handsets:
     def over(self, end: PhoneEnd) -> None:
         """Its call is over, whoever ended it."""
         end.phone.over()
+        self._host.emit(EndVoice(end))
         self._host.ends.pop(end.id, None)
         self._deadlines.discard(end.id)
 

@@ -10,6 +10,8 @@ from ..base.errors import ConfigError, HookflashError
 
 LONGEST: Final = 3600.0
 """Seconds that a delay may last."""
+LONGEST_TEXT: Final = 1000
+"""Characters that a telephone says."""
 _Value = TypeVar("_Value")
 _KEYS: Final = frozenset("0123456789*#")
 _HEX: Final = frozenset("0123456789abcdef")
@@ -242,6 +244,37 @@ def keys(value: object) -> str:
     if not isinstance(value, str) or not value or not set(value) <= _KEYS or len(value) > 32:
         raise NotAllowed('keys such as "12#", in quotes')
     return value
+
+
+def keys_or_times(value: object) -> str | tuple[tuple[float, str], ...]:
+    """Keys of a telephone, or keys by the seconds after which they are pressed, in any order."""
+    if isinstance(value, str):
+        return keys(value)
+    if not isinstance(value, Mapping) or not value:
+        raise NotAllowed('keys such as "12#", in quotes, or by seconds: {2: "1", 5: "23#"}')
+    return tuple(sorted((seconds(after), keys(pressed)) for after, pressed in value.items()))
+
+
+def is_wave(text: str) -> bool:
+    """Whether this is the name of a wave file: it ends in .wav."""
+    return text.lower().endswith(".wav")
+
+
+def says(value: object) -> str:
+    """The name of a wave file, or a text to be spoken."""
+    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_TEXT:
+        raise NotAllowed(f"a text of at most {LONGEST_TEXT} characters, or a file.wav")
+    if not value.isprintable():
+        raise NotAllowed("a text in one line")
+    return value
+
+
+def wave_name(value: object) -> str:
+    """The name of a wave file."""
+    found = says(value)
+    if not is_wave(found):
+        raise NotAllowed("the name of a file that ends in .wav")
+    return found
 
 
 def menu(value: object) -> tuple[tuple[str, str], ...]:

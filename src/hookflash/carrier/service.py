@@ -44,6 +44,7 @@ from .conversation import (
     ApplySound,
     CloseSound,
     Conversation,
+    EndVoice,
     FindPlaces,
     Happened,
     JoinSound,
@@ -57,7 +58,10 @@ from .conversation import (
 from .faults import Faults, shown
 from .line import Kept, Line
 from .manners import Profile
+from .recordings import Recordings
 from .sound import Sound, Sounds
+from .speaking import Speaker
+from .speech import Speech
 from .switch import Switch
 from .voices import Voices
 
@@ -124,7 +128,9 @@ class CarrierService:
         """Ends the faults."""
         self._loop = asyncio.get_running_loop()
         self._sounds = Sounds(ids)
-        self._voices = Voices(self._sounds, self._key, self._line.packet)
+        self.recordings = Recordings(self.switch.ends, self._sounds.now, self.tell)
+        self._voices = Voices(self._sounds, self._key, self._line.packet, self.recordings.begin)
+        self.speaker = Speaker(self.tell)
         self._alarm = Alarm(self._clock, asyncio.get_running_loop(), self)
         self._queue: deque[SwitchEffect] = deque()
         self._working = False
@@ -135,8 +141,13 @@ class CarrierService:
     # --- its life -------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        """Listen, and let the telephones call that are to. Raises OSError."""
+        """Listen, and let the telephones call that are to. Raises OSError, or ConfigError where
+        what a telephone is to say cannot be said."""
+        for phone in self.switch.numbers.phones:
+            if phone.says:
+                self.switch.handsets.speeches[phone.number] = await self.speaker.speech(phone.says)
         await self._sockets.start(*self._listen)
+        self._exit.push_async_callback(self.recordings.stop)
         self._exit.push_async_callback(self._sockets.stop)
         self._exit.push_async_callback(self._stack.stop)
         try:
@@ -195,14 +206,35 @@ class CarrierService:
 
     # --- what users ask -------------------------------------------------------------------------
 
-    def call(self, number: str, dialled: str) -> Conversation:
-        """The telephone `number` calls; raises CarrierError where there is no such telephone."""
+    def call(
+        self, number: str, dialled: str, speech: Speech | None = None, *, records: bool = False
+    ) -> Conversation:
+        """The telephone `number` calls; raises CarrierError where there is no such telephone.
+        `speech`: what it says instead of its own. `records`: `recordings` has what it hears."""
         phone = self.switch.numbers.phone(number)
         if phone is None:
             raise CarrierError(f"no telephone has the number {number}")
-        conversation, effects = self.switch.call(self.now(), phone, dialled)
+        conversation, effects = self.switch.call(self.now(), phone, dialled, speech)
+        if records and isinstance(conversation.caller, PhoneEnd):
+            self.recordings.want(conversation.caller)
         self._do(effects)
         return conversation
+
+    def say(self, end: PhoneEnd, tone: float, speech: Speech | None = None) -> None:
+        """A telephone says another tone (Hz), or a speech, from now on."""
+        end.phone.say(tone, speech)
+        self._voices.say(end.id, tone, speech)
+
+    def press(self, number: str, keys: str) -> None:
+        """The telephone `number` presses keys; raises CarrierError where it talks to nobody."""
+        self.sound(number).dial(keys)
+
+    def hold(self, number: str, *, held: bool) -> None:
+        """The telephone `number` puts the other side on hold, or takes it back; raises CarrierError
+        where it is in no call."""
+        now = self.now()
+        self.switch.handsets.hold(now, self._end(number), held=held)
+        self._do(self.switch.take(now, ()))
 
     def hang_up(self, number: str) -> None:
         """The telephone `number` hangs up; raises CarrierError where it is in no call."""
@@ -234,15 +266,22 @@ class CarrierService:
 
     def listing(self) -> list[dict[str, object]]:
         """Every call that lives, as JSON has it, with the tones that its telephones hear now, in
-        Hz."""
+        Hz, and those that hear anything."""
         tones = sorted({phone.tone for phone in self.switch.numbers.phones if phone.tone})
         heard: dict[str, list[float]] = {}
+        audible: set[str] = set()
         for end in list(self.switch.ends.values()):
             sound = self._voices.heard_by(end.id)
             if sound is not None and isinstance(end, PhoneEnd):
                 heard[end.number] = [tone for tone in tones if sound.hears_now(tone)]
+                if sound.audible_lately():
+                    audible.add(end.number)
         return [
-            {**one, "hears": {number: heard.get(number, []) for number in numbers}}
+            {
+                **one,
+                "hears": {number: heard.get(number, []) for number in numbers},
+                "audible": [number for number in numbers if number in audible],
+            }
             for one in self.switch.listing()
             if isinstance(numbers := one["telephones"], list)
         ]
@@ -309,7 +348,11 @@ class CarrierService:
             self._well = self._loop.call_later(seconds, self.go_wrong, Faults())
         self._line.faults = faults
         told = ", ".join(f"{name} {value}" for name, value in shown(faults).items())
-        self.switch.tell("faults", faults=told or "none")
+        self.tell("faults", faults=told or "none")
+
+    def tell(self, name: str, **fields: object) -> None:
+        """Something happened."""
+        self.switch.tell(name, **fields)
         self._do(self.switch.take(self.now(), ()))
 
     def _end(self, number: str) -> PhoneEnd:
@@ -340,10 +383,9 @@ class CarrierService:
             self._stack.message_received(seen, flow)
             return
         if seen.route:
-            self.switch.tell("off_route", method=message.cseq.method, route=seen.route)
+            self.tell("off_route", method=message.cseq.method, route=seen.route)
         else:
-            self.switch.tell("unavailable", method=message.cseq.method)
-        self._do(self.switch.take(self.now(), ()))
+            self.tell("unavailable", method=message.cseq.method)
         if seen.response is not None:
             self._put(parse(seen.response.encode()), flow)
 
@@ -402,6 +444,9 @@ class CarrierService:
                 self._voices.part(effect.id)
             case SaySound():
                 self._voices.say(effect.id, effect.tone)
+            case EndVoice():
+                self.recordings.end(effect.end)
+                self._voices.forget(effect.end.id)
             case PressKeys():
                 self._voices.press(effect.id, effect.digits)
             case Happened():

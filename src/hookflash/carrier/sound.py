@@ -27,20 +27,21 @@ from ..runtime.media.clock import MediaClock
 from ..sdp.plan import Codec, LocalMedia, MediaPlan
 from ..sip.flow import Address
 from .agent import CarrierError
+from .recording import Recording
+from .speech import FRAME, RATE, Mouth, Speech
 
-RATE: Final = 8000
-FRAME: Final = RATE // 50
 WINDOW: Final = RATE // 10
 """Samples of 100 ms: tones that are multiples of 10 Hz do not disturb each other."""
 FRESH: Final = 0.25
 """Seconds for which a window counts as what is heard now."""
+LATELY: Final = 1.0
+"""Seconds in which somebody who speaks has said something."""
 QUIET: Final = 0.3
 """Seconds without a tone after which it is heard no more."""
 SHARE: Final = 0.1
 """Part of the power that a tone must carry: some speakers at once are told apart."""
 AUDIBLE: Final = 100.0
 """RMS of a window (int16) above which somebody speaks: -50 dB of full scale."""
-PEAK: Final = 8000
 EVENTS: Final = 101
 """Payload type of keys between two phones of one carrier."""
 FIRST_PORT: Final = 22000
@@ -55,14 +56,6 @@ Line = Callable[[], Sequence[float]]
 def all_is_well() -> Sequence[float]:
     """Each packet goes out once, and at once."""
     return (0.0,)
-
-
-def tone_frames(law: g711.Law, frequency: float) -> list[bytes]:
-    """One second of `frequency` (Hz, whole) in packets of 20 ms; silence for 0."""
-    time = np.arange(RATE) / RATE
-    wave = (np.sin(2 * np.pi * round(frequency) * time) * PEAK).astype(np.int16)
-    octets = g711.encode(law, wave).tobytes()
-    return [octets[start : start + FRAME] for start in range(0, RATE, FRAME)]
 
 
 class Ear:
@@ -112,6 +105,10 @@ class Ear:
         at, window = self._windows[-1]
         return now - at < FRESH and rms(window) >= AUDIBLE
 
+    def audible_lately(self, now: float) -> bool:
+        """Whether anything but silence was there in the last second."""
+        return any(now - at < LATELY and rms(window) >= AUDIBLE for at, window in self._windows)
+
     def misses(self, now: float, frequency: float) -> bool:
         """Whether the tone was not there for 0.3 s."""
         if now - self._started < QUIET:
@@ -133,7 +130,7 @@ class Sound:
         self, pair: UdpPair, ip: str, ids: Ids, loop: asyncio.AbstractEventLoop, tone: float
     ) -> None:
         self.local = LocalMedia(ip, pair.port, pair.port + 1)
-        self.tone = tone
+        self._mouth = Mouth(tone)
         self.digits = ""
         """What the other side pressed so far."""
         self.sent = 0
@@ -142,8 +139,6 @@ class Sound:
         self._pair = pair
         self._plan: MediaPlan | None = None
         self._ear = Ear(loop.time())
-        self._frames: list[bytes] = []
-        self._next = 0
         self._events = EventSender()
         self._presses = EventReceiver()
         self._ssrc = ids.number(32)
@@ -160,6 +155,8 @@ class Sound:
         self._srtp: SrtpSession | None = None
         self.on_digit: Callable[[str], None] | None = None
         """Called with each key of the other side."""
+        self.recording: Recording | None = None
+        """What comes in goes in there too."""
         self.line: Line = all_is_well
         self.closed = False
         pair.watch(self._read, self._drain_reports)
@@ -171,8 +168,7 @@ class Sound:
 
     def apply(self, plan: MediaPlan) -> None:
         """Send and understand this from now on."""
-        if self._plan is None or self._plan.codec.name != plan.codec.name:
-            self._frames = tone_frames(_law(plan.codec.name), self.tone)
+        self._mouth.use(_law(plan.codec.name))
         self._plan = plan
         self._mark = True
         self._secure(plan)
@@ -186,11 +182,10 @@ class Sound:
         else:
             self._srtp = SrtpSession(plan.crypto_send, plan.crypto_receive)
 
-    def say(self, tone: float) -> None:
-        """Say another tone (Hz) from now on, 0 for silence."""
-        self.tone = tone
-        if self._plan is not None:
-            self._frames = tone_frames(_law(self._plan.codec.name), tone)
+    def say(self, tone: float, speech: Speech | None = None, since: float = 0.0) -> None:
+        """Say another tone (Hz) from now on, 0 for silence; or a speech, of which so many seconds
+        have gone by."""
+        self._mouth.say(tone, speech, since)
 
     def talk_to(self, other: Sound) -> None:
         """Send to another one of this carrier, with nothing to agree on."""
@@ -244,6 +239,10 @@ class Sound:
     def audible_now(self) -> bool:
         """Whether anything but silence is in what came in the last tenth of a second."""
         return self._ear.audible(self._loop.time())
+
+    def audible_lately(self) -> bool:
+        """Whether anything but silence came in within the last second."""
+        return self._ear.audible_lately(self._loop.time())
 
     def level(self, frequency: float) -> float:
         """How loud the tone is in the last tenth of a second: its amplitude (int16)."""
@@ -323,6 +322,7 @@ class Sound:
                 waiter.future.set_result(None)
 
     def _speak(self, plan: MediaPlan, step: EventStep | None) -> None:
+        said = self._mouth.next()
         if step is not None and plan.dtmf_send is not None:
             if step.first:
                 self._event_timestamp = self._timestamp
@@ -331,10 +331,9 @@ class Sound:
             self._mark = step.over
             if not step.over:
                 return
-        self._next = (self._next + 1) % len(self._frames)
         if not self._packet:
             self._packet_timestamp = self._timestamp
-        self._packet += self._frames[self._next]
+        self._packet += said
         if len(self._packet) * 1000 < plan.ptime * RATE:
             return  # a packet of more than 20 ms
         payload, self._packet = self._packet, b""
@@ -393,7 +392,10 @@ class Sound:
             return
         if self._relay is not None:
             self._relay.pass_on(codec.name, packet.payload)
-        self._ear.feed(self._loop.time(), g711.decode(_law(codec.name), packet.payload))
+        now, samples = self._loop.time(), g711.decode(_law(codec.name), packet.payload)
+        self._ear.feed(now, samples)
+        if self.recording is not None:
+            self.recording.heard(now, packet.ssrc, packet.timestamp, samples)
 
     def _pressed(self, digit: str) -> None:
         self.digits += digit
@@ -421,6 +423,10 @@ class Sounds:
     def running(self) -> bool:
         """Whether the clock ticks."""
         return self._clock.running
+
+    def now(self) -> float:
+        """The time by the clock of what is said and recorded, in seconds."""
+        return self._loop.time()
 
     def open(self, tone: float, ip: str = "") -> Sound:
         """Sound for a call of a phone with this tone (Hz, 0 for silence), at that address of ours.

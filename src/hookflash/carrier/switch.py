@@ -38,6 +38,7 @@ from .conversation import (
     CloseSound,
     Conversation,
     End,
+    EndVoice,
     FindPlaces,
     Happened,
     JoinSound,
@@ -59,11 +60,12 @@ from .leg_settings import allow, leg_settings
 from .manners import CarrierManners
 from .pings import TrunkPing
 from .routing import Numbers
+from .speech import Speech
 from .transferring import Transfers
 
 RINGBACK = 430.0
 """Hz, what a caller of the exchange hears before the answer, where the carrier gives it that."""
-OwnEffect = Happened | JoinSound | PartSound | SaySound | PressKeys
+OwnEffect = Happened | JoinSound | PartSound | SaySound | EndVoice | PressKeys
 """What the switch asks for of itself: in the queue with what its legs ask for, so that all comes in
 the order in which it was caused."""
 
@@ -123,10 +125,11 @@ class Switch:
         return out
 
     def call(
-        self, now: float, phone: PhoneConfig, dialled: str
+        self, now: float, phone: PhoneConfig, dialled: str, speech: Speech | None = None
     ) -> tuple[Conversation, list[SwitchEffect]]:
-        """A telephone calls a number; the call, which may be over at once."""
-        conversation = self.begin(now, phone, dialled)
+        """A telephone calls a number; the call, which may be over at once. `speech`: what it says
+        there instead of its own."""
+        conversation = self.begin(now, phone, dialled, speech)
         return conversation, self.take(now, ())
 
     def hang_up(self, now: float, end: End) -> list[SwitchEffect]:
@@ -196,9 +199,11 @@ class Switch:
 
     # --- for transfers --------------------------------------------------------------------------
 
-    def begin(self, now: float, phone: PhoneConfig, dialled: str) -> Conversation:
+    def begin(
+        self, now: float, phone: PhoneConfig, dialled: str, speech: Speech | None = None
+    ) -> Conversation:
         """A telephone calls a number."""
-        caller = self.handsets.lift(phone)
+        caller = self.handsets.lift(phone, speech)
         caller_id = phone.number
         called = self.end_for(dialled)
         conversation = self.converse(now, caller, called or caller, caller_id, dialled)
@@ -206,6 +211,7 @@ class Switch:
             self.tell("call_failed", call=conversation.id, status=404)
             self.over(now, conversation)
         else:
+            self.handsets.call(now, caller)
             self.dial(now, called, caller_id, dialled)
         return conversation
 
@@ -213,7 +219,7 @@ class Switch:
         """What the switchboard returned is to be done after what is to be done already."""
         self._queue.extend(effects)
 
-    def emit(self, effect: SaySound | PressKeys) -> None:
+    def emit(self, effect: SaySound | EndVoice | PressKeys) -> None:
         """Something is to be done with the sound of a telephone."""
         self._queue.append(effect)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from ..base.light import light_dataclass
 from .config import PhoneConfig
+from .speech import Speech
 
 REFUSALS: Final = {"busy": 486, "declines": 603, "unreachable": 480}
 """Status by which a telephone that does this refuses a call."""
@@ -16,6 +17,8 @@ SCRIPTS: Final[dict[str, tuple[tuple[float, float], ...]]] = {
 }
 """What else it says than its tone: (seconds after the answer, Hz). A greeting, a beep and silence;
 the answering tone of a fax machine (ITU-T T.30 §4.2), which then waits."""
+BEEP: Final = 0.4
+"""Seconds of a beep."""
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -101,11 +104,15 @@ PHONE_STEPS: Final[dict[PhoneState, frozenset[PhoneState]]] = {
 class Telephone:
     """Is called by `ring`, or calls: then `talk` says that it is through."""
 
-    def __init__(self, config: PhoneConfig) -> None:
+    def __init__(self, config: PhoneConfig, speech: Speech | None = None) -> None:
+        """`speech`: what it says once, from the answer on, and no tone after it."""
         self.config = config
         self.state = PhoneState.IDLE
         self.tone = config.tone
-        """What it says now (Hz)."""
+        """What it says now (Hz), where it says no speech."""
+        self.speech: Speech | None = None
+        """What it says now, or has said last."""
+        self._greeting = speech
         self._plan: list[tuple[float, PhoneEffect]] = []
         """What it will do, by time."""
 
@@ -128,16 +135,25 @@ class Telephone:
             self._plan.append((now + self.config.after, then))
         return [PhoneRings()]
 
+    def call(self, now: float) -> None:
+        """It calls somebody, and has a patience of its own."""
+        if self.config.gives_up_after is not None:
+            self._plan.append((now + self.config.gives_up_after, PhoneHangsUp()))
+
+    def say(self, tone: float, speech: Speech | None = None) -> None:
+        """It says this from now on."""
+        self.tone, self.speech = (0.0, speech) if speech is not None else (tone, None)
+
     def talk(self, now: float) -> None:
         """Whom it called has answered, or it has."""
         self._enter(PhoneState.TALKING)
-        config = self.config
-        script = SCRIPTS.get(config.does, ())
+        config, script = self.config, self._script()
         if script:
             self.tone = script[0][1]
+        if self._greeting is not None and config.does != "fax":
+            self.say(0.0, self._greeting)
         self._plan = [(now + after, PhoneSays(tone)) for after, tone in script[1:]]
-        if config.presses:
-            self._plan.append((now + config.presses_after, PhonePresses(config.presses)))
+        self._plan += [(now + after, PhonePresses(keys)) for after, keys in config.key_times]
         if config.holds_after is not None:
             at = now + config.holds_after
             self._plan += [(at, PhoneHolds(True)), (at + config.holds_for, PhoneHolds(False))]
@@ -169,10 +185,17 @@ class Telephone:
         if isinstance(then, PhoneAnswers):
             self.talk(now)
         elif isinstance(then, PhoneSays):
-            self.tone = then.tone
+            self.say(then.tone)
         elif isinstance(then, PhoneHangsUp | PhoneRefuses):
             self._enter(PhoneState.OVER)
         return [then]
+
+    def _script(self) -> tuple[tuple[float, float], ...]:
+        """`SCRIPTS`, but that a voicemail beeps when it has said its own greeting."""
+        if self._greeting is None or self.config.does != "voicemail":
+            return SCRIPTS.get(self.config.does, ())
+        over = self._greeting.seconds
+        return (0.0, 0.0), (over, SCRIPTS["voicemail"][1][1]), (over + BEEP, 0.0)
 
     def _enter(self, state: PhoneState) -> None:
         if state not in PHONE_STEPS[self.state]:

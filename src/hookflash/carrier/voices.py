@@ -7,7 +7,9 @@ from functools import partial
 
 from ..sdp.plan import LocalMedia, MediaPlan
 from .conversation import Voice
+from .recording import Recording
 from .sound import Line, Sound, Sounds, all_is_well
+from .speech import Speech
 
 
 class Voices:
@@ -19,15 +21,20 @@ class Voices:
         sounds: Sounds,
         key: Callable[[str, str], None],
         line: Line = all_is_well,
+        recording: Callable[[str], Recording | None] = lambda _: None,
     ) -> None:
         """`key`: called with the id of a telephone and each key that it hears. `line`: what becomes
-        of a packet to an exchange."""
+        of a packet to an exchange. `recording`: of a telephone that is connected, by its id; None
+        where nobody wants one."""
         self._line = line
         self._sounds = sounds
         self._key = key
+        self._recording = recording
         self._legs: dict[str, Sound] = {}
         self._phones: dict[str, Sound] = {}
         self._partner: dict[str, str] = {}
+        self._speeches: dict[str, tuple[Speech, float]] = {}
+        """What telephones say or have said, and since when (seconds)."""
 
     def open(self, call_id: str, ip: str) -> LocalMedia:
         """A port for a leg, at that address of ours. Raises CarrierError."""
@@ -56,14 +63,15 @@ class Voices:
         legs = [self._legs.get(voice.id) for voice in (first, second) if voice.tone is None]
         if len(legs) == 1 and legs[0] is not None:
             phone = second if first.tone is None else first
-            legs[0].say(phone.tone or 0.0)
+            self._says(phone, legs[0])
             self._hears(phone.id, legs[0])
         elif not legs:
             one, other = (self._sounds.open(voice.tone or 0.0) for voice in (first, second))
             one.talk_to(other)
             other.talk_to(one)
-            self._hears(first.id, one)
-            self._hears(second.id, other)
+            for voice, sound in ((first, one), (second, other)):
+                self._says(voice, sound)
+                self._hears(voice.id, sound)
         elif legs[0] is not None and legs[-1] is not None:
             legs[0].relay_to(legs[-1])
             legs[-1].relay_to(legs[0])
@@ -77,18 +85,23 @@ class Voices:
         for one in (end, other):
             phone, leg = self._phones.pop(one, None), self._legs.get(one)
             if phone is not None:
-                phone.on_digit = None
+                phone.on_digit = phone.recording = None
                 if phone not in self._legs.values():
                     phone.close()
             if leg is not None:
                 leg.relay_to(None)
                 leg.say(0.0)
 
-    def say(self, end: str, tone: float) -> None:
-        """A telephone says another tone (Hz)."""
+    def say(self, end: str, tone: float, speech: Speech | None = None) -> None:
+        """A telephone says another tone (Hz), or a speech."""
+        self._speeches.pop(end, None)
         sound = self._phones.get(end)
         if sound is not None:
-            sound.say(tone)
+            self._says(Voice(end, tone, speech), sound)
+
+    def forget(self, end: str) -> None:
+        """A telephone's call is over."""
+        self._speeches.pop(end, None)
 
     def press(self, end: str, digits: str) -> None:
         """A telephone presses keys."""
@@ -96,9 +109,22 @@ class Voices:
         if sound is not None:
             sound.dial(digits)
 
+    def _says(self, voice: Voice, sound: Sound) -> None:
+        """A speech goes on where it is by now: whoever was not connected has missed a part."""
+        speech, since = voice.speech, 0.0
+        if speech is not None:
+            now = self._sounds.now()
+            said, began = self._speeches.setdefault(voice.id, (speech, now))
+            if said is speech:
+                since = now - began
+            else:
+                self._speeches[voice.id] = speech, now
+        sound.say(voice.tone or 0.0, speech, since)
+
     def _hears(self, end: str, sound: Sound) -> None:
         self._phones[end] = sound
         sound.on_digit = partial(self._key, end)
+        sound.recording = self._recording(end)
 
     def heard_by(self, end: str) -> Sound | None:
         """What a telephone hears, by the id of its end; None while it talks to nobody."""

@@ -91,13 +91,50 @@ app.add_typer(demos, name="demo")
 def demo(
     context: typer.Context,
     seed: Annotated[int, typer.Option(help="Seed of the simulated carrier.")] = 1,
+    profile: Annotated[
+        str, typer.Option(metavar="NAME", help="One transfer at this carrier: twilio, telnyx, ….")
+    ] = "",
+    target: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT",
+            help="What the target does: answers, busy, declines, never-answers, unreachable, "
+            "voicemail, fax or menu.",
+        ),
+    ] = "",
+    transfer_mode: Annotated[
+        str,
+        typer.Option(
+            metavar="MODE",
+            help="Of the carrier's trunk, where it has one: disable-all, enable-all or sip-only.",
+        ),
+    ] = "enable-all",
+    svg: Annotated[
+        Path | None, typer.Option(help="Where the ladder of that transfer is written.")
+    ] = None,
 ) -> None:
-    """Show a call and its transfer on this machine, with no phone."""
+    """Show a call and its transfer on this machine, with no phone.
+
+    In three acts, at a simulated Twilio: a transfer fails, and why; it is switched on; it works.
+    With --profile or --target: one transfer at the carrier of that profile to such a telephone,
+    with a summary and a drawing of the SIP messages.
+    """
     if context.invoked_subcommand is not None:
         return
+    if profile or target or svg is not None:
+        raise typer.Exit(_demo_case(profile, target, transfer_mode, svg, seed))
     from .demo import run
 
     raise typer.Exit(run(seed))
+
+
+def _demo_case(profile: str, target: str, mode: str, svg: Path | None, seed: int) -> int:
+    from .demo_case import run
+
+    try:
+        return run(profile or "plain", target or "answers", mode, svg, seed)
+    except ConfigError as error:
+        raise fail(str(error), EXIT_CONFIG) from None
 
 
 @demos.command()

@@ -106,7 +106,7 @@ def carrier(
     except OSError as error:
         raise fail(CANNOT_LISTEN.format(error.strerror), EXIT_CONFIG) from None
     except HookflashError as error:
-        raise fail(str(error)) from None
+        raise fail(str(error), EXIT_CONFIG if isinstance(error, ConfigError) else 1) from None
 
 
 def _tls(options: TlsOptions, profile: Any, network: Any, listen: Address) -> CarrierTls | None:
@@ -147,7 +147,7 @@ def _network(config: Path | None, call: str, mode: str, profile: str = "") -> tu
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             what = " ".join(str(error).split())
             raise ConfigError("--config", str(config), "a YAML file", wrong=f"({what})") from None
-        network = parse_config(str(config), values)
+        network = parse_config(str(config), values).beside(config.parent)
     if call:
         network = network.calling(reading.read("--call", call, reading.number))
     if mode:

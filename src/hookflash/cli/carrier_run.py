@@ -21,6 +21,7 @@ from ..carrier.faults_face import fault_routes
 from ..carrier.http_face import http_app
 from ..carrier.manners import Profile
 from ..carrier.service import CarrierService
+from ..carrier.speaking import MISSING
 from ..carrier.telnyx.http import new_holdings, telnyx_routes
 from ..carrier.twilio.http import new_account, twilio_routes
 from ..logs import configure
@@ -59,6 +60,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "phone_hangs_up": ("the telephone {phone} hangs up", GOOD),
     "phone_hears_key": ("the telephone {phone} hears the key {digit}", GOOD),
     "phone_presses": ("the telephone {phone} presses {digits}", GOOD),
+    "no_voice": (MISSING, BAD),
+    "recorded": ("what the telephone {phone} heard in {seconds} s is in {file}", GOOD),
+    "not_recorded": ("what the telephone {phone} heard is lost: {why}", BAD),
     "phone_holds": ("the telephone {phone} puts the other side on hold", GOOD),
     "phone_resumes": ("the telephone {phone} takes the other side from hold", GOOD),
     "phone_forwards": ("the telephone {phone} puts its caller through to {target}", GOOD),
@@ -110,7 +114,6 @@ async def _main(
     at, files = (tls.address, tls.files) if tls is not None else (None, None)
     service = CarrierService(profile, config, sip=sip, tls=at, files=files)
     screen = JsonLines(console) if as_json else Screen(console, service.now())
-    service.watch(screen.happened, screen.traced)
     if pcap is not None:
         service.watch(lambda *_: None, Capture(pcap).traced)
     try:
@@ -121,6 +124,11 @@ async def _main(
                 await servers.start(face, [http[0]], http[1])
             secure = (carrier.tls_address, tls.told) if tls is not None else (None, ())
             screen.begin(profile, config, carrier.address, servers.port, *secure)
+            for message in carrier.trace:
+                screen.traced(message)
+            for when, event in carrier.happenings:
+                screen.happened(when, event)
+            carrier.watch(screen.happened, screen.traced)
             signals = Signals(terminal=has_terminal())
             signals.install(asyncio.get_running_loop())
             await signals.asked.wait()

@@ -8,11 +8,13 @@ from .agent import AgentError, AgentProcess
 from .carrier import RunningCarrier
 from .exchange import RunningExchange
 from .phone import PhoneCall, RunningPhone
+from .recording import PhoneRecording
 
 __all__ = [
     "AgentError",
     "AgentProcess",
     "PhoneCall",
+    "PhoneRecording",
     "RunningCarrier",
     "RunningExchange",
     "RunningPhone",

@@ -141,6 +141,7 @@ class RunningCarrier:
     async def _start(self) -> None:
         async with AsyncExitStack() as stack:
             service = CarrierService(self._profile, self._config)
+            service.recordings.all = True
             self.service = await stack.enter_async_context(service)
             await self._join(stack)
             self._stack = stack.pop_all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from ..carrier.agent import CarrierError
@@ -13,6 +14,7 @@ from ..carrier.service import CarrierService
 from ..carrier.sound import QUIET, Sound
 from ..carrier.telephone import PhoneState
 from .loop_thread import LoopThread
+from .recording import PhoneRecording
 
 RINGS: Final = "phone_rings"
 FAILED: Final = "call_failed"
@@ -71,14 +73,25 @@ class PhoneCall:
 
         await self._loop.do(press())
 
-    async def say(self, frequency: float) -> None:
-        """Say another tone (Hz) from now on, 0 for silence."""
+    async def say(self, what: float | str | Path) -> None:
+        """Say another tone (Hz) from now on, 0 for silence; or a text or a file.wav once. Does not
+        wait until it is said. Raises ConfigError for what cannot be said."""
 
         async def say() -> None:
-            self._end.phone.tone = frequency
-            self._service.sound(self._end.number).say(frequency)
+            if isinstance(what, str | Path):
+                self._service.say(self._end, 0.0, await self._service.speaker.speech(str(what)))
+            else:
+                self._service.say(self._end, what)
 
         await self._loop.do(say())
+
+    async def hold(self) -> None:
+        """Put the other side on hold."""
+        await self._loop.do(self._hold(held=True))
+
+    async def resume(self) -> None:
+        """Take it back."""
+        await self._loop.do(self._hold(held=False))
 
     async def hang_up(self) -> None:
         """Hang up, unless it is over; returns when the carrier has done it."""
@@ -102,6 +115,9 @@ class PhoneCall:
             raise CarrierError(f"{self._end.number} is still in its call") from None
 
     # --- in the carrier's loop ------------------------------------------------------------------
+
+    async def _hold(self, *, held: bool) -> None:
+        self._service.hold(self._end.number, held=held)
 
     async def _do(self, ready: Callable[[Sound], bool], within: float, failure: str) -> None:
         await self._loop.do(self._until(ready, within, failure))
@@ -167,6 +183,25 @@ class RunningPhone:
             return await self._loop.do(self._answered(dialled or self._exchange, within))
 
         return Placed(answered, PhoneCall.hang_up)
+
+    def says(self, what: str | Path) -> None:
+        """Say a text or a file.wav, once, in each call that begins from now on, instead of its
+        tone. Raises ConfigError for what cannot be said."""
+        speech = self._loop.run(self._service.speaker.speech(str(what)))
+        self._service.switch.handsets.speeches[self.number] = speech
+
+    @property
+    def recording(self) -> PhoneRecording:
+        """What it has heard so far in its present call, or in its last one. Raises CarrierError
+        where it was in none."""
+
+        async def heard() -> PhoneRecording:
+            found = self._service.recordings.of(self.number)
+            if found is None:
+                raise CarrierError(f"{self.number} was in no call")
+            return PhoneRecording(found.samples)
+
+        return self._loop.run(heard())
 
     async def talks(self, within: float = WITHIN) -> PhoneCall:
         """Wait until it is connected with somebody; its call."""

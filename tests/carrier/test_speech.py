@@ -1,0 +1,83 @@
+"""What telephones say, packet by packet."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hookflash.audio import g711
+from hookflash.audio.tone_bank import Pcm, hears, rms
+from hookflash.carrier.speech import FRAME, RATE, Mouth, Speech, tone_frames, word_tones
+
+
+def tone(frequency: float, samples: int) -> Pcm:
+    return (np.sin(2 * np.pi * frequency * np.arange(samples) / RATE) * 8000).astype(np.int16)
+
+
+def said(mouth: Mouth, frames: int, law: g711.Law = "PCMU") -> Pcm:
+    return g711.decode(law, b"".join(mouth.next() for _ in range(frames)))
+
+
+@pytest.mark.parametrize("law", ["PCMU", "PCMA"])
+def test_a_second_of_tone_repeats_without_a_click(law: g711.Law) -> None:
+    frames = tone_frames(law, 550)
+    assert {len(frame) for frame in frames} == {FRAME}
+    samples = g711.decode(law, b"".join(frames))
+    assert len(samples) == 8000
+    assert abs(int(samples[0]) - int(samples[-1])) < 4000
+
+
+def test_no_tone_is_silence() -> None:
+    assert not g711.decode("PCMU", b"".join(tone_frames("PCMU", 0))).any()
+
+
+@pytest.mark.parametrize("law", ["PCMU", "PCMA"])
+def test_a_speech_is_said_once_and_then_there_is_silence(law: g711.Law) -> None:
+    speech = Speech(tone(500, 10 * FRAME + 7))
+    assert speech.seconds == (10 * FRAME + 7) / RATE
+    mouth = Mouth(330)
+    mouth.use(law)
+    mouth.say(0, speech)
+    heard = said(mouth, 30, law)
+    assert {len(speech.frame(law, number)) for number in (0, 10, 11, 99)} == {FRAME}
+    assert np.abs(heard[: 10 * FRAME] - speech.samples[: 10 * FRAME]).max() < 300
+    assert rms(heard[11 * FRAME :]) < 10
+
+
+def test_of_a_speech_some_may_have_gone_by() -> None:
+    speech = Speech(np.concatenate([tone(500, 5 * FRAME), tone(900, 5 * FRAME)]))
+    mouth = Mouth(330)
+    mouth.use("PCMU")
+    mouth.say(0, speech, since=0.1)
+    assert hears(said(mouth, 5), 900, RATE)
+    assert rms(said(mouth, 1)) < 10
+
+
+def test_another_tone_and_another_codec() -> None:
+    mouth = Mouth(330)
+    mouth.say(500)  # before anybody hears it
+    mouth.use("PCMA")
+    assert hears(said(mouth, 5, "PCMA"), 500, RATE)
+    mouth.use("PCMU")
+    assert hears(said(mouth, 5), 500, RATE)
+    mouth.say(0, Speech(tone(900, FRAME)))
+    mouth.say(700)
+    assert hears(said(mouth, 60), 700, RATE)
+
+
+def test_nothing_to_say_is_silence() -> None:
+    speech = Speech(np.zeros(0, np.int16))
+    assert speech.seconds == 0
+    assert speech.frame("PCMU", 0) == b"\xff" * FRAME
+
+
+def test_a_text_as_tones() -> None:
+    """A word's tone is there as long as the word is, and the same each time."""
+    samples = word_tones("Hello to all")
+    hello, to = samples[:3200], samples[3200 + 960 : 3200 + 960 + 1280]
+    (pitch,) = [hz for hz in range(300, 1300, 10) if hears(hello, hz, RATE, share=0.8)]
+    assert not hears(to, pitch, RATE)
+    assert rms(to) > 1000
+    assert not samples[3200 : 3200 + 960].any()
+    assert len(samples) == 10 * 640 + 3 * 960
+    assert len(word_tones(" ")) == 0
