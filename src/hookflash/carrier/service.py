@@ -57,6 +57,7 @@ from .conversation import (
 from .faults import Faults, shown
 from .line import Kept, Line
 from .manners import Profile
+from .packets import Packets
 from .sound import Sound, Sounds
 from .switch import Switch
 from .voices import Voices
@@ -78,9 +79,10 @@ class CarrierService:
         *,
         sip: Address = ("127.0.0.1", 0),
         seed: int | None = None,
+        muted: bool = False,
     ) -> None:
         """`sip`: where it listens, port 0 for any free one. `seed` makes its ids the same every
-        time."""
+        time. `muted`: nobody says or hears anything."""
         self.profile = profile
         self.happenings: deque[tuple[float, Happened]] = deque(maxlen=KEPT)
         """(when, what), oldest first."""
@@ -120,7 +122,7 @@ class CarrierService:
         self._well: asyncio.TimerHandle | None = None
         """Ends the faults."""
         self._loop = asyncio.get_running_loop()
-        self._sounds = Sounds(ids)
+        self._sounds = Sounds(ids, muted=muted)
         self._voices = Voices(self._sounds, self._key, self._line.packet)
         self._alarm = Alarm(self._clock, asyncio.get_running_loop(), self)
         self._queue: deque[SwitchEffect] = deque()
@@ -189,6 +191,10 @@ class CarrierService:
         """The telephone `number` hangs up; raises CarrierError where it is in no call."""
         self._do(self.switch.hang_up(self.now(), self._end(number)))
 
+    def let_go(self, end: PhoneEnd) -> None:
+        """This telephone hangs up; nothing happens where its call is over."""
+        self._do(self.switch.hang_up(self.now(), end))
+
     def end_call(self, call_id: str) -> None:
         """Everybody in this call is hung up on; raises CarrierError where there is no such call."""
         conversation = self.switch.conversations.get(call_id)
@@ -212,6 +218,16 @@ class CarrierService:
     def heard_by(self, end: PhoneEnd) -> Sound | None:
         """What a telephone hears in this call, and its keys; None while it talks to nobody."""
         return self._voices.heard_by(end.id)
+
+    @property
+    def packets(self) -> Packets:
+        """RTP to and from exchanges, of calls that are over."""
+        return self._voices.packets
+
+    @property
+    def ticks(self) -> tuple[int, int]:
+        """20 ms ticks of the sound, and those that came later than the next was due."""
+        return self._sounds.ticks
 
     def listing(self) -> list[dict[str, object]]:
         """Every call that lives, as JSON has it, with the tones that its telephones hear now, in

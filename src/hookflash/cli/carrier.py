@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -11,6 +12,7 @@ import typer
 
 from ..base.errors import ConfigError, HookflashError
 from ..sip.flow import Address
+from .load_options import LoadAsked, with_load
 from .options import EXIT_CONFIG, fail
 
 EPILOG = """\
@@ -26,10 +28,11 @@ CANNOT_LISTEN = "cannot listen: {}; --sip and --http name other ports"
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command(epilog=EPILOG)(carrier)
+    app.command(epilog=EPILOG)(with_load(carrier))
 
 
 def carrier(
+    asked: LoadAsked,
     profile: Annotated[
         str, typer.Option(metavar="NAME", help="Whose manners it has: twilio, telnyx, plain, ….")
     ] = "",
@@ -73,18 +76,29 @@ def carrier(
         for name in profile_names():
             typer.echo(f"{name:20}{load_profile(name).title}")
         return
-    try:
+    with _failures():
         network, named = _network(config, call, transfer_mode)
         chosen = load_profile(profile or named or "plain")
         listen, face = read_address("--sip", sip), read_address("--http", http) if http else None
-        capture = _opened(pcap)
+        order = asked.read(network)
+        with _opened(pcap) as file:
+            if order is None:
+                from .carrier_run import run
+
+                run(chosen, network, listen, face, as_json=json, pcap=file)
+            else:
+                from .carrier_load import run as run_load
+
+                run_load(chosen, network, listen, face, order, asked, as_json=json, pcap=file)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """What goes wrong is one line."""
+    try:
+        yield
     except ConfigError as error:
         raise fail(str(error), EXIT_CONFIG) from None
-    from .carrier_run import run
-
-    try:
-        with capture as file:
-            run(chosen, network, listen, face, as_json=json, pcap=file)
     except OSError as error:
         raise fail(CANNOT_LISTEN.format(error.strerror), EXIT_CONFIG) from None
     except HookflashError as error:

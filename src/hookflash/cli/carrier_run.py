@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import BinaryIO, Final
 
 import uvloop
@@ -95,22 +97,31 @@ async def _main(
     pcap: BinaryIO | None,
 ) -> None:
     console = Console(highlight=False, markup=False)
-    servers = HttpServers()
     service = CarrierService(profile, config, sip=sip)
     screen = JsonLines(console) if as_json else Screen(console, service.now())
     service.watch(screen.happened, screen.traced)
+    async with standing(service, config, http, pcap) as port:
+        screen.begin(profile, config, service.address, port)
+        signals = Signals(terminal=has_terminal())
+        signals.install(asyncio.get_running_loop())
+        await signals.asked.wait()
+
+
+@asynccontextmanager
+async def standing(
+    service: CarrierService, config: NetworkConfig, http: Address | None, pcap: BinaryIO | None
+) -> AsyncIterator[int]:
+    """The carrier runs, with its HTTP face and its capture; the port of that face, 0 for none."""
+    servers = HttpServers()
     if pcap is not None:
         service.watch(lambda *_: None, Capture(pcap).traced)
     try:
         async with service as carrier:
             if http is not None:
-                rest = _rest(carrier, config) if profile.name == TWILIO else []
+                rest = _rest(carrier, config) if carrier.profile.name == TWILIO else []
                 face = http_app(carrier, [*fault_routes(carrier), *rest])
                 await servers.start(face, [http[0]], http[1])
-            screen.begin(profile, config, carrier.address, servers.port)
-            signals = Signals(terminal=has_terminal())
-            signals.install(asyncio.get_running_loop())
-            await signals.asked.wait()
+            yield servers.port
     finally:
         await servers.stop()
 
