@@ -35,15 +35,18 @@ class LabApi:
         self._lab = lab
         self._done = done
 
-    async def transfer(self, caller: str) -> TransferTold:
+    async def transfer(self, caller: str, dialled: str) -> TransferTold:
         """As `load_runner.TransferApi` has it."""
+        assert dialled == NUMBER
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             await self._lab.transfer(f"sip_{caller}", f"tel:{TARGET}")
         except api.TwirpError as error:
             status = error.metadata.get("sip_status_code", "0")
             told = TransferTold(False, f"{status} {error.code}", error.code, int(status))
         else:
-            told = TransferTold(True)
+            told = TransferTold(True, seconds=loop.time() - began)
         return told if self._done is None else replace(told, done=self._done)
 
 

@@ -71,7 +71,6 @@ class LoadCall:
     placed_at: float
     state: LoadState = LoadState.CALLED
     answered_at: float | None = None
-    asked_at: float = 0.0
     listens_until: float = 0.0
     transferred: bool = False
     gone: bool = False
@@ -212,7 +211,7 @@ class CallLoad:
             return []  # the run was stopped meanwhile
         verdict = judged(told, seen)
         call.transferred = verdict.kind == "completed"
-        self.figures.transferred(verdict, now - call.asked_at)
+        self.figures.transferred(verdict, told.seconds)
         if verdict.failed:
             self._fail(call, verdict.text)
         if call.gone:
@@ -278,7 +277,6 @@ class CallLoad:
             self._talk(now, call)
             return []
         self._enter(call, LoadState.ASKING)
-        call.asked_at = now
         self._deadlines.discard(call.caller)
         return [AskTransfer(call.caller)]
 

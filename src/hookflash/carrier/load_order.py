@@ -42,7 +42,8 @@ class LoadOrder:
     to: str = ""
     """Whom it is to transfer them to: a number, or a tel or SIP URI."""
     room: str = ""
-    """The room of all calls; "": the API is asked where each is."""
+    """The room of all calls, with `{called}` for the number that is called; "": the API is asked
+    where each is."""
     sound: bool = True
     """Telephones speak and listen."""
 

@@ -22,8 +22,8 @@ from .service import LAST_WORDS, CarrierService
 class TransferApi(Protocol):
     """Whoever has the exchange transfer a call."""
 
-    async def transfer(self, caller: str) -> TransferTold:
-        """The call of this telephone; raises nothing."""
+    async def transfer(self, caller: str, dialled: str) -> TransferTold:
+        """The call of the telephone `caller` to the number `dialled`; raises nothing."""
         ...
 
 
@@ -140,7 +140,7 @@ class LoadRunner:
     async def _ask(self, caller: str) -> None:
         assert self._api is not None, "an order with transfers comes with who asks for them"
         conversation = self._calls[caller].first
-        told = await self._api.transfer(caller)
+        told = await self._api.transfer(caller, conversation.dialled)
         transfer = conversation.transfer
         seen = None if transfer is None else TransferSeen.of(transfer.referral)
         self._do(self._load.told(self._carrier.now(), caller, told, seen))

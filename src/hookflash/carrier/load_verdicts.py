@@ -25,6 +25,8 @@ class TransferTold:
     """`STR_…`, else the code of the error; "" where it gives none."""
     status: int = 0
     """Of the carrier or the target, as the API has it; 0 where it has none."""
+    seconds: float = 0.0
+    """From the request to an answer that says that it was."""
 
 
 @light_dataclass(frozen=True, slots=True)

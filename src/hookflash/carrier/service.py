@@ -99,6 +99,7 @@ class CarrierService:
             sockets=self._sockets,
             resolver=Resolver(ids),
             addresses=self._addresses,
+            keeps_messages=False,  # `trace` has them
         )
         self.switch = Switch(
             profile.manners,
@@ -411,8 +412,9 @@ class CarrierService:
     def _send(self, effect: SendBytes) -> None:
         """A message of the switch, through what is between it and the exchange."""
         flow = effect.flow
-        seen, copies = self._line.outgoing(parse(effect.data), reliable=flow.reliable)
-        message = parse(seen.encode())
+        first = parse(effect.data)
+        seen, copies = self._line.outgoing(first, reliable=flow.reliable)
+        message = first if seen is first else parse(seen.encode())
         for delay in copies:
             if delay:
                 self._loop.call_later(delay, self._put, message, flow)

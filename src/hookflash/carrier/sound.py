@@ -359,14 +359,13 @@ class Sound:
     # --- what comes in --------------------------------------------------------------------------
 
     def _read(self) -> None:
-        """Everything that waits in the socket."""
-        while True:
-            try:
-                size, _ = self._pair.receive(_BUFFER)
-            except OSError:
-                return
-            with contextlib.suppress(RtpError):
-                self._packet_received(rtp.parse(memoryview(_BUFFER)[:size]))
+        """One packet; where more wait, the loop calls again."""
+        try:
+            size, _ = self._pair.receive(_BUFFER)
+            packet = rtp.parse(memoryview(_BUFFER)[:size])
+        except (OSError, RtpError):
+            return
+        self._packet_received(packet)
 
     def _packet_received(self, packet: rtp.RtpPacket) -> None:
         plan = self._plan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import warnings
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -12,6 +13,7 @@ import typer
 import uvloop
 from livekit.protocol.room import ListRoomsRequest, ListRoomsResponse
 
+from ..adapters.gc_schedule import GcSchedule
 from ..adapters.limits import raise_open_files
 from ..carrier.call_load import CallLoad
 from ..carrier.config import NetworkConfig
@@ -84,8 +86,10 @@ async def _main(
     network, callers = load_network(order, config)
     service = CarrierService(profile, network, sip=sip, muted=not order.sound)
     load = CallLoad(order, callers, dialled_numbers(config))
+    loop = asyncio.get_running_loop()
     signals = Signals(terminal=has_terminal())
-    signals.install(asyncio.get_running_loop())
+    signals.install(loop)
+    gc_schedule = GcSchedule(time.monotonic)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(standing(service, network, http, pcap))
         asks = None
@@ -99,6 +103,8 @@ async def _main(
         began = service.now()
         telling = asyncio.ensure_future(_tell(progress, service, load, began))
         stack.callback(telling.cancel)
+        gc_schedule.begin(loop)
+        stack.callback(gc_schedule.end)
         await LoadRunner(service, load, asks).run(signals.asked)
         return LoadDone(order, load.figures, service.packets, service.ticks, service.now() - began)
 

@@ -16,6 +16,7 @@ from ..carrier.invites import written
 from ..carrier.load_verdicts import TransferTold
 from ..carrier.manners import CarrierManners
 from ..carrier.routing import digits
+from ..twirp.errors import bare
 from .load_options import LoadAsked
 from .transfer import target_of
 
@@ -25,6 +26,8 @@ LOOKS: Final = 10
 """Looks at all rooms for a call that is not in one yet."""
 PAUSE: Final = 0.2
 """Seconds between two of them."""
+CALLED: Final = "{called}"
+"""In a name of a room: the number that is called."""
 _DONE: Final = "STR_COMPLETED"
 Place = tuple[str, str]
 """Room and identity."""
@@ -34,8 +37,8 @@ class LoadTransfers:
     """`load_runner.TransferApi`. `async with`, where a loop runs."""
 
     def __init__(self, access: LoadAsked, manners: CarrierManners, target: str, room: str) -> None:
-        """`room`: of all calls, which have LiveKit's usual identities then; "": they are found by
-        their numbers."""
+        """`room`: of all calls (`LoadOrder.room`), which have LiveKit's usual identities then; "":
+        they are found by their numbers."""
         self._manners = manners
         self._target = target_of(target)
         self._room = room
@@ -60,23 +63,24 @@ class LoadTransfers:
         await self._directory.close()
         await self._session.close()
 
-    async def transfer(self, caller: str) -> TransferTold:
+    async def transfer(self, caller: str, dialled: str) -> TransferTold:
         """As `TransferApi` has it."""
         number = written(self._manners, caller)
         try:
-            place = (self._room, f"sip_{number}")
-            if not self._room:
-                found = await self._directory.find(number)
-                if found is None:
-                    return TransferTold(False, "no participant has the number of the caller")
-                place = found
-            return await self._ask(*place)
+            if self._room:
+                room = self._room.replace(CALLED, written(self._manners, dialled))
+                return await self._ask(room, f"sip_{number}")
+            found = await self._directory.find(number)
+            if found is None:
+                return TransferTold(False, "no participant has the number of the caller")
+            return await self._ask(*found)
         except api.TwirpError as error:
             return told_of(error)
         except (aiohttp.ClientError, TimeoutError) as error:
             return TransferTold(False, f"no answer from the API ({type(error).__name__})")
 
     async def _ask(self, room: str, identity: str) -> TransferTold:
+        began = asyncio.get_running_loop().time()
         request = api.TransferSIPParticipantRequest(
             room_name=room,
             participant_identity=identity,
@@ -86,7 +90,8 @@ class LoadTransfers:
         answer = await self._api.sip.transfer_sip_participant(request)
         reason = api.SIPTransferReason.Name(answer.reason)
         if reason in {_DONE, "STR_UNSPECIFIED"}:  # a server without reasons answers by errors
-            return TransferTold(True, reason=_DONE)
+            took = asyncio.get_running_loop().time() - began
+            return TransferTold(True, reason=_DONE, seconds=took)
         return TransferTold(False, reason, reason)
 
 
@@ -94,7 +99,9 @@ def told_of(error: api.TwirpError) -> TransferTold:
     """What an error of the API says."""
     meta = error.metadata
     status = meta.get("sip_status_code", "")
-    text = f"{status} {meta.get('sip_status', '')}".strip() or f"{error.code}: {error.message}"
+    text = (
+        f"{status} {meta.get('sip_status', '')}".strip() or f"{error.code}: {bare(error.message)}"
+    )
     return TransferTold(
         False,
         printable(text),
@@ -135,7 +142,7 @@ class Directory:
         try:
             while self._waiting:
                 await self._look_once()
-                if self._waiting:
+                if self._waiting and all(self._looks[key] for key in self._waiting):
                     await asyncio.sleep(PAUSE)
         except (api.TwirpError, aiohttp.ClientError, TimeoutError) as error:
             for future in self._waiting.values():
