@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +53,11 @@ class LabApi:
 class Played:
     """A carrier, a load run on it, and what is left of it."""
 
-    def __init__(self, carrier: CarrierService, load: CallLoad, runner: LoadRunner) -> None:
+    def __init__(
+        self, carrier: CarrierService, load: CallLoad, runner: LoadRunner, shared: int
+    ) -> None:
+        """`shared`: sockets that stay until the carrier ends."""
+        self._shared = shared
         self.carrier = carrier
         self.load = load
         self.runner = runner
@@ -61,12 +65,13 @@ class Played:
 
     async def run(self) -> LoadFigures:
         """All of it; nothing is left."""
+        carrier, before = self.carrier, sockets()
         await self.runner.run(self.stop)
-        carrier = self.carrier
         assert self.load.done
         await carrier.until(lambda: carrier.idle)
         switch, now = carrier.switch, carrier.now()
         assert not switch.conversations
+        assert sockets() == before + self._shared
         for _ in range(SECONDS):  # what waits for messages that come again
             now += 1.0
             switch.take(now, switch.board.handle_deadline(now))
@@ -101,24 +106,27 @@ def play(
         config = NetworkConfig((line,), phones)
         network, callers = load_network(order, config)
         muted = not order.sound
-        before = files()
+        before = sockets()
         async with CarrierService(load_profile(profile), network, muted=muted) as carrier:
             load = CallLoad(order, callers, dialled_numbers(config))
             runner = LoadRunner(carrier, load, LabApi(lab, says))
-            await test(Played(carrier, load, runner))
-        assert files() == before
-        tasks = {task.get_name() for task in asyncio.all_tasks()}
-        assert not [name for name in tasks if "load_runner" in name]
+            played = Played(carrier, load, runner, 2 * muted)
+            await test(played)
+        assert sockets() == before
+        assert played.load.done
+        assert [task for task in asyncio.all_tasks() if "LoadRunner" in repr(task)] == []
 
     run(main, sip__answer="immediately")
 
 
-def files() -> int:
-    """Sockets and pipes that are open in this process, those of the API's client excepted."""
-    gc.collect()
-    links = [file for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
+def sockets() -> int:
+    """Those for UDP that are open in this process, the exchange's too."""
     udp = {line.split()[9] for line in Path("/proc/self/net/udp").read_text().splitlines()[1:]}
-    return sum(str(file.readlink())[8:-1] in udp for file in links)
+    found = 0
+    for file in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the folder itself is closed by now
+            found += str(file.readlink())[8:-1] in udp
+    return found
 
 
 def test_calls_are_made_heard_and_over() -> None:

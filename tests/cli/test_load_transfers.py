@@ -13,7 +13,7 @@ from hookflash.carrier.behaviour import Behaviour
 from hookflash.carrier.load_verdicts import TransferTold
 from hookflash.carrier.manners import CarrierManners
 from hookflash.cli.load_options import LoadAsked
-from hookflash.cli.load_transfers import LOOKS, LoadTransfers, told_of
+from hookflash.cli.load_transfers import LOOKS, LoadTransfers, told_by, told_of
 
 CALLERS = ("+14156000000", "+14156000001", "+14156000002")
 TARGET = "+15105550123"
@@ -101,6 +101,20 @@ def test_nobody_answers(room: str) -> None:
             assert told.text.startswith("no answer from the API (Client")
 
     play(test, room=room, port=9)
+
+
+def test_what_answers_say() -> None:
+    """Of Hookflash, of a server that knows no status, and of one that did not transfer."""
+    status = api.SIPTransferStatus
+    done = api.TransferSIPParticipantResponse(status=status.STS_TRANSFER_SUCCESSFUL)
+    assert told_by(done, 2.0) == TransferTold(True, seconds=2.0)
+    assert told_by(api.TransferSIPParticipantResponse(), 2.0) == TransferTold(True, seconds=2.0)
+    failed = api.TransferSIPParticipantResponse(
+        status=status.STS_TRANSFER_FAILED, reason=api.SIPTransferReason.STR_REJECTED
+    )
+    assert told_by(failed, 2.0) == TransferTold(
+        False, "STS_TRANSFER_FAILED, STR_REJECTED", "STR_REJECTED"
+    )
 
 
 def test_an_error_without_words_of_sip() -> None:

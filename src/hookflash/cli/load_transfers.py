@@ -28,7 +28,6 @@ PAUSE: Final = 0.2
 """Seconds between two of them."""
 CALLED: Final = "{called}"
 """In a name of a room: the number that is called."""
-_DONE: Final = "STR_COMPLETED"
 Place = tuple[str, str]
 """Room and identity."""
 
@@ -80,19 +79,25 @@ class LoadTransfers:
             return TransferTold(False, f"no answer from the API ({type(error).__name__})")
 
     async def _ask(self, room: str, identity: str) -> TransferTold:
-        began = asyncio.get_running_loop().time()
         request = api.TransferSIPParticipantRequest(
             room_name=room,
             participant_identity=identity,
             transfer_to=self._target,
             ringing_timeout=Duration(seconds=RINGING),
         )
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         answer = await self._api.sip.transfer_sip_participant(request)
-        reason = api.SIPTransferReason.Name(answer.reason)
-        if reason in {_DONE, "STR_UNSPECIFIED"}:  # a server without reasons answers by errors
-            took = asyncio.get_running_loop().time() - began
-            return TransferTold(True, reason=_DONE, seconds=took)
-        return TransferTold(False, reason, reason)
+        return told_by(answer, loop.time() - began)
+
+
+def told_by(answer: api.TransferSIPParticipantResponse, seconds: float) -> TransferTold:
+    """What an answer says that came after so long; one without a word is of an older server, which
+    has errors for all but success."""
+    if answer.status == api.SIPTransferStatus.STS_TRANSFER_SUCCESSFUL or not answer.ByteSize():
+        return TransferTold(True, seconds=seconds)
+    reason = api.SIPTransferReason.Name(answer.reason)
+    return TransferTold(False, f"{api.SIPTransferStatus.Name(answer.status)}, {reason}", reason)
 
 
 def told_of(error: api.TwirpError) -> TransferTold:
