@@ -53,9 +53,10 @@ class Ran:
     def note(self) -> str:
         """For the table."""
         share = self.cpu / self.told["seconds"]
-        calls, others = self.told["calls"], f"{self.waited:.1f} s for its core"
+        calls = self.told["calls"]
         failed = f"{self.failed} of {calls['tried']} calls failed"
-        return f" ({failed}; {share:.0%} of a core, waited {others})"
+        why = "".join(f": {count} {reason}" for reason, count in [*calls["failures"].items()][:1])
+        return f" ({failed}{why}; {share:.0%} of a core, waited {self.waited:.1f} s for it)"
 
 
 def load(order: str, lasts: int, numbers: int) -> Ran:
@@ -131,7 +132,7 @@ def _config(port: int, numbers: int) -> dict[str, Any]:
 def held() -> list[Row]:
     """A thousand calls without sound, and what one more of them takes."""
     few = load(f"calls={FEW} rate=100 hold=5s sound=no", FEW // 100, FEW // 2)
-    many = load(f"calls={CALLS} rate=100 hold=15s sound=no", CALLS // 100, CALLS // 2)
+    many = load(f"calls={CALLS} rate=100 hold=25s sound=no", CALLS // 100, CALLS // 2)
     more = many.told["calls"]["at_once"] - few.told["calls"]["at_once"]
     return [
         row(
