@@ -103,6 +103,33 @@ def test_nobody_answers(room: str) -> None:
     play(test, room=room, port=9)
 
 
+@pytest.mark.parametrize("room", ["", "lobby"])
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [("200 OK", "no answer from the API ("), ("502 Bad Gateway", "unknown: HTTP 502")],
+)
+def test_somebody_else_answers(room: str, status: str, text: str) -> None:
+    """A proxy, with a page of its own."""
+
+    async def page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = b"<html>\xff</html>"
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+        writer.close()
+
+    async def main() -> None:
+        async with await asyncio.start_server(page, "127.0.0.1", 0) as server:
+            url = "http://{}:{}".format(*server.sockets[0].getsockname())
+            asked = LoadAsked([], [], "", url, KEY, SECRET)
+            async with LoadTransfers(asked, CarrierManners(), TARGET, room) as transfers:
+                told = await transfers.transfer(CALLERS[0], NUMBER)
+        assert not told.done
+        assert told.text.startswith(text)
+
+    asyncio.run(main())
+
+
 def test_what_answers_say() -> None:
     """Of Hookflash, of a server that knows no status, and of one that did not transfer."""
     status = api.SIPTransferStatus

@@ -8,6 +8,7 @@ from typing import Final, Self
 
 import aiohttp
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 from livekit import api
 
 from ..base.text import printable
@@ -28,6 +29,8 @@ PAUSE: Final = 0.2
 """Seconds between two of them."""
 CALLED: Final = "{called}"
 """In a name of a room: the number that is called."""
+SILENT: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, DecodeError)
+"""What the library raises where no answer comes, or none of such an API."""
 Place = tuple[str, str]
 """Room and identity."""
 
@@ -75,7 +78,7 @@ class LoadTransfers:
             return await self._ask(*found)
         except api.TwirpError as error:
             return told_of(error)
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except SILENT as error:
             return TransferTold(False, f"no answer from the API ({type(error).__name__})")
 
     async def _ask(self, room: str, identity: str) -> TransferTold:
@@ -104,9 +107,8 @@ def told_of(error: api.TwirpError) -> TransferTold:
     """What an error of the API says."""
     meta = error.metadata
     status = meta.get("sip_status_code", "")
-    text = (
-        f"{status} {meta.get('sip_status', '')}".strip() or f"{error.code}: {bare(error.message)}"
-    )
+    text = f"{status} {meta.get('sip_status', '')}".strip()
+    text = text or f"{error.code}: {bare(error.message) or f'HTTP {error.status}'}"
     return TransferTold(
         False,
         printable(text),
@@ -149,7 +151,7 @@ class Directory:
                 await self._look_once()
                 if self._waiting and all(self._looks[key] for key in self._waiting):
                     await asyncio.sleep(PAUSE)
-        except (api.TwirpError, aiohttp.ClientError, TimeoutError) as error:
+        except (api.TwirpError, *SILENT) as error:
             for future in self._waiting.values():
                 if not future.done():
                     future.set_exception(error)
