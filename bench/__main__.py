@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from . import held, load, rtc
+from .carrier import carrier
 from .crud import crud
 from .lists import lists
 from .match import match
@@ -46,6 +47,7 @@ FIGURES: dict[str, Callable[[], Row | list[Row]]] = {
     "mix": held.mixed,
     "rooms": rooms,
     "clients": rtc.clients,
+    "carrier": carrier,
     "parse": parse,
     "start": start,
 }

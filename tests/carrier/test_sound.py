@@ -169,9 +169,9 @@ def test_hold_is_silence() -> None:
         await other.hears(330, within=10)
         one.apply(plan(other, send=False))
         await other.misses(330, within=10)
-        sent = one.sent
+        sent = one.packets.sent
         await one.hears(550, within=10)
-        assert one.sent == sent
+        assert one.packets.sent == sent
 
     run(test)
 
@@ -255,7 +255,7 @@ def test_what_is_not_understood_is_not_heard_and_a_lost_end_is_found() -> None:
     async def test(one: Sound, other: Sound) -> None:
         other.apply(plan(one))
         await one.misses(550, within=10)  # no plan yet
-        assert one.received == 0
+        assert one.packets.received == 0
         one.apply(plan(other))
         loop = asyncio.get_running_loop()
         wire, _ = await loop.create_datagram_endpoint(
@@ -301,7 +301,7 @@ def test_before_an_agreement_nothing_goes_out() -> None:
         other.pass_on("PCMU", bytes(160))
         with pytest.raises(CarrierError):
             await one.pressed("5", within=0.1)
-        assert one.received == 0
+        assert one.packets.received == 0
 
     run(test)
 
@@ -313,6 +313,6 @@ def test_packets_are_as_long_as_was_agreed(ptime: int) -> None:
         second.apply(plan(first))
         await second.hears(330, 2.0)
         await first.hears(550, 2.0)
-        assert second.sent - 2 <= first.sent * (ptime // 20) <= second.sent
+        assert second.packets.sent - 2 <= first.packets.sent * (ptime // 20) <= second.packets.sent
 
     run(test)

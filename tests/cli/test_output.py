@@ -120,6 +120,7 @@ def test_progress_off_a_terminal_is_a_line_for_each_change(
             progress.say(text)
     captured = capsys.readouterr()
     assert captured.err == "one\n[two]\n"
+    assert not progress.live
     assert captured.out == ""
 
 
@@ -131,6 +132,7 @@ def test_progress_on_a_terminal_is_a_line_that_changes(
         progress.say("one")
         progress.say("two")
     assert "two" in capsys.readouterr().err
+    assert progress.live
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,8 @@ from .conversation import (
 from .faults import Faults, shown
 from .line import Kept, Line
 from .manners import Profile
+from .news import News
+from .packets import Packets
 from .recordings import Recordings
 from .sound import Sound, Sounds
 from .speaking import Speaker
@@ -66,8 +68,6 @@ from .switch import Switch
 from .voices import Voices
 
 _log = structlog.get_logger("carrier")
-KEPT: Final = 1000
-"""Messages and happenings that are remembered."""
 LAST_WORDS: Final = 0.5
 """Seconds for the answers to the BYEs at the end."""
 
@@ -84,19 +84,18 @@ class CarrierService:
         tls: Address | None = None,
         files: TlsFiles | None = None,
         seed: int | None = None,
+        muted: bool = False,
     ) -> None:
         """`sip`, `tls`: where it listens, port 0 for any free one. `files`: its certificate, and
-        whom it trusts where it calls by TLS. `seed` makes its ids the same every time."""
+        whom it trusts where it calls by TLS. `seed` makes its ids the same every time. `muted`:
+        nobody says or hears anything."""
         self.profile = profile
-        self.happenings: deque[tuple[float, Happened]] = deque(maxlen=KEPT)
-        """(when, what), oldest first."""
-        self.trace: deque[Traced] = deque(maxlen=KEPT)
-        """SIP messages, oldest first."""
+        self.news = News()
+        """What has happened, and each SIP message."""
         self._listen = sip
         self._listen_tls, self._files = tls, files
         self._clock = SystemClock()
         ids = Ids(random.SystemRandom() if seed is None else random.Random(seed))
-        timers = Timers()
         self._addresses = Addresses(sip[0])
         self._sockets = SipSockets()
         self._stack = SipStack(
@@ -104,22 +103,9 @@ class CarrierService:
             sockets=self._sockets,
             resolver=Resolver(ids),
             addresses=self._addresses,
+            keeps_messages=False,  # `trace` has them
         )
-        self.switch = Switch(
-            profile.manners,
-            config,
-            endpoint=Endpoint(
-                timers=timers,
-                ids=ids,
-                via=self._stack.via,
-                user_agent=profile.manners.user_agent,
-            ),
-            route=self._stack.route,
-            place=self,
-            ids=ids,
-            timers=timers,
-            digest_key=secrets.token_bytes(32),
-        )
+        self.switch = self._new_switch(config, ids)
         self._stack.attach(self.switch.board, self._board, lambda *_: False)
         self._sockets.attach(self)
         manners = profile.manners
@@ -127,16 +113,29 @@ class CarrierService:
         self._well: asyncio.TimerHandle | None = None
         """Ends the faults."""
         self._loop = asyncio.get_running_loop()
-        self._sounds = Sounds(ids)
+        self._sounds = Sounds(ids, muted=muted)
         self.recordings = Recordings(self.switch.ends, self._sounds.now, self.tell)
         self._voices = Voices(self._sounds, self._key, self._line.packet, self.recordings.begin)
         self.speaker = Speaker(self.tell)
-        self._alarm = Alarm(self._clock, asyncio.get_running_loop(), self)
+        self._alarm = Alarm(self._clock, self._loop, self)
         self._queue: deque[SwitchEffect] = deque()
         self._working = False
-        self._watchers: list[Callable[[float, Happened], None]] = []
-        self._listeners: list[Callable[[Traced], None]] = []
         self._exit = AsyncExitStack()
+
+    def _new_switch(self, config: NetworkConfig, ids: Ids) -> Switch:
+        manners, timers = self.profile.manners, Timers()
+        return Switch(
+            manners,
+            config,
+            endpoint=Endpoint(
+                timers=timers, ids=ids, via=self._stack.via, user_agent=manners.user_agent
+            ),
+            route=self._stack.route,
+            place=self,
+            ids=ids,
+            timers=timers,
+            digest_key=secrets.token_bytes(32),
+        )
 
     # --- its life -------------------------------------------------------------------------------
 
@@ -240,6 +239,10 @@ class CarrierService:
         """The telephone `number` hangs up; raises CarrierError where it is in no call."""
         self._do(self.switch.hang_up(self.now(), self._end(number)))
 
+    def let_go(self, end: PhoneEnd) -> None:
+        """This telephone hangs up; nothing happens where its call is over."""
+        self._do(self.switch.hang_up(self.now(), end))
+
     def end_call(self, call_id: str) -> None:
         """Everybody in this call is hung up on; raises CarrierError where there is no such call."""
         conversation = self.switch.conversations.get(call_id)
@@ -263,6 +266,16 @@ class CarrierService:
     def heard_by(self, end: PhoneEnd) -> Sound | None:
         """What a telephone hears in this call, and its keys; None while it talks to nobody."""
         return self._voices.heard_by(end.id)
+
+    @property
+    def packets(self) -> Packets:
+        """RTP to and from exchanges, of calls that are over."""
+        return self._voices.packets
+
+    @property
+    def ticks(self) -> tuple[int, int]:
+        """20 ms ticks of the sound, and those that came later than the next was due."""
+        return self._sounds.ticks
 
     def listing(self) -> list[dict[str, object]]:
         """Every call that lives, as JSON has it, with the tones that its telephones hear now, in
@@ -290,49 +303,35 @@ class CarrierService:
         """Wait until the telephone `number` hears a tone (Hz); seconds that it took."""
         return await self.sound(number).hears(frequency, within)
 
+    @property
+    def happenings(self) -> deque[tuple[float, Happened]]:
+        """(when, what), oldest first."""
+        return self.news.happenings
+
+    @property
+    def trace(self) -> deque[Traced]:
+        """SIP messages, oldest first."""
+        return self.news.trace
+
+    def watch(
+        self, happened: Callable[[float, Happened], None], traced: Callable[[Traced], None]
+    ) -> None:
+        """Call these for everything that happens, and for each SIP message."""
+        self.news.watch(happened, traced)
+
+    async def until(self, ready: Callable[[], bool]) -> None:
+        """Wait for something that is so after a happening or a message."""
+        await self.news.until(ready)
+
     async def happened(self, name: str, count: int = 1, within: float = 5.0) -> dict[str, object]:
         """Wait until this has happened `count` times; its fields. Raises CarrierError."""
-
-        def found() -> list[Happened]:
-            return [one for _, one in self.happenings if one.name == name]
-
-        try:
-            async with asyncio.timeout(within):
-                await self.until(lambda: len(found()) >= count)
-        except TimeoutError:
-            told = ", ".join(one.name for _, one in self.happenings)
-            raise CarrierError(f"no {name} number {count} in {within:g} s, but {told}") from None
-        return dict(found()[count - 1].fields)
+        return await self.news.happened(name, count, within)
 
     @property
     def idle(self) -> bool:
         """Nobody is in a call, and all that was asked is answered."""
         switch = self.switch
         return not (switch.conversations or switch.board.endpoint.unanswered())
-
-    async def until(self, ready: Callable[[], bool]) -> None:
-        """Wait for something that is so after a happening or a message."""
-        news = asyncio.Event()
-
-        def woken(*_: object) -> None:
-            news.set()
-
-        self._watchers.append(woken)
-        self._listeners.append(woken)
-        try:
-            while not ready():
-                news.clear()
-                await news.wait()
-        finally:
-            self._watchers.remove(woken)
-            self._listeners.remove(woken)
-
-    def watch(
-        self, happened: Callable[[float, Happened], None], traced: Callable[[Traced], None]
-    ) -> None:
-        """Call these for everything that happens, and for each SIP message."""
-        self._watchers.append(happened)
-        self._listeners.append(traced)
 
     @property
     def faults(self) -> Faults:
@@ -377,7 +376,7 @@ class CarrierService:
 
     def message_received(self, message: Request | Response, flow: Flow) -> None:
         """A message came in."""
-        self._traced(Traced(self.now(), flow.remote, self._own(flow), message, sent=False))
+        self.news.traced(Traced(self.now(), flow.remote, self._own(flow), message, sent=False))
         seen = self._line.incoming(message)
         if not isinstance(seen, Kept):
             self._stack.message_received(seen, flow)
@@ -450,18 +449,16 @@ class CarrierService:
             case PressKeys():
                 self._voices.press(effect.id, effect.digits)
             case Happened():
-                now = self.now()
-                self.happenings.append((now, effect))
-                for watcher in list(self._watchers):
-                    watcher(now, effect)
+                self.news.tell(self.now(), effect)
             case _:
                 _log.error("internal_error", call_id=effect.leg.call_id, exc_info=effect.error)
 
     def _send(self, effect: SendBytes) -> None:
         """A message of the switch, through what is between it and the exchange."""
         flow = effect.flow
-        seen, copies = self._line.outgoing(parse(effect.data), reliable=flow.reliable)
-        message = parse(seen.encode())
+        first = parse(effect.data)
+        seen, copies = self._line.outgoing(first, reliable=flow.reliable)
+        message = first if seen is first else parse(seen.encode())
         for delay in copies:
             if delay:
                 self._loop.call_later(delay, self._put, message, flow)
@@ -470,7 +467,7 @@ class CarrierService:
 
     def _put(self, message: Request | Response, flow: Flow) -> None:
         self._stack.send(SendBytes(message.wire, flow))
-        self._traced(Traced(self.now(), self._own(flow), flow.remote, message, sent=True))
+        self.news.traced(Traced(self.now(), self._own(flow), flow.remote, message, sent=True))
 
     def _find(self, effect: FindPlaces) -> None:
         def found(targets: list[Target]) -> None:
@@ -490,8 +487,3 @@ class CarrierService:
 
     def _key(self, end: str, digit: str) -> None:
         self._do(self.switch.key(self.now(), end, digit))
-
-    def _traced(self, traced: Traced) -> None:
-        self.trace.append(traced)
-        for listener in list(self._listeners):
-            listener(traced)

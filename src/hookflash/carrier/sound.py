@@ -11,7 +11,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -21,12 +21,15 @@ from ..audio import g711
 from ..audio.tone_bank import Pcm, amplitude, hears, rms
 from ..base.errors import RtpError
 from ..base.ids import Ids
+from ..media.schedule import LATE, TICK
 from ..rtp import packet as rtp
 from ..rtp.dtmf import EventReceiver, EventSender, EventStep
 from ..runtime.media.clock import MediaClock
 from ..sdp.plan import Codec, LocalMedia, MediaPlan
 from ..sip.flow import Address
 from .agent import CarrierError
+from .deaf_pair import DeafPair
+from .packets import Packets
 from .recording import Recording
 from .speech import FRAME, RATE, Mouth, Speech
 
@@ -47,8 +50,11 @@ EVENTS: Final = 101
 FIRST_PORT: Final = 22000
 LAST_PORT: Final = 31998
 _TRIES: Final = 200
+_BUFFER: Final = bytearray(2048)
+"""Of all sounds: a packet is parsed before the next one is read."""
 
 
+_Pair = TypeVar("_Pair", bound=UdpPair)
 Line = Callable[[], Sequence[float]]
 """How late (seconds) each copy of a packet goes out; no copy: it is lost."""
 
@@ -133,8 +139,7 @@ class Sound:
         self._mouth = Mouth(tone)
         self.digits = ""
         """What the other side pressed so far."""
-        self.sent = 0
-        self.received = 0
+        self.packets = Packets()
         self._loop = loop
         self._pair = pair
         self._plan: MediaPlan | None = None
@@ -150,7 +155,6 @@ class Sound:
         self._packet_timestamp = 0
         self._mark = True
         self._waiters: list[_Waiter] = []
-        self._buffer = bytearray(2048)
         self._relay: Sound | None = None
         self._srtp: SrtpSession | None = None
         self.on_digit: Callable[[str], None] | None = None
@@ -347,7 +351,7 @@ class Sound:
         packet = rtp.RtpPacket(
             payload_type, self._sequence, timestamp, self._ssrc, payload, marker=mark
         )
-        self.sent += 1
+        self.packets.sent += 1
         data = packet.encode() if self._srtp is None else self._srtp.protect(packet.encode())
         if data is None:
             return  # its number was used with this key
@@ -365,23 +369,22 @@ class Sound:
     # --- what comes in --------------------------------------------------------------------------
 
     def _read(self) -> None:
-        """Everything that waits in the socket."""
-        while True:
-            try:
-                size, _ = self._pair.receive(self._buffer)
-            except OSError:
-                return
-            data = memoryview(self._buffer)[:size]
+        """One packet; where more wait, the loop calls again."""
+        try:
+            size, _ = self._pair.receive(_BUFFER)
+            data = memoryview(_BUFFER)[:size]
             if self._srtp is not None:
                 data = memoryview(self._srtp.unprotect(bytes(data)) or b"")
-            with contextlib.suppress(RtpError):
-                self._packet_received(rtp.parse(data))
+            packet = rtp.parse(data)
+        except (OSError, RtpError):
+            return
+        self._packet_received(packet)
 
     def _packet_received(self, packet: rtp.RtpPacket) -> None:
         plan = self._plan
         if plan is None:
             return
-        self.received += 1
+        self.packets.came(packet.ssrc, packet.sequence)
         if packet.payload_type in plan.dtmf_receive:
             now = self._loop.time()
             for digit, _ in self._presses.packet_received(now, packet.timestamp, packet.payload):
@@ -412,9 +415,13 @@ class Sound:
 class Sounds:
     """All sound of a carrier: its RTP ports and its clock, which runs while a call is up."""
 
-    def __init__(self, ids: Ids, ip: str = "127.0.0.1") -> None:
+    def __init__(self, ids: Ids, ip: str = "127.0.0.1", *, muted: bool = False) -> None:
+        """`muted`: nothing is sent and nothing is heard, and all calls have one pair of ports."""
         self._ids = ids
         self._ip = ip
+        self._muted = muted
+        self._deaf: dict[str, DeafPair] = {}
+        """The ports of the calls of a carrier that is muted, by our address."""
         self._loop = asyncio.get_running_loop()
         self._open: list[Sound] = []
         self._clock = MediaClock(self._loop, self._loop.time, self._tick)
@@ -428,11 +435,19 @@ class Sounds:
         """The time by the clock of what is said and recorded, in seconds."""
         return self._loop.time()
 
+    @property
+    def ticks(self) -> tuple[int, int]:
+        """All ticks so far, and those that came later than the next was due."""
+        counts = self._clock.lateness.counts
+        return sum(counts), sum(counts[LATE.index(TICK) + 1 :])
+
     def open(self, tone: float, ip: str = "") -> Sound:
         """Sound for a call of a phone with this tone (Hz, 0 for silence), at that address of ours.
         Raises CarrierError."""
         ip = ip or self._ip
-        sound = Sound(self._pair(ip), ip, self._ids, self._loop, tone)
+        if self._muted:
+            return Sound(self._deaf_pair(ip), ip, self._ids, self._loop, tone)
+        sound = Sound(self._pair(ip, UdpPair), ip, self._ids, self._loop, tone)
         self._open.append(sound)
         self._clock.start()
         return sound
@@ -443,15 +458,23 @@ class Sounds:
         for sound in self._open:
             sound.close()
         self._open.clear()
+        for pair in self._deaf.values():
+            pair.free()
+        self._deaf.clear()
 
-    def _pair(self, ip: str) -> UdpPair:
+    def _deaf_pair(self, ip: str) -> DeafPair:
+        if ip not in self._deaf:
+            self._deaf[ip] = self._pair(ip, DeafPair)
+        return self._deaf[ip]
+
+    def _pair(self, ip: str, kind: type[_Pair]) -> _Pair:
         """Two free ports, wherever other carriers of the machine left some."""
         size = (LAST_PORT - FIRST_PORT) // 2
         start = self._ids.number(31)
         for number in range(_TRIES):
             port = FIRST_PORT + 2 * ((start + number) % size)
             with contextlib.suppress(OSError):
-                return UdpPair(self._loop, ip, port)
+                return kind(self._loop, ip, port)
         raise CarrierError("no free RTP ports")
 
     def _tick(self) -> None:

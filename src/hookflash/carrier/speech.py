@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -50,7 +51,7 @@ class Mouth:
         self._tone = tone
         self._speech: Speech | None = None
         self._law: g711.Law = "PCMU"
-        self._frames: list[bytes] = []
+        self._frames: tuple[bytes, ...] = ()
         """One second of the tone; made when there is somebody to hear it."""
         self._number = 0
 
@@ -75,9 +76,11 @@ class Mouth:
         return self._frames[number % len(self._frames)]
 
 
-def tone_frames(law: g711.Law, frequency: float) -> list[bytes]:
-    """One second of `frequency` (Hz, whole) in packets of 20 ms; silence for 0."""
-    return _packets(law, _tone(frequency, RATE))
+@lru_cache(maxsize=256)
+def tone_frames(law: g711.Law, frequency: float) -> tuple[bytes, ...]:
+    """One second of `frequency` (Hz, whole) in packets of 20 ms; silence for 0. Made once: all
+    calls with a tone share it."""
+    return tuple(_packets(law, _tone(frequency, RATE)))
 
 
 def word_tones(text: str) -> Pcm:

@@ -7,6 +7,7 @@ from functools import partial
 
 from ..sdp.plan import LocalMedia, MediaPlan
 from .conversation import Voice
+from .packets import Packets
 from .recording import Recording
 from .sound import Line, Sound, Sounds, all_is_well
 from .speech import Speech
@@ -26,6 +27,8 @@ class Voices:
         """`key`: called with the id of a telephone and each key that it hears. `line`: what becomes
         of a packet to an exchange. `recording`: of a telephone that is connected, by its id; None
         where nobody wants one."""
+        self.packets = Packets()
+        """Of the legs that are over."""
         self._line = line
         self._sounds = sounds
         self._key = key
@@ -54,6 +57,7 @@ class Voices:
         sound = self._legs.pop(call_id, None)
         if sound is not None:
             sound.close()
+            self.packets.add(sound.packets)
 
     def join(self, first: Voice, second: Voice) -> None:
         """These two hear each other, and nobody else."""
@@ -82,11 +86,11 @@ class Voices:
         if other is None:
             return
         self._partner.pop(other, None)
-        for one in (end, other):
+        for one, partner in ((end, other), (other, end)):
             phone, leg = self._phones.pop(one, None), self._legs.get(one)
             if phone is not None:
                 phone.on_digit = phone.recording = None
-                if phone not in self._legs.values():
+                if phone is not self._legs.get(partner):
                     phone.close()
             if leg is not None:
                 leg.relay_to(None)

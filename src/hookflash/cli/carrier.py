@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -22,6 +23,7 @@ from .carrier_tls import (
     TlsTrusted,
     carrier_tls,
 )
+from .load_options import LoadAsked, with_load
 from .options import EXIT_CONFIG, fail
 
 EPILOG = """\
@@ -34,7 +36,9 @@ Twilio does while transfers are off; with --transfer-mode enable-all it does it.
 """
 HttpAt = Annotated[
     str,
-    typer.Option(metavar="IP:PORT", help="Where GET /calls and Twilio's REST are; '' for nowhere."),
+    typer.Option(
+        metavar="IP:PORT", help="Where GET /calls and the carrier's REST are; '' for nowhere."
+    ),
 ]
 FirstCall = Annotated[
     str, typer.Option(metavar="NUMBER", help="The first telephone calls this number at the start.")
@@ -47,10 +51,11 @@ CANNOT_LISTEN = "cannot listen: {}; --sip, --tls and --http name other ports"
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command(epilog=EPILOG)(carrier)
+    app.command(epilog=EPILOG)(with_load(carrier))
 
 
 def carrier(
+    asked: LoadAsked,
     profile: Annotated[
         str, typer.Option(metavar="NAME", help="Whose manners it has: twilio, telnyx, plain, ….")
     ] = "",
@@ -88,21 +93,31 @@ def carrier(
         for name in profile_names():
             typer.echo(f"{name:20}{load_profile(name).title}")
         return
-    try:
+    with _failures():
         network, named = _network(config, call, transfer_mode, profile)
         chosen = load_profile(profile or named or "plain")
         listen, face = read_address("--sip", sip), read_address("--http", http) if http else None
         at = read_address("--tls", tls) if tls else None
         given = TlsOptions(at, tls_cert, tls_key, tls_ca, tls_folder)
         secure = _tls(given, chosen, network, listen)
-        capture = _opened(pcap)
-    except ConfigError as error:
-        raise fail(str(error), EXIT_CONFIG) from None
-    from .carrier_run import run
+        order = asked.read(network)
+        with _opened(pcap) as file:
+            if order is None:
+                from .carrier_run import run
 
+                run(chosen, network, listen, face, as_json=json, pcap=file, tls=secure)
+            else:
+                from .carrier_load import run as load
+
+                places = (listen, face)
+                load(chosen, network, *places, order, asked, as_json=json, pcap=file, tls=secure)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """What goes wrong is one line."""
     try:
-        with capture as file:
-            run(chosen, network, listen, face, as_json=json, pcap=file, tls=secure)
+        yield
     except OSError as error:
         raise fail(CANNOT_LISTEN.format(error.strerror), EXIT_CONFIG) from None
     except HookflashError as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import BinaryIO, Final
 
 import uvloop
@@ -110,28 +111,48 @@ async def _main(
     tls: CarrierTls | None,
 ) -> None:
     console = Console(highlight=False, markup=False)
-    servers = HttpServers()
-    at, files = (tls.address, tls.files) if tls is not None else (None, None)
-    service = CarrierService(profile, config, sip=sip, tls=at, files=files)
+    service = new_service(profile, config, sip, tls)
     screen = JsonLines(console) if as_json else Screen(console, service.now())
+    async with standing(service, config, http, pcap) as port:
+        secure = (service.tls_address, tls.told) if tls is not None else (None, ())
+        screen.begin(profile, config, service.address, port, *secure)
+        for message in service.trace:
+            screen.traced(message)
+        for when, event in service.happenings:
+            screen.happened(when, event)
+        service.watch(screen.happened, screen.traced)
+        signals = Signals(terminal=has_terminal())
+        signals.install(asyncio.get_running_loop())
+        await signals.asked.wait()
+
+
+def new_service(
+    profile: Profile,
+    config: NetworkConfig,
+    sip: Address,
+    tls: CarrierTls | None,
+    *,
+    muted: bool = False,
+) -> CarrierService:
+    """The carrier that is to run there, by TLS too where it is to."""
+    at, files = (tls.address, tls.files) if tls is not None else (None, None)
+    return CarrierService(profile, config, sip=sip, tls=at, files=files, muted=muted)
+
+
+@asynccontextmanager
+async def standing(
+    service: CarrierService, config: NetworkConfig, http: Address | None, pcap: BinaryIO | None
+) -> AsyncIterator[int]:
+    """The carrier runs, with its HTTP face and its capture; the port of that face, 0 for none."""
+    servers = HttpServers()
     if pcap is not None:
         service.watch(lambda *_: None, Capture(pcap).traced)
     try:
         async with service as carrier:
             if http is not None:
-                rest = _rest(carrier, config)
-                face = http_app(carrier, [*fault_routes(carrier), *rest])
+                face = http_app(carrier, [*fault_routes(carrier), *_rest(carrier, config)])
                 await servers.start(face, [http[0]], http[1])
-            secure = (carrier.tls_address, tls.told) if tls is not None else (None, ())
-            screen.begin(profile, config, carrier.address, servers.port, *secure)
-            for message in carrier.trace:
-                screen.traced(message)
-            for when, event in carrier.happenings:
-                screen.happened(when, event)
-            carrier.watch(screen.happened, screen.traced)
-            signals = Signals(terminal=has_terminal())
-            signals.install(asyncio.get_running_loop())
-            await signals.asked.wait()
+            yield servers.port
     finally:
         await servers.stop()
 

@@ -137,6 +137,11 @@ class Progress:
         self._status = self._console.status("") if self._console.is_terminal else None
         self._last = ""
 
+    @property
+    def live(self) -> bool:
+        """Whether the line changes in its place."""
+        return self._status is not None
+
     def __enter__(self) -> Self:
         if self._status is not None:
             self._status.start()
