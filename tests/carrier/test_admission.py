@@ -294,13 +294,14 @@ def test_what_a_trunk_says_goes_before_the_profile() -> None:
 # --- without a switch -----------------------------------------------------------------------------
 
 
-def test_what_is_no_session_is_left_to_the_leg() -> None:
-    request = request_of("INVITE", headers=[("Content-Type", "application/sdp")], body=b"v=0")
+def test_what_is_no_session_or_ours_to_offer_is_left_to_the_leg() -> None:
+    junk = request_of("INVITE", headers=[("Content-Type", "application/sdp")], body=b"v=0")
     numbers = Numbers(NetworkConfig((), ()))
     digest = DigestServer(b"key", Ids(random.Random(1)))
     admission = CustomerAdmission(CarrierManners(srtp="required"), numbers, digest)
     flow = Flow("udp", ("192.0.2.1", 5060), EXCHANGE)
-    assert isinstance(admission.consider(0.0, request, flow), Admitted)
+    for request in (junk, request_of("INVITE")):
+        assert isinstance(admission.consider(0.0, request, flow), Admitted)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.carrier_rig import BUSY, GONE, LINE, TARGET, Rig
+from tests.support.carrier_rig import BUSY, GONE, LINE, SECOND_LINE, TARGET, Rig
 
 from hookflash.carrier.manners import CarrierManners
 
@@ -32,6 +32,9 @@ def test_one_call_more_than_the_trunk_may_make() -> None:
     rig.dial(TARGET)
     assert rig.statuses("INVITE")[-1] == 503
     assert rig.fields("call_refused")["why"] == "there are 1 calls, as many as it may make at once"
+    ends = len(rig.switch.ends)
+    rig.dial(SECOND_LINE)
+    assert len(rig.switch.ends) == ends, "nobody is left to be called"
 
 
 def test_who_may_not_call_is_not_told_whom_there_is() -> None:

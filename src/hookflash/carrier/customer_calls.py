@@ -52,13 +52,19 @@ class CustomerCalls:
         if isinstance(judged, NotAdmitted):
             self._refuse(now, incoming, judged)
             return
+        if self._full(judged.trunk):
+            self._refuse(now, incoming, self._one_too_many())
+            return
         called = host.end_for(dialled)
-        refused = self._not_possible(judged.trunk, called, dialled)
-        if called is None or refused is not None:
-            if isinstance(called, PhoneEnd):
-                host.handsets.over(called)
-            if refused is not None:
-                self._refuse(now, incoming, refused)
+        if called is None:
+            why = f"nobody has the number {dialled}"
+            self._refuse(now, incoming, NotAdmitted(*refusal(404, ""), why))
+            return
+        status = called.phone.refuses_at_once if isinstance(called, PhoneEnd) else 0
+        if isinstance(called, PhoneEnd) and status:
+            host.handsets.over(called)
+            why = f"the telephone is {'busy' if status == BUSY else 'out of reach'}"
+            self._refuse(now, incoming, NotAdmitted(*refusal(status, ""), why))
             return
         caller_id = judged.caller_id
         if caller_id != shown:
@@ -71,21 +77,10 @@ class CustomerCalls:
         if caller.conversation is not None:
             host.dial(now, called, caller_id, dialled)
 
-    def _not_possible(
-        self, trunk: TrunkConfig | None, called: End | None, dialled: str
-    ) -> NotAdmitted | None:
-        """Why it cannot be put through at the moment."""
+    def _one_too_many(self) -> NotAdmitted:
         manners = self._host.manners
-        if self._full(trunk):
-            why = f"there are {manners.max_calls} calls, as many as it may make at once"
-            return NotAdmitted(*refusal(manners.full_status, manners.full_phrase), why)
-        if called is None:
-            return NotAdmitted(*refusal(404, ""), f"nobody has the number {dialled}")
-        status = called.phone.refuses_at_once if isinstance(called, PhoneEnd) else 0
-        if not status:
-            return None
-        why = "the telephone is busy" if status == BUSY else "the telephone is out of reach"
-        return NotAdmitted(*refusal(status, ""), why)
+        why = f"there are {manners.max_calls} calls, as many as it may make at once"
+        return NotAdmitted(*refusal(manners.full_status, manners.full_phrase), why)
 
     def _refuse(self, now: float, incoming: Incoming, refused: NotAdmitted) -> None:
         host, request = self._host, incoming.request

@@ -53,6 +53,8 @@ class Network:
         self._lab.finally_do(self._ip, "netns", "del", host.name)
         peer = ("peer", "name", there, "netns", host.name)
         await self._ip("link", "add", here, "type", "veth", *peer)
+        # With its namespace it would go some time later, and the next test may take the name again.
+        self._lab.finally_do(self._ip, "link", "del", here)
         await self._ip("link", "set", here, "master", self.bridge, "up")
         inside = ("-n", host.name)
         await self._ip(*inside, "link", "set", "lo", "up")
