@@ -158,6 +158,24 @@ def test_what_it_says_and_records(tmp_path: Path) -> None:
     assert hears(recorded[-2400:], 1000, 8000)
 
 
+def test_ctrl_c_leaves_a_whole_recording(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    heard = tmp_path / "heard.wav"
+
+    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+        def typed(*_: object) -> str:
+            recording = carrier.recordings.of(CALLER)
+            if recording is not None and recording.seconds > 0.3:
+                raise KeyboardInterrupt
+            return ""
+
+        monkeypatch.setattr(Keyboard, "typed", typed)
+        assert (await phone(CALLER, "call", CALLED, "--records", str(heard))).code == 0
+        assert not carrier.switch.conversations
+
+    run(test, hangs_up_after=None)
+    assert hears(read_wave("", heard.read_bytes())[800:1600], 1000, 8000)
+
+
 def test_a_text_is_spoken_by_the_carrier(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
