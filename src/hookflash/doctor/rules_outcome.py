@@ -58,7 +58,7 @@ RULES: Final = (
     Rule(
         "accepted-and-silent",
         "no report",
-        "REFER was accepted ({status}), and not one NOTIFY came in {after} s: the peer does not "
+        "REFER was accepted ({status}), and not one NOTIFY came: the peer does not "
         "report",
         "ask the target's side whether the call arrived; ask the provider for NOTIFYs (RFC 3515 "
         "§2.4.4)",
@@ -106,7 +106,7 @@ RULES: Final = (
     Rule(
         "still-ringing",
         "no report",
-        "the target's phone rang, and nobody answered within the time ({after} s seen)",
+        "the target's phone rang, and nobody answered within the time",
         "give `ringing_timeout` more time: it counts from the request; voicemail answers after 20 "
         "to 30 s",
         "livekit/agents#3187; livekit/livekit#4017",
