@@ -25,10 +25,11 @@ from hookflash.audio.tone_bank import rms
 from hookflash.carrier.agent import Traced
 from hookflash.carrier.config import NetworkConfig, TrunkConfig, example_config
 from hookflash.carrier.conversation import Happened
+from hookflash.carrier.news import News
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.speech import word_tones
 from hookflash.carrier.wave_files import read_wave, wave_bytes
-from hookflash.cli.carrier_run import WORDS, Capture, Screen, introduction
+from hookflash.cli.carrier_run import WORDS, Capture, JsonLines, Screen, follow, introduction
 from hookflash.cli.options import EXIT_CONFIG
 from hookflash.sip.codec import parse
 
@@ -194,6 +195,27 @@ def test_what_people_see() -> None:
             assert words in text
 
     run(test, "--call", TARGET)
+
+
+def test_what_was_told_before_is_shown_first() -> None:
+    news, shown = News(), io.StringIO()
+    request = request_of("OPTIONS")
+    at = ("192.0.2.1", 5060), ("127.0.0.1", 5080)
+    news.traced(Traced(101.0, *at, request, sent=False))
+    news.tell(102.0, Happened("call_ended", (("call", "CA_1"),)))
+    follow(JsonLines(Console(file=shown, highlight=False, markup=False, width=500)), news)
+    news.tell(103.0, Happened("ringing", (("called", TARGET),)))
+    told = [json.loads(line)["event"] for line in shown.getvalue().splitlines()]
+    assert told == ["sip", "call_ended", "ringing"]
+
+
+def test_a_message_without_a_way_is_captured_as_a_datagram(tmp_path: Path) -> None:
+    file = tmp_path / "seen.pcap"
+    with file.open("wb") as out:
+        at = ("192.0.2.1", 5060), ("127.0.0.1", 5080)
+        lost = request_of("OPTIONS", branch=None, via="nonsense")
+        Capture(out).traced(Traced(101.0, *at, lost, sent=False))
+    assert b"OPTIONS sip:" in file.read_bytes()
 
 
 def test_a_capture_has_each_message_when_it_has_gone_by(tmp_path: Path) -> None:

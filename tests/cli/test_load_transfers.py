@@ -12,6 +12,7 @@ from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 from hookflash.carrier.behaviour import Behaviour
 from hookflash.carrier.load_verdicts import TransferTold
 from hookflash.carrier.manners import CarrierManners
+from hookflash.cli import load_transfers
 from hookflash.cli.load_options import LoadAsked
 from hookflash.cli.load_transfers import LOOKS, LoadTransfers, told_by, told_of
 
@@ -128,6 +129,76 @@ def test_somebody_else_answers(room: str, status: str, text: str) -> None:
         assert told.text.startswith(text)
 
     asyncio.run(main())
+
+
+def held(
+    test: Callable[[LoadTransfers, asyncio.Queue[str], asyncio.Event], Awaitable[None]],
+) -> None:
+    """With an API that has no rooms, and says so when it is let: (transfers, what it is asked for,
+    the leave)."""
+
+    async def main() -> None:
+        asked: asyncio.Queue[str] = asyncio.Queue()
+        let = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            asked.put_nowait(head.split()[1].decode())
+            await let.wait()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            url = "http://{}:{}".format(*server.sockets[0].getsockname())
+            order = LoadAsked([], [], "", url, KEY, SECRET)
+            async with LoadTransfers(order, CarrierManners(), TARGET, "") as transfers:
+                await test(transfers, asked, let)
+            let.set()
+
+    asyncio.run(main())
+
+
+def test_who_comes_while_rooms_are_looked_at_has_a_look_of_his_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At once: only those who have been looked for wait for the next look."""
+    monkeypatch.setattr(load_transfers, "LOOKS", 1)
+    monkeypatch.setattr(load_transfers, "PAUSE", 60.0)
+
+    async def test(transfers: LoadTransfers, asked: asyncio.Queue[str], let: asyncio.Event) -> None:
+        first = asyncio.ensure_future(transfers.transfer(CALLERS[0], NUMBER))
+        assert (await asked.get()).endswith("ListRooms")
+        second = asyncio.ensure_future(transfers.transfer(CALLERS[1], NUMBER))
+        loop = asyncio.get_running_loop()
+        loop.call_soon(let.set)
+        for one in (first, second):
+            assert not (await one).done
+        assert (await asked.get()).endswith("ListRooms")
+
+    held(test)
+
+
+def test_who_has_gone_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_transfers, "LOOKS", 1)
+
+    async def test(transfers: LoadTransfers, asked: asyncio.Queue[str], let: asyncio.Event) -> None:
+        gone = asyncio.ensure_future(transfers.transfer(CALLERS[0], NUMBER))
+        await asked.get()
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        let.set()
+        assert not (await transfers.transfer(CALLERS[1], NUMBER)).done
+
+    held(test)
+
+
+def test_the_end_comes_while_rooms_are_looked_at() -> None:
+    async def test(transfers: LoadTransfers, asked: asyncio.Queue[str], let: asyncio.Event) -> None:
+        gone = asyncio.ensure_future(transfers.transfer(CALLERS[0], NUMBER))
+        await asked.get()
+        gone.cancel()
+
+    held(test)
 
 
 def test_what_answers_say() -> None:

@@ -21,6 +21,7 @@ from ..carrier.conversation import Happened
 from ..carrier.faults_face import fault_routes
 from ..carrier.http_face import http_app
 from ..carrier.manners import Profile
+from ..carrier.news import News
 from ..carrier.service import CarrierService
 from ..carrier.speaking import MISSING
 from ..carrier.telnyx.http import new_holdings, telnyx_routes
@@ -116,14 +117,19 @@ async def _main(
     async with standing(service, config, http, pcap) as port:
         secure = (service.tls_address, tls.told) if tls is not None else (None, ())
         screen.begin(profile, config, service.address, port, *secure)
-        for message in service.trace:
-            screen.traced(message)
-        for when, event in service.happenings:
-            screen.happened(when, event)
-        service.watch(screen.happened, screen.traced)
+        follow(screen, service.news)
         signals = Signals(terminal=has_terminal())
         signals.install(asyncio.get_running_loop())
         await signals.asked.wait()
+
+
+def follow(screen: Screen | JsonLines, news: News) -> None:
+    """Show what was told before it was there, and all that follows."""
+    for message in news.trace:
+        screen.traced(message)
+    for when, event in news.happenings:
+        screen.happened(when, event)
+    news.watch(screen.happened, screen.traced)
 
 
 def new_service(
