@@ -58,8 +58,7 @@ RULES: Final = (
     Rule(
         "accepted-and-silent",
         "no report",
-        "REFER was accepted ({status}), and not one NOTIFY came: the peer does not "
-        "report",
+        "REFER was accepted ({status}), and not one NOTIFY came: the peer does not report",
         "ask the target's side whether the call arrived; ask the provider for NOTIFYs (RFC 3515 "
         "§2.4.4)",
         "jambonz/jambonz-feature-server#217",
