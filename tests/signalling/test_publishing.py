@@ -18,6 +18,7 @@ from livekit.protocol.rtc import AddTrackRequest, RequestResponse, SimulcastCode
 from tests.signalling.kit import Lobby, Member
 
 from hookflash.rooms.tracks import MAX_TRACKS
+from hookflash.signalling.sections_request import SETTLING
 
 Reason = RequestResponse.Reason
 
@@ -65,6 +66,7 @@ def test_its_first_packet_publishes_it_once(lobby: Lobby) -> None:
     assert info.codecs[0].cid == "c"
     assert info.version.unix_micro == track.version_us
     assert a.last("track_subscribed").track_sid == track.sid
+    lobby.advance(SETTLING)
     b.forget()
     for cid in ("c", "unknown"):
         a.perform(a.session.media_began(lobby.clock.now(), cid, "9", "audio/opus"))

@@ -25,6 +25,7 @@ from hookflash.signalling.effects import (
     Unsubscribe,
 )
 from hookflash.signalling.joining import JoinParameters
+from hookflash.signalling.sections_request import SETTLING
 from hookflash.signalling.session import ANSWER_WAIT
 from hookflash.signalling.state import SessionSettings
 
@@ -299,6 +300,8 @@ def test_more_sections_are_asked_for_only_after_the_first_answer(lobby: Lobby) -
     assert a.got("media_sections_requirement") == []
     a.perform(a.session.answered(lobby.clock.now(), "answer", 1, {}))
     a.perform(a.session.sections_wanted(lobby.clock.now(), 1, 2))
+    assert a.got("media_sections_requirement") == []
+    lobby.advance(SETTLING)
     needed = a.last("media_sections_requirement")
     assert (needed.num_audios, needed.num_videos) == (1, 2)
 

@@ -39,7 +39,6 @@ from typing import Any, Concatenate, ParamSpec
 from livekit.protocol.models import ClientInfo, ConnectionQuality, DisconnectReason
 from livekit.protocol.rtc import (
     LeaveRequest,
-    MediaSectionsRequirement,
     Ping,
     Pong,
     SessionDescription,
@@ -64,6 +63,7 @@ from .publishing import Publishing
 from .refusals import NO_OWN_METADATA, refusal
 from .reports import Reports
 from .responses import PING_TIMEOUT, Action, Reason
+from .sections_request import SectionsRequest
 from .state import RoomInputs, SessionSettings, SessionState, TokenMaker
 from .subscriptions import Subscriptions
 
@@ -121,7 +121,7 @@ class SignalSession:
         )
         self._depth = 0
         self._now = 0.0
-        self._negotiated = False
+        self._sections = SectionsRequest(self._state.outbox)
         self._connect_by: float | None = None
         self._silent_at: float | None = None
         self._kept_until: float | None = None
@@ -242,7 +242,7 @@ class SignalSession:
         mid_to_track_id: Mapping[str, str],
     ) -> None:
         """Our answer to the client's offer."""
-        self._negotiated = True
+        self._sections.answered(now)
         self._send(SignalResponse(answer=_description("answer", sdp, id, mid_to_track_id)))
 
     @_input
@@ -259,18 +259,12 @@ class SignalSession:
         mid_to_track_id: Mapping[str, str],
     ) -> None:
         """Our offer on the connection for subscriptions."""
-        self._negotiated = True
         self._send(SignalResponse(offer=_description("offer", sdp, id, mid_to_track_id)))
 
     @_input
     def sections_wanted(self, now: float, audio: int, video: int) -> None:
-        """There is no section for some track, or there is a free one but no offer to answer.
-
-        Before the first answer nothing is asked for: it will carry them.
-        """
-        if self._negotiated:
-            needed = MediaSectionsRequirement(num_audios=audio, num_videos=video)
-            self._send(SignalResponse(media_sections_requirement=needed))
+        """There is no section for some track, or there is a free one but no offer to answer."""
+        self._sections.want(now, audio, video)
 
     @_input
     def peer_connected(self, now: float) -> None:
@@ -377,6 +371,7 @@ class SignalSession:
             self._kept_until,
             self._leave_by,
             self._answer_by,
+            self._sections.due,
             self._reports.due,
         )
         return min(time for time in times if time is not None)
@@ -389,6 +384,7 @@ class SignalSession:
             outbox.flush()
         if self._answer_by is not None and self._answer_by <= now:
             self._take_first_offer()
+        self._sections.handle_deadline(now)
         if self._connect_by is not None and self._connect_by <= now:
             self._quit(DisconnectReason.JOIN_FAILURE)
         elif self._leave_by is not None and self._leave_by <= now:
