@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hookflash.adapters import presets
+from hookflash.adapters import package_yaml, presets
 from hookflash.adapters.presets import PRESETS, load_preset, preset_names
 from hookflash.providers.reading import PresetError
 
@@ -49,7 +49,7 @@ def test_a_file_that_is_wrong_is_named(
 ) -> None:
     (tmp_path / "presets").mkdir()
     (tmp_path / "presets" / "acme.yaml").write_text(text, "utf-8")
-    monkeypatch.setattr(presets, "files", lambda _: tmp_path)
+    monkeypatch.setattr(package_yaml, "files", lambda _: tmp_path)
     monkeypatch.setattr(presets, "preset_names", lambda: ("acme",))
     with pytest.raises(PresetError) as caught:
         load_preset.__wrapped__("acme")

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from typing import Final
 
 import yaml
 
 from ..providers.preset import Preset
 from ..providers.reading import PresetError, read_preset
 from ..providers.trunk_metadata import Presets
+from .package_yaml import yaml_content, yaml_names
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml where PyYAML was built with it: ten times as fast."""
+_PLACE: Final = ("hookflash.providers", "presets")
 
 
-@cache
 def preset_names() -> tuple[str, ...]:
     """All that there are, in order."""
-    folder = files("hookflash.providers").joinpath("presets")
-    names = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(n.removesuffix(".yaml") for n in names if n.endswith(".yaml")))
+    return yaml_names(*_PLACE)
 
 
 @cache
@@ -33,9 +30,8 @@ def load_preset(name: str) -> Preset | None:
     if name not in preset_names():
         return None
     file = f"{name}.yaml"
-    text = files("hookflash.providers").joinpath(f"presets/{file}").read_text("utf-8")
     try:
-        content = yaml.load(text, _LOADER)  # noqa: S506  # a safe one, whichever it is
+        content = yaml_content(*_PLACE, name)
     except yaml.YAMLError as error:
         raise PresetError(file, "the file", str(error), "YAML is") from None
     return read_preset(file, content)
