@@ -266,11 +266,12 @@ class _Association(RTCSctpTransport):
     async def _send_chunk(self, chunk: Chunk) -> None:
         if isinstance(chunk, SackChunk):
             del chunk.gaps[_GAPS:], chunk.duplicates[_DUPLICATES:]
-        tag = self._remote_verification_tag
-        if isinstance(chunk, InitChunk):
-            # Repeated after the peer's own came, it would bear the peer's tag, and the peer would
-            # drop it (RFC 9260 §8.5.1: always 0).
-            self._remote_verification_tag = 0
+        if not isinstance(chunk, InitChunk):
+            await super()._send_chunk(chunk)
+            return
+        # Repeated after the peer's own came, it would bear the peer's tag, and the peer would drop
+        # it (RFC 9260 §8.5.1: always 0).
+        tag, self._remote_verification_tag = self._remote_verification_tag, 0
         await super()._send_chunk(chunk)
         self._remote_verification_tag = tag
 

@@ -22,13 +22,16 @@ class SectionsRequest:
         self._settled_at: float | None = None
         """None before the first answer."""
         self._wanted: MediaSectionsRequirement | None = None
-        self.due: float | None = None
-        """When `handle_deadline` asks."""
+
+    @property
+    def due(self) -> float | None:
+        """When `handle_deadline` asks; None while nothing is wanted."""
+        return self._settled_at if self._wanted is not None else None
 
     def answered(self, now: float) -> None:
         """An offer of the client has been answered; who asks for sections asks anew after it."""
         self._settled_at = now + SETTLING
-        self._wanted, self.due = None, None
+        self._wanted = None
 
     def want(self, now: float, audio: int, video: int) -> None:
         """That many sections more; with 0, 0 an offer alone. Before the first answer nothing is
@@ -36,11 +39,10 @@ class SectionsRequest:
         if self._settled_at is None:
             return
         self._wanted = MediaSectionsRequirement(num_audios=audio, num_videos=video)
-        self.due = self._settled_at
         self.handle_deadline(now)
 
     def handle_deadline(self, now: float) -> None:
         """Ask, if it is time."""
-        if self._wanted is not None and self.due is not None and self.due <= now:
+        if self.due is not None and self.due <= now:
             self._outbox.send(SignalResponse(media_sections_requirement=self._wanted))
-            self._wanted, self.due = None, None
+            self._wanted = None
