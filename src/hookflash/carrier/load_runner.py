@@ -7,11 +7,11 @@ await runner.run(stop)
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
 from ..adapters.alarm import Alarm
+from ..base.effect_pump import EffectPump
 from ..sip.phrases import reason_phrase
 from .call_load import AskTransfer, CallLoad, EndCall, ListenNow, LoadEffect, PlaceCall
 from .conversation import Conversation, Happened, PhoneEnd
@@ -58,8 +58,7 @@ class LoadRunner:
         """By the number of the telephone."""
         self._callers: dict[str, str] = {}
         """The numbers by the ids of their conversations."""
-        self._queue: deque[LoadEffect] = deque()
-        self._working = False
+        self._pump: EffectPump[LoadEffect] = EffectPump(self._one)
         self._tasks: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -106,16 +105,8 @@ class LoadRunner:
 
     def _do(self, effects: Iterable[LoadEffect]) -> None:
         """Perform these and what comes of them, in order."""
-        self._queue.extend(effects)
-        if self._working:
-            return
-        self._working = True
-        try:
-            while self._queue:
-                self._one(self._queue.popleft())
-        finally:
-            self._working = False
-        self._alarm.arm()
+        if self._pump.do(effects):
+            self._alarm.arm()
 
     def _one(self, effect: LoadEffect) -> None:
         match effect:
@@ -124,7 +115,7 @@ class LoadRunner:
             case ListenNow():
                 sound = self._carrier.heard_by(self._calls[effect.caller].end)
                 if sound is not None and sound.audible_now():
-                    self._queue.extend(self._load.heard(self._carrier.now(), effect.caller))
+                    self._do(self._load.heard(self._carrier.now(), effect.caller))
             case AskTransfer():
                 task = self._loop.create_task(self._ask(effect.caller))
                 self._tasks.add(task)

@@ -25,6 +25,7 @@ from ..adapters.alarm import Alarm
 from ..adapters.clock import SystemClock
 from ..adapters.dns import Resolver
 from ..adapters.sip_sockets import SipSockets, TlsFiles
+from ..base.effect_pump import EffectPump
 from ..base.errors import SipError
 from ..base.ids import Ids
 from ..calls.legs.dialing import Place
@@ -118,8 +119,7 @@ class CarrierService:
         self._voices = Voices(self._sounds, self._key, self._line.packet, self.recordings.begin)
         self.speaker = Speaker(self.tell)
         self._alarm = Alarm(self._clock, self._loop, self)
-        self._queue: deque[SwitchEffect] = deque()
-        self._working = False
+        self._pump: EffectPump[SwitchEffect] = EffectPump(self._one)
         self._exit = AsyncExitStack()
 
     def _new_switch(self, config: NetworkConfig, ids: Ids) -> Switch:
@@ -411,17 +411,9 @@ class CarrierService:
 
     def _do(self, effects: Iterable[SwitchEffect]) -> None:
         """Perform these and what comes of them, in order."""
-        self._queue.extend(effects)
-        if self._working:
-            return
-        self._working = True
-        try:
-            while self._queue:
-                self._one(self._queue.popleft())
-        finally:
-            self._working = False
-        self._stack.arm()
-        self._alarm.arm()
+        if self._pump.do(effects):
+            self._stack.arm()
+            self._alarm.arm()
 
     def _one(self, effect: SwitchEffect) -> None:
         match effect:
