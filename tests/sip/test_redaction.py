@@ -65,6 +65,8 @@ def test_what_is_secret_is_overwritten(message: bytes) -> None:
     assert len(clean) == len(message)
     assert clean.count(b"\r\n") == message.count(b"\r\n")
     assert all_redacted([PLAIN, message]) == [PLAIN, clean]
+    bare = message.replace(b"\r\n", b"\n")
+    assert all_redacted([PLAIN, bare]) == [PLAIN, redacted(bare)]
 
 
 @pytest.mark.parametrize(

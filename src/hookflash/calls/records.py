@@ -205,11 +205,21 @@ def in_world_time(record: R, shift: float) -> R:
         return replace(record, created_at=record.created_at + shift)
     ended_at = None if record.ended_at is None else record.ended_at + shift
     if isinstance(record, TransferRecord):
-        stages = tuple(replace(entry, at=entry.at + shift) for entry in record.stages)
         return replace(
-            record, created_at=record.created_at + shift, ended_at=ended_at, stages=stages
+            record,
+            created_at=record.created_at + shift,
+            ended_at=ended_at,
+            stages=_shifted(record.stages, shift),
+            attempts=tuple(
+                replace(attempt, stages=_shifted(attempt.stages, shift))
+                for attempt in record.attempts
+            ),
         )
     answered_at = None if record.answered_at is None else record.answered_at + shift
     return replace(
         record, created_at=record.created_at + shift, ended_at=ended_at, answered_at=answered_at
     )
+
+
+def _shifted(stages: tuple[StageEntry, ...], shift: float) -> tuple[StageEntry, ...]:
+    return tuple(replace(entry, at=entry.at + shift) for entry in stages)

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from hookflash.adapters.store.records import (
     call_dict,
     call_from,
-    call_json,
     dialog_from,
-    dialog_json,
+    record_json,
     transfer_dict,
     transfer_from,
-    transfer_json,
 )
 from hookflash.base.errors import StoreError
 from hookflash.calls.records import (
@@ -49,9 +48,15 @@ DIALOG = DialogRecord(
 
 
 def test_there_and_back() -> None:
-    assert transfer_from(transfer_json(TRANSFER)) == TRANSFER
-    assert call_from(call_json(CALL)) == CALL
-    assert dialog_from(dialog_json(DIALOG)) == DIALOG
+    assert transfer_from(record_json(TRANSFER)) == TRANSFER
+    assert call_from(record_json(CALL)) == CALL
+    assert dialog_from(record_json(DIALOG)) == DIALOG
+
+
+def test_what_is_no_unicode_is_kept_too() -> None:
+    clean = replace(TRANSFER, sip_reason="Busy")
+    assert transfer_from(record_json(clean)) == clean
+    assert json.loads(record_json(TRANSFER)).keys() == json.loads(record_json(clean)).keys()
 
 
 def test_what_the_api_shows() -> None:

@@ -4,10 +4,12 @@ default, so that a database can be read by both."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, fields
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import orjson
 
 from ...base.errors import StoreError
 from ...calls.records import (
@@ -36,8 +38,6 @@ _TRANSFER = tuple(field.name for field in fields(TransferRecord))
 _ATTEMPT = tuple(field.name for field in fields(AttemptRecord))
 _CALL = tuple(field.name for field in fields(CallRecord))
 _STATS = tuple(field.name for field in fields(MediaStats))
-_DIALOG = tuple(field.name for field in fields(DialogRecord))
-_DIAL = tuple(field.name for field in fields(DialRecord))
 
 
 def transfer_dict(record: TransferRecord) -> dict[str, Any]:
@@ -63,24 +63,12 @@ def call_dict(record: CallRecord) -> dict[str, Any]:
     return values
 
 
-def transfer_json(record: TransferRecord) -> str:
-    """For the table."""
-    return _dump(transfer_dict(record))
-
-
-def call_json(record: CallRecord) -> str:
-    """For the table."""
-    return _dump(call_dict(record))
-
-
-def dialog_json(record: DialogRecord) -> str:
-    """For the table."""
-    return _dump({name: getattr(record, name) for name in _DIALOG})
-
-
-def dial_json(record: DialRecord) -> str:
-    """For the table."""
-    return _dump({name: getattr(record, name) for name in _DIAL})
+def record_json(record: TransferRecord | CallRecord | DialogRecord | DialRecord) -> str:
+    """For its table. What a peer wrote may be no Unicode: orjson, which is quick, refuses that."""
+    try:
+        return orjson.dumps(record).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(asdict(record), separators=(",", ":"))
 
 
 def transfer_from(text: str) -> TransferRecord:
@@ -119,9 +107,6 @@ def dialog_from(text: str) -> DialogRecord:
 def dial_from(text: str) -> DialRecord:
     """Raises StoreError for what is no request for a call."""
     return _build(DialRecord, _load(text))
-
-
-_dump: Callable[[dict[str, Any]], str] = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _load(text: str) -> dict[str, Any]:

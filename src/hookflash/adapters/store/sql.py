@@ -22,7 +22,7 @@ from .ops import (
     PutTrunk,
     StoreOp,
 )
-from .records import call_json, dial_json, dialog_json, transfer_json
+from .records import record_json
 
 Statement = tuple[str, Sequence[object]]
 MAX_PAGE = 1000
@@ -103,7 +103,7 @@ _MANY: dict[type, _Rows] = {
         " ON CONFLICT (id) DO UPDATE SET open = excluded.open, data = excluded.data",
         lambda op: (
             *(op.record.transfer_id, op.record.room, op.record.call_id, op.record.created_at),
-            *(op.record.verdict is None, transfer_json(op.record)),
+            *(op.record.verdict is None, record_json(op.record)),
         ),
         lambda op: ("transfer", op.record.transfer_id),
     ),
@@ -113,7 +113,7 @@ _MANY: dict[type, _Rows] = {
         " ON CONFLICT (id) DO UPDATE SET room = excluded.room, data = excluded.data,"
         " messages = excluded.messages",
         lambda op: (
-            *(op.record.call_id, op.record.room, op.record.created_at, call_json(op.record)),
+            *(op.record.call_id, op.record.room, op.record.created_at, record_json(op.record)),
             None if op.messages is None else messages_blob(op.messages, op.shift),
         ),
         lambda op: ("call", op.record.call_id),
@@ -122,7 +122,7 @@ _MANY: dict[type, _Rows] = {
         "INSERT OR REPLACE INTO dialogs VALUES ",
         "(?, ?)",
         "",
-        lambda op: (op.record.call_id, dialog_json(op.record)),
+        lambda op: (op.record.call_id, record_json(op.record)),
         lambda op: ("dialog", op.record.call_id),
     ),
     DeleteDialog: _Rows(
@@ -138,7 +138,7 @@ _MANY: dict[type, _Rows] = {
         "",
         lambda op: (
             *(op.record.api_key, op.record.request_id, op.record.created_at),
-            dial_json(op.record),
+            record_json(op.record),
         ),
         lambda op: ("dial", op.record.api_key, op.record.request_id),
     ),
