@@ -159,8 +159,9 @@ class SipSettings(Section):
     max_calls_per_trunk: int = Field(0, ge=0, description="Most calls of one trunk; 0: no limit.")
     max_invites_per_second_per_source: int | None = Field(
         None,
-        description="INVITEs per second from one address; 0: no limit. Unset: 50, for addresses "
-        "that a trunk names 100 to each trunk, and no limit for loopback.",
+        description="INVITEs per second from one address; 0: no limit. Unset: 50, no limit for "
+        "loopback, and for addresses that a trunk names 100 to each trunk while as many of its "
+        "calls are not confirmed (ACK).",
     )
     shield: bool = Field(
         True, description="Ignore scanners and who guesses passwords for ten minutes."

@@ -389,6 +389,7 @@ def test_a_flood_from_a_named_address_harms_one_trunk() -> None:
     desk.trunks.put_inbound(SIPInboundTrunkInfo(sip_trunk_id="ST_2", numbers=["+19"]))
     for number in range(InviteRate.NAMED):
         desk.admitted(invite(call_id=f"c{number}"))
+    desk.admission.load.ringing["ST_1"] = InviteRate.UNCONFIRMED
     refusal = desk.refused()
     assert (refusal.response.status, refusal.event) == (480, "call_refused_rate")
     assert refusal.response.header("Retry-After")

@@ -117,12 +117,19 @@ def test_no_limit_for_zero_and_for_loopback(limit: int | None, ip: str) -> None:
     assert not any(rate.exceeded(0.0, ip) for _ in range(500))
 
 
-def test_addresses_that_a_trunk_names_may_send_a_hundred_to_each_trunk() -> None:
+def test_addresses_that_a_trunk_names_have_no_limit_while_their_calls_are_confirmed() -> None:
     rate = InviteRate(None, everybody)
     assert not any(rate.exceeded(0.5, PEER) for _ in range(500))
-    assert [rate.exceeded_to(0.5, PEER, "ST_1") for _ in range(101)].index(True) == 100
-    assert not rate.exceeded_to(0.5, PEER, "ST_2")
-    assert not rate.exceeded_to(1.5, PEER, "ST_1")
+    assert not any(rate.exceeded_to(0.5, PEER, "ST_1", 99) for _ in range(500))
+
+
+@pytest.mark.parametrize("trunk", ["ST_1", ""])
+def test_else_they_may_send_a_hundred_to_each_trunk(trunk: str) -> None:
+    rate = InviteRate(None, everybody)
+    ringing = 100 if trunk else 0
+    assert [rate.exceeded_to(0.5, PEER, trunk, ringing) for _ in range(101)].index(True) == 100
+    assert not rate.exceeded_to(0.5, PEER, "ST_2", 100)
+    assert not rate.exceeded_to(1.5, PEER, trunk, ringing)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +139,7 @@ def test_others_have_no_limit_for_each_trunk(
     limit: int | None, named: Callable[[str], bool], ip: str
 ) -> None:
     rate = InviteRate(limit, named)
-    assert not any(rate.exceeded_to(0.5, ip, "ST_1") for _ in range(500))
+    assert not any(rate.exceeded_to(0.5, ip, "ST_1", 500) for _ in range(500))
 
 
 def test_a_configured_limit_holds_for_loopback_too() -> None:

@@ -169,7 +169,8 @@ class Admission:
         caller, match = self._matched(request, caller, called, source, host)
         trunk = match.trunk
         trunk_id = trunk.sip_trunk_id if trunk is not None else ""
-        if self._rate.exceeded_to(now, source, trunk_id):
+        ringing = self.load.ringing.get(trunk_id, 0)
+        if self._rate.exceeded_to(now, source, trunk_id, ringing):
             return Refusal(_later(request, tag, "1"), "call_refused_rate", source, counts=False)
         if match.outcome == "several":
             return _refuse(request, 500, tag, "trunk_ambiguous", match.text)

@@ -261,12 +261,14 @@ def _remember(table: OrderedDict[Key, float], key: Key, until: float) -> None:
 class InviteRate:
     """INVITEs per second of one source (`sip.max_invites_per_second_per_source`).
 
-    `limit` None means the default: none for loopback, 50 for strangers, and 100 to each trunk for
-    addresses that a trunk names: whoever forges one of these harms that trunk alone.
+    `limit` None means the default: none for loopback, 50 for strangers, none for addresses that a
+    trunk names. But whoever forges one of these cannot confirm a call: 100 to each trunk from there
+    while `UNCONFIRMED` calls of it ring, so that he harms that trunk alone.
     """
 
     DEFAULT = 50
     NAMED = 100
+    UNCONFIRMED = 100
 
     def __init__(self, limit: int | None, named: Callable[[str], bool]) -> None:
         self._limit = limit
@@ -284,11 +286,13 @@ class InviteRate:
             limit = self.DEFAULT
         return limit > 0 and self._count(now, (source_of(ip), "")) > limit
 
-    def exceeded_to(self, now: float, ip: str, trunk_id: str) -> bool:
-        """The same of those for one trunk, "" for none, from an address that a trunk names."""
+    def exceeded_to(self, now: float, ip: str, trunk_id: str, ringing: int) -> bool:
+        """The same of those for one trunk, "" for none, from an address that a trunk names;
+        `ringing`: its calls that nobody has confirmed by ACK."""
         if self._limit is not None or is_loopback(ip) or not self._named(ip):
             return False
-        return self._count(now, (spelled(ip), trunk_id)) > self.NAMED
+        many = self._count(now, (spelled(ip), trunk_id)) > self.NAMED
+        return many and (not trunk_id or ringing >= self.UNCONFIRMED)
 
     def _count(self, now: float, key: tuple[str, str]) -> int:
         start, count = self._windows.get(key, (now, 0))
