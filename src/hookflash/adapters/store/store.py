@@ -2,8 +2,8 @@
 
 The event loop never waits for the disk: `write` is awaited only where something must be safe
 before the next step, `write_soon` everywhere else. Whatever waits in the queue while a commit
-runs goes into the next one together. Reads go through the same queue, so they see every write
-that was asked for before them.
+runs goes into the next one together; what can wait does not go along with what cannot, so that more
+of it goes together. Reads see every write that was asked for before them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,15 @@ from .loading import Stored, read_stored, readable
 from .messages import messages_from
 from .ops import StoreOp
 from .records import call_from, dial_from, transfer_from
-from .sql import AuditLine, Page, audit_page, calls_page, transaction, transfers_page
+from .sql import (
+    AuditLine,
+    Page,
+    audit_page,
+    calls_page,
+    thing_of,
+    transaction,
+    transfers_page,
+)
 
 Result = TypeVar("Result")
 
@@ -142,7 +150,10 @@ class Store:
 
     async def write(self, *ops: StoreOp) -> None:
         """Resolves when all of `ops` are committed, together or not at all; StoreError if not.
-        Without any: when what was asked for before has been done."""
+        Without any: when what was asked for before has been done. They may overtake what was given
+        to `write_soon`, but not what is about the same things."""
+        if not ops or self._waits_for(ops):
+            self._hand_over()
         await self._submit(_Job(ops=ops))
 
     def write_soon(self, *ops: StoreOp) -> None:
@@ -159,6 +170,15 @@ class Store:
         else:
             self._due = True
             loop.call_later(SOON, self._come_due)
+
+    def _waits_for(self, ops: tuple[StoreOp, ...]) -> bool:
+        """Whether something that is put off is about one of the same things."""
+        things = {thing_of(op): type(op) for op in ops}
+        things.pop(None, None)
+        kinds = set(things.values())
+        return any(
+            type(op) in kinds and thing_of(op) in things for job in self._soon for op in job.ops
+        )
 
     def _come_due(self) -> None:
         self._due = False
@@ -256,6 +276,7 @@ class Store:
     # --- the queue --------------------------------------------------------------------------
 
     async def _ask(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
+        self._hand_over()
         answer: Result = await self._submit(_Job(ask=question))
         return answer
 
@@ -264,7 +285,6 @@ class Store:
             raise StoreError("the store is closed")
         job.loop = asyncio.get_running_loop()
         job.future = job.loop.create_future()
-        self._hand_over()
         self._queue.put(job)
         return job.future
 
