@@ -28,6 +28,14 @@ def test_options_says_what_we_support() -> None:
     assert answer.supported == {"100rel", "timer"}
 
 
+def test_options_that_requires_what_we_lack_is_420() -> None:
+    """RFC 3261 §8.2.2.3: as an INVITE would be."""
+    asked = request("OPTIONS")
+    asked.headers.add("Require", "timer, gin")
+    answer = answer_stray(asked, "t")
+    assert (answer.status, answer.header("Unsupported")) == (420, "gin")
+
+
 def test_options_is_503_when_the_process_is_full_or_stopping() -> None:
     answer = answer_stray(request("OPTIONS"), "t", stopping=True)
     assert answer.status == 503

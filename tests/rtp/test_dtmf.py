@@ -137,6 +137,28 @@ def test_timestamps_that_wrap() -> None:
     assert receive(press(1, -800, 800) + press(2, 800, 800)) == [("1", 100), ("2", 100)]
 
 
+def test_another_digit_with_the_same_timestamp_is_another_event() -> None:
+    """Senders whose clock stands still while they send events."""
+    first, second, third = press(1, 4000, 800), press(2, 4000, 800), press(3, 4000, 800)
+    assert receive(first + second + third) == [("1", 100), ("2", 100), ("3", 100)]
+    assert receive([*first[:3], *second]) == [("1", 60), ("2", 100)]
+    mixed = [*first, second[0], first[-1], *second[1:], first[-1]]
+    assert receive(mixed) == [("1", 100), ("2", 100)]
+
+
+def test_end_packets_with_timestamps_of_their_own_are_one_digit() -> None:
+    """As some gateways restamp them; the digit pressed next counts."""
+    packets = press(1, 0, 800)
+    ends = [(timestamp + 160 * number, data) for number, (timestamp, data) in enumerate(packets)]
+    assert receive(packets[:-2] + ends[-2:] + press(1, 3200, 800)) == [("1", 100), ("1", 100)]
+
+
+def test_an_event_whose_timestamp_goes_on_is_one_digit() -> None:
+    packets = [(160 * number, data) for number, (_, data) in enumerate(press(2, 0, 1600))]
+    assert receive(packets + press(2, 4800, 800)) == [("2", 200), ("2", 100)]
+    assert [digit for digit, _ in receive(packets[::3] + press(2, 4800, 800))] == ["2", "2"]
+
+
 def test_after_a_new_stream_any_timestamp_is_good() -> None:
     receiver = EventReceiver()
     assert receive(press(1, 80000, 800), receiver) == [("1", 100)]

@@ -65,6 +65,27 @@ def test_a_peer_whose_tcp_is_silent_gets_large_requests_by_udp(
     run(check)
 
 
+def test_a_request_that_no_datagram_holds_fails_at_once_where_tcp_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would wait for an answer to what was never sent, and the next transfer with it."""
+
+    async def check(lab: Lab) -> None:
+        async def connect(*_: object, **__: object) -> Flow:
+            raise ConnectionRefusedError
+
+        monkeypatch.setattr(lab.server.sockets, "connect", connect)
+        stack, hop = lab.server.stack, Hop(Uri.parse("sip:a@192.0.2.9"))
+        held = Request("REFER", "sip:a@192.0.2.9", [("X-Long", "x" * 60_000)])
+        assert await stack._find(held, hop) == stack.route(held, hop)
+        larger = Request("REFER", "sip:a@192.0.2.9", [("X-Long", "ü" * 35_000)])
+        assert stack.route(larger, hop) is None
+        with pytest.raises(ConnectionRefusedError):
+            await stack._find(larger, hop)
+
+    run(check)
+
+
 def test_a_small_refer_goes_by_udp() -> None:
     async def check(lab: Lab) -> None:
         await lab.ready()

@@ -9,6 +9,7 @@ from hookflash.sip.flow import Address, Flow, Transport
 from hookflash.sip.location import Target
 from hookflash.sip.routing import (
     LARGE_MEMORY,
+    LARGEST_DATAGRAM,
     Hop,
     LargeRequests,
     behind_nat,
@@ -163,6 +164,19 @@ def test_a_target_without_tcp_is_remembered_for_an_hour() -> None:
     assert large.by_tcp(100.0 + LARGE_MEMORY, 2000, UDP) == NEW_TCP
     other = Flow("udp", OURS, ("203.0.113.6", 5060))
     assert large.by_tcp(100.0, 2000, other) is not None
+
+
+def test_what_no_datagram_holds_goes_by_tcp_also_where_that_was_refused() -> None:
+    large = LargeRequests()
+    large.refused(100.0, UDP.remote)
+    assert large.by_tcp(101.0, LARGEST_DATAGRAM + 1, UDP) == NEW_TCP
+    assert large.by_tcp(101.0, LARGEST_DATAGRAM, UDP) is None
+
+
+def test_the_estimate_counts_octets_not_characters() -> None:
+    request = request_of("REFER")
+    request.headers.add("X-Name", "ü" * 30_000)
+    assert estimated_size(request) >= len(request.encode())
 
 
 def test_the_memory_is_bounded() -> None:

@@ -53,6 +53,29 @@ def test_a_contact_with_brackets_in_a_parameter() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("text", "uri", "tag"),
+    [
+        ("<sip:@192.0.2.1>;tag=1", "sip:192.0.2.1", "1"),
+        (
+            '"Anonymous" <SIP:@192.0.2.1:5070;user=phone>;tag=1',
+            "sip:192.0.2.1:5070;user=phone",
+            "1",
+        ),
+        ("sip:@h;tag=1", "sip:h", "1"),
+        ('"Sami\\" <sips::secret@h>;tag=1', "sips:h", "1"),
+    ],
+)
+def test_a_uri_with_an_empty_user_has_none(text: str, uri: str, tag: str) -> None:
+    """As some write an anonymous caller; what the name says stays out of it."""
+    address = read_address(text)
+    assert (str(address.uri), address.uri.user, address.tag) == (uri, None, tag)
+    assert [str(found.uri) for found in read_addresses([f"<{uri}>", "<sip:@h>"], named=True)] == [
+        uri,
+        "sip:h",
+    ]
+
+
 def test_contacts_that_can_be_read_count() -> None:
     values = ['"Sami\\" <sip:a@h:5070>;q=1', "x, <sip:b@h>, <sip:>, <sips:c@h>"]
     assert [str(found.uri) for found in read_addresses(values, named=True)] == [
@@ -84,7 +107,7 @@ def test_only_sip_errors_escape(text: str) -> None:
 def test_work_is_linear() -> None:
     """Texts that make careless patterns backtrack, each as long as a header may be."""
     chance = random.Random(1)
-    for piece in ("<", "<sip:", "<sip:a", '"', ";tag", ";tag=", " <", "<sip:a@b>;", "\\"):
+    for piece in ("<", "<sip:", "sip::", "<sip:a", '"', ";tag", ";tag=", " <", "<sip:a@b>;", "\\"):
         text = piece * (8192 // len(piece)) + chance.choice(["", ">"])
         with contextlib.suppress(SipError):
             read_address(text)

@@ -75,6 +75,16 @@ def test_the_body_counts_whatever_the_content_type_says() -> None:
     assert (notify.fragment, notify.unreadable, notify.cseq) == (Fragment(200, "OK"), False, 9)
 
 
+def test_a_part_of_a_multipart_counts() -> None:
+    parts = b"--b\r\nContent-Type: %s\r\n\r\n%s\r\n"
+    body = parts % (b"text/plain", b"Busy") + parts % (b"message/sipfrag", b"SIP/2.0 486 Busy")
+    mixed = ("Content-Type", 'multipart/mixed; boundary="b"')
+    assert read(mixed, body=body + b"--b--").fragment == Fragment(486, "Busy")
+    assert read(mixed, body=body + b"--b--").unreadable is False
+    assert read(mixed, body=parts % (b"text/plain", b"Busy")).unreadable
+    assert read(("Content-Type", "multipart/mixed"), body=body).unreadable
+
+
 def test_no_body_is_not_unreadable_and_garbage_is() -> None:
     assert (read(body=b"").fragment, read(body=b"").unreadable) == (None, False)
     assert not read(body=b"\r\n").unreadable
@@ -86,8 +96,9 @@ TEXT = st.text(st.characters(blacklist_characters="\r\n\x00", blacklist_categori
 
 @given(TEXT, TEXT, st.binary())
 def test_nothing_raises(event: str, state: str, body: bytes) -> None:
-    notify = read(("Event", event), ("Subscription-State", state), body=body)
-    assert notify.cseq == 7
+    for kind in ("message/sipfrag", "multipart/mixed;boundary=b", f"multipart/{event};{state}"):
+        whole = (("Event", event), ("Subscription-State", state), ("Content-Type", kind))
+        assert read(*whole, body=body).cseq == 7
 
 
 def test_what_is_no_utf_8_becomes_text() -> None:

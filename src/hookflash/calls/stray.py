@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..sip.message import Request, Response
+from .legs.core import unsupported
 from .legs.settings import ACCEPT, ALLOW, SUPPORTED
 
 KNOWN_REFUSED = frozenset({"REFER", "MESSAGE", "SUBSCRIBE", "PUBLISH", "REGISTER"})
@@ -40,6 +41,9 @@ def _answer(
     if request.to.tag is not None or method in IN_DIALOG_ONLY:
         return 481, ()
     if method == "OPTIONS":
+        lacking = unsupported(request)
+        if lacking:
+            return 420, (("Unsupported", lacking),)
         headers = (allow, ("Accept", ACCEPT), ("Supported", SUPPORTED))
         return (503, (("Retry-After", RETRY_AFTER), *headers)) if stopping else (200, headers)
     return (405 if method in KNOWN_REFUSED else 501), (allow,)

@@ -21,6 +21,10 @@ _SHORTEST_PAUSE_MS: Final = 50
 _VOLUME: Final = 10
 QUEUE_LENGTH: Final = 64
 END_PACKETS: Final = 3
+_APART: Final = 0.03
+"""Seconds between two presses of one key that may be two, give or take the network's delay."""
+_RESTAMPED: Final = 0.1
+"""Seconds behind the end of an event in which timestamps of its own packets may lie."""
 LOST_END: Final = 0.12
 """Seconds without a packet after which an event counts as over (its end packets were lost)."""
 
@@ -50,13 +54,25 @@ def parse_event(payload: bytes) -> EventPayload:
 class EventReceiver:
     """Reports each event once, when it is over, whatever was lost or repeated."""
 
-    __slots__ = ("_before", "_clock", "_duration", "_event", "_finished", "_heard_at", "_start")
+    __slots__ = (
+        "_before",
+        "_clock",
+        "_duration",
+        "_event",
+        "_finished",
+        "_heard_at",
+        "_over",
+        "_start",
+    )
 
     def __init__(self, clock: int = 8000) -> None:
         self._clock = clock
         self._start: int | None = None
         """Timestamp of the event that goes on."""
         self._finished: int | None = None
+        """Timestamp of the last event that is over."""
+        self._over: set[int] = set()
+        """Events with that timestamp that are over."""
         self._event = 0
         self._duration = 0
         self._before = 0
@@ -76,19 +92,25 @@ class EventReceiver:
         self, now: float, timestamp: int, event: EventPayload
     ) -> list[tuple[str, int]]:
         """The same for a payload that has been read."""
-        if timestamp == self._finished:
+        if timestamp == self._finished and event.event in self._over:
             return []
         done: list[tuple[str, int]] = []
-        if self._start is not None and timestamp != self._start:
-            if (self._start - timestamp) & 0xFFFFFFFF < 0x80000000:
+        if self._start is not None and (timestamp, event.event) != (self._start, self._event):
+            if 0 < (self._start - timestamp) & 0xFFFFFFFF < 0x80000000:
                 return []  # a straggler of an event before this one
             if event.event == self._event and self._continues(timestamp):
                 self._start = timestamp
                 self._before += _LONGEST
                 self._duration = 0
+            elif self._restamped(now, self._start, timestamp, event):
+                self._start = timestamp
             else:
                 done += self._finish()
         if self._start is None:
+            if event.end and self._restamped(now, self._finished, timestamp, event):
+                self._finished, self._heard_at = timestamp, now
+                self._over = {event.event}
+                return []
             if self._finished is not None and self._is_old(timestamp):
                 return []
             self._start = timestamp
@@ -116,12 +138,29 @@ class EventReceiver:
         start = self._start or 0
         return (timestamp - start) & 0xFFFFFFFF == _LONGEST
 
+    def _restamped(self, now: float, last: int | None, timestamp: int, event: EventPayload) -> bool:
+        """One more packet of the last event, which a sender has given the timestamp of its own
+        moment (against RFC 4733 §2.5.1.2): a press of the same key that had lasted as long as it
+        says would have begun while that event was still heard."""
+        if last is None or event.event != self._event:
+            return False
+        behind = (timestamp - last) & 0xFFFFFFFF
+        if behind > self._duration + _RESTAMPED * self._clock:
+            return False
+        lasted = self._duration / self._clock
+        began = now - event.duration / self._clock
+        return began < self._heard_at - min(lasted - _APART, _APART)
+
     def _is_old(self, timestamp: int) -> bool:
+        """Before the last event; where the sender's clock stood still, another key is a new one."""
         finished = self._finished or 0
         behind = (finished - timestamp) & 0xFFFFFFFF
-        return behind < 10 * self._clock
+        return 0 < behind < 10 * self._clock
 
     def _finish(self) -> list[tuple[str, int]]:
+        if self._start != self._finished:
+            self._over = set()
+        self._over.add(self._event)
         self._finished, self._start = self._start, None
         if self._event >= len(DIGITS):
             return []

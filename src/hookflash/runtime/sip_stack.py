@@ -18,7 +18,14 @@ from ..sip.effects import FailureReason, SendBytes
 from ..sip.flow import Address, Flow, Transport
 from ..sip.location import Target
 from ..sip.message import Request, Response
-from ..sip.routing import Hop, LargeRequests, direct_flow, estimated_size, located_flow
+from ..sip.routing import (
+    LARGEST_DATAGRAM,
+    Hop,
+    LargeRequests,
+    direct_flow,
+    estimated_size,
+    located_flow,
+)
 from ..sip.trace import SipTraces
 from ..sip.uri import Uri
 
@@ -182,6 +189,8 @@ class SipStack:
                     return await self._sockets.connect("tcp", large.remote)
             except (OSError, TimeoutError):
                 self._large.refused(self._clock.now(), flow.remote)
+                if estimated_size(request) > LARGEST_DATAGRAM:
+                    raise
                 return flow
         if flow.reliable and not flow.connection:
             return await self._sockets.connect(flow.transport, flow.remote, name=name)

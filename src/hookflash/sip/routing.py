@@ -19,6 +19,8 @@ from .uri import Uri
 
 LARGE_REQUEST = 1300
 """Bytes from which a request is too large for UDP with an unknown path MTU (§18.1.1)."""
+LARGEST_DATAGRAM = 65_507
+"""Bytes that UDP over IPv4 carries at most; larger ones never arrive."""
 LARGE_MEMORY = 3600.0
 """Seconds for which a target that takes no TCP is remembered."""
 _VIA_SIZE = 120
@@ -141,8 +143,12 @@ def estimated_size(request: Request) -> int:
     """About the bytes of the request with its Via; a little too many rather than too few."""
     size = len(request.body) + len(request.uri_text) + _VIA_SIZE
     for name, value in request.headers.items():
-        size += len(name) + len(value) + 4
+        size += len(name) + _length(value) + 4
     return size
+
+
+def _length(value: str) -> int:
+    return len(value if value.isascii() else value.encode("utf-8", "surrogateescape"))
 
 
 class LargeRequests:
@@ -155,10 +161,11 @@ class LargeRequests:
         self._refused: OrderedDict[Address, float] = OrderedDict()
 
     def by_tcp(self, now: float, size: int, flow: Flow) -> Flow | None:
-        """The TCP flow for a request of `size` bytes, or None: it goes as it is."""
+        """The TCP flow for a request of `size` bytes, or None: it goes as it is. What no datagram
+        holds goes by TCP or not at all."""
         if flow.reliable or size <= LARGE_REQUEST:
             return None
-        until = self._refused.get(flow.remote)
+        until = self._refused.get(flow.remote) if size <= LARGEST_DATAGRAM else None
         if until is not None:
             if now < until:
                 return None

@@ -9,6 +9,7 @@ can mend them, so From, To and Contact are read again here before a message is r
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from itertools import islice
 from typing import Final
 
@@ -18,6 +19,8 @@ from .grammar import Params, parse_params, split_list
 from .uri import Uri
 
 MOST: Final = 16
+_NOBODY = re.compile(r"(?<![^< \t])(sips?:)(?::[^<>@;\x00-\x20]*+)?@", re.IGNORECASE)
+"""`sip:@host`, as some write an anonymous caller: a URI without a user."""
 
 _ADDRESS = re.compile(r"<[ \t]*+((?:sips?|tel):[^<>\x00-\x20]++)[ \t]*+>", re.IGNORECASE)
 _TAG = re.compile(r";[ \t]*+(tag)[ \t]*+=[ \t]*+([!%'*+\-.0-9A-Z_`a-z~]++)", re.IGNORECASE)
@@ -29,6 +32,9 @@ def read_address(text: str) -> NameAddr:
     try:
         return NameAddr.parse(text)
     except SipError:
+        text = _NOBODY.sub(r"\1", text)
+        with suppress(SipError):
+            return NameAddr.parse(text)
         found = _ADDRESS.search(text)
         if found is None:
             raise
@@ -54,7 +60,7 @@ def read_addresses(values: list[str], *, named: bool) -> list[NameAddr]:
             try:
                 if named:
                     _whole_params(value[match.end() :])
-                read.append(NameAddr("", Uri.parse(match[1])))
+                read.append(NameAddr("", Uri.parse(_NOBODY.sub(r"\1", match[1]))))
             except SipError:
                 continue
     return read

@@ -6,9 +6,11 @@ Reading only: nothing here raises, and nothing decides what follows.
 
 from __future__ import annotations
 
+from ..base.errors import SipError
 from ..base.light import light_dataclass
 from ..base.text import clean
 from .message import Request
+from .multipart import parts
 from .refer import Fragment, parse_fragment
 
 EXPIRED_REASONS = frozenset({"timeout", "deactivated", "probation", "giveup"})
@@ -49,7 +51,7 @@ def read_notify(request: Request) -> Notify:
     """Read a NOTIFY whose header fields every request needs were checked before."""
     package, parameters = _split(clean(request.header("Event") or ""))
     state, state_parameters = _split(clean(request.header("Subscription-State") or ""))
-    fragment = parse_fragment(request.body)
+    fragment = _fragment(request)
     return Notify(
         package=package,
         event_id=_number(parameters.get("id")),
@@ -59,6 +61,19 @@ def read_notify(request: Request) -> Notify:
         fragment=fragment,
         unreadable=fragment is None and bool(request.body.strip()),
     )
+
+
+def _fragment(request: Request) -> Fragment | None:
+    """The body's, or of a multipart the first part's that has one."""
+    fragment = parse_fragment(request.body)
+    if fragment is not None or not request.content_type.startswith("multipart/"):
+        return fragment
+    try:
+        whole = parts(request.body, request.header("Content-Type") or "")
+    except SipError:
+        return None
+    found = (parse_fragment(part.body) for part in whole)
+    return next((fragment for fragment in found if fragment is not None), None)
 
 
 def _split(value: str) -> tuple[str, dict[str, str]]:

@@ -90,6 +90,13 @@ def test_options_is_200_with_allow_accept_supported() -> None:
     assert driver.response.header("Supported") == "100rel, timer"
 
 
+def test_options_with_unknown_require_is_420() -> None:
+    driver = LegDriver().established()
+    driver.receive("OPTIONS", (("Require", "gin"),))
+    assert driver.statuses == [420]
+    assert driver.response.header("Unsupported") == "gin"
+
+
 # --- rows "REFER", "MESSAGE …", "unknown method" -------------------------------------------------
 
 

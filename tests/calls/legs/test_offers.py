@@ -13,6 +13,7 @@ from hookflash.calls.effects import (
     StoreDialog,
 )
 from hookflash.calls.legs.core import Phase
+from hookflash.sip.uri import Uri
 
 BOTH = pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 T38 = sdp().replace(b"m=audio 4000 RTP/AVP 0 8", b"m=image 4000 udptl t38")
@@ -139,6 +140,14 @@ def test_ack_without_an_answer_leaves_the_session_as_it_was(answer: bytes) -> No
     offer(driver, "INVITE", sdp("sendonly", version=2))
     assert driver.response.status == 200
     assert driver.leg.held
+
+
+def test_the_agent_of_a_warning_is_host_and_port() -> None:
+    """RFC 3261 §20.43: an IPv6 address in brackets."""
+    driver = LegDriver().established()
+    driver.leg._core.contact = Uri.parse("sip:[2001:db8::1]:5070;transport=udp")
+    driver.receive("UPDATE", body=T38)
+    assert (driver.response.header("Warning") or "").startswith("304 [2001:db8::1]:5070 ")
 
 
 @BOTH

@@ -6,6 +6,7 @@ import pytest
 from tests.simulation.transfers import SendRefer, TransferBench
 
 from hookflash.calls.effects import Note, TransferChanged
+from hookflash.calls.transfers.notify_reader import REMEMBERED
 from hookflash.calls.transfers.transferor_effects import HangUp, SendSubscribe
 
 OTHER = "tel:+15105550111"
@@ -640,3 +641,13 @@ def test_a_notify_that_comes_again_speaks_only_of_the_refer_it_came_for() -> Non
     assert bench.verdict("STR_2") is None
     bench.notify(200, "terminated", cseq=4)
     assert bench.verdict("STR_2") == "succeeded"
+
+
+def test_what_is_remembered_of_notifys_is_bounded() -> None:
+    """A peer that sends them without end takes no memory."""
+    bench = accepted()
+    for number in range(1, 2 * REMEMBERED):
+        assert bench.notify(180, "active", cseq=number) == 200
+    assert len(bench.transferor._notifies._read) == REMEMBERED
+    bench.notify(486, "terminated", cseq=2 * REMEMBERED)
+    assert bench.verdict() == "rejected"

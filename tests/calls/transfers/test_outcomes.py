@@ -6,6 +6,7 @@ import pytest
 from tests.simulation.transfers import START, SendRefer, TransferBench
 
 from hookflash.calls.effects import StopTone, TransferAnswered, TransferChanged
+from hookflash.calls.transfers.outcomes import KEPT
 from hookflash.calls.transfers.transferor_effects import HangUp, LeaveRoom
 
 OTHER = "tel:+15105550111"
@@ -457,3 +458,25 @@ def test_a_late_success_by_notify_does_not_wait_for_the_peers_bye() -> None:
     bench.at(7).notify(200, "terminated", event="refer;id=1")
     assert bench.times(HangUp) == [7.0]
     assert bench.at(30).times(HangUp) == [7.0]
+
+
+# --- a call that is transferred again and again ---------------------------------------------------
+
+
+def test_what_is_over_is_forgotten_and_what_is_watched_is_not() -> None:
+    bench = TransferBench()
+    bench.request("STR_0", ringing=1.0)
+    bench.answer(202, transfer_id="STR_0")
+    bench.at(1)
+    for number in range(1, 3 * KEPT):
+        bench.request(f"STR_{number}", target=OTHER)
+        bench.answer(486, transfer_id=f"STR_{number}")
+        assert bench.verdict(f"STR_{number}") == "refused"
+    outcomes = bench.transferor._outcomes
+    assert len(outcomes.attempts) == len(outcomes._transfers) == KEPT + 2
+    assert [usage.transfer_id for usage in bench.transferor._refers.made] == [
+        "STR_0",
+        *[f"STR_{number}" for number in range(2 * KEPT - 1, 3 * KEPT)],
+    ]
+    bench.notify(200, "terminated", event="refer;id=1")
+    assert bench.record("STR_0").late_success

@@ -12,7 +12,15 @@ from hookflash.calls.effects import LegEffect
 from hookflash.calls.records import AttemptRecord, Stage, StageEntry, Verdict
 from hookflash.calls.transfers.refer_usage import ReferUsage
 from hookflash.calls.transfers.request import TransferRequest
-from hookflash.calls.transfers.transfer import LEGAL, REASONS, WATCHED, Transfer, ringing_timeout
+from hookflash.calls.transfers.transfer import (
+    LEGAL,
+    MOST_NOTES,
+    MOST_STAGES,
+    REASONS,
+    WATCHED,
+    Transfer,
+    ringing_timeout,
+)
 from hookflash.sip.refer import parse_target
 from hookflash.sip.timers import Timers
 
@@ -90,6 +98,19 @@ def test_a_verdict_may_come_in_any_stage_and_never_changes(stage: Stage, verdict
     record = transfer.record()
     assert (record.verdict, record.ended_at, record.error) == (verdict, 103.0, "text")
     assert record.sip_status is None
+
+
+def test_a_peer_makes_no_record_without_end() -> None:
+    """Stages that decide nothing, and remarks."""
+    transfer = transfer_in("accepted")
+    for number in range(2 * MOST_STAGES):
+        transfer.enter(103.0 + number, "ringing")
+        transfer.enter(103.5 + number, "trying")
+        transfer.note(f"NOTIFY after the verdict: 180 {number}")
+    record = transfer.record()
+    assert (len(record.stages), len(record.notes)) == (MOST_STAGES, MOST_NOTES)
+    assert len(record.attempts[0].stages) == MOST_STAGES - 1
+    assert not transfer.enter(200.0, "ringing")
 
 
 def test_reasons_are_livekits() -> None:

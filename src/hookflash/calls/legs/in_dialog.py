@@ -20,6 +20,9 @@ _BY_NUMBER = {"10": "*", "11": "#", "12": "a", "13": "b", "14": "c", "15": "d"}
 
 def options_received(core: LegCore, key: str, request: Request) -> list[Step]:
     """OPTIONS within a dialog."""
+    lacking = unsupported(request)
+    if lacking:
+        return [Respond(key, core.reply(request, 420, (("Unsupported", lacking),)))]
     headers = (("Allow", core.allow), ("Accept", ACCEPT), ("Supported", SUPPORTED))
     return [Respond(key, core.reply(request, 200, headers))]
 

@@ -207,7 +207,5 @@ def warning(core: LegCore, error: SdpError) -> HeaderItems:
     """The Warning of such an answer, where a code of RFC 3261 §20.43 fits."""
     if error.warning is None:
         return ()
-    contact = core.contact
-    agent = contact.host if contact.port is None else f"{contact.host}:{contact.port}"
     text = error.text.replace("\\", "").replace('"', "'")
-    return (("Warning", f'{error.warning} {agent} "{text}"'),)
+    return (("Warning", f'{error.warning} {core.contact.host_port} "{text}"'),)

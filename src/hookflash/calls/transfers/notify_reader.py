@@ -7,12 +7,17 @@ later one overtook, and up to 3 minutes after the verdict. What it means for its
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Final
 
 from ...sip.subscription import Notify
 from ..effects import Note
 from .attempt import Effects
 from .refer_usage import ReferUsage, select
+
+REMEMBERED: Final = 128
+"""NOTIFYs of a dialog; a transfer has a handful."""
 
 
 class NotifyReader:
@@ -21,9 +26,9 @@ class NotifyReader:
     __slots__ = ("_read", "_writes_ids")
 
     def __init__(self) -> None:
-        self._read: set[tuple[int, str | None]] = set()
-        """CSeq and branch of each: on a stream, a peer that repeats one by a new connection finds
-        its transaction gone."""
+        self._read: OrderedDict[tuple[int, str | None], None] = OrderedDict()
+        """CSeq and branch of the last `REMEMBERED`: on a stream, a peer that repeats one by a new
+        connection finds its transaction gone."""
         self._writes_ids = False
         """One of them carried an `id`."""
 
@@ -39,7 +44,9 @@ class NotifyReader:
             return 481, None, []
         if (notify.cseq, branch) in self._read:
             return 200, None, []
-        self._read.add((notify.cseq, branch))
+        self._read[notify.cseq, branch] = None
+        if len(self._read) > REMEMBERED:
+            self._read.popitem(last=False)
         self._writes_ids |= notify.event_id is not None
         usage = select(usages, notify, writes_ids=self._writes_ids)
         if usage is None:

@@ -37,6 +37,8 @@ from .request import TransferRequest
 from .transfer import WATCHED, Transfer
 from .transferor_effects import HangUp, LeaveRoom
 
+KEPT = 32
+"""Attempts of a leg that are kept once they are over: a NOTIFY may still name one."""
 GRACE = 1.0
 """Seconds after the end of the call in which a NOTIFY still decides."""
 PEER_BYE_WAIT = 10.0
@@ -107,6 +109,7 @@ class TransferOutcomes:
         """Start a transfer: by an attempt of its own, or on that of an earlier one that is watched
         and goes to the same target."""
         transfer = Transfer(now, self.call_id, request)
+        self._forget()
         earlier = self._watched(now, transfer)
         self._transfers.append(transfer)
         self.current = transfer
@@ -122,6 +125,19 @@ class TransferOutcomes:
             self._tone = True
             effects.append(PlayTone("ringing", request.dialtone_country))
         return transfer, effects
+
+    def _forget(self) -> None:
+        """Of a call that is transferred again and again: what is over, but for the last `KEPT`."""
+        older = len(self.attempts) - KEPT
+        if older <= 0:
+            return
+        kept = enumerate(self.attempts)
+        self.attempts = [each for n, each in kept if n >= older or each.watch_end() > -inf]
+        self._transfers = [
+            transfer
+            for transfer in self._transfers
+            if any(transfer.rides_on(attempt) for attempt in self.attempts)
+        ]
 
     def _attempt(self, transfer: Transfer, mode: Mode) -> None:
         attempt = self._make(transfer, mode)

@@ -56,6 +56,11 @@ REASONS: dict[Verdict, TransferReason] = {
 WATCHED: frozenset[Verdict] = frozenset({"timed out", "canceled", "call ended", "unreachable"})
 """Verdicts after which the REFER may still succeed: a late 2xx ends the call (transfer.md §5)."""
 
+MOST_STAGES = 64
+MOST_NOTES = 32
+"""Of one transfer: a peer whose NOTIFYs go from trying to ringing and back without end makes no
+record that grows, nor more webhooks. Transfers have a handful of either."""
+
 DEFAULT_RINGING_TIMEOUT = 30.0
 LONGEST_RINGING_TIMEOUT = 3600.0
 
@@ -165,8 +170,10 @@ class Transfer:
 
     def enter(self, now: float, stage: Stage) -> bool:
         """Reach a stage. False where that is no step (`LEGAL`), or the verdict is there: what
-        makes stages is the peer's, in whatever order it likes."""
+        makes stages is the peer's, in whatever order and as often as it likes."""
         if self.verdict is not None or stage not in LEGAL[self.stage]:
+            return False
+        if len(self._stages) >= MOST_STAGES and stage in {"trying", "ringing"}:
             return False
         entry = StageEntry(stage, now)
         self._stages.append(entry)
@@ -181,7 +188,7 @@ class Transfer:
 
     def note(self, text: str) -> None:
         """Add a remark in words, each once."""
-        if text not in self.notes:
+        if text not in self.notes and len(self.notes) < MOST_NOTES:
             self.notes.append(text)
 
     def decide(self, now: float, verdict: Verdict, error: str = "") -> None:

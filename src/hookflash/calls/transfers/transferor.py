@@ -16,7 +16,7 @@ Where the rules are:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 
@@ -81,6 +81,11 @@ class _Refers:
         if not any(name.lower() in {"referred-by", "b"} for name, _ in given):
             headers.append(("Referred-By", self._referred_by))
         return (*headers, *given)
+
+    def keep(self, attempts: Sequence[Attempt]) -> None:
+        """Forget those that are no more among the leg's attempts."""
+        if len(self.made) > len(attempts):
+            self.made = [usage for usage in self.made if usage in attempts]
 
     def find(self, transfer_id: str) -> ReferUsage | None:
         """The last one that this transfer sent; None where it rides on another's."""
@@ -166,6 +171,7 @@ class Transferor:
         effects: Effects = []
         if transfer is None:
             transfer, effects = outcomes.open(now, request)
+            self._refers.keep(outcomes.attempts)
             transfer.wait(now, ticket, request.wait)
         else:
             effects = self._join(now, ticket, request, transfer)
