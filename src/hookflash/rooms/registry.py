@@ -217,9 +217,10 @@ class Rooms:
     ) -> list[RoomEvent]:
         """UpdateParticipant. Tracks that may not be published any more are taken away."""
         name, metadata = clean(change.name), clean(change.metadata)
-        _, merged = participant.merged(change.attributes)
         rules.check_name(name)
         rules.check_metadata(metadata)
+        rules.check_attributes(change.attributes)  # names of those that go, too
+        _, merged = participant.merged(change.attributes)
         rules.check_attributes(merged)
         room = participant.room
         events: list[RoomEvent] = []
