@@ -32,6 +32,7 @@ from ..access.grants import (
     refused,
     refused_because,
 )
+from ..base.text import clean
 from .light_jwt import algorithms, jwt
 
 LEEWAY = 60.0
@@ -143,6 +144,8 @@ def _unverified(token: str) -> tuple[bytes, Mapping[str, Any]]:
     try:
         octets = base64.urlsafe_b64decode(token.split(".")[1] + "==")
         claims = json.loads(octets)
+        if b"\\ud" in octets.lower():  # half of a surrogate pair is no text, and is U+FFFD in Go
+            claims = json.loads(clean(json.dumps(claims, ensure_ascii=False)))
     except (ValueError, RecursionError):
         raise refused(UNREADABLE) from None
     if not isinstance(claims, dict):

@@ -8,10 +8,13 @@ import re
 import weakref
 from typing import Any
 
+import aiohttp
+import jwt
 import pytest
 from livekit import api
 from livekit.protocol.models import DataPacket, DisconnectReason, RpcRequest, SipDTMF, UserPacket
-from tests.support.lab import NUMBER, Lab, run
+from livekit.protocol.rtc import AddTrackRequest
+from tests.support.lab import NUMBER, SECRET, Lab, run
 from tests.support.rtc_peer import RtcPeer
 from websockets.exceptions import InvalidStatus
 
@@ -75,6 +78,31 @@ def test_a_full_room_and_a_missing_one_are_refused_before_the_upgrade() -> None:
         assert not clients_of(lab)._clients
 
     run(check, room__auto_create=False)
+
+
+def test_what_no_room_takes_is_refused_before_the_upgrade() -> None:
+    """Names, room options and tracks that are over their limits or cannot be read."""
+    tracks = [AddTrackRequest(cid=str(number)) for number in range(51)]
+    unknown = "unknown room configuration in create room request"
+
+    async def check(lab: Lab) -> None:
+        odd = RtcPeer(lab, "ann")
+        claims = jwt.decode(odd.token, options={"verify_signature": False})
+        odd.token = jwt.encode({**claims, "roomConfig": {"agents": 5}}, SECRET)
+        for peer, text in (
+            (RtcPeer(lab, "ann", name="n" * 257), "name length exceeds limits 256"),
+            (RtcPeer(lab, "ann", room_preset="x"), unknown),
+            (RtcPeer(lab, "a", join={"add_track_requests": tracks}), "too many tracks in the join"),
+            (odd, "cannot read roomConfig of the token"),
+        ):
+            status, said = await refused(peer)
+            assert (status, said[: len(text)]) == (400, text)
+            url = peer.url().replace("ws:", "http:", 1).replace("?", "/validate?", 1)
+            async with aiohttp.ClientSession() as session, session.get(url) as answer:
+                assert (answer.status, await answer.text()) == (status, said)
+        assert not (await lab.api.room.list_rooms(api.ListRoomsRequest())).rooms
+
+    run(check)
 
 
 def test_who_does_not_connect_is_out_after_15_s() -> None:

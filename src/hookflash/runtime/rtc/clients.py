@@ -26,14 +26,15 @@ from ...exchange.rtc_client import PHONE_CODECS, RtcClient
 from ...media.speakers import INTERVAL, Loudness, Speakers
 from ...ports import MessageSocket, WorldClock
 from ...rooms import events as ev
+from ...rooms.orders import Join
 from ...rooms.room import Participant, Room, Track
 from ...rooms.rules import RoomRefused, room_full, room_missing
 from ...signalling import responses
 from ...signalling.data import PacketRefused, relay
 from ...signalling.effects import SendPacket
 from ...signalling.frames import SignalError, read_request
-from ...signalling.join import ClientJoin
-from ...signalling.joining import join_of, parameters_of
+from ...signalling.join import ClientJoin, JoinError
+from ...signalling.joining import JoinParameters, join_of, parameters_of
 from ...signalling.reports import quality_of
 from ...signalling.session import SignalSession
 from ...signalling.state import SessionSettings
@@ -123,10 +124,10 @@ class RtcClients:
 
     async def check(self, claims: Claims, client: ClientJoin) -> None:
         """`api.backend.RtcBackend`."""
-        self._check(claims, client)
+        self._check(claims, client, _read(claims, client)[1])
 
-    def _check(self, claims: Claims, client: ClientJoin) -> None:
-        """RoomRefused where the rooms would refuse it."""
+    def _check(self, claims: Claims, client: ClientJoin, join: Join) -> None:
+        """RoomRefused, or another ApiError, where the rooms would refuse it."""
         room = self._rooms.get(client.room)
         if room is None:
             if not (self._rooms.auto_create or claims.video.room_create):
@@ -138,6 +139,7 @@ class RtcClients:
             raise ApiError("unavailable", "too many participants are joining this room")
         if len(self._clients) >= MOST_UNCONNECTED and self._unconnected() >= MOST_UNCONNECTED:
             raise ApiError("unavailable", "too many participants are joining")
+        self._rooms.check_join(client.room, join)
 
     def _unconnected(self) -> int:
         """Clients that have joined and whose connection does not stand yet."""
@@ -162,10 +164,9 @@ class RtcClients:
                 client.drive(lambda session, now: session.socket_lost(now))
 
     def _joined(self, claims: Claims, asked: ClientJoin, socket: MessageSocket) -> RtcClient | None:
-        parameters = parameters_of(asked)
         try:
-            self._check(claims, asked)  # many may have come since
-            join = join_of(claims, parameters)
+            parameters, join = _read(claims, asked)
+            self._check(claims, asked, join)  # many may have come since
             if claims.video.room_create and self._rooms.get(asked.room) is None:
                 self._rooms.create(asked.room, join.room_options, join.room_preset)
             participant = self._rooms.join(asked.room, join)
@@ -469,3 +470,12 @@ class RtcClients:
                     participant,
                     lambda client: client.perform(client.session.speakers(now, changed)),
                 )
+
+
+def _read(claims: Claims, client: ClientJoin) -> tuple[JoinParameters, Join]:
+    """What is asked for, and who asks. ApiError where it cannot be read."""
+    try:
+        parameters = parameters_of(client)
+        return parameters, join_of(claims, parameters)
+    except JoinError as error:
+        raise ApiError("invalid_argument", str(error)) from None
