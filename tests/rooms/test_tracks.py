@@ -25,7 +25,7 @@ from hookflash.rooms.info import track_info
 from hookflash.rooms.moving import move
 from hookflash.rooms.orders import ClientTraits, ParticipantChange, Permission
 from hookflash.rooms.rules import RoomRefused
-from hookflash.rooms.tracks import permit, set_subscriptions
+from hookflash.rooms.tracks import MAX_PERMISSIONS, permit, set_subscriptions
 
 SIMULCAST = VideoLayer.Mode.ONE_SPATIAL_LAYER_PER_STREAM
 SVC = VideoLayer.Mode.MULTIPLE_SPATIAL_LAYERS_PER_STREAM
@@ -205,6 +205,9 @@ def test_a_publisher_says_who_may_take_its_tracks() -> None:
     (event,) = permit(T, phone, SubscriptionPermission(track_permissions=[only]))
     assert event == SubscribersChanged(phone.room, phone, ((a, track, True),), T)
     assert a.takes(track)
+    many = SubscriptionPermission(track_permissions=[only] * (MAX_PERMISSIONS + 1))
+    with pytest.raises(RoomRefused, match="at most 5000 participants"):
+        permit(T, phone, many)
 
 
 def test_a_moved_client_publishes_the_same_tracks() -> None:

@@ -30,7 +30,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BACKLOG = 2048
-MAX_MESSAGE = 512 * 1024
+MAX_MESSAGE = 1024 * 1024
 """Octets of one message of a WebSocket, unpacked; one that is longer closes it (1009)."""
 PING_EVERY = 10.0
 PING_TIMEOUT = 20.0

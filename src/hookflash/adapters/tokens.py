@@ -40,8 +40,8 @@ LEEWAY = 60.0
 REMEMBERED = 1024
 """Tokens that are remembered, 1.5 kB each; the one unused for longest goes first. LiveKit's clients
 sign one for each request, and those that keep theirs are few."""
-LONGEST = 16 * 1024
-"""Characters of a token that are looked at."""
+LONGEST = 48 * 1024
+"""Characters of a token that are looked at: as many as a head has room for."""
 ALGORITHM: Final = "HS256"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 

@@ -43,6 +43,8 @@ MAX_LAYERS = 8
 """VideoLayer entries of a codec."""
 MAX_REQUEST = 16 * 1024
 """Bytes of an AddTrackRequest."""
+MAX_PERMISSIONS = 5000
+"""TrackPermission entries of one SubscriptionPermission."""
 MAX_FEATURES = 64
 """AudioTrackFeature entries of a track, each once; there are seven."""
 
@@ -189,6 +191,8 @@ def permit(
     now: float, participant: Participant, message: SubscriptionPermission
 ) -> list[RoomEvent]:
     """SubscriptionPermission: who may take this participant's tracks from now on."""
+    if len(message.track_permissions) > MAX_PERMISSIONS:
+        raise rules.too_many_permissions(MAX_PERMISSIONS)
     pairs = [
         (other, track, participant.admits(other, track.sid))
         for other in participant.room.others(participant)
