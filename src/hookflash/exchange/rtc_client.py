@@ -101,6 +101,11 @@ class RtcClient:
         """The name of its room of sound."""
         return self._room.sid
 
+    def is_of(self, identity: str, room: str) -> bool:
+        """Whether a token of that identity, in a room of that name, is this one's: SIDs are told to
+        everybody in the room, and an identity is one person's in one room."""
+        return (self.participant.identity, self.participant.room.name) == (identity, room)
+
     def perform(self, effects: Iterable[fx.SignalEffect]) -> None:
         """Do these, in order."""
         for effect in effects:

@@ -275,8 +275,12 @@ def test_who_does_not_come_back_is_gone() -> None:
 def test_nobody_resumes_an_unknown_participant_or_that_of_another() -> None:
     async def check(lab: Lab) -> None:
         async with RtcPeer(lab, "ann") as ann:
-            for name, sid in (("eve", "PA_nobody"), ("bob", ann.sid)):
-                async with RtcPeer(lab, name, media=False) as other:
+            for name, room, sid in (
+                ("eve", "lobby", "PA_nobody"),
+                ("bob", "lobby", ann.sid),
+                ("ann", "attic", ann.sid),
+            ):
+                async with RtcPeer(lab, name, room, media=False) as other:
                     await other.told("join")
                     await other.ask(leave={})
                     await other.ended()
@@ -285,6 +289,8 @@ def test_nobody_resumes_an_unknown_participant_or_that_of_another() -> None:
                     leave = await other.told("leave", count + 1)
                     assert leave.action == leave.RECONNECT
                     await other.ended()
+            await ann.ask(ping=1)
+            await ann.told("pong")
 
     run(check)
 

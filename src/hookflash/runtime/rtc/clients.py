@@ -200,7 +200,7 @@ class RtcClients:
         self, claims: Claims, asked: ClientJoin, socket: MessageSocket
     ) -> RtcClient | None:
         client = self._clients.get(asked.join.participant_sid)
-        if client is None or client.participant.identity != claims.identity:
+        if client is None or not client.is_of(claims.identity, asked.room):
             socket.send(responses.cannot_resume().SerializeToString())
             socket.close()
             return None
