@@ -357,6 +357,11 @@ class RtcClient:
         if self._two:
             self.subscriber.report(now)
 
+    @property
+    def audio_sent(self) -> int:
+        """Packets of sound that went to it so far."""
+        return self.subscriber.reports.sent
+
     def missed(self) -> float:
         """The part of what it says that does not come, by the last reports."""
         return self.publisher.reports.missed()

@@ -388,7 +388,7 @@ def test_data_that_cannot_be_relayed_is_counted() -> None:
             await ann.until(lambda: channel.readyState == "open")
             channel.send(b"\xff\xff\xff")
             channel.send(b"\xff\xff\xff")
-            await ann.until(lambda: clients_of(lab).refused == {"unreadable": 2})
+            await ann.until(lambda: clients_of(lab).counts.data_refused == {"unreadable": 2})
 
     run(check)
 
@@ -418,7 +418,7 @@ def test_a_telephone_answers_rpc_and_takes_digits() -> None:
             await call.pressed("7")
             client.calls = 64
             await agent.send_data(packet)
-            await agent.until(lambda: clients_of(lab).refused == {"too_many_rpcs": 1})
+            await agent.until(lambda: clients_of(lab).counts.data_refused == {"too_many_rpcs": 1})
             client.calls = 0
 
     run(check)

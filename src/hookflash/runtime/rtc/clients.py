@@ -41,6 +41,7 @@ from ...signalling.state import SessionSettings
 from ...webrtc.formats import RtpCodec
 from ..media.engine import MediaEngine
 from .calling import RpcCalls, answer_rpc
+from .counts import RtcCounts
 from .ports import RtcPorts
 
 _log = structlog.get_logger("rtc")
@@ -100,8 +101,7 @@ class RtcClients:
         self._looks = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._video: VideoRooms | None = None
-        self.refused: dict[str, int] = {}
-        """Data packets that went to nobody, by reason."""
+        self.counts = RtcCounts()
         alarm.add(self)
         engine.measured = self.measured
 
@@ -125,6 +125,10 @@ class RtcClients:
     async def check(self, claims: Claims, client: ClientJoin) -> None:
         """`api.backend.RtcBackend`."""
         self._check(claims, client, _read(claims, client)[1])
+
+    def join_refused(self, code: str) -> None:
+        """`api.backend.RtcBackend`."""
+        self.counts.join_refused(code)
 
     def _check(self, claims: Claims, client: ClientJoin, join: Join) -> None:
         """RoomRefused, or another ApiError, where the rooms would refuse it."""
@@ -172,6 +176,7 @@ class RtcClients:
             participant = self._rooms.join(asked.room, join)
         except (RoomRefused, ApiError) as error:
             _log.info("rtc_join_refused", room=asked.room, identity=claims.identity, why=error.msg)
+            self.join_refused(error.code)
             socket.close()
             return None
         self._tokens.came(participant, claims)
@@ -305,6 +310,11 @@ class RtcClients:
         return self._video
 
     @property
+    def audio_sent(self) -> int:
+        """Packets of sound that went to clients so far."""
+        return self.counts.audio_sent + sum(one.audio_sent for one in self._clients.values())
+
+    @property
     def video_forwarded(self) -> int:
         """Packets of video that went to subscribers so far."""
         return self._video.forwarded if self._video is not None else 0
@@ -324,7 +334,7 @@ class RtcClients:
         try:
             packet = relay(sender, data, reliable)
         except PacketRefused as error:
-            self.refused[error.reason] = self.refused.get(error.reason, 0) + 1
+            self.counts.packet_refused(error.reason)
             return
         if packet.dtmf is not None:
             self._rooms.send_dtmf(
@@ -346,7 +356,7 @@ class RtcClients:
     def _call(self, client: RtcClient, phone: Participant, request: bytes) -> None:
         """An RPC to who is no client."""
         if client.calls >= MAX_RPCS:
-            self.refused["too_many_rpcs"] = self.refused.get("too_many_rpcs", 0) + 1
+            self.counts.packet_refused("too_many_rpcs")
             return
         client.calls += 1
         way = self._phones.rpc(phone)
@@ -385,6 +395,7 @@ class RtcClients:
 
     def ended(self, client: RtcClient) -> None:
         """It is over."""
+        self.counts.audio_sent += client.audio_sent
         self._clients.pop(client.participant.sid, None)
         self._tokens.left(client.participant)
 
