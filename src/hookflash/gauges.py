@@ -69,10 +69,13 @@ def _add_rtc(metrics: Metrics, rtc: RtcClients) -> None:
     gauge("rtc_transports", "Peer connections", lambda: len(ports))
     gauge("rtc_paths", "Remote addresses that passed an ICE check", lambda: ports.agents.paths)
     gauge("rtc_tcp_connections", "Connections of ICE over TCP", lambda: ports.sockets.connections)
-    gauge("rtc_dropped", "WebRTC packets dropped", lambda: sum(_dropped(rtc).values()))
-    gauge("rtc_checks_refused", "ICE checks refused", lambda: sum(ports.agents.refused.values()))
+    gauge("rtc_audio_sent", "Packets of sound sent to clients", lambda: rtc.audio_sent)
     gauge("rtc_video_forwarded", "Packets of video forwarded", lambda: rtc.video_forwarded)
-    gauge("rtc_data_refused", "Data packets refused", lambda: sum(rtc.refused.values()))
+    by_reason, counts = metrics.gauge_by_reason, rtc.counts
+    by_reason("rtc_dropped", "WebRTC packets dropped", lambda: _dropped(rtc))
+    by_reason("rtc_checks_refused", "ICE checks refused", lambda: ports.agents.refused)
+    by_reason("rtc_joins_refused", "Joins refused", lambda: counts.joins_refused)
+    by_reason("rtc_data_refused", "Data packets refused", lambda: counts.data_refused)
 
 
 def _dropped(rtc: RtcClients) -> dict[str, int]:

@@ -20,6 +20,22 @@ from hookflash.access.grants import (
 from hookflash.base.errors import ApiError
 
 
+@pytest.mark.parametrize(
+    ("grant", "data"),
+    [
+        ({}, True),
+        ({"canPublish": True}, True),
+        ({"canPublish": False}, False),
+        ({"canPublish": False, "canPublishData": True}, True),
+        ({"canPublish": True, "canPublishData": False}, False),
+    ],
+)
+def test_data_goes_with_publishing_where_a_token_is_silent(
+    grant: dict[str, bool], data: bool
+) -> None:
+    assert claims_of({"video": grant}).video.can_publish_data is data
+
+
 def test_claims() -> None:
     claims = claims_of(
         {
@@ -58,6 +74,7 @@ def test_claims() -> None:
             room="lobby",
             destination_room="b",
             can_publish=False,
+            can_publish_data=False,
             can_publish_sources=("microphone",),
         ),
         sip_admin=True,

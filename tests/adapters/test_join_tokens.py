@@ -9,6 +9,7 @@ from livekit.protocol.models import TrackSource
 
 from hookflash.access.grants import Claims
 from hookflash.adapters.clock import SystemClock
+from hookflash.adapters.http_guard import HttpLimits
 from hookflash.adapters.join_tokens import LIFE, Signer, TokenMaker, claims_of
 from hookflash.adapters.tokens import TokenVerifier
 from hookflash.base.ids import Ids
@@ -41,6 +42,23 @@ def test_it_is_signed_with_the_key_that_the_participant_came_with() -> None:
         claims = read(tokens(participant), NOW + LIFE - 1)
         assert (claims.api_key, claims.identity) == (key, participant.identity)
         assert (claims.video.room_join, claims.video.room) == (True, "lobby")
+
+
+def test_what_would_make_it_too_long_is_left_out() -> None:
+    """A client that comes back by a token without its metadata is better off than one that cannot:
+    the URL with the token has a limit."""
+    tokens, told = maker(), {"a": "v"}
+    for metadata, attributes, wanted in (
+        ("m" * 4000, told, ("m" * 4000, told)),
+        ("m" * 500_000, told, ("", told)),
+        ("m", {"a": "\u00e9" * 30_000}, ("m", {})),
+    ):
+        ann = joined(metadata=metadata, attributes=attributes)
+        tokens.came(ann, Claims("one"))
+        token = tokens(ann)
+        assert len(token) < HttpLimits().url / 2
+        claims = read(token)
+        assert (claims.metadata, claims.attributes) == wanted
 
 
 def test_there_is_none_for_who_came_without_one_or_has_left() -> None:

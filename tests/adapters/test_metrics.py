@@ -18,6 +18,15 @@ def test_the_page_has_our_names() -> None:
     assert "hookflash_calls_active 3.0" in page
 
 
+def test_counts_by_reason_are_read_when_they_are_asked_for() -> None:
+    metrics, counts = Metrics(), {"late": 1}
+    metrics.gauge_by_reason("lost", "Lost", lambda: counts)
+    counts["silent"] = 2
+    page = metrics.page().decode()
+    assert 'hookflash_lost{reason="late"} 1.0' in page
+    assert 'hookflash_lost{reason="silent"} 2.0' in page
+
+
 def test_a_histogram_that_is_counted_elsewhere() -> None:
     metrics = Metrics()
     metrics.histogram("late_seconds", "Late", (0.001, 0.01), lambda: ([3, 2, 1], 0.25))

@@ -61,6 +61,17 @@ def test_a_good_token() -> None:
     assert checker.verify(sign(payload())) is claims
 
 
+def test_half_a_surrogate_pair_is_a_replacement_character() -> None:
+    """A backend that cuts a name within an emoji signs it so."""
+    half, whole = "\ud83d", "\U0001f600"
+    claims = verifier().verify(
+        sign(payload(sub="a" + half, name=whole, attributes={half: "v"}, video={"room": half}))
+    )
+    assert (claims.identity, claims.name) == ("a\ufffd", whole)
+    assert claims.attributes == {"\ufffd": "v"}
+    assert claims.video.room == "\ufffd"
+
+
 @pytest.mark.parametrize(
     ("token", "text"),
     [

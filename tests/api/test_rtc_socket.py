@@ -32,11 +32,15 @@ class Backend:
         self.checked: list[tuple[Claims, ClientJoin]] = []
         self.joined: list[tuple[Claims, ClientJoin]] = []
         self.refusal: ApiError | None = None
+        self.refused: list[str] = []
 
     async def check(self, claims: Claims, client: ClientJoin) -> None:
         self.checked.append((claims, client))
         if self.refusal is not None:
             raise self.refusal
+
+    def join_refused(self, code: str) -> None:
+        self.refused.append(code)
 
     async def session(self, claims: Claims, client: ClientJoin, socket: MessageSocket) -> None:
         self.joined.append((claims, client))
@@ -131,6 +135,7 @@ def test_whom_the_token_does_not_let_in() -> None:
             assert await answers(base, session, path, "", None) == denied
             for grants in ({}, {"video": {"room": "lobby"}}, {"video": {"roomJoin": False}}):
                 assert await answers(base, session, path, "", sign(grants, sub="a")) == denied
+            assert backend.refused[-4:] == ["unauthenticated"] * 4
             assert await answers(base, session, path, "?room=a", token(room="", sub="")) == (
                 400,
                 "participant identity cannot be empty",

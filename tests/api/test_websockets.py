@@ -169,6 +169,24 @@ def test_a_slow_reader_is_cut_and_the_sender_never_waits() -> None:
     run({"/a": route}, story)
 
 
+def test_one_long_message_with_others_behind_it_reaches_who_reads() -> None:
+    """The `join` to a room of thousands, and a client's own metadata at its limit, told thrice."""
+    sizes = [3 * MOST_WAITING, 5, MOST_WAITING // 2]
+
+    async def route(socket: WebSocket, claims: Claims | None) -> None:
+        await socket.accept()
+        for size in sizes:
+            socket.send(bytes(size))
+        async for _ in socket:
+            raise AssertionError("it said something")
+
+    async def story(base: str, session: aiohttp.ClientSession) -> None:
+        async with session.ws_connect(base + "/a", max_msg_size=0) as socket:
+            assert [len(await socket.receive_bytes()) for _ in sizes] == sizes
+
+    run({"/a": route}, story)
+
+
 def test_whoever_sends_without_end_is_read_more_slowly_and_stays() -> None:
     """One message costs more than anybody has saved; what follows it waits, and comes."""
     pauses: list[int] = []

@@ -13,6 +13,9 @@ from hookflash.base.text import clean, printable
         (b"D\xe9clin\xe9".decode("utf-8", "surrogateescape"), "D\ufffdclin\ufffd"),
         (b"\xff\xfe".decode("utf-8", "surrogateescape"), "\ufffd\ufffd"),
         (b"\xe2\x82\xac".decode("utf-8", "surrogateescape"), "€"),
+        ("a\ud83d", "a\ufffd"),
+        ("\ude00 \ud83d", "\ufffd \ufffd"),
+        ("\U0001f600\ud83d", "\U0001f600\ufffd"),
     ],
 )
 def test_clean(text: str, wanted: str) -> None:

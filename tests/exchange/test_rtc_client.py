@@ -411,7 +411,7 @@ def test_what_was_asked_for_before_the_end_is_not_done_after_it() -> None:
             assert not client._kept
             client.close()
             client.message_received("_data_track", b"x")
-            assert not lab.server.rtc.refused
+            assert not lab.server.rtc.counts.data_refused
             assert ann.is_active
 
     run(check)

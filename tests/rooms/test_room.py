@@ -58,8 +58,7 @@ def test_others_and_tracks_and_listeners() -> None:
     rooms.activate(1, caller)
     rooms.publish_audio(1, caller)
     (track,) = caller.tracks.values()
-    assert room.track(track.sid) is track
-    assert room.track("TR_x") is None
+    assert room.tracks(["TR_x", track.sid]) == {track.sid: track}
     assert not room.hears_somebody(agent)  # it is not active yet
     rooms.activate(1, agent)
     assert room.hears_somebody(agent)

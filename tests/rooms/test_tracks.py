@@ -25,7 +25,7 @@ from hookflash.rooms.info import track_info
 from hookflash.rooms.moving import move
 from hookflash.rooms.orders import ClientTraits, ParticipantChange, Permission
 from hookflash.rooms.rules import RoomRefused
-from hookflash.rooms.tracks import permit, set_subscriptions
+from hookflash.rooms.tracks import MAX_PERMISSIONS, permit, set_subscriptions
 
 SIMULCAST = VideoLayer.Mode.ONE_SPATIAL_LAYER_PER_STREAM
 SVC = VideoLayer.Mode.MULTIPLE_SPATIAL_LAYERS_PER_STREAM
@@ -40,11 +40,11 @@ def test_a_track_is_pending_until_its_media_begins() -> None:
     assert a.pending == {"c": track}
     assert a.tracks == {}
     assert (a.version, a.is_publisher) == (version, False)
-    assert a.room.track(track.sid) is None
+    assert a.room.tracks([track.sid]) == {}
     (event,) = rooms.tracks.publish(T + 1, track, "audio/opus", "7")
     assert event == TrackPublished(a.room, a, track, T + 1)
     assert a.pending == {}
-    assert a.room.track(track.sid) is track
+    assert a.room.tracks([track.sid]) == {track.sid: track}
     assert (a.version, a.is_publisher) == (version + 1, True)
     assert rooms.tracks.publish(T + 2, track, "audio/opus", "7") == []
 
@@ -170,7 +170,7 @@ def test_a_phone_is_not_described_anew() -> None:
     track = rooms.tracks.add(T, active(rooms, "a"), MIC)
     assert rooms.tracks.describe(T, track, size=(4, 3)) == []
     rooms.tracks.publish(T, track, "audio/opus", "7")
-    assert kinds(rooms.tracks.describe(T, track, features=[3])) == [ParticipantUpdated]
+    assert kinds(rooms.tracks.describe(T, track, features=[3] * 9)) == [ParticipantUpdated]
     info = track_info(track)
     assert (info.width, info.height, list(info.audio_features)) == (4, 3, [3])
 
@@ -205,6 +205,9 @@ def test_a_publisher_says_who_may_take_its_tracks() -> None:
     (event,) = permit(T, phone, SubscriptionPermission(track_permissions=[only]))
     assert event == SubscribersChanged(phone.room, phone, ((a, track, True),), T)
     assert a.takes(track)
+    many = SubscriptionPermission(track_permissions=[only] * (MAX_PERMISSIONS + 1))
+    with pytest.raises(RoomRefused, match="at most 5000 participants"):
+        permit(T, phone, many)
 
 
 def test_a_moved_client_publishes_the_same_tracks() -> None:

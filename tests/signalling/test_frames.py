@@ -11,7 +11,7 @@ from livekit.protocol.rtc import SignalRequest
 from tests.signalling.kit import Lobby
 from tests.signalling.recorded import load
 
-from hookflash.signalling.frames import MAX_FRAME, SignalError, read_request
+from hookflash.signalling.frames import MAX_FRAME, MAX_TEXT, SignalError, read_request
 
 
 def test_binary_and_text_are_read() -> None:
@@ -23,7 +23,10 @@ def test_binary_and_text_are_read() -> None:
 
 @pytest.mark.parametrize(
     "frame",
-    [b"\xff\xff", b"\0" * (MAX_FRAME + 1), "{", '{"ping": "x"}', "[" * 10_000, "\ud800"],
+    [
+        *(b"\xff\xff", b"\0" * (MAX_FRAME + 1), "{", '{"ping": "x"}', "[" * 10_000, "\ud800"),
+        '{"ping": "4"}' + " " * MAX_TEXT,
+    ],
 )
 def test_what_is_no_request_is_refused(frame: bytes | str) -> None:
     with pytest.raises(SignalError):

@@ -33,6 +33,8 @@ def test_a_moved_client_is_in_the_other_room_with_its_tracks(lobby: Lobby) -> No
     assert of(a, FollowMove) == [FollowMove(a.participant)]
     moved = a.last("room_moved")
     assert (moved.room.name, moved.token) == ("other", "token of a")
+    kinds = a.kinds()
+    assert "refresh_token" in kinds[kinds.index("room_moved") :]
     assert [p.sid for p in moved.other_participants] == [there.sid]
     (again,) = a.participant.tracks.values()
     assert again.cid == track.cid

@@ -17,7 +17,7 @@ from livekit.protocol.models import (
 from livekit.protocol.rtc import AddTrackRequest, RequestResponse, SimulcastCodec
 from tests.signalling.kit import Lobby, Member
 
-from hookflash.rooms.tracks import MAX_TRACKS
+from hookflash.rooms.tracks import MAX_REQUEST, MAX_TRACKS
 from hookflash.signalling.sections_request import SETTLING
 
 Reason = RequestResponse.Reason
@@ -143,6 +143,8 @@ def test_there_are_limits(lobby: Lobby) -> None:
     assert refused(a, cid="c", type=TrackType.DATA).reason == Reason.UNSUPPORTED_TYPE
     layers = [VideoLayer()] * 9
     assert refused(a, cid="c", layers=layers).reason == Reason.LIMIT_EXCEEDED
+    codecs = [SimulcastCodec(codec="x" * MAX_REQUEST, cid="c")]
+    assert refused(a, cid="c", simulcast_codecs=codecs).reason == Reason.LIMIT_EXCEEDED
     for number in range(MAX_TRACKS):
         adds(a, cid=str(number))
     assert refused(a, cid="c").reason == Reason.LIMIT_EXCEEDED

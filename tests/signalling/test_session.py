@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from livekit.protocol.models import ClientInfo, DisconnectReason, ParticipantInfo
 from livekit.protocol.rtc import (
@@ -288,7 +290,26 @@ def test_own_metadata_goes_to_all_and_its_size_is_bounded(lobby: Lobby) -> None:
     a.says(update_metadata={"metadata": "m" * 600_000, "request_id": 5})
     answer = a.last("request_response")
     assert (answer.request_id, answer.reason) == (5, Reason.LIMIT_EXCEEDED)
+    assert answer.message == "exceeds metadata size limit"
     assert a.participant.metadata == "m"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"name": "n" * 257}, "exceeds name length limit"),
+        ({"attributes": {"a": "v" * 65_536}}, "exceeds attributes size limit"),
+        ({"attributes": {"a" * 65_537: ""}}, "exceeds attributes size limit"),
+    ],
+    ids=["name", "attributes", "names of attributes that go"],
+)
+def test_what_is_too_long_is_said_in_livekits_words(
+    lobby: Lobby, change: dict[str, Any], text: str
+) -> None:
+    a = lobby.join("a", can_update_own_metadata=True)
+    a.says(update_metadata=change)
+    answer = a.last("request_response")
+    assert (answer.reason, answer.message) == (Reason.LIMIT_EXCEEDED, text)
 
 
 # --- descriptions ---------------------------------------------------------------------------------

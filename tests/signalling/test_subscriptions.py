@@ -15,6 +15,7 @@ from tests.signalling.kit import Lobby, Member, one_connection
 from hookflash.rooms.orders import ParticipantChange, Permission
 from hookflash.rooms.room import Participant, Track
 from hookflash.signalling.effects import AdjustTrack, Subscribe, Unsubscribe
+from hookflash.signalling.subscriptions import MOST_MISSING
 
 
 @pytest.fixture
@@ -70,6 +71,16 @@ def test_a_track_that_is_not_there_is_answered(lobby: Lobby) -> None:
     a.says(subscription={"track_sids": ["TR_x"], "subscribe": False})
     (answer,) = a.got("subscription_response")
     assert (answer.track_sid, answer.err) == ("TR_x", SubscriptionError.SE_TRACK_NOTFOUND)
+
+
+def test_so_many_of_one_request_are_answered(lobby: Lobby) -> None:
+    a, b = lobby.join("a", parameters=one_connection(auto_subscribe=False)), lobby.join("b")
+    track = b.publishes()
+    sids = [f"TR_{number}" for number in range(2 * MOST_MISSING)]
+    a.says(subscription={"track_sids": [*sids, track.sid], "subscribe": True})
+    answers = a.got("subscription_response")
+    assert [answer.track_sid for answer in answers] == sids[:MOST_MISSING]
+    assert changes(a) == [Subscribe(track)]
 
 
 def test_a_publisher_says_who_may_take_its_tracks(lobby: Lobby) -> None:

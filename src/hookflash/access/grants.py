@@ -43,7 +43,7 @@ def denied() -> ApiError:
 
 @light_dataclass(frozen=True, slots=True)
 class VideoGrant:
-    """Claim `video`."""
+    """Claim `video`. A token that does not speak of `canPublishData` means `canPublish`."""
 
     room_create: bool = False
     room_list: bool = False
@@ -130,6 +130,7 @@ def _video(grant: Mapping[str, Any]) -> VideoGrant:
         for key, name in _VIDEO_FLAGS.items()
         if isinstance(value := grant.get(key), bool)
     }
+    flags.setdefault("can_publish_data", flags.get("can_publish", True))  # as LiveKit has it
     sources = grant.get("canPublishSources")
     listed = sources if isinstance(sources, list) else []
     return VideoGrant(

@@ -30,8 +30,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BACKLOG = 2048
-MAX_MESSAGE = 512 * 1024
-"""Octets of one message of a WebSocket, unpacked; one that is longer closes it (1009)."""
+MAX_MESSAGE = 640 * 1024
+"""Octets of one message of a WebSocket, unpacked; one that is longer closes it (1009). Room for
+metadata and attributes at their limits."""
 PING_EVERY = 10.0
 PING_TIMEOUT = 20.0
 """Seconds until a WebSocket without a pong is closed: a client whose loop stands still for some is

@@ -38,7 +38,7 @@ class HttpLimits:
     head: int = 64 * 1024
     lines: int = 100
     url: int = 32 * 1024
-    """Room for a token of `tokens.LONGEST` in a query."""
+    """Room for a token in a query; longer ones, to `tokens.LONGEST`, come in a header."""
     body: int = 10 * 1024 * 1024
     pipelined: int = 16
     """Requests of one connection that wait for the answer of an earlier one."""

@@ -3,6 +3,7 @@ back (`refresh_token`)."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +16,9 @@ from .tokens import sign
 
 LIFE: Final = 600.0
 """Seconds that one holds."""
+MOST_TOLD: Final = 4096
+"""Octets of metadata, and of attributes, that a client's token repeats. Clients send their token
+within a URL, and what is longer there is refused (`http_guard.HttpLimits`)."""
 
 
 class Signer:
@@ -56,7 +60,11 @@ class TokenMaker:
         key = self._key_of.get(participant.sid)
         if key is None:
             return ""
-        return self._signer(key, claims_of(participant), LIFE)
+        claims = claims_of(participant)
+        for name in ("metadata", "attributes"):
+            if len(json.dumps(claims[name])) > MOST_TOLD:
+                del claims[name]
+        return self._signer(key, claims, LIFE)
 
 
 def claims_of(participant: Participant) -> dict[str, Any]:

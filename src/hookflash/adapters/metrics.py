@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 
@@ -31,6 +31,10 @@ class Metrics:
         """A value that is read when it is asked for."""
         Gauge(f"hookflash_{name}", text, registry=self.registry).set_function(read)
 
+    def gauge_by_reason(self, name: str, text: str, read: Callable[[], Mapping[str, int]]) -> None:
+        """Values that are read when they are asked for, each with its label `reason`."""
+        self.registry.register(_ByReason(f"hookflash_{name}", text, read))
+
     def histogram(
         self,
         name: str,
@@ -48,6 +52,22 @@ class Metrics:
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"hookflash_{name}", text, labels, registry=self.registry)
+
+
+class _ByReason(Collector):
+    """Gauges that somebody else counts."""
+
+    def __init__(self, name: str, text: str, read: Callable[[], Mapping[str, int]]) -> None:
+        self._name = name
+        self._text = text
+        self._read = read
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """One for each reason that there has been."""
+        family = GaugeMetricFamily(self._name, self._text, labels=["reason"])
+        for reason, count in self._read().items():
+            family.add_metric([reason], count)
+        yield family
 
 
 class _Histogram(Collector):

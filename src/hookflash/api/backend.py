@@ -142,6 +142,10 @@ class RtcBackend(Protocol):
         ApiError: its code is the HTTP status of the refusal. `client.room` is the room."""
         ...
 
+    def join_refused(self, code: str) -> None:
+        """A join was refused with that code of an ApiError, by `check` or before it."""
+        ...
+
     async def session(self, claims: Claims, client: ClientJoin, socket: MessageSocket) -> None:
         """An open socket, until its end; what was checked may have changed meanwhile."""
         ...

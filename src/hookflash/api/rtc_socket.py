@@ -42,8 +42,12 @@ class RtcSocket:
         ]
 
     async def _join(self, single: bool, socket: WebSocket, claims: Claims | None) -> None:
-        holder, client = _asked(claims, socket.query, single)
-        await self._rtc.check(holder, client)
+        try:
+            holder, client = _asked(claims, socket.query, single)
+            await self._rtc.check(holder, client)
+        except ApiError as error:
+            self._rtc.join_refused(error.code)
+            raise
         await socket.accept()
         await self._rtc.session(holder, client, socket)
 

@@ -15,7 +15,8 @@ from .asgi import TEXT, Message, Receive, Scope, Send
 from .pace import Pace, Pacing
 
 MOST_WAITING: Final = 1 << 20
-"""Octets that may wait for one client (webrtc.md §3); with one more its connection is ended."""
+"""Octets that may wait for one client beside the longest message that waits (webrtc.md §3); with
+one more its connection is ended. A `join` to a large room is long, and who reads is to have it."""
 ABORT: Final = "hookflash.abort"
 """Extension of the scope, by `adapters/http_websocket.py`."""
 FLUSH: Final = 2.0
@@ -41,6 +42,8 @@ class WebSocket:
         self._pacing = pacing or Pacing()
         self._queue: deque[bytes | str] = deque()
         self._waiting = 0
+        self._longest = 0
+        """Of the messages that wait, or have waited since there was none."""
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._closing: int | None = None
@@ -89,8 +92,9 @@ class WebSocket:
         ended: whoever does not read is not waited for."""
         if self.over or self._closing is not None:
             return
+        self._longest = max(self._longest, len(message)) if self._waiting else len(message)
         self._waiting += len(message)
-        if self._waiting > MOST_WAITING:
+        if self._waiting - self._longest > MOST_WAITING:
             _log.warning("websocket_not_read", path=self._scope["path"], waiting=self._waiting)
             self.abort()
             return

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 def clean(text: str) -> str:
     """`text` without surrogates: bytes that are no UTF-8 (a message's headers hold them so)
-    become U+FFFD."""
+    become U+FFFD, and so does half a surrogate pair (of a name that JSON was cut in)."""
     if text.isascii():
         return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def printable(text: str) -> str:

@@ -168,6 +168,10 @@ class RoomHost:
 
     # --- inputs: participants -------------------------------------------------------------------
 
+    def check_join(self, room_name: str, join: Join) -> None:
+        """RoomRefused where `join` would say no by what is asked for."""
+        self._rooms.check_join(room_name, join)
+
     def join(self, room_name: str, join: Join) -> Participant:
         """A participant that joins; `activate` follows when its connection stands."""
         participant, events = self._rooms.join(self._now(), room_name, join)

@@ -101,6 +101,11 @@ class RtcClient:
         """The name of its room of sound."""
         return self._room.sid
 
+    def is_of(self, identity: str, room: str) -> bool:
+        """Whether a token of that identity, in a room of that name, is this one's: SIDs are told to
+        everybody in the room, and an identity is one person's in one room."""
+        return (self.participant.identity, self.participant.room.name) == (identity, room)
+
     def perform(self, effects: Iterable[fx.SignalEffect]) -> None:
         """Do these, in order."""
         for effect in effects:
@@ -351,6 +356,11 @@ class RtcClient:
         self.publisher.report(now)
         if self._two:
             self.subscriber.report(now)
+
+    @property
+    def audio_sent(self) -> int:
+        """Packets of sound that went to it so far."""
+        return self.subscriber.reports.sent
 
     def missed(self) -> float:
         """The part of what it says that does not come, by the last reports."""

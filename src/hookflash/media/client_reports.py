@@ -20,6 +20,7 @@ class ClientReports:
         self._out: dict[int, tuple[Sender, Reporter]] = {}
         """By SSRC."""
         self._in: dict[Receiver, Reporter] = {}
+        self._ended = 0
         self._no_sender = Sender(lambda data, _: len(data), bytearray(64), ids)
 
     def add_sender(self, sender: Sender) -> None:
@@ -32,7 +33,13 @@ class ClientReports:
 
     def remove_sender(self, sender: Sender) -> None:
         """It has ended."""
-        self._out.pop(sender.ssrc, None)
+        if self._out.pop(sender.ssrc, None) is not None:
+            self._ended += sender.packets
+
+    @property
+    def sent(self) -> int:
+        """Packets of sound that went out so far."""
+        return self._ended + sum(sender.packets for sender, _ in self._out.values())
 
     def remove_receiver(self, receiver: Receiver) -> None:
         """It has ended."""

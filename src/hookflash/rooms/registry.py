@@ -130,6 +130,15 @@ class Rooms:
 
     # --- participants -------------------------------------------------------------------------
 
+    def check_join(self, room_name: str, join: Join) -> None:
+        """Raise RoomRefused for a participant, or options of the room that it would make, that are
+        over their limits or unknown. Changes nothing."""
+        _texts(join)
+        room_name = clean(room_name)
+        if self._rooms.get(room_name) is None:
+            (join.room_options or RoomOptions()).check(room_name)
+            self._preset(join.room_preset)
+
     def join(self, now: float, room_name: str, join: Join) -> tuple[Participant, list[RoomEvent]]:
         """Take a participant in, still joining; the room is made if there is none.
 
@@ -137,14 +146,7 @@ class Rooms:
         it is given up.
         """
         room_name = clean(room_name)
-        identity = clean(join.identity)
-        name = clean(join.name)
-        attributes = {clean(k): clean(v) for k, v in join.attributes.items() if v}
-        metadata = clean(join.metadata)
-        rules.check_identity(identity)
-        rules.check_name(name)
-        rules.check_metadata(metadata)
-        rules.check_attributes(attributes)
+        identity, name, metadata, attributes = _texts(join)
         events: list[RoomEvent] = []
         room = self._rooms.get(room_name) or self._open(now, room_name, join, events)
         participant = Participant(
@@ -217,9 +219,10 @@ class Rooms:
     ) -> list[RoomEvent]:
         """UpdateParticipant. Tracks that may not be published any more are taken away."""
         name, metadata = clean(change.name), clean(change.metadata)
-        _, merged = participant.merged(change.attributes)
         rules.check_name(name)
         rules.check_metadata(metadata)
+        rules.check_attributes(change.attributes)  # names of those that go, too
+        _, merged = participant.merged(change.attributes)
         rules.check_attributes(merged)
         room = participant.room
         events: list[RoomEvent] = []
@@ -468,3 +471,15 @@ class Rooms:
             room.scheduled_at = deadline
             self._entries += 1
             heappush(self._heap, (deadline, self._entries, room))
+
+
+def _texts(join: Join) -> tuple[str, str, str, dict[str, str]]:
+    """Identity, name, metadata and attributes, as others can be told them. RoomRefused where they
+    are over their limits."""
+    identity, name, metadata = clean(join.identity), clean(join.name), clean(join.metadata)
+    attributes = {clean(k): clean(v) for k, v in join.attributes.items() if v}
+    rules.check_identity(identity)
+    rules.check_name(name)
+    rules.check_metadata(metadata)
+    rules.check_attributes(attributes)
+    return identity, name, metadata, attributes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from livekit.protocol.models import (
     DisconnectReason,
@@ -350,10 +350,7 @@ class Room:
             for track in other.tracks.values()
         )
 
-    def track(self, sid: str) -> Track | None:
-        """The track of that SID, whoever publishes it."""
-        for participant in self.participants.values():
-            track = participant.tracks.get(sid)
-            if track is not None:
-                return track
-        return None
+    def tracks(self, sids: Iterable[str]) -> dict[str, Track]:
+        """Those that there are of these SIDs, by SID and in that order, whoever publishes them."""
+        there = {sid: track for p in self.participants.values() for sid, track in p.tracks.items()}
+        return {sid: there[sid] for sid in sids if sid in there}

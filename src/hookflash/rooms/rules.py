@@ -95,6 +95,16 @@ def too_many_layers() -> RoomRefused:
     return RoomRefused("resource_exhausted", "too many codecs or layers")
 
 
+def too_many_permissions(limit: int) -> RoomRefused:
+    """SubscriptionPermission with more entries than a room has participants."""
+    return RoomRefused("resource_exhausted", f"at most {limit} participants")
+
+
+def request_too_long(limit: int) -> RoomRefused:
+    """AddTrackRequest: all that it says is told to everybody in the room."""
+    return RoomRefused("resource_exhausted", f"at most {limit} bytes of one track")
+
+
 def no_such_track_type() -> RoomRefused:
     """A track that is neither audio nor video."""
     return RoomRefused("unimplemented", "unsupported track type")

@@ -21,15 +21,18 @@ class Subscribers:
     @classmethod
     def of(cls, message: SubscriptionPermission) -> Subscribers:
         """From the client's message. Entries of one participant add up."""
-        tracks: dict[str, frozenset[str] | None] = {}
+        tracks: dict[str, set[str] | None] = {}
         for entry in message.track_permissions:
             key = entry.participant_identity or entry.participant_sid
-            former = tracks.get(key, frozenset())
-            if entry.all_tracks or former is None:
+            named = tracks.setdefault(key, set())
+            if entry.all_tracks:
                 tracks[key] = None
-            else:
-                tracks[key] = former | frozenset(entry.track_sids)
-        return cls(message.all_participants, tracks)
+            elif named is not None:
+                named.update(entry.track_sids)
+        return cls(
+            message.all_participants,
+            {key: named if named is None else frozenset(named) for key, named in tracks.items()},
+        )
 
     def admit(self, identity: str, participant_sid: str, track_sid: str) -> bool:
         """True if that participant may subscribe to that track."""

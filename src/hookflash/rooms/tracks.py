@@ -41,6 +41,12 @@ MAX_CODECS = 4
 """Of one track: SimulcastCodec entries and those added later for it."""
 MAX_LAYERS = 8
 """VideoLayer entries of a codec."""
+MAX_REQUEST = 16 * 1024
+"""Bytes of an AddTrackRequest."""
+MAX_PERMISSIONS = 5000
+"""TrackPermission entries of one SubscriptionPermission."""
+MAX_FEATURES = 64
+"""AudioTrackFeature entries of a track, each once; there are seven."""
 
 _AUDIO, _VIDEO = TrackType.AUDIO, TrackType.VIDEO
 _CAMERA, _MICROPHONE = TrackSource.CAMERA, TrackSource.MICROPHONE
@@ -147,7 +153,8 @@ class Tracks:
             return []
         if features is not None:
             del details.audio_features[:]
-            details.audio_features.extend(features)  # type: ignore[arg-type]
+            once = list(dict.fromkeys(features))[:MAX_FEATURES]
+            details.audio_features.extend(once)  # type: ignore[arg-type]
         if size is not None:
             details.width, details.height = size
         participant = track.participant
@@ -184,6 +191,8 @@ def permit(
     now: float, participant: Participant, message: SubscriptionPermission
 ) -> list[RoomEvent]:
     """SubscriptionPermission: who may take this participant's tracks from now on."""
+    if len(message.track_permissions) > MAX_PERMISSIONS:
+        raise rules.too_many_permissions(MAX_PERMISSIONS)
     pairs = [
         (other, track, participant.admits(other, track.sid))
         for other in participant.room.others(participant)
@@ -205,11 +214,8 @@ def set_subscriptions(
 ) -> list[RoomEvent]:
     """Take those tracks from now on, or no longer. Unknown ones and its own are passed over."""
     tracks = []
-    for sid in track_sids:
-        track = participant.room.track(sid)
-        if track is None or track.participant is participant:
-            continue
-        if participant.wants(sid) != subscribe:
+    for sid, track in participant.room.tracks(track_sids).items():
+        if track.participant is not participant and participant.wants(sid) != subscribe:
             tracks.append(track)
             if participant.client.auto_subscribe:
                 participant.unsubscribed ^= {sid}
@@ -259,6 +265,8 @@ def _check(participant: Participant, request: AddTrackRequest) -> None:
         raise rules.cid_taken()
     if len(tracks) >= MAX_TRACKS:
         raise rules.too_many_tracks(MAX_TRACKS)
+    if request.ByteSize() > MAX_REQUEST:
+        raise rules.request_too_long(MAX_REQUEST)
     codecs = [codec.layers for codec in request.simulcast_codecs]
     if len(codecs) > MAX_CODECS or any(len(x) > MAX_LAYERS for x in (*codecs, request.layers)):
         raise rules.too_many_layers()

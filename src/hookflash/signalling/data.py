@@ -74,11 +74,12 @@ def relay(sender: Participant, data: bytes, reliable: bool) -> Relayed:
     if kind == "sip_dtmf":
         digit = Dtmf(packet.sip_dtmf.digit)
         return Relayed(b"", reliable, destinations, (), dtmf=digit)
+    named = frozenset(destinations)  # thousands may be named
     recipients = tuple(
         other
         for other in sender.room.others(sender)
         if other.active
-        and (not destinations or other.identity in destinations)
+        and (not named or other.identity in named)
         and (kind != "metrics" or other.permission.can_subscribe_metrics)
     )
     request = packet.rpc_request.id if kind == "rpc_request" else ""

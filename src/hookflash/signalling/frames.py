@@ -8,8 +8,10 @@ from livekit.protocol.rtc import SignalRequest
 
 from ..base.errors import ProtocolError
 
-MAX_FRAME = 1024 * 1024
+MAX_FRAME = 640 * 1024
 """Bytes of one frame: metadata and attributes at their limits, or a long description."""
+MAX_TEXT = 128 * 1024
+"""Characters of a text frame. JSON takes a microsecond for each, and no SDK sends it."""
 
 
 class SignalError(ProtocolError):
@@ -21,7 +23,7 @@ def read_request(frame: bytes | str) -> SignalRequest:
 
     Raises SignalError.
     """
-    if len(frame) > MAX_FRAME:
+    if len(frame) > (MAX_FRAME if isinstance(frame, bytes) else MAX_TEXT):
         raise SignalError(f"a frame of {len(frame)} bytes")
     message = SignalRequest()
     try:

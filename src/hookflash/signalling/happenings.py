@@ -163,6 +163,8 @@ class Happenings:
         self._reports.forget()
         self._reports.begin(now, counts)
         self._look_at(event.newcomer)
+        # SDKs that take no token out of `room_moved` would come back to the former room.
+        self._grants_changed = True
 
     def _digit(self, event: ev.DtmfReceived) -> None:
         if self._is_for_me(event):

@@ -16,6 +16,13 @@ _REASONS = {
     "unimplemented": Reason.UNSUPPORTED_TYPE,
 }
 
+_TEXTS = {
+    "name length exceeds limits": "exceeds name length limit",
+    "metadata size exceeds limits": "exceeds metadata size limit",
+    "attribute size exceeds limits": "exceeds attributes size limit",
+}
+"""LiveKit's, where a client's own update is refused; by what the API says of it (`rooms.rules`)."""
+
 NO_OWN_METADATA = "does not have permission to update own metadata"
 
 
@@ -26,6 +33,8 @@ def refusal(request: SignalRequest, error: ApiError) -> SignalResponse:
     if reason == Reason.INVALID_REQUEST and request.HasField("update_metadata"):
         reason = Reason.LIMIT_EXCEEDED  # nothing else can be wrong with it
     text = "" if reason == Reason.NOT_ALLOWED else error.msg
+    if request.HasField("update_metadata"):
+        text = _TEXTS.get(error.meta.get("argument", ""), text)
     return answer_to(request, reason, text, request_id_of(request))
 
 

@@ -25,6 +25,8 @@ from .state import SessionState
 
 _NOT_FOUND = SubscriptionError.SE_TRACK_NOTFOUND
 _NO_CODEC = SubscriptionError.SE_CODEC_UNSUPPORTED
+MOST_MISSING = 100
+"""Answers to one request for tracks that are not there. A request has room for 100,000 names."""
 
 
 class Subscriptions:
@@ -43,13 +45,16 @@ class Subscriptions:
         return (track.participant for track in self._taken.values())
 
     def update(self, request: UpdateSubscription) -> None:
-        """`subscription`. A track that is not there is answered by `subscription_response`."""
+        """`subscription`. Tracks that are not there are answered by
+        `subscription_response`, the first `MOST_MISSING` of them."""
         sids = dict.fromkeys(request.track_sids)
         for tracks in request.participant_tracks:
             sids.update(dict.fromkeys(tracks.track_sids))
         participant = self._state.participant
-        for sid in sids if request.subscribe else ():
-            if participant.room.track(sid) is None:
+        if request.subscribe:
+            there = participant.room.tracks(sids)
+            missing = [sid for sid in sids if sid not in there]
+            for sid in missing[:MOST_MISSING]:
                 self._failed(sid, _NOT_FOUND)
         self._state.rooms.set_subscriptions(participant, sids, request.subscribe)
 
@@ -98,7 +103,7 @@ class Subscriptions:
                 del self._taken[sid]
                 state.outbox.add(Unsubscribe(track))
         if self._forbidden:
-            self._forbidden = {sid for sid in self._forbidden if participant.room.track(sid)}
+            self._forbidden = set(participant.room.tracks(self._forbidden))
         for sid, track in wanted.items():
             if sid not in self._taken:
                 self._taken[sid] = track

@@ -62,13 +62,16 @@ def test_who_cannot_be_called_has_no_method() -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("twirp error: Method not supported at destination", calling.UNSUPPORTED_METHOD),
+        ("Method not supported at destination", calling.UNSUPPORTED_METHOD),
         ("no call", calling.APPLICATION_ERROR),
     ],
 )
-def test_a_refusal_is_an_error_of_rpc(text: str, code: int) -> None:
+@pytest.mark.parametrize("prefix", ["", "twirp error unknown: "])
+def test_a_refusal_is_an_error_of_rpc(text: str, code: int, prefix: str) -> None:
+    """In the words of the SDKs: the prefix is for the API."""
+
     async def way(method: str, payload: str, seconds: float) -> str:
-        raise ApiError("invalid_argument", text)
+        raise ApiError("invalid_argument", prefix + text)
 
     _, answer = answers(way)
     assert answer.rpc_response.error.code == code

@@ -8,10 +8,13 @@ import re
 import weakref
 from typing import Any
 
+import aiohttp
+import jwt
 import pytest
 from livekit import api
 from livekit.protocol.models import DataPacket, DisconnectReason, RpcRequest, SipDTMF, UserPacket
-from tests.support.lab import NUMBER, Lab, run
+from livekit.protocol.rtc import AddTrackRequest
+from tests.support.lab import NUMBER, SECRET, Lab, run
 from tests.support.rtc_peer import RtcPeer
 from websockets.exceptions import InvalidStatus
 
@@ -75,6 +78,31 @@ def test_a_full_room_and_a_missing_one_are_refused_before_the_upgrade() -> None:
         assert not clients_of(lab)._clients
 
     run(check, room__auto_create=False)
+
+
+def test_what_no_room_takes_is_refused_before_the_upgrade() -> None:
+    """Names, room options and tracks that are over their limits or cannot be read."""
+    tracks = [AddTrackRequest(cid=str(number)) for number in range(51)]
+    unknown = "unknown room configuration in create room request"
+
+    async def check(lab: Lab) -> None:
+        odd = RtcPeer(lab, "ann")
+        claims = jwt.decode(odd.token, options={"verify_signature": False})
+        odd.token = jwt.encode({**claims, "roomConfig": {"agents": 5}}, SECRET)
+        for peer, text in (
+            (RtcPeer(lab, "ann", name="n" * 257), "name length exceeds limits 256"),
+            (RtcPeer(lab, "ann", room_preset="x"), unknown),
+            (RtcPeer(lab, "a", join={"add_track_requests": tracks}), "too many tracks in the join"),
+            (odd, "cannot read roomConfig of the token"),
+        ):
+            status, said = await refused(peer)
+            assert (status, said[: len(text)]) == (400, text)
+            url = peer.url().replace("ws:", "http:", 1).replace("?", "/validate?", 1)
+            async with aiohttp.ClientSession() as session, session.get(url) as answer:
+                assert (answer.status, await answer.text()) == (status, said)
+        assert not (await lab.api.room.list_rooms(api.ListRoomsRequest())).rooms
+
+    run(check)
 
 
 def test_who_does_not_connect_is_out_after_15_s() -> None:
@@ -247,8 +275,12 @@ def test_who_does_not_come_back_is_gone() -> None:
 def test_nobody_resumes_an_unknown_participant_or_that_of_another() -> None:
     async def check(lab: Lab) -> None:
         async with RtcPeer(lab, "ann") as ann:
-            for name, sid in (("eve", "PA_nobody"), ("bob", ann.sid)):
-                async with RtcPeer(lab, name, media=False) as other:
+            for name, room, sid in (
+                ("eve", "lobby", "PA_nobody"),
+                ("bob", "lobby", ann.sid),
+                ("ann", "attic", ann.sid),
+            ):
+                async with RtcPeer(lab, name, room, media=False) as other:
                     await other.told("join")
                     await other.ask(leave={})
                     await other.ended()
@@ -257,6 +289,8 @@ def test_nobody_resumes_an_unknown_participant_or_that_of_another() -> None:
                     leave = await other.told("leave", count + 1)
                     assert leave.action == leave.RECONNECT
                     await other.ended()
+            await ann.ask(ping=1)
+            await ann.told("pong")
 
     run(check)
 
@@ -354,7 +388,7 @@ def test_data_that_cannot_be_relayed_is_counted() -> None:
             await ann.until(lambda: channel.readyState == "open")
             channel.send(b"\xff\xff\xff")
             channel.send(b"\xff\xff\xff")
-            await ann.until(lambda: clients_of(lab).refused == {"unreadable": 2})
+            await ann.until(lambda: clients_of(lab).counts.data_refused == {"unreadable": 2})
 
     run(check)
 
@@ -384,7 +418,7 @@ def test_a_telephone_answers_rpc_and_takes_digits() -> None:
             await call.pressed("7")
             client.calls = 64
             await agent.send_data(packet)
-            await agent.until(lambda: clients_of(lab).refused == {"too_many_rpcs": 1})
+            await agent.until(lambda: clients_of(lab).counts.data_refused == {"too_many_rpcs": 1})
             client.calls = 0
 
     run(check)

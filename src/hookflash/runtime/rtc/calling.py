@@ -15,6 +15,7 @@ from ...base.ids import Ids
 from ...exchange.rooms import Rpc
 from ...exchange.rpc import UNSUPPORTED, unsupported_method
 from ...rooms.room import Participant
+from ...rooms.rules import RPC_PREFIX
 
 UNSUPPORTED_METHOD: Final = 1400
 APPLICATION_ERROR: Final = 1500
@@ -60,8 +61,9 @@ async def _carry_out(way: Rpc, asked: RpcRequest, answer: RpcResponse) -> None:
     except TimeoutError:
         answer.error.CopyFrom(RpcError(code=RESPONSE_TIMEOUT, message="Response timeout"))
     except ApiError as error:
-        code = UNSUPPORTED_METHOD if error.msg.endswith(UNSUPPORTED) else APPLICATION_ERROR
-        answer.error.CopyFrom(RpcError(code=code, message=error.msg))
+        text = error.msg.removeprefix(RPC_PREFIX)  # which is the API's
+        code = UNSUPPORTED_METHOD if text == UNSUPPORTED else APPLICATION_ERROR
+        answer.error.CopyFrom(RpcError(code=code, message=text))
 
 
 def _unsupported() -> RpcError:

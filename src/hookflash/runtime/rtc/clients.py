@@ -26,20 +26,22 @@ from ...exchange.rtc_client import PHONE_CODECS, RtcClient
 from ...media.speakers import INTERVAL, Loudness, Speakers
 from ...ports import MessageSocket, WorldClock
 from ...rooms import events as ev
+from ...rooms.orders import Join
 from ...rooms.room import Participant, Room, Track
 from ...rooms.rules import RoomRefused, room_full, room_missing
 from ...signalling import responses
 from ...signalling.data import PacketRefused, relay
 from ...signalling.effects import SendPacket
 from ...signalling.frames import SignalError, read_request
-from ...signalling.join import ClientJoin
-from ...signalling.joining import join_of, parameters_of
+from ...signalling.join import ClientJoin, JoinError
+from ...signalling.joining import JoinParameters, join_of, parameters_of
 from ...signalling.reports import quality_of
 from ...signalling.session import SignalSession
 from ...signalling.state import SessionSettings
 from ...webrtc.formats import RtpCodec
 from ..media.engine import MediaEngine
 from .calling import RpcCalls, answer_rpc
+from .counts import RtcCounts
 from .ports import RtcPorts
 
 _log = structlog.get_logger("rtc")
@@ -99,8 +101,7 @@ class RtcClients:
         self._looks = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._video: VideoRooms | None = None
-        self.refused: dict[str, int] = {}
-        """Data packets that went to nobody, by reason."""
+        self.counts = RtcCounts()
         alarm.add(self)
         engine.measured = self.measured
 
@@ -123,10 +124,14 @@ class RtcClients:
 
     async def check(self, claims: Claims, client: ClientJoin) -> None:
         """`api.backend.RtcBackend`."""
-        self._check(claims, client)
+        self._check(claims, client, _read(claims, client)[1])
 
-    def _check(self, claims: Claims, client: ClientJoin) -> None:
-        """RoomRefused where the rooms would refuse it."""
+    def join_refused(self, code: str) -> None:
+        """`api.backend.RtcBackend`."""
+        self.counts.join_refused(code)
+
+    def _check(self, claims: Claims, client: ClientJoin, join: Join) -> None:
+        """RoomRefused, or another ApiError, where the rooms would refuse it."""
         room = self._rooms.get(client.room)
         if room is None:
             if not (self._rooms.auto_create or claims.video.room_create):
@@ -138,6 +143,7 @@ class RtcClients:
             raise ApiError("unavailable", "too many participants are joining this room")
         if len(self._clients) >= MOST_UNCONNECTED and self._unconnected() >= MOST_UNCONNECTED:
             raise ApiError("unavailable", "too many participants are joining")
+        self._rooms.check_join(client.room, join)
 
     def _unconnected(self) -> int:
         """Clients that have joined and whose connection does not stand yet."""
@@ -162,15 +168,15 @@ class RtcClients:
                 client.drive(lambda session, now: session.socket_lost(now))
 
     def _joined(self, claims: Claims, asked: ClientJoin, socket: MessageSocket) -> RtcClient | None:
-        parameters = parameters_of(asked)
         try:
-            self._check(claims, asked)  # many may have come since
-            join = join_of(claims, parameters)
+            parameters, join = _read(claims, asked)
+            self._check(claims, asked, join)  # many may have come since
             if claims.video.room_create and self._rooms.get(asked.room) is None:
                 self._rooms.create(asked.room, join.room_options, join.room_preset)
             participant = self._rooms.join(asked.room, join)
         except (RoomRefused, ApiError) as error:
             _log.info("rtc_join_refused", room=asked.room, identity=claims.identity, why=error.msg)
+            self.join_refused(error.code)
             socket.close()
             return None
         self._tokens.came(participant, claims)
@@ -199,7 +205,7 @@ class RtcClients:
         self, claims: Claims, asked: ClientJoin, socket: MessageSocket
     ) -> RtcClient | None:
         client = self._clients.get(asked.join.participant_sid)
-        if client is None or client.participant.identity != claims.identity:
+        if client is None or not client.is_of(claims.identity, asked.room):
             socket.send(responses.cannot_resume().SerializeToString())
             socket.close()
             return None
@@ -304,6 +310,11 @@ class RtcClients:
         return self._video
 
     @property
+    def audio_sent(self) -> int:
+        """Packets of sound that went to clients so far."""
+        return self.counts.audio_sent + sum(one.audio_sent for one in self._clients.values())
+
+    @property
     def video_forwarded(self) -> int:
         """Packets of video that went to subscribers so far."""
         return self._video.forwarded if self._video is not None else 0
@@ -323,7 +334,7 @@ class RtcClients:
         try:
             packet = relay(sender, data, reliable)
         except PacketRefused as error:
-            self.refused[error.reason] = self.refused.get(error.reason, 0) + 1
+            self.counts.packet_refused(error.reason)
             return
         if packet.dtmf is not None:
             self._rooms.send_dtmf(
@@ -345,7 +356,7 @@ class RtcClients:
     def _call(self, client: RtcClient, phone: Participant, request: bytes) -> None:
         """An RPC to who is no client."""
         if client.calls >= MAX_RPCS:
-            self.refused["too_many_rpcs"] = self.refused.get("too_many_rpcs", 0) + 1
+            self.counts.packet_refused("too_many_rpcs")
             return
         client.calls += 1
         way = self._phones.rpc(phone)
@@ -384,6 +395,7 @@ class RtcClients:
 
     def ended(self, client: RtcClient) -> None:
         """It is over."""
+        self.counts.audio_sent += client.audio_sent
         self._clients.pop(client.participant.sid, None)
         self._tokens.left(client.participant)
 
@@ -469,3 +481,12 @@ class RtcClients:
                     participant,
                     lambda client: client.perform(client.session.speakers(now, changed)),
                 )
+
+
+def _read(claims: Claims, client: ClientJoin) -> tuple[JoinParameters, Join]:
+    """What is asked for, and who asks. ApiError where it cannot be read."""
+    try:
+        parameters = parameters_of(client)
+        return parameters, join_of(claims, parameters)
+    except JoinError as error:
+        raise ApiError("invalid_argument", str(error)) from None
