@@ -14,6 +14,7 @@ import pytest
 from hookflash.audio.tone_bank import Pcm
 from hookflash.base.ids import Ids
 from hookflash.carrier.agent import CarrierError
+from hookflash.carrier.departures import Copies
 from hookflash.carrier.sound import WINDOW, Ear, Sound, Sounds
 from hookflash.rtp import packet as rtp
 from hookflash.sdp.plan import Codec, CodecName, CryptoKey, MediaPlan
@@ -191,6 +192,32 @@ def test_digits() -> None:
         one.apply(plan(other, dtmf=False))
         with pytest.raises(CarrierError, match="no telephone-event"):
             await one.press("1")
+
+    run(test)
+
+
+def test_each_second_packet_is_overtaken() -> None:
+    class Wire(asyncio.DatagramProtocol):
+        def __init__(self) -> None:
+            self.numbers: list[int] = []
+            self.six = asyncio.Event()
+
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            self.numbers.append(rtp.parse(data).sequence)
+            if len(self.numbers) >= 6:
+                self.six.set()
+
+    async def test(one: Sound, other: Sound) -> None:
+        loop = asyncio.get_running_loop()
+        transport, wire = await loop.create_datagram_endpoint(Wire, ("127.0.0.1", 0))
+        one.line = lambda: Copies((0.0,), overtaken=True)
+        one.apply(replace(plan(other), remote=transport.get_extra_info("sockname")))
+        async with asyncio.timeout(5):
+            await wire.six.wait()
+        transport.close()
+        first = wire.numbers[1]
+        came = [(number - first) & 0xFFFF for number in wire.numbers[:6]]
+        assert came == [1, 0, 3, 2, 5, 4]
 
     run(test)
 

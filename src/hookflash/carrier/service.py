@@ -15,6 +15,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -23,7 +24,6 @@ import structlog
 from ..adapters.addresses import Addresses
 from ..adapters.alarm import Alarm
 from ..adapters.clock import SystemClock
-from ..adapters.dns import Resolver
 from ..adapters.sip_sockets import SipSockets, TlsFiles
 from ..base.effect_pump import EffectPump
 from ..base.errors import SipError
@@ -56,9 +56,11 @@ from .conversation import (
     SaySound,
     SwitchEffect,
 )
+from .departures import Departures
 from .faults import Faults, shown
 from .line import Kept, Line
 from .manners import Profile
+from .names import CarrierResolver
 from .news import News
 from .packets import Packets
 from .recordings import Recordings
@@ -102,7 +104,7 @@ class CarrierService:
         self._stack = SipStack(
             clock=self._clock,
             sockets=self._sockets,
-            resolver=Resolver(ids),
+            resolver=CarrierResolver(ids, lambda: self.faults.no_dns),
             addresses=self._addresses,
             keeps_messages=False,  # `trace` has them
         )
@@ -114,6 +116,7 @@ class CarrierService:
         self._well: asyncio.TimerHandle | None = None
         """Ends the faults."""
         self._loop = asyncio.get_running_loop()
+        self._departures = Departures(self._loop.call_later)
         self._sounds = Sounds(ids, muted=muted)
         self.recordings = Recordings(self.switch.ends, self._sounds.now, self.tell)
         self._voices = Voices(self._sounds, self._key, self._line.packet, self.recordings.begin)
@@ -451,11 +454,7 @@ class CarrierService:
         first = parse(effect.data)
         seen, copies = self._line.outgoing(first, reliable=flow.reliable)
         message = first if seen is first else parse(seen.encode())
-        for delay in copies:
-            if delay:
-                self._loop.call_later(delay, self._put, message, flow)
-            else:
-                self._put(message, flow)
+        self._departures.send(flow, copies, partial(self._put, message, flow))
 
     def _put(self, message: Request | Response, flow: Flow) -> None:
         self._stack.send(SendBytes(message.wire, flow))

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 import numpy as np
@@ -29,6 +30,7 @@ from ..sdp.plan import Codec, LocalMedia, MediaPlan
 from ..sip.flow import Address
 from .agent import CarrierError
 from .deaf_pair import DeafPair
+from .departures import ON_TIME, Copies, Departures
 from .packets import Packets
 from .recording import Recording
 from .speech import FRAME, RATE, Mouth, Speech
@@ -55,13 +57,13 @@ _BUFFER: Final = bytearray(2048)
 
 
 _Pair = TypeVar("_Pair", bound=UdpPair)
-Line = Callable[[], Sequence[float]]
-"""How late (seconds) each copy of a packet goes out; no copy: it is lost."""
+Line = Callable[[], Copies]
+"""What becomes of the next packet."""
 
 
-def all_is_well() -> Sequence[float]:
+def all_is_well() -> Copies:
     """Each packet goes out once, and at once."""
-    return (0.0,)
+    return ON_TIME
 
 
 class Ear:
@@ -162,6 +164,7 @@ class Sound:
         self.recording: Recording | None = None
         """What comes in goes in there too."""
         self.line: Line = all_is_well
+        self._departures = Departures(loop.call_later)
         self.closed = False
         pair.watch(self._read, self._drain_reports)
 
@@ -355,11 +358,7 @@ class Sound:
         data = packet.encode() if self._srtp is None else self._srtp.protect(packet.encode())
         if data is None:
             return  # its number was used with this key
-        for delay in self.line():
-            if delay:
-                self._loop.call_later(delay, self._put, data, plan.remote)
-            else:
-                self._put(data, plan.remote)
+        self._departures.send("", self.line(), partial(self._put, data, plan.remote))
 
     def _put(self, data: bytes, remote: Address) -> None:
         with contextlib.suppress(OSError):  # nobody listens there any more, or not yet
