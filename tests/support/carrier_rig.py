@@ -350,7 +350,7 @@ class Rig:
         settings = LegSettings(
             contact=Uri.sip(None, *EXCHANGE),
             direction=direction,
-            media=MediaSettings(encryption=self.encryption),
+            media=MediaSettings(fallback=("opus",), encryption=self.encryption),
             media_timeout=1e6,
             credentials=lambda: self.credential,
         )

@@ -25,8 +25,9 @@ from ..adapters.addresses import Addresses
 from ..adapters.alarm import Alarm
 from ..adapters.clock import SystemClock
 from ..adapters.sip_sockets import SipSockets, TlsFiles
+from ..audio import opus
 from ..base.effect_pump import EffectPump
-from ..base.errors import SipError
+from ..base.errors import ConfigError, SipError
 from ..base.ids import Ids
 from ..calls.legs.dialing import Place
 from ..calls.switchboard import BoardEffect, Resolve
@@ -144,7 +145,10 @@ class CarrierService:
 
     async def __aenter__(self) -> Self:
         """Listen, and let the telephones call that are to. Raises OSError, or ConfigError where
-        what a telephone is to say cannot be said."""
+        what a telephone is to say cannot be said, or not in the profile's codecs."""
+        if "opus" in self.profile.manners.codecs and opus.missing():
+            allowed = "PCMU, PCMA"
+            raise ConfigError("codecs", "opus", allowed, wrong=f"is not there ({opus.missing()})")
         for phone in self.switch.numbers.phones:
             if phone.says:
                 self.switch.handsets.speeches[phone.number] = await self.speaker.speech(phone.says)
