@@ -15,12 +15,16 @@ ALL = {
     "sip_loss": 0.5,
     "sip_duplicate": 1.0,
     "sip_delay": 2.0,
+    "sip_reorder": 0.6,
     "rtp_loss": 0.1,
     "rtp_duplicate": 0.2,
     "rtp_delay": 0.3,
+    "rtp_reorder": 0.4,
     "one_way": True,
     "wrong_address": "192.0.2.99",
     "unavailable": True,
+    "no_dns": True,
+    "wrong_host": "edge.carrier.invalid",
 }
 
 
@@ -41,6 +45,11 @@ def test_every_fault_can_be_asked_for_and_is_shown() -> None:
         ("rtp_delay", "1", "seconds from 0 to 60"),
         ("one_way", 1, "true or false"),
         ("wrong_address", "nowhere", "an IP address"),
+        ("sip_reorder", -0.1, "a share from 0 to 1"),
+        ("rtp_reorder", True, "a share from 0 to 1"),
+        ("no_dns", "yes", "true or false"),
+        ("wrong_host", "a host", "a host name such as edge.carrier.invalid"),
+        ("wrong_host", True, "a host name such as edge.carrier.invalid"),
         ("dns", True, "sip_loss, sip_duplicate"),
     ],
 )

@@ -19,9 +19,10 @@ from hookflash.carrier.faults_face import fault_routes
 from hookflash.carrier.http_face import http_app
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
+from hookflash.sip.message import Request
 from hookflash.sip.uri import Uri
 
-AGENT = "+14155550101"
+AGENT, DESK = "+14155550101", "+14155550102"
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
 Test = Callable[[Lab, CarrierService, Ask], Awaitable[None]]
 
@@ -32,8 +33,8 @@ def play(test: Test, profile: str = "plain") -> None:
     async def main(lab: Lab) -> None:
         await lab.ready()
         config = network(transfer_mode="enable-all", origination=Uri.sip(None, *lab.sip))
-        agent = PhoneConfig(AGENT, "agent", tone=550.0)
-        phones = tuple(replace(phone, after=0.1) for phone in (*config.phones, agent))
+        more = PhoneConfig(AGENT, "agent", tone=550.0), PhoneConfig(DESK, "desk")
+        phones = tuple(replace(phone, after=0.1) for phone in (*config.phones, *more))
         service = CarrierService(load_profile(profile), replace(config, phones=phones), seed=3)
         servers = HttpServers()
         async with service as carrier, ClientSession() as session:
@@ -118,6 +119,75 @@ def test_a_transfer_on_a_bad_line() -> None:
         assert len(sent) > len(set(sent)), "something was doubled or repeated"
 
     play(test, "lossy")
+
+
+def test_a_transfer_of_which_each_second_message_and_packet_is_overtaken() -> None:
+    """The NOTIFY overtakes the answer to its REFER (transfer.md §4)."""
+
+    async def test(lab: Lab, carrier: CarrierService, ask: Ask) -> None:
+        await ask(sip_reorder=1.0, rtp_reorder=1.0)
+        await two_in_the_room(carrier)
+        await carrier.hears(AGENT, 330)
+        done = await lab.transfer(f"sip_{CALLER}", f"tel:{TARGET}")
+        assert done.reason == api.SIPTransferReason.STR_COMPLETED
+        await carrier.happened("transferred", within=10)
+        sent = [one.label.split()[0] for one in carrier.trace if one.sent]
+        assert sent.index("NOTIFY") < sent.index("202")
+
+    play(test)
+
+
+def test_a_host_that_nobody_finds() -> None:
+    """The exchange goes to where the carrier's requests come from (calls.md §5)."""
+
+    async def test(lab: Lab, carrier: CarrierService, ask: Ask) -> None:
+        await ask(wrong_host="edge.carrier.invalid")
+        await two_in_the_room(carrier)
+        await lab.transfer(f"sip_{CALLER}", f"tel:{TARGET}")
+        await carrier.happened("transferred")
+        refer = next(one.message for one in carrier.trace if one.label == "REFER")
+        assert isinstance(refer, Request)
+        assert "edge.carrier.invalid" in refer.uri_text
+
+    play(test)
+
+
+def test_a_route_that_nobody_finds() -> None:
+    """Where the carrier has proxies there is no other way than theirs (RFC 3261 §16.12)."""
+
+    async def test(lab: Lab, carrier: CarrierService, ask: Ask) -> None:
+        await ask(wrong_host="edge.carrier.invalid")
+        await two_in_the_room(carrier)
+        with pytest.raises(api.TwirpError) as caught:
+            await lab.transfer(f"sip_{CALLER}", f"tel:{TARGET}")
+        assert caught.value.code == "unavailable"
+        assert "REFER" not in [one.label for one in carrier.trace]
+
+    play(test, "twilio")
+
+
+def test_a_carrier_without_dns() -> None:
+    """Its calls to an exchange that it knows by name fail, and so do transfers to names."""
+
+    async def test(lab: Lab, carrier: CarrierService, ask: Ask) -> None:
+        trunk = carrier.switch.numbers.trunks[0]
+        named = Uri.sip(None, "localhost", lab.sip[1])
+        carrier.serve([replace(trunk, origination=named)])
+        await two_in_the_room(carrier)
+        await ask(no_dns=True)
+        with pytest.raises(api.TwirpError) as caught:
+            await lab.transfer(f"sip_{CALLER}", f"sip:somebody@localhost:{lab.sip[1]}")
+        assert caught.value.metadata["sip_status_code"] == "503"
+        why = "lookup localhost: no such host"
+        assert (await carrier.happened("not_reached"))["why"] == why
+        carrier.call(DESK, LINE)
+        assert await carrier.happened("not_reached", 2) == {"number": LINE, "why": why}
+        assert (await carrier.happened("call_failed"))["status"] == 503
+        await ask()
+        carrier.call(DESK, LINE)
+        await carrier.happened("call_answered", 3)
+
+    play(test)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ WRONG = [
     ("session_expires", True, "a whole number from 0 to 7200"),
     ("max_calls", -1, "a whole number from 0 to 1000, or null for any number"),
     ("ptime", 30, "one of 20, 40, 60"),
-    ("codecs", ["opus"], "a list of PCMU, PCMA"),
+    ("codecs", ["G722"], "a list of PCMU, PCMA, opus"),
     ("number_format", "local", "one of e164, e164-without-plus, national"),
     ("user_agent", "", "a text of ASCII in one line"),
 ]

@@ -57,6 +57,18 @@ def test_another_source_begins_where_the_time_is() -> None:
     assert values(one)[-1] == (4, 160)
 
 
+def test_timestamps_may_have_another_clock() -> None:
+    """As those of Opus have (RFC 7587 §4.1)."""
+    one = Recording(100.0)
+    one.heard(100.02, 7, 0xFFFFFFFF - 959, packet(1), 48000)
+    one.heard(103.0, 7, 1920, packet(2), 48000)
+    one.heard(103.0, 7, 960, packet(9), 48000)  # late
+    one.heard(103.0, 7, 2880, packet(3), 48000)
+    assert values(one) == [(1, 160), (0, 320), (2, 160), (3, 160)]
+    one.heard(103.0, 7, 2880 + 960 + 9 * 48000, packet(4), 48000)
+    assert values(one)[-2:] == [(0, 9 * 8000), (4, 160)]
+
+
 def test_it_is_as_long_as_the_call() -> None:
     one = Recording(100.0)
     one.heard(100.02, 7, 0, packet(1))

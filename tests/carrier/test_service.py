@@ -12,10 +12,12 @@ from livekit import api
 from tests.support.lab import NUMBER, Lab, run
 from tests.support.sip_messages import request_of
 
+from hookflash.base.errors import ConfigError
 from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
+from hookflash.sdp.plan import CodecName
 from hookflash.sip.codec import parse
 from hookflash.sip.message import Response
 from hookflash.sip.uri import Uri
@@ -269,6 +271,24 @@ def test_no_port_is_free_for_the_sound(monkeypatch: pytest.MonkeyPatch) -> None:
             assert (await carrier.happened("call_failed"))["status"] == 503
 
     run(main)
+
+
+@pytest.mark.parametrize("codecs", [("opus",), ("PCMU", "opus")])
+def test_no_opus_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch, codecs: tuple[CodecName, ...]
+) -> None:
+    """It says so when it starts, and not in a call."""
+
+    async def main() -> None:
+        monkeypatch.setattr("hookflash.audio.opus.missing", lambda: "Opus needs libopus")
+        found = load_profile("plain")
+        async with CarrierService(found, NetworkConfig((), PHONES)):
+            pass
+        speaks = replace(found, manners=replace(found.manners, codecs=codecs))
+        with pytest.raises(ConfigError, match="is not there"):
+            await CarrierService(speaks, NetworkConfig((), PHONES)).__aenter__()
+
+    asyncio.run(main())
 
 
 def test_a_phone_that_talks_to_nobody_yet() -> None:

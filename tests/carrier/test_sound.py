@@ -1,4 +1,4 @@
-"""Tones said and recognised, digits, and the clock."""
+"""Tones that go to and fro in every codec, digits, and the clock."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ import random
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from hookflash.audio.tone_bank import Pcm
+from hookflash.audio import opus
 from hookflash.base.ids import Ids
 from hookflash.carrier.agent import CarrierError
-from hookflash.carrier.sound import WINDOW, Ear, Sound, Sounds
+from hookflash.carrier.departures import Copies
+from hookflash.carrier.sound import Sound, Sounds
+from hookflash.carrier.speech import PEAK
 from hookflash.rtp import packet as rtp
-from hookflash.sdp.plan import Codec, CodecName, CryptoKey, MediaPlan
+from hookflash.rtp.dtmf import parse_event
+from hookflash.sdp.codecs import PREFERRED
+from hookflash.sdp.plan import CodecName, CryptoKey, MediaPlan
 
-PAYLOAD_TYPES: dict[CodecName, int] = {"PCMU": 0, "PCMA": 8}
-
-
-def tone(*frequencies: float, samples: int = WINDOW) -> Pcm:
-    time = np.arange(samples) / 8000
-    wave = sum(np.sin(2 * np.pi * f * time) for f in frequencies) * 5000
-    return (np.zeros(samples) + wave).astype(np.int16)
+CODECS: tuple[CodecName, ...] = ("PCMU", "PCMA", "opus")
 
 
 def plan(
     to: Sound, codec: CodecName = "PCMU", *, send: bool = True, dtmf: bool = True
 ) -> MediaPlan:
-    own = Codec(codec, PAYLOAD_TYPES[codec], 8000)
+    own = PREFERRED[codec]
     return MediaPlan(
         remote=(to.local.address, to.local.port),
         remote_rtcp=(to.local.address, to.local.rtcp_port),
         codec=own,
-        receive={entry: Codec(name, entry, 8000) for name, entry in PAYLOAD_TYPES.items()},
+        receive={PREFERRED[name].payload_type: PREFERRED[name] for name in CODECS},
         dtmf_send=101 if dtmf else None,
         dtmf_receive=frozenset({101}),
+        dtmf_clock=own.clock,
         send=send,
     )
 
@@ -55,60 +55,7 @@ def run(test: Callable[[Sound, Sound], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-def test_who_pauses_is_heard_for_a_second_more() -> None:
-    ear = Ear(0.0)
-    ear.feed(0.1, tone(330))
-    ear.feed(0.2, np.zeros(WINDOW, np.int16))
-    assert not ear.audible(0.2)
-    assert ear.audible_lately(1.0)
-    assert not ear.audible_lately(1.2)
-
-
-def test_an_ear_names_the_tones_of_the_last_window() -> None:
-    ear = Ear(0.0)
-    both = tone(330, 550)
-    ear.feed(0.05, both[:300])
-    assert not ear.hears(0.05, 330)  # no whole window yet
-    ear.feed(0.1, both[300:])
-    assert ear.hears(0.1, 330)
-    assert ear.hears(0.1, 550)
-    assert not ear.hears(0.1, 660)
-    assert not ear.hears(0.5, 330)  # that is long ago
-    ear.feed(0.6, tone(660))
-    assert [f for f in (330, 550, 660) if ear.hears(0.6, f)] == [660]
-
-
-def test_an_ear_tells_silence_from_anything_else() -> None:
-    ear = Ear(0.0)
-    assert not ear.audible(0.1)  # nothing came yet
-    ear.feed(0.1, tone())
-    assert not ear.audible(0.1)
-    ear.feed(0.2, tone(330))
-    assert ear.audible(0.2)
-    assert not ear.audible(0.5)  # that is long ago
-
-
-def test_an_ear_says_how_loud_a_tone_is() -> None:
-    ear = Ear(0.0)
-    assert ear.level(0.0, 330) == 0.0
-    ear.feed(0.1, tone(330))
-    assert ear.level(0.1, 330) == pytest.approx(5000, rel=0.01)
-    assert ear.level(0.1, 550) < 50
-    assert ear.level(0.5, 330) == 0.0  # that is long ago
-
-
-def test_an_ear_misses_a_tone_after_a_while() -> None:
-    ear = Ear(0.0)
-    assert not ear.misses(0.2, 330)  # listened too briefly
-    assert ear.misses(0.3, 330)
-    ear.feed(1.0, tone(330))
-    assert not ear.misses(1.2, 330)
-    assert ear.misses(1.3, 330)
-    ear.forget(1.4)
-    assert not ear.misses(1.6, 330)
-
-
-@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
+@pytest.mark.parametrize("codec", CODECS)
 def test_both_directions(codec: CodecName) -> None:
     async def test(one: Sound, other: Sound) -> None:
         assert one.plan is None
@@ -176,12 +123,13 @@ def test_hold_is_silence() -> None:
     run(test)
 
 
-def test_digits() -> None:
+@pytest.mark.parametrize("codec", ["PCMU", "opus"])
+def test_digits(codec: CodecName) -> None:
     async def test(one: Sound, other: Sound) -> None:
         with pytest.raises(CarrierError, match="no telephone-event"):
             await one.press("1")
-        one.apply(plan(other))
-        other.apply(plan(one))
+        one.apply(plan(other, codec))
+        other.apply(plan(one, codec))
         await one.press("12#")
         await other.pressed("12#", within=10)
         assert other.digits == "12#"
@@ -191,6 +139,32 @@ def test_digits() -> None:
         one.apply(plan(other, dtmf=False))
         with pytest.raises(CarrierError, match="no telephone-event"):
             await one.press("1")
+
+    run(test)
+
+
+def test_each_second_packet_is_overtaken() -> None:
+    class Wire(asyncio.DatagramProtocol):
+        def __init__(self) -> None:
+            self.numbers: list[int] = []
+            self.six = asyncio.Event()
+
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            self.numbers.append(rtp.parse(data).sequence)
+            if len(self.numbers) >= 6:
+                self.six.set()
+
+    async def test(one: Sound, other: Sound) -> None:
+        loop = asyncio.get_running_loop()
+        transport, wire = await loop.create_datagram_endpoint(Wire, ("127.0.0.1", 0))
+        one.line = lambda: Copies((0.0,), overtaken=True)
+        one.apply(replace(plan(other), remote=transport.get_extra_info("sockname")))
+        async with asyncio.timeout(5):
+            await wire.six.wait()
+        transport.close()
+        first = wire.numbers[1]
+        came = [(number - first) & 0xFFFF for number in wire.numbers[:6]]
+        assert came == [1, 0, 3, 2, 5, 4]
 
     run(test)
 
@@ -298,7 +272,7 @@ def test_before_an_agreement_nothing_goes_out() -> None:
     async def test(one: Sound, other: Sound) -> None:
         one.apply(plan(other))
         other.dial("5")
-        other.pass_on("PCMU", bytes(160))
+        other.pass_on(PREFERRED["PCMU"], bytes(160), np.zeros(160, np.int16))
         with pytest.raises(CarrierError):
             await one.pressed("5", within=0.1)
         assert one.packets.received == 0
@@ -306,13 +280,107 @@ def test_before_an_agreement_nothing_goes_out() -> None:
     run(test)
 
 
+@pytest.mark.parametrize("codec", ["PCMU", "opus"])
 @pytest.mark.parametrize("ptime", [20, 40, 60])
-def test_packets_are_as_long_as_was_agreed(ptime: int) -> None:
+def test_packets_are_as_long_as_was_agreed(ptime: int, codec: CodecName) -> None:
     async def test(first: Sound, second: Sound) -> None:
-        first.apply(replace(plan(second), ptime=ptime))
-        second.apply(plan(first))
+        first.apply(replace(plan(second, codec), ptime=ptime))
+        second.apply(plan(first, codec))
         await second.hears(330, 2.0)
         await first.hears(550, 2.0)
         assert second.packets.sent - 2 <= first.packets.sent * (ptime // 20) <= second.packets.sent
+
+    run(test)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_tone_is_as_loud_as_it_was_said(codec: CodecName) -> None:
+    async def test(one: Sound, other: Sound) -> None:
+        one.apply(plan(other, codec))
+        other.apply(plan(one, codec))
+        await other.hears(330, 10)
+        await other.misses(1000, 2)  # a while later
+        assert other.level(330) == pytest.approx(PEAK, rel=0.2)  # 2 dB
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("codec", "clock", "ptime"), [("PCMA", 8000, 40), ("opus", 48000, 20), ("opus", 48000, 60)]
+)
+def test_timestamps_have_the_clock_of_the_codec(codec: CodecName, clock: int, ptime: int) -> None:
+    came: list[rtp.RtpPacket] = []
+
+    async def test(one: Sound, other: Sound) -> None:
+        class Wire(asyncio.DatagramProtocol):
+            def datagram_received(self, data: bytes, addr: object) -> None:
+                came.append(rtp.parse(data))
+                if len(came) == 4:
+                    enough.set()
+
+        loop, enough = asyncio.get_running_loop(), asyncio.Event()
+        transport, _ = await loop.create_datagram_endpoint(Wire, ("127.0.0.1", 0))
+        at = transport.get_extra_info("sockname")
+        one.apply(replace(plan(other, codec), remote=at, ptime=ptime))
+        async with asyncio.timeout(5):
+            await enough.wait()
+        transport.close()
+
+    run(test)
+    steps = {
+        (after.timestamp - before.timestamp) & 0xFFFFFFFF for before, after in pairwise(came[:4])
+    }
+    assert steps == {clock * ptime // 1000}
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "opus"])
+def test_a_key_lasts_as_long_by_any_clock(codec: CodecName) -> None:
+    class Wire(asyncio.DatagramProtocol):
+        def __init__(self) -> None:
+            self.over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            packet = rtp.parse(data)
+            key = parse_event(packet.payload) if packet.payload_type == 101 else None
+            if key is not None and key.end and not self.over.done():
+                self.over.set_result(key.duration)
+
+    async def test(one: Sound, other: Sound) -> None:
+        loop = asyncio.get_running_loop()
+        transport, wire = await loop.create_datagram_endpoint(Wire, ("127.0.0.1", 0))
+        one.apply(replace(plan(other, codec), remote=transport.get_extra_info("sockname")))
+        one.dial("5")
+        async with asyncio.timeout(5):
+            assert await wire.over == 120 * PREFERRED[codec].clock // 1000  # ms
+        transport.close()
+
+    run(test)
+
+
+def test_another_codec_from_now_on() -> None:
+    """What was gathered for a packet is none of the next one's."""
+
+    async def test(one: Sound, other: Sound) -> None:
+        other.apply(plan(one))
+        for codec in ("opus", "PCMU", "opus", "PCMA"):
+            one.apply(replace(plan(other, codec), ptime=60))
+            await other.hears(330, 5)
+            await other.misses(1000, 2)
+            assert other.level(330) == pytest.approx(PEAK, rel=0.2)
+
+    run(test)
+
+
+def test_nothing_of_opus_is_loaded_where_nobody_speaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def loaded() -> None:
+        raise AssertionError("libopus")
+
+    monkeypatch.setattr(opus, "_library", loaded)
+
+    async def test(one: Sound, other: Sound) -> None:
+        one.apply(plan(other))  # which may be sent Opus as well
+        other.apply(plan(one, "PCMA"))
+        await other.hears(330, 5)
+        await one.hears(550, 5)
 
     run(test)

@@ -7,22 +7,37 @@ import pytest
 
 from hookflash.audio import g711
 from hookflash.audio.tone_bank import Pcm, hears, rms
-from hookflash.carrier.speech import FRAME, RATE, Mouth, Speech, tone_frames, word_tones
+from hookflash.carrier.speech import (
+    FRAME,
+    OCTETS,
+    RATE,
+    Form,
+    Mouth,
+    Speech,
+    tone_frames,
+    word_tones,
+)
+
+FORMS: tuple[Form, ...] = ("PCMU", "PCMA", "linear")
 
 
 def tone(frequency: float, samples: int) -> Pcm:
     return (np.sin(2 * np.pi * frequency * np.arange(samples) / RATE) * 8000).astype(np.int16)
 
 
-def said(mouth: Mouth, frames: int, law: g711.Law = "PCMU") -> Pcm:
-    return g711.decode(law, b"".join(mouth.next() for _ in range(frames)))
+def read(form: Form, octets: bytes) -> Pcm:
+    return np.frombuffer(octets, np.int16) if form == "linear" else g711.decode(form, octets)
 
 
-@pytest.mark.parametrize("law", ["PCMU", "PCMA"])
-def test_a_second_of_tone_repeats_without_a_click(law: g711.Law) -> None:
-    frames = tone_frames(law, 550)
-    assert {len(frame) for frame in frames} == {FRAME}
-    samples = g711.decode(law, b"".join(frames))
+def said(mouth: Mouth, frames: int, form: Form = "PCMU") -> Pcm:
+    return read(form, b"".join(mouth.next() for _ in range(frames)))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_second_of_tone_repeats_without_a_click(form: Form) -> None:
+    frames = tone_frames(form, 550)
+    assert {len(frame) for frame in frames} == {FRAME * OCTETS[form]}
+    samples = read(form, b"".join(frames))
     assert len(samples) == 8000
     assert abs(int(samples[0]) - int(samples[-1])) < 4000
 
@@ -31,15 +46,16 @@ def test_no_tone_is_silence() -> None:
     assert not g711.decode("PCMU", b"".join(tone_frames("PCMU", 0))).any()
 
 
-@pytest.mark.parametrize("law", ["PCMU", "PCMA"])
-def test_a_speech_is_said_once_and_then_there_is_silence(law: g711.Law) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_a_speech_is_said_once_and_then_there_is_silence(form: Form) -> None:
     speech = Speech(tone(500, 10 * FRAME + 7))
     assert speech.seconds == (10 * FRAME + 7) / RATE
     mouth = Mouth(330)
-    mouth.use(law)
+    mouth.use(form)
     mouth.say(0, speech)
-    heard = said(mouth, 30, law)
-    assert {len(speech.frame(law, number)) for number in (0, 10, 11, 99)} == {FRAME}
+    heard = said(mouth, 30, form)
+    sizes = {len(speech.frame(form, number)) for number in (0, 10, 11, 99)}
+    assert sizes == {FRAME * OCTETS[form]}
     assert np.abs(heard[: 10 * FRAME] - speech.samples[: 10 * FRAME]).max() < 300
     assert rms(heard[11 * FRAME :]) < 10
 

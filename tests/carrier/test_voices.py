@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from hookflash.base.ids import Ids
 from hookflash.carrier.conversation import Voice
 from hookflash.carrier.recording import Recording
 from hookflash.carrier.sound import Sound, Sounds
-from hookflash.carrier.speech import RATE, Speech
+from hookflash.carrier.speech import PEAK, RATE, Speech
 from hookflash.carrier.voices import Voices
+from hookflash.sdp.codecs import PREFERRED
 from hookflash.sdp.plan import Codec, CodecName, MediaPlan
 
 ANNA, BERT = Voice("PH_anna", 330.0), Voice("PH_bert", 550.0)
@@ -39,18 +41,20 @@ def run(test: Test) -> None:
     asyncio.run(main())
 
 
-def peer(voices: Voices, sounds: Sounds, leg: Voice, tone: float, codec: CodecName) -> Sound:
-    """Somebody at the other end of a leg, who says a tone."""
+def peer(
+    voices: Voices, sounds: Sounds, leg: Voice, tone: float, codec: CodecName, ptime: int = 20
+) -> Sound:
+    """Somebody at the other end of a leg, who says a tone; `ptime` of what goes there."""
     local = voices.open(leg.id, "127.0.0.1")
     other = sounds.open(tone)
-    payload_type = {"PCMU": 0, "PCMA": 8}[codec]
-    agreed = Codec(codec, payload_type, 8000)
+    agreed = PREFERRED[codec]
     for apply, remote in (
         (other.apply, local),
         (lambda plan: voices.apply(leg.id, plan), other.local),
     ):
         rtp, rtcp = (remote.address, remote.port), (remote.address, remote.rtcp_port)
-        apply(MediaPlan(rtp, rtcp, agreed, {payload_type: agreed}))
+        plan = MediaPlan(rtp, rtcp, agreed, {agreed.payload_type: agreed})
+        apply(plan if apply == other.apply else replace(plan, ptime=ptime))
     return other
 
 
@@ -91,14 +95,32 @@ def test_a_telephone_and_a_leg() -> None:
     run(test)
 
 
-@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
-def test_two_legs(codec: CodecName) -> None:
+@pytest.mark.parametrize(
+    ("one", "other", "ptime"),
+    [
+        ("PCMU", "PCMU", 20),
+        ("PCMU", "PCMA", 20),
+        ("opus", "opus", 20),
+        ("PCMA", "opus", 20),
+        ("PCMU", "opus", 60),
+    ],
+)
+def test_two_legs(one: CodecName, other: CodecName, ptime: int) -> None:
+    """They hear each other, as loud as each is (2 dB); packets are as long as each leg's are."""
+
     async def test(voices: Voices, sounds: Sounds) -> None:
-        first = peer(voices, sounds, ONE, 330, "PCMU")
-        second = peer(voices, sounds, TWO, 550, codec)
+        first = peer(voices, sounds, ONE, 330, one)
+        second = peer(voices, sounds, TWO, 550, other, ptime)
         voices.join(ONE, TWO)
         await first.hears(550, 2.0)
         await second.hears(330, 2.0)
+        await first.misses(1000, 2.0)
+        await second.misses(1000, 2.0)
+        assert first.level(550) == pytest.approx(PEAK, rel=0.2)
+        assert second.level(330) == pytest.approx(PEAK, rel=0.2)
+        assert second.packets.lost == 0
+        said, heard = second.packets.sent, second.packets.received
+        assert heard - 2 <= said * 20 // ptime + 2
         voices.part(TWO.id)
         await first.misses(550, 2.0)
         await second.misses(330, 2.0)

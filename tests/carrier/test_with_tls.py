@@ -54,6 +54,9 @@ def play(test: Test, folder: Path, profile: Profile, **trunk: Any) -> None:
     run(main, **flags)
 
 
+OPUS = api.SIPMediaConfig(codecs=[api.SIPCodec(name="opus")])
+
+
 async def out(lab: Lab, carrier: CarrierService, *, tls: bool = True, **trunk: Any) -> None:
     """The exchange calls TARGET into the room."""
     host, port = (carrier.tls_address or carrier.address) if tls else carrier.address
@@ -134,14 +137,19 @@ def test_whatsapp_takes_tls_and_a_password_and_encrypted_sound(tmp_path: Path) -
         carrier.call(CALLER, LINE)
         await carrier.happened("call_answered")
         account: dict[str, Any] = {"auth_username": "me", "auth_password": "secret"}
-        status, why = await refused(lab, carrier, tls=False, media_encryption=REQUIRE, **account)
+        secure: dict[str, Any] = {"media_encryption": REQUIRE, "media": OPUS}
+        status, why = await refused(lab, carrier, tls=False, **secure, **account)
         assert (status, "by TLS only" in why) == ("403", True)
         with pytest.raises(api.TwirpError) as caught:
-            await out(lab, carrier, media_encryption=REQUIRE)
+            await out(lab, carrier, **secure)
         assert "required auth" in caught.value.message
-        await out(lab, carrier, media_encryption=REQUIRE, **account)
+        with pytest.raises(api.TwirpError) as caught:
+            await out(lab, carrier, media_encryption=REQUIRE, **account)  # without Opus
+        assert caught.value.metadata["sip_status_code"] == "488"
+        await out(lab, carrier, **secure, **account)
         await carrier.hears(TARGET, 330)
         await carrier.hears(CALLER, 1000)
+        assert offers(carrier) == {"RTP/SAVP"}
 
     play(test, tmp_path, load_profile("whatsapp"), username="me", password="secret")
 

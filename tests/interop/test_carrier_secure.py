@@ -83,6 +83,7 @@ async def over_tls(folder: Path) -> None:
             certificate=Certificate(cert, key, both),
             authority=made.authority,
             account=f";mediaenc=srtp-mand{account('of-the-trunk')}",
+            opus=True,
         )
         trunk = TrunkConfig(
             "baresip", (LINE,), Uri.sip(None, host.address), username="me", password="of-the-trunk"
@@ -109,6 +110,7 @@ async def over_tls(folder: Path) -> None:
             assert {one.message.top_via.transport for one in carrier.trace} == {"TLS"}
             bodies = [one.message.body for one in carrier.trace if one.message.body]
             assert all(b"RTP/SAVP" in body for body in bodies)
+            assert all(b" opus/48000/2" in body for body in bodies)
             carrier.hang_up(TARGET)
             async with asyncio.timeout(10):
                 await carrier.until(lambda: carrier.idle)

@@ -6,6 +6,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from hookflash.adapters.store.messages import kept_messages
@@ -22,6 +23,7 @@ from hookflash.calls.transfers.request import TransferRequest
 from hookflash.carrier import conversation as cv
 from hookflash.carrier.admission import ENCRYPTION
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
+from hookflash.carrier.departures import Departures
 from hookflash.carrier.line import Kept, Line
 from hookflash.carrier.manners import CarrierManners
 from hookflash.carrier.switch import Switch
@@ -87,8 +89,11 @@ class Rig:
         self.line = Line(manners.record_route, manners.faults, random.Random(3).random)
         self.loses = False
         """What the carrier sends does not come."""
-        self._late: list[tuple[float, bytes]] = []
-        """What the exchange gets, and when."""
+        self._late: list[tuple[float, Callable[[], object]]] = []
+        """What comes later to the exchange, and when."""
+        self._departures = Departures(
+            lambda delay, call: self._late.append((self.now + delay, call))
+        )
         self.kept_away: list[Kept] = []
         """Requests that did not reach the switch."""
         ids = Ids(random.Random(1))
@@ -195,10 +200,10 @@ class Rig:
             if first is None or first > end:
                 break
             self.now = max(self.now, first)
-            late = [data for at, data in self._late if at <= self.now]
-            self._late = [(at, data) for at, data in self._late if at > self.now]
-            for data in late:
-                self._to_exchange(data)
+            late = [call for at, call in self._late if at <= self.now]
+            self._late = [(at, call) for at, call in self._late if at > self.now]
+            for call in late:
+                call()
                 self._deliver()
             self.carrier(self.switch.handle_deadline(self.now))
             board = self.switch.board.handle_deadline(self.now)
@@ -345,7 +350,7 @@ class Rig:
         settings = LegSettings(
             contact=Uri.sip(None, *EXCHANGE),
             direction=direction,
-            media=MediaSettings(encryption=self.encryption),
+            media=MediaSettings(fallback=("opus",), encryption=self.encryption),
             media_timeout=1e6,
             credentials=lambda: self.credential,
         )
@@ -361,12 +366,7 @@ class Rig:
                 self._to_carrier(message)
                 continue
             seen, copies = self.line.outgoing(message, reliable=False)
-            wire = seen.encode()
-            for delay in copies:
-                if delay:
-                    self._late.append((self.now + delay, wire))
-                else:
-                    self._to_exchange(wire)
+            self._departures.send("", copies, partial(self._to_exchange, seen.encode()))
 
     def _to_exchange(self, data: bytes) -> None:
         if self.loses:

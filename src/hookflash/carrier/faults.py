@@ -17,7 +17,8 @@ from .reading import NotAllowed, Reader
 
 @light_dataclass(frozen=True, slots=True)
 class Faults:
-    """Shares are from 0 to 1, times in seconds. Only messages by UDP are lost or doubled."""
+    """Shares are from 0 to 1, times in seconds. Only messages by UDP are lost, doubled or
+    reordered."""
 
     sip_loss: float = 0.0
     """Share of SIP messages to the exchange that are lost."""
@@ -25,9 +26,12 @@ class Faults:
     """Share of those that come twice."""
     sip_delay: float = 0.0
     """How late they come."""
+    sip_reorder: float = 0.0
+    """Share of those that are overtaken by the next one, where that comes soon."""
     rtp_loss: float = 0.0
     rtp_duplicate: float = 0.0
     rtp_delay: float = 0.0
+    rtp_reorder: float = 0.0
     """The same of the sound that the exchange gets."""
     one_way: bool = False
     """The exchange gets no sound at all."""
@@ -35,6 +39,11 @@ class Faults:
     """The carrier's SDP names this IP address; "": the right one."""
     unavailable: bool = False
     """INVITE, REFER and OPTIONS of the exchange get 503."""
+    no_dns: bool = False
+    """The carrier finds no address of a host name: what goes to one does not go out."""
+    wrong_host: str = ""
+    """The host name that the carrier's Contact has, and behind proxies its Record-Route, where
+    there would be its address; "": the right one."""
 
 
 def read_faults(key: str, value: object) -> Faults:
@@ -88,14 +97,25 @@ def _address(value: object) -> str:
     return value
 
 
+def _host(value: object) -> str:
+    try:
+        return reading.domain(value)
+    except NotAllowed:
+        raise NotAllowed("a host name such as edge.carrier.invalid") from None
+
+
 _READERS: Final[dict[str, Reader]] = {
     "sip_loss": _share,
     "sip_duplicate": _share,
     "sip_delay": _delay,
+    "sip_reorder": _share,
     "rtp_loss": _share,
     "rtp_duplicate": _share,
     "rtp_delay": _delay,
+    "rtp_reorder": _share,
     "one_way": reading.boolean,
     "wrong_address": _address,
     "unavailable": reading.boolean,
+    "no_dns": reading.boolean,
+    "wrong_host": _host,
 }

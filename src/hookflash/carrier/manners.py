@@ -247,7 +247,7 @@ _READERS: Final[dict[str, Reader]] = {
     "added_headers": reading.headers,
     "number_format": reading.one_of("e164", "e164-without-plus", "national"),
     "record_route": reading.count(5),
-    "codecs": reading.some_of("PCMU", "PCMA"),
+    "codecs": reading.some_of("PCMU", "PCMA", "opus"),
     "early_media": reading.boolean,
     "ptime": reading.milliseconds(20, 40, 60),
     "session_expires": reading.count(7200),

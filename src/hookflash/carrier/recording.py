@@ -47,15 +47,20 @@ class Recording:
         """All of it so far, as a WAV file."""
         return wave_bytes(self.samples)
 
-    def heard(self, now: float, source: int, timestamp: int, samples: Pcm) -> None:
-        """A packet: its SSRC, its timestamp and what is in it. One that is late or came before
-        counts for nothing (RFC 3550 §5.1)."""
-        missing = (timestamp - self._next) & 0xFFFFFFFF
-        if source != self._source or _HOLE < missing < 2**32 - _HOLE:
+    def heard(
+        self, now: float, source: int, timestamp: int, samples: Pcm, clock: int = RATE
+    ) -> None:
+        """A packet: its SSRC, its timestamp by a clock of so many Hz, and what is in it. One that
+        is late or came before counts for nothing (RFC 3550 §5.1)."""
+        ticks = clock // RATE
+        missing, hole = (timestamp - self._next) & 0xFFFFFFFF, _HOLE * ticks
+        if source != self._source or hole < missing < 2**32 - hole:
             missing = round((now - self._began) * RATE) - len(samples) - self._size
-        elif missing > _HOLE:
+        elif missing > hole:
             return
-        self._source, self._next = source, (timestamp + len(samples)) & 0xFFFFFFFF
+        else:
+            missing //= ticks
+        self._source, self._next = source, (timestamp + len(samples) * ticks) & 0xFFFFFFFF
         self._fill(missing)
         self._add(samples)
 

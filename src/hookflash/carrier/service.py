@@ -15,6 +15,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -23,10 +24,10 @@ import structlog
 from ..adapters.addresses import Addresses
 from ..adapters.alarm import Alarm
 from ..adapters.clock import SystemClock
-from ..adapters.dns import Resolver
 from ..adapters.sip_sockets import SipSockets, TlsFiles
+from ..audio import opus
 from ..base.effect_pump import EffectPump
-from ..base.errors import SipError
+from ..base.errors import ConfigError, SipError
 from ..base.ids import Ids
 from ..calls.legs.dialing import Place
 from ..calls.switchboard import BoardEffect, Resolve
@@ -56,9 +57,11 @@ from .conversation import (
     SaySound,
     SwitchEffect,
 )
+from .departures import Departures
 from .faults import Faults, shown
 from .line import Kept, Line
 from .manners import Profile
+from .names import CarrierResolver
 from .news import News
 from .packets import Packets
 from .recordings import Recordings
@@ -102,7 +105,7 @@ class CarrierService:
         self._stack = SipStack(
             clock=self._clock,
             sockets=self._sockets,
-            resolver=Resolver(ids),
+            resolver=CarrierResolver(ids, lambda: self.faults.no_dns),
             addresses=self._addresses,
             keeps_messages=False,  # `trace` has them
         )
@@ -114,6 +117,7 @@ class CarrierService:
         self._well: asyncio.TimerHandle | None = None
         """Ends the faults."""
         self._loop = asyncio.get_running_loop()
+        self._departures = Departures(self._loop.call_later)
         self._sounds = Sounds(ids, muted=muted)
         self.recordings = Recordings(self.switch.ends, self._sounds.now, self.tell)
         self._voices = Voices(self._sounds, self._key, self._line.packet, self.recordings.begin)
@@ -141,7 +145,10 @@ class CarrierService:
 
     async def __aenter__(self) -> Self:
         """Listen, and let the telephones call that are to. Raises OSError, or ConfigError where
-        what a telephone is to say cannot be said."""
+        what a telephone is to say cannot be said, or not in the profile's codecs."""
+        if "opus" in self.profile.manners.codecs and opus.missing():
+            allowed = "PCMU, PCMA"
+            raise ConfigError("codecs", "opus", allowed, wrong=f"is not there ({opus.missing()})")
         for phone in self.switch.numbers.phones:
             if phone.says:
                 self.switch.handsets.speeches[phone.number] = await self.speaker.speech(phone.says)
@@ -451,11 +458,7 @@ class CarrierService:
         first = parse(effect.data)
         seen, copies = self._line.outgoing(first, reliable=flow.reliable)
         message = first if seen is first else parse(seen.encode())
-        for delay in copies:
-            if delay:
-                self._loop.call_later(delay, self._put, message, flow)
-            else:
-                self._put(message, flow)
+        self._departures.send(flow, copies, partial(self._put, message, flow))
 
     def _put(self, message: Request | Response, flow: Flow) -> None:
         self._stack.send(SendBytes(message.wire, flow))

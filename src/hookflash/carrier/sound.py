@@ -1,24 +1,21 @@
 """The sound of the carrier's phones: each says its own tone, and names the tones that it hears.
 
-One 20 ms clock for all of them. The codecs, digits and packets are the exchange's own modules;
-there is no jitter buffer: on a loopback nothing comes out of turn.
+One 20 ms clock for all of them. The codecs (`coding.py`), digits and packets are the exchange's own
+modules; there is no jitter buffer: on a loopback nothing comes out of turn.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
-
-import numpy as np
 
 from ..adapters.srtp import SrtpSession
 from ..adapters.udp import UdpPair
-from ..audio import g711
-from ..audio.tone_bank import Pcm, amplitude, hears, rms
+from ..audio.tone_bank import Pcm
 from ..base.errors import RtpError
 from ..base.ids import Ids
 from ..media.schedule import LATE, TICK
@@ -28,23 +25,14 @@ from ..runtime.media.clock import MediaClock
 from ..sdp.plan import Codec, LocalMedia, MediaPlan
 from ..sip.flow import Address
 from .agent import CarrierError
+from .coding import Coding
 from .deaf_pair import DeafPair
+from .departures import ON_TIME, Copies, Departures
+from .ear import Ear
 from .packets import Packets
 from .recording import Recording
 from .speech import FRAME, RATE, Mouth, Speech
 
-WINDOW: Final = RATE // 10
-"""Samples of 100 ms: tones that are multiples of 10 Hz do not disturb each other."""
-FRESH: Final = 0.25
-"""Seconds for which a window counts as what is heard now."""
-LATELY: Final = 1.0
-"""Seconds in which somebody who speaks has said something."""
-QUIET: Final = 0.3
-"""Seconds without a tone after which it is heard no more."""
-SHARE: Final = 0.1
-"""Part of the power that a tone must carry: some speakers at once are told apart."""
-AUDIBLE: Final = 100.0
-"""RMS of a window (int16) above which somebody speaks: -50 dB of full scale."""
 EVENTS: Final = 101
 """Payload type of keys between two phones of one carrier."""
 FIRST_PORT: Final = 22000
@@ -55,72 +43,13 @@ _BUFFER: Final = bytearray(2048)
 
 
 _Pair = TypeVar("_Pair", bound=UdpPair)
-Line = Callable[[], Sequence[float]]
-"""How late (seconds) each copy of a packet goes out; no copy: it is lost."""
+Line = Callable[[], Copies]
+"""What becomes of the next packet."""
 
 
-def all_is_well() -> Sequence[float]:
+def all_is_well() -> Copies:
     """Each packet goes out once, and at once."""
-    return (0.0,)
-
-
-class Ear:
-    """Cuts what is heard into windows of 100 ms and answers what is in them."""
-
-    def __init__(self, now: float) -> None:
-        self._started = now
-        self._rest: list[Pcm] = []
-        self._size = 0
-        self._windows: deque[tuple[float, Pcm]] = deque(maxlen=10)
-
-    def feed(self, now: float, samples: Pcm) -> None:
-        """The next samples (int16, 8 kHz)."""
-        self._rest.append(samples)
-        self._size += len(samples)
-        if self._size < WINDOW:
-            return
-        line = np.concatenate(self._rest)
-        while len(line) >= WINDOW:
-            self._windows.append((now, line[:WINDOW]))
-            line = line[WINDOW:]
-        self._rest, self._size = [line], len(line)
-
-    def forget(self, now: float) -> None:
-        """Begin anew: nothing was heard before."""
-        self._started, self._rest, self._size = now, [], 0
-        self._windows.clear()
-
-    def hears(self, now: float, frequency: float) -> bool:
-        """Whether the tone is there now: in the last window, which is fresh."""
-        if not self._windows:
-            return False
-        at, window = self._windows[-1]
-        return now - at < FRESH and hears(window, frequency, RATE, share=SHARE)
-
-    def level(self, now: float, frequency: float) -> float:
-        """Amplitude of the tone in the last window; 0.0 where that is not fresh."""
-        if not self._windows:
-            return 0.0
-        at, window = self._windows[-1]
-        return amplitude(window, frequency, RATE) if now - at < FRESH else 0.0
-
-    def audible(self, now: float) -> bool:
-        """Whether anything but silence is there now."""
-        if not self._windows:
-            return False
-        at, window = self._windows[-1]
-        return now - at < FRESH and rms(window) >= AUDIBLE
-
-    def audible_lately(self, now: float) -> bool:
-        """Whether anything but silence was there in the last second."""
-        return any(now - at < LATELY and rms(window) >= AUDIBLE for at, window in self._windows)
-
-    def misses(self, now: float, frequency: float) -> bool:
-        """Whether the tone was not there for 0.3 s."""
-        if now - self._started < QUIET:
-            return False
-        recent = (window for at, window in self._windows if now - at < QUIET)
-        return not any(hears(window, frequency, RATE, share=SHARE) for window in recent)
+    return ON_TIME
 
 
 @dataclass(slots=True)
@@ -144,6 +73,8 @@ class Sound:
         self._pair = pair
         self._plan: MediaPlan | None = None
         self._ear = Ear(loop.time())
+        self._coding = Coding()
+        self._dtmf_clock = RATE
         self._events = EventSender()
         self._presses = EventReceiver()
         self._ssrc = ids.number(32)
@@ -162,6 +93,7 @@ class Sound:
         self.recording: Recording | None = None
         """What comes in goes in there too."""
         self.line: Line = all_is_well
+        self._departures = Departures(loop.call_later)
         self.closed = False
         pair.watch(self._read, self._drain_reports)
 
@@ -172,7 +104,13 @@ class Sound:
 
     def apply(self, plan: MediaPlan) -> None:
         """Send and understand this from now on."""
-        self._mouth.use(_law(plan.codec.name))
+        if self._coding.use(plan.codec, plan.ptime):
+            self._packet = b""
+        self._mouth.use(self._coding.form)
+        if plan.dtmf_clock != self._dtmf_clock:
+            self._dtmf_clock = plan.dtmf_clock
+            self._events = EventSender(plan.dtmf_clock)
+            self._presses = EventReceiver(plan.dtmf_clock)
         self._plan = plan
         self._mark = True
         self._secure(plan)
@@ -209,18 +147,30 @@ class Sound:
     def relay_to(self, other: Sound | None) -> None:
         """Pass on what comes in from now on, keys excepted; None: no more."""
         self._relay = other
+        self._packet = b""
 
-    def pass_on(self, name: str, payload: bytes) -> None:
-        """Say what came in elsewhere in the codec `name`, instead of a tone."""
+    def pass_on(self, codec: Codec, payload: bytes, samples: Pcm) -> None:
+        """Say what came in elsewhere, instead of a tone: the `payload` as it is where the codec is
+        ours, else its samples (8 kHz)."""
         plan = self._plan
-        if plan is None or not plan.send or self._relay is None:
+        if plan is None or not plan.send or self._relay is None or not len(samples):
             return
-        if plan.codec.name != name:
-            samples = g711.decode(_law(name), payload)
-            payload = g711.encode(_law(plan.codec.name), samples).tobytes()
-        self._timestamp = (self._timestamp + len(payload)) & 0xFFFFFFFF
+        if plan.codec.name == codec.name:
+            self._pass(plan, payload, len(samples))
+            return
+        self._packet += self._coding.written(samples)
+        whole, self._packet = self._coding.cut(self._packet)
+        for said in whole:
+            self._pass(plan, self._coding.encode(said), self._coding.length(said))
+
+    def _pass(self, plan: MediaPlan, payload: bytes, samples: int) -> None:
+        self._advance(plan, samples)
         self._emit(plan, plan.codec.payload_type, self._timestamp, payload, self._mark)
         self._mark = False
+
+    def _advance(self, plan: MediaPlan, samples: int) -> None:
+        """So many samples (8 kHz) have gone by, in the clock of what we send."""
+        self._timestamp = (self._timestamp + samples * plan.codec.clock // RATE) & 0xFFFFFFFF
 
     def close(self) -> None:
         """Free the ports; who waits for something to be heard hears of it."""
@@ -315,7 +265,7 @@ class Sound:
         """20 ms have passed."""
         plan = self._plan
         if plan is not None and self._relay is None:
-            self._timestamp = (self._timestamp + FRAME) & 0xFFFFFFFF
+            self._advance(plan, FRAME)
             step = self._events.tick() if self._events.active else None
             if plan.send:
                 self._speak(plan, step)
@@ -338,9 +288,9 @@ class Sound:
         if not self._packet:
             self._packet_timestamp = self._timestamp
         self._packet += said
-        if len(self._packet) * 1000 < plan.ptime * RATE:
+        if self._coding.length(self._packet) * 1000 < plan.ptime * RATE:
             return  # a packet of more than 20 ms
-        payload, self._packet = self._packet, b""
+        payload, self._packet = self._coding.encode(self._packet), b""
         self._emit(plan, plan.codec.payload_type, self._packet_timestamp, payload, self._mark)
         self._mark = False
 
@@ -355,11 +305,7 @@ class Sound:
         data = packet.encode() if self._srtp is None else self._srtp.protect(packet.encode())
         if data is None:
             return  # its number was used with this key
-        for delay in self.line():
-            if delay:
-                self._loop.call_later(delay, self._put, data, plan.remote)
-            else:
-                self._put(data, plan.remote)
+        self._departures.send("", self.line(), partial(self._put, data, plan.remote))
 
     def _put(self, data: bytes, remote: Address) -> None:
         with contextlib.suppress(OSError):  # nobody listens there any more, or not yet
@@ -393,12 +339,12 @@ class Sound:
         codec = plan.receive.get(packet.payload_type)
         if codec is None:
             return
+        now, samples = self._loop.time(), self._coding.decode(codec, packet.payload)
         if self._relay is not None:
-            self._relay.pass_on(codec.name, packet.payload)
-        now, samples = self._loop.time(), g711.decode(_law(codec.name), packet.payload)
+            self._relay.pass_on(codec, packet.payload, samples)
         self._ear.feed(now, samples)
         if self.recording is not None:
-            self.recording.heard(now, packet.ssrc, packet.timestamp, samples)
+            self.recording.heard(now, packet.ssrc, packet.timestamp, samples, codec.clock)
 
     def _pressed(self, digit: str) -> None:
         self.digits += digit
@@ -483,7 +429,3 @@ class Sounds:
         self._open = [sound for sound in self._open if not sound.closed]
         if not self._open:
             self._clock.stop()
-
-
-def _law(name: str) -> g711.Law:
-    return "PCMA" if name == "PCMA" else "PCMU"

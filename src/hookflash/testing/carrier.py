@@ -162,6 +162,7 @@ class RunningCarrier:
             numbers=numbers,
             metadata=metadata,
             media_encryption=MEDIA[secure],
+            media=self._codecs(),
             address=f"{host}:{port}",
             auth_username=self._trunk.get("username", ""),
             auth_password=self._trunk.get("password", ""),
@@ -174,6 +175,13 @@ class RunningCarrier:
         )
         request = api.DeleteSIPDispatchRuleRequest(sip_dispatch_rule_id=rule.sip_dispatch_rule_id)
         stack.push_async_callback(_gone, sip.delete_dispatch_rule, request)
+
+    def _codecs(self) -> api.SIPMediaConfig | None:
+        """For a carrier that takes nothing which an exchange offers by itself."""
+        taken = self._profile.manners.codecs
+        if taken != ("opus",):
+            return None
+        return api.SIPMediaConfig(codecs=[api.SIPCodec(name=name) for name in taken])
 
     def _rule(self, trunk_id: str) -> api.SIPDispatchRuleInfo:
         if self._room:

@@ -9,9 +9,10 @@ from typing import Final
 
 from ..carrier.agent import CarrierError
 from ..carrier.conversation import PhoneEnd
+from ..carrier.ear import QUIET
 from ..carrier.placed import Placed
 from ..carrier.service import CarrierService
-from ..carrier.sound import QUIET, Sound
+from ..carrier.sound import Sound
 from ..carrier.telephone import PhoneState
 from .loop_thread import LoopThread
 from .recording import PhoneRecording

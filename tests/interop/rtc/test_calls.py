@@ -10,8 +10,8 @@ from livekit import api, rtc
 from tests.support.lab import NUMBER, Lab, run
 from tests.support.sdk import MODES, client
 
+from hookflash.carrier.ear import QUIET
 from hookflash.carrier.phone import Behaviour
-from hookflash.carrier.sound import QUIET
 from hookflash.sip.uri import Uri
 
 pytestmark = pytest.mark.interop

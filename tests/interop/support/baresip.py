@@ -68,19 +68,22 @@ class Phone:
         certificate: Certificate | None = None,
         authority: Path | None = None,
         account: str = "",
+        opus: bool = False,
     ) -> Phone:
-        """Start it in `host`; it answers by itself. `account` adds parameters, as mediaenc."""
+        """Start it in `host`; it answers by itself. `account` adds parameters, as mediaenc; `opus`:
+        it speaks Opus besides G.711."""
         folder = lab.path(f"baresip-{user}/config").parent
         write_tone(folder / "tone.wav", tone)
         tls = ""
         if certificate is not None:
             tls = f"sip_certificate {certificate.both}\nsip_cafile {authority}"
+        modules = (*MODULES, "opus") if opus else MODULES
         text = CONFIG.format(
             address=host.address,
             folder=folder,
             tls=tls,
             modules=module_path(),
-            module_lines="\n".join(f"module {name}.so" for name in MODULES),
+            module_lines="\n".join(f"module {name}.so" for name in modules),
         )
         (folder / "config").write_text(text, "utf-8")
         own = f"<sip:{user}@{host.address};transport={transport}>;regint=0;answermode=auto{account}"
