@@ -61,6 +61,7 @@ from .line import Kept, Line
 from .manners import Profile
 from .news import News
 from .packets import Packets
+from .people import People
 from .recordings import Recordings
 from .sound import Sound, Sounds
 from .speaking import Speaker
@@ -116,7 +117,11 @@ class CarrierService:
         self._loop = asyncio.get_running_loop()
         self._sounds = Sounds(ids, muted=muted)
         self.recordings = Recordings(self.switch.ends, self._sounds.now, self.tell)
-        self._voices = Voices(self._sounds, self._key, self._line.packet, self.recordings.begin)
+        self.people = People(self.switch.numbers, self.switch.ends, self.let_go)
+        self._voices = Voices(
+            *(self._sounds, self._key, self._line.packet), self.recordings.begin, self.people.at
+        )
+        self.people.watch(self._voices.attend)
         self.speaker = Speaker(self.tell)
         self._alarm = Alarm(self._clock, self._loop, self)
         self._pump: EffectPump[SwitchEffect] = EffectPump(self._one)

@@ -30,6 +30,7 @@ from ..sip.flow import Address
 from .agent import CarrierError
 from .deaf_pair import DeafPair
 from .packets import Packets
+from .person import Person
 from .recording import Recording
 from .speech import FRAME, RATE, Mouth, Speech
 
@@ -161,6 +162,7 @@ class Sound:
         """Called with each key of the other side."""
         self.recording: Recording | None = None
         """What comes in goes in there too."""
+        self._person: Person | None = None
         self.line: Line = all_is_well
         self.closed = False
         pair.watch(self._read, self._drain_reports)
@@ -190,6 +192,10 @@ class Sound:
         """Say another tone (Hz) from now on, 0 for silence; or a speech, of which so many seconds
         have gone by."""
         self._mouth.say(tone, speech, since)
+
+    def attend(self, person: Person | None) -> None:
+        """A person speaks instead, and hears what comes in; None: nobody any more."""
+        self._person = self._mouth.person = person
 
     def talk_to(self, other: Sound) -> None:
         """Send to another one of this carrier, with nothing to agree on."""
@@ -399,6 +405,8 @@ class Sound:
         self._ear.feed(now, samples)
         if self.recording is not None:
             self.recording.heard(now, packet.ssrc, packet.timestamp, samples)
+        if self._person is not None:
+            self._person.hears(samples)
 
     def _pressed(self, digit: str) -> None:
         self.digits += digit

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..audio import g711
 from ..audio.tone_bank import Pcm
+from .person import Person
 
 RATE: Final = 8000
 FRAME: Final = RATE // 50
@@ -44,12 +45,14 @@ class Speech:
 class Mouth:
     """Says what it is told to in the codec that was agreed."""
 
-    __slots__ = ("_frames", "_law", "_number", "_speech", "_tone")
+    __slots__ = ("_frames", "_law", "_number", "_speech", "_tone", "person")
 
     def __init__(self, tone: float) -> None:
         """`tone`: Hz, 0 for silence."""
         self._tone = tone
         self._speech: Speech | None = None
+        self.person: Person | None = None
+        """Who speaks instead of all else."""
         self._law: g711.Law = "PCMU"
         self._frames: tuple[bytes, ...] = ()
         """One second of the tone; made when there is somebody to hear it."""
@@ -71,6 +74,8 @@ class Mouth:
     def next(self) -> bytes:
         """The next 20 ms."""
         number, self._number = self._number, self._number + 1
+        if self.person is not None:
+            return g711.encode(self._law, self.person.take(FRAME)).tobytes()
         if self._speech is not None:
             return self._speech.frame(self._law, number)
         return self._frames[number % len(self._frames)]
