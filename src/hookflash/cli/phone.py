@@ -69,7 +69,7 @@ def phone(
         ),
     ] = False,
 ) -> None:
-    """Let a telephone of the carrier call a number, or wait until it is called.
+    """Let a telephone of the carrier call, or wait for a call.
 
     The carrier is a `hookflash carrier` that runs. Says what becomes of the call and what the
     telephone hears, until it is over; Ctrl-C hangs up. In a terminal the keys 0-9, * and # are
