@@ -18,7 +18,10 @@ need espeak-ng espeak-ng
 need chromium chromium
 need firefox-esr firefox-esr
 need pulseaudio pulseaudio
+need parec pulseaudio-utils
 ls /usr/lib/*/kamailio/modules/tls.so >/dev/null 2>&1 || missing="$missing kamailio-tls-modules"
+ls /usr/lib/*/libportaudio.so.2 >/dev/null 2>&1 || missing="$missing libportaudio2"
+ls /usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so >/dev/null 2>&1 || missing="$missing libasound2-plugins"
 ruby -e 'require "google/protobuf"; require "faraday"; require "jwt"' >/dev/null 2>&1 ||
     missing="$missing ruby-google-protobuf ruby-faraday ruby-jwt"
 
@@ -28,6 +31,6 @@ if [ "$(id -u)" = 0 ]; then sudo=""; else sudo="sudo"; fi
 $sudo apt-get update -qq
 # shellcheck disable=SC2086
 DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
-for program in sipp baresip linphonec kamailio tshark ip openssl ruby espeak-ng chromium firefox-esr pulseaudio; do
+for program in sipp baresip linphonec kamailio tshark ip openssl ruby espeak-ng chromium firefox-esr pulseaudio parec; do
     command -v "$program" >/dev/null 2>&1 || { echo "peers: $program is missing" >&2; exit 1; }
 done

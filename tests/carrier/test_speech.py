@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from hookflash.audio import g711
+from hookflash.audio.elastic_buffer import TARGET
 from hookflash.audio.tone_bank import Pcm, hears, rms
+from hookflash.carrier.person import Person
 from hookflash.carrier.speech import (
     FRAME,
     OCTETS,
@@ -97,3 +99,17 @@ def test_a_text_as_tones() -> None:
     assert not samples[3200 : 3200 + 960].any()
     assert len(samples) == 10 * 640 + 3 * 960
     assert len(word_tones(" ")) == 0
+
+
+@pytest.mark.parametrize("law", ["PCMU", "PCMA"])
+def test_a_person_speaks_instead_of_all_else(law: g711.Law) -> None:
+    mouth = Mouth(330)
+    mouth.use(law)
+    mouth.person = Person(lambda _: None)
+    mouth.person.says(np.full(TARGET, 4000, np.int16))
+    assert abs(said(mouth, 1, law).astype(int) - 4000).max() < 100
+    mouth.say(0.0, Speech(np.full(FRAME, -4000, np.int16)))
+    assert abs(said(mouth, 1, law).astype(int) - 4000).max() < 100
+    mouth.person = None
+    mouth.say(330)
+    assert hears(said(mouth, 10, law), 330, RATE)

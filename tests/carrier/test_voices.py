@@ -10,9 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hookflash.audio.elastic_buffer import LIMIT
 from hookflash.audio.tone_bank import Pcm, hears
 from hookflash.base.ids import Ids
 from hookflash.carrier.conversation import Voice
+from hookflash.carrier.person import Person
 from hookflash.carrier.recording import Recording
 from hookflash.carrier.sound import Sound, Sounds
 from hookflash.carrier.speech import PEAK, RATE, Speech
@@ -220,3 +222,37 @@ def test_what_is_not_there_is_passed_over() -> None:
         voices.close(TWO.id)
 
     run(test)
+
+
+def test_a_person_at_a_telephone_wherever_it_is_connected() -> None:
+    """With another telephone, then with a leg, and when he is gone it says its tone."""
+
+    async def main() -> None:
+        sounds = Sounds(Ids(random.Random(1)))
+        heard: list[Pcm] = []
+        people = {ANNA.id: Person(heard.append)}
+        voices = Voices(sounds, lambda *_: None, person=people.get)
+        people[ANNA.id].says(tone(770, 0.2))  # nobody hears that
+        voices.join(ANNA, BERT)
+        people[ANNA.id].says(tone(400, LIMIT / RATE))
+        bert = voices.heard_by(BERT.id)
+        assert bert is not None
+        await bert.hears(400, 2.0)
+        assert not bert.hears_now(330)
+        assert hears(np.concatenate(heard), 550, RATE)
+        far = peer(voices, sounds, ONE, 1000, "PCMA")
+        voices.join(ANNA, ONE)
+        heard.clear()
+        people[ANNA.id].says(tone(400, LIMIT / RATE))
+        await far.hears(400, 2.0)
+        assert hears(np.concatenate(heard), 1000, RATE)
+        del people[ANNA.id]
+        voices.attend(ANNA.id)
+        voices.attend(BERT.id)  # who is in no call
+        heard.clear()
+        await far.hears(330, 2.0)
+        assert heard == []
+        voices.part(ANNA.id)
+        sounds.stop()
+
+    asyncio.run(main())

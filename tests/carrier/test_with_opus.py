@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from livekit import api
@@ -50,13 +51,14 @@ def play(test: Test, profile: Profile, folder: Path, codecs: str = "") -> None:
                 await carrier.happened("call_answered", count)
             await test(lab, carrier)
 
+    chosen: dict[str, Any] = {"sip__codecs": codecs} if codecs else {}
     run(
         main,
         sip__answer="immediately",
         sip__tls__port=0,
         sip__tls__certs=certs,
         sip__tls__ca_file=str(made.authority),
-        **{"sip__codecs": codecs} if codecs else {},
+        **chosen,
     )
 
 

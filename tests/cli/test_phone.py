@@ -23,7 +23,8 @@ from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
 from hookflash.carrier.wave_files import read_wave
 from hookflash.cli.options import EXIT_CONFIG
-from hookflash.cli.phone import PhoneError, _ask, _write, follow
+from hookflash.cli.phone import _write, follow
+from hookflash.cli.phone_http import PhoneError, ask
 from hookflash.cli.phone_keys import Keyboard
 
 CALLER, CALLED = "+14155550100", "+15105550123"
@@ -102,7 +103,7 @@ def test_ctrl_c_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
         assert await asyncio.to_thread(follow, url, conversation.id, CALLER, Keyboard())
         await carrier.happened("call_ended")
         with pytest.raises(PhoneError, match="there is no call"):
-            await asyncio.to_thread(_ask, f"{url}/calls/{conversation.id}", "DELETE")
+            await asyncio.to_thread(ask, f"{url}/calls/{conversation.id}", "DELETE")
 
     run(test, hangs_up_after=None)
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from ..base.errors import ConfigError
 from . import reading
@@ -62,7 +62,7 @@ class CallBook(Protocol):
         ...
 
 
-def http_app(carrier: CallBook, routes: Sequence[Route] = ()) -> Starlette:
+def http_app(carrier: CallBook, routes: Sequence[BaseRoute] = ()) -> Starlette:
     """`/calls`, `/telephones`, and what else there is."""
     return Starlette(routes=[*_calls(carrier), *_telephones(carrier), *routes])
 

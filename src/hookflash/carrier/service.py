@@ -64,6 +64,7 @@ from .manners import Profile
 from .names import CarrierResolver
 from .news import News
 from .packets import Packets
+from .people import People
 from .recordings import Recordings
 from .sound import Sound, Sounds
 from .speaking import Speaker
@@ -120,7 +121,11 @@ class CarrierService:
         self._departures = Departures(self._loop.call_later)
         self._sounds = Sounds(ids, muted=muted)
         self.recordings = Recordings(self.switch.ends, self._sounds.now, self.tell)
-        self._voices = Voices(self._sounds, self._key, self._line.packet, self.recordings.begin)
+        self.people = People(self.switch.numbers, self.switch.ends, self.let_go)
+        self._voices = Voices(
+            *(self._sounds, self._key, self._line.packet), self.recordings.begin, self.people.at
+        )
+        self.people.watch(self._voices.attend)
         self.speaker = Speaker(self.tell)
         self._alarm = Alarm(self._clock, self._loop, self)
         self._pump: EffectPump[SwitchEffect] = EffectPump(self._one)

@@ -30,6 +30,7 @@ from .deaf_pair import DeafPair
 from .departures import ON_TIME, Copies, Departures
 from .ear import Ear
 from .packets import Packets
+from .person import Person
 from .recording import Recording
 from .speech import FRAME, RATE, Mouth, Speech
 
@@ -92,6 +93,7 @@ class Sound:
         """Called with each key of the other side."""
         self.recording: Recording | None = None
         """What comes in goes in there too."""
+        self._person: Person | None = None
         self.line: Line = all_is_well
         self._departures = Departures(loop.call_later)
         self.closed = False
@@ -128,6 +130,10 @@ class Sound:
         """Say another tone (Hz) from now on, 0 for silence; or a speech, of which so many seconds
         have gone by."""
         self._mouth.say(tone, speech, since)
+
+    def attend(self, person: Person | None) -> None:
+        """A person speaks instead, and hears what comes in; None: nobody any more."""
+        self._person = self._mouth.person = person
 
     def talk_to(self, other: Sound) -> None:
         """Send to another one of this carrier, with nothing to agree on."""
@@ -345,6 +351,8 @@ class Sound:
         self._ear.feed(now, samples)
         if self.recording is not None:
             self.recording.heard(now, packet.ssrc, packet.timestamp, samples, codec.clock)
+        if self._person is not None:
+            self._person.hears(samples)
 
     def _pressed(self, digit: str) -> None:
         self.digits += digit

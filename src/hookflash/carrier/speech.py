@@ -9,6 +9,7 @@ import numpy as np
 
 from ..audio import g711
 from ..audio.tone_bank import Pcm
+from .person import Person
 
 RATE: Final = 8000
 FRAME: Final = RATE // 50
@@ -51,12 +52,14 @@ class Speech:
 class Mouth:
     """Says what it is told to in the form that is wanted."""
 
-    __slots__ = ("_form", "_frames", "_number", "_speech", "_tone")
+    __slots__ = ("_form", "_frames", "_number", "_speech", "_tone", "person")
 
     def __init__(self, tone: float) -> None:
         """`tone`: Hz, 0 for silence."""
         self._tone = tone
         self._speech: Speech | None = None
+        self.person: Person | None = None
+        """Who speaks instead of all else."""
         self._form: Form = "PCMU"
         self._frames: tuple[bytes, ...] = ()
         """One second of the tone; made when there is somebody to hear it."""
@@ -78,6 +81,8 @@ class Mouth:
     def next(self) -> bytes:
         """The next 20 ms."""
         number, self._number = self._number, self._number + 1
+        if self.person is not None:
+            return written(self._form, self.person.take(FRAME))
         if self._speech is not None:
             return self._speech.frame(self._form, number)
         return self._frames[number % len(self._frames)]

@@ -8,6 +8,7 @@ from functools import partial
 from ..sdp.plan import LocalMedia, MediaPlan
 from .conversation import Voice
 from .packets import Packets
+from .person import Person
 from .recording import Recording
 from .sound import Line, Sound, Sounds, all_is_well
 from .speech import Speech
@@ -23,16 +24,18 @@ class Voices:
         key: Callable[[str, str], None],
         line: Line = all_is_well,
         recording: Callable[[str], Recording | None] = lambda _: None,
+        person: Callable[[str], Person | None] = lambda _: None,
     ) -> None:
         """`key`: called with the id of a telephone and each key that it hears. `line`: what becomes
         of a packet to an exchange. `recording`: of a telephone that is connected, by its id; None
-        where nobody wants one."""
+        where nobody wants one. `person`: who is at it, if anybody."""
         self.packets = Packets()
         """Of the legs that are over."""
         self._line = line
         self._sounds = sounds
         self._key = key
         self._recording = recording
+        self._person = person
         self._legs: dict[str, Sound] = {}
         self._phones: dict[str, Sound] = {}
         self._partner: dict[str, str] = {}
@@ -90,6 +93,7 @@ class Voices:
             phone, leg = self._phones.pop(one, None), self._legs.get(one)
             if phone is not None:
                 phone.on_digit = phone.recording = None
+                phone.attend(None)
                 if phone is not self._legs.get(partner):
                     phone.close()
             if leg is not None:
@@ -129,6 +133,17 @@ class Voices:
         self._phones[end] = sound
         sound.on_digit = partial(self._key, end)
         sound.recording = self._recording(end)
+        self.attend(end)
+
+    def attend(self, end: str) -> None:
+        """Somebody has come to a telephone, or gone."""
+        sound = self._phones.get(end)
+        if sound is None:
+            return
+        person = self._person(end)
+        if person is not None:
+            person.connected()
+        sound.attend(person)
 
     def heard_by(self, end: str) -> Sound | None:
         """What a telephone hears, by the id of its end; None while it talks to nobody."""

@@ -23,6 +23,7 @@ from ..carrier.http_face import http_app
 from ..carrier.manners import Profile
 from ..carrier.news import News
 from ..carrier.service import CarrierService
+from ..carrier.sound_face import PATH, sound_routes
 from ..carrier.speaking import MISSING
 from ..carrier.telnyx.http import new_holdings, telnyx_routes
 from ..carrier.twilio.http import new_account, twilio_routes
@@ -156,8 +157,9 @@ async def standing(
     try:
         async with service as carrier:
             if http is not None:
-                face = http_app(carrier, [*fault_routes(carrier), *_rest(carrier, config)])
-                await servers.start(face, [http[0]], http[1])
+                routes = [*fault_routes(carrier), *_rest(carrier, config)]
+                face = http_app(carrier, [*routes, *sound_routes(carrier.people)])
+                await servers.start(face, [http[0]], http[1], websockets=[PATH])
             yield servers.port
     finally:
         await servers.stop()

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
-import urllib.error
-import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from ..base.errors import ConfigError, HookflashError
+from ..base.errors import ConfigError
 from ..base.text import printable
 from .options import EXIT_CONFIG, fail
+from .phone_http import PhoneError, ask, raw
 from .phone_keys import Keyboard
 
 POLL = 0.2
 """Seconds between two looks at the call."""
-WITHIN = 10.0
-"""Seconds for an answer of the carrier."""
 KEYS: Final = frozenset("0123456789*#")
 HINT: Final = "keys: 0-9, * and # are pressed; h holds, and takes back; q hangs up"
-
-
-class PhoneError(HookflashError):
-    """The carrier is not there, or does not do what it is asked; the text says why."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,10 +28,22 @@ def add_to(app: typer.Typer) -> None:
     app.command()(phone)
 
 
+def _list_devices(asked: bool) -> None:
+    if not asked:
+        return
+    from .phone_sound import list_devices
+
+    try:
+        list_devices()
+    except PhoneError as error:
+        raise fail(str(error)) from None
+    raise typer.Exit
+
+
 def phone(
     number: Annotated[str, typer.Argument(help="Of the telephone, as the carrier lists it.")],
-    action: Annotated[str, typer.Argument(help="`call`.")],
-    dialled: Annotated[str, typer.Argument(help="The number that it calls.")],
+    action: Annotated[str, typer.Argument(help="`call`, or `wait` for a call.")],
+    dialled: Annotated[str, typer.Argument(help="The number that it calls.")] = "",
     carrier: Annotated[
         str, typer.Option(help="The carrier's --http address.")
     ] = "http://127.0.0.1:8080",
@@ -47,25 +53,40 @@ def phone(
     records: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what it hears, as a WAV file.")
     ] = None,
+    sound_card: Annotated[
+        bool, typer.Option("--sound-card", help="Speak and listen by this machine's sound card.")
+    ] = False,
+    source: Annotated[
+        str, typer.Option("--input", metavar="NAME", help="The microphone; else the system's.")
+    ] = "",
+    sink: Annotated[
+        str, typer.Option("--output", metavar="NAME", help="The loudspeaker; else the system's.")
+    ] = "",
+    devices: Annotated[
+        bool,
+        typer.Option(
+            "--list-devices", is_eager=True, callback=_list_devices, help="Name them, and exit."
+        ),
+    ] = False,
 ) -> None:
-    """Let a telephone of the carrier call a number.
+    """Let a telephone of the carrier call, or wait for a call.
 
     The carrier is a `hookflash carrier` that runs. Says what becomes of the call and what the
     telephone hears, until it is over; Ctrl-C hangs up. In a terminal the keys 0-9, * and # are
     pressed, h puts the other side on hold and takes it back, q hangs up. Exit code 0 where it was
     answered.
     """
-    if action != "call":
-        raise typer.BadParameter("a telephone can `call`", param_hint="ACTION")
+    del devices  # `_list_devices` has seen to it
+    _check(action, dialled, bool(says or records), says, sound_card, source + sink)
     try:
         order = {"caller": number, "called": dialled, **_spoken(says)}
         if records is not None:
             order["records"] = _writable(records)
-        call = _ask(f"{carrier}/calls", "POST", order)
-        with Keyboard() as keyboard:
-            answered = follow(carrier, str(call["id"]), number, keyboard)
+        with _person(sound_card, carrier, number, source, sink) as check, Keyboard() as keyboard:
+            call_id = str(ask(f"{carrier}/calls", "POST", order)["id"]) if dialled else ""
+            answered = follow(carrier, call_id, number, keyboard, check)
         if records is not None and answered:
-            _write(records, _raw(f"{carrier}/telephones/{number}/recording", "GET"))
+            _write(records, raw(f"{carrier}/telephones/{number}/recording", "GET"))
             typer.echo(f"what {number} heard is in {printable(str(records))}")
     except ConfigError as error:
         raise fail(str(error), EXIT_CONFIG) from None
@@ -73,6 +94,42 @@ def phone(
         raise fail(str(error)) from None
     if not answered:
         raise typer.Exit(1)
+
+
+def _check(
+    action: str, dialled: str, speaks_or_records: bool, says: str, card: bool, device: str
+) -> None:
+    """Raises BadParameter where the words do not go together."""
+    if action not in {"call", "wait"}:
+        raise typer.BadParameter("a telephone can `call` or `wait`", param_hint="ACTION")
+    if (action == "call") != bool(dialled):
+        raise typer.BadParameter("for `call`, and for it only", param_hint="DIALLED")
+    if action == "wait" and speaks_or_records:
+        raise typer.BadParameter("for `call` only", param_hint="--says, --records")
+    if says and card:
+        raise typer.BadParameter("not with --sound-card, which speaks", param_hint="--says")
+    if device and not card:
+        raise typer.BadParameter("with --sound-card only", param_hint="--input, --output")
+
+
+@contextmanager
+def _person(
+    card: bool, carrier: str, number: str, source: str, sink: str
+) -> Iterator[Callable[[], None]]:
+    """Somebody is at the telephone, if anybody is to be. Gives what raises PhoneError where his
+    sound card is gone."""
+    if not card:
+        yield _nothing
+        return
+    from .phone_sound import PhoneSound
+
+    with PhoneSound(carrier, number, source, sink) as sound:
+        typer.echo(printable(sound.told()))
+        yield sound.check
+
+
+def _nothing() -> None:
+    """No card can be gone."""
 
 
 def _spoken(says: str) -> dict[str, Any]:
@@ -102,20 +159,31 @@ def _write(file: Path, data: bytes) -> None:
         raise PhoneError(f"{file} cannot be written ({error.strerror})") from None
 
 
-def follow(carrier: str, call_id: str, number: str, keyboard: Keyboard) -> bool:
+def follow(
+    carrier: str,
+    call_id: str,
+    number: str,
+    keyboard: Keyboard,
+    check: Callable[[], None] = _nothing,
+) -> bool:
     """Print the news of a call until it is over or the user ends it, and do what is typed; whether
-    it was answered."""
-    said, answered, up = HINT if keyboard.there else "", False, True
+    it was answered. `call_id` "": of the next call that the telephone is in. `check` is called now
+    and then, and may raise what ends it."""
+    said, answered = HINT if keyboard.there else "", False
+    up, came = True, bool(call_id)
     if said:
         typer.echo(said)
     hands = Hands(carrier, number)
     try:
         while up:
-            calls = _ask(f"{carrier}/calls", "GET")["calls"]
+            check()
+            calls = ask(f"{carrier}/calls", "GET")["calls"]
             mine = [one for one in calls if number in one["telephones"] or one["id"] == call_id]
-            up = bool(mine)
+            came |= bool(mine)
+            up = bool(mine) or not came
             answered |= any(one["state"] == "up" for one in mine)
-            news = "; ".join(_news(one, number) for one in mine) or "over"
+            news = "; ".join(_news(one, number) for one in mine)
+            news = news or ("over" if came else f"{number} waits for a call")
             if news != said:
                 typer.echo(printable(news))
             said = news
@@ -154,12 +222,12 @@ class Hands:
 
     def hang_up(self) -> None:
         """In whichever call it is by now."""
-        for one in _ask(f"{self._carrier}/calls", "GET")["calls"]:
+        for one in ask(f"{self._carrier}/calls", "GET")["calls"]:
             if self._number in one["telephones"]:
-                _ask(f"{self._carrier}/calls/{one['id']}", "DELETE")
+                ask(f"{self._carrier}/calls/{one['id']}", "DELETE")
 
     def _tell(self, what: str, body: object) -> None:
-        _ask(f"{self._carrier}/telephones/{self._number}/{what}", "POST", body)
+        ask(f"{self._carrier}/telephones/{self._number}/{what}", "POST", body)
 
 
 def _news(call: dict[str, Any], number: str) -> str:
@@ -170,30 +238,3 @@ def _news(call: dict[str, Any], number: str) -> str:
     if not heard and number in call["audible"]:
         heard = "somebody"
     return f"{other} is there" + (f", and {number} hears {heard}" if heard else "")
-
-
-def _ask(url: str, method: str, body: object = None) -> dict[str, Any]:
-    found = _raw(url, method, body)
-    return dict(json.loads(found)) if found else {}
-
-
-def _raw(url: str, method: str, body: object = None) -> bytes:
-    if not url.startswith(("http://", "https://")):
-        raise PhoneError(f"{url!r} is no address such as http://127.0.0.1:8080")
-    data = None if body is None else json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310  # see above
-    try:
-        with urllib.request.urlopen(request, timeout=WITHIN) as answer:  # noqa: S310
-            return bytes(answer.read())
-    except urllib.error.HTTPError as error:
-        raise PhoneError(_why(error)) from None
-    except OSError as error:
-        raise PhoneError(f"no carrier at {url}: {error}; `hookflash carrier` runs one") from None
-
-
-def _why(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.loads(error.read())["error"])
-    except (ValueError, KeyError, TypeError):
-        return f"the carrier answered {error.code}"
