@@ -82,6 +82,9 @@ def test_a_short_request_has_a_short_answer() -> None:
     assert shortened(answer_stray(usual, "t"), usual).header("Allow") == ALLOW
 
 
-def test_an_allow_of_another_kind_of_server() -> None:
-    answer = answer_stray(request("OPTIONS"), "tag", allow="INVITE, REFER")
+def test_allow_and_supported_of_another_kind_of_server() -> None:
+    answer = answer_stray(
+        request("OPTIONS"), "tag", allow="INVITE, REFER", supported="timer, replaces"
+    )
     assert answer.header("Allow") == "INVITE, REFER"
+    assert answer.header("Supported") == "timer, replaces"

@@ -24,6 +24,12 @@ def test_a_profile_says_where_each_trait_is_known_from(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_profile_says_whether_it_takes_attended_transfers(name: str) -> None:
+    """By default a carrier does; a real one only if somebody has said or assumed so."""
+    assert "replaces" in [trait.name for trait in load_profile(name).traits]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_trait_is_a_line(name: str) -> None:
     text = files("hookflash.carrier").joinpath(f"profiles/{name}.yaml").read_text()
     lines = [line for line in text.splitlines() if not line.startswith("#")]

@@ -152,14 +152,29 @@ class Rig:
         self.carrier(effects)
         return conversation
 
-    def dial(self, number: str, caller: str = LINE) -> Leg:
+    def dial(self, number: str, caller: str = LINE, *headers: tuple[str, str]) -> Leg:
         """The exchange calls a number."""
         leg = self._leg("outbound")
         uri = Uri.sip(number, *CARRIER)
-        order = DialOrder(uri, uri, NameAddr("", Uri.sip(caller, EXCHANGE[0])), "dialled-1")
+        from_, call_id = NameAddr("", Uri.sip(caller, EXCHANGE[0])), f"dialled-{len(self.legs)}"
+        order = DialOrder(uri, uri, from_, call_id, headers)
         self.board.add(leg)
         self.ask(leg, lambda: leg.start_outbound(self.now, order))
         return leg
+
+    def strange(self, *headers: tuple[str, str]) -> None:
+        """The exchange's last INVITE again, as a call of its own with these headers too, of which
+        no leg knows."""
+        last = next(
+            one
+            for ours, one in reversed(self.wire)
+            if not ours and isinstance(one, Request) and one.method == "INVITE"
+        )
+        changed = {"Via": f"SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bK{len(self.wire)}"}
+        changed["Call-ID"] = f"strange-{len(self.wire)}"
+        items = [(name, changed.get(name, value)) for name, value in last.headers.raw()]
+        self._to_carrier(Request("INVITE", last.uri_text, [*items, *headers], last.body))
+        self._deliver()
 
     def transfer(self, target: str = f"tel:{TARGET}", *headers: tuple[str, str]) -> None:
         """The exchange transfers its last call."""

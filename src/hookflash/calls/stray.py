@@ -15,11 +15,17 @@ RETRY_AFTER = "30"
 
 
 def answer_stray(
-    request: Request, to_tag: str, *, stopping: bool = False, allow: str = ALLOW
+    request: Request,
+    to_tag: str,
+    *,
+    stopping: bool = False,
+    allow: str = ALLOW,
+    supported: str = SUPPORTED,
 ) -> Response:
     """The answer to a request that no leg takes. `to_tag` goes into To where the request had none
     (RFC 3261 §8.2.6.2)."""
-    status, headers = _answer(request, ("Allow", allow), stopping=stopping)
+    known = ("Allow", allow), ("Supported", supported)
+    status, headers = _answer(request, *known, stopping=stopping)
     return Response.reply(request, status, to_tag=to_tag, headers=headers)
 
 
@@ -35,15 +41,15 @@ def shortened(answer: Response, request: Request) -> Response:
 
 
 def _answer(
-    request: Request, allow: tuple[str, str], *, stopping: bool
+    request: Request, allow: tuple[str, str], supported: tuple[str, str], *, stopping: bool
 ) -> tuple[int, Sequence[tuple[str, str]]]:
     method = request.method
     if request.to.tag is not None or method in IN_DIALOG_ONLY:
         return 481, ()
     if method == "OPTIONS":
-        lacking = unsupported(request)
+        lacking = unsupported(request, tuple(supported[1].split(", ")))
         if lacking:
             return 420, (("Unsupported", lacking),)
-        headers = (allow, ("Accept", ACCEPT), ("Supported", SUPPORTED))
+        headers = (allow, ("Accept", ACCEPT), supported)
         return (503, (("Retry-After", RETRY_AFTER), *headers)) if stopping else (200, headers)
     return (405 if method in KNOWN_REFUSED else 501), (allow,)

@@ -40,7 +40,7 @@ from .effects import (
     SendAck,
     SendRequest,
 )
-from .legs.settings import ALLOW
+from .legs.settings import ALLOW, SUPPORTED
 from .stray import answer_stray, shortened
 
 Route = Callable[["Request", "Hop"], "Flow | None"]
@@ -127,9 +127,11 @@ BoardEffect = SendBytes | Incoming | Resolve | ForOwner | LegGone | Broken
 class Switchboard:
     """All legs of the process and the endpoint below them."""
 
-    def __init__(self, endpoint: Endpoint, route: Route, allow: str = ALLOW) -> None:
-        """`allow`: the Allow of answers outside of calls."""
-        self._allow = allow
+    def __init__(
+        self, endpoint: Endpoint, route: Route, allow: str = ALLOW, supported: str = SUPPORTED
+    ) -> None:
+        """`allow`, `supported`: Allow and Supported of answers outside of calls."""
+        self._allow, self._supported = allow, supported
         self.endpoint = endpoint
         self._route = route
         self.stopping = False
@@ -421,7 +423,9 @@ class Switchboard:
             return []  # an ACK is never answered
         tag = self.endpoint.new_tag()
         stopping = self.stopping or self.full
-        answer = answer_stray(request, tag, stopping=stopping, allow=self._allow)
+        answer = answer_stray(
+            request, tag, stopping=stopping, allow=self._allow, supported=self._supported
+        )
         if not effect.flow.reliable:
             answer = shortened(answer, request)
         return self._sip(now, self.endpoint.respond(now, effect.key, answer, stray=True))

@@ -33,6 +33,8 @@ class SipEnd:
     conversation: Conversation | None = None
     refers: int = 0
     """How many REFERs it sent."""
+    replaces: SipEnd | None = None
+    """Whose place it takes as soon as it is answered."""
 
     @property
     def id(self) -> str:
@@ -97,6 +99,8 @@ class CarriedTransfer:
     transferor: SipEnd
     transferee: End
     target: End | None = None
+    replaced: SipEnd | None = None
+    """The transferor's other dialog, with the target, that the transferee is to replace."""
     caller_id: str = ""
     """The number that the target sees."""
     failed: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..calls.legs.settings import ALLOW, ALLOW_REFER, Credential, LegSettings
+from ..calls.legs.settings import ALLOW, ALLOW_REFER, SUPPORTED, Credential, LegSettings
 from ..calls.records import CallDirection
 from ..sdp.plan import MediaSettings
 from ..sip.uri import Uri
@@ -21,6 +21,16 @@ RINGS: Final = 180.0
 def allow(manners: CarrierManners) -> str:
     """The Allow of this carrier."""
     return ALLOW if manners.refer == "never" else ALLOW_REFER
+
+
+def extensions(manners: CarrierManners) -> tuple[str, ...]:
+    """The option tags that this carrier has besides those of every leg."""
+    return ("replaces",) if manners.replaces == "supported" else ()
+
+
+def supported(manners: CarrierManners) -> str:
+    """The Supported of this carrier."""
+    return ", ".join((SUPPORTED, *extensions(manners)))
 
 
 def leg_settings(
@@ -44,6 +54,7 @@ def leg_settings(
         media_timeout=PATIENCE,
         session_expires=manners.session_expires,
         early_media=manners.early_media,
+        extensions=extensions(manners),
         accepts_refer=True,
         allow=allow(manners),
         credentials=lambda: known,

@@ -53,6 +53,12 @@ class CarrierManners:
     target_phrase: str = ""
     domain: str = "carrier.test"
     """The carrier's own domain, and all below it."""
+    replaces: Literal["supported", "unsupported", "refused"] = "supported"
+    """Whether a call takes the place of another one by Replaces (RFC 3891), as in an attended
+    transfer. `unsupported`: a REFER to a target with Replaces gets `replaces_status`, an INVITE
+    with it is a call as any other. `refused`: both get it."""
+    replaces_status: int = 501
+    replaces_phrase: str = ""
     headers_required: tuple[str, ...] = ()
     """Headers without which a REFER is refused with `refused_status`."""
     digest: Literal["none", "refer", "calls", "all"] = "calls"
@@ -217,6 +223,9 @@ _READERS: Final[dict[str, Reader]] = {
     "target_status": reading.failure_status,
     "target_phrase": reading.text,
     "domain": reading.domain,
+    "replaces": reading.one_of("supported", "unsupported", "refused"),
+    "replaces_status": reading.failure_status,
+    "replaces_phrase": reading.text,
     "headers_required": reading.names,
     "digest": reading.one_of("none", "refer", "calls", "all"),
     "accounts": reading.one_of("optional", "required"),

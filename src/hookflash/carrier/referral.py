@@ -17,7 +17,7 @@ from typing import Final
 
 from ..base.errors import SipError
 from ..base.light import light_dataclass
-from ..sip.fields import NameAddr
+from ..sip.fields import NameAddr, Replaces
 from ..sip.message import Request
 from ..sip.phrases import reason_phrase
 from .config import TransferMode
@@ -56,6 +56,13 @@ class CallTarget:
 
 
 @light_dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Give the caller the place that the REFER names; how that goes comes back by `progress`."""
+
+    replaces: Replaces
+
+
+@light_dataclass(frozen=True, slots=True)
 class DropTarget:
     """Call the target no longer."""
 
@@ -81,6 +88,7 @@ ReferralEffect = (
     AnswerRefer
     | NotifyReferrer
     | CallTarget
+    | TakeOver
     | DropTarget
     | JoinTarget
     | HoldTransferor
@@ -140,6 +148,7 @@ class Referral:
         """What is to be said, in this order and not before these times."""
         self._acts: deque[tuple[float, ReferralEffect]] = deque()
         """What is to be done."""
+        self._holds = manners.hold
         self._gives_up_at: float | None = None
         self._hangs_up_at: float | None = None
 
@@ -167,9 +176,13 @@ class Referral:
         self._say(answer_at, AnswerRefer(202, reason_phrase(202), subscribe))
         if trying and not manners.notify_before_answer:
             self._notify(answer_at, 100)
-        if manners.hold:
-            self._acts.append((answer_at, HoldTransferor(held=True)))
-        self._acts.append((answer_at, CallTarget(judged)))
+        if isinstance(judged, Replaces):  # nobody is called, so there is nothing to wait for
+            self._holds = False
+            self._acts.append((answer_at, TakeOver(judged)))
+        else:
+            if self._holds:
+                self._acts.append((answer_at, HoldTransferor(held=True)))
+            self._acts.append((answer_at, CallTarget(judged)))
         self._gives_up_at = answer_at + manners.no_answer_after
         if manners.hang_up_at == "refer-accepted":
             self._hang_up(answer_at)
@@ -193,7 +206,7 @@ class Referral:
                 self._hang_up(now)
             return [JoinTarget(), *self._due(now)]
         self._fail()
-        if self._manners.hold:
+        if self._holds:
             self._acts.append((now, HoldTransferor(held=False)))
         return self._due(now)
 
@@ -233,8 +246,9 @@ class Referral:
 
     # --- inside ---------------------------------------------------------------------------------
 
-    def _judge(self) -> TransferTarget | AnswerRefer:
-        """The target, or why there is none, in the order in which a carrier finds it out."""
+    def _judge(self) -> TransferTarget | Replaces | AnswerRefer:
+        """The target, the dialog that the REFER names for one, or why there is none, in the order
+        in which a carrier finds it out."""
         manners = self._manners
         refused = refusal(manners.refused_status, manners.refused_phrase)
         if manners.refer == "never":
@@ -251,17 +265,20 @@ class Referral:
             if text is None:
                 raise SipError("Refer-To is missing")
             target = read_target(NameAddr.parse(text).uri, manners.domain, self._own_hosts)
+            named = target.uri.header("Replaces")
+            replaces = None if named is None else Replaces.parse(named)
         except SipError as error:
             return self._no((400, reason_phrase(400)), error.text)
-        if target.uri.header("Replaces") is not None:
-            return self._no((501, reason_phrase(501)), "attended transfers are not carried out")
-        if target.form not in manners.target_forms:
+        if replaces is not None and manners.replaces != "supported":
+            answer = refusal(manners.replaces_status, manners.replaces_phrase)
+            return self._no(answer, "this carrier carries out no attended transfer (Replaces)")
+        if replaces is None and target.form not in manners.target_forms:
             allowed = ", ".join(manners.target_forms)
             wrong = f"a target of the form {target.form} is not taken, only {allowed}"
             return self._no(refusal(manners.target_status, manners.target_phrase), wrong)
         if self._sip_only() and target.number:
             return self._no(refused, "transfer_mode of the trunk is sip-only, the target a number")
-        return target
+        return replaces or target
 
     def _off(self) -> bool:
         return self._manners.refer == "trunk-setting" and self._mode == "disable-all"

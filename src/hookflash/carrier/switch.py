@@ -56,9 +56,10 @@ from .conversation import (
 from .customer_calls import CustomerCalls
 from .handsets import Handsets
 from .invites import dial_order, origination, written
-from .leg_settings import allow, leg_settings
+from .leg_settings import allow, leg_settings, supported
 from .manners import CarrierManners
 from .pings import TrunkPing
+from .replaces import Replacements
 from .routing import Numbers
 from .speech import Speech
 from .transferring import Transfers
@@ -85,7 +86,7 @@ class Switch:
         timers: Timers,
         digest_key: bytes,
     ) -> None:
-        self.board = Switchboard(endpoint, route, allow(manners))
+        self.board = Switchboard(endpoint, route, allow(manners), supported(manners))
         self.manners = manners
         self.numbers = Numbers(config, national=manners.number_format == "national")
         self.conversations: dict[str, Conversation] = {}
@@ -96,6 +97,7 @@ class Switch:
         self.ids = ids
         digest = DigestServer(digest_key, ids)
         self.handsets = Handsets(self)
+        self.replacements = Replacements(self)
         self.transfers = Transfers(self, digest)
         self.customers = CustomerCalls(self, digest)
         self._timers = timers
@@ -377,6 +379,8 @@ class Switch:
                 end = self.ends.pop(effect.leg.call_id, None)
                 if end is not None:
                     self.gone(now, end, "peer")
+                if isinstance(end, SipEnd):
+                    self.replacements.ended(now, end)
             case ForOwner(leg=TrunkPing() as ping):
                 self._pinged(ping)
             case ForOwner():
@@ -407,6 +411,8 @@ class Switch:
                 self.progress(now, end, 180)
             case fx.LegRinging() if self.manners.early_media:
                 self._queue.append(JoinSound(voice_of(end), Voice(f"ring {end.id}", RINGBACK)))
+            case fx.LegAnswered() if end.replaces is not None:
+                self.replacements.answered(now, end)
             case fx.LegAnswered() if not end.inbound:
                 self.progress(now, end, 200)
             case fx.LegAnswered() if end.conversation is not None:

@@ -12,6 +12,7 @@ from typing import Protocol
 from ..base.deadline_queue import DeadlineQueue
 from ..calls.effects import ReferReceived
 from ..sip.digest import Accepted, Challenged, DigestServer
+from ..sip.fields import Replaces
 from ..sip.message import Response
 from .config import TrunkConfig
 from .conversation import CarriedTransfer, Conversation, End, SipEnd, SwitchHost
@@ -25,7 +26,10 @@ from .referral import (
     NotifyReferrer,
     Referral,
     ReferralEffect,
+    ReferralState,
+    TakeOver,
 )
+from .replaces import NotReplaced, Replacements, opposite
 from .routing import Numbers, TransferTarget
 
 
@@ -34,6 +38,8 @@ class TransferHost(SwitchHost, Protocol):
 
     manners: CarrierManners
     numbers: Numbers
+
+    replacements: Replacements
 
     def hosts(self) -> Sequence[str]: ...
 
@@ -126,7 +132,7 @@ class Transfers:
             transfer = self._live[key]
             was_open = transfer.referral.open
             self._perform(now, transfer, transfer.referral.handle_deadline(now))
-            if was_open and not transfer.referral.open:
+            if was_open and transfer.referral.state is ReferralState.FAILED:
                 self._failed(now, transfer, transfer.referral.status)
 
     def listed(self, transfer: CarriedTransfer) -> dict[str, object]:
@@ -153,6 +159,8 @@ class Transfers:
                     self._notify(now, transfer, effect)
                 case CallTarget():
                     self._call(now, transfer, effect.target)
+                case TakeOver():
+                    self._take_over(now, transfer, effect.replaces)
                 case DropTarget():
                     self._drop(now, transfer)
                 case JoinTarget():
@@ -220,6 +228,22 @@ class Transfers:
         uri = None if target.number else target.uri
         host.dial(now, end, transfer.caller_id, dialled, uri, referred_by)
 
+    def _take_over(self, now: float, transfer: CarriedTransfer, replaces: Replaces) -> None:
+        """Caller and target talk to the transferor both: found, they are joined at once."""
+        host, referral = self._host, transfer.referral
+        if not referral.open:
+            return  # the caller has hung up since
+        trunk, beside = transfer.transferor.trunk, transfer.transferee.conversation
+        found = host.replacements.find(now, replaces, trunk, beside)
+        if isinstance(found, NotReplaced):
+            referral.why = found.why
+            host.tell("not_replaced", status=found.status, why=found.why)
+            self._perform(now, transfer, referral.progress(now, found.status))
+            self._failed(now, transfer, found.status)
+            return
+        transfer.replaced, transfer.target = found, opposite(found)
+        self._perform(now, transfer, referral.progress(now, 200))
+
     def _drop(self, now: float, transfer: CarriedTransfer) -> None:
         target = transfer.target
         if target is None or target.conversation is None:
@@ -236,10 +260,13 @@ class Transfers:
         before = transferee.conversation
         host.part(transfer.transferor)
         host.leave(transferee)
-        transferee.conversation = conversation
-        conversation.ends.append(transferee)
-        conversation.answered_at, conversation.transfer = now, None
-        host.join(transferee, target)
+        if transfer.replaced is not None:
+            host.replacements.take_place(now, transfer.replaced, transferee)
+        else:
+            transferee.conversation = conversation
+            conversation.ends.append(transferee)
+            conversation.answered_at, conversation.transfer = now, None
+            host.join(transferee, target)
         host.tell(
             "transferred", call=conversation.id, caller=transferee.number, target=target.number
         )

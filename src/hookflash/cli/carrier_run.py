@@ -74,6 +74,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "refer_refused": ("the transfer is refused with {status} {phrase}: {why}", BAD),
     "target_called": ("the carrier calls {target} for {caller}", GOOD),
     "transferred": ("{caller} and {target} are connected: transferred", GOOD),
+    "not_replaced": ("no call is replaced: {status}: {why}", BAD),
+    "place_taken": ("{number} takes the place of {replaced}", GOOD),
     "transfer_failed": ("the transfer to {refer_to} failed: {status}", BAD),
     "hangs_up_on_transferor": ("the exchange has not hung up, so the carrier does", GOOD),
     "hung_up": ("{number} is gone", GOOD),

@@ -79,6 +79,16 @@ def test_unsupported_option_tags() -> None:
     assert unsupported(Request("INVITE", "sip:a@b", (("Require", "x, timer, a"),))) == "a, x"
 
 
+def test_an_extension_that_the_owner_sees_to() -> None:
+    settings = LegSettings(contact=Uri.parse(CONTACT), extensions=("replaces",))
+    made = LegCore("SCL_x", settings, Ids(random.Random(1)), Timers())
+    assert made.supported == "100rel, timer, replaces"
+    assert ("Supported", made.supported) in made.capabilities()
+    required = Request("INVITE", "sip:a@b", (("Require", "replaces, timer, x"),))
+    assert made.lacking(required) == "x"
+    assert core().lacking(required) == "replaces, x"
+
+
 def test_earlier_of_two_deadlines() -> None:
     assert earlier(None, None) is None
     assert earlier(1.0, None) == 1.0

@@ -151,6 +151,15 @@ class LegCore:
         self.contact = contact
         self._capabilities = None
 
+    @property
+    def supported(self) -> str:
+        """Our Supported."""
+        return ", ".join((SUPPORTED, *self.settings.extensions))
+
+    def lacking(self, request: Request) -> str:
+        """The option tags that a request of the peer requires and this leg lacks."""
+        return unsupported(request, self.settings.extensions)
+
     def learn_allow(self, message: Request | Response) -> None:
         """Remember the peer's Allow, if it sent one."""
         if "Allow" in message.headers:
@@ -178,14 +187,15 @@ class LegCore:
         """Contact, Allow and Supported, for everything that makes or refreshes the dialog."""
         if self._capabilities is None:
             contact = ("Contact", f"<{self.contact}>")
-            self._capabilities = (contact, ("Allow", self.allow), ("Supported", SUPPORTED))
+            self._capabilities = (contact, ("Allow", self.allow), ("Supported", self.supported))
         return self._capabilities
 
 
-def unsupported(request: Request) -> str:
-    """The option tags of Require that we lack, as Unsupported wants them; "" if none."""
+def unsupported(request: Request, more: tuple[str, ...] = ()) -> str:
+    """The option tags of Require that we lack, as Unsupported wants them; "" if none. `more`:
+    those that we have besides `EXTENSIONS`."""
     required = request.require
-    return ", ".join(sorted(required - EXTENSIONS)) if required else ""
+    return ", ".join(sorted(required - EXTENSIONS.union(more))) if required else ""
 
 
 @light_dataclass(frozen=True, slots=True)

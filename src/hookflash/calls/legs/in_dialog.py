@@ -5,8 +5,8 @@ from __future__ import annotations
 from ...sip.message import Request, Response
 from ...sip.subscription import read_notify
 from ..effects import LegDtmf, Respond
-from .core import OVER, LegCore, Step, unsupported
-from .settings import ACCEPT, ACCEPT_IN_CALL, DTMF_TYPES, SUPPORTED
+from .core import OVER, LegCore, Step
+from .settings import ACCEPT, ACCEPT_IN_CALL, DTMF_TYPES
 
 REFUSED = frozenset({"REFER", "MESSAGE", "SUBSCRIBE", "PUBLISH", "REGISTER"})
 """Known, and not carried out: 405."""
@@ -20,16 +20,16 @@ _BY_NUMBER = {"10": "*", "11": "#", "12": "a", "13": "b", "14": "c", "15": "d"}
 
 def options_received(core: LegCore, key: str, request: Request) -> list[Step]:
     """OPTIONS within a dialog."""
-    lacking = unsupported(request)
+    lacking = core.lacking(request)
     if lacking:
         return [Respond(key, core.reply(request, 420, (("Unsupported", lacking),)))]
-    headers = (("Allow", core.allow), ("Accept", ACCEPT), ("Supported", SUPPORTED))
+    headers = (("Allow", core.allow), ("Accept", ACCEPT), ("Supported", core.supported))
     return [Respond(key, core.reply(request, 200, headers))]
 
 
 def info_received(core: LegCore, key: str, request: Request, *, deaf: bool) -> list[Step]:
     """INFO: digits, or nothing. `deaf`: digits come by RTP, so those here are heard twice."""
-    lacking = unsupported(request)
+    lacking = core.lacking(request)
     if lacking:
         return [Respond(key, core.reply(request, 420, (("Unsupported", lacking),)))]
     if not request.body:

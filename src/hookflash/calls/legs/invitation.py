@@ -66,7 +66,7 @@ class Invitation:
         self._cseq = 0
         self._from = ""
         self._digest: DigestClient | None = None
-        self._extensions = sorted(EXTENSIONS)
+        self._extensions = sorted(EXTENSIONS.union(core.settings.extensions))
         self._required: list[str] = []
         self._redirects = 0
 

@@ -14,7 +14,7 @@ from ...sip.message import Request, Response
 from ...sip.phrases import fault_phrase
 from ..effects import ApplyMedia, LegHeld, Respond
 from .bodies import session_body
-from .core import EARLY, LIVE, UNANSWERED, LegCore, SendBye, Step, unsupported
+from .core import EARLY, LIVE, UNANSWERED, LegCore, SendBye, Step
 from .settings import ACCEPT, MIN_SE, HeaderItems
 from .unacked import Unacked
 
@@ -173,7 +173,7 @@ class Offers:
 def read_session(core: LegCore, request: Request) -> bytes | Response | None:
     """The SDP of an INVITE or UPDATE, or the answer to one that cannot be carried out: Require
     420, body 415, session interval 422, unreadable header 400."""
-    lacking = unsupported(request)
+    lacking = core.lacking(request)
     if lacking:
         return core.reply(request, 420, (("Unsupported", lacking),))
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ...sip.message import Request, Response
 from ..effects import ReferReceived, Respond
-from .core import LegCore, Step, unsupported
+from .core import LegCore, Step
 from .requester import Purpose, Requester
 from .settings import HeaderItems
 
@@ -35,7 +35,7 @@ class Referee:
 
     def received(self, key: str, request: Request) -> list[Step]:
         """A REFER in its order."""
-        lacking = unsupported(request)
+        lacking = self._core.lacking(request)
         if lacking:
             return [Respond(key, self._core.reply(request, 420, (("Unsupported", lacking),)))]
         return [ReferReceived(key, request)]

@@ -77,6 +77,9 @@ class LegSettings:
     early_media: bool = False
     """An INVITE with an offer gets 183 with our SDP instead of 180, and hears us from then on; not
     where it requires reliable answers."""
+    extensions: tuple[str, ...] = ()
+    """Option tags besides `EXTENSIONS`, in lower case, that the owner sees to: Supported has them,
+    and a Require may name them."""
     accepts_refer: bool = False
     """REFER is the owner's to answer (`ReferReceived`); otherwise it gets 405."""
     credentials: Callable[[], Credential | None] = no_credential
