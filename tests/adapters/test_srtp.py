@@ -90,6 +90,22 @@ def test_another_mki_or_none_is_no_packet_of_the_call() -> None:
     assert ours.failed == 8
 
 
+def test_a_packet_that_no_datagram_brings_is_refused() -> None:
+    """By TCP a peer may send up to 65,535 octets; libsrtp works in a buffer of ours."""
+    one, two = keys(SUITES[0])
+    ours, theirs = SrtpSession(one, two), SrtpSession(two, one)
+    longest = RtpPacket(0, 1, 160, 9, bytes(2036)).encode()
+    sealed = ours.protect(longest)
+    assert sealed is not None
+    assert len(sealed) == 2058
+    assert theirs.unprotect(sealed) is None
+    assert ours.protect(RtpPacket(0, 2, 160, 9, bytes(2037)).encode()) is None
+    assert theirs.unprotect(bytes([128]) + bytes(2048)) is None
+    with pytest.raises(ValueError, match="RTCP"):
+        ours.protect_rtcp(bytes(2049))
+    assert (ours.failed, theirs.failed) == (1, 2)
+
+
 def test_each_direction_has_its_own_key() -> None:
     one, two = keys(SUITES[0])
     ours = SrtpSession(one, two)

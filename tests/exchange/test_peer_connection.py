@@ -103,13 +103,14 @@ def test_a_level_is_told_only_where_a_packet_says_one(monkeypatch: pytest.Monkey
             section = sending("audio", "1", "mic", f"ssrc:{SSRC} cname:x")
             connection = await described(lab, ann, data("0"), section)
             levels: list[tuple[str, int]] = []
-            monkeypatch.setattr(connection._owner, "level", lambda *told: levels.append(told))
-            receiver = connection.published["mic"].source.receiver
+            monkeypatch.setattr(connection._engine, "measured", lambda *told: levels.append(told))
+            source = connection.published["mic"].source
+            receiver = source.receiver
             connection.rtp_received(packet_of(SSRC, 1), 0.0)
             connection.rtp_received(packet_of(SSRC, 2, b"\x401\0\0"), 0.02)
             assert (receiver.received, levels) == (2, [])
             connection.rtp_received(packet_of(SSRC, 3, b"\x10\xa0\0\0"), 0.04)
-            assert (receiver.received, levels) == (3, [("mic", 32)])
+            assert (receiver.received, levels) == (3, [(source.track_sid, 32)])
             assert connection.dropped == 0
 
     run(check)

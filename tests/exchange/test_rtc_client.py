@@ -451,20 +451,12 @@ def test_descriptions_are_looked_at_once_for_all_that_a_turn_brings(
     run(check)
 
 
-def test_what_is_told_of_a_track_that_is_gone_is_passed_over(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_is_told_of_a_track_that_is_gone_is_passed_over() -> None:
     async def check(lab: Lab) -> None:
         async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob") as bob:
             await bob.hears(await ann.speak(LOW), LOW)
             client = client_of(lab, ann)
-            (track,) = client.participant.tracks.values()
-            levels: list[Any] = []
-            monkeypatch.setattr(client._host, "level", lambda *told: levels.append(told))
-            client.level("gone", 20)
-            assert levels == []
-            client.level(track.cid, 20)
-            assert levels == [(track, 20)]
+            lab.server.rtc.measured("gone", 20)
             client.track_wanted("gone", {0: True})
             await ann.ask(ping=1)
             await ann.told("pong")

@@ -11,9 +11,11 @@ from hookflash.media.rows import Rows
 
 def test_rooms_one_after_the_other() -> None:
     rows = Rows()
-    assert [rows.take(3), rows.take(1), rows.take(2)] == [range(3), range(3, 4), range(4, 6)]
-    assert rows.starts.tolist() == [0, 3, 4]
-    assert rows.room_of.tolist() == [0, 0, 0, 1, 2, 2]
+    rows.take(3)
+    assert rows.layout.starts.tolist() == [0]
+    assert [rows.take(1), rows.take(2)] == [range(3, 4), range(4, 6)]
+    assert rows.layout.starts.tolist() == [0, 3, 4]
+    assert rows.layout.room_of.tolist() == [0, 0, 0, 1, 2, 2]
 
 
 def test_a_room_that_goes_leaves_its_rows_to_one_of_its_size() -> None:
@@ -47,7 +49,7 @@ def test_whatever_comes_and_goes_no_row_has_two_rooms() -> None:
             rooms.append(rows.take(chance.randint(1, 5)))
         used = [row for room in rooms for row in room]
         assert len(used) == len(set(used)) == len(rows) - rows.idle
-    starts, room_of = rows.starts, rows.room_of
+    starts, room_of = rows.layout.starts, rows.layout.room_of
     assert (np.diff(starts) > 0).all()
     assert (np.searchsorted(starts, np.arange(len(rows)), side="right") - 1 == room_of).all()
     for room in rooms:

@@ -141,7 +141,7 @@ def test_what_the_network_refuses_is_counted() -> None:
 
 def test_protection_is_applied_on_every_way_out() -> None:
     sender, wire = make()
-    sender.protect = lambda packet: packet[:12] + b"secret"
+    sender.protect = lambda packet: bytes(packet[:12]) + b"secret"
     matrix = bytearray(172)
     sender.send(bytes(160), 1.0)
     sender.send_row(matrix, memoryview(matrix), 0, 172, 1.0)

@@ -117,6 +117,7 @@ def test_a_telephone_is_coded_once_for_all_who_take_it(studio: Studio) -> None:
     assert amplitude(ann.sound(), 440, NARROW_RATE) > 6000
     assert amplitude(bob.sound(), 440, NARROW_RATE) > 6000
     assert [p.payload for p in ann.got[-20:]] == [p.payload for p in bob.got[-20:]]
+    assert len(studio.engine._narrow._rows) == 1, "that of the telephone is enough"
     assert ann.got[0].ssrc != bob.got[0].ssrc
     one_stream(ann)
     one_stream(bob)

@@ -1,11 +1,20 @@
-"""SRTP with keys from SDP (RFC 4568) or from DTLS (RFC 5764), by libsrtp."""
+"""SRTP with keys from SDP (RFC 4568) or from DTLS (RFC 5764), by libsrtp.
+
+Every packet of a call that is encrypted goes through here, so libsrtp itself is called, in one
+buffer for all: what pylibsrtp does around it costs as much again. What is used of pylibsrtp that is
+not its public interface, as of 0.10 to 1.0: `_binding.ffi`, `_binding.lib` with libsrtp's four
+functions for a packet, and `Session._srtp`, whose first element is libsrtp's state.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import pylibsrtp
+from pylibsrtp._binding import ffi, lib
 
+from ..rtp.packet import Buffer
 from ..sdp.plan import CryptoKey
 
 _PROFILES: Final = {
@@ -23,6 +32,13 @@ _RTP_TAG: Final = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 4}
 part of the ciphertext, so there it is the end of the packet (RFC 7714 §8.2)."""
 _RTCP_TAG: Final = {"AES_CM_128_HMAC_SHA1_80": 10, "AES_CM_128_HMAC_SHA1_32": 10}
 
+_LONGEST: Final = 2048
+"""Octets of a packet; what is longer came by no datagram."""
+_TRAILER: Final = 148
+"""Octets that libsrtp may put behind it: an index, a tag and an MKI."""
+_DATA: Final = ffi.new("char[]", _LONGEST + _TRAILER)
+_OCTETS: Final = ffi.buffer(_DATA)
+_LENGTH: Final = ffi.new("int *")
 
 _WINDOW: Final = 128
 """Packets back from the newest that are told apart from replays (RFC 3711 §3.3.2 wants 64)."""
@@ -62,12 +78,11 @@ class SrtpSession:
             self._in = _incoming(receive, self._window)
         self._send, self._receive = send, receive
 
-    def protect(self, packet: bytes) -> bytes | None:
+    def protect(self, packet: Buffer) -> bytes | None:
         """The RTP packet, encrypted; None for a sequence number that has been used, which would
         use its part of the key stream twice (RFC 3711 §9.1)."""
-        try:
-            sealed = self._out.protect(packet)
-        except pylibsrtp.Error:
+        sealed = self._out.run(lib.srtp_protect, packet)
+        if sealed is None:
             self.failed += 1
             return None
         mki = self._send.mki
@@ -78,15 +93,16 @@ class SrtpSession:
         mki = self._receive.mki
         if mki:
             packet = _without_mki(packet, mki, _RTP_TAG.get(self._receive.suite, 0))
-        try:
-            return self._in.unprotect(packet)
-        except (pylibsrtp.Error, TypeError):
+        plain = self._in.run(lib.srtp_unprotect, packet)
+        if plain is None:
             self.failed += 1
-            return None
+        return plain
 
     def protect_rtcp(self, packet: bytes) -> bytes:
-        """The compound packet, encrypted."""
-        sealed, mki = self._out.protect_rtcp(packet), self._send.mki
+        """The compound packet, encrypted. Raises ValueError for what is none."""
+        sealed, mki = self._out.run(lib.srtp_protect_rtcp, packet), self._send.mki
+        if sealed is None:
+            raise ValueError("libsrtp does not take this RTCP packet")
         return _with_mki(sealed, mki, _RTCP_TAG.get(self._send.suite, 0)) if mki else sealed
 
     def unprotect_rtcp(self, packet: bytes) -> bytes | None:
@@ -94,11 +110,39 @@ class SrtpSession:
         mki = self._receive.mki
         if mki:
             packet = _without_mki(packet, mki, _RTCP_TAG.get(self._receive.suite, 0))
-        try:
-            return self._in.unprotect_rtcp(packet)
-        except (pylibsrtp.Error, TypeError):
+        plain = self._in.run(lib.srtp_unprotect_rtcp, packet)
+        if plain is None:
             self.failed += 1
+        return plain
+
+
+class _Direction:
+    """Libsrtp's state of one key."""
+
+    __slots__ = ("_session", "_state")
+
+    def __init__(self, key: CryptoKey, window: int, kind: int) -> None:
+        policy = pylibsrtp.Policy(
+            key=key.key,
+            ssrc_type=kind,
+            srtp_profile=getattr(pylibsrtp.Policy, _PROFILES[key.suite]),
+        )
+        policy.allow_repeat_tx = False
+        policy.window_size = window
+        self._session = pylibsrtp.Session(policy)  # frees the state when it goes
+        self._state = self._session._srtp[0]
+
+    def run(self, function: Callable[[Any, Any, Any], int], packet: Buffer) -> bytes | None:
+        """What that function of libsrtp makes of a packet; None where it refuses it."""
+        size = len(packet)
+        if size > _LONGEST:
             return None
+        _OCTETS[:size] = packet
+        _LENGTH[0] = size
+        if function(self._state, _DATA, _LENGTH):
+            return None
+        result: bytes = _OCTETS[: _LENGTH[0]]
+        return result
 
 
 def _with_mki(packet: bytes, mki: bytes, tag: int) -> bytes:
@@ -119,20 +163,9 @@ def _same(one: CryptoKey, other: CryptoKey) -> bool:
     return (one.suite, one.key) == (other.suite, other.key)
 
 
-def _outgoing(key: CryptoKey, window: int) -> pylibsrtp.Session:
-    return _session(key, window, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
+def _outgoing(key: CryptoKey, window: int) -> _Direction:
+    return _Direction(key, window, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
 
 
-def _incoming(key: CryptoKey, window: int) -> pylibsrtp.Session:
-    return _session(key, window, pylibsrtp.Policy.SSRC_ANY_INBOUND)
-
-
-def _session(key: CryptoKey, window: int, direction: int) -> pylibsrtp.Session:
-    policy = pylibsrtp.Policy(
-        key=key.key,
-        ssrc_type=direction,
-        srtp_profile=getattr(pylibsrtp.Policy, _PROFILES[key.suite]),
-    )
-    policy.allow_repeat_tx = False
-    policy.window_size = window
-    return pylibsrtp.Session(policy)
+def _incoming(key: CryptoKey, window: int) -> _Direction:
+    return _Direction(key, window, pylibsrtp.Policy.SSRC_ANY_INBOUND)

@@ -19,7 +19,7 @@ from ..ports import Clock
 from ..sdp.plan import Codec
 from ..webrtc.description import read
 from ..webrtc.formats import RtpCodec
-from ..webrtc.header_extensions import ExtensionIds, audio_level, find, take_off
+from ..webrtc.header_extensions import ExtensionIds, find, take_off
 from ..webrtc.offered_sections import OfferedSections
 from ..webrtc.sections import DataSection, IncomingSection, LocalAnswer, OutgoingSection, Sections
 from ..webrtc.slots import OutTrack
@@ -42,7 +42,6 @@ class ConnectionOwner(Protocol):
     def tracks_paused(self, paused: Mapping[str, bool]) -> None: ...
     def channel_opened(self, connection: PeerConnection, label: str) -> None: ...
     def message_received(self, label: str, data: bytes) -> None: ...
-    def level(self, cid: str, level: int) -> None: ...
 
 
 class _NoClient:
@@ -55,7 +54,6 @@ class _NoClient:
     def tracks_paused(self, paused: Mapping[str, bool]) -> None: ...
     def channel_opened(self, connection: PeerConnection, label: str) -> None: ...
     def message_received(self, label: str, data: bytes) -> None: ...
-    def level(self, cid: str, level: int) -> None: ...
 
 
 _NO_CLIENT: Final = _NoClient()
@@ -220,9 +218,9 @@ class PeerConnection:
             self.dropped += 1
             return
         if extensions:
-            level = audio_level(find(extensions, profile, self._extensions[cid].audio_level))
-            if level is not None:
-                self._owner.level(cid, level)
+            level = find(extensions, profile, self._extensions[cid].audio_level)
+            if level:  # RFC 6464 §3: the first bit says whether that is speech
+                self._engine.measured(track.source.track_sid, level[0] & 127)
         track.packet(plain, now)
 
     def _recognised(self, ssrc: int, extensions: bytes, profile: int) -> str:
@@ -269,10 +267,9 @@ class PeerConnection:
                 self._start_sending(sid, sent)
 
     def _start_sending(self, track_sid: str, sent: OutgoingSection) -> None:
-        sender = Sender(self.transport.send, _BUFFER, self._ids)
+        sender = Sender(self.transport.send_rtp, _BUFFER, self._ids)
         sender.ssrc = sent.ssrc
         sender.configure(sent.codecs[0].payload_type, sent.codecs[0].clock, 0, 20)
-        sender.protect = self.transport.protect
         sender.remote = ("", 0)  # the transport knows where
         subscription = Subscription(track_sid, sender)
         self._subscriptions[track_sid] = (sent.ssrc, subscription)

@@ -65,9 +65,34 @@ def _chosen(sink: Sink, room: list[Seat]) -> list[int] | None:
 
 def _is_special(sink: Sink) -> bool:
     """True when the sink does not just hear the room."""
-    player = sink.player
-    chooses = sink.hears_nobody or sink.hears is not None
-    return chooses or player.pressing or player.sound is not None
+    return sink.hears_nobody or sink.hears is not None or _plays(sink)
+
+
+def _plays(sink: Sink) -> bool:
+    """True when it has digits, a tone or a recording of its own."""
+    return sink.player.pressing or sink.player.sound is not None
+
+
+def _split(room: list[Seat]) -> tuple[list[Seat], dict[int, Sink]]:
+    """The seats that get rows; and of the others, which are sent one seat's sound and nothing else
+    in a codec of their own, the sink by the number of that seat: they are encoded from its row."""
+    rows: list[Seat] = []
+    copied: dict[int, Sink] = {}
+    for seat in room:
+        source, sink = seat
+        chosen = _chosen(sink, room) if source is None and sink is not None else None
+        if (
+            sink is None
+            or chosen is None
+            or len(chosen) != 1
+            or chosen[0] in copied
+            or _is_g711(sink.codec)
+            or _plays(sink)
+        ):
+            rows.append(seat)
+        else:
+            copied[chosen[0]] = sink
+    return rows, copied
 
 
 class NarrowMix:
@@ -94,6 +119,8 @@ class NarrowMix:
         self._speaking: dict[int, TonePlayer] = {}
         self._plain: dict[int, tuple[SendRow, int, int]] = {}
         self._encoded: dict[int, tuple[Sender, FrameEncoder]] = {}
+        self._copied: dict[int, tuple[Sender, FrameEncoder]] = {}
+        """Who is sent what came in for that row, without the others."""
         self._special: dict[int, tuple[Sink, FrameEncoder | None, list[int] | None]] = {}
         self._lines: list[bytes] = []
         """What came in for each row, silence where nothing did."""
@@ -118,7 +145,7 @@ class NarrowMix:
 
     def place(self, bridge: Bridge) -> None:
         """Take a room up, or see what has changed in it."""
-        room = seats(bridge)
+        room, copied = _split(seats(bridge))
         rows = self._rooms.get(bridge)
         if rows is None or len(rows) != len(room):
             self.drop(bridge)
@@ -130,6 +157,10 @@ class NarrowMix:
             self._clear(rows)
         for row, (source, sink) in zip(rows, room, strict=True):
             self._seat(row, source, sink, rows.start, room)
+        for seat, sink in copied.items():
+            if sink.codec is not None:
+                encoder = sink.encoder_for(sink.codec, NARROW_RATE, self._complexity)
+                self._copied[rows.start + seat] = (sink.sender, encoder)
 
     def drop(self, bridge: Bridge) -> None:
         """The clock does not work for it any more; what does not stand here is passed over."""
@@ -173,6 +204,7 @@ class NarrowMix:
             self._speaking.pop(row, None)
             self._plain.pop(row, None)
             self._encoded.pop(row, None)
+            self._copied.pop(row, None)
             self._special.pop(row, None)
             self._decode_offsets[row] = 0
             self._lines[row] = self._silences[row] = _SILENT["PCMU"]
@@ -217,7 +249,9 @@ class NarrowMix:
         frames = self._pull(now)
         for row, tone in self._speaking.items():
             frames[row] = tone.frame(NARROW_RATE)
-        heard = self._mixer.mix(frames, self._rows.starts, self._rows.room_of)
+        for row, (sender, encoder) in self._copied.items():
+            _send(sender, encoder.encode(frames[row]), now)
+        heard = self._mixer.mix(frames, self._rows.layout)
         for row, (sink, _, chosen) in self._special.items():
             sound = sink.player.sound
             if sound is not None:

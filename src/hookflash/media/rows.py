@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Index = NDArray[np.intp]
+from ..audio.mixer import Index, RoomLayout
 
 _SPARE: Final = 64
 """Rows that may lie idle whatever is in use."""
@@ -17,11 +16,11 @@ class Rows:
     """Gives each room rows side by side, and gives them to another when the room has gone. No room
     ever moves for another's sake: rows in between lie idle until a room of their number comes.
 
-    Idle rows count as a room of their own, so that `starts` and `room_of` are as `RoomMixer` wants
-    them. Where too many lie idle (`sparse`), the owner begins anew.
+    Idle rows count as a room of their own. Where too many lie idle (`sparse`), the owner begins
+    anew.
     """
 
-    __slots__ = ("_count", "_free", "_room_of", "_rooms", "_starts", "idle")
+    __slots__ = ("_count", "_free", "_layout", "_room_of", "_rooms", "_starts", "idle")
 
     def __init__(self) -> None:
         self._count = self._rooms = 0
@@ -29,20 +28,19 @@ class Rows:
         self._room_of: Index = np.zeros(16, np.intp)
         self._free: dict[int, list[int]] = {}
         """The first rows of those that lie idle, by their number."""
+        self._layout: RoomLayout | None = None
         self.idle = 0
 
     def __len__(self) -> int:
         return self._count
 
     @property
-    def starts(self) -> Index:
-        """The first row of each room."""
-        return self._starts[: self._rooms]
-
-    @property
-    def room_of(self) -> Index:
-        """The number of the room of each row."""
-        return self._room_of[: self._count]
+    def layout(self) -> RoomLayout:
+        """Of all rows; made anew only where there are more than before."""
+        if self._layout is None:
+            rows, rooms = self._room_of[: self._count], self._starts[: self._rooms]
+            self._layout = RoomLayout(rooms.copy(), rows.copy())
+        return self._layout
 
     @property
     def sparse(self) -> bool:
@@ -56,6 +54,7 @@ class Rows:
             self.idle -= count
             start = free.pop()
             return range(start, start + count)
+        self._layout = None
         start, self._count = self._count, self._count + count
         self._room_of = _grown(self._room_of, self._count)
         self._starts = _grown(self._starts, self._rooms + 1)

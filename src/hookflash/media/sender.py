@@ -68,7 +68,7 @@ class Sender:
         """Of 20 ms."""
         self.span = 160
         """Of one packet."""
-        self.protect: Callable[[bytes], bytes | None] | None = None
+        self.protect: Callable[[Buffer], bytes | None] | None = None
         """Encrypts a packet; None: it may not be sent."""
         self.sent_at = 0.0
         self.packets = 0
@@ -260,7 +260,7 @@ class Sender:
         """On the wire, encrypted where that was agreed."""
         sealed: Buffer | None = data
         if self.protect is not None:
-            sealed = self.protect(bytes(data))
+            sealed = self.protect(data)
         try:
             if sealed is None:
                 self.failed += 1

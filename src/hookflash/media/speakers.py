@@ -28,7 +28,8 @@ def level_of(samples: NDArray[np.int16]) -> int:
     """-dBov of 20 ms of sound."""
     if not samples.size:
         return _SILENT
-    power = float(np.dot(samples.astype(np.float32), samples.astype(np.float32))) / samples.size
+    wide = samples.astype(np.float32)
+    power = float(wide.dot(wide)) / samples.size
     if power < 1.0:
         return _SILENT
     return min(_SILENT, max(0, round(-10 * math.log10(power / 32768**2))))

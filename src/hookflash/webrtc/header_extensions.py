@@ -70,21 +70,16 @@ def take_off(packet: bytes) -> tuple[bytearray, bytes, int]:
         size -= padding
     if start > size:
         raise RtpError("the header is longer than the packet")
-    plain = bytearray(HEADER.pack(head & _KEPT, sequence, timestamp, ssrc))
-    plain += packet[start:size]
+    plain = bytearray(packet[start - HEADER_SIZE : size])
+    HEADER.pack_into(plain, 0, head & _KEPT, sequence, timestamp, ssrc)
     return plain, extensions, profile
 
 
 def find(extensions: bytes, profile: int, number: int) -> bytes | None:
     """What the extension of that number says; None where it is not there."""
-    if profile == _ONE_BYTE:
-        return _find_one_byte(extensions, number)
-    if profile & 0xFFF0 == _TWO_BYTE:
-        return _find_two_byte(extensions, number)
-    return None
-
-
-def _find_one_byte(extensions: bytes, number: int) -> bytes | None:
+    if profile != _ONE_BYTE:
+        two = profile & 0xFFF0 == _TWO_BYTE
+        return _find_two_byte(extensions, number) if two else None
     at, end = 0, len(extensions)
     while at < end:
         first = extensions[at]
@@ -111,8 +106,3 @@ def _find_two_byte(extensions: bytes, number: int) -> bytes | None:
             return extensions[at + 2 : at + 2 + size]
         at += 2 + size
     return None
-
-
-def audio_level(value: bytes | None) -> int | None:
-    """-dBov of an audio level (RFC 6464 §3), 0 loudest to 127; None where there is none."""
-    return value[0] & 127 if value else None

@@ -8,7 +8,7 @@ followed when the path they have left is silent.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Final, Generic, Protocol, TypeVar
 
 from ..base.ids import Ids
@@ -60,6 +60,9 @@ class IceAgents(Generic[P]):
         self._ids = ids
         self._by_ufrag: dict[str, IceAgent[P]] = {}
         self._by_path: dict[P, IceAgent[P]] = {}
+        self.at: Callable[[P], IceAgent[P] | None] = self._by_path.get
+        """Whose packets come by this path; None: nobody has checked it, its packets are dropped.
+        Asked for every packet."""
         self.refused = dict.fromkeys(REFUSALS, 0)
         """Checks that had no success, by reason."""
 
@@ -79,10 +82,6 @@ class IceAgents(Generic[P]):
         if agent is None and message.kind == "request":
             self.refused["unknown_ufrag"] += 1
         return agent
-
-    def at(self, path: P) -> IceAgent[P] | None:
-        """Whose packets come by this path; None: nobody has checked it, its packets are dropped."""
-        return self._by_path.get(path)
 
     def path_closed(self, path: P) -> None:
         """A TCP connection has gone."""

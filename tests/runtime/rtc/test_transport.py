@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.support.lab import Lab, run
 from tests.support.rtc_peer import RtcPeer
 
 from hookflash.exchange.rtc_client import RtcClient
+from hookflash.rtp.packet import RtpPacket
 from hookflash.runtime.rtc.transport import EARLY_SIZE, MAX_EARLY, PeerTransport
 
 LOW = 440.0
@@ -160,6 +162,7 @@ def test_media_before_dtls_is_passed_over_and_nothing_goes_out() -> None:
             transport = transport_of(lab, ann)
             transport.received(b"\x80\x6f" + b"x" * 40, 0.0)
             transport.send_rtcp(b"\x80\xc8")
+            assert transport.send_rtp(b"\x80\x6f" + bytes(20)) == 22
             transport.sctp_send(b"x")
             transport.open_channels()
             transport._dtls_due()
@@ -167,6 +170,24 @@ def test_media_before_dtls_is_passed_over_and_nothing_goes_out() -> None:
             assert not transport.send_message("_reliable", b"x")
             assert transport.buffered("_reliable") == 0
             assert transport.undecryptable == 0
+
+    run(check)
+
+
+def test_a_number_goes_out_once() -> None:
+    """And nothing of what libsrtp does not take (RFC 3711 §9.1)."""
+
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            transport: Any = transport_of(lab, ann)
+            sent: list[bytes] = []
+            transport.agent.selected = SimpleNamespace(send=sent.append)
+            packet = RtpPacket(111, 1, 960, 5, b"opus").encode()
+            transport.send_rtp(packet)
+            transport.send_rtp(packet)
+            assert len(sent) == 1
+            assert sent[0][:12] == packet[:12]
+            assert sent[0][12:] != packet[12:]
 
     run(check)
 

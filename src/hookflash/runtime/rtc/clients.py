@@ -370,10 +370,6 @@ class RtcClients:
         client.calls -= 1
         self._tasks.discard(task)
 
-    def level(self, track: Track, level: int) -> None:
-        """How loud one packet of that track was."""
-        self.measured(track.sid, level)
-
     def measured(self, track_sid: str, level: int) -> None:
         """How loud 20 ms of that track were."""
         loudness = self._loudness.get(track_sid)

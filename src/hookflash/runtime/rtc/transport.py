@@ -117,12 +117,10 @@ class PeerTransport:
     def received(self, data: bytes, now: float) -> None:
         """One packet of a path that was checked."""
         first = data[0]
-        if 128 <= first <= 191:
-            self._media_received(data, now)
-        elif 20 <= first <= 63:
-            self._dtls_received(data)
-
-    def _media_received(self, data: bytes, now: float) -> None:
+        if not 128 <= first <= 191:
+            if 20 <= first <= 63:
+                self._dtls_received(data)
+            return
         srtp = self._srtp
         if srtp is None:
             return
@@ -146,7 +144,16 @@ class PeerTransport:
             path.send(bytes(packet))
         return len(packet)
 
-    def protect(self, packet: bytes) -> bytes | None:
+    def send_rtp(self, packet: Buffer, _: Any = None) -> int:
+        """A packet that is to be encrypted; nowhere before DTLS stands."""
+        srtp, path = self._srtp, self.agent.selected
+        if srtp is not None and path is not None:
+            sealed = srtp.protect(packet)
+            if sealed is not None:
+                path.send(sealed)
+        return len(packet)
+
+    def protect(self, packet: Buffer) -> bytes | None:
         """RTP, encrypted; None before DTLS stands."""
         srtp = self._srtp
         return srtp.protect(packet) if srtp is not None else None
