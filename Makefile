@@ -55,8 +55,15 @@ unit: $(READY)
 	$(VENV)/bin/coverage json -q -o build/coverage.json
 	$(PY) -m scripts.package_coverage build/coverage.json
 
+# Only the files that have such tests are read. They mostly wait: three processes for two cores, each
+# file in one of them, in this order. Then, one after another, those that need the machine.
+INTEROP = $(shell grep -rl --include='test_*.py' 'mark\.interop' tests | sort)
+QUIET = $(shell grep -rl --include='test_*.py' 'mark\.quiet' $(INTEROP))
+
 interop: $(READY) peers
-	$(PY) -m pytest -m "interop and not long" --timeout=300
+	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --timeout=300 \
+		-m "interop and not quiet and not long" $(INTEROP)
+	$(PY) -m pytest -m "interop and quiet and not long" --timeout=300 $(QUIET)
 
 long: $(READY)
 	$(PY) -m pytest -n 2 -m long --timeout=1800

@@ -17,6 +17,7 @@ from aiortc import (
     RTCIceTransport,
 )
 from cryptography.hazmat.primitives import serialization
+from tests.support.ports import PORTS
 
 from hookflash.adapters.dtls import Dtls, DtlsCertificate, SrtpKeys
 from hookflash.adapters.srtp import SrtpSession
@@ -103,9 +104,7 @@ async def _openssl(path: Path, client: bool, profile: str, named: str, length: i
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.setblocking(False)
         udp.bind(("127.0.0.1", 0))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("127.0.0.1", 0))
-            theirs = free.getsockname()
+        theirs = ("127.0.0.1", PORTS.take())
         where = ["-connect", f"127.0.0.1:{udp.getsockname()[1]}"]
         if client:
             where = ["-accept", str(theirs[1]), "-Verify", "1"]
@@ -118,9 +117,6 @@ async def _openssl(path: Path, client: bool, profile: str, named: str, length: i
         )  # fmt: skip
         assert program.stdin is not None
         assert program.stdout is not None
-        if client:
-            while b"ACCEPT" not in await program.stdout.readline():
-                pass
         output = program.stdout
 
         async def line() -> bytes:
@@ -128,6 +124,9 @@ async def _openssl(path: Path, client: bool, profile: str, named: str, length: i
             assert read, "the program has ended"
             return read
 
+        if client:
+            while b"ACCEPT" not in await line():
+                pass
         dtls = Dtls(OURS, client=client, fingerprints=lines)
         while dtls.state != "connected":
             assert dtls.state != "failed", dtls.failure

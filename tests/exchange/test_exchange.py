@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from livekit import api
 from tests.support.lab import NUMBER, Lab, run
+from tests.support.ports import PORTS
 
 import hookflash.exchange.exchange
 from hookflash.base.errors import StoreError
@@ -558,7 +559,7 @@ def test_calls_that_ring_hold_a_quarter_of_the_ports() -> None:
         caller.place(Uri("tel", opaque=NUMBER), proxy=lab.sip)
         await lab.events.wait_for("TrackPublished", 3)
 
-    run(check, sip__rtp_port="31000-31015")
+    run(check, sip__rtp_port=PORTS.range(16))
 
 
 def test_a_call_that_is_answered_and_acknowledged_does_not_ring() -> None:
@@ -571,7 +572,7 @@ def test_a_call_that_is_answered_and_acknowledged_does_not_ring() -> None:
         for call in calls:
             await call.hang_up()
 
-    run(check, sip__rtp_port="31000-31007", sip__answer="immediately")
+    run(check, sip__rtp_port=PORTS.range(8), sip__answer="immediately")
 
 
 def test_a_host_name_lets_in_who_is_there_and_not_who_writes_it_into_from() -> None:

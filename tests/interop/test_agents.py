@@ -24,11 +24,19 @@ pytestmark = [
 
 @asynccontextmanager
 async def worker(dev: Dev, name: str, **variables: str) -> AsyncIterator[RealWorker]:
+    """One that is stopped without a job, for it would wait for the end of that."""
     found = await RealWorker.start(dev.url, name, AGENT_STAYS_OUT="1", **variables)
     try:
         yield found
+        await end_all_jobs(dev)
     finally:
         await found.stop()
+
+
+async def end_all_jobs(dev: Dev) -> None:
+    async with client(dev) as rooms:
+        for room in (await rooms.room.list_rooms(api.ListRoomsRequest())).rooms:
+            await rooms.room.delete_room(api.DeleteRoomRequest(room=room.name))
 
 
 @asynccontextmanager

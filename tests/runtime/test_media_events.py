@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from livekit import api
 from tests.support.lab import NUMBER, Lab, run
+from tests.support.ports import PORTS
 
 from hookflash.carrier.agent import CarrierError
 from hookflash.exchange.call import Call
@@ -84,7 +85,7 @@ def test_nobody_is_answered_or_called_without_a_port() -> None:
         assert len(lab.server.exchange.calls) == 1
         await first.hang_up()
 
-    run(check, sip__answer="immediately", sip__rtp_port="30600-30601")
+    run(check, sip__answer="immediately", sip__rtp_port=PORTS.range(2))
 
 
 def test_a_call_whose_place_is_still_looked_for_can_be_moved_to_another_room() -> None:

@@ -44,14 +44,9 @@ def phone(request: pytest.FixtureRequest, exchange: Exchange) -> Iterator[Phone]
     made.close()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def slow(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Slow | None]:
-    """The scenarios of kit/slow.py, begun before the first test if any of them is wanted."""
-    if not any(item.path.name == "test_slow.py" for item in request.session.items):
-        yield None
-        return
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slow]:
+    """The scenarios of kit/slow.py, all begun with the first that is asked for."""
     made = Exchange.configured(tmp_path_factory.mktemp("slow")).start()
     yield Slow(made)
     made.close()

@@ -8,12 +8,12 @@ import socket
 import struct
 import time
 from pathlib import Path
-from random import SystemRandom
 from statistics import median
 from typing import Any
 
 import pytest
 from pylibsrtp import Policy, Session
+from tests.support.ports import PORTS
 from tests.wire.kit.call import Call
 from tests.wire.kit.message import sdp
 from tests.wire.kit.phone import Phone
@@ -119,7 +119,7 @@ def test_silence_is_sent(exchange: Exchange, phone: Phone) -> None:
 def test_port_is_even_and_rested(tmp_path: Path) -> None:
     """Port: even, from the range; where none has rested for long, the one free longest, and not
     before it rested for 2 s. (Nothing is said of the order of ports that have rested for long.)"""
-    first = 2 * SystemRandom().randint(5100, 15000)
+    first = PORTS.take(6)
     exchange = Exchange.configured(tmp_path, rtp_port=f"{first}-{first + 5}").start()
     try:
         line, phone = exchange.line(), exchange.phone()

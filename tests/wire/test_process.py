@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sqlite3
 import stat
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.support.disk import clear_disk, fill_disk, full_disk
+from tests.support.ports import PORTS
 from tests.wire.kit.call import Call
 from tests.wire.kit.digest import Client
 from tests.wire.kit.hooks import Hooks
@@ -368,26 +368,9 @@ def test_local_net(make: Make) -> None:
     assert answer.sdp("c=") == "IN IP4 127.0.0.1"
 
 
-def even_ports(count: int) -> int:
-    """The first of so many UDP ports in a row that are free, below those that systems give out."""
-    for first in range(31000, 32000, count):
-        sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-        try:
-            for offset, opened in enumerate(sockets):
-                opened.bind(("127.0.0.1", first + offset))
-            return first
-        except OSError:
-            continue
-        finally:
-            for opened in sockets:
-                opened.close()
-    raise AssertionError("no free ports")
-
-
 def test_no_ports(make: Make) -> None:
     """Port: all in use: 503."""
-    first = even_ports(4)
-    exchange = make(rtp_port=f"{first}-{first + 3}")
+    exchange = make(rtp_port=PORTS.range(4))
     line = exchange.line()
     phone = exchange.phone()
     exchange.call(line, phone)

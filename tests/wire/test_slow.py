@@ -1,4 +1,4 @@
-"""Rows whose time is real: they run beside all other tests, and are only asked for here."""
+"""Rows whose time is real: all begin with the first test, and are only asked for here."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ ENOUGH = 1_000_000
 """Bits per second that a camera must be able to send (webrtc.md §4)."""
 
 
+@pytest.mark.quiet
 def test_a_camera_is_seen_and_reaches_its_bitrate(tmp_path: Path) -> None:
     async def check(lab: Lab) -> None:
         url = f"ws://127.0.0.1:{lab.server.http_port}"

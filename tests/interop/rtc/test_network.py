@@ -59,6 +59,7 @@ async def listens(one: SdkClient, identity: str, frames: int) -> tuple[float, in
     return sum(levels) / len(levels), heard.quiet
 
 
+@pytest.mark.quiet
 @MODES
 def test_a_socket_that_is_cut_for_a_while(mode: dict[str, Any]) -> None:
     """The session is resumed, and what is said meanwhile is heard."""
@@ -146,6 +147,7 @@ def test_udp_is_blocked(mode: dict[str, Any]) -> None:
     run(check)
 
 
+@pytest.mark.quiet
 @MODES
 def test_a_network_that_loses_and_delays(mode: dict[str, Any]) -> None:
     async def check(lab: Lab) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.interop.support.process import run
-from tests.sdk.support.toolchains import alone, wheel
+from tests.interop.support.sdks import alone
+from tests.sdk.support.toolchains import wheel
 
 pytestmark = pytest.mark.interop
 

@@ -111,6 +111,7 @@ def test_one_who_unsubscribes_sees_it_again_when_he_wants() -> None:
     run(check)
 
 
+@pytest.mark.quiet
 def test_pictures_come_through_a_network_that_loses_one_in_twenty(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -143,6 +144,7 @@ async def behind_a_slow_line(
             yield bob, relay
 
 
+@pytest.mark.quiet
 @MODES
 def test_a_slow_line_gets_the_layer_that_fits_and_a_free_one_the_best(
     mode: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -162,6 +164,7 @@ def test_a_slow_line_gets_the_layer_that_fits_and_a_free_one_the_best(
     run(check, within=200)
 
 
+@pytest.mark.quiet
 def test_a_camera_that_does_not_fit_is_paused_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(lab: Lab) -> None:
         async with client(lab, "ann") as ann:

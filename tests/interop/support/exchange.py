@@ -39,11 +39,10 @@ class Exchange:
         **sip: Any,
     ) -> Exchange:
         """Start it on free ports and wait until it answers; `sip` are settings of that section."""
-        rtp = lab.ports.take(rtp_ports)
         sip_settings = {
             "listen_ip": ip,
             "sip_port": lab.ports.take(2),
-            "rtp_port": f"{rtp}-{rtp + rtp_ports - 1}",
+            "rtp_port": lab.ports.range(rtp_ports),
             "answer": answer,
             **sip,
         }

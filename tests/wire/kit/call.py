@@ -175,7 +175,7 @@ class Call:
             self._accepted(answer)
             self.ack()
         else:
-            self._refused(answer)
+            self.refused(answer)
         return answer.status
 
     def adopt_early(self, answer: Message) -> None:
@@ -187,10 +187,11 @@ class Call:
         """Wait for a final answer that refuses the INVITE, and ACK it."""
         answer = self.answer(method="INVITE")
         assert answer.status >= 300, answer.start
-        self._refused(answer)
+        self.refused(answer)
         return answer
 
-    def _refused(self, answer: Message) -> None:
+    def refused(self, answer: Message) -> None:
+        """ACK of an answer that refuses the INVITE."""
         before, self.to_tag = self.to_tag, answer.tag("To")
         self.ack(branch=self.branches[self.cseq])
         self.to_tag = before

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import itertools
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -22,6 +20,7 @@ from typing import Any, TypeVar
 
 import jwt
 import yaml
+from tests.support.ports import PORTS
 
 from .call import Call
 from .callee import called
@@ -84,15 +83,7 @@ def until(look: Callable[[], Found], what: str, within: float = 8) -> Found:
 
 def free_port(ip: str = "127.0.0.1") -> int:
     """A port that is free for TCP and UDP."""
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    for _ in range(50):
-        with socket.socket(family) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
-            tcp.bind((ip, 0))
-            port: int = tcp.getsockname()[1]
-            with contextlib.suppress(OSError):
-                udp.bind((ip, port))
-                return port
-    raise AssertionError("no free port")
+    return PORTS.take(ip=ip)
 
 
 @dataclass(slots=True)
@@ -116,7 +107,6 @@ class Exchange:
         **sip: Any,
     ) -> Exchange:  # fmt: skip
         """One with free ports; `sip` and `top` are further settings."""
-        first = 2 * random.SystemRandom().randint(5100, 15000)
         settings: Json = {
             "port": free_port(),
             "bind_addresses": ["127.0.0.1"],
@@ -128,7 +118,7 @@ class Exchange:
             "sip": {
                 "listen_ip": ip,
                 "sip_port": free_port(ip),
-                "rtp_port": f"{first}-{first + RTP_PORTS - 1}",
+                "rtp_port": PORTS.range(RTP_PORTS),
                 "answer": "immediately",
                 **sip,
             },

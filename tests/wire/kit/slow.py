@@ -1,4 +1,4 @@
-"""Scenarios that take up to a minute of real time: all begin with the session, in threads."""
+"""Scenarios that take up to a minute of real time: all begin at once, in threads."""
 
 from __future__ import annotations
 
