@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings
 
 os.environ["FREEZE_LIGHT_DATACLASSES"] = "1"
+
+# How long an example takes says something about the machine; that work is linear has its own tests.
+settings.register_profile("hookflash", deadline=None)
+settings.load_profile("hookflash")
 
 
 @pytest.fixture(autouse=True)

@@ -493,7 +493,7 @@ PIECES = [
 @given(
     st.lists(st.lists(st.sampled_from(PIECES) | st.binary(max_size=20), max_size=12), max_size=9)
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_whatever_is_answered_ends_as_a_status_or_as_post_failed(
     answers: list[list[bytes]],
 ) -> None:

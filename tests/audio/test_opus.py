@@ -178,7 +178,7 @@ def test_the_end_of_a_lost_packet() -> None:
             assert likeness(end, wanted[60:]) > 0.9
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(
     st.binary(max_size=300),
     st.sampled_from(RATES),

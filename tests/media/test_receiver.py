@@ -520,7 +520,7 @@ def test_inband_detection_follows_a_change_of_codec(studio: Studio) -> None:
     assert [item.digit for item in digits(ann)] == ["8"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.binary(max_size=200) | st.tuples(st.integers(0, 0xFFFF), st.integers(0, 127))))
 def test_anything_may_come(items: list[bytes | tuple[int, int]]) -> None:
     studio = Studio()

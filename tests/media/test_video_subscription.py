@@ -306,7 +306,7 @@ CHANGES = ("want low", "want high", "ssrc", "leap", "mute", "unmute", "pause", "
 ACTS = st.lists(st.sampled_from((*PACKETS, *PACKETS, *CHANGES, "time")), max_size=80)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ACTS)
 def test_whatever_happens_the_numbers_go_on(acts: list[str]) -> None:
     scene = Scene("q", "h")

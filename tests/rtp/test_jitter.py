@@ -545,7 +545,7 @@ def test_ten_percent_of_opus_are_lost() -> None:
     assert likeness(np.concatenate(fec)) > likeness(np.concatenate(plc)) + 0.1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(

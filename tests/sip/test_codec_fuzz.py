@@ -34,7 +34,6 @@ FRAMES = st.binary(max_size=60) | st.sampled_from([b"\r\n", b"\r\n\r\n", b"\r", 
 def bounded(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return settings(
         max_examples=examples,
-        deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),

@@ -204,7 +204,7 @@ class World:
             self.at(self.now + interval, lambda: self.repeat(key, response, method, wider, until))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     seed=st.integers(0, 2**32),
     loss=st.sampled_from((0.0, 0.05, 0.3, 0.6, 1.0)),

@@ -404,5 +404,5 @@ class AnyOrder(RuleBasedStateMachine):
         assert described <= self.attached
 
 
-AnyOrder.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
 TestAnyOrder = AnyOrder.TestCase

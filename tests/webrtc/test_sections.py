@@ -433,5 +433,5 @@ class AnyOrder(RuleBasedStateMachine):
             assert not described & waiting
 
 
-AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestAnyOrder = AnyOrder.TestCase

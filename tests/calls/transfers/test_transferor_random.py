@@ -84,7 +84,7 @@ ACTIONS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(ACTIONS, max_size=25))
 def test_one_verdict_and_one_answer_each_and_nothing_is_left(actions: list[Action]) -> None:
     bench = TransferBench()
