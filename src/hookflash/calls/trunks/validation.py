@@ -28,8 +28,8 @@ OPEN_TRUNK = (
 )
 HALF_CREDENTIALS = "auth_username and auth_password must be set together"
 MOST_COMBINATIONS = 250_000
-"""Of the trunks and numbers of one trunk or rule, each of which is kept: they multiply, so a request
-of a few kB could hold the process for minutes, and take all of its memory."""
+"""Of the trunks and numbers of one trunk or rule, each of which is kept: they multiply, so a
+request of a few kB could hold the process for minutes, and take all of its memory."""
 
 
 Trunk = TypeVar("Trunk", SIPInboundTrunkInfo, SIPOutboundTrunkInfo)
