@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hookflash.base.errors import SipError
-from hookflash.calls.legs.session_timer import SessionTimer
+from hookflash.calls.legs.session_timer import MOST_RAISES, SessionTimer
 from hookflash.sip.message import Request, Response
 
 PEER = "peer"
@@ -151,3 +151,11 @@ def test_422_to_our_refresh_raises_the_interval() -> None:
         "Session-Expires": "400;refresher=uac",
         "Min-SE": "400",
     }
+
+
+def test_a_peer_that_wants_more_each_time_is_followed_five_times() -> None:
+    """It would have one INVITE after the other, as fast as it answers."""
+    timer = SessionTimer(100)
+    timer.ask()
+    asked = [timer.too_small(1.0, response(Min_SE=str(200 + number))) for number in range(7)]
+    assert asked == [True] * MOST_RAISES + [False] * 2

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -71,6 +72,14 @@ def test_bad_list_updates(update: ListUpdate, text: str) -> None:
     with pytest.raises(ApiError) as caught:
         update_list([], update)
     assert caught.value.msg == text
+
+
+def test_a_list_update_takes_time_by_the_length_and_not_its_square() -> None:
+    numbers = [f"+1{number:09}" for number in range(100_000)]
+    began = perf_counter()
+    assert update_list([], ListUpdate(add=numbers * 2)) == numbers
+    assert update_list(numbers, ListUpdate(remove=numbers[:0:-1])) == numbers[:1]
+    assert perf_counter() - began < 5
 
 
 def test_only_what_is_present_changes() -> None:

@@ -7,6 +7,7 @@ import pytest
 from livekit.protocol.sip import (
     SIPCodec,
     SIPDispatchRule,
+    SIPDispatchRuleDirect,
     SIPDispatchRuleInfo,
     SIPInboundTrunkInfo,
     SIPMediaConfig,
@@ -17,12 +18,14 @@ from livekit.protocol.sip import (
 from hookflash.base.errors import ApiError
 from hookflash.calls.trunks.validation import (
     HALF_CREDENTIALS,
+    MOST_COMBINATIONS,
     OPEN_TRUNK,
     check_inbound,
     check_new_rule,
     check_new_trunk,
     check_outbound,
     check_outbound_config,
+    check_rule,
 )
 
 BAD_MEDIA = SIPMediaConfig(codecs=[SIPCodec()])
@@ -157,3 +160,22 @@ def test_rules() -> None:
     bad = SIPDispatchRuleInfo(rule=SIPDispatchRule(), media_encryption=7)  # type: ignore[arg-type]
     assert refusal(lambda: check_new_rule(bad)) == "media_encryption has no value 7"
     check_new_rule(SIPDispatchRuleInfo(rule=SIPDispatchRule()))
+
+
+@pytest.mark.parametrize(("size", "refused"), [(500, False), (501, True)])
+def test_what_is_kept_of_trunks_and_rules_has_an_end(size: int, refused: bool) -> None:
+    """Their lists multiply: each combination is kept."""
+    first, second = ([f"+{each}{number}" for number in range(size)] for each in (1, 2))
+    trunk = SIPInboundTrunkInfo(numbers=first, allowed_numbers=second)
+    rule = SIPDispatchRuleInfo(
+        rule=SIPDispatchRule(dispatch_rule_direct=SIPDispatchRuleDirect(room_name="r")),
+        trunk_ids=first,
+        numbers=second,
+    )
+    for check in (partial(check_inbound, trunk), partial(check_rule, rule)):
+        if not refused:
+            check()
+            continue
+        assert refusal(check) == (
+            f"too many combinations of trunks and numbers: {size**2} (max {MOST_COMBINATIONS})"
+        )

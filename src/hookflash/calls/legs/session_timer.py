@@ -8,16 +8,28 @@ from ...sip.grammar import scalar
 from ...sip.message import Request, Response
 from .settings import MIN_SE, HeaderItems
 
+MOST_RAISES = 5
+"""422 of one call that are followed."""
+
 
 class SessionTimer:
     """One session's interval, refresher and deadlines. Times in seconds."""
 
-    __slots__ = ("_began", "_interval", "_min_se", "_refresh_at", "_wanted", "we_refresh")
+    __slots__ = (
+        "_began",
+        "_interval",
+        "_min_se",
+        "_raises",
+        "_refresh_at",
+        "_wanted",
+        "we_refresh",
+    )
 
     def __init__(self, wanted: int) -> None:
         self._wanted = wanted
         self._interval = 0
         self._min_se = MIN_SE
+        self._raises = 0
         self._began: float | None = None
         self._refresh_at: float | None = None
         self.we_refresh = False
@@ -95,13 +107,15 @@ class SessionTimer:
             self.restart(now)
 
     def too_small(self, now: float, response: Response) -> bool:
-        """Our refresh got 422: take the Min-SE. False if that is no reason to try again."""
+        """Our INVITE or refresh got 422: take the Min-SE. False if that is no reason to try again,
+        nor is it for a peer that has wanted more each of `MOST_RAISES` times."""
         try:
             least = _min_se(response)
         except SipError:
             return False
-        if least <= self._interval:
+        if least <= self._interval or self._raises >= MOST_RAISES:
             return False
+        self._raises += 1
         self._interval = self._min_se = least
         self._wanted = max(self._wanted, least)
         self._refresh_at = now

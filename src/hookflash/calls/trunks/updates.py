@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -54,13 +55,15 @@ def update_list(values: list[str], update: ListUpdate) -> list[str]:
         raise invalid("empty element in the list")
     if update.set:
         return list(update.set)
-    changed = list(values)
-    for value in update.remove:
-        if value in changed:
-            changed.remove(value)
-    for value in update.add:
-        if value not in changed:
+    gone = Counter(update.remove)
+    changed: list[str] = []
+    for value in values:
+        if gone[value] > 0:
+            gone[value] -= 1
+        else:
             changed.append(value)
+    there = set(changed)
+    changed += [value for value in dict.fromkeys(update.add) if value not in there]
     return changed
 
 

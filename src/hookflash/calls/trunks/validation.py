@@ -6,6 +6,8 @@ reserved header names, compact forms too, and numbers that an enum does not have
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from math import prod
 from typing import TypeVar
 
 from livekit.protocol.sip import (
@@ -18,13 +20,16 @@ from livekit.protocol.sip import (
 from ...base.errors import ApiError
 from ..headers import TRUNK_RESERVED, check_header_name, check_headers
 from .media_config import check_media
-from .values import check_enums
+from .values import check_enums, distinct
 
 OPEN_TRUNK = (
     "for security, one of the fields must be set: AuthUsername+AuthPassword, AllowedAddresses "
     "or Numbers"
 )
 HALF_CREDENTIALS = "auth_username and auth_password must be set together"
+MOST_COMBINATIONS = 250_000
+"""Of the trunks and numbers of one trunk or rule, each of which is kept: they multiply, so a
+request of a few kB could hold the process for minutes, and take all of its memory."""
 
 
 Trunk = TypeVar("Trunk", SIPInboundTrunkInfo, SIPOutboundTrunkInfo)
@@ -65,6 +70,7 @@ def check_inbound(trunk: SIPInboundTrunkInfo) -> None:
     check_headers(trunk.headers, TRUNK_RESERVED)
     _check_mappings(trunk)
     check_enums(trunk)
+    _check_combinations(distinct(trunk.numbers), distinct(trunk.allowed_numbers))
 
 
 def check_outbound(trunk: SIPOutboundTrunkInfo) -> None:
@@ -97,11 +103,23 @@ def check_rule(rule: SIPDispatchRuleInfo) -> None:
         raise invalid("missing rule")
     check_media(rule.media)
     check_enums(rule)
+    _check_combinations(
+        frozenset(rule.trunk_ids), distinct(rule.inbound_numbers), distinct(rule.numbers)
+    )
 
 
 def invalid(text: str) -> ApiError:
     """invalid_argument, HTTP 400."""
     return ApiError("invalid_argument", text)
+
+
+def _check_combinations(*lists: Collection[str]) -> None:
+    """An empty list is one: "any"."""
+    count = prod(max(len(each), 1) for each in lists)
+    if count > MOST_COMBINATIONS:
+        raise invalid(
+            f"too many combinations of trunks and numbers: {count} (max {MOST_COMBINATIONS})"
+        )
 
 
 def _check_host(host: str, what: str) -> None:
