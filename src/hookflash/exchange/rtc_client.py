@@ -17,6 +17,7 @@ from ..media.published import PublishedAudio
 from ..ports import Clock, MessageSocket
 from ..rooms.room import Participant, Room, Track
 from ..signalling import effects as fx
+from ..signalling.frames import write_response
 from ..signalling.session import SignalSession
 from ..webrtc.formats import OPUS_FMTP, RtpCodec
 from ..webrtc.slots import OutTrack
@@ -62,6 +63,8 @@ class RtcClient:
         self._clock = clock
         self.session = make_session()
         self.socket: MessageSocket | None = None
+        self.in_text = False
+        """Its last frame was text, so it is answered in JSON."""
         self._two = two_connections
         self.publisher = host.new_connection(self)
         self.subscriber = host.new_connection(self) if two_connections else self.publisher
@@ -121,7 +124,7 @@ class RtcClient:
 
     def _send_signal(self, effect: fx.SendSignal) -> None:
         if self.socket is not None:
-            self.socket.send(effect.message.SerializeToString())
+            self.socket.send(write_response(effect.message, as_text=self.in_text))
 
     def _close_socket(self, _: fx.CloseSocket) -> None:
         if self.socket is not None:

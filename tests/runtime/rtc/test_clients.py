@@ -13,7 +13,7 @@ import jwt
 import pytest
 from livekit import api
 from livekit.protocol.models import DataPacket, DisconnectReason, RpcRequest, SipDTMF, UserPacket
-from livekit.protocol.rtc import AddTrackRequest
+from livekit.protocol.rtc import AddTrackRequest, SignalRequest, SignalResponse
 from tests.support.lab import NUMBER, SECRET, Lab, run
 from tests.support.rtc_peer import RtcPeer
 from websockets.exceptions import InvalidStatus
@@ -61,6 +61,22 @@ def test_the_first_message_is_join_and_the_second_a_token(two: bool) -> None:
                 assert other.sid == ann.sid
                 (shown, also) = await lab.participants()
                 assert (shown.state, also.state) == (2, 2)
+
+    run(check)
+
+
+def test_who_sends_text_is_answered_so_until_it_sends_octets() -> None:
+    async def check(lab: Lab) -> None:
+        async with aiohttp.ClientSession() as session:
+            ann = RtcPeer(lab, "ann")
+            async with session.ws_connect(ann.url()) as socket:
+                assert SignalResponse.FromString(await socket.receive_bytes()).HasField("join")
+                await socket.receive_bytes()
+                await socket.send_str('{"pingReq": {"timestamp": "5"}}')
+                assert (await socket.receive_json())["pongResp"]["lastPingTimestamp"] == "5"
+                await socket.send_bytes(SignalRequest(ping=1).SerializeToString())
+                assert SignalResponse.FromString(await socket.receive_bytes()).pong
+            await ann.close()
 
     run(check)
 

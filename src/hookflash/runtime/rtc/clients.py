@@ -210,6 +210,7 @@ class RtcClients:
             socket.close()
             return None
         former, client.socket = client.socket, socket
+        client.in_text = False
         if former is not None:
             former.close()
         sync = asked.join.sync_state if asked.join.HasField("sync_state") else None
@@ -217,6 +218,7 @@ class RtcClients:
         return client
 
     def _frame(self, client: RtcClient, frame: bytes | str) -> None:
+        client.in_text = isinstance(frame, str)
         try:
             message = read_request(frame)
         except SignalError as error:
