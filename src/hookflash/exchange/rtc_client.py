@@ -30,6 +30,8 @@ MAX_WAITING: Final = 16 * 1024 * 1024
 """Octets of reliable data that may wait for one client (webrtc.md §5)."""
 MAX_KEPT: Final = 256
 """Reliable packets kept for a client whose channel is not open yet."""
+LONGEST_KEPT: Final = 262_144
+"""Octets of one of them: no client takes longer messages, so an open channel does not either."""
 PHONE_CODECS: Final = (RtpCodec("opus", 111, 48000, 2, OPUS_FMTP),)
 """What a telephone's track is coded to."""
 
@@ -300,7 +302,9 @@ class RtcClient:
             self.drive(lambda session, now: session.mismatch(now))
             return
         sent = transport.send_message(label, effect.packet)
-        if not sent and effect.reliable and len(self._kept) < MAX_KEPT:
+        if sent or not effect.reliable or len(effect.packet) > LONGEST_KEPT:
+            return
+        if len(self._kept) < MAX_KEPT:
             self._kept.append(effect.packet)
 
     def channel_opened(self, connection: PeerConnection, label: str) -> None:
