@@ -18,6 +18,7 @@ from tests.support.lab import NUMBER, SECRET, Lab, run
 from tests.support.rtc_peer import RtcPeer
 from websockets.exceptions import InvalidStatus
 
+from hookflash.base.errors import ApiError
 from hookflash.rooms.orders import Join
 from hookflash.runtime.rtc import clients as module
 from hookflash.runtime.rtc.clients import RtcClients
@@ -307,6 +308,21 @@ def test_nobody_resumes_an_unknown_participant_or_that_of_another() -> None:
                     await other.ended()
             await ann.ask(ping=1)
             await ann.told("pong")
+
+    run(check)
+
+
+def test_an_rpc_of_the_api_ends_with_its_client() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            asked = api.RoomParticipantIdentity(room="lobby", identity="ann")
+            way = clients_of(lab).rpc(lab.server.rooms.find(asked.room, asked.identity))
+            assert way is not None
+            call = asyncio.ensure_future(way("m", "", 60.0))
+            await ann.got(lambda packet: packet.HasField("rpc_request"))
+            await lab.api.room.remove_participant(asked)
+            with pytest.raises(ApiError, match="Recipient disconnected"):
+                await call
 
     run(check)
 

@@ -398,6 +398,7 @@ class RtcClients:
     def ended(self, client: RtcClient) -> None:
         """It is over."""
         self.counts.audio_sent += client.audio_sent
+        self._calls.gone(client)
         self._clients.pop(client.participant.sid, None)
         self._tokens.left(client.participant)
 
@@ -410,7 +411,9 @@ class RtcClients:
     def rpc(self, participant: Participant) -> Rpc | None:
         """By its data channel."""
         client = self._clients.get(participant.sid)
-        return partial(self._calls.call, client.send_reliable) if client is not None else None
+        if client is None:
+            return None
+        return partial(self._calls.call, client, client.send_reliable)
 
     # --- time -----------------------------------------------------------------------------------
 
