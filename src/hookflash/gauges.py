@@ -47,6 +47,7 @@ def add_gauges(
         LATE,
         lambda: (engine.lateness.counts, engine.lateness.total),
     )
+    gauge("media_concealed", "Frames mixed that had not come", lambda: engine.concealed)
     gauge("sip_dropped", "Requests that the shield dropped", lambda: admission.shield.dropped)
     gauge("sip_rate_dropped", "Datagrams of sources that sent too many", lambda: rate.dropped)
     gauge("sip_connections", "SIP connections of peers", lambda: len(sockets.guard.connections))

@@ -352,6 +352,20 @@ def test_what_is_kept_for_a_channel_has_a_bound(monkeypatch: pytest.MonkeyPatch)
     run(check)
 
 
+def test_what_no_channel_takes_is_not_kept_for_it() -> None:
+    """SendData has room for 10 MB."""
+
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            client = client_of(lab, ann)
+            client.send_reliable(bytes(300_000))
+            assert client._kept == []
+            client.send_reliable(text("short").SerializeToString())
+            await ann.got(lambda p: p.user.payload == b"short")
+
+    run(check)
+
+
 def test_a_reader_that_is_too_slow_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(lab: Lab) -> None:
         monkeypatch.setattr("hookflash.exchange.rtc_client.MAX_WAITING", 100_000)

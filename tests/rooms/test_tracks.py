@@ -70,6 +70,15 @@ def test_its_sid_and_stream_tell_what_it_is(
     assert track_info(track).stream == stream
 
 
+def test_its_features_are_told_once_and_in_one_place() -> None:
+    rooms = make()
+    said = ["TF_NOISE_SUPPRESSION", "TF_NO_DTX", "TF_NOISE_SUPPRESSION"]
+    request = AddTrackRequest(cid="c", stereo=True, disable_dtx=True, audio_features=said)
+    track = rooms.tracks.add(T, active(rooms, "a"), request)
+    assert list(track_info(track).audio_features) == [4, 1, 0]
+    assert not track_info(rooms.tracks.add(T, active(rooms, "b"), MIC)).audio_features
+
+
 def test_how_it_is_shown_follows_its_media() -> None:
     rooms = make()
     track = rooms.tracks.add(T, active(rooms, "a"), MIC)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from livekit.protocol.models import (
     ChatMessage,
     DataPacket,
+    DataStream,
     RpcRequest,
     SipDTMF,
     Transcription,
@@ -95,6 +97,33 @@ def test_transcriptions_come_from_agents(lobby: Lobby, a: Participant) -> None:
     assert refusal(a, packet.SerializeToString()) == "not_allowed"
     agent = lobby.join("agent", kind="agent").participant
     assert "a" in names(sent(agent, packet))
+
+
+def test_an_agents_text_may_be_somebody_elses(lobby: Lobby, a: Participant) -> None:
+    """As livekit-agents sends what a caller said, for the caller."""
+    agent = lobby.join("agent", kind="agent").participant
+    text = DataStream.Header(stream_id="s", text_header=DataStream.TextHeader())
+    octets = DataStream.Header(stream_id="s", byte_header=DataStream.ByteHeader())
+    chunk = DataStream.Chunk(stream_id="s", content=b"hello")
+
+    def told(sender: Participant, **value: Any) -> DataPacket:
+        packet = DataPacket(participant_identity="sip_1", participant_sid="PA_1", **value)
+        return DataPacket.FromString(sent(sender, packet).packet)
+
+    shown = told(agent, stream_header=text)
+    assert (shown.participant_identity, shown.participant_sid) == ("sip_1", agent.sid)
+    assert shown.stream_header.text_header.generated
+    shown = told(agent, chat_message=ChatMessage(message="m"))
+    assert (shown.participant_identity, shown.chat_message.generated) == ("sip_1", True)
+    for value in ({"stream_header": octets}, {"stream_chunk": chunk}, {"user": UserPacket()}):
+        assert told(agent, **value).participant_identity == "agent"
+    for mine in ("", "agent"):
+        packet = DataPacket(participant_identity=mine, stream_header=text)
+        shown = DataPacket.FromString(sent(agent, packet).packet)
+        assert shown.participant_identity == "agent"
+        assert not shown.stream_header.text_header.generated
+    shown = told(a, stream_header=text)
+    assert (shown.participant_identity, shown.stream_header.text_header.generated) == ("a", False)
 
 
 def test_metrics_go_to_those_who_may_have_them(lobby: Lobby, a: Participant) -> None:

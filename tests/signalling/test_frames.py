@@ -6,12 +6,18 @@ import json
 import random
 
 import pytest
-from google.protobuf.json_format import MessageToJson, ParseDict
-from livekit.protocol.rtc import SignalRequest
+from google.protobuf.json_format import MessageToJson, Parse, ParseDict
+from livekit.protocol.rtc import SignalRequest, SignalResponse
 from tests.signalling.kit import Lobby
 from tests.signalling.recorded import load
 
-from hookflash.signalling.frames import MAX_FRAME, MAX_TEXT, SignalError, read_request
+from hookflash.signalling.frames import (
+    MAX_FRAME,
+    MAX_TEXT,
+    SignalError,
+    read_request,
+    write_response,
+)
 
 
 def test_binary_and_text_are_read() -> None:
@@ -19,6 +25,17 @@ def test_binary_and_text_are_read() -> None:
     assert read_request(request.SerializeToString()) == request
     assert read_request(MessageToJson(request)) == request
     assert read_request('{"ping": "4", "of_tomorrow": {}}') == SignalRequest(ping=4)
+
+
+def test_who_sends_text_is_answered_in_json() -> None:
+    message = SignalResponse(pong=7)
+    update = SignalResponse(mute={"sid": "TR_x", "muted": True})
+    for one in (message, update):
+        text = write_response(one, as_text=True)
+        assert isinstance(text, str)
+        assert Parse(text, SignalResponse()) == one
+        assert write_response(one, as_text=False) == one.SerializeToString()
+    assert write_response(message, as_text=True) == '{"pong":"7"}'
 
 
 @pytest.mark.parametrize(

@@ -338,6 +338,25 @@ def test_an_offer_that_cannot_be_read_ends_nothing(lobby: Lobby) -> None:
 # --- ends -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("USER_REJECTED", "USER_REJECTED"),
+        ("USER_UNAVAILABLE", "USER_UNAVAILABLE"),
+        ("PARTICIPANT_REMOVED", "CLIENT_INITIATED"),
+        ("UNKNOWN_REASON", "CLIENT_INITIATED"),
+    ],
+)
+def test_a_client_may_say_that_it_was_not_reached_or_wanted(
+    lobby: Lobby, said: str, told: str
+) -> None:
+    a, b = lobby.join("a"), lobby.join("b")
+    a.says(leave={"reason": said})
+    lobby.settle()
+    gone = b.last("update").participants[0]
+    assert gone.disconnect_reason == DisconnectReason.Value(told)
+
+
 def test_a_client_that_leaves_is_out_at_once(lobby: Lobby) -> None:
     a, b = lobby.join("a"), lobby.join("b")
     b.forget()

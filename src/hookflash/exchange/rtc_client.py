@@ -17,6 +17,7 @@ from ..media.published import PublishedAudio
 from ..ports import Clock, MessageSocket
 from ..rooms.room import Participant, Room, Track
 from ..signalling import effects as fx
+from ..signalling.frames import write_response
 from ..signalling.session import SignalSession
 from ..webrtc.formats import OPUS_FMTP, RtpCodec
 from ..webrtc.slots import OutTrack
@@ -29,6 +30,8 @@ MAX_WAITING: Final = 16 * 1024 * 1024
 """Octets of reliable data that may wait for one client (webrtc.md §5)."""
 MAX_KEPT: Final = 256
 """Reliable packets kept for a client whose channel is not open yet."""
+LONGEST_KEPT: Final = 262_144
+"""Octets of one of them: no client takes longer messages, so an open channel does not either."""
 PHONE_CODECS: Final = (RtpCodec("opus", 111, 48000, 2, OPUS_FMTP),)
 """What a telephone's track is coded to."""
 
@@ -61,6 +64,8 @@ class RtcClient:
         self._clock = clock
         self.session = make_session()
         self.socket: MessageSocket | None = None
+        self.in_text = False
+        """Its last frame was text, so it is answered in JSON."""
         self._two = two_connections
         self.publisher = host.new_connection(self)
         self.subscriber = host.new_connection(self) if two_connections else self.publisher
@@ -120,7 +125,7 @@ class RtcClient:
 
     def _send_signal(self, effect: fx.SendSignal) -> None:
         if self.socket is not None:
-            self.socket.send(effect.message.SerializeToString())
+            self.socket.send(write_response(effect.message, as_text=self.in_text))
 
     def _close_socket(self, _: fx.CloseSocket) -> None:
         if self.socket is not None:
@@ -290,7 +295,9 @@ class RtcClient:
             self.drive(lambda session, now: session.mismatch(now))
             return
         sent = transport.send_message(label, effect.packet)
-        if not sent and effect.reliable and len(self._kept) < MAX_KEPT:
+        if sent or not effect.reliable or len(effect.packet) > LONGEST_KEPT:
+            return
+        if len(self._kept) < MAX_KEPT:
             self._kept.append(effect.packet)
 
     def channel_opened(self, connection: PeerConnection, label: str) -> None:

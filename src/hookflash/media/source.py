@@ -33,6 +33,7 @@ class Source:
 
     __slots__ = (
         "_buffered",
+        "_concealed",
         "_decoder",
         "_rate",
         "_up",
@@ -59,6 +60,8 @@ class Source:
         """What the room hears instead."""
         self.concealer: Concealer | None = None
         """What fills its lost frames, while it has a jitter buffer."""
+        self._concealed = 0
+        """Frames, by jitter buffers that it has no more."""
         self._buffered: Codec | None = None
         """What the jitter buffer was made for."""
         self._decoder: LineDecoder | None = None
@@ -77,13 +80,21 @@ class Source:
         """True when the room may hear it."""
         return self.receives and not self.muted
 
+    @property
+    def concealed(self) -> int:
+        """Frames so far that its room was mixed and that had not come."""
+        jitter = self.receiver.jitter
+        return self._concealed + (jitter.concealed if jitter is not None else 0)
+
     def buffer(self, *, wanted: bool, rate: int = NARROW_RATE) -> None:
         """Have a jitter buffer where somebody is mixed this sound, at `rate` Hz; one that fits the
         codec goes on."""
         receiver, codec = self.receiver, self.codec
         if not wanted or codec is None:
+            self._concealed = self.concealed
             receiver.jitter = self.concealer = self._decoder = None
         elif receiver.jitter is None or codec != self._buffered:
+            self._concealed = self.concealed
             self._decoder = make_decoder(codec, rate)
             receiver.jitter = make_jitter(codec, self._decoder, rate)
             self.concealer = make_concealer(codec, rate)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from livekit.protocol.models import (
+    AudioTrackFeature,
     BackupCodecPolicy,
     SimulcastCodecInfo,
     TrackInfo,
@@ -59,6 +60,7 @@ _STREAMS = {
     _SCREEN: "screen_share",
     _SCREEN_AUDIO: "screen_share",
 }
+_STEREO, _NO_DTX = AudioTrackFeature.TF_STEREO, AudioTrackFeature.TF_NO_DTX
 _ONE_LAYER = VideoLayer.Mode.ONE_SPATIAL_LAYER_PER_STREAM
 _RIDS = ("q", "h", "f")
 """Of the streams of simulcast, from the smallest on."""
@@ -306,7 +308,7 @@ def _details(request: AddTrackRequest) -> TrackInfo:
         disable_red=request.disable_red,
         encryption=request.encryption,
         stream=clean(request.stream)[: rules.MAX_NAME] or _STREAMS.get(request.source, "unknown"),
-        audio_features=request.audio_features,
+        audio_features=_features(request),
         packet_trailer_features=request.packet_trailer_features,
         backup_codec_policy=(BackupCodecPolicy.SIMULCAST if audio else request.backup_codec_policy),
     )
@@ -345,3 +347,13 @@ def _name_layers(details: TrackInfo) -> None:
 
 def _sorted(layers: Iterable[VideoLayer]) -> list[VideoLayer]:
     return sorted(layers, key=lambda layer: layer.quality)
+
+
+def _features(request: AddTrackRequest) -> list[AudioTrackFeature]:
+    """Each once, with those that the request says otherwise."""
+    features = dict.fromkeys(request.audio_features)
+    if request.stereo:
+        features[_STEREO] = None
+    if request.disable_dtx:
+        features[_NO_DTX] = None
+    return list(features)[:MAX_FEATURES]

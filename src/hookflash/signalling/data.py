@@ -1,7 +1,8 @@
 """Data packets: what a client may send, to whom it goes, and what the server itself sends.
 
 The payload is opaque (chat, RPC, text and byte streams); who sent it is written into the packet
-here, whatever the client wrote there.
+here, whatever the client wrote there. Agents alone may name somebody else, for text: what a caller
+said is the caller's, though an agent has written it down.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def _check(sender: Participant, packet: DataPacket, kind: str) -> None:
     permission = sender.permission
     if not sender.active or not permission.can_publish_data:
         raise PacketRefused("not_allowed", "the participant may not publish data")
-    if kind == "transcription" and not permission.agent and sender.kind != ParticipantKind.AGENT:
+    if kind == "transcription" and not _is_agent(sender):
         raise PacketRefused("not_allowed", "only agents send transcriptions")
     if kind in ("", "speaker"):
         raise PacketRefused("unknown_kind", f"a data packet of kind {kind or 'unknown'}")
@@ -148,6 +149,26 @@ def _stamp(sender: Participant, packet: DataPacket, kind: str, reliable: bool) -
     hidden = sender.permission.hidden
     identity, sid = ("", "") if hidden else (sender.identity, sender.sid)
     packet.kind = Kind.RELIABLE if reliable else Kind.LOSSY
-    packet.participant_identity, packet.participant_sid = identity, sid
+    if not _is_of_another(sender, packet, kind):
+        packet.participant_identity = identity
+    packet.participant_sid = sid
     if kind == "user":
         packet.user.participant_identity, packet.user.participant_sid = identity, sid
+
+
+def _is_agent(participant: Participant) -> bool:
+    return participant.permission.agent or participant.kind == ParticipantKind.AGENT
+
+
+def _is_of_another(sender: Participant, packet: DataPacket, kind: str) -> bool:
+    """Whether an agent sends this text for the participant that it names; it is marked so."""
+    if packet.participant_identity in ("", sender.identity) or not _is_agent(sender):
+        return False
+    if kind == "chat_message":
+        packet.chat_message.generated = True
+        return True
+    header = packet.stream_header
+    if kind == "stream_header" and header.WhichOneof("content_header") == "text_header":
+        header.text_header.generated = True
+        return True
+    return False

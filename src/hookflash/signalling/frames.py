@@ -1,17 +1,20 @@
-"""A client's message as it comes in a WebSocket frame."""
+"""Messages of signalling as they come and go in WebSocket frames."""
 
 from __future__ import annotations
 
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
-from livekit.protocol.rtc import SignalRequest
+from livekit.protocol.rtc import SignalRequest, SignalResponse
 
 from ..base.errors import ProtocolError
+from ..base.protojson import JsonWriter
 
 MAX_FRAME = 640 * 1024
 """Bytes of one frame: metadata and attributes at their limits, or a long description."""
 MAX_TEXT = 128 * 1024
 """Characters of a text frame. JSON takes a microsecond for each, and no SDK sends it."""
+
+_json = JsonWriter("json", defaults=False)
 
 
 class SignalError(ProtocolError):
@@ -34,3 +37,8 @@ def read_request(frame: bytes | str) -> SignalRequest:
     except (DecodeError, json_format.ParseError, UnicodeError, RecursionError) as error:
         raise SignalError(f"a frame that is no SignalRequest: {type(error).__name__}") from None
     return message
+
+
+def write_response(message: SignalResponse, *, as_text: bool) -> bytes | str:
+    """A frame for a client: JSON for one whose last frame was text."""
+    return _json.encode(message).decode() if as_text else message.SerializeToString()

@@ -71,6 +71,8 @@ TOKEN_INTERVAL = 300.0
 """Seconds after which the client gets a fresh token, so that it can always come back."""
 LEAVE_WAIT = 2.0
 """Seconds within which a client that closed its connection for media says that it leaves."""
+_OWN_REASONS = frozenset((DisconnectReason.USER_UNAVAILABLE, DisconnectReason.USER_REJECTED))
+"""Why a client may say that it leaves, as LiveKit lets it (the SDKs' `disconnect(reason=…)`)."""
 ANSWER_WAIT = 0.25
 """Seconds that the answer to an offer in the join waits at most for the client's candidates."""
 
@@ -460,7 +462,8 @@ class SignalSession:
         return self._now + self.participant.shift
 
     def _leave(self, message: LeaveRequest) -> None:
-        self._quit(DisconnectReason.CLIENT_INITIATED)
+        said = message.reason
+        self._quit(said if said in _OWN_REASONS else DisconnectReason.CLIENT_INITIATED)
 
     def _update_metadata(self, message: SignalRequest) -> None:
         request: UpdateParticipantMetadata = message.update_metadata

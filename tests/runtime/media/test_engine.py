@@ -11,6 +11,7 @@ from typing import cast
 
 import pytest
 import uvloop
+from tests.media.kit import Owner
 from tests.support.studio import Studio
 
 from hookflash.adapters.clock import SystemClock
@@ -18,6 +19,8 @@ from hookflash.base.ids import Ids
 from hookflash.media.events import FirstPacket, MediaEvent
 from hookflash.media.phone_port import PhonePort
 from hookflash.media.port_pool import NoPorts
+from hookflash.media.receiver import Receiver
+from hookflash.media.source import Source
 from hookflash.rtp.packet import RtpPacket, parse
 from hookflash.rtp.rtcp import Report, parse_compound
 from hookflash.runtime.media.engine import MediaEngine, MediaEngineSettings
@@ -51,6 +54,36 @@ def test_a_port_of_another_process_is_passed_over(studio: Studio) -> None:
     with pytest.raises(NoPorts):
         studio.phone()
     assert studio.engine.free_ports == 2
+
+
+def test_frames_that_do_not_come_are_counted_for_good(studio: Studio) -> None:
+    """Whatever becomes of who should have sent them: the phone has gone, or hears others alone."""
+    engine = studio.engine
+    phones = [studio.phone() for _ in range(3)]
+    for turn in range(20):
+        for phone in phones:
+            if (phone, turn) in {(phones[0], 10), (phones[1], 12)}:
+                phone.sequence, phone.timestamp = phone.sequence + 1, phone.timestamp + 160
+            else:
+                phone.say()
+        studio.tick()
+    assert engine.concealed == 2
+    phones[0].stream.close()
+    assert engine.concealed == 2
+    engine.leave(phones[1].stream)
+    studio.tick()
+    assert engine.concealed == 2
+
+
+def test_a_clients_frames_are_counted_once_whatever_room_it_is_in(studio: Studio) -> None:
+    engine, source = studio.engine, Source(Receiver(Owner()))
+    for name in ("here", "there"):
+        engine.add_source(name, source)
+        source._concealed += 3
+        before = engine.concealed
+        engine.remove_source(name, source)
+        assert engine.concealed == before == source.concealed
+    assert source.concealed == 6
 
 
 def test_reports_go_out_every_five_seconds_on_hold_too(studio: Studio) -> None:

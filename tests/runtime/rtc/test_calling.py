@@ -102,7 +102,7 @@ def asked(reply: Callable[[RpcRequest], DataPacket | None], seconds: float = 5.0
                 loop.call_soon(lambda: taken.append(calls.is_answer(answer.SerializeToString())))
 
         loop = asyncio.get_running_loop()
-        return await calls.call(send, "greet", "hello", seconds)
+        return await calls.call("ann", send, "greet", "hello", seconds)
 
     return asyncio.run(check()), taken
 
@@ -163,7 +163,7 @@ def test_what_is_for_others_goes_on() -> None:
 
     async def check() -> None:
         sent = asyncio.Event()
-        waiting = asyncio.ensure_future(calls.call(lambda _: sent.set(), "m", "", 5))
+        waiting = asyncio.ensure_future(calls.call("ann", lambda _: sent.set(), "m", "", 5))
         await sent.wait()
         assert not calls.is_answer(foreign)
         assert not calls.is_answer(b"\xff")
@@ -173,5 +173,29 @@ def test_what_is_for_others_goes_on() -> None:
         again = DataPacket(rpc_response=RpcResponse(request_id=request_id, payload="2"))
         assert calls.is_answer(again.SerializeToString()), "and is passed over"
         assert await waiting == "1"
+
+    asyncio.run(check())
+
+
+def test_who_leaves_answers_no_more() -> None:
+    calls = calling.RpcCalls(Ids(random.Random(1)))
+
+    async def check() -> None:
+        sent = asyncio.Event()
+        of_ann, of_bob = (
+            asyncio.ensure_future(calls.call(name, lambda _: sent.set(), "m", "", 50))
+            for name in ("ann", "bob")
+        )
+        await sent.wait()
+        calls.gone("ann")
+        with pytest.raises(ApiError, match="Recipient disconnected") as refused:
+            await of_ann
+        assert refused.value.code == "unavailable"
+        calls.gone("ann")
+        assert not of_bob.done()
+        calls.gone("bob")
+        with pytest.raises(ApiError):
+            await of_bob
+        assert calls._waiting == calls._asked == {}
 
     asyncio.run(check())

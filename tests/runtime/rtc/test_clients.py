@@ -13,11 +13,12 @@ import jwt
 import pytest
 from livekit import api
 from livekit.protocol.models import DataPacket, DisconnectReason, RpcRequest, SipDTMF, UserPacket
-from livekit.protocol.rtc import AddTrackRequest
+from livekit.protocol.rtc import AddTrackRequest, SignalRequest, SignalResponse
 from tests.support.lab import NUMBER, SECRET, Lab, run
 from tests.support.rtc_peer import RtcPeer
 from websockets.exceptions import InvalidStatus
 
+from hookflash.base.errors import ApiError
 from hookflash.rooms.orders import Join
 from hookflash.runtime.rtc import clients as module
 from hookflash.runtime.rtc.clients import RtcClients
@@ -61,6 +62,22 @@ def test_the_first_message_is_join_and_the_second_a_token(two: bool) -> None:
                 assert other.sid == ann.sid
                 (shown, also) = await lab.participants()
                 assert (shown.state, also.state) == (2, 2)
+
+    run(check)
+
+
+def test_who_sends_text_is_answered_so_until_it_sends_octets() -> None:
+    async def check(lab: Lab) -> None:
+        async with aiohttp.ClientSession() as session:
+            ann = RtcPeer(lab, "ann")
+            async with session.ws_connect(ann.url()) as socket:
+                assert SignalResponse.FromString(await socket.receive_bytes()).HasField("join")
+                await socket.receive_bytes()
+                await socket.send_str('{"pingReq": {"timestamp": "5"}}')
+                assert (await socket.receive_json())["pongResp"]["lastPingTimestamp"] == "5"
+                await socket.send_bytes(SignalRequest(ping=1).SerializeToString())
+                assert SignalResponse.FromString(await socket.receive_bytes()).pong
+            await ann.close()
 
     run(check)
 
@@ -291,6 +308,21 @@ def test_nobody_resumes_an_unknown_participant_or_that_of_another() -> None:
                     await other.ended()
             await ann.ask(ping=1)
             await ann.told("pong")
+
+    run(check)
+
+
+def test_an_rpc_of_the_api_ends_with_its_client() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            asked = api.RoomParticipantIdentity(room="lobby", identity="ann")
+            way = clients_of(lab).rpc(lab.server.rooms.find(asked.room, asked.identity))
+            assert way is not None
+            call = asyncio.ensure_future(way("m", "", 60.0))
+            await ann.got(lambda packet: packet.HasField("rpc_request"))
+            await lab.api.room.remove_participant(asked)
+            with pytest.raises(ApiError, match="Recipient disconnected"):
+                await call
 
     run(check)
 

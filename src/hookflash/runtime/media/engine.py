@@ -84,6 +84,8 @@ class MediaEngine:
         self._filling = Filling()
         self._unsettled: list[PhonePort] = []
         self._in_event: list[PhonePort] = []
+        self._concealed = 0
+        """Frames of those that have ended."""
 
     async def start(self) -> None:
         """Nothing to wait for: the clock runs while a port is open."""
@@ -136,6 +138,14 @@ class MediaEngine:
         """How late the ticks came."""
         return self._clock.lateness
 
+    @property
+    def concealed(self) -> int:
+        """Frames so far that were to be mixed and had not come, of telephones and clients."""
+        there = {port.source for port in self.ports}
+        for bridge in self._bridges.values():
+            there.update(bridge.sources)
+        return self._concealed + sum(source.concealed for source in there)
+
     def until_tick(self) -> float:
         """Seconds until the next tick is due, less than 0 where it is late; infinite if none is."""
         return self._clock.until_tick()
@@ -175,6 +185,7 @@ class MediaEngine:
         """A track of a participant that is no phone is heard in the room of sound of that name."""
         bridge = self._room(name)
         bridge.sources.append(source)
+        self._concealed -= source.concealed  # it may have been in another room before
         self._route(bridge)
 
     def remove_source(self, name: str, source: Source) -> None:
@@ -182,6 +193,7 @@ class MediaEngine:
         bridge = self._bridges.get(name)
         if bridge is not None and source in bridge.sources:
             bridge.sources.remove(source)
+            self._concealed += source.concealed
             self._settle(bridge)
         source.receiver.forward_to([])
 
@@ -278,6 +290,7 @@ class MediaEngine:
     def port_closed(self, port: PhonePort) -> None:
         """It leaves its room, and its ports may rest now."""
         self._move(port, None)
+        self._concealed += port.source.concealed
         self.ports.remove(port)
         self._pool.give_back(port.local.port, self.now())
         self._filling.forget(port.sink)

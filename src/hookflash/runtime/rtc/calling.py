@@ -20,6 +20,8 @@ from ...rooms.rules import RPC_PREFIX
 UNSUPPORTED_METHOD: Final = 1400
 APPLICATION_ERROR: Final = 1500
 RESPONSE_TIMEOUT: Final = 1502
+DISCONNECTED: Final = "Recipient disconnected"
+"""The SDKs' words for RPC error 1503."""
 _TIMEOUT: Final = 10.0
 """Seconds, where the request names none."""
 _MOST_PAYLOAD: Final = 64 * 1024
@@ -76,12 +78,19 @@ class RpcCalls:
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
         self._waiting: dict[str, asyncio.Future[str]] = {}
+        self._asked: dict[str, object] = {}
+        """Who is to answer each of them."""
 
     async def call(
-        self, send: Callable[[bytes], object], method: str, payload: str, seconds: float
+        self,
+        callee: object,
+        send: Callable[[bytes], object],
+        method: str,
+        payload: str,
+        seconds: float,
     ) -> str:
         """Ask a client by `send`, which takes a DataPacket; the payload of its answer. ApiError
-        where it has none, or not in time."""
+        where it has none, or not in time, or leaves meanwhile (`gone`)."""
         request = RpcRequest(
             id=self._ids.new("RPC_"),
             method=method,
@@ -91,6 +100,7 @@ class RpcCalls:
         )
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting[request.id] = answer
+        self._asked[request.id] = callee
         send(DataPacket(kind=DataPacket.Kind.RELIABLE, rpc_request=request).SerializeToString())
         try:
             async with asyncio.timeout(seconds):
@@ -98,7 +108,14 @@ class RpcCalls:
         except TimeoutError:
             raise ApiError("deadline_exceeded", "Response timeout") from None
         finally:
-            del self._waiting[request.id]
+            del self._waiting[request.id], self._asked[request.id]
+
+    def gone(self, callee: object) -> None:
+        """That client has left: whoever waits for its answer waits no longer."""
+        for request_id, asked in self._asked.items():
+            waiting = self._waiting[request_id]
+            if asked is callee and not waiting.done():
+                waiting.set_exception(ApiError("unavailable", RPC_PREFIX + DISCONNECTED))
 
     def is_answer(self, data: bytes) -> bool:
         """Whether that DataPacket of a client is for us and nobody else; who waits is told."""

@@ -210,6 +210,7 @@ class RtcClients:
             socket.close()
             return None
         former, client.socket = client.socket, socket
+        client.in_text = False
         if former is not None:
             former.close()
         sync = asked.join.sync_state if asked.join.HasField("sync_state") else None
@@ -217,6 +218,7 @@ class RtcClients:
         return client
 
     def _frame(self, client: RtcClient, frame: bytes | str) -> None:
+        client.in_text = isinstance(frame, str)
         try:
             message = read_request(frame)
         except SignalError as error:
@@ -392,6 +394,7 @@ class RtcClients:
     def ended(self, client: RtcClient) -> None:
         """It is over."""
         self.counts.audio_sent += client.audio_sent
+        self._calls.gone(client)
         self._clients.pop(client.participant.sid, None)
         self._tokens.left(client.participant)
 
@@ -404,7 +407,9 @@ class RtcClients:
     def rpc(self, participant: Participant) -> Rpc | None:
         """By its data channel."""
         client = self._clients.get(participant.sid)
-        return partial(self._calls.call, client.send_reliable) if client is not None else None
+        if client is None:
+            return None
+        return partial(self._calls.call, client, client.send_reliable)
 
     # --- time -----------------------------------------------------------------------------------
 
