@@ -20,17 +20,15 @@ import uvloop
 from tests.support.alsa import DEFAULT, NO_CARD, ODD, alsa
 from tests.support.cli import Ran, invoke
 
-from hookflash.adapters.http import HttpServers
 from hookflash.adapters.sound_card import NO_LIBRARY, SoundCardError
 from hookflash.audio.elastic_buffer import LIMIT
 from hookflash.audio.tone_bank import Pcm, hears
 from hookflash.carrier.config import NetworkConfig, PhoneConfig
-from hookflash.carrier.http_face import http_app
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
-from hookflash.carrier.sound_face import PATH, sound_routes
 from hookflash.carrier.speech import FRAME, RATE
 from hookflash.cli import phone_sound
+from hookflash.cli.carrier_run import standing
 from hookflash.cli.phone_keys import Keyboard
 from hookflash.cli.phone_sound import WAITING, PhoneSound
 
@@ -122,25 +120,23 @@ Test = Callable[[Watched, Phone, str], Awaitable[None]]
 
 
 def run(test: Test) -> None:
+    """With a carrier as `hookflash carrier` runs it."""
+
     async def main() -> None:
         phones = (PhoneConfig(CALLER, tone=OWN), PhoneConfig(CALLED, after=0.1, tone=ANSWERED))
-        servers = HttpServers()
+        config = NetworkConfig((), phones)
+        carrier = Watched(load_profile("plain"), config)
+        carrier.seen = asyncio.Event()
         async with (
             asyncio.timeout(30),
-            Watched(load_profile("plain"), NetworkConfig((), phones)) as carrier,
+            standing(carrier, config, ("127.0.0.1", 0), None) as port,
         ):
-            carrier.seen = asyncio.Event()
-            app = http_app(carrier, sound_routes(carrier.people))
-            await servers.start(app, ["127.0.0.1"], 0, websockets=[PATH])
-            url = f"http://127.0.0.1:{servers.port}"
+            url = f"http://127.0.0.1:{port}"
 
             async def phone(*words: str) -> Ran:
                 return await asyncio.to_thread(invoke, "", "phone", *words, "--carrier", url)
 
-            try:
-                await test(carrier, phone, url)
-            finally:
-                await servers.stop()
+            await test(carrier, phone, url)
 
     uvloop.run(main())
 
