@@ -20,17 +20,15 @@ import uvloop
 from tests.support.alsa import DEFAULT, NO_CARD, ODD, alsa
 from tests.support.cli import Ran, invoke
 
-from hookflash.adapters.http import HttpServers
 from hookflash.adapters.sound_card import NO_LIBRARY, SoundCardError
 from hookflash.audio.elastic_buffer import LIMIT
 from hookflash.audio.tone_bank import Pcm, hears
 from hookflash.carrier.config import NetworkConfig, PhoneConfig
-from hookflash.carrier.http_face import http_app
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
-from hookflash.carrier.sound_face import PATH, sound_routes
 from hookflash.carrier.speech import FRAME, RATE
 from hookflash.cli import phone_sound
+from hookflash.cli.carrier_run import standing
 from hookflash.cli.phone_keys import Keyboard
 from hookflash.cli.phone_sound import WAITING, PhoneSound
 
@@ -106,28 +104,39 @@ def cards(monkeypatch: pytest.MonkeyPatch) -> Cards:
     return found
 
 
-Test = Callable[[CarrierService, Phone, str], Awaitable[None]]
+class Watched(CarrierService):
+    """Knows whether a terminal has seen that a call is up."""
+
+    seen: asyncio.Event
+
+    def listing(self) -> list[dict[str, object]]:
+        found = super().listing()
+        if any(one["state"] == "up" for one in found):
+            self.seen.set()
+        return found
+
+
+Test = Callable[[Watched, Phone, str], Awaitable[None]]
 
 
 def run(test: Test) -> None:
+    """With a carrier as `hookflash carrier` runs it."""
+
     async def main() -> None:
         phones = (PhoneConfig(CALLER, tone=OWN), PhoneConfig(CALLED, after=0.1, tone=ANSWERED))
-        servers = HttpServers()
+        config = NetworkConfig((), phones)
+        carrier = Watched(load_profile("plain"), config)
+        carrier.seen = asyncio.Event()
         async with (
             asyncio.timeout(30),
-            CarrierService(load_profile("plain"), NetworkConfig((), phones)) as carrier,
+            standing(carrier, config, ("127.0.0.1", 0), None) as port,
         ):
-            app = http_app(carrier, sound_routes(carrier.people))
-            await servers.start(app, ["127.0.0.1"], 0, websockets=[PATH])
-            url = f"http://127.0.0.1:{servers.port}"
+            url = f"http://127.0.0.1:{port}"
 
             async def phone(*words: str) -> Ran:
                 return await asyncio.to_thread(invoke, "", "phone", *words, "--carrier", url)
 
-            try:
-                await test(carrier, phone, url)
-            finally:
-                await servers.stop()
+            await test(carrier, phone, url)
 
     uvloop.run(main())
 
@@ -145,7 +154,7 @@ async def plays(card: Card, frequency: float) -> None:
 
 
 def test_microphone_and_loudspeaker_are_the_telephones(cards: Cards) -> None:
-    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+    async def test(carrier: Watched, phone: Phone, url: str) -> None:
         words = (CALLER, "call", CALLED, "--sound-card", "--input", "headset")
         call = asyncio.create_task(phone(*words))
         await carrier.happened("call_answered")
@@ -155,6 +164,7 @@ def test_microphone_and_loudspeaker_are_the_telephones(cards: Cards) -> None:
         await carrier.hears(CALLED, SPOKEN)
         assert not carrier.sound(CALLED).hears_now(OWN)
         await plays(card, ANSWERED)
+        await carrier.seen.wait()
         carrier.hang_up(CALLED)
         ran = await call
         assert ran.code == 0
@@ -165,7 +175,7 @@ def test_microphone_and_loudspeaker_are_the_telephones(cards: Cards) -> None:
 
 
 def test_who_waits_is_called(cards: Cards) -> None:
-    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+    async def test(carrier: Watched, phone: Phone, url: str) -> None:
         loop, there = asyncio.get_running_loop(), asyncio.Event()
         cards.begins = lambda: loop.call_soon_threadsafe(there.set)
         wait = asyncio.create_task(phone(CALLED, "wait", "--sound-card"))
@@ -175,6 +185,7 @@ def test_who_waits_is_called(cards: Cards) -> None:
         cards.all[0].speak()
         await carrier.hears(CALLER, SPOKEN)
         await plays(cards.all[0], OWN)
+        await carrier.seen.wait()
         carrier.hang_up(CALLER)
         ran = await wait
         assert ran.code == 0
@@ -184,7 +195,7 @@ def test_who_waits_is_called(cards: Cards) -> None:
 
 
 def test_a_card_that_is_gone_hangs_up(cards: Cards) -> None:
-    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+    async def test(carrier: Watched, phone: Phone, url: str) -> None:
         call = asyncio.create_task(phone(CALLER, "call", CALLED, "--sound-card"))
         await carrier.happened("call_answered")
         cards.all[0].gone = True
@@ -198,7 +209,7 @@ def test_a_card_that_is_gone_hangs_up(cards: Cards) -> None:
 def test_a_carrier_that_is_gone(cards: Cards) -> None:
     """What the microphone hears goes nowhere."""
 
-    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+    async def test(carrier: Watched, phone: Phone, url: str) -> None:
         with ExitStack() as stack:
             sound = PhoneSound(url, CALLER, "", "")
             await asyncio.to_thread(stack.enter_context, sound)
@@ -212,7 +223,7 @@ def test_a_carrier_that_is_gone(cards: Cards) -> None:
 
 
 def test_nobody_is_called_where_there_is_no_sound(cards: Cards) -> None:
-    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+    async def test(carrier: Watched, phone: Phone, url: str) -> None:
         ran = await phone("+1999", "call", CALLED, "--sound-card")
         assert (ran.code, ran.err) == (1, "hookflash: no telephone has the number +1999\n")
         cards.fault = "the sound card does not start: it is busy"
@@ -280,7 +291,7 @@ def test_ctrl_c_ends_the_wait(cards: Cards, monkeypatch: pytest.MonkeyPatch) -> 
     def interrupted(*_: object) -> str:
         raise KeyboardInterrupt
 
-    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+    async def test(carrier: Watched, phone: Phone, url: str) -> None:
         monkeypatch.setattr(Keyboard, "typed", interrupted)
         ran = await phone(CALLED, "wait")
         assert (ran.code, ran.out) == (1, f"{CALLED} waits for a call\n")

@@ -7,6 +7,7 @@ samples, the lower octet first, at 8 kHz. When it ends, the telephone hangs up.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 
 import numpy as np
@@ -43,8 +44,9 @@ def sound_routes(people: People) -> list[WebSocketRoute]:
             await _deny(socket, 404, str(error))
             return
         try:
-            await socket.accept()
-            await _exchange(socket, person, heard)
+            with contextlib.suppress(WebSocketDisconnect):  # it is gone while it is answered
+                await socket.accept()
+                await _exchange(socket, person, heard)
         finally:
             people.leave(person)
 
@@ -78,8 +80,6 @@ async def _exchange(socket: WebSocket, person: Person, heard: Heard) -> None:
                 await socket.close(UNSUPPORTED)
                 return
             person.says(np.frombuffer(data, "<i2").astype(np.int16))
-    except WebSocketDisconnect:
-        return
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
@@ -92,4 +92,5 @@ async def _send(socket: WebSocket, heard: Heard) -> None:
 
 async def _deny(socket: WebSocket, status: int, text: str) -> None:
     await socket.receive()  # websocket.connect
-    await socket.send_denial_response(error_answer(status, text))
+    with contextlib.suppress(WebSocketDisconnect):
+        await socket.send_denial_response(error_answer(status, text))

@@ -65,7 +65,10 @@ def phone(
     devices: Annotated[
         bool,
         typer.Option(
-            "--list-devices", is_eager=True, callback=_list_devices, help="Name them, and exit."
+            "--list-devices",
+            is_eager=True,
+            callback=_list_devices,
+            help="Name the devices of this machine, and exit.",
         ),
     ] = False,
 ) -> None:
