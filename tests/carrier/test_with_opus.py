@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from livekit import api
@@ -50,14 +51,15 @@ def play(test: Test, profile: Profile, folder: Path, codecs: str = "") -> None:
                 await carrier.happened("call_answered", count)
             await test(lab, carrier)
 
-    run(
-        main,
-        sip__answer="immediately",
-        sip__tls__port=0,
-        sip__tls__certs=certs,
-        sip__tls__ca_file=str(made.authority),
-        **{"sip__codecs": codecs} if codecs else {},
-    )
+    flags: dict[str, Any] = {
+        "sip__answer": "immediately",
+        "sip__tls__port": 0,
+        "sip__tls__certs": certs,
+        "sip__tls__ca_file": str(made.authority),
+    }
+    if codecs:
+        flags["sip__codecs"] = codecs
+    run(main, **flags)
 
 
 async def hears(sound: Sound, tone: float) -> None:
