@@ -51,15 +51,15 @@ def play(test: Test, profile: Profile, folder: Path, codecs: str = "") -> None:
                 await carrier.happened("call_answered", count)
             await test(lab, carrier)
 
-    chosen: dict[str, Any] = {"sip__codecs": codecs} if codecs else {}
-    run(
-        main,
-        sip__answer="immediately",
-        sip__tls__port=0,
-        sip__tls__certs=certs,
-        sip__tls__ca_file=str(made.authority),
-        **chosen,
-    )
+    flags: dict[str, Any] = {
+        "sip__answer": "immediately",
+        "sip__tls__port": 0,
+        "sip__tls__certs": certs,
+        "sip__tls__ca_file": str(made.authority),
+    }
+    if codecs:
+        flags["sip__codecs"] = codecs
+    run(main, **flags)
 
 
 async def hears(sound: Sound, tone: float) -> None:

@@ -127,8 +127,16 @@ def test_a_menu_puts_the_caller_through() -> None:
                 "the caller": "hears the agent",
             },
         ),
+        (
+            ("--profile", "whatsapp", "--target", "answers"),
+            {
+                "the API": "405",
+                "verdict": "refused (requested → sent)",
+                "the caller": "hears the agent; before it was the agent",
+            },
+        ),
     ],
-    ids=["off", "strict", "not-reported", "timed-out", "no-refer"],
+    ids=["off", "strict", "not-reported", "timed-out", "no-refer", "whatsapp"],
 )
 def test_the_summary_is_true(arguments: tuple[str, ...], expected: dict[str, str]) -> None:
     _, page = demo(*arguments)

@@ -158,6 +158,7 @@ CALL_PROVIDERS = {
     .answer(488, "Secure SIP transport required", X_Twilio_Error="32209 d"),
     "call-caller-number": dialled(403, "Caller Origination Number is Invalid D35", TELNYX),
     "whatsapp-tls": dialled(403, "Forbidden", "wa.meta.vc"),
+    "whatsapp-opus": Talk("wa.meta.vc", srtp=True).called().answer(488, "Not Acceptable Here"),
     "telnyx-channel-limit": dialled(403, "User channel limit exceeded D1", TELNYX),
 }
 

@@ -139,7 +139,12 @@ def network(manners: CarrierManners, proxy: Address, mode: TransferMode) -> Netw
     `mode`: whether it transfers, where that is a setting of the trunk."""
     user, password = PASSWORD
     trunk = TrunkConfig(
-        "demo", (SERVICE, AGENT_LINE), Uri.sip(None, *proxy), username=user, password=password
+        "demo",
+        (SERVICE, AGENT_LINE),
+        Uri.sip(None, *proxy),
+        username=user,
+        password=password,
+        transport="any",  # nobody has certificates here
     )
     if manners.refer == "trunk-setting":
         trunk = replace(trunk, transfer_mode=mode)
@@ -213,11 +218,13 @@ class Case:
         if profile.name in preset_names():
             preset = {"provider": profile.name, "domain": f"mine.{profile.manners.domain}"}
             metadata = json.dumps({"hookflash": preset})
-        trunk = await sip.create_inbound_trunk(
-            api.CreateSIPInboundTrunkRequest(
-                trunk=api.SIPInboundTrunkInfo(name="demo", numbers=numbers, metadata=metadata)
-            )
+        coming = api.SIPInboundTrunkInfo(
+            name="demo",
+            numbers=numbers,
+            metadata=metadata,
+            media_encryption=api.SIPMediaEncryption.SIP_MEDIA_ENCRYPT_ALLOW,
         )
+        trunk = await sip.create_inbound_trunk(api.CreateSIPInboundTrunkRequest(trunk=coming))
         await sip.create_outbound_trunk(
             api.CreateSIPOutboundTrunkRequest(
                 trunk=api.SIPOutboundTrunkInfo(

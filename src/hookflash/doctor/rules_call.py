@@ -30,6 +30,11 @@ def _srtp(facts: CaseFacts) -> bool:
     return facts.request is not None and b"RTP/SAVP" in facts.request.data
 
 
+def _may_refuse_srtp(facts: CaseFacts) -> bool:
+    """Our offer wants it, and the peer is nobody who wants it too."""
+    return _srtp(facts) and facts.peer != "whatsapp" and not names_twilio_error(facts, SECURE)
+
+
 def _said_nothing(facts: CaseFacts) -> bool:
     return not facts.reason
 
@@ -174,7 +179,7 @@ RULES: Final = (
         "make the trunk anew with --encryption disable (`hookflash trunk outbound add`)",
         "RFC 3261 §21.4.26; RFC 4568",
         statuses=(415, 488, 606),
-        when=lambda facts: _srtp(facts) and not names_twilio_error(facts, SECURE),
+        when=_may_refuse_srtp,
     ),
     Rule(
         "call-media-warning",

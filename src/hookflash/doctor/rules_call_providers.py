@@ -30,6 +30,11 @@ def _in_clear(facts: CaseFacts) -> bool:
     return facts.request is not None and facts.request.transport != "tls"
 
 
+def _without_opus(facts: CaseFacts) -> bool:
+    """Our offer has no Opus."""
+    return facts.request is not None and b" opus/48000/2" not in facts.request.data
+
+
 RULES: Final = (
     Rule(
         "twilio-termination",
@@ -107,6 +112,16 @@ RULES: Final = (
         peers=("whatsapp",),
         statuses=(403,),
         when=_in_clear,
+    ),
+    Rule(
+        "whatsapp-opus",
+        "call refused",
+        "{status} from {peer} to an offer without Opus: WhatsApp speaks nothing else",
+        "`sip.codecs` with opus in it, and start the server anew",
+        "Gupshup docs, WhatsApp Voice by SIP",
+        peers=("whatsapp",),
+        statuses=(415, 488, 606),
+        when=_without_opus,
     ),
     Rule(
         "telnyx-channel-limit",

@@ -14,7 +14,8 @@ WINDOW = 0.1
 
 
 def read_wav(file: Path) -> tuple[Pcm, int]:
-    """Samples and rate of a mono file of 16 bits, which may still be in the making.
+    """Samples, of the first channel, and rate of a file of 16 bits, which may still be in the
+    making.
 
     While a program writes it, the lengths in its header are not yet true; so they are not read.
     """
@@ -23,9 +24,10 @@ def read_wav(file: Path) -> tuple[Pcm, int]:
     if form < 0 or start < 0:
         return np.zeros(0, np.int16), 8000
     _, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", data, form + 8)
-    assert (channels, bits) == (1, 16), f"{file.name}: {channels} channels of {bits} bits"
-    body = data[start + 8 :]
-    return np.frombuffer(body[: len(body) // 2 * 2], dtype="<i2").astype(np.int16), rate
+    assert bits == 16, f"{file.name}: {bits} bits"
+    body, frame = data[start + 8 :], 2 * channels
+    whole = np.frombuffer(body[: len(body) // frame * frame], dtype="<i2").astype(np.int16)
+    return whole[::channels], rate
 
 
 def seconds_of(file: Path, frequency: float) -> float:
