@@ -56,8 +56,10 @@ unit: $(READY)
 	$(PY) -m scripts.package_coverage build/coverage.json
 
 # Only the files that have such tests are read. They mostly wait: three processes for two cores, each
-# file in one of them, in this order. Then, one after another, those that need the machine.
-INTEROP = $(shell grep -rl --include='test_*.py' 'mark\.interop' tests | sort)
+# file in one of them, in this order, the longest wait first. Then, one after another, those that
+# need the machine.
+SLOW = tests/wire/test_slow.py
+INTEROP = $(SLOW) $(filter-out $(SLOW),$(shell grep -rl --include='test_*.py' 'mark\.interop' tests | sort))
 QUIET = $(shell grep -rl --include='test_*.py' 'mark\.quiet' $(INTEROP))
 
 interop: $(READY) peers
