@@ -75,3 +75,9 @@ def test_stretch_keeps_ends_and_shape(length: int) -> None:
     assert result[0] == samples[0]
     assert abs(int(result[-1]) - int(samples[-1])) <= 1
     assert result.max() == pytest.approx(10000, rel=0.05)
+
+
+def test_stretch_goes_by_straight_lines() -> None:
+    assert stretch(np.array([0, 30], np.int16), 4).tolist() == [0, 10, 20, 30]
+    assert stretch(np.array([-32768, 32767, -32768], np.int16), 5).tolist()[1::2] == [0, 0]
+    assert stretch(np.array([7], np.int16), 3).tolist() == [7, 7, 7]

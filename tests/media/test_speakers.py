@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hookflash.media.speakers import Loudness, Speakers, level_of
+from hookflash.media.speakers import Loudness, Speakers, levels_of
 
 
 def tone(peak: float) -> NDArray[np.int16]:
@@ -21,11 +21,10 @@ def interval(
 
 
 def test_levels_are_measured_as_packets_tell_them() -> None:
-    assert level_of(tone(32767)) == 3
-    assert level_of(tone(3276.7)) == 23
-    assert level_of(np.zeros(160, np.int16)) == 127
-    assert level_of(np.zeros(0, np.int16)) == 127
-    assert level_of(np.full(160, -32768, np.int16)) == 0
+    silence, loudest = np.zeros(160, np.int16), np.full(160, -32768, np.int16)
+    frames = np.stack([tone(32767), tone(3276.7), silence, loudest, silence + 1, tone(1)])
+    assert levels_of(frames) == [3, 23, 127, 0, 90, 127]
+    assert levels_of(frames[1:2]) == [23]
 
 
 def test_who_speaks_is_told_when_the_level_changes_and_when_it_ends() -> None:

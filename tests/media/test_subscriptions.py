@@ -22,6 +22,7 @@ from hookflash.media.source import Source
 from hookflash.media.subscriptions import OPUS, Subscription
 from hookflash.media.voice import NARROW_RATE, WIDE_RATE
 from hookflash.rtp.packet import RtpPacket, parse
+from hookflash.sdp.plan import CodecName
 
 ROOM = "room"
 IDS = Ids(random.Random(5))
@@ -124,10 +125,11 @@ def test_a_telephone_is_coded_once_for_all_who_take_it(studio: Studio) -> None:
     assert len(ann.got) == 60
 
 
-def test_a_telephone_that_is_taken_is_measured(studio: Studio) -> None:
+@pytest.mark.parametrize("codec", ["PCMU", "G722"])
+def test_a_telephone_that_is_taken_is_measured(studio: Studio, codec: CodecName) -> None:
     told: list[tuple[str, int]] = []
     studio.engine.measured = lambda track_sid, level: told.append((track_sid, level))
-    phone, ann = studio.phone(), Client(studio, "TR_ann")
+    phone, ann = studio.phone(codec), Client(studio, "TR_ann")
     talk(studio, 10, (phone, 440))
     assert told == []
     ann.take(phone.stream.track_sid)

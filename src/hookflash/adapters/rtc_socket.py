@@ -27,6 +27,8 @@ from .udp import SocketAddress
 _BURST: Final = 64
 _BURST_TIME: Final = 0.005
 """Datagrams and seconds of one turn of the loop; SIP, the mixer and the API have theirs."""
+_FULL: Final = 4
+"""Turns on end that left something, perhaps, after which more is read in each."""
 _KERNEL_BUFFER: Final = 4 * 1024 * 1024
 """Octets asked of the kernel in each direction: 20 ms of some thousand packets, several times over.
 It gives less where `net.core.rmem_max` and `wmem_max` say so."""
@@ -89,19 +91,25 @@ class _UdpSocket:
         self.shared = shared
         self.closed = False
         self._path_of = lru_cache(_PATHS)(lambda address: UdpPath(self, address))
+        self._most = 1
+        """Datagrams read in a turn."""
+        self._full = 0
+        """Turns on end in which as many were there."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._readable)
 
     def _readable(self) -> None:
-        """Some datagrams; what is left is read in the next turn."""
+        """Some datagrams; what is left is read in the next turn. As many as there mostly are: to
+        find out by reading that there is no more takes as long as half a packet."""
         receive, path_of, shared = self.sock.recvfrom, self._path_of, self.shared
         received, clock = shared.owner.received, shared.now
         now = clock()
         end = now + _BURST_TIME
-        for _ in range(_BURST):
+        for number in range(self._most):
             try:
                 data, address = receive(LONGEST_DATAGRAM + 1)
             except BlockingIOError:
+                self._most, self._full = max(1, number), 0
                 return
             except OSError as error:
                 _log.debug("rtc_udp_error", error=str(error))
@@ -115,6 +123,9 @@ class _UdpSocket:
             now = clock()
             if now >= end:
                 return
+        self._full += 1
+        if self._full >= _FULL:
+            self._most, self._full = min(_BURST, 2 * self._most), 0
 
     def lost(self) -> int:
         """Datagrams that came while the kernel's buffer was full; 0 where it does not say."""

@@ -7,11 +7,14 @@ Whole recordings (prompts) go through soxr, where delay does not matter.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 Pcm = NDArray[np.int16]
+Index = NDArray[np.intp]
 
 _TAPS_PER_PHASE = 24
 
@@ -92,7 +95,17 @@ def stretch(samples: Pcm, length: int) -> Pcm:
     samples in a frame, not for a change of rate."""
     if len(samples) == length:
         return samples
-    at = np.arange(length, dtype=np.float32) * np.float32((len(samples) - 1) / (length - 1))
-    out = np.interp(at, np.arange(len(samples)), samples)
-    result: Pcm = np.rint(out).astype(np.int16)
-    return result
+    if len(samples) < 2:
+        return np.resize(samples, length)
+    left, right, part = _places(len(samples), length)
+    line = samples.take(left).astype(np.float32)
+    line += (samples.take(right) - line) * part
+    return np.rint(line, out=line).astype(np.int16)
+
+
+@lru_cache(256)
+def _places(samples: int, length: int) -> tuple[Index, Index, NDArray[np.float32]]:
+    """Of each of `length` samples: the two of `samples` between which it is, and how far on."""
+    at = np.arange(length) * ((samples - 1) / (length - 1))
+    left = np.minimum(at.astype(np.intp), samples - 2)
+    return left, left + 1, (at - left).astype(np.float32)

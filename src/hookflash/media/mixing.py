@@ -26,6 +26,7 @@ from .rows import Rows
 from .sender import Sender
 from .sink import Sink
 from .source import Source
+from .speakers import levels_of
 from .voice import NARROW_FRAME, NARROW_RATE, WIDE_FRAME, WIDE_RATE, FrameEncoder
 
 Pcm = NDArray[np.int16]
@@ -119,7 +120,7 @@ class NarrowMix:
         self._speaking: dict[int, TonePlayer] = {}
         self._plain: dict[int, tuple[SendRow, int, int]] = {}
         self._encoded: dict[int, tuple[Sender, FrameEncoder]] = {}
-        self._copied: dict[int, tuple[Sender, FrameEncoder]] = {}
+        self._copied: dict[int, tuple[Sink, FrameEncoder]] = {}
         """Who is sent what came in for that row, without the others."""
         self._special: dict[int, tuple[Sink, FrameEncoder | None, list[int] | None]] = {}
         self._lines: list[bytes] = []
@@ -160,7 +161,7 @@ class NarrowMix:
         for seat, sink in copied.items():
             if sink.codec is not None:
                 encoder = sink.encoder_for(sink.codec, NARROW_RATE, self._complexity)
-                self._copied[rows.start + seat] = (sink.sender, encoder)
+                self._copied[rows.start + seat] = (sink, encoder)
 
     def drop(self, bridge: Bridge) -> None:
         """The clock does not work for it any more; what does not stand here is passed over."""
@@ -249,8 +250,8 @@ class NarrowMix:
         frames = self._pull(now)
         for row, tone in self._speaking.items():
             frames[row] = tone.frame(NARROW_RATE)
-        for row, (sender, encoder) in self._copied.items():
-            _send(sender, encoder.encode(frames[row]), now)
+        if self._copied:
+            self._send_copies(frames, now)
         heard = self._mixer.mix(frames, self._rows.layout)
         for row, (sink, _, chosen) in self._special.items():
             sound = sink.player.sound
@@ -269,11 +270,20 @@ class NarrowMix:
             if sink.send_event(now):
                 continue
             if own is not None:
+                _measure(sink, heard[row])
                 _send(sink.sender, own.encode(heard[row]), now)
             else:
                 start = row * _ROW
                 sink.sender.send_row(packets, view, start, start + _ROW, now)
         return [sink for sink, _, _ in self._special.values()]
+
+    def _send_copies(self, frames: Pcm, now: float) -> None:
+        """What came in for a row, to who is sent that alone."""
+        levels = levels_of(frames[list(self._copied)])
+        for (row, (sink, encoder)), level in zip(self._copied.items(), levels, strict=True):
+            if sink.measured is not None:
+                sink.measured(level)
+            _send(sink.sender, encoder.encode(frames[row]), now)
 
     def _pull(self, now: float) -> Pcm:
         """(rows, 160) samples of what came in."""
@@ -302,6 +312,11 @@ class NarrowMix:
         for row, frame in odd:
             frames[row] = frame
         return frames
+
+
+def _measure(sink: Sink, frame: Pcm) -> None:
+    if sink.measured is not None:
+        sink.measured(levels_of(frame[np.newaxis])[0])
 
 
 def _send(sender: Sender, payloads: list[bytes], now: float) -> None:
@@ -347,5 +362,6 @@ class WideMix:
                 heard = everybody[row] if chosen is None else mix(frames[chosen])
             if sink.send_event(now):
                 continue
+            _measure(sink, heard)
             _send(sink.sender, encoder.encode(heard), now)
         return self._special

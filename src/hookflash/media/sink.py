@@ -10,7 +10,7 @@ from ..sdp.plan import Codec
 from .player import Player
 from .sender import Sender
 from .source import Source
-from .voice import FrameEncoder, Pcm
+from .voice import FrameEncoder
 
 
 class Route(Enum):
@@ -35,7 +35,7 @@ class Sink:
         "forwarded",
         "hears",
         "hears_nobody",
-        "measure",
+        "measured",
         "own",
         "player",
         "ptime",
@@ -64,8 +64,8 @@ class Sink:
         """Whose packets it is sent as they come."""
         self.encoder: FrameEncoder | None = None
         """Where it is not encoded with all others."""
-        self.measure: Callable[[Pcm], None] | None = None
-        """Shown what it is sent, where it has an encoder of its own (`FrameEncoder.measure`)."""
+        self.measured: Callable[[int], None] | None = None
+        """Told how loud (-dBov) is what it is sent, every 20 ms, where it chose whom to hear."""
 
     def configure(self, codec: Codec, ptime: int, *, sends: bool) -> None:
         """Be sent this from now on."""
@@ -86,7 +86,6 @@ class Sink:
         encoder = self.encoder
         if encoder is None or not encoder.fits(codec, self.ptime):
             encoder = self.encoder = FrameEncoder(codec, self.ptime, complexity, rate)
-            encoder.measure = self.measure
         elif encoder.rate != rate:
             encoder.change_rate(rate)
         return encoder

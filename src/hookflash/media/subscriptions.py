@@ -18,7 +18,6 @@ from .receiver import Receiver
 from .sender import Sender
 from .sink import Sink
 from .source import Source
-from .speakers import level_of
 
 OPUS: Final = Codec("opus", 111, 48000, 2)
 """What WebRTC clients speak and hear; each has a payload type of its own for it."""
@@ -61,7 +60,7 @@ class OpusTrack:
         sender.remote = _NOWHERE
         self.sink = Sink(sender, tones)
         self.sink.hears = frozenset((source.track_sid,))
-        self.sink.measure = lambda frame: told(source.track_sid, level_of(frame))
+        self.sink.measured = lambda level: told(source.track_sid, level)
         self.sink.configure(OPUS, 20, sends=True)
 
     def forward_to(self, senders: list[Sender]) -> None:

@@ -163,7 +163,6 @@ class FrameEncoder:
         "_made_for",
         "_packet",
         "_resampler",
-        "measure",
         "rate",
     )
 
@@ -174,8 +173,6 @@ class FrameEncoder:
         `rate`: Hz at which the room is mixed."""
         self._made_for = (codec.name, _can_recover(codec), ptime)
         self._complexity = complexity
-        self.measure: Callable[[Pcm], None] | None = None
-        """Shown every frame, if somebody wants to know how loud it is."""
         self._line: Pcm = np.zeros(0, np.int16)
         """Samples that wait for the rest of their packet, at the encoder's rate."""
         self._encoder = self._make(rate)
@@ -207,8 +204,6 @@ class FrameEncoder:
 
     def encode(self, frame: Pcm) -> list[bytes]:
         """The payloads that are whole with these 20 ms; none while one is gathered."""
-        if self.measure is not None:
-            self.measure(frame)
         samples, size = self._resampler.process(frame), self._packet
         if len(samples) == size:
             return [self._encoder.encode(samples)]
