@@ -1,7 +1,6 @@
-"""Attended transfers at the carrier, by softphones that talk to caller and target both.
+"""An attended transfer at the carrier, by baresip, which talks to caller and target both.
 
-baresip of Debian sends a REFER to any target, so the test writes the Replaces for it; linphonec
-writes its own. Each has a network namespace of its own.
+That of Debian has no word for it, but sends a REFER to any target: the test writes the Replaces.
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ import pytest
 from tests.interop.support.baresip import Phone
 from tests.interop.support.lab import Lab
 from tests.interop.support.network import Network
-from tests.interop.support.process import need
-from tests.interop.test_first_call import Terminal
 
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
 from hookflash.carrier.profile_files import load_profile
@@ -94,40 +91,5 @@ async def with_baresip(folder: Path) -> None:
                 await carrier.until(lambda: carrier.idle)
 
 
-async def with_linphone(folder: Path) -> None:
-    async with Lab(folder) as lab:
-        network = await Network.create(lab)
-        host = await network.host("exchange")
-        lab.path(".local/share/linphone/linphone.db")  # it makes the file, but not the folder
-        phone = Terminal(lab, *host.command(need("linphonec")))
-        await phone.start()
-        await phone.prints("linphonec> ", within=20)
-        for line, answer in (
-            ("soundcard use files", "Using wav files"),
-            ("ipv6 disable", "ipv6 use disabled"),
-            ("autoanswer enable", "Auto answer enabled"),
-        ):
-            phone.type(line)
-            await phone.prints(answer)
-        async with carrier_for(lab, network, host.address) as carrier:
-            address, port = carrier.address
-            phone.type(f"call sip:{TARGET}@{address}:{port}")
-            await carrier.happened("call_answered", within=15)
-            carrier.call(CALLER, LINE)
-            await carrier.happened("call_answered", 2, within=15)
-            phone.type("transfer 2 --to-call 1")
-            await joined(carrier)
-            assert f"?Replaces={replaces(carrier)[:8]}" in refer_to(carrier)
-            phone.type("terminate all")
-            await carrier.happened("hung_up", within=10)
-            carrier.hang_up(CALLER)
-            async with asyncio.timeout(10):
-                await carrier.until(lambda: carrier.idle)
-
-
 def test_baresip_names_the_other_call(tmp_path: Path) -> None:
     asyncio.run(with_baresip(tmp_path))
-
-
-def test_linphone_transfers_one_call_to_another(tmp_path: Path) -> None:
-    asyncio.run(with_linphone(tmp_path))
