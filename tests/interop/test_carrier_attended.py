@@ -1,6 +1,7 @@
-"""An attended transfer at the carrier, by baresip, which talks to caller and target both.
+"""Attended transfers at the carrier, by softphones that talk to caller and target both.
 
-That of Debian has no word for it, but sends a REFER to any target: the test writes the Replaces.
+baresip of Debian sends a REFER to any target, so the test writes the Replaces for it; linphonec
+writes its own. Each has a network namespace of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import pytest
 from tests.interop.support.baresip import Phone
 from tests.interop.support.lab import Lab
 from tests.interop.support.network import Network
+from tests.interop.support.process import need
+from tests.interop.test_first_call import Terminal
 
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
 from hookflash.carrier.profile_files import load_profile
@@ -91,5 +94,43 @@ async def with_baresip(folder: Path) -> None:
                 await carrier.until(lambda: carrier.idle)
 
 
+async def with_linphone(folder: Path) -> None:
+    async with Lab(folder) as lab:
+        network = await Network.create(lab)
+        host = await network.host("exchange")
+        lab.path(".local/share/linphone/linphone.db")  # it makes the file, but not the folder
+        phone = Terminal(lab, *host.command(need("linphonec")))
+        await phone.start()
+        await phone.prints("linphonec> ", within=20)
+        for line, answer in (
+            ("soundcard use files", "Using wav files"),
+            ("ipv6 disable", "ipv6 use disabled"),
+        ):
+            phone.type(line)
+            await phone.prints(answer)
+        async with carrier_for(lab, network, host.address) as carrier:
+            address, port = carrier.address
+            phone.type(f"call sip:{TARGET}@{address}:{port}")
+            await phone.prints("Media streams established", within=15)
+            phone.type("pause 1")
+            await phone.prints("paused")
+            carrier.call(CALLER, LINE)
+            await phone.prints("assigned id 2")
+            phone.type("answer 2")
+            await carrier.happened("call_answered", 2, within=15)
+            phone.type("transfer 2 --to-call 1")
+            await joined(carrier)
+            assert f"?Replaces={replaces(carrier)[:8]}" in refer_to(carrier)
+            phone.type("terminate all")
+            await carrier.happened("hung_up", within=10)
+            carrier.hang_up(CALLER)
+            async with asyncio.timeout(10):
+                await carrier.until(lambda: carrier.idle)
+
+
 def test_baresip_names_the_other_call(tmp_path: Path) -> None:
     asyncio.run(with_baresip(tmp_path))
+
+
+def test_linphone_transfers_one_call_to_another(tmp_path: Path) -> None:
+    asyncio.run(with_linphone(tmp_path))
