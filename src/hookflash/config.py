@@ -160,8 +160,8 @@ class SipSettings(Section):
     max_invites_per_second_per_source: int | None = Field(
         None,
         description="INVITEs per second from one address; 0: no limit. Unset: 50, no limit for "
-        "loopback, and for addresses that a trunk names 100 to each trunk while as many of its "
-        "calls are not confirmed (ACK).",
+        "loopback, and for addresses that a trunk names 500 to each trunk, 100 while as many of "
+        "its calls are not confirmed (ACK).",
     )
     shield: bool = Field(
         True, description="Ignore scanners and who guesses passwords for ten minutes."

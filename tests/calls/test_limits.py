@@ -121,6 +121,7 @@ def test_addresses_that_a_trunk_names_have_no_limit_while_their_calls_are_confir
     rate = InviteRate(None, everybody)
     assert not any(rate.exceeded(0.5, PEER) for _ in range(500))
     assert not any(rate.exceeded_to(0.5, PEER, "ST_1", 99) for _ in range(500))
+    assert rate.exceeded_to(0.5, PEER, "ST_1", 99), "no process answers more"
 
 
 @pytest.mark.parametrize("trunk", ["ST_1", ""])

@@ -159,6 +159,24 @@ def test_an_event_whose_timestamp_goes_on_is_one_digit() -> None:
     assert [digit for digit, _ in receive(packets[::3] + press(2, 4800, 800))] == ["2", "2"]
 
 
+def test_presses_that_a_network_held_back_and_gave_at_once_all_count() -> None:
+    receiver, heard = EventReceiver(), list[tuple[str, int]]()
+    for start in range(8000, 8000 + 4 * 1200, 1200):  # 100 ms pressed, 50 ms not
+        for timestamp, payload in press(5, start, 800):
+            heard += receiver.packet_received(1.0, timestamp, payload)
+    assert heard == [("5", 100)] * 4
+
+
+def test_presses_that_come_faster_than_they_say_all_count() -> None:
+    """From who sends the ends alone."""
+    receiver, heard = EventReceiver(), list[tuple[str, int]]()
+    for number in range(4):
+        for _ in range(3):
+            packet = (8000 + number * 2400, event(5, 2000, end=True))
+            heard += receiver.packet_received(number * 0.2, *packet)
+    assert heard == [("5", 250)] * 4
+
+
 def test_after_a_new_stream_any_timestamp_is_good() -> None:
     receiver = EventReceiver()
     assert receive(press(1, 80000, 800), receiver) == [("1", 100)]

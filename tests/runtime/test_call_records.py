@@ -55,6 +55,22 @@ def test_a_transfer_is_stored_before_it_goes_on() -> None:
     asyncio.run(check())
 
 
+def test_what_happens_right_after_is_what_stays_stored() -> None:
+    """The caller hangs up in the turn of the loop in which the transfer is asked for."""
+    over = replace(RECORD, verdict="call ended", ended_at=1000.5)
+
+    async def check() -> None:
+        book, store = call_records()
+        book.transfer_then(RECORD, lambda: None, lambda: None)
+        book.transfer(over)
+        await book.stored()
+        assert await store.transfer("STR_1") == over
+        await book.stop()
+        await store.close()
+
+    asyncio.run(check())
+
+
 def test_going_on_once_everything_is_stored() -> None:
     async def check() -> None:
         book, store = call_records()

@@ -1,7 +1,7 @@
 """SRTP with keys from SDP (RFC 4568) or from DTLS (RFC 5764), by libsrtp.
 
-Every packet of a call that is encrypted goes through here, so libsrtp itself is called, in one
-buffer for all: what pylibsrtp does around it costs as much again. What is used of pylibsrtp that is
+Every packet of a call that is encrypted goes through here, so libsrtp itself is called: what
+pylibsrtp does around it costs as much again. What is used of pylibsrtp that is
 not its public interface, as of 0.10 to 1.0: `_binding.ffi`, `_binding.lib` with libsrtp's four
 functions for a packet, and `Session._srtp`, whose first element is libsrtp's state.
 """
@@ -36,9 +36,6 @@ _LONGEST: Final = 2048
 """Octets of a packet; what is longer came by no datagram."""
 _TRAILER: Final = 148
 """Octets that libsrtp may put behind it: an index, a tag and an MKI."""
-_DATA: Final = ffi.new("char[]", _LONGEST + _TRAILER)
-_OCTETS: Final = ffi.buffer(_DATA)
-_LENGTH: Final = ffi.new("int *")
 
 _WINDOW: Final = 128
 """Packets back from the newest that are told apart from replays (RFC 3711 §3.3.2 wants 64)."""
@@ -117,9 +114,10 @@ class SrtpSession:
 
 
 class _Direction:
-    """Libsrtp's state of one key."""
+    """Libsrtp's state of one key, and a buffer for its packets: libsrtp works without the
+    interpreter lock, so that loops in several threads cannot share one."""
 
-    __slots__ = ("_session", "_state")
+    __slots__ = ("_data", "_length", "_octets", "_session", "_state")
 
     def __init__(self, key: CryptoKey, window: int, kind: int) -> None:
         policy = pylibsrtp.Policy(
@@ -131,17 +129,20 @@ class _Direction:
         policy.window_size = window
         self._session = pylibsrtp.Session(policy)  # frees the state when it goes
         self._state = self._session._srtp[0]
+        self._data = ffi.new("char[]", _LONGEST + _TRAILER)
+        self._octets = ffi.buffer(self._data)
+        self._length = ffi.new("int *")
 
     def run(self, function: Callable[[Any, Any, Any], int], packet: Buffer) -> bytes | None:
         """What that function of libsrtp makes of a packet; None where it refuses it."""
         size = len(packet)
         if size > _LONGEST:
             return None
-        _OCTETS[:size] = packet
-        _LENGTH[0] = size
-        if function(self._state, _DATA, _LENGTH):
+        self._octets[:size] = packet
+        self._length[0] = size
+        if function(self._state, self._data, self._length):
             return None
-        result: bytes = _OCTETS[: _LENGTH[0]]
+        result: bytes = self._octets[: self._length[0]]
         return result
 
 

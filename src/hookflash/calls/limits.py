@@ -263,12 +263,14 @@ class InviteRate:
 
     `limit` None means the default: none for loopback, 50 for strangers, none for addresses that a
     trunk names. But whoever forges one of these cannot confirm a call: 100 to each trunk from there
-    while `UNCONFIRMED` calls of it ring, so that he harms that trunk alone.
+    while `UNCONFIRMED` calls of it ring, so that he harms that trunk alone; and never more than
+    `MOST`, some more than one process answers, whatever becomes of them.
     """
 
     DEFAULT = 50
     NAMED = 100
     UNCONFIRMED = 100
+    MOST = 500
 
     def __init__(self, limit: int | None, named: Callable[[str], bool]) -> None:
         self._limit = limit
@@ -291,8 +293,9 @@ class InviteRate:
         `ringing`: its calls that nobody has confirmed by ACK."""
         if self._limit is not None or is_loopback(ip) or not self._named(ip):
             return False
-        many = self._count(now, (spelled(ip), trunk_id)) > self.NAMED
-        return many and (not trunk_id or ringing >= self.UNCONFIRMED)
+        count = self._count(now, (spelled(ip), trunk_id))
+        forged = not trunk_id or ringing >= self.UNCONFIRMED
+        return count > (self.NAMED if forged else self.MOST)
 
     def _count(self, now: float, key: tuple[str, str]) -> int:
         start, count = self._windows.get(key, (now, 0))

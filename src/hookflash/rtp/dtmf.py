@@ -23,8 +23,6 @@ QUEUE_LENGTH: Final = 64
 END_PACKETS: Final = 3
 _APART: Final = 0.03
 """Seconds between two presses of one key that may be two, give or take the network's delay."""
-_RESTAMPED: Final = 0.1
-"""Seconds behind the end of an event in which timestamps of its own packets may lie."""
 LOST_END: Final = 0.12
 """Seconds without a packet after which an event counts as over (its end packets were lost)."""
 
@@ -145,7 +143,7 @@ class EventReceiver:
         if last is None or event.event != self._event:
             return False
         behind = (timestamp - last) & 0xFFFFFFFF
-        if behind > self._duration + _RESTAMPED * self._clock:
+        if behind > event.duration:  # it is no further on than the event has lasted
             return False
         lasted = self._duration / self._clock
         began = now - event.duration / self._clock

@@ -138,9 +138,11 @@ class CallRecords:
         event: str,
         **what: str,
     ) -> None:
+        written = self._store.write(*ops)  # before anything that the next event may tell of it
+
         async def write() -> None:
             try:
-                await self._store.write(*ops)
+                await written
             except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for this
                 trace = None if isinstance(error, StoreError) else error
                 _log.error(event, why=str(error), exc_info=trace, **what)

@@ -113,6 +113,15 @@ def test_a_peer_makes_no_record_without_end() -> None:
     assert not transfer.enter(200.0, "ringing")
 
 
+def test_a_peer_that_always_says_491_makes_no_record_without_end() -> None:
+    transfer = transfer_in("sent")
+    for number in range(MOST_STAGES):
+        transfer.enter(103.0 + number, "waiting")
+        transfer.enter(103.5 + number, "sent")
+    assert len(transfer.record().stages) == MOST_STAGES
+    assert transfer.enter(200.0, "accepted")
+
+
 def test_reasons_are_livekits() -> None:
     assert set(REASONS) == set(get_args(Verdict))
     assert REASONS["refused"] == REASONS["rejected"] == "STR_REJECTED"

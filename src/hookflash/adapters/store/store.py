@@ -89,6 +89,8 @@ class Store:
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="hookflash-store", daemon=True)
         self._soon: list[_Job] = []
+        self._put_off: set[tuple[str, ...]] = set()
+        """What `_soon` is about."""
         self._due = False
         """A timer will hand over what waits, also what waits since somebody else did."""
         self._closed = False
@@ -148,19 +150,20 @@ class Store:
 
     # --- writes -----------------------------------------------------------------------------
 
-    async def write(self, *ops: StoreOp) -> None:
-        """Resolves when all of `ops` are committed, together or not at all; StoreError if not.
-        Without any: when what was asked for before has been done. They may overtake what was given
-        to `write_soon`, but not what is about the same things."""
-        if not ops or self._waits_for(ops):
+    def write(self, *ops: StoreOp) -> asyncio.Future[None]:
+        """Asked for at once; the future has a result when all of `ops` are committed, together or
+        not at all, or StoreError. Without any: when what was asked for before has been done. They
+        may overtake what was given to `write_soon`, but not what is about the same things."""
+        if not ops or not self._put_off.isdisjoint(map(thing_of, ops)):
             self._hand_over()
-        await self._submit(_Job(ops=ops))
+        return self._submit(_Job(ops=ops))
 
     def write_soon(self, *ops: StoreOp) -> None:
         """Committed within `SOON` and in order, together or not at all; a failure is logged and
         counted. Several are handed to the thread at once: each waking of it costs the loop a turn
         at the interpreter lock."""
         self._soon.append(_Job(ops=ops))
+        self._put_off.update(thing for op in ops if (thing := thing_of(op)) is not None)
         if self._due:
             return
         try:
@@ -171,15 +174,6 @@ class Store:
             self._due = True
             loop.call_later(SOON, self._come_due)
 
-    def _waits_for(self, ops: tuple[StoreOp, ...]) -> bool:
-        """Whether something that is put off is about one of the same things."""
-        things = {thing_of(op): type(op) for op in ops}
-        things.pop(None, None)
-        kinds = set(things.values())
-        return any(
-            type(op) in kinds and thing_of(op) in things for job in self._soon for op in job.ops
-        )
-
     def _come_due(self) -> None:
         self._due = False
         self._hand_over()
@@ -187,6 +181,7 @@ class Store:
     def _hand_over(self) -> None:
         """Give the thread what waits."""
         jobs, self._soon = self._soon, []
+        self._put_off.clear()
         for job in jobs:
             self._queue.put(job)
 
@@ -281,11 +276,12 @@ class Store:
         return answer
 
     def _submit(self, job: _Job) -> asyncio.Future[Any]:
-        if self._closed:
-            raise StoreError("the store is closed")
         job.loop = asyncio.get_running_loop()
         job.future = job.loop.create_future()
-        self._queue.put(job)
+        if self._closed:
+            job.future.set_exception(StoreError("the store is closed"))
+        else:
+            self._queue.put(job)
         return job.future
 
     def _run(self) -> None:

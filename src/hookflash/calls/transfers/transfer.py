@@ -173,7 +173,7 @@ class Transfer:
         makes stages is the peer's, in whatever order and as often as it likes."""
         if self.verdict is not None or stage not in LEGAL[self.stage]:
             return False
-        if len(self._stages) >= MOST_STAGES and stage in {"trying", "ringing"}:
+        if len(self._stages) >= MOST_STAGES and stage != "accepted":
             return False
         entry = StageEntry(stage, now)
         self._stages.append(entry)
