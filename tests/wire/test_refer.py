@@ -443,7 +443,7 @@ def test_large_refer(exchange: Exchange, phone: Phone) -> None:
 @both
 def test_large_refer_by_tcp(exchange: Exchange, phone: Phone) -> None:
     """The same where the peer listens on TCP too: the REFER comes by TCP."""
-    listener = socket.create_server(("127.0.0.1", phone.port))
+    listener = phone.listen()
     listener.settimeout(6)
     line = exchange.line()
     exchange.call(line, phone)

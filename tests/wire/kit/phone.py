@@ -42,6 +42,16 @@ class Phone:
         opened.bind((self.ip, 0))
         return opened
 
+    def listen(self) -> socket.socket:
+        """A TCP socket on its port; on another one where this is somebody's for TCP."""
+        while True:
+            try:
+                return socket.create_server((self.ip, self.port), family=self._family)
+            except OSError:
+                self.socket.close()
+                self.socket = self._open()
+                self.port = self.socket.getsockname()[1]
+
     @property
     def _family(self) -> socket.AddressFamily:
         return socket.AF_INET6 if ":" in self.ip else socket.AF_INET

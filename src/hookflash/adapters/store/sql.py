@@ -151,18 +151,13 @@ _MANY: dict[type, _Rows] = {
 }
 
 
-def thing_of(op: StoreOp) -> tuple[str, ...] | None:
-    """What `op` tells the whole state of; None where it adds to what there is."""
-    rows = _MANY.get(type(op))
-    return None if rows is None or rows.thing is None else rows.thing(op)
-
-
 def transaction(ops: Iterable[StoreOp]) -> list[Statement]:
     """What `ops` ask of SQLite together, in as few statements as will do: each of them costs the
     event loop a turn at the interpreter lock. What a later one makes void is left out."""
     last: dict[object, StoreOp] = {}
     for op in ops:
-        last[thing_of(op) or len(last)] = op
+        rows = _MANY.get(type(op))
+        last[len(last) if rows is None or rows.thing is None else rows.thing(op)] = op
     out: list[Statement] = []
     alike: dict[type, list[StoreOp]] = {}
     for op in last.values():

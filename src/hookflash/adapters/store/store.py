@@ -2,8 +2,8 @@
 
 The event loop never waits for the disk: `write` is awaited only where something must be safe
 before the next step, `write_soon` everywhere else. Whatever waits in the queue while a commit
-runs goes into the next one together; what can wait does not go along with what cannot, so that more
-of it goes together. Reads see every write that was asked for before them.
+runs goes into the next one together. Reads go through the same queue, so they see every write
+that was asked for before them.
 """
 
 from __future__ import annotations
@@ -37,15 +37,7 @@ from .loading import Stored, read_stored, readable
 from .messages import messages_from
 from .ops import StoreOp
 from .records import call_from, dial_from, transfer_from
-from .sql import (
-    AuditLine,
-    Page,
-    audit_page,
-    calls_page,
-    thing_of,
-    transaction,
-    transfers_page,
-)
+from .sql import AuditLine, Page, audit_page, calls_page, transaction, transfers_page
 
 Result = TypeVar("Result")
 
@@ -89,8 +81,6 @@ class Store:
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="hookflash-store", daemon=True)
         self._soon: list[_Job] = []
-        self._put_off: set[tuple[str, ...]] = set()
-        """What `_soon` is about."""
         self._due = False
         """A timer will hand over what waits, also what waits since somebody else did."""
         self._closed = False
@@ -152,10 +142,9 @@ class Store:
 
     def write(self, *ops: StoreOp) -> asyncio.Future[None]:
         """Asked for at once; the future has a result when all of `ops` are committed, together or
-        not at all, or StoreError. Without any: when what was asked for before has been done. They
-        may overtake what was given to `write_soon`, but not what is about the same things."""
-        if not ops or not self._put_off.isdisjoint(map(thing_of, ops)):
-            self._hand_over()
+        not at all, or StoreError. Without any: when what was asked for before has been done. What
+        was put off goes along: a call that is being transferred is known after a crash, and so are
+        those beside it."""
         return self._submit(_Job(ops=ops))
 
     def write_soon(self, *ops: StoreOp) -> None:
@@ -163,7 +152,6 @@ class Store:
         counted. Several are handed to the thread at once: each waking of it costs the loop a turn
         at the interpreter lock."""
         self._soon.append(_Job(ops=ops))
-        self._put_off.update(thing for op in ops if (thing := thing_of(op)) is not None)
         if self._due:
             return
         try:
@@ -181,7 +169,6 @@ class Store:
     def _hand_over(self) -> None:
         """Give the thread what waits."""
         jobs, self._soon = self._soon, []
-        self._put_off.clear()
         for job in jobs:
             self._queue.put(job)
 
@@ -271,7 +258,6 @@ class Store:
     # --- the queue --------------------------------------------------------------------------
 
     async def _ask(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
-        self._hand_over()
         answer: Result = await self._submit(_Job(ask=question))
         return answer
 
@@ -281,6 +267,7 @@ class Store:
         if self._closed:
             job.future.set_exception(StoreError("the store is closed"))
         else:
+            self._hand_over()
             self._queue.put(job)
         return job.future
 
