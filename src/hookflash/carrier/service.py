@@ -123,7 +123,11 @@ class CarrierService:
         self.recordings = Recordings(self.switch.ends, self._sounds.now, self.tell)
         self.people = People(self.switch.numbers, self.switch.ends, self.let_go)
         self._voices = Voices(
-            *(self._sounds, self._key, self._line.packet), self.recordings.begin, self.people.at
+            self._sounds,
+            self._key,
+            self._line.packet,
+            recording=self.recordings.begin,
+            person=self.people.at,
         )
         self.people.watch(self._voices.attend)
         self.speaker = Speaker(self.tell)
@@ -450,6 +454,7 @@ class CarrierService:
             case EndVoice():
                 self.recordings.end(effect.end)
                 self._voices.forget(effect.end.id)
+                self.people.call_over(effect.end.number)
             case PressKeys():
                 self._voices.press(effect.id, effect.digits)
             case Happened():
