@@ -344,3 +344,18 @@ def test_ctrl_c_ends_the_wait(cards: Cards, monkeypatch: pytest.MonkeyPatch) -> 
         assert (ran.code, ran.out) == (1, f"{CALLED} waits for a call\n")
 
     run(test)
+
+
+@pytest.mark.parametrize("written", ["+1 (510) 555-0123", "15105550123"])
+def test_who_waits_may_write_the_number_in_any_way(written: str) -> None:
+    async def test(carrier: Watched, phone: Phone, url: str) -> None:
+        wait = asyncio.create_task(phone(written, "wait"))
+        carrier.call(CALLER, CALLED)
+        await carrier.happened("call_answered")
+        await carrier.seen.wait()
+        carrier.hang_up(CALLER)
+        ran = await wait
+        assert (ran.code, ran.out.splitlines()[-1]) == (0, "over")
+        assert any(line.startswith(f"{CALLER} is there") for line in ran.out.splitlines())
+
+    run(test)

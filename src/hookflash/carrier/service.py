@@ -41,7 +41,7 @@ from ..sip.message import Request, Response
 from ..sip.timers import Timers
 from ..sip.uri import Uri
 from .agent import CarrierError, Traced
-from .config import NetworkConfig, TrunkConfig
+from .config import NetworkConfig, PhoneConfig, TrunkConfig
 from .conversation import (
     ApplySound,
     CloseSound,
@@ -221,14 +221,19 @@ class CarrierService:
 
     # --- what users ask -------------------------------------------------------------------------
 
+    def telephone(self, number: str) -> PhoneConfig:
+        """That with this number, however it is written; raises CarrierError where there is none."""
+        phone = self.switch.numbers.phone(number)
+        if phone is None:
+            raise CarrierError(f"no telephone has the number {number}")
+        return phone
+
     def call(
         self, number: str, dialled: str, speech: Speech | None = None, *, records: bool = False
     ) -> Conversation:
         """The telephone `number` calls; raises CarrierError where there is no such telephone.
         `speech`: what it says instead of its own. `records`: `recordings` has what it hears."""
-        phone = self.switch.numbers.phone(number)
-        if phone is None:
-            raise CarrierError(f"no telephone has the number {number}")
+        phone = self.telephone(number)
         conversation, effects = self.switch.call(self.now(), phone, dialled, speech)
         if records and isinstance(conversation.caller, PhoneEnd):
             self.recordings.want(conversation.caller)
