@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from tests.support.carrier_places import byes, over, replaces, taking, talks
 from tests.support.carrier_rig import (
+    BUSY,
     CALLER,
     LINE,
     ORIGINATION,
@@ -67,6 +68,21 @@ def test_caller_and_target_are_joined_and_the_transferor_is_out() -> None:
     assert rig.names().count("phone_rings") == 1, "nobody is called once more"
     rig.carrier(rig.switch.hang_up(rig.now, one.called))
     assert over(rig)
+
+
+def test_an_earlier_transfer_of_the_one_who_is_replaced_is_not_listed() -> None:
+    rig = Rig()
+    consultation = talks(rig)
+    rig.transfer(f"tel:{BUSY}")
+    rig.advance(1)
+    (listed,) = rig.switch.listing()
+    assert listed["transfer"], "it failed, and the call goes on"
+    rig.call()
+    attended(rig, replaces(consultation))
+    rig.advance(1)
+    assert rig.hear_each_other(CALLER, TARGET)
+    (listed,) = rig.switch.listing()
+    assert listed["transfer"] is None
 
 
 def test_the_other_way_about() -> None:
