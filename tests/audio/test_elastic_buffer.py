@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ def test_what_comes_is_taken_in_its_order_once_there_is_enough() -> None:
     buffer.put(numbered(TARGET, 1))
     taken = [buffer.take(100) for _ in range(TARGET // 100)]
     assert np.concatenate(taken).tolist() == numbered(1, TARGET // 100 * 100).tolist()
-    assert (len(buffer), buffer.missing, buffer.left_out) == (TARGET % 100, 0, 0)
+    assert len(buffer) == TARGET % 100
 
 
 def test_more_may_be_taken_at_once_than_is_waited_for() -> None:
@@ -41,10 +43,8 @@ def test_silence_where_nothing_is_until_there_is_enough_again() -> None:
     last = buffer.take(FRAME)
     assert last[:10].tolist() == numbered(TARGET - 9, 10).tolist()
     assert not last[10:].any()
-    assert buffer.missing == FRAME - 10
     buffer.put(numbered(1, TARGET - 1))
     assert not buffer.take(FRAME).any()
-    assert buffer.missing == FRAME - 10, "it waits, and that is no loss"
     buffer.put(numbered(TARGET, 1))
     assert buffer.take(2).tolist() == [1, 2]
 
@@ -55,7 +55,6 @@ def test_what_comes_at_once_is_not_late_for_ever() -> None:
         buffer.put(numbered(start, 100))
     last = LIMIT + 100
     assert len(buffer) == TARGET
-    assert buffer.left_out == last - TARGET
     assert buffer.take(3).tolist() == numbered(last - TARGET + 1, 3).tolist()
 
 
@@ -67,35 +66,47 @@ def test_what_was_to_come_is_forgotten() -> None:
     assert len(buffer) == 0
     buffer.put(numbered(1, TARGET - 1))
     assert not buffer.take(FRAME).any()
-    assert buffer.missing == buffer.left_out == 0
+    assert len(buffer) == TARGET - 1
+
+
+def test_nothing_is_kept_of_what_is_empty() -> None:
+    buffer = ElasticBuffer()
+    empty = np.zeros(0, np.int16)
+    kept = weakref.ref(empty)
+    buffer.put(empty)
+    del empty
+    assert kept() is None
+    assert len(buffer) == 0
 
 
 def test_a_wait_that_nobody_needs_gets_shorter() -> None:
     """A burst, and both clocks go on alike."""
     buffer = ElasticBuffer()
-    buffer.put(numbered(0, LIMIT - FRAME))
-    for _ in range(50 * (LIMIT - TARGET) // STEP):
-        buffer.put(numbered(0, FRAME))
-        buffer.take(FRAME)
+    buffer.put(np.ones(LIMIT - FRAME, np.int16))
+    rounds = 50 * (LIMIT - TARGET) // STEP
+    for _ in range(rounds):
+        buffer.put(np.ones(FRAME, np.int16))
+        assert buffer.take(FRAME).all()
     assert TARGET <= len(buffer) < TARGET + STEP
-    assert buffer.left_out % STEP == 0
-    assert buffer.missing == 0
+    left_out = LIMIT - FRAME - len(buffer)
+    assert left_out % STEP == 0
 
 
 @pytest.mark.parametrize("faster", [1, -1])
 def test_clocks_that_differ(faster: int) -> None:
     """By one sample of 160, which is more than any two cards do; for ten minutes."""
     buffer = ElasticBuffer()
-    waits = []
-    for _ in range(600 * 50):
+    waits, taken = [], []
+    rounds = 600 * 50
+    for _ in range(rounds):
         buffer.put(np.ones(FRAME + faster, np.int16))
-        buffer.take(FRAME)
+        taken.append(buffer.take(FRAME))
         waits.append(len(buffer))
     assert max(waits) < TARGET + 2 * STEP
-    lost = 600 * 50
+    heard = np.concatenate(taken)
+    left_out = rounds * (FRAME + faster) - np.count_nonzero(heard) - len(buffer)
     if faster > 0:
-        assert buffer.missing == 0
-        assert lost - LIMIT <= buffer.left_out <= lost
+        assert heard[heard.argmax() :].all(), "no silence once the sound has begun"
+        assert rounds - LIMIT <= left_out <= rounds
     else:
-        assert buffer.left_out == 0
-        assert buffer.missing < lost
+        assert left_out == 0

@@ -58,6 +58,11 @@ class Book:
             raise CarrierError(f"there is no call {call_id}")
         self.ended.append(call_id)
 
+    def telephone(self, number: str) -> PhoneConfig:
+        if number != "1 (415) 555-0100":
+            raise CarrierError(f"no telephone has the number {number}")
+        return PhoneConfig(CALLER)
+
     def press(self, number: str, keys: str) -> None:
         if number != CALLER:
             raise CarrierError(f"{number} is in no call")
@@ -167,6 +172,14 @@ def test_what_a_telephone_does_in_a_call() -> None:
         {"error": "+1999 is in no call"},
     )
     assert len(book.said) == 2
+
+
+def test_which_telephone_has_a_number() -> None:
+    assert ask("GET", "/telephones/1 (415) 555-0100") == (200, {"number": CALLER})
+    assert ask("GET", "/telephones/+1999") == (
+        404,
+        {"error": "no telephone has the number +1999"},
+    )
 
 
 def test_what_a_telephone_has_heard() -> None:

@@ -6,7 +6,9 @@ from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
+from tests.support.carrier_places import byes, over, replaces, taking, talks
 from tests.support.carrier_rig import (
+    BUSY,
     CALLER,
     LINE,
     ORIGINATION,
@@ -19,7 +21,6 @@ from tests.support.carrier_rig import (
 
 from hookflash.calls.legs.core import OVER, Phase
 from hookflash.calls.legs.leg import Leg
-from hookflash.carrier import conversation as cv
 from hookflash.carrier.config import PhoneConfig, TrunkConfig
 from hookflash.carrier.manners import CarrierManners
 from hookflash.carrier.profile_files import load_profile
@@ -29,21 +30,6 @@ TRYING, OK = ("SIP/2.0 100 Trying", "active"), ("SIP/2.0 200 OK", "terminated")
 STRANGER, MENU = "+15550000009", "+15105550130"
 OTHER = TrunkConfig("other", (STRANGER,), ORIGINATION)
 TWO_CUSTOMERS = replace(network(), trunks=(*network().trunks, OTHER))
-
-
-def talks(rig: Rig, number: str = TARGET, caller: str = LINE) -> Leg:
-    """The exchange calls a telephone, which answers."""
-    leg = rig.dial(number, caller)
-    rig.advance(2.1)
-    assert leg.state is Phase.CONFIRMED
-    return leg
-
-
-def replaces(leg: Leg) -> str:
-    """A Replaces of the dialog of the exchange's leg, as the carrier has its tags."""
-    dialog = leg.dialog
-    assert dialog is not None
-    return f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
 
 
 def attended(rig: Rig, named: str) -> None:
@@ -56,18 +42,6 @@ def consulted(rig: Rig) -> tuple[Leg, Leg]:
     consultation = talks(rig)
     rig.call()
     return consultation, rig.legs[-1]
-
-
-def byes(rig: Rig, leg: Leg) -> int:
-    """How often the carrier has hung up on a leg of the exchange."""
-    assert leg.dialog is not None
-    return [one.call_id for one in rig.sent("BYE")].count(leg.dialog.call_id)
-
-
-def over(rig: Rig) -> bool:
-    rig.advance(40)
-    switch = rig.switch
-    return not (switch.conversations or switch.ends or rig.joined or rig.open or len(switch.board))
 
 
 # --- REFER ----------------------------------------------------------------------------------------
@@ -94,6 +68,21 @@ def test_caller_and_target_are_joined_and_the_transferor_is_out() -> None:
     assert rig.names().count("phone_rings") == 1, "nobody is called once more"
     rig.carrier(rig.switch.hang_up(rig.now, one.called))
     assert over(rig)
+
+
+def test_an_earlier_transfer_of_the_one_who_is_replaced_is_not_listed() -> None:
+    rig = Rig()
+    consultation = talks(rig)
+    rig.transfer(f"tel:{BUSY}")
+    rig.advance(1)
+    (listed,) = rig.switch.listing()
+    assert listed["transfer"], "it failed, and the call goes on"
+    rig.call()
+    attended(rig, replaces(consultation))
+    rig.advance(1)
+    assert rig.hear_each_other(CALLER, TARGET)
+    (listed,) = rig.switch.listing()
+    assert listed["transfer"] is None
 
 
 def test_the_other_way_about() -> None:
@@ -359,11 +348,6 @@ def test_a_carrier_without_attended_transfers() -> None:
 # --- INVITE ---------------------------------------------------------------------------------------
 
 
-def taking(rig: Rig, named: str, caller: str = SECOND_LINE) -> Leg:
-    """The exchange makes a call that is to take the place of another one."""
-    return rig.dial("+1999", caller, ("Replaces", named))
-
-
 def test_an_invite_takes_the_place_of_another_call() -> None:
     rig = Rig()
     replaced = talks(rig)
@@ -392,6 +376,19 @@ def test_a_call_is_picked_up_while_it_rings() -> None:
     assert rig.hear_each_other(CALLER, SECOND_LINE)
     rig.hangup(leg)
     assert over(rig)
+
+
+def test_a_call_that_a_transfer_makes_is_not_picked_up() -> None:
+    rig = Rig()
+    rig.call()
+    transferred, rig.answers = rig.legs[-1], False
+    rig.transfer(f"tel:{SECOND_LINE}")
+    ringing = rig.legs[-1]
+    taking(rig, f"{replaces(ringing)};early-only")
+    assert rig.statuses("INVITE")[-1] == 491
+    rig.ask(ringing, lambda: ringing.answer(rig.now))
+    assert rig.hear_each_other(CALLER, SECOND_LINE)
+    assert transferred.state in OVER
 
 
 @pytest.mark.parametrize(
@@ -464,34 +461,3 @@ def test_supported_is_said() -> None:
     named = replaces(talks(rig))
     rig.strange(("Require", "replaces"), ("Replaces", named))
     assert rig.statuses("INVITE")[-1] == 200
-
-
-class _LateSound(Rig):
-    """The port of the last call is opened by `open_sound`."""
-
-    late: cv.OpenSound | None = None
-    waits = False
-
-    def _carrier(self, effect: cv.SwitchEffect) -> None:
-        if self.waits and isinstance(effect, cv.OpenSound):
-            self.late = effect
-        else:
-            super()._carrier(effect)
-
-    def open_sound(self) -> None:
-        assert self.late is not None
-        super()._carrier(self.late)
-        self._deliver()
-
-
-def test_a_call_that_ends_before_it_is_replaced() -> None:
-    rig = _LateSound()
-    replaced = talks(rig)
-    rig.waits = True
-    leg = taking(rig, replaces(replaced))
-    rig.hangup(replaced)
-    rig.open_sound()
-    assert leg.state in OVER
-    assert rig.left[-1] == "remote"
-    assert "place_taken" not in rig.names()
-    assert over(rig)

@@ -105,6 +105,22 @@ def test_who_comes_later_speaks_from_then_on() -> None:
     run(test)
 
 
+def test_who_is_at_a_telephone_with_two_calls_is_in_the_second_when_the_first_is_over() -> None:
+    async def test(carrier: CarrierService, come: Come) -> None:
+        first = carrier.call(CALLER, CALLED)
+        await carrier.happened("call_answered")
+        carrier.call(CALLER, CALLED)
+        await carrier.happened("call_answered", 2)
+        async with come() as socket:
+            await until_heard(socket, OTHER)
+            carrier.end_call(first.id)
+            await carrier.happened("call_ended")
+            await say(socket)
+            await carrier.hears(CALLED, SPOKEN)
+
+    run(test)
+
+
 def test_who_may_not_come() -> None:
     async def test(carrier: CarrierService, come: Come) -> None:
         async def refused(
@@ -119,7 +135,7 @@ def test_who_may_not_come() -> None:
         await refused(404, "no telephone has the number", "")
         await refused(403, "this is not for pages in a browser", origin="http://127.0.0.1")
         async with come():
-            await refused(404, f"somebody is at the telephone {CALLER} already")
+            await refused(409, f"somebody is at the telephone {CALLER} already")
             async with come(CALLED):
                 pass
 

@@ -235,6 +235,7 @@ def test_a_person_at_a_telephone_wherever_it_is_connected() -> None:
         people[ANNA.id].says(tone(770, 0.2))  # nobody hears that
         voices.join(ANNA, BERT)
         people[ANNA.id].says(tone(400, LIMIT / RATE))
+        voices.attend(ANNA.id)  # as before: nothing of what he says is lost
         bert = voices.heard_by(BERT.id)
         assert bert is not None
         await bert.hears(400, 2.0)

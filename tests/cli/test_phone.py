@@ -87,6 +87,8 @@ def test_what_cannot_be_done_is_one_line() -> None:
         ran = await phone(CALLER, "call", "sales")
         assert ran.err.startswith("hookflash: called: 'sales' is not allowed")
         assert (await phone(CALLER, "sing", CALLED)).code == 2
+        ran = await phone("+1999", "wait")
+        assert (ran.code, ran.err) == (1, "hookflash: no telephone has the number +1999\n")
 
     run(test)
 
@@ -132,6 +134,18 @@ def test_keys_of_the_terminal() -> None:
         os.close(terminal)
 
     run(test, hangs_up_after=None)
+
+
+def test_q_ends_the_wait() -> None:
+    async def test(carrier: CarrierService, phone: Phone, url: str) -> None:
+        person, terminal = pty.openpty()
+        with Keyboard(terminal) as keyboard:
+            os.write(person, b"q")
+            assert not await asyncio.to_thread(follow, url, "", CALLED, keyboard)
+        os.close(person)
+        os.close(terminal)
+
+    run(test)
 
 
 def test_what_it_says_and_records(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hookflash.cli.phone_http import PhoneError, check_address, refusal
+from hookflash.cli.phone_http import PhoneError, ask, check_address, refusal
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,9 @@ def test_what_is_an_address() -> None:
     check_address("https://carrier.test")
     with pytest.raises(PhoneError, match=r"'127.0.0.1:8080' is no address such as"):
         check_address("127.0.0.1:8080")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:x", "http://", "http://[::1"])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(PhoneError, match="no carrier at http://"):
+        ask(url, "GET")

@@ -5,9 +5,11 @@ in tests/interop/test_sound_card.py."""
 from __future__ import annotations
 
 import asyncio
+import queue
 import re
 import socket
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +28,7 @@ from hookflash.audio.tone_bank import Pcm, hears
 from hookflash.carrier.config import NetworkConfig, PhoneConfig
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
+from hookflash.carrier.sound_face import LONGEST
 from hookflash.carrier.speech import FRAME, RATE
 from hookflash.cli import phone_sound
 from hookflash.cli.carrier_run import standing
@@ -222,6 +225,42 @@ def test_a_carrier_that_is_gone(cards: Cards) -> None:
     run(test)
 
 
+def test_a_connection_that_breaks_ends_the_wait(
+    cards: Cards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line. Here the carrier ends it, which takes no message as long as this."""
+    broken: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", broken.append)
+
+    async def test(carrier: Watched, phone: Phone, url: str) -> None:
+        loop, there = asyncio.get_running_loop(), asyncio.Event()
+        cards.begins = lambda: loop.call_soon_threadsafe(there.set)
+        wait = asyncio.create_task(phone(CALLED, "wait", "--sound-card"))
+        await there.wait()
+        cards.all[0].heard(np.zeros(LONGEST, np.int16))
+        ran = await wait
+        assert (ran.code, ran.err) == (1, "hookflash: the connection to the carrier is gone\n")
+        assert not broken
+
+    run(test)
+
+
+def test_the_card_never_waits_for_the_connection() -> None:
+    """What was to be left out has been sent by another thread since it was counted."""
+
+    class Sent(queue.SimpleQueue[Pcm | None]):
+        def qsize(self) -> int:
+            return WAITING
+
+    sound = PhoneSound("http://127.0.0.1:8080", CALLER, "", "")
+    sound._said = Sent()
+    heard = threading.Thread(target=sound._heard, args=(np.ones(FRAME, np.int16),), daemon=True)
+    heard.start()
+    heard.join(5)
+    assert not heard.is_alive()
+    assert sound._said.get(timeout=0) is not None
+
+
 def test_nobody_is_called_where_there_is_no_sound(cards: Cards) -> None:
     async def test(carrier: Watched, phone: Phone, url: str) -> None:
         ran = await phone("+1999", "call", CALLED, "--sound-card")
@@ -245,6 +284,14 @@ def test_no_carrier(cards: Cards) -> None:
     ran = invoke("", "phone", CALLER, "call", CALLED, "--sound-card", "--carrier", "carrier")
     assert "is no address such as http://127.0.0.1:8080" in ran.err
     assert [card.state for card in cards.all] == ["closed", "closed"]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:x", "http://", "http://[::1"])
+def test_an_address_that_is_none(url: str, cards: Cards) -> None:
+    ran = invoke("", "phone", CALLER, "call", CALLED, "--sound-card", "--carrier", url)
+    assert ran.code == 1
+    assert ran.err.startswith(f"hookflash: no carrier at {url}: ")
+    assert [card.state for card in cards.all] == ["closed"]
 
 
 def test_no_extra_and_no_card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -295,5 +342,20 @@ def test_ctrl_c_ends_the_wait(cards: Cards, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(Keyboard, "typed", interrupted)
         ran = await phone(CALLED, "wait")
         assert (ran.code, ran.out) == (1, f"{CALLED} waits for a call\n")
+
+    run(test)
+
+
+@pytest.mark.parametrize("written", ["+1 (510) 555-0123", "15105550123"])
+def test_who_waits_may_write_the_number_in_any_way(written: str) -> None:
+    async def test(carrier: Watched, phone: Phone, url: str) -> None:
+        wait = asyncio.create_task(phone(written, "wait"))
+        carrier.call(CALLER, CALLED)
+        await carrier.happened("call_answered")
+        await carrier.seen.wait()
+        carrier.hang_up(CALLER)
+        ran = await wait
+        assert (ran.code, ran.out.splitlines()[-1]) == (0, "over")
+        assert any(line.startswith(f"{CALLER} is there") for line in ran.out.splitlines())
 
     run(test)

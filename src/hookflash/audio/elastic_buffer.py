@@ -30,10 +30,6 @@ class ElasticBuffer:
     up by 20 ms at a time that are left out, or by silence until `TARGET` is there again."""
 
     def __init__(self) -> None:
-        self.left_out = 0
-        """Samples that came and nobody got."""
-        self.missing = 0
-        """Samples of silence that were taken while there was too little, once sound had begun."""
         self._parts: deque[Pcm] = deque()
         self._size = 0
         self._flows = False
@@ -46,11 +42,13 @@ class ElasticBuffer:
         return self._size
 
     def put(self, samples: Pcm) -> None:
-        """What comes next."""
+        """What comes next; nothing is kept of what is empty, of which any number may come."""
+        if not len(samples):
+            return
         self._parts.append(samples)
         self._size += len(samples)
         if self._size > LIMIT:
-            self._leave_out(self._size - TARGET)
+            self._pull(self._size - TARGET)
 
     def take(self, count: int) -> Pcm:
         """The next `count` samples; silence for those that are not there."""
@@ -60,7 +58,6 @@ class ElasticBuffer:
         found = self._pull(min(count, self._size))
         if len(found) < count:
             self._flows = False
-            self.missing += count - len(found)
             found = np.concatenate([found, np.zeros(count - len(found), np.int16)])
         self._look(count)
         return found
@@ -76,12 +73,8 @@ class ElasticBuffer:
         self._taken += count
         if self._taken >= WINDOW:
             if self._lowest >= TARGET + STEP:
-                self._leave_out(STEP)
+                self._pull(STEP)
             self._taken, self._lowest = 0, LIMIT
-
-    def _leave_out(self, count: int) -> None:
-        self._pull(count)
-        self.left_out += count
 
     def _pull(self, count: int) -> Pcm:
         self._size -= count

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 from ..base.errors import ConfigError
 from . import reading
 from .agent import CarrierError
+from .config import PhoneConfig
 from .conversation import Conversation
 from .recordings import Recordings
 from .speaking import Speaker
@@ -50,6 +51,10 @@ class CallBook(Protocol):
 
     def end_call(self, call_id: str) -> None:
         """Everybody in this call is hung up on; raises CarrierError where there is no such call."""
+        ...
+
+    def telephone(self, number: str) -> PhoneConfig:
+        """That with this number, however it is written; raises CarrierError where there is none."""
         ...
 
     def press(self, number: str, keys: str) -> None:
@@ -103,6 +108,14 @@ def _calls(carrier: CallBook) -> list[Route]:
 
 
 def _telephones(carrier: CallBook) -> list[Route]:
+    async def found(request: Request) -> Response:
+        """Its number as the carrier writes it, and as `/calls` does."""
+        try:
+            phone = carrier.telephone(str(request.path_params["number"]))
+        except CarrierError as error:
+            return error_answer(404, str(error))
+        return JSONResponse({"number": phone.number})
+
     async def pressed(request: Request) -> Response:
         """`{"keys": "12#"}`."""
 
@@ -127,6 +140,7 @@ def _telephones(carrier: CallBook) -> list[Route]:
         return Response(await asyncio.to_thread(found.wave), media_type="audio/wav")
 
     return [
+        Route("/telephones/{number}", found, methods=["GET"]),
         Route("/telephones/{number}/keys", pressed, methods=["POST"]),
         Route("/telephones/{number}/hold", held, methods=["POST"]),
         Route("/telephones/{number}/recording", recorded, methods=["GET"]),

@@ -11,6 +11,10 @@ from .person import Person
 from .routing import Numbers
 
 
+class OccupiedError(CarrierError):
+    """Somebody else is at this telephone."""
+
+
 class People:
     """At most one person at each telephone."""
 
@@ -30,17 +34,18 @@ class People:
 
     def watch(self, changed: Callable[[str], None]) -> None:
         """`changed`: called with the id of a telephone in a call to which somebody has come, or
-        from which he is gone."""
+        from which he is gone, or in which he is as before."""
         self._changed = changed
 
     def come(self, number: str, hears: Callable[[Pcm], None]) -> Person:
         """Somebody is at a telephone from now on, speaks in its place, and `hears` what it hears.
-        Raises CarrierError where there is no such telephone, or somebody else is there."""
+        Raises CarrierError where there is no such telephone, OccupiedError where somebody else is
+        there."""
         phone = self._numbers.phone(number)
         if phone is None:
             raise CarrierError(f"no telephone has the number {number}")
         if phone.number in self._people:
-            raise CarrierError(f"somebody is at the telephone {number} already")
+            raise OccupiedError(f"somebody is at the telephone {number} already")
         person = self._people[phone.number] = Person(hears)
         for end in self._calls(phone.number):
             self._changed(end.id)
@@ -54,12 +59,19 @@ class People:
             self._changed(end.id)
             self._let_go(end)
 
+    def call_over(self, number: str) -> None:
+        """A call of this telephone is over, and the person there in the first that is left."""
+        if number in self._people:
+            for end in self._calls(number)[:1]:
+                self._changed(end.id)
+
     def at(self, end_id: str) -> Person | None:
         """Who is at a telephone in this call. A person talks in one call, the first one."""
         end = self._ends.get(end_id)
-        if not isinstance(end, PhoneEnd) or self._calls(end.number)[0] is not end:
+        person = self._people.get(end.number) if isinstance(end, PhoneEnd) else None
+        if end is None or person is None or self._calls(end.number)[0] is not end:
             return None
-        return self._people.get(end.number)
+        return person
 
     def _calls(self, number: str) -> list[PhoneEnd]:
         ends = self._ends.values()

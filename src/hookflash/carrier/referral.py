@@ -134,7 +134,7 @@ class Referral:
         self.request = request
         self.state = ReferralState.RECEIVED
         self.why = ""
-        """In words, why it was refused."""
+        """In words, why it was refused, or failed."""
         self.status = 0
         """The last one that the target gave."""
         self._manners = manners

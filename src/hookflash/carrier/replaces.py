@@ -69,22 +69,7 @@ class Replacements:
         end = self._host.ends.get(replaces.to_tag)
         if not isinstance(end, SipEnd) or not _names(replaces, end) or not _same(trunk, end.trunk):
             return self._unknown(now, replaces, trunk)
-        early, conversation = end.leg.state in UNANSWERED, end.conversation
-        if early and end.inbound:
-            why = "the call that Replaces names came in, and is not answered"
-            return NotReplaced(UNKNOWN, why)
-        if conversation is None or end.leg.state in (Phase.LEAVING, *OVER):
-            return _over()
-        if conversation is beside:
-            return NotReplaced(UNKNOWN, "Replaces names the call that is transferred")
-        if replaces.early_only and not early:
-            return NotReplaced(CONFIRMED, "the call that Replaces names is answered: early-only")
-        if len(conversation.ends) < 2:
-            return _over()
-        under_way = conversation.transfer
-        if under_way is not None and under_way.referral.open:
-            return NotReplaced(BUSY, "the call that Replaces names is being transferred")
-        return end
+        return _why_not(end, beside, early_only=replaces.early_only) or end
 
     def take_place(self, now: float, old: SipEnd, new: End) -> None:
         """`new`, which is in no call, is in the call of `old` from now on instead of it."""
@@ -108,13 +93,14 @@ class Replacements:
         # Else the one who is called still joins them by its answer.
 
     def answered(self, now: float, end: SipEnd) -> None:
-        """An INVITE with Replaces has its 200, so the other dialog is ended."""
+        """An INVITE with Replaces has its 200, so the other dialog is ended. Where it waited, for
+        a port or a PRACK, that call may be over since, or be transferred."""
         old, end.replaces = end.replaces, None
         assert old is not None
-        if old.conversation is None:  # it has ended meanwhile
+        conversation = old.conversation
+        if conversation is None or _why_not(old) is not None:
             self._host.release(now, end)
             return
-        conversation = old.conversation
         self.take_place(now, old, end)
         self._host.tell("place_taken", call=conversation.id, number=end.number, replaced=old.number)
 
@@ -161,6 +147,27 @@ def _names(replaces: Replaces, end: SipEnd) -> bool:
 def _same(asks: TrunkConfig | None, owner: TrunkConfig | None) -> bool:
     """Whether both are of one customer; a call that is nobody's has no customer."""
     return asks is not None and owner is not None and asks.name == owner.name
+
+
+def _why_not(
+    end: SipEnd, beside: Conversation | None = None, *, early_only: bool = False
+) -> NotReplaced | None:
+    """Why this dialog, which is named, cannot be replaced as it is now (RFC 3891 §3)."""
+    early, conversation = end.leg.state in UNANSWERED, end.conversation
+    if early and end.inbound:
+        return NotReplaced(UNKNOWN, "the call that Replaces names came in, and is not answered")
+    if conversation is None or end.leg.state in (Phase.LEAVING, *OVER):
+        return _over()
+    if conversation is beside:
+        return NotReplaced(UNKNOWN, "Replaces names the call that is transferred")
+    if early_only and not early:
+        return NotReplaced(CONFIRMED, "the call that Replaces names is answered: early-only")
+    under_way = conversation.transfer
+    if under_way is not None and under_way.referral.open:
+        return NotReplaced(BUSY, "the call that Replaces names is being transferred")
+    if len(conversation.ends) < 2:
+        return _over()
+    return None
 
 
 def _over() -> NotReplaced:

@@ -41,7 +41,7 @@ from ..sip.message import Request, Response
 from ..sip.timers import Timers
 from ..sip.uri import Uri
 from .agent import CarrierError, Traced
-from .config import NetworkConfig, TrunkConfig
+from .config import NetworkConfig, PhoneConfig, TrunkConfig
 from .conversation import (
     ApplySound,
     CloseSound,
@@ -123,7 +123,11 @@ class CarrierService:
         self.recordings = Recordings(self.switch.ends, self._sounds.now, self.tell)
         self.people = People(self.switch.numbers, self.switch.ends, self.let_go)
         self._voices = Voices(
-            *(self._sounds, self._key, self._line.packet), self.recordings.begin, self.people.at
+            self._sounds,
+            self._key,
+            self._line.packet,
+            recording=self.recordings.begin,
+            person=self.people.at,
         )
         self.people.watch(self._voices.attend)
         self.speaker = Speaker(self.tell)
@@ -217,14 +221,19 @@ class CarrierService:
 
     # --- what users ask -------------------------------------------------------------------------
 
+    def telephone(self, number: str) -> PhoneConfig:
+        """That with this number, however it is written; raises CarrierError where there is none."""
+        phone = self.switch.numbers.phone(number)
+        if phone is None:
+            raise CarrierError(f"no telephone has the number {number}")
+        return phone
+
     def call(
         self, number: str, dialled: str, speech: Speech | None = None, *, records: bool = False
     ) -> Conversation:
         """The telephone `number` calls; raises CarrierError where there is no such telephone.
         `speech`: what it says instead of its own. `records`: `recordings` has what it hears."""
-        phone = self.switch.numbers.phone(number)
-        if phone is None:
-            raise CarrierError(f"no telephone has the number {number}")
+        phone = self.telephone(number)
         conversation, effects = self.switch.call(self.now(), phone, dialled, speech)
         if records and isinstance(conversation.caller, PhoneEnd):
             self.recordings.want(conversation.caller)
@@ -450,6 +459,7 @@ class CarrierService:
             case EndVoice():
                 self.recordings.end(effect.end)
                 self._voices.forget(effect.end.id)
+                self.people.call_over(effect.end.number)
             case PressKeys():
                 self._voices.press(effect.id, effect.digits)
             case Happened():

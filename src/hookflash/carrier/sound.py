@@ -93,7 +93,8 @@ class Sound:
         """Called with each key of the other side."""
         self.recording: Recording | None = None
         """What comes in goes in there too."""
-        self._person: Person | None = None
+        self.person: Person | None = None
+        """Who speaks instead, and hears what comes in (`attend`)."""
         self.line: Line = all_is_well
         self._departures = Departures(loop.call_later)
         self.closed = False
@@ -133,7 +134,7 @@ class Sound:
 
     def attend(self, person: Person | None) -> None:
         """A person speaks instead, and hears what comes in; None: nobody any more."""
-        self._person = self._mouth.person = person
+        self.person = self._mouth.person = person
 
     def talk_to(self, other: Sound) -> None:
         """Send to another one of this carrier, with nothing to agree on."""
@@ -351,8 +352,8 @@ class Sound:
         self._ear.feed(now, samples)
         if self.recording is not None:
             self.recording.heard(now, packet.ssrc, packet.timestamp, samples, codec.clock)
-        if self._person is not None:
-            self._person.hears(samples)
+        if self.person is not None:
+            self.person.hears(samples)
 
     def _pressed(self, digit: str) -> None:
         self.digits += digit

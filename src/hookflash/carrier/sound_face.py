@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ..audio.tone_bank import Pcm
 from .agent import CarrierError
 from .http_face import error_answer
-from .people import People
+from .people import OccupiedError, People
 from .person import Person
 
 PATH: Final = "/sound"
@@ -41,7 +41,8 @@ def sound_routes(people: People) -> list[WebSocketRoute]:
         try:
             person = people.come(number, heard.put)
         except CarrierError as error:
-            await _deny(socket, 404, str(error))
+            status = 409 if isinstance(error, OccupiedError) else 404
+            await _deny(socket, status, str(error))
             return
         try:
             with contextlib.suppress(WebSocketDisconnect):  # it is gone while it is answered

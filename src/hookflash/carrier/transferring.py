@@ -38,7 +38,6 @@ class TransferHost(SwitchHost, Protocol):
 
     manners: CarrierManners
     numbers: Numbers
-
     replacements: Replacements
 
     def hosts(self) -> Sequence[str]: ...
@@ -265,8 +264,9 @@ class Transfers:
         else:
             transferee.conversation = conversation
             conversation.ends.append(transferee)
-            conversation.answered_at, conversation.transfer = now, None
+            conversation.answered_at = now
             host.join(transferee, target)
+        conversation.transfer = None  # this one, or an earlier one of the end that is replaced
         host.tell(
             "transferred", call=conversation.id, caller=transferee.number, target=target.number
         )

@@ -136,12 +136,12 @@ class Voices:
         self.attend(end)
 
     def attend(self, end: str) -> None:
-        """Somebody has come to a telephone, or gone."""
+        """Somebody has come to a telephone, or gone, or is there as before."""
         sound = self._phones.get(end)
         if sound is None:
             return
         person = self._person(end)
-        if person is not None:
+        if person is not None and person is not sound.person:
             person.connected()
         sound.attend(person)
 

@@ -6,8 +6,10 @@ import base64
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 
@@ -76,16 +78,18 @@ def phone(
 
     The carrier is a `hookflash carrier` that runs. Says what becomes of the call and what the
     telephone hears, until it is over; Ctrl-C hangs up. In a terminal the keys 0-9, * and # are
-    pressed, h puts the other side on hold and takes it back, q hangs up. Exit code 0 where it was
-    answered.
+    pressed, h puts the other side on hold and takes it back, q hangs up, or ends the wait. Exit
+    code 0 where it was answered.
     """
     del devices  # `_list_devices` has seen to it
-    _check(action, dialled, bool(says or records), says, sound_card, source + sink)
+    card = _Card(sound_card, source, sink)
+    _check(action, dialled, says, records, card)
     try:
+        number = number if dialled else _known(carrier, number)
         order = {"caller": number, "called": dialled, **_spoken(says)}
         if records is not None:
             order["records"] = _writable(records)
-        with _person(sound_card, carrier, number, source, sink) as check, Keyboard() as keyboard:
+        with _person(card, carrier, number) as check, Keyboard() as keyboard:
             call_id = str(ask(f"{carrier}/calls", "POST", order)["id"]) if dialled else ""
             answered = follow(carrier, call_id, number, keyboard, check)
         if records is not None and answered:
@@ -99,34 +103,46 @@ def phone(
         raise typer.Exit(1)
 
 
-def _check(
-    action: str, dialled: str, speaks_or_records: bool, says: str, card: bool, device: str
-) -> None:
-    """Raises BadParameter where the words do not go together."""
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """Whether a person is at the telephone by the sound card, and by which devices of it."""
+
+    used: bool
+    source: str
+    """The microphone, "" for the system's own choice."""
+    sink: str
+    """The loudspeaker likewise."""
+
+
+def _check(action: str, dialled: str, says: str, records: Path | None, card: _Card) -> None:
+    """Raises BadParameter where the words and options of `phone` do not go together."""
     if action not in {"call", "wait"}:
         raise typer.BadParameter("a telephone can `call` or `wait`", param_hint="ACTION")
     if (action == "call") != bool(dialled):
         raise typer.BadParameter("for `call`, and for it only", param_hint="DIALLED")
-    if action == "wait" and speaks_or_records:
+    if action == "wait" and (says or records):
         raise typer.BadParameter("for `call` only", param_hint="--says, --records")
-    if says and card:
+    if says and card.used:
         raise typer.BadParameter("not with --sound-card, which speaks", param_hint="--says")
-    if device and not card:
+    if (card.source or card.sink) and not card.used:
         raise typer.BadParameter("with --sound-card only", param_hint="--input, --output")
 
 
+def _known(carrier: str, number: str) -> str:
+    """The telephone's number as the carrier writes it; raises PhoneError where there is none."""
+    return str(ask(f"{carrier}/telephones/{quote(number, safe='')}", "GET")["number"])
+
+
 @contextmanager
-def _person(
-    card: bool, carrier: str, number: str, source: str, sink: str
-) -> Iterator[Callable[[], None]]:
+def _person(card: _Card, carrier: str, number: str) -> Iterator[Callable[[], None]]:
     """Somebody is at the telephone, if anybody is to be. Gives what raises PhoneError where his
-    sound card is gone."""
-    if not card:
+    sound card is gone, or the connection."""
+    if not card.used:
         yield _nothing
         return
     from .phone_sound import PhoneSound
 
-    with PhoneSound(carrier, number, source, sink) as sound:
+    with PhoneSound(carrier, number, card.source, card.sink) as sound:
         typer.echo(printable(sound.told()))
         yield sound.check
 
@@ -192,6 +208,7 @@ def follow(
             said = news
             if up:
                 hands.do(keyboard.typed(POLL))
+                up = came or not hands.done
     except KeyboardInterrupt:
         hands.hang_up()
     return answered
@@ -204,6 +221,8 @@ class Hands:
         self._carrier = carrier
         self._number = number
         self._held = False
+        self.done = False
+        """They want no call, or no more of this one."""
 
     def do(self, typed: str) -> None:
         """Each key in its turn; says why one cannot be done now."""
@@ -221,6 +240,7 @@ class Hands:
             self._held = not self._held
             typer.echo("on hold" if self._held else "not on hold any more")
         elif key == "q":
+            self.done = True
             self.hang_up()
 
     def hang_up(self) -> None:

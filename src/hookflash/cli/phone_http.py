@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -28,13 +29,13 @@ def raw(url: str, method: str, body: object = None) -> bytes:
     check_address(url)
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310  # see above
     try:
+        request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310  # checked
         with urllib.request.urlopen(request, timeout=WITHIN) as answer:  # noqa: S310
             return bytes(answer.read())
     except urllib.error.HTTPError as error:
         raise PhoneError(refusal(error.code, error.read())) from None
-    except OSError as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise PhoneError(f"no carrier at {url}: {error}; `hookflash carrier` runs one") from None
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
 
 import numpy as np
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
 from ..adapters.sound_card import SoundCard, SoundCardError, sound_devices
@@ -41,6 +41,8 @@ class PhoneSound:
         self._number = number
         self._devices = (source, sink)
         self._said: queue.SimpleQueue[Pcm | None] = queue.SimpleQueue()
+        self._cut = threading.Event()
+        """The WebSocket has ended."""
         self._card: SoundCard
         self._socket: ClientConnection
         self._exit = ExitStack()
@@ -74,9 +76,11 @@ class PhoneSound:
         self._exit.close()
 
     def check(self) -> None:
-        """Raises PhoneError where the card is gone."""
+        """Raises PhoneError where the card is gone, or the connection."""
         if self._card.gone:
             raise PhoneError("the sound card is gone")
+        if self._cut.is_set():
+            raise PhoneError("the connection to the carrier is gone")
 
     def told(self) -> str:
         """Which devices are used, for the user."""
@@ -85,20 +89,23 @@ class PhoneSound:
 
     def _heard(self, samples: Pcm) -> None:
         if self._said.qsize() >= WAITING:
-            self._said.get()
+            with suppress(queue.Empty):  # all of it has been sent since
+                self._said.get_nowait()
         self._said.put(samples)
 
     def _send(self) -> None:
         while (samples := self._said.get()) is not None:
             try:
                 self._socket.send(samples.astype("<i2").tobytes())
-            except ConnectionClosed:  # the carrier is gone, as its next answer will tell
+            except ConnectionClosed:  # as `_receive` notices too
                 return
 
     def _receive(self) -> None:
-        for message in self._socket:
-            if isinstance(message, bytes):
-                self._card.play(np.frombuffer(message, "<i2").astype(np.int16))
+        with suppress(ConnectionClosed):
+            for message in self._socket:
+                if isinstance(message, bytes):
+                    self._card.play(np.frombuffer(message, "<i2").astype(np.int16))
+        self._cut.set()
 
 
 @contextmanager
@@ -115,7 +122,7 @@ def _connected(carrier: str, number: str) -> Iterator[ClientConnection]:
         except InvalidStatus as error:
             answer = error.response
             raise PhoneError(refusal(answer.status_code, bytes(answer.body))) from None
-        except (OSError, InvalidHandshake) as error:
+        except (OSError, InvalidHandshake, InvalidURI, ValueError) as error:
             why = f"no carrier at {carrier}: {error}; `hookflash carrier` runs one"
             raise PhoneError(why) from None
         yield socket
