@@ -73,9 +73,8 @@ class Replacements:
 
     def take_place(self, now: float, old: SipEnd, new: End) -> None:
         """`new`, which is in no call, is in the call of `old` from now on instead of it."""
-        host, conversation = self._host, old.conversation
+        host, conversation, other = self._host, old.conversation, opposite(old)
         assert conversation is not None
-        (other,) = (end for end in conversation.ends if end is not old)
         early = old.leg.state in UNANSWERED
         host.part(old)
         host.leave(old)
