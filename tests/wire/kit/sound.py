@@ -87,8 +87,9 @@ class Sound:
         self.sequence, self.timestamp, self.ssrc = 1000, 5000, 0x11223344
         self.wrap: Callable[[bytes], bytes] = bytes
         self.unwrap: Callable[[bytes], bytes] = bytes
-        self._events: list[bytes] = []
         self._news = threading.Condition()
+        self._sending = threading.RLock()
+        """Whoever moves the sequence number and the timestamp: the frame of the thread, or a test."""
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -106,25 +107,28 @@ class Sound:
     def send(self, payload: bytes, payload_type: int = 0, *, marker: bool = False) -> None:
         """One packet by hand."""
         assert self.peer is not None
-        first = struct.pack(
-            "!BBHII",
-            0x80,
-            payload_type | (0x80 if marker else 0),
-            self.sequence & 0xFFFF,
-            self.timestamp & 0xFFFFFFFF,
-            self.ssrc,
-        )
-        self.sequence += 1
-        self.socket.sendto(self.wrap(first + payload), self.peer)
+        with self._sending:
+            first = struct.pack(
+                "!BBHII",
+                0x80,
+                payload_type | (0x80 if marker else 0),
+                self.sequence & 0xFFFF,
+                self.timestamp & 0xFFFFFFFF,
+                self.ssrc,
+            )
+            self.sequence += 1
+            self.socket.sendto(self.wrap(first + payload), self.peer)
 
     def press(self, event: int, frames: int = 5, payload_type: int = 101) -> None:
-        """One RFC 4733 event: `frames` packets that grow, then its end three times."""
+        """One RFC 4733 event: `frames` packets that grow, then its end three times, and no frame
+        of sound between them, whose timestamp would make it two."""
         steps = [(FRAME * (n + 1), False) for n in range(frames)]
         steps += [(FRAME * frames, True)] * 3
-        for index, (duration, end) in enumerate(steps):
-            payload = struct.pack("!BBH", event, (0x80 if end else 0) | 10, duration)
-            self.send(payload, payload_type, marker=index == 0)
-        self.timestamp += FRAME * (frames + 5)
+        with self._sending:
+            for index, (duration, end) in enumerate(steps):
+                payload = struct.pack("!BBH", event, (0x80 if end else 0) | 10, duration)
+                self.send(payload, payload_type, marker=index == 0)
+            self.timestamp += FRAME * (frames + 5)
 
     def heard(
         self, good: Callable[[list[Packet]], bool], what: str, within: float = 5
@@ -183,7 +187,8 @@ class Sound:
                     continue
             if time.monotonic() >= due:
                 due += FRAME / RATE
-                self._frame()
+                with self._sending:
+                    self._frame()
 
     def _frame(self) -> None:
         if not self.playing or self.peer is None:
