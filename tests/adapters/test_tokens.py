@@ -45,9 +45,9 @@ def payload(**claims: Any) -> dict[str, Any]:
     return {"iss": "key", "exp": NOW + 600, "sip": {"admin": True}, **claims}
 
 
-def refusal(token: str, clock: Clock | None = None) -> str:
+def refusal(token: str, clock: Clock | None = None, checker: TokenVerifier | None = None) -> str:
     with pytest.raises(ApiError) as caught:
-        verifier(clock).verify(token)
+        (checker or verifier(clock)).verify(token)
     assert caught.value.code == "unauthenticated"
     assert token not in caught.value.msg or not token
     return caught.value.msg
@@ -159,7 +159,51 @@ def test_half_a_surrogate_pair_is_a_replacement_character() -> None:
     ],
 )
 def test_tokens_that_do_not_hold(token: str, text: str) -> None:
+    """Whether or not a token of the same header held before."""
     assert refusal(token) == text
+    checker = verifier()
+    checker.verify(sign(payload(jti="before")))
+    assert refusal(token, checker=checker) == text
+
+
+def test_a_header_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a token that did not hold, or that is long, is not remembered, nor are many."""
+    checker, seen = verifier(), []
+    decode = checker._jws.decode
+
+    def read(token: str, *rest: Any) -> Any:
+        seen.append(token)
+        return decode(token, *rest)
+
+    monkeypatch.setattr(checker._jws, "decode", read)
+    refusal(sign(payload(jti="first"), secret="wrong"), checker=checker)
+    for jti in ("second", "third", "fourth"):
+        checker.verify(sign(payload(jti=jti)))
+    assert len(seen) == 2
+    for number in [*range(20), *range(20)]:
+        checker.verify(
+            sign(payload(jti=f"a{len(seen)}"), header={"alg": "HS256", "kid": str(number)})
+        )
+    assert len(seen) == 2 + 20 + 20 - 15
+    for jti in ("fifth", "sixth"):
+        checker.verify(sign(payload(jti=jti), header={"alg": "HS256", "kid": "x" * 300}))
+    assert len(seen) == 2 + 20 + 20 - 15 + 2
+
+
+@given(st.integers(0, 10**6), st.sampled_from("Ab_-=.é"))
+def test_a_token_that_was_changed_is_refused_alike(place: int, letter: str) -> None:
+    warm = verifier()
+    token = sign(payload(jti="one"))
+    warm.verify(sign(payload(jti="before")))
+    place %= len(token)
+    changed = token[:place] + letter + token[place + 1 :]
+    said = []
+    for checker in (verifier(), warm):
+        try:
+            said.append(str(checker.verify(changed)))
+        except ApiError as error:
+            said.append(error.msg)
+    assert said[0] == said[1]
 
 
 def test_a_token_whose_header_is_too_deep() -> None:

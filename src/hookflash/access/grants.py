@@ -126,9 +126,9 @@ def claims_of(payload: Mapping[str, Any]) -> Claims:
 
 def _video(grant: Mapping[str, Any]) -> VideoGrant:
     flags = {
-        name: value
-        for key, name in _VIDEO_FLAGS.items()
-        if isinstance(value := grant.get(key), bool)
+        _VIDEO_FLAGS[key]: value
+        for key, value in grant.items()
+        if key in _VIDEO_FLAGS and isinstance(value, bool)
     }
     flags.setdefault("can_publish_data", flags.get("can_publish", True))  # as LiveKit has it
     sources = grant.get("canPublishSources")
