@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from . import held, load, rtc
 from .carrier import carrier
 from .crud import crud
+from .latency import latencies
 from .lists import lists
 from .match import match
 from .outbound import outbound
@@ -47,6 +48,7 @@ FIGURES: dict[str, Callable[[], Row | list[Row]]] = {
     "mix": held.mixed,
     "rooms": rooms,
     "clients": rtc.clients,
+    "latency": latencies,
     "carrier": carrier,
     "parse": parse,
     "start": start,

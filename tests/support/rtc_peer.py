@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import fractions
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -86,11 +87,14 @@ class Ear:
 
     def __init__(self) -> None:
         self.packets: list[RtpPacket] = []
+        self.times: list[float] = []
+        """When each came, by `time.monotonic`."""
         self._decoder = OpusDecoder(RATE)
         self._sound = np.zeros(0, np.int16)
 
     def take(self, packet: RtpPacket) -> None:
         self.packets.append(packet)
+        self.times.append(time.monotonic())
         self._sound = np.concatenate((self._sound, self._decoder.decode(packet.payload)))[-9600:]
 
     def level(self, frequency: float) -> float:
