@@ -53,6 +53,35 @@ def test_silence_and_a_closed_port_and_a_name_that_is_none(
     asyncio.run(check())
 
 
+def test_what_is_lost_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over UDP, ever more seldom."""
+    monkeypatch.setattr("hookflash.cli.probe.REPEAT", 0.001)
+
+    async def check() -> None:
+        came: list[bytes] = []
+
+        class Deaf(asyncio.DatagramProtocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                self.transport = cast(asyncio.DatagramTransport, transport)
+
+            def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+                came.append(data)
+                if len(came) == 3:
+                    answer = data.replace(b"OPTIONS sip:", b"SIP/2.0 200 sip:", 1)
+                    self.transport.sendto(answer, address)
+
+        loop = asyncio.get_running_loop()
+        peer, _ = await loop.create_datagram_endpoint(Deaf, local_addr=("127.0.0.1", 0))
+        async with OptionsProbe(wait=5) as probe:
+            found = await probe.ask(f"127.0.0.1:{peer.get_extra_info('sockname')[1]}", "udp")
+        assert found.response is not None
+        assert found.response.status == 200
+        assert came[0] == came[1] == came[2]
+        peer.close()
+
+    asyncio.run(check())
+
+
 def test_other_peoples_messages_are_passed_over() -> None:
     async def check() -> None:
         async with OptionsProbe(wait=0.5) as probe:
