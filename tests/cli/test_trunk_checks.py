@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+from tests.cli.test_probe import Guarded
 from tests.support.cli import hookflash
 from tests.support.lab import Lab, run
 
@@ -30,3 +34,29 @@ def test_each_trunk_is_looked_at() -> None:
         assert "The trunks" not in without.out
 
     run(check)
+
+
+@pytest.mark.parametrize(
+    ("password", "hidden", "words"),
+    [
+        ("right", False, "ok       outbound trunk {}: answers OPTIONS (200 OK, "),
+        ("wrong", False, "error    outbound trunk {}: 401 Unauthorized to OPTIONS with user"),
+        ("wrong", True, "ok       outbound trunk {}: answers OPTIONS (401 Unauthorized, "),
+    ],
+)
+def test_user_and_password_of_a_trunk_are_tried(
+    password: str, hidden: bool, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_TRUNK_PASSWORD", password)
+
+    async def check(lab: Lab) -> None:
+        loop = asyncio.get_running_loop()
+        peer, _ = await loop.create_datagram_endpoint(Guarded, local_addr=("127.0.0.1", 0))
+        address = f"127.0.0.1:{peer.get_extra_info('sockname')[1]}"
+        made = ("trunk", "outbound", "add", "--address", address, "--transport", "udp")
+        added = await hookflash(lab, *made, "--number", "+15550100", "--user", "me", "--json")
+        ran = await hookflash(lab, "doctor")
+        assert words.format(added.json["sip_trunk_id"]) in ran.out
+        peer.close()
+
+    run(check, sip__hide_passwords=hidden)

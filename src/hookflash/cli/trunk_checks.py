@@ -51,5 +51,13 @@ async def _probes(trunks: Sequence[sip.SIPOutboundTrunkInfo]) -> list[Probe]:
     if not trunks:
         return []
     async with OptionsProbe() as probe:
-        asked = [probe.ask(trunk.address, _TRANSPORTS.get(trunk.transport)) for trunk in trunks]
+        asked = [
+            probe.ask(
+                trunk.address,
+                _TRANSPORTS.get(trunk.transport),
+                trunk.auth_username,
+                trunk.auth_password,
+            )
+            for trunk in trunks
+        ]
         return list(await asyncio.gather(*asked))
