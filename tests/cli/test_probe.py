@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +13,7 @@ import pytest
 from tests.support.lab import Lab, run
 
 from hookflash.adapters.entropy import Entropy
+from hookflash.adapters.sip_sockets import TlsFiles
 from hookflash.base.ids import Ids
 from hookflash.carrier.tls_folder import TlsFolder
 from hookflash.cli.probe import OptionsProbe
@@ -117,31 +120,41 @@ def test_user_and_password_are_given_where_they_are_wanted(
     asyncio.run(check())
 
 
-def test_a_certificate_counts_for_the_name_of_the_trunk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = TlsFolder(tmp_path)
-    folder.fill([], [])
-    files = folder.files
+@asynccontextmanager
+async def peer_over_tls(files: TlsFiles) -> AsyncIterator[str]:
+    """Its address. It answers one OPTIONS, until who asked hangs up."""
+    gone = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = parse(await reader.readuntil(b"\r\n\r\n"))
         assert isinstance(request, Request)
         writer.write(Response.reply(request, 200).encode())
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files.cert_file, files.key_file)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with asyncio.timeout(5):
+        await gone.wait()
+    server.close()
+
+
+def test_a_certificate_counts_whose_authority_is_trusted(tmp_path: Path) -> None:
+    folder = TlsFolder(tmp_path)
+    folder.fill([], [])
 
     async def check() -> None:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(files.cert_file, files.key_file)
-        server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
-        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with OptionsProbe() as probe:
-            found = await probe.ask(address, "tls")
-        assert found.why.startswith("no connection by TLS: certificate refused: ")
-        monkeypatch.setenv("SSL_CERT_FILE", str(folder.authority))
-        async with OptionsProbe() as probe:
-            found = await probe.ask(address, "tls")
+        async with peer_over_tls(folder.files) as address:
+            async with OptionsProbe() as probe:
+                found = await probe.ask(address, "tls")
+            assert found.why.startswith("no connection by TLS: certificate refused: ")
+            async with OptionsProbe(tls=TlsFiles(ca_file=str(folder.authority))) as probe:
+                found = await probe.ask(address, "tls")
             assert found.response is not None
-        server.close()
 
     asyncio.run(check())
 
@@ -191,6 +204,7 @@ def test_other_peoples_messages_are_passed_over() -> None:
                         ("SIP/2.0 200 Wrong", ["Call-ID: other", "CSeq: 1 OPTIONS"]),
                         ("SIP/2.0 100 Trying", ids),
                         ("no SIP", []),
+                        ("SIP/2.0 200 Odd", [line for line in ids if line.startswith("Call")]),
                         ("OPTIONS sip:a@b SIP/2.0", ids),
                         ("SIP/2.0 486 Busy", ids),
                         ("SIP/2.0 200 Late", ids),

@@ -110,6 +110,7 @@ def test_what_is_said_of_refer(
 def test_no_answer(why: str, gravity: str) -> None:
     (found,) = judge_outbound("trunk", "sip.example.org", Probe(why=why), has_user=False)
     assert (found.gravity, found.meaning) == (gravity, f"sip.example.org: {why}")
+    assert ("sip.tls.ca_file" in found.remedy) is ("certificate" in why)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Final
 from ..adapters.addresses import Addresses
 from ..adapters.dns import Resolver
 from ..adapters.entropy import Entropy
-from ..adapters.sip_sockets import SipSockets, connect_failure
+from ..adapters.sip_sockets import SipSockets, TlsFiles, connect_failure
 from ..base.errors import SipError
 from ..base.ids import Ids
 from ..doctor.trunks import Probe
@@ -27,10 +27,12 @@ REPEAT: Final = 0.5
 
 
 class OptionsProbe:
-    """Listens on free ports while it asks. `async with`."""
+    """Listens on free ports while it asks. `tls` None: only authorities that the machine trusts.
+    `async with`."""
 
-    def __init__(self, wait: float = WAIT) -> None:
+    def __init__(self, wait: float = WAIT, tls: TlsFiles | None = None) -> None:
         self._wait = wait
+        self._tls = tls
         self._ids = Ids(Entropy())
         self._resolver = Resolver(self._ids)
         self._addresses = Addresses("0.0.0.0")
@@ -38,13 +40,21 @@ class OptionsProbe:
         self._sockets.attach(self)
         self._waiting: dict[tuple[str, int], asyncio.Future[Response]] = {}
         """By Call-ID and number of CSeq."""
+        self._lost = asyncio.Event()
 
     async def __aenter__(self) -> OptionsProbe:
         await self._sockets.start("0.0.0.0", 0)
+        if self._tls is not None:
+            await self._sockets.start_tls("0.0.0.0", 0, self._tls)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._sockets.stop()
+        for connection in list(self._sockets.open_connections()):
+            connection.give_way()  # TLS would wait for its peer, and the loop ends with this
+        while list(self._sockets.open_connections()):
+            self._lost.clear()
+            await self._lost.wait()
 
     async def ask(
         self, address: str, transport: Transport | None, user: str = "", password: str = ""
@@ -154,4 +164,5 @@ class OptionsProbe:
         """Not for us."""
 
     def flow_failed(self, flow: Flow) -> None:
-        """The wait goes to its end."""
+        """The wait for an answer goes to its end."""
+        self._lost.set()

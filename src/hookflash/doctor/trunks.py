@@ -16,6 +16,14 @@ from .diagnosis import Finding
 _CANNOT: Final = {"exotel.com": "Exotel", "exotel.in": "Exotel"}
 """Domains of providers that have no REFER, whatever their Allow says."""
 _ALIVE: Final = "answers OPTIONS"
+_REACH: Final = (
+    "check --address and --transport of the trunk, and the firewall; some providers do not answer "
+    "OPTIONS of strangers at all"
+)
+_CERTIFICATE: Final = (
+    "a certificate for the address of the trunk, by an authority that this machine trusts or that "
+    "`sip.tls.ca_file` names (`--config FILE`)"
+)
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -35,13 +43,13 @@ def judge_outbound(subject: str, host: str, probe: Probe, *, has_user: bool) -> 
     """`subject`: the trunk as a person knows it."""
     response = probe.response
     if response is None:
+        shown = "certificate refused" in probe.why
         yield Finding(
             "error" if "no address" in probe.why or "refused" in probe.why else "warning",
             subject,
             f"{host}: {probe.why}",
-            "check --address and --transport of the trunk, and the firewall; some providers do not "
-            "answer OPTIONS of strangers at all",
-            "RFC 3261 §11",
+            _CERTIFICATE if shown else _REACH,
+            "RFC 5922 §7" if shown else "RFC 3261 §11",
         )
         return
     yield _life(subject, response, probe, has_user=has_user)
