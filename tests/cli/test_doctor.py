@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from tests.support.cli import hookflash, invoke
 from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.carrier.phone import Behaviour
+from hookflash.cli.doctor import as_json, print_findings
+from hookflash.doctor.diagnosis import Finding
 
 CALLER = "+14150000001"
 
@@ -162,3 +166,45 @@ def test_a_call_for_which_nothing_could_be_sent() -> None:
         assert "127.0.0.1: no connection by TCP: " in ran.out
 
     run(check)
+
+
+def test_the_exit_code_is_that_of_the_gravest_finding() -> None:
+    async def check(lab: Lab) -> None:
+        await lab.ready()  # with a trunk by which anybody may call
+        ran = await hookflash(lab, "doctor")
+        assert "warning  inbound trunk " in ran.out
+        assert "note     settings: " in ran.out
+        assert ran.code == 3
+        assert (await hookflash(lab, "doctor", "--no-trunks")).code == 0
+
+    run(check)
+
+
+def test_programs_get_the_gravest_and_everything() -> None:
+    sections = {
+        "One": [
+            Finding("ok", "a", "fine"),
+            Finding("error", "b", "bad", "mend it", "page", "rule"),
+        ],
+        "Two": [Finding("warning", "c", "odd"), Finding("note", "d", "so")],
+    }
+    told = as_json(sections, None)
+    assert (told["gravity"], told["case"], told["sip"]) == ("error", None, None)
+    assert [one["section"] for one in told["findings"]] == ["One", "One", "Two", "Two"]
+    assert list(told["findings"][1].values()) == [
+        *("One", "error", "b", "bad", "mend it", "page", "rule"),
+    ]
+    assert as_json({"Two": sections["Two"]}, None)["gravity"] == "warning"
+    assert as_json({}, None)["gravity"] == "ok"
+
+
+def test_what_a_peer_wrote_is_printed_as_text() -> None:
+    out = io.StringIO()
+    evil = "603 \x1b[2J [red]no[/red]"
+    print_findings(Console(file=out, width=80), [Finding("error", "call", evil, evil, evil)])
+    shown = "603 \\x1b[2J [red]no[/red]"
+    assert out.getvalue().splitlines() == [
+        f"  error    call: {shown}",
+        f"           to do: {shown}",
+        f"           source: {shown}",
+    ]

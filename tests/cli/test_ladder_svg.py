@@ -38,3 +38,15 @@ def test_it_is_xml_with_an_arrow_for_each_message_whatever_peers_write() -> None
     assert first is not None
     assert second is not None
     assert (first.get("x1"), first.get("x2")) == (second.get("x2"), second.get("x1"))
+
+
+def test_a_long_label_is_cut_and_its_tooltip_is_not() -> None:
+    target = "tel:+1" + "5" * 500
+    seen = seen_from([entry(f"REFER sip:a@b SIP/2.0\r\nRefer-To: <{target}>\r\n{HEAD}\r\n")])
+    root = ElementTree.fromstring(ladder_svg("SCL_1", *lanes_of(seen), seen))
+    (group,) = root.findall(f"{SVG}g")
+    (*_, label) = group.iter(f"{SVG}text")
+    assert label.text == f"REFER to {target}"[:46]
+    tooltip = group.find(f"{SVG}title")
+    assert tooltip is not None
+    assert f"\nRefer-To: <{target}>\n" in str(tooltip.text)

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from hookflash.adapters.dns import Resolver
 from hookflash.cli import machine
 from hookflash.cli.settings import by_key
 from hookflash.config import load
@@ -174,6 +175,46 @@ def test_without_a_stun_server_nothing_is_compared() -> None:
     anywhere = values(sip__listen_ip="192.0.2.10", sip__stun_servers=[])
     (found,) = asyncio.run(machine.outside(anywhere))
     assert (found.gravity, found.subject) == ("note", "address")
+
+
+@pytest.mark.parametrize(
+    ("known", "answered", "gravity", "words"),
+    [
+        (["93.184.216.34"], True, "ok", "sip.example.com is 93.184.216.34 (DNS)"),
+        (["10.0.0.5", "192.0.2.1"], False, "ok", "10.0.0.5, 192.0.2.1"),
+        (["192.0.2.1"], True, "warning", "which is 192.0.2.1 (DNS); this machine is 93.184.216.34"),
+        ([], True, "error", "the name has no address (DNS)"),
+        ([], False, "warning", "no name server answers: what is sip.example.com?"),
+    ],
+)
+def test_what_the_dns_says_of_our_name(
+    known: list[str], answered: bool, gravity: str, words: str
+) -> None:
+    ours = ["93.184.216.34", "10.0.0.5"]
+    found = machine.host_name("sip.example.com", known, ours, answered=answered)
+    assert found.gravity == gravity
+    assert words in found.meaning
+
+
+def test_our_name_is_asked_for_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def peer(_: Resolver, name: str) -> tuple[list[str], bool]:
+        asked.append(name)
+        return ["192.0.2.9", "192.0.2.20"], True
+
+    monkeypatch.setattr(Resolver, "peer", peer)
+
+    def of_name(name: str, told: str = "") -> list[str]:
+        anywhere = {"sip__listen_ip": "192.0.2.10", "sip__stun_servers": []}
+        changes = {**anywhere, "sip__sip_hostname": name, "sip__nat_1_to_1_ip": told}
+        return [one.gravity for one in asyncio.run(machine.outside(values(**changes)))]
+
+    assert of_name("") == of_name("192.0.2.10") == ["note"]
+    assert asked == []
+    assert of_name("sip.example.com") == ["note", "warning"]
+    assert of_name("sip.example.com", told="192.0.2.20") == ["note", "ok"]
+    assert asked == ["sip.example.com"] * 2
 
 
 def test_the_port_of_tls_and_none_of_tcp_for_clients() -> None:

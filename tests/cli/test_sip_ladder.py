@@ -105,3 +105,19 @@ def test_what_was_dropped_is_told_where_it_was() -> None:
 
 def test_a_call_of_which_nothing_went_by() -> None:
     assert drawn({"call_id": "SCL_1", "messages": []}).splitlines()[1] == "no messages"
+
+
+def test_an_arrow_goes_from_who_sent_it() -> None:
+    messages = [entry("INFO sip:a@b SIP/2.0\r\n\r\n"), entry("SIP/2.0 200 OK\r\n\r\n")]
+    messages[1]["direction"] = "sent"
+    head, there, back = drawn({"call_id": "SCL_1", "messages": messages}).splitlines()[1:]
+    assert head.split() == ["[2001:db8::7]:5061", "Hookflash"]
+    assert "▶" in there
+    assert "◀" not in there
+    assert "◀" in back
+    assert "▶" not in back
+
+
+def test_what_is_no_sip_is_drawn_as_text() -> None:
+    answer = {"call_id": "SCL_1", "messages": [entry("\x1b[2J [red]x[/red]\r\n\r\n")]}
+    assert " \\x1b[2J [red]x[/red] " in drawn(answer).splitlines()[-1]

@@ -33,6 +33,12 @@ def test_by_a_header_of_its_own() -> None:
     assert talk.facts().peer == "twilio"
 
 
+def test_a_proxy_on_the_way_is_not_the_peer() -> None:
+    """What refuses a REFER may be other software than what placed the call."""
+    talk = Talk("10.1.2.3").came().refer().answer(405, "No", Server="Asterisk PBX 22.1.0")
+    assert talk.facts().peer == ""
+
+
 def test_a_target_says_nothing_of_the_peer() -> None:
     talk = Talk("10.1.2.3").came().refer("sip:+1@company.pstn.twilio.com").answer(603, "No")
     assert talk.facts().peer == ""

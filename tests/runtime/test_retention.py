@@ -36,6 +36,19 @@ def test_records_are_kept_as_long_as_the_settings_say(monkeypatch: pytest.Monkey
     run(check, **keep, sip__keep_messages="4d")
 
 
+def test_messages_are_kept_for_30_days_where_nothing_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept: list[tuple[float, ...]] = []
+    monkeypatch.setattr(CallRecords, "prune", lambda _, *keep: kept.append(keep))
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        assert [keep[3] for keep in kept] == [30 * 86400.0]
+
+    run(check)
+
+
 def test_it_forgets_at_the_start_and_then_again_and_again_until_it_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

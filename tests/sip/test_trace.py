@@ -99,6 +99,7 @@ def test_the_beginning_and_the_end_of_a_long_call_are_kept(size: int) -> None:
     kept = traces()
     trace = kept.begin("a")
     assert trace is not None
+    assert (MOST_MESSAGES, MOST_BYTES) == (200, 262_144)
     number = 1000
     for at in range(number):
         message = request_of("INFO", call_id="a", body=bytes(size))
@@ -111,3 +112,12 @@ def test_the_beginning_and_the_end_of_a_long_call_are_kept(size: int) -> None:
     half = len(times) // 2
     assert times[:half] == list(range(half))
     assert times[half - number % 2 :][-half:] == list(range(number - half, number))
+
+
+def test_messages_stay_in_their_order_behind_a_large_one() -> None:
+    kept = traces()
+    trace = kept.begin("a")
+    assert trace is not None
+    for at, size in enumerate((40_000, 40_000, 40_000, 40_000, 10)):
+        kept.received(float(at), request_of("INFO", call_id="a", body=bytes(size)), FLOW)
+    assert [entry[0] for entry in trace.taken().entries] == [0.0, 1.0, 2.0, 3.0, 4.0]

@@ -64,7 +64,7 @@ def doctor(
     """Say what went wrong, and what to do (Hookflash only)."""
     sections: dict[str, list[Finding]] = {}
     examined: Examined | None = None
-    running = True
+    running, values = True, None
     try:
         examined = _examined(session, ident)
         sections[CALLS] = [NOTHING if examined is None else examined.finding]
@@ -74,13 +74,14 @@ def doctor(
         running = False
         sections[CALLS] = [no_server(error)]
     if config is not None:
-        sections |= _of_settings(config, running=running)
+        looked_at, values = _of_settings(config, running=running)
+        sections |= looked_at
     elif not ident:
         sections[SETTINGS] = [NOT_LOOKED_AT]
     if running and not ident and trunks:
         from .trunk_checks import check_trunks
 
-        sections[TRUNKS] = check_trunks(session.client)
+        sections[TRUNKS] = check_trunks(session.client, values)
     _report(session, sections, examined, ladder=ladder)
     worst = max(
         (EXIT_CODES[one.gravity] for found in sections.values() for one in found), default=0
@@ -89,8 +90,10 @@ def doctor(
         raise typer.Exit(worst)
 
 
-def _of_settings(config: Path, *, running: bool) -> dict[str, list[Finding]]:
-    """Sections about the settings and the machine."""
+def _of_settings(
+    config: Path, *, running: bool
+) -> tuple[dict[str, list[Finding]], dict[str, Any] | None]:
+    """Sections about the settings and the machine; and the settings, where they can be read."""
     from ..base.errors import ConfigError
     from ..config import load
     from . import machine
@@ -99,13 +102,14 @@ def _of_settings(config: Path, *, running: bool) -> dict[str, list[Finding]]:
     try:
         values = by_key(load(config).model_dump())
     except ConfigError as error:
-        return {SETTINGS: [Finding("error", str(config), str(error), "as the line says")]}
+        return {SETTINGS: [Finding("error", str(config), str(error), "as the line says")]}, None
     found = check_configuration(values)
     looked = machine.look(values, running=running) + asyncio.run(machine.outside(values))
-    return {
+    sections = {
         SETTINGS: found or [Finding("ok", str(config), "nothing dangerous, no contradiction")],
         MACHINE: looked,
     }
+    return sections, values
 
 
 NOTHING: Final = Finding("ok", "calls", "none of the last transfers and calls failed")

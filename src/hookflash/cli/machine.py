@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..adapters.limits import FILES_BESIDES_CALLS, FILES_PER_CALL
 from ..doctor.diagnosis import Finding
-from ..doctor.facts import is_private
+from ..doctor.facts import is_ip, is_private
 
 SOON: Final = 21
 """Days before its end from which on a certificate is told of."""
@@ -234,9 +234,13 @@ def _covers(pattern: str, name: str) -> bool:
 
 
 async def outside(values: Mapping[str, Any]) -> list[Finding]:
-    """What the internet sees, against what peers are told; by the settings' STUN servers."""
+    """What the internet sees, against what peers are told; by the settings' STUN servers. And
+    what the DNS says of our name."""
+    from ..adapters.dns import Resolver
+    from ..adapters.entropy import Entropy
     from ..adapters.interfaces import own_addresses
     from ..adapters.stun import external_ip
+    from ..base.ids import Ids
 
     listen = str(values["sip.listen_ip"])
     told = str(values["sip.nat_1_to_1_ip"])
@@ -244,7 +248,37 @@ async def outside(values: Mapping[str, Any]) -> list[Finding]:
     if all(ip.startswith("127.") or ip == "::1" for ip in own):
         return [Finding("note", "sip.listen_ip", "loopback only: nobody else can call")]
     seen = await external_ip(values["sip.stun_servers"], wait=0.25)
-    return list(addresses(told, own, seen, asks=bool(values["sip.use_external_ip"])))
+    found = list(addresses(told, own, seen, asks=bool(values["sip.use_external_ip"])))
+    name = str(values["sip.sip_hostname"])
+    if name and not is_ip(name):
+        known, answered = await Resolver(Ids(Entropy())).peer(name)
+        ours = [ip for ip in dict.fromkeys([told, seen or "", *own]) if ip]
+        found.append(host_name(name, known, ours, answered=answered))
+    return found
+
+
+def host_name(name: str, known: list[str], ours: list[str], *, answered: bool) -> Finding:
+    """Whether who is told `sip.sip_hostname` gets here by it. `known`: its addresses in the DNS,
+    `ours`: those at which this machine is reached, `answered`: by each name server asked."""
+    if not known:
+        if not answered:
+            why, remedy = "no name server answers", "the name servers of this machine (resolv.conf)"
+            return Finding("warning", "DNS", f"{why}: what is {name}?", remedy)
+        return Finding(
+            "error",
+            "sip.sip_hostname",
+            f"peers are told {name} over TLS, and the name has no address (DNS)",
+            "an A or AAAA record, or leave sip.sip_hostname out",
+        )
+    if not set(known) & set(ours):
+        return Finding(
+            "warning",
+            "sip.sip_hostname",
+            f"peers are told {name} over TLS, which is {', '.join(known)} (DNS); this machine is "
+            f"{', '.join(ours)}",
+            "the record of that name, or sip.nat_1_to_1_ip",
+        )
+    return Finding("ok", "sip.sip_hostname", f"{name} is {', '.join(known)} (DNS)")
 
 
 def addresses(told: str, own: list[str], seen: str | None, *, asks: bool) -> Iterator[Finding]:
