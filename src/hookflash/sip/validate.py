@@ -6,7 +6,7 @@ belong to those who have it.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 
 from ..base.errors import SipError
 from .fields import NameAddr, SessionExpires
@@ -96,14 +96,6 @@ def check_response(response: Response) -> None:
     _ = response.top_via, response.cseq
     if len(response.headers.split("via")) > 1:
         raise SipError("More than one Via in a response")
-
-
-def unsupported(tags: Iterable[str], supported: frozenset[str]) -> list[str]:
-    """The option tags (of `headers.split("Require")`) that are not in `supported` (lower case).
-
-    They go into Unsupported of a 420 (RFC 3261 §8.2.2.3), as the peer wrote them.
-    """
-    return [tag for tag in tags if tag.lower() not in supported]
 
 
 def _check_there(message: Message, single: Container[str]) -> None:
