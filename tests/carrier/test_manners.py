@@ -100,12 +100,12 @@ def test_a_trait_that_there_is_not() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        {"value": True},
-        {"value": True, "source": "a page", "assumed": True},
-        {"value": True, "assumed": False},
-        {"value": True, "source": ""},
+        {"value": "none"},
+        {"value": "none", "source": "a page", "assumed": True},
+        {"value": "none", "assumed": False},
+        {"value": "none", "source": ""},
         {"source": "a page"},
-        {"value": True, "source": "a page", "sauce": 1},
+        {"value": "none", "source": "a page", "sauce": 1},
         True,
     ],
 )

@@ -11,6 +11,7 @@ from tests.support.carrier_rig import (
     DECLINES,
     GONE,
     LINE,
+    ORIGINATION,
     SECOND_LINE,
     SILENT,
     TARGET,
@@ -36,7 +37,7 @@ def test_a_phone_calls_the_number_of_a_trunk() -> None:
     rig = Rig()
     conversation = rig.call()
     (invite,) = rig.sent("INVITE")
-    assert invite.uri.number == LINE
+    assert invite.uri == ORIGINATION._replace(user=LINE)
     assert invite.from_.uri.number == CALLER
     assert invite.from_.uri.host == "carrier.test"
     assert conversation.answered_at == rig.now
