@@ -73,6 +73,7 @@ WRONG = [
     ("session_expires", True, "a whole number from 0 to 7200"),
     ("max_calls", -1, "a whole number from 0 to 1000, or null for any number"),
     ("ptime", 30, "one of 20, 40, 60"),
+    ("t1", 0, "one of 100, 200, 500, 1000, 2000"),
     ("codecs", ["G722"], "a list of PCMU, PCMA, opus"),
     ("number_format", "local", "one of e164, e164-without-plus, national"),
     ("user_agent", "", "a text of ASCII in one line"),

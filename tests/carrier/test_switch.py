@@ -264,6 +264,17 @@ def test_codecs_and_session_timer_of_a_carrier() -> None:
     assert refreshed, "the session is refreshed at half of its interval"
 
 
+def test_an_exchange_that_is_silent_is_called_again() -> None:
+    """By the carrier's own T1, and then after twice that."""
+    rig = Rig(CarrierManners(t1=200))
+    rig.loses = True
+    rig.call()
+    began, board = rig.now, rig.switch.board
+    assert board.next_deadline() == pytest.approx(began + 0.2)
+    rig.advance(0.3)
+    assert board.next_deadline() == pytest.approx(began + 0.6)
+
+
 def test_whom_the_exchange_calls_is_heard_ringing() -> None:
     rig = Rig(CarrierManners(early_media=True))
     leg = rig.dial(TARGET)
