@@ -7,8 +7,9 @@ from dataclasses import replace
 from tests.support.carrier_rig import ORIGINATION, network
 
 from hookflash.calls.legs.settings import Credential
-from hookflash.carrier.leg_settings import allow, leg_settings
+from hookflash.carrier.leg_settings import allow, leg_settings, timers
 from hookflash.carrier.manners import CarrierManners
+from hookflash.sip.timers import Timers
 
 
 def test_manners_that_are_a_legs() -> None:
@@ -20,6 +21,13 @@ def test_manners_that_are_a_legs() -> None:
     assert (found.session_expires, found.early_media, found.user_agent) == (90, True, "Mine")
     assert found.accepts_refer
     assert found.credentials() is None
+
+
+def test_how_soon_something_is_said_again() -> None:
+    """T1, and what RFC 3261 derives from it."""
+    assert timers(CarrierManners()) == Timers()
+    found = timers(CarrierManners(t1=200))
+    assert (found.t1, found.t2, found.transaction) == (0.2, 4.0, 12.8)
 
 
 def test_the_password_of_a_trunk() -> None:

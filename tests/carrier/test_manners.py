@@ -73,6 +73,7 @@ WRONG = [
     ("session_expires", True, "a whole number from 0 to 7200"),
     ("max_calls", -1, "a whole number from 0 to 1000, or null for any number"),
     ("ptime", 30, "one of 20, 40, 60"),
+    ("t1", 0, "one of 100, 200, 500, 1000, 2000"),
     ("codecs", ["G722"], "a list of PCMU, PCMA, opus"),
     ("number_format", "local", "one of e164, e164-without-plus, national"),
     ("user_agent", "", "a text of ASCII in one line"),
@@ -100,12 +101,12 @@ def test_a_trait_that_there_is_not() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        {"value": True},
-        {"value": True, "source": "a page", "assumed": True},
-        {"value": True, "assumed": False},
-        {"value": True, "source": ""},
+        {"value": "none"},
+        {"value": "none", "source": "a page", "assumed": True},
+        {"value": "none", "assumed": False},
+        {"value": "none", "source": ""},
         {"source": "a page"},
-        {"value": True, "source": "a page", "sauce": 1},
+        {"value": "none", "source": "a page", "sauce": 1},
         True,
     ],
 )

@@ -11,6 +11,7 @@ from tests.support.carrier_rig import CALLER, LINE, TARGET, network
 from tests.support.lab import Lab, run
 from tests.support.sip_messages import request_of
 
+from hookflash.carrier.faults import Faults
 from hookflash.carrier.manners import Profile
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
@@ -56,6 +57,38 @@ def test_a_room_hears_whom_it_calls_ringing() -> None:
             assert "183 Session Progress" in [one.label for one in carrier.trace]
 
     run(test, sip__answer="immediately")
+
+
+def test_its_timers_are_those_of_its_profile() -> None:
+    async def main() -> None:
+        async with CarrierService(load_profile("rude"), network()) as carrier:
+            assert carrier.switch.board.endpoint._timers.t1 == 0.2
+
+    asyncio.run(main())
+
+
+def test_a_profile_has_its_faults_from_the_start() -> None:
+    async def main() -> None:
+        profile = load_profile("lossy")
+        async with CarrierService(profile, network()) as carrier:
+            assert carrier.faults == profile.manners.faults != Faults()
+
+    asyncio.run(main())
+
+
+def test_a_keep_alive_on_a_connection_is_answered() -> None:
+    """A double CRLF by a single one (RFC 5626 §4.4.1)."""
+
+    async def main() -> None:
+        async with CarrierService(load_profile("plain"), network()) as carrier:
+            reader, writer = await asyncio.open_connection(*carrier.address)
+            writer.write(b"\r\n\r\n")
+            async with asyncio.timeout(2):
+                assert await reader.readexactly(2) == b"\r\n"
+            writer.close()
+            await writer.wait_closed()
+
+    asyncio.run(main())
 
 
 def test_a_request_off_the_route_is_told_and_answered() -> None:

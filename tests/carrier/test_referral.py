@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.support.sip_messages import request_of
 
@@ -84,6 +86,12 @@ def test_nobody_is_called_for_a_caller_who_has_gone() -> None:
     assert notify.body.startswith(b"SIP/2.0 487 ")
     assert one.next_deadline() is None
     assert one.status == 487
+
+
+@pytest.mark.parametrize("notify", ["all", "final", "100-terminated", "none"])
+def test_without_notifys_there_is_no_subscription(notify: Any) -> None:
+    answer = referral(CarrierManners(notify=notify)).receive(100.0)[0]
+    assert answer == AnswerRefer(202, "Accepted", subscribe=notify != "none")
 
 
 def test_a_caller_who_has_gone_is_not_told_of_where_no_end_ever_is() -> None:

@@ -11,6 +11,7 @@ from tests.support.carrier_rig import (
     DECLINES,
     GONE,
     LINE,
+    ORIGINATION,
     SECOND_LINE,
     SILENT,
     TARGET,
@@ -36,7 +37,7 @@ def test_a_phone_calls_the_number_of_a_trunk() -> None:
     rig = Rig()
     conversation = rig.call()
     (invite,) = rig.sent("INVITE")
-    assert invite.uri.number == LINE
+    assert invite.uri == ORIGINATION._replace(user=LINE)
     assert invite.from_.uri.number == CALLER
     assert invite.from_.uri.host == "carrier.test"
     assert conversation.answered_at == rig.now
@@ -261,6 +262,17 @@ def test_codecs_and_session_timer_of_a_carrier() -> None:
     rig.advance(60)
     refreshed = [one for one in (*rig.sent("UPDATE"), *rig.sent("INVITE")) if one is not invite]
     assert refreshed, "the session is refreshed at half of its interval"
+
+
+def test_an_exchange_that_is_silent_is_called_again() -> None:
+    """By the carrier's own T1, and then after twice that."""
+    rig = Rig(CarrierManners(t1=200))
+    rig.loses = True
+    rig.call()
+    began, board = rig.now, rig.switch.board
+    assert board.next_deadline() == pytest.approx(began + 0.2)
+    rig.advance(0.3)
+    assert board.next_deadline() == pytest.approx(began + 0.6)
 
 
 def test_whom_the_exchange_calls_is_heard_ringing() -> None:

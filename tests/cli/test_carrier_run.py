@@ -205,8 +205,9 @@ def test_what_was_told_before_is_shown_first() -> None:
     news.tell(102.0, Happened("call_ended", (("call", "CA_1"),)))
     follow(JsonLines(Console(file=shown, highlight=False, markup=False, width=500)), news)
     news.tell(103.0, Happened("ringing", (("called", TARGET),)))
+    news.traced(Traced(104.0, *at, request, sent=False))
     told = [json.loads(line)["event"] for line in shown.getvalue().splitlines()]
-    assert told == ["sip", "call_ended", "ringing"]
+    assert told == ["sip", "call_ended", "ringing", "sip"]
 
 
 def test_a_message_without_a_way_is_captured_as_a_datagram(tmp_path: Path) -> None:

@@ -154,6 +154,7 @@ def test_the_summary_is_true(arguments: tuple[str, ...], expected: dict[str, str
         ("demo_case.LIMIT = 0.2", "not done after 0.2 s"),
         ("demo_case.written = lambda _, number: '+1999'", "no call_answered number 1"),
     ],
+    ids=["untrue", "too-late", "not-connected"],
 )
 def test_what_does_not_hold_is_a_failure(change: str, failure: str) -> None:
     program = f"""

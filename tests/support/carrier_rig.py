@@ -24,6 +24,7 @@ from hookflash.carrier import conversation as cv
 from hookflash.carrier.admission import ENCRYPTION
 from hookflash.carrier.config import NetworkConfig, PhoneConfig, TrunkConfig
 from hookflash.carrier.departures import Departures
+from hookflash.carrier.leg_settings import timers
 from hookflash.carrier.line import Kept, Line
 from hookflash.carrier.manners import CarrierManners
 from hookflash.carrier.switch import Switch
@@ -101,11 +102,11 @@ class Rig:
         self.switch = Switch(
             manners,
             config or network(),
-            endpoint=self._endpoint(ids, CARRIER),
+            endpoint=self._endpoint(ids, CARRIER, timers(manners)),
             route=lambda _, hop: Flow("udp", CARRIER, (hop.uri.host, hop.uri.port or 5060)),
             place=_Place(),
             ids=ids,
-            timers=self._timers,
+            timers=timers(manners),
             digest_key=b"key",
         )
         self._ids = Ids(random.Random(2))
@@ -114,7 +115,8 @@ class Rig:
         self.transport: Transport = "udp"
         """By which the exchange's messages come."""
         self.board = Switchboard(
-            self._endpoint(self._ids, EXCHANGE), lambda *_: Flow("udp", EXCHANGE, CARRIER)
+            self._endpoint(self._ids, EXCHANGE, self._timers),
+            lambda *_: Flow("udp", EXCHANGE, CARRIER),
         )
         self.answers = answers
         self.credential = credential
@@ -139,8 +141,8 @@ class Rig:
         """How the exchange's legs ended."""
         self._bytes: deque[tuple[bool, bytes]] = deque()
 
-    def _endpoint(self, ids: Ids, address: Address) -> Endpoint:
-        return Endpoint(timers=self._timers, ids=ids, via=lambda _: address, user_agent="Rig")
+    def _endpoint(self, ids: Ids, address: Address, own: Timers) -> Endpoint:
+        return Endpoint(timers=own, ids=ids, via=lambda _: address, user_agent="Rig")
 
     # --- what tests do --------------------------------------------------------------------------
 

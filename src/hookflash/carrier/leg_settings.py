@@ -7,6 +7,7 @@ from typing import Final
 from ..calls.legs.settings import ALLOW, ALLOW_REFER, SUPPORTED, Credential, LegSettings
 from ..calls.records import CallDirection
 from ..sdp.plan import MediaSettings
+from ..sip.timers import Timers
 from ..sip.uri import Uri
 from .admission import ENCRYPTION, srtp_of
 from .config import TrunkConfig
@@ -31,6 +32,11 @@ def extensions(manners: CarrierManners) -> tuple[str, ...]:
 def supported(manners: CarrierManners) -> str:
     """The Supported of this carrier."""
     return ", ".join((SUPPORTED, *extensions(manners)))
+
+
+def timers(manners: CarrierManners) -> Timers:
+    """How soon this carrier says something again."""
+    return Timers(t1=manners.t1 / 1000)
 
 
 def leg_settings(

@@ -146,6 +146,9 @@ class CarrierManners:
     """How long the target of a transfer may ring; then it is 480."""
     faults: Faults = Faults()
     """What goes wrong on the way to the exchange, from the start."""
+    t1: int = 500
+    """T1 of RFC 3261 §17.1.1.1 in milliseconds, 100, 200, 500, 1000 or 2000: after so long a
+    request that is not answered goes out again by UDP, then after twice that, and so on."""
     user_agent: str = "Hookflash-Carrier"
 
 
@@ -267,6 +270,7 @@ _READERS: Final[dict[str, Reader]] = {
     "abandoned_for": reading.seconds,
     "no_answer_after": reading.seconds,
     "faults": read_trait,
+    "t1": reading.milliseconds(100, 200, 500, 1000, 2000),
     "user_agent": reading.text,
 }
 """How each trait is read."""

@@ -38,7 +38,6 @@ from ..sip.endpoint import Endpoint
 from ..sip.flow import Address, Flow
 from ..sip.location import Target
 from ..sip.message import Request, Response
-from ..sip.timers import Timers
 from ..sip.uri import Uri
 from .agent import CarrierError, Traced
 from .config import NetworkConfig, PhoneConfig, TrunkConfig
@@ -59,6 +58,7 @@ from .conversation import (
 )
 from .departures import Departures
 from .faults import Faults, shown
+from .leg_settings import timers
 from .line import Kept, Line
 from .manners import Profile
 from .names import CarrierResolver
@@ -136,17 +136,17 @@ class CarrierService:
         self._exit = AsyncExitStack()
 
     def _new_switch(self, config: NetworkConfig, ids: Ids) -> Switch:
-        manners, timers = self.profile.manners, Timers()
+        manners, own = self.profile.manners, timers(self.profile.manners)
         return Switch(
             manners,
             config,
             endpoint=Endpoint(
-                timers=timers, ids=ids, via=self._stack.via, user_agent=manners.user_agent
+                timers=own, ids=ids, via=self._stack.via, user_agent=manners.user_agent
             ),
             route=self._stack.route,
             place=self,
             ids=ids,
-            timers=timers,
+            timers=own,
             digest_key=secrets.token_bytes(32),
         )
 
