@@ -289,6 +289,29 @@ def test_who_does_not_come_back_is_gone() -> None:
     run(check, rtc__reconnect_timeout=0.2)
 
 
+def test_the_servers_of_the_settings_are_told() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            join = await ann.told("join")
+            urls = [list(server.urls) for server in join.ice_servers]
+            assert urls == [["turn:127.0.0.1:9?transport=udp"], ["stun:127.0.0.1:9"]]
+
+    relay = {"host": "127.0.0.1", "port": 9}
+    run(check, rtc__stun_servers=["127.0.0.1:9"], rtc__turn_servers=[relay])
+
+
+def test_a_simulation_is_played_where_the_setting_allows_it() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            await ann.told("join")
+            await ann.ask(simulate={"server_leave": True})
+            await ann.ask(ping=1)
+            await ann.until(lambda: ann.all("leave") or ann.all("pong"))
+            assert ann.all("leave")[-1].reason == DisconnectReason.SERVER_SHUTDOWN
+
+    run(check, rtc__allow_simulation=True)
+
+
 def test_nobody_resumes_an_unknown_participant_or_that_of_another() -> None:
     async def check(lab: Lab) -> None:
         async with RtcPeer(lab, "ann") as ann:
