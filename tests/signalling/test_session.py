@@ -259,6 +259,15 @@ def test_what_a_client_shows_and_takes_is_synchronised(lobby: Lobby) -> None:
     assert of(a, AdjustTrack) == [AdjustTrack(two, True, 0, 0, 0, 0)]
 
 
+def test_what_a_client_says_later_is_synchronised_too(lobby: Lobby) -> None:
+    """As the SDKs do it at /rtc, behind `reconnect`."""
+    a, b = lobby.join("a"), lobby.join("b")
+    track = b.publishes()
+    a.perform(a.session.resumed(lobby.clock.now()))
+    a.says(sync_state={"subscription": {"track_sids": [track.sid]}})
+    assert of(a, Unsubscribe) == [Unsubscribe(track)]
+
+
 def test_a_message_behind_the_end_of_its_socket_is_not_heard(lobby: Lobby) -> None:
     a = lobby.join("a")
     a.perform(a.session.socket_lost(lobby.clock.now()))
