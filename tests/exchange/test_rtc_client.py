@@ -366,6 +366,22 @@ def test_what_no_channel_takes_is_not_kept_for_it() -> None:
     run(check)
 
 
+def test_16_mb_may_wait_for_a_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            client = client_of(lab, ann)
+            waiting = 16 * 1024 * 1024
+            monkeypatch.setattr(type(client.subscriber.transport), "buffered", lambda *_: waiting)
+            client.send_reliable(b"x")
+            assert not client.over
+            waiting += 1
+            client.send_reliable(b"x")
+            assert client.over
+            assert (await ann.told("leave")).reason == DisconnectReason.STATE_MISMATCH
+
+    run(check)
+
+
 def test_a_reader_that_is_too_slow_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(lab: Lab) -> None:
         monkeypatch.setattr("hookflash.exchange.rtc_client.MAX_WAITING", 100_000)

@@ -20,6 +20,7 @@ from websockets.exceptions import InvalidStatus
 
 from hookflash.base.errors import ApiError
 from hookflash.rooms.orders import Join
+from hookflash.rtp.rtcp import Report, ReportBlock, encode_report
 from hookflash.runtime.rtc import clients as module
 from hookflash.runtime.rtc.clients import RtcClients
 from hookflash.signalling.session import SignalSession
@@ -417,6 +418,10 @@ def test_reports_of_both_directions_go_to_the_client() -> None:
             await bob.until(lambda: bob.rtcp)
             assert bob.rtcp[0][1] == 200
             assert bob.rtcp[0][4:8] == bob.ssrcs[sid].to_bytes(4, "big")
+            taken = clients_of(lab)._clients[bob.sid].subscriber
+            missed = ReportBlock(bob.ssrcs[sid], 64, 1, 9, 0, 0, 0)
+            taken.rtcp_received(encode_report(Report(1, (missed,)), "bob"), later(lab, 0))
+            assert taken.reports.worst_loss() == 0.25
 
     run(check)
 
