@@ -143,6 +143,8 @@ def test_a_track_goes_out_as_its_section_says() -> None:
             assert f"a=ssrc:{ssrc} " in ann.last("answer").sdp
             assert sender.ssrc == ssrc
             assert sender.head & 0x7F == 96
+            connection.detach("TR_1", offering=False)
+            assert not connection._subscriptions  # at once, whatever the next description says
 
     run(check)
 

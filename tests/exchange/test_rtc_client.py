@@ -322,12 +322,14 @@ def test_reliable_data_for_somebody_just_announced_is_kept_until_the_channel_is_
             await bob.until(lambda: key in channels)
             channel = channels.pop(key)
             await ann.send_data(text("early"))
-            await bob.until(lambda: client._kept)
+            await ann.send_data(text("later"))
+            await bob.until(lambda: len(client._kept) == 2)
             channels[key] = channel
             client.channel_opened(client.publisher, "_lossy")
             assert client._kept
             client.channel_opened(client.publisher, "_reliable")
-            await bob.got(lambda p: p.user.payload == b"early")
+            await bob.until(lambda: len(bob.data) == 2)
+            assert [packet.user.payload for _, packet in bob.data] == [b"early", b"later"]
             assert not client._kept
 
     run(check)

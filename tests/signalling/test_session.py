@@ -88,6 +88,7 @@ def test_a_client_of_go_that_comes_back_offers_anew(lobby: Lobby) -> None:
     a.says(trickle={"candidateInit": "{}"})
     a.says(offer={"type": "offer", "sdp": "another offer", "id": 2})
     assert of(a, TakeOffer) == [TakeOffer("another offer", 2)]
+    assert a.last("answer").id == 2
 
 
 def test_two_connections_begin_with_our_offer(lobby: Lobby) -> None:
