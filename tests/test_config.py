@@ -173,6 +173,17 @@ def test_a_fault_in_the_yaml_is_told_with_its_line(tmp_path: Path) -> None:
         load(write(tmp_path, "port: 1\n\nsip: ]\n"))
 
 
+def test_a_password_of_a_turn_server_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, f"rtc: {{turn_servers: [{{credential: {SECRET}}}]}}\n"))
+    assert "rtc.turn_servers.0.host" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    whole = f"rtc: {{turn_servers: [{{host: t, port: 9, credential: {SECRET}}}]}}\n"
+    (relay,) = load(write(tmp_path, whole), dev=True).rtc.turn_servers
+    assert relay.credential.get_secret_value() == SECRET
+    assert SECRET not in repr(relay)
+
+
 def test_a_short_secret_is_refused_and_not_shown(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(write(tmp_path, "keys: {k: tooshort}"))
@@ -260,7 +271,7 @@ def test_every_setting_has_a_description_a_variable_and_a_flag() -> None:
     for line in lines:
         assert line.help, line.key
         assert line.variable.startswith("HOOKFLASH_")
-        assert (line.flag is None) == (line.key == "keys")
+        assert (line.flag is None) == (line.key in ("keys", "rtc.turn_servers"))
 
 
 def test_the_table_in_the_docs_is_up_to_date() -> None:

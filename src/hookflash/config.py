@@ -18,7 +18,6 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import yaml
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -35,16 +34,22 @@ from .adapters.post_urls import check_url
 from .api_secrets import MIN_SECRET, weakness
 from .base.errors import ConfigError
 from .base.light import light_dataclass
-from .setting_kinds import Duration, IpAddress, IpAddressOrEmpty, ListOf, Network, Port, PortRange
+from .setting_kinds import (
+    Duration,
+    IpAddress,
+    IpAddressOrEmpty,
+    ListOf,
+    Network,
+    Port,
+    PortRange,
+    Section,
+    TurnServer,
+)
 
 DEV_KEY = "devkey"
 DEV_SECRET = "secret"
-
-
-class Section(BaseModel):
-    """A group of settings; unknown keys are errors, so that a typing slip is found."""
-
-    model_config = ConfigDict(extra="forbid", validate_default=True)
+_SECRET = ("keys", "rtc.turn_servers")
+"""Settings that nobody is to see."""
 
 
 class Variables(EnvSettingsSource):
@@ -90,6 +95,10 @@ class RtcSettings(Section):
         False, description="Ask a STUN server for the address that clients are told."
     )
     allow_tcp_fallback: bool = Field(True, description="Whether clients may come by TCP.")
+    stun_servers: ListOf[str] = Field([], description="`host:port`, told to clients; none needed.")
+    turn_servers: list[TurnServer] = Field(
+        [], description="`[{host, port, protocol, username, credential}]`, told to clients."
+    )
     reconnect_timeout: Duration = Field(
         15.0, description="How long a client without its WebSocket stays in the room."
     )
@@ -283,7 +292,7 @@ class SettingLine:
     @property
     def flag(self) -> str | None:
         """The command-line flag; None for secrets, which other users of the machine would see."""
-        return None if self.key == "keys" else "--" + self.key.replace("_", "-")
+        return None if self.key in _SECRET else "--" + self.key.replace("_", "-")
 
 
 def setting_lines(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[SettingLine]:
@@ -435,7 +444,7 @@ def _explain(error: ValidationError) -> ConfigError:
         allowed = "settings below it"
     elif first["type"] in _ALLOWED:
         allowed = _ALLOWED[first["type"]].format(**first.get("ctx", {}))
-    if key.startswith("keys"):
+    if key.startswith(_SECRET):
         value = "***"
     return ConfigError(key, value, allowed)
 

@@ -86,6 +86,8 @@ def _dropped(rtc: RtcClients) -> dict[str, int]:
         **ports.sockets.dropped,
         "unknown_path": ports.unknown_path,
         "unreadable": ports.unreadable,
+        "undecryptable": ports.undecryptable,
+        "undescribed": ports.undescribed,
     }
 
 

@@ -251,7 +251,7 @@ class Server:
             alarm=self._alarm,
             signer=signer,
             settings=SessionSettings(
-                ServerFacts(self._ids.new("ND_")),
+                ServerFacts.of(self._ids.new("ND_"), rtc),
                 reconnect_timeout=rtc.reconnect_timeout,
                 allow_simulation=rtc.allow_simulation,
             ),

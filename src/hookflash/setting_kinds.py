@@ -5,9 +5,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+
+class Section(BaseModel):
+    """A group of settings; unknown keys are errors, so that a typing slip is found."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
 
 
 def _port_range(value: object) -> object:
@@ -77,3 +83,13 @@ IpAddressOrEmpty = Annotated[str, AfterValidator(_ip_or_empty)]
 Network = Annotated[str, AfterValidator(_network)]
 Item = TypeVar("Item")
 ListOf = Annotated[list[Item], BeforeValidator(_one_or_many)]
+
+
+class TurnServer(Section):
+    """A relay that clients are told of (LiveKit's `rtc.turn_servers`)."""
+
+    host: str
+    port: Port
+    protocol: Literal["udp", "tcp", "tls"] = "udp"
+    username: str = ""
+    credential: SecretStr = SecretStr("")

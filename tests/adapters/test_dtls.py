@@ -69,6 +69,16 @@ def test_the_fingerprint_is_as_in_sdp() -> None:
     assert re.fullmatch("sha-256 ([0-9A-F]{2}:){31}[0-9A-F]{2}", OURS.fingerprint)
 
 
+def test_our_key_is_on_p_256() -> None:
+    """RFC 8827 §6.5 wants it of every endpoint."""
+    _, two = connected()
+    certificate = two._connection.get_peer_certificate(as_cryptography=True)
+    assert certificate is not None
+    key = certificate.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    assert isinstance(key.curve, ec.SECP256R1)
+
+
 def test_application_data_keeps_its_boundaries() -> None:
     one, two = connected()
     sizes = [1, 2, 1189, 1, 1200]

@@ -59,6 +59,14 @@ def test_a_deployment_is_asked_for_by_its_name() -> None:
     assert (plain.one().deployment, blue.asked()) == ("", [])
 
 
+def test_a_worker_of_a_namespace_is_not_asked() -> None:
+    """No dispatch can name one."""
+    lab = Lab()
+    peer = lab.worker(namespace="n")
+    lab.dispatch("lobby", "phone")
+    assert peer.asked() == []
+
+
 def test_a_job_for_each_participant() -> None:
     lab = Lab()
     room, each = lab.worker(), lab.worker(type=PARTICIPANT)

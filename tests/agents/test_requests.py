@@ -76,6 +76,7 @@ def test_its_states_are_listed() -> None:
     room = lab.room("lobby", "phone")
     assert lab.jobs(room) == []
     peer = lab.worker()
+    assert [job.state.status for job in lab.jobs(room)] == [RUNNING]  # it is asked: as LiveKit
     assigned = peer.accept()
     lab.wait(1)
     peer.update(assigned.job.id, RUNNING)

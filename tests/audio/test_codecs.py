@@ -62,6 +62,18 @@ def test_opus_at_another_complexity_and_for_a_peer_that_recovers() -> None:
     assert size(make_codec("opus", fec=True)) > 1.2 * plain
 
 
+def test_opus_takes_24_kbit_s_and_little_effort() -> None:
+    """webrtc.md §6: what a telephone says is coded so for clients."""
+    noise = np.random.default_rng(1).normal(0, 3000, 8000).astype(np.int16)
+
+    def said(codec: AudioCodec) -> list[bytes]:
+        return [codec.encode(noise[at : at + 160]) for at in range(0, 8000, 160)]
+
+    plain = said(make_codec("opus", rate=8000))
+    assert 18_000 < 8 * sum(map(len, plain)) < 28_000
+    assert plain in [said(make_codec("opus", effort, rate=8000)) for effort in (0, 1, 2)]
+
+
 def test_an_unknown_codec() -> None:
     with pytest.raises(ValueError, match="G729"):
         make_codec("G729")

@@ -128,6 +128,27 @@ def test_a_stream_whose_mid_is_of_no_section_is_dropped() -> None:
     run(check)
 
 
+def test_a_track_goes_out_as_its_section_says() -> None:
+    """By the numbers that the client has for it, which are not the publisher's."""
+
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            section = rtp("audio", "1", "recvonly").replace("111", "96")
+            await ann.told("join")
+            connection = connection_of(lab, ann)
+            connection.attach(out_track("TR_1"), offering=False)
+            await described(lab, ann, data("0"), section)
+            (ssrc, subscription) = connection._subscriptions["TR_1"]
+            sender = subscription.sender
+            assert f"a=ssrc:{ssrc} " in ann.last("answer").sdp
+            assert sender.ssrc == ssrc
+            assert sender.head & 0x7F == 96
+            connection.detach("TR_1", offering=False)
+            assert not connection._subscriptions  # at once, whatever the next description says
+
+    run(check)
+
+
 def test_a_client_without_data_is_answered() -> None:
     async def check(lab: Lab) -> None:
         async with RtcPeer(lab, "ann", media=False) as ann:

@@ -322,12 +322,14 @@ def test_reliable_data_for_somebody_just_announced_is_kept_until_the_channel_is_
             await bob.until(lambda: key in channels)
             channel = channels.pop(key)
             await ann.send_data(text("early"))
-            await bob.until(lambda: client._kept)
+            await ann.send_data(text("later"))
+            await bob.until(lambda: len(client._kept) == 2)
             channels[key] = channel
             client.channel_opened(client.publisher, "_lossy")
             assert client._kept
             client.channel_opened(client.publisher, "_reliable")
-            await bob.got(lambda p: p.user.payload == b"early")
+            await bob.until(lambda: len(bob.data) == 2)
+            assert [packet.user.payload for _, packet in bob.data] == [b"early", b"later"]
             assert not client._kept
 
     run(check)
@@ -362,6 +364,22 @@ def test_what_no_channel_takes_is_not_kept_for_it() -> None:
             assert client._kept == []
             client.send_reliable(text("short").SerializeToString())
             await ann.got(lambda p: p.user.payload == b"short")
+
+    run(check)
+
+
+def test_16_mb_may_wait_for_a_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            client = client_of(lab, ann)
+            waiting = 16 * 1024 * 1024
+            monkeypatch.setattr(type(client.subscriber.transport), "buffered", lambda *_: waiting)
+            client.send_reliable(b"x")
+            assert not client.over
+            waiting += 1
+            client.send_reliable(b"x")
+            assert client.over
+            assert (await ann.told("leave")).reason == DisconnectReason.STATE_MISMATCH
 
     run(check)
 

@@ -215,6 +215,28 @@ def test_clients_get_each_other_s_packets_as_they_are(studio: Studio) -> None:
     assert len({packet.ssrc for packet in bob.got}) == 1
 
 
+def test_what_nobody_here_can_read_goes_on_as_it_is(studio: Studio) -> None:
+    """Encrypted from end to end, in two channels, with the packet before in it; and the pauses of
+    discontinuous transmission are pauses."""
+    ann, bob = Client(studio, "TR_ann"), Client(studio, "TR_bob")
+    ann.publish()
+    bob.take("TR_ann")
+    chance = random.Random(3)
+    said, times, at = [], [], 0
+    for number in range(20):
+        at += 960 * chance.choice((1, 1, 20))
+        said.append(chance.randbytes(chance.randrange(1, 300)))
+        packet = RtpPacket(111, number, at, ann.ssrc, said[-1]).encode()
+        data = memoryview(bytearray(packet))
+        ann.receiver.packet(data, len(packet), "here", studio.clock.now())
+        times.append(at)
+        studio.tick()
+    assert [packet.payload for packet in bob.got] == said
+    assert [(b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(bob.got)] == [1] * 19
+    steps = [after - before for before, after in pairwise(times)]
+    assert [(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairwise(bob.got)] == steps
+
+
 def test_a_muted_track_goes_to_nobody(studio: Studio) -> None:
     ann, bob = Client(studio, "TR_ann"), Client(studio, "TR_bob")
     ann.publish()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
+from livekit.protocol.models import TrackType
+from livekit.protocol.rtc import AddTrackRequest
 
 from hookflash.base.ids import Ids
 from hookflash.rooms.info import participant_info
@@ -66,6 +68,20 @@ def test_others_and_tracks_and_listeners() -> None:
     assert not caller.takes(track)
     rooms.set_subscriptions(2, agent, [track.sid], False)
     assert not room.hears_somebody(agent)
+
+
+def test_what_a_caller_is_answered_for() -> None:
+    """webrtc.md §6, *answering*: the sound of somebody whose connection stands."""
+    rooms = Rooms(Ids(random.Random(1)))
+    caller, camera, agent = (rooms.join(1, "r", Join(name))[0] for name in "abc")
+    for active in (caller, camera):
+        rooms.activate(1, active)
+    for who, kind in ((camera, TrackType.VIDEO), (agent, TrackType.AUDIO)):
+        track = rooms.tracks.add(1, who, AddTrackRequest(cid="x", type=kind))
+        rooms.tracks.publish(1, track, "of its kind", "0")
+        assert not caller.room.hears_somebody(caller)
+    rooms.activate(1, agent)
+    assert caller.room.hears_somebody(caller)
 
 
 def test_told_counts_lag_and_the_memo_goes_with_them() -> None:

@@ -31,6 +31,8 @@ def test_a_moved_client_is_in_the_other_room_with_its_tracks(lobby: Lobby) -> No
     assert a.participant.room.name == "other"
     assert of(a, Unsubscribe) == [Unsubscribe(theirs)]
     assert of(a, FollowMove) == [FollowMove(a.participant)]
+    order = [effect for effect in a.others if isinstance(effect, Unsubscribe | FollowMove)]
+    assert order == [Unsubscribe(theirs), FollowMove(a.participant)]  # while it is in that room
     moved = a.last("room_moved")
     assert (moved.room.name, moved.token) == ("other", "token of a")
     kinds = a.kinds()

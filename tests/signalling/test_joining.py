@@ -84,11 +84,12 @@ def test_who_joins_is_what_its_token_says() -> None:
 
 def test_own_metadata_and_attributes_need_the_grant() -> None:
     claims = Claims(
-        "key", "a", attributes={"a": "1"}, video=VideoGrant(can_update_own_metadata=True)
+        "key", "a", attributes={"a": "1", "c": "0"}, video=VideoGrant(can_update_own_metadata=True)
     )
-    parameters = JoinParameters(ClientInfo(), metadata="m", attributes=(("b", "2"),))
+    own = (("b", "2"), ("c", "own"))
+    parameters = JoinParameters(ClientInfo(), metadata="m", attributes=own)
     join = join_of(claims, parameters)
-    assert (join.metadata, join.attributes) == ("m", {"a": "1", "b": "2"})
+    assert (join.metadata, join.attributes) == ("m", {"a": "1", "b": "2", "c": "own"})
     assert join.kind == Kind.STANDARD
     assert join.room_options is None
 

@@ -21,8 +21,9 @@ def test_changes_are_gathered_and_no_state_is_left_out(lobby: Lobby) -> None:
     lobby.rooms.set_attributes(b.participant, {"n": "1"})
     lobby.rooms.set_attributes(c.participant, {"n": "1"})
     lobby.rooms.set_attributes(b.participant, {"n": "2"})
+    lobby.advance(0.009)
     assert a.messages == []
-    lobby.advance(0.011)
+    lobby.advance(0.002)
     told = [[dict(p.attributes)["n"] for p in u.participants] for u in a.got("update")]
     assert told == [["1", "1"], ["2"]]
 

@@ -163,6 +163,22 @@ def test_an_own_mute_goes_to_all_but_back(lobby: Lobby) -> None:
     assert a.last("request_response").reason == Reason.NOT_FOUND
 
 
+def test_a_track_of_another_is_not_changed(lobby: Lobby) -> None:
+    a, b = lobby.join("a"), lobby.join("b")
+    track = b.publishes()
+    for change in (
+        {"mute": {"sid": track.sid, "muted": True}},
+        {"update_audio_track": {"track_sid": track.sid, "features": ["TF_STEREO"]}},
+        {"update_video_track": {"track_sid": track.sid, "width": 64}},
+    ):
+        a.forget()
+        a.says(**change)
+        assert a.last("request_response").reason == Reason.NOT_FOUND
+    assert not track.muted
+    assert track.details is not None
+    assert (list(track.details.audio_features), track.details.width) == ([], 0)
+
+
 def test_a_pending_track_can_be_muted(lobby: Lobby) -> None:
     a = lobby.join("a")
     info = adds(a, cid="c")

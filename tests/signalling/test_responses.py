@@ -80,6 +80,9 @@ def test_the_server_says_what_it_is() -> None:
     facts = ServerFacts("ND_x", ice_servers=(ICEServer(urls=["stun:s"]),))
     again = reconnect(facts).reconnect
     assert (again.server_info.node_id, again.ice_servers[0].urls[0]) == ("ND_x", "stun:s")
+    participant = Lobby().join("a").participant
+    first = join(participant, (0, 0), facts, two_connections=False).join
+    assert (first.server_info.node_id, first.ice_servers[0].urls[0]) == ("ND_x", "stun:s")
 
 
 def test_a_leave_says_whether_to_come_back() -> None:

@@ -88,6 +88,7 @@ def test_a_client_of_go_that_comes_back_offers_anew(lobby: Lobby) -> None:
     a.says(trickle={"candidateInit": "{}"})
     a.says(offer={"type": "offer", "sdp": "another offer", "id": 2})
     assert of(a, TakeOffer) == [TakeOffer("another offer", 2)]
+    assert a.last("answer").id == 2
 
 
 def test_two_connections_begin_with_our_offer(lobby: Lobby) -> None:
@@ -257,6 +258,15 @@ def test_what_a_client_shows_and_takes_is_synchronised(lobby: Lobby) -> None:
     a.perform(a.session.resumed(lobby.clock.now(), state))
     assert of(a, Unsubscribe) == [Unsubscribe(one)]
     assert of(a, AdjustTrack) == [AdjustTrack(two, True, 0, 0, 0, 0)]
+
+
+def test_what_a_client_says_later_is_synchronised_too(lobby: Lobby) -> None:
+    """As the SDKs do it at /rtc, behind `reconnect`."""
+    a, b = lobby.join("a"), lobby.join("b")
+    track = b.publishes()
+    a.perform(a.session.resumed(lobby.clock.now()))
+    a.says(sync_state={"subscription": {"track_sids": [track.sid]}})
+    assert of(a, Unsubscribe) == [Unsubscribe(track)]
 
 
 def test_a_message_behind_the_end_of_its_socket_is_not_heard(lobby: Lobby) -> None:

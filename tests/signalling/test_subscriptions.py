@@ -109,6 +109,16 @@ def test_a_publisher_says_who_may_take_its_tracks(lobby: Lobby) -> None:
     assert told == [(two.sid, False), (three.sid, False), (two.sid, True), (three.sid, True)]
 
 
+def test_who_does_not_want_a_track_is_not_told_that_it_may_not_have_it(lobby: Lobby) -> None:
+    a = lobby.join("a", parameters=one_connection(auto_subscribe=False))
+    b = lobby.join("b")
+    track = b.publishes()
+    allows(b)
+    assert a.got("subscription_permission_update") == []
+    a.says(subscription={"track_sids": [track.sid], "subscribe": True})
+    assert [m.allowed for m in a.got("subscription_permission_update")] == [False]
+
+
 def test_nobody_is_not_everybody(lobby: Lobby) -> None:
     a, b = lobby.join("a"), lobby.join("b")
     track = b.publishes()

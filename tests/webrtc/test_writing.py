@@ -9,10 +9,12 @@ from hookflash.sdp.plan import Direction
 from hookflash.webrtc.description import HeaderExtension, read
 from hookflash.webrtc.formats import RtpCodec
 from hookflash.webrtc.writing import (
+    ABS_SEND_TIME,
     AUDIO_LEVEL,
     MAX_MESSAGE_SIZE,
     MID,
     RID,
+    TRANSPORT_CC,
     DescriptionWriter,
     LocalTransport,
     SentTrack,
@@ -113,6 +115,18 @@ def test_known_extensions_are_answered_by_kind_with_the_ids_of_the_offer() -> No
     sound, pictures = map(answered_extensions, offered.sections)
     assert sound == {1: HeaderExtension(AUDIO_LEVEL), 4: HeaderExtension(MID)}
     assert pictures == {4: HeaderExtension(MID), 10: HeaderExtension(RID)}
+
+
+def test_the_time_and_number_of_pictures_are_answered_and_not_those_of_sound() -> None:
+    """Bandwidth is estimated from pictures alone, as LiveKit has it."""
+    more = f"a=extmap:5 {ABS_SEND_TIME}\r\na=extmap:6 {TRANSPORT_CC}\r\na=extmap:4 "
+    texts = [
+        clients.rtp(kind, mid, "recvonly").replace("a=extmap:4 ", more)
+        for kind, mid in (("audio", "0"), ("video", "1"))
+    ]
+    sound, pictures = map(answered_extensions, read(clients.offer(*texts)).sections)
+    assert sorted(sound) == [1, 4]
+    assert [pictures[5].uri, pictures[6].uri] == [ABS_SEND_TIME, TRANSPORT_CC]
 
 
 @pytest.mark.parametrize(

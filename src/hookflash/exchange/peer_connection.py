@@ -204,7 +204,7 @@ class PeerConnection:
         try:
             plain, extensions, profile = take_off(packet)
         except RtpError:
-            self.dropped += 1
+            self._drop()
             return
         ssrc = int.from_bytes(packet[8:12], "big")
         cid = self._by_ssrc.get(ssrc, "")
@@ -215,13 +215,17 @@ class PeerConnection:
             cid = self._recognised(ssrc, extensions, profile)
         track = self.published.get(cid)
         if track is None:
-            self.dropped += 1
+            self._drop()
             return
         if extensions:
             level = find(extensions, profile, self._extensions[cid].audio_level)
             if level:  # RFC 6464 §3: the first bit says whether that is speech
                 self._engine.measured(track.source.track_sid, level[0] & 127)
         track.packet(plain, now)
+
+    def _drop(self) -> None:
+        self.dropped += 1
+        self._ways.undescribed += 1
 
     def _recognised(self, ssrc: int, extensions: bytes, profile: int) -> str:
         """The cid of a stream that says by its MID in which section it belongs; "" for none."""

@@ -69,6 +69,9 @@ class PeerWay(Protocol):
 class PeerWays(Protocol):
     """The ports of all clients: `runtime.rtc.ports.RtcPorts`."""
 
+    undescribed: int
+    """Packets of all clients, decrypted, that are of no stream which their client has described."""
+
     @property
     def fingerprint(self) -> str:
         """Of our certificate, as descriptions have it."""

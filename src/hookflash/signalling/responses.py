@@ -29,6 +29,7 @@ from livekit.protocol.rtc import (
 from ..base.light import light_dataclass
 from ..rooms.info import participant_info, room_info
 from ..rooms.room import Participant, Room
+from .ice_servers import IceSettings, ice_servers
 
 PING_INTERVAL = 5
 """Seconds between a client's pings (JoinResponse.ping_interval)."""
@@ -52,6 +53,12 @@ class ServerFacts:
     version: str = SERVER_VERSION
     region: str = ""
     ice_servers: tuple[ICEServer, ...] = ()
+
+    @classmethod
+    def of(cls, node_id: str, settings: IceSettings) -> ServerFacts:
+        """`settings`: which servers clients are told of."""
+        told = ice_servers(settings.stun_servers, settings.turn_servers)
+        return cls(node_id, ice_servers=told)
 
     def info(self) -> ServerInfo:
         """As JoinResponse and ReconnectResponse carry it."""

@@ -20,6 +20,7 @@ from websockets.exceptions import InvalidStatus
 
 from hookflash.base.errors import ApiError
 from hookflash.rooms.orders import Join
+from hookflash.rtp.rtcp import Report, ReportBlock, encode_report
 from hookflash.runtime.rtc import clients as module
 from hookflash.runtime.rtc.clients import RtcClients
 from hookflash.signalling.session import SignalSession
@@ -289,6 +290,29 @@ def test_who_does_not_come_back_is_gone() -> None:
     run(check, rtc__reconnect_timeout=0.2)
 
 
+def test_the_servers_of_the_settings_are_told() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            join = await ann.told("join")
+            urls = [list(server.urls) for server in join.ice_servers]
+            assert urls == [["turn:127.0.0.1:9?transport=udp"], ["stun:127.0.0.1:9"]]
+
+    relay = {"host": "127.0.0.1", "port": 9}
+    run(check, rtc__stun_servers=["127.0.0.1:9"], rtc__turn_servers=[relay])
+
+
+def test_a_simulation_is_played_where_the_setting_allows_it() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            await ann.told("join")
+            await ann.ask(simulate={"server_leave": True})
+            await ann.ask(ping=1)
+            await ann.until(lambda: ann.all("leave") or ann.all("pong"))
+            assert ann.all("leave")[-1].reason == DisconnectReason.SERVER_SHUTDOWN
+
+    run(check, rtc__allow_simulation=True)
+
+
 def test_nobody_resumes_an_unknown_participant_or_that_of_another() -> None:
     async def check(lab: Lab) -> None:
         async with RtcPeer(lab, "ann") as ann:
@@ -394,6 +418,10 @@ def test_reports_of_both_directions_go_to_the_client() -> None:
             await bob.until(lambda: bob.rtcp)
             assert bob.rtcp[0][1] == 200
             assert bob.rtcp[0][4:8] == bob.ssrcs[sid].to_bytes(4, "big")
+            taken = clients_of(lab)._clients[bob.sid].subscriber
+            missed = ReportBlock(bob.ssrcs[sid], 64, 1, 9, 0, 0, 0)
+            taken.rtcp_received(encode_report(Report(1, (missed,)), "bob"), later(lab, 0))
+            assert taken.reports.worst_loss() == 0.25
 
     run(check)
 

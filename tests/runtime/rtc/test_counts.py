@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from tests.support.lab import Lab, run
 from tests.support.rtc_peer import RtcPeer
 from websockets.exceptions import InvalidStatus
 
 from hookflash.runtime.rtc.counts import REASONS, RtcCounts
+from hookflash.runtime.rtc.transport import PeerTransport
 
 
 def test_refusals_are_counted_by_reason() -> None:
@@ -35,9 +38,15 @@ def test_the_page_tells_reasons_and_packets() -> None:
             assert said('rtc_joins_refused{reason="invalid"}') == 1
             assert said('rtc_joins_refused{reason="no_room"}') == 0
             assert said('rtc_dropped{reason="unknown_path"}') >= 0
-            assert said('rtc_checks_refused{reason="unauthorized"}') == 0
+            connection = lab.server.rtc._clients[bob.sid].publisher
+            connection.rtp_received(b"\x80\x6f" + bytes(20), 0.0)
+            cast(PeerTransport, connection.transport).received(b"\x80\x6f" + bytes(40), 0.0)
+            assert said('rtc_dropped{reason="undescribed"}') == 1
+            assert said('rtc_dropped{reason="undecryptable"}') == 1
             await bob.ask(leave={})
             await bob.ended()
+            assert said('rtc_dropped{reason="undecryptable"}') == 1
+            assert said('rtc_checks_refused{reason="unauthorized"}') == 0
             assert said("rtc_audio_sent") >= heard
 
     run(check)

@@ -47,6 +47,14 @@ def test_what_strangers_send_is_counted_and_disturbs_nobody() -> None:
     run(check)
 
 
+def test_all_connections_have_one_certificate() -> None:
+    async def check(lab: Lab) -> None:
+        ports = lab.server.rtc.ports
+        assert ports.fingerprint == ports.fingerprint
+
+    run(check)
+
+
 def test_a_connection_by_tcp_is_a_path_until_it_closes() -> None:
     async def check(lab: Lab) -> None:
         ports = lab.server.rtc.ports

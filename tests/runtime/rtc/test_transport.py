@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -237,6 +238,34 @@ def test_a_client_that_closes_its_connection_leaves() -> None:
             transport.channel_message("_reliable", b"")
             transport.check(later(lab, 100))
             assert lab.server.rtc.ports._transports.keys() == {transport_of(lab, bob).agent}
+
+    run(check)
+
+
+def test_our_lossy_channel_repeats_nothing() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", two=True) as ann:
+            transport: Any = client_of(lab, ann).subscriber.transport
+            await ann.until(lambda: transport._sctp)
+            channels = {label: one for (label, _), one in transport._sctp._channels.items()}
+            assert not channels["_lossy"].ordered
+            assert channels["_lossy"].maxRetransmits == 0
+            assert channels["_reliable"].ordered
+            assert channels["_reliable"].maxRetransmits is None
+
+    run(check)
+
+
+def test_the_client_is_told_of_our_end() -> None:
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann:
+            dtls: Any = ann.publisher.sctp.transport  # type: ignore[union-attr]
+            over = asyncio.Event()
+            dtls.on("statechange", over.set)
+            transport_of(lab, ann).close()
+            async with asyncio.timeout(3):
+                await over.wait()
+            assert dtls.state == "closed"
 
     run(check)
 

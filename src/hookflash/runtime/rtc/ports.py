@@ -48,8 +48,11 @@ class RtcPorts:
         self.handshakes: set[PeerTransport] = set()
         """Of those, where DTLS has begun and is not done."""
         self._sweep: asyncio.TimerHandle | None = None
-        self.unknown_path = self.unreadable = 0
-        """Packets dropped: from where nobody was checked, and checks that cannot be read."""
+        self.unknown_path = self.unreadable = self.undescribed = 0
+        """Packets dropped: from where nobody was checked, checks that cannot be read, and what is
+        of no stream that its client has described."""
+        self._undecryptable = 0
+        """Of connections that are over."""
 
     async def stop(self) -> None:
         """End every peer connection, and close the ports."""
@@ -106,8 +109,14 @@ class RtcPorts:
             self._sweep = self._loop.call_later(SWEEP, self._look)
         return transport
 
+    @property
+    def undecryptable(self) -> int:
+        """Packets dropped so far that are not encrypted as agreed, or came twice."""
+        return self._undecryptable + sum(one.undecryptable for one in self._transports.values())
+
     def _closed_one(self, transport: PeerTransport) -> None:
-        self._transports.pop(transport.agent, None)
+        if self._transports.pop(transport.agent, None) is not None:
+            self._undecryptable += transport.undecryptable
 
     def _look(self) -> None:
         now = self._clock.now()
