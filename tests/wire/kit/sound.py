@@ -89,7 +89,7 @@ class Sound:
         self.unwrap: Callable[[bytes], bytes] = bytes
         self._news = threading.Condition()
         self._sending = threading.RLock()
-        """Whoever moves the sequence number and the timestamp: the frame of the thread, or a test."""
+        """Of whoever moves sequence number and timestamp: the frame of the thread, or a test."""
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
