@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,9 +10,8 @@ import typer
 from rich.console import Console
 
 from ..base.text import printable
-from ..doctor.configuration import check_configuration
 from ..doctor.diagnosis import Finding
-from .client import ClientError
+from .client import ClientError, RefusedError
 from .failures import Examined, examine, no_server, the_case
 from .options import ApiSession, server_command
 from .output import print_json
@@ -45,6 +43,7 @@ def add_to(app: typer.Typer) -> None:
 
 def doctor(
     session: ApiSession,
+    context: typer.Context,
     ident: Annotated[
         str,
         typer.Argument(
@@ -55,7 +54,10 @@ def doctor(
     ladder: Annotated[bool, typer.Option("--ladder", help="Show its SIP messages, too.")] = False,
     config: Annotated[
         Path | None,
-        typer.Option(help="The server's settings: they and its machine are looked at, too."),
+        typer.Option(
+            help="The server's settings: they and its machine are looked at, too; its port and "
+            "first key are used where nothing else says which."
+        ),
     ] = None,
     trunks: Annotated[
         bool, typer.Option(help="Ask the peers of outbound trunks by OPTIONS, from here.")
@@ -64,20 +66,28 @@ def doctor(
     """Say what went wrong, and what to do (Hookflash only)."""
     sections: dict[str, list[Finding]] = {}
     examined: Examined | None = None
-    running = True
+    settings = None
+    if config is not None:
+        from .doctor_settings import ServerSettings
+
+        settings = ServerSettings(config)
+        session = settings.server(session, context)
+    running = asked = True
     try:
         examined = _examined(session, ident)
         sections[CALLS] = [NOTHING if examined is None else examined.finding]
     except ClientError as error:
         if ident:
             raise
-        running = False
+        running, asked = isinstance(error, RefusedError), False
         sections[CALLS] = [no_server(error)]
-    if config is not None:
-        sections |= _of_settings(config, running=running)
+    if settings is not None:
+        sections[SETTINGS] = settings.findings()
+        if machine := settings.of_the_machine(running=running):
+            sections[MACHINE] = machine
     elif not ident:
         sections[SETTINGS] = [NOT_LOOKED_AT]
-    if running and not ident and trunks:
+    if asked and not ident and trunks:
         from .trunk_checks import check_trunks
 
         sections[TRUNKS] = check_trunks(session.client)
@@ -87,25 +97,6 @@ def doctor(
     )
     if worst:
         raise typer.Exit(worst)
-
-
-def _of_settings(config: Path, *, running: bool) -> dict[str, list[Finding]]:
-    """Sections about the settings and the machine."""
-    from ..base.errors import ConfigError
-    from ..config import load
-    from . import machine
-    from .settings import by_key
-
-    try:
-        values = by_key(load(config).model_dump())
-    except ConfigError as error:
-        return {SETTINGS: [Finding("error", str(config), str(error), "as the line says")]}
-    found = check_configuration(values)
-    looked = machine.look(values, running=running) + asyncio.run(machine.outside(values))
-    return {
-        SETTINGS: found or [Finding("ok", str(config), "nothing dangerous, no contradiction")],
-        MACHINE: looked,
-    }
 
 
 NOTHING: Final = Finding("ok", "calls", "none of the last transfers and calls failed")
