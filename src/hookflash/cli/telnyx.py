@@ -31,8 +31,8 @@ from .provider_setup import (
     checked,
     judge,
     not_an_origination,
-    show_found,
     remarks_here,
+    show_found,
     steps_here,
     tell,
 )

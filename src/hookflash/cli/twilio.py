@@ -31,8 +31,8 @@ from .provider_setup import (
     carry_out,
     checked,
     judge,
-    show_found,
     remarks_here,
+    show_found,
     steps_here,
     tell,
 )
