@@ -14,7 +14,7 @@ from ..doctor.diagnosis import Finding
 from .client import ClientError, RefusedError
 from .failures import Examined, examine, no_server, the_case
 from .options import ApiSession, server_command
-from .output import print_json
+from .output import hanging, print_json
 from .sip_ladder import print_ladder
 from .sip_messages import seen_of
 
@@ -24,6 +24,8 @@ EPILOG: Final = (
     "Exit code: 0 nothing to do, 1 not possible, 2 wrong usage, 3 something to look at, "
     "4 something is wrong."
 )
+BELOW: Final = " " * 11
+"""Before what stands below a finding: as wide as its mark."""
 _MARKS: Final = {
     "ok": ("ok     ", "green"),
     "note": ("note   ", "cyan"),
@@ -137,19 +139,19 @@ def _report(
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:
     """Each with what to do below it."""
+    width = console.width if console.is_terminal else None
     for one in findings:
         mark, style = _MARKS[one.gravity]
         console.print(f"  {mark}  ", style=style, end="")
         subject = "" if one.subject in ("calls",) else f"{one.subject}: "
-        console.print(printable(f"{subject}{one.meaning}"), markup=False, soft_wrap=True)
-        for label, text in (("to do: ", one.remedy), ("source: ", one.source)):
+        for label, text in (("", subject + one.meaning), ("to do: ", one.remedy)):
             if text:
-                console.print(
-                    f"           {printable(label + text)}",
-                    markup=False,
-                    soft_wrap=True,
-                    style="dim" if label == "source: " else "",
-                )
+                shown = hanging(printable(label + text), BELOW, width)
+                shown = shown if label else shown.removeprefix(BELOW)
+                console.print(shown, markup=False, soft_wrap=True)
+        if one.source:
+            shown = hanging(printable(f"source: {one.source}"), BELOW, width)
+            console.print(shown, markup=False, soft_wrap=True, style="dim")
 
 
 def as_json(sections: dict[str, list[Finding]], examined: Examined | None) -> dict[str, Any]:

@@ -292,7 +292,7 @@ def judge(planned: Planned, as_json: bool) -> None:
 
 def tell(planned: Planned, as_json: bool, *, done: bool) -> None:
     """What is to do, or was done."""
-    from .output import print_json, say
+    from .output import print_json, say, say_hanging
 
     plan, here = planned.plan, [step.what for step in planned.here]
     steps = [str(step) for step in plan.steps]
@@ -310,12 +310,12 @@ def tell(planned: Planned, as_json: bool, *, done: bool) -> None:
         return
     for where, lines in ((planned.where, steps), ("here", here)):
         for line in lines:
-            say(f"{'done' if done else 'to do'}: {where}: {line}")
+            say_hanging("done: " if done else "to do: ", f"{where}: {line}")
     for line in plan.missing:
-        say(f"missing: {line}")
+        say_hanging("missing: ", line)
     if not (steps or here or plan.missing):
         say(f"nothing to do: {planned.where}")
     for line in (*plan.remarks, *planned.remarks_here):
-        say(f"note: {line}")
+        say_hanging("note: ", line)
     if (steps or here) and not done:
         say(f"nothing was changed; `hookflash provider {planned.provider} setup … --yes` does it")
