@@ -35,8 +35,9 @@ async def transfer(room: str, target: str, identity: str = "") -> int:
             why = f"{error.sip_status_code} {error.sip_status}" if error.sip_status_code else ""
             print(f"not transferred: {why or error.sip_transfer_reason} ({error.message})")
             return 1
-        except api.TwirpError as error:  # the request itself was wrong; 401: a wrong key
-            print(f"not transferred: {error.message or error.status}")
+        except api.TwirpError as error:  # the request itself was wrong
+            why = error.message or f"{error.status} (401: a wrong key or secret)"
+            print(f"not transferred: {why}")
             return 1
     print(f"{caller} now talks to {target}")
     return 0
@@ -48,4 +49,5 @@ if __name__ == "__main__":
     try:
         sys.exit(asyncio.run(transfer(*sys.argv[1:])))
     except (OSError, ValueError) as error:  # no server there; LIVEKIT_URL is not set
-        sys.exit(f"not transferred: {error}")
+        variables = "LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET"
+        sys.exit(f"not transferred: {error} (whom it asks: {variables})")

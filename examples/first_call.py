@@ -16,8 +16,9 @@ async def first_call() -> int:
                     trunk=api.SIPInboundTrunkInfo(name="first", numbers=[NUMBER])
                 )
             )
-        except api.TwirpError as error:  # run twice, it meets its own trunk; 401: a wrong key
-            print(f"no trunk made: {error.message or error.status}")
+        except api.TwirpError as error:  # run twice, it meets its own trunk
+            why = error.message or f"{error.status} (401: a wrong key or secret)"
+            print(f"no trunk made: {why}")
             return 1
         rule = await livekit.sip.create_dispatch_rule(
             api.CreateSIPDispatchRuleRequest(
@@ -39,4 +40,5 @@ if __name__ == "__main__":
     try:
         sys.exit(asyncio.run(first_call()))
     except (OSError, ValueError) as error:  # no server there; LIVEKIT_URL is not set
-        sys.exit(f"no trunk made: {error}")
+        variables = "LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET"
+        sys.exit(f"no trunk made: {error} (whom it asks: {variables})")

@@ -120,6 +120,12 @@ def test_nothing_is_installed_that_nothing_imports() -> None:
     assert wanted - used == set()
 
 
+def test_a_dependency_is_named_once() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = [canonicalize_name(Requirement(line).name) for line in project["dependencies"]]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_one_name_is_one_thing() -> None:
     """No two classes of the source have one name."""
     places: dict[str, list[str]] = {}

@@ -45,3 +45,12 @@ def test_what_is_said() -> None:
         "Acme answered 502: no error of its API"
     )
     assert str(unreached("Acme", "no network")) == "Acme cannot be asked: no network"
+
+
+def test_of_what_no_library_reached_the_systems_words_are_said() -> None:
+    """As requests, urllib3 and httpx wrap it: with their own objects in the text."""
+    wrapped = OSError("HTTPConnectionPool(host='127.0.0.1', port=9): Max retries exceeded")
+    wrapped.__context__ = ValueError("NewConnectionError(<object at 0x7f>)")
+    wrapped.__context__.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    assert str(unreached("Acme", wrapped)) == "Acme cannot be asked: Connection refused"
+    assert str(unreached("Acme", OSError("no words"))) == "Acme cannot be asked: no words"

@@ -87,9 +87,9 @@ def test_every_key_can_be_written() -> None:
         ),
         ({"trunks": [{**TRUNK, "origination": "tel:+1"}]}, "a SIP URI such as sip:127.0.0.1:5060"),
         ({"trunks": [{**TRUNK, "origination": "here"}]}, "my.yaml: trunks[0]: origination: 'here'"),
-        ({"trunks": [{"numbers": []}]}, "my.yaml: trunks[0]: origination: None is missing"),
+        ({"trunks": [{"numbers": []}]}, "my.yaml: trunks[0]: 'origination' is missing"),
         ({"trunks": [{**TRUNK, "colour": 1}]}, "my.yaml: trunks[0]: 'colour' is unknown"),
-        ({"phones": [{}]}, "my.yaml: phones[0]: number: None is missing"),
+        ({"phones": [{}]}, "my.yaml: phones[0]: 'number' is missing"),
         ({"phones": [{**PHONE, "does": "sings"}]}, "one of answers, busy, declines"),
         ({"phones": []}, "my.yaml: phones: [] is not allowed; allowed: one telephone at least"),
         (

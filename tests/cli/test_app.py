@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +37,10 @@ def test_each_command_has_help(command: str) -> None:
             ["trunk", "outbound", "add", "--number", "1"],
             "Missing option '--address' (`hookflash trunk outbound add --help` shows how)",
         ),
+        (
+            ["rule", "add", "--room"],
+            "Option '--room' requires an argument (`hookflash rule add --help` shows how)",
+        ),
         (["rooms", "--nope"], "No such option: --nope (`hookflash rooms --help` shows how)"),
     ],
 )
@@ -49,6 +55,25 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         main()
     assert caught.value.code == EXIT_CONFIG
     assert capsys.readouterr().err == f"hookflash: {line}\n"
+
+
+INTERRUPTED = """
+import sys
+
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "hookflash.cli.app":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted())
+from hookflash.cli import main
+main()
+"""
+
+
+def test_ctrl_c_before_all_is_imported_ends_without_a_traceback() -> None:
+    ran = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"")
 
 
 def test_the_program_ends_with_the_code_of_its_command(

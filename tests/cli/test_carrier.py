@@ -46,7 +46,7 @@ def test_it_lists_the_profiles() -> None:
             "--transfer-mode: 'on' is not allowed; allowed: one of",
         ),
         (["--pcap", "/nowhere/a.pcap"], "--pcap: '/nowhere/a.pcap' (No such file or directory)"),
-        (["--config", "/nowhere.yaml"], "--config: '/nowhere.yaml' ([Errno 2] No such file"),
+        (["--config", "/nowhere.yaml"], "--config: '/nowhere.yaml' (No such file or directory)"),
     ],
 )
 def test_what_is_wrong_is_one_line(arguments: list[str], fault: str) -> None:

@@ -121,7 +121,7 @@ def test_a_port_that_is_taken() -> None:
         async def main() -> None:
             command = (*CARRIER, "--sip", f"127.0.0.1:{port}", "--http", "", "--load", "calls=1")
             async with running(*command) as (child, line):
-                assert (await line()).startswith("hookflash: cannot listen: ")
+                assert (await line()).startswith("hookflash: cannot listen at ")
                 assert await child.wait() == EXIT_CONFIG
 
         uvloop.run(main())

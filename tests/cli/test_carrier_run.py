@@ -236,10 +236,14 @@ def test_a_port_that_is_taken() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        ran = invoke("", "carrier", "--sip", f"127.0.0.1:{port}", "--http", "")
-    assert ran.code == EXIT_CONFIG
-    assert ran.err.startswith("hookflash: cannot listen: ")
-    assert ran.err.count("\n") == 1
+        place = f"127.0.0.1:{port}"
+        sip = invoke("", "carrier", "--sip", place, "--http", "")
+        http = invoke("", "carrier", "--sip", "127.0.0.1:0", "--http", place)
+    assert sip.code == http.code == EXIT_CONFIG
+    assert sip.err.startswith(f"hookflash: cannot listen at {place}: Address already in use; --sip")
+    assert http.err.startswith(f"hookflash: http: '{place}' is in use by another program; ")
+    assert "--http names another" in http.err
+    assert sip.err.count("\n") == http.err.count("\n") == 1
 
 
 def test_there_are_words_for_everything_that_happens() -> None:

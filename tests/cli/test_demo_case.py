@@ -180,6 +180,10 @@ raise SystemExit(run("plain", "answers", "enable-all", None, 1))
         (["--profile", "twillio"], "'twillio' is no profile; allowed: asterisk, "),
         (["--target", "sings"], "--target: 'sings' is not allowed; allowed: one of answers, busy"),
         (["--target", "busy", "--transfer-mode", "on"], "--transfer-mode: 'on' is not allowed"),
+        (
+            ["--svg", "/nowhere/a.svg"],
+            "--svg: '/nowhere/a.svg' is not allowed; allowed: a file that",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_line(arguments: list[str], fault: str) -> None:

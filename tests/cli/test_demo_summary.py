@@ -11,8 +11,8 @@ from hookflash.cli.demo_summary import WIDTH, ShownTransfer, summary
 from hookflash.doctor.diagnosis import Finding
 
 
-def page(**facts: Any) -> dict[str, str]:
-    one = ShownTransfer(load_profile("twilio"), "busy", "+1510", **facts)
+def page(target: str = "busy", **facts: Any) -> dict[str, str]:
+    one = ShownTransfer(load_profile("twilio"), target, "+1510", **facts)
     lines = summary(one)
     assert max(map(len, lines)) <= WIDTH
     found: dict[str, str] = {}
@@ -48,6 +48,17 @@ def test_a_carrier_that_did_not_report_it() -> None:
     found = page(record=RECORD, transferred=True, carrier=happened("transferred"))
     assert "aborted (requested → sent); caller and target are connected" in found["verdict"]
     assert found["the carrier"] == "connected caller and target"
+
+
+def test_a_menu_that_put_the_caller_through_hears_nobody_itself() -> None:
+    joined = {"record": RECORD, "transferred": True, "carrier": happened("transferred")}
+    found = page("menu", after={"the caller": ["the new party"], "the target": []}, **joined)
+    assert found["the carrier"] == (
+        "connected caller and target, whose menu put the caller through to the new party (key 1)"
+    )
+    assert found["the target"] == "hears nobody, as before"
+    stays = page("menu", after={"the caller": ["the menu"]}, **joined)
+    assert stays["the carrier"] == "connected caller and target"
 
 
 def test_a_success_that_was_guessed() -> None:

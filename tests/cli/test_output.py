@@ -12,6 +12,7 @@ from hookflash.cli.output import (
     Progress,
     as_dict,
     clock,
+    hanging,
     least_width,
     moment,
     print_json,
@@ -144,3 +145,18 @@ def test_seconds_as_people_read_them(seconds: float, text: str) -> None:
 
 def test_times_are_utc() -> None:
     assert moment(1772287439.9) == "2026-02-28 14:03:59"
+
+
+def test_a_text_on_a_terminal_is_broken_between_words_and_commands_are_kept() -> None:
+    text = "switch it on, or `hookflash provider twilio setup`, then transfer the caller again"
+    assert hanging(text, "to do: ", None) == f"to do: {text}"
+    assert hanging(text, "to do: ", 50).splitlines() == [
+        "to do: switch it on, or",
+        "       `hookflash provider twilio setup`, then",
+        "       transfer the caller again",
+    ]
+    narrow = hanging(text, "to do: ", 30).splitlines()
+    assert max(map(len, narrow)) <= 30, "a command that has no room is broken as other words are"
+    assert " ".join(line.strip() for line in narrow) == f"to do: {text}"
+    assert hanging("sip:+15105550123@example.com", "", 5) == "sip:+15105550123@example.com"
+    assert hanging("", "note: ", 50) == "note: "

@@ -23,7 +23,7 @@ from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
 from hookflash.carrier.wave_files import read_wave
 from hookflash.cli.options import EXIT_CONFIG
-from hookflash.cli.phone import _write, follow
+from hookflash.cli.phone import _write, follow, news_of
 from hookflash.cli.phone_http import PhoneError, ask
 from hookflash.cli.phone_keys import Keyboard
 
@@ -235,12 +235,22 @@ def test_files_that_are_not_to_be_had(tmp_path: Path) -> None:
     run(test)
 
 
+def test_the_same_news_of_two_calls_is_one_and_silence_is_told() -> None:
+    up = {"state": "up", "caller": CALLER, "called": CALLED, "hears": {}, "audible": []}
+    silent = f"{CALLED} is there, and {CALLER} hears nothing"
+    assert news_of([up, dict(up)], CALLER) == silent
+    rings = {**up, "state": "ringing"}
+    assert news_of([up, rings, up], CALLER) == f"{silent}; {CALLED} rings"
+    assert news_of([{**up, "audible": [CALLER]}], CALLER).endswith("hears somebody")
+    assert news_of([], CALLER) == ""
+
+
 def test_no_carrier() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         ran = invoke("", "phone", CALLER, "call", CALLED, "--carrier", url)
     assert ran.code == 1
-    assert ran.err.startswith(f"hookflash: no carrier at {url}/calls: ")
+    assert ran.err.startswith(f"hookflash: no carrier at {url} (Connection refused); ")
     ran = invoke("", "phone", CALLER, "call", CALLED, "--carrier", "carrier")
     assert "is no address such as http://127.0.0.1:8080" in ran.err

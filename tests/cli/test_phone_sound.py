@@ -280,7 +280,7 @@ def test_no_carrier(cards: Cards) -> None:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         ran = invoke("", "phone", CALLER, "call", CALLED, "--sound-card", "--carrier", url)
     assert ran.code == 1
-    assert ran.err.startswith(f"hookflash: no carrier at {url}: ")
+    assert ran.err.startswith(f"hookflash: no carrier at {url} (")
     ran = invoke("", "phone", CALLER, "call", CALLED, "--sound-card", "--carrier", "carrier")
     assert "is no address such as http://127.0.0.1:8080" in ran.err
     assert [card.state for card in cards.all] == ["closed", "closed"]
@@ -290,7 +290,7 @@ def test_no_carrier(cards: Cards) -> None:
 def test_an_address_that_is_none(url: str, cards: Cards) -> None:
     ran = invoke("", "phone", CALLER, "call", CALLED, "--sound-card", "--carrier", url)
     assert ran.code == 1
-    assert ran.err.startswith(f"hookflash: no carrier at {url}: ")
+    assert ran.err.startswith(f"hookflash: no carrier at {url} (")
     assert [card.state for card in cards.all] == ["closed"]
 
 

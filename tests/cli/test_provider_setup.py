@@ -4,6 +4,7 @@ tests/cli/test_telnyx.py."""
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,6 +21,7 @@ from hookflash.cli.provider_setup import (
     asked,
     carry_out,
     checked,
+    remarks_here,
     steps_here,
     tell,
 )
@@ -142,3 +144,34 @@ def test_an_outbound_trunk_is_known_by_its_address_or_where_all_share_it_by_its_
         assert len(await steps(shared=True)) == 2  # as before, without an outbound trunk
 
     run(check)
+
+
+def test_a_trunk_here_that_names_another_provider_is_left_and_told() -> None:
+    async def check(lab: Lab) -> None:
+        metadata = '{"hookflash.provider": "twilio"}'
+        trunk = api.SIPInboundTrunkInfo(name="mine", numbers=[OURS], metadata=metadata)
+        request = api.CreateSIPInboundTrunkRequest(trunk=trunk)
+        ident = (await lab.api.sip.create_inbound_trunk(request)).sip_trunk_id
+        session = ApiSession(f"ws://127.0.0.1:{lab.server.http_port}", KEY, SECRET, as_json=False)
+
+        async def remarks(provider: str, *numbers: str) -> list[str]:
+            wanted = Wanted(provider, numbers, "lobby", "")
+            return await asyncio.to_thread(remarks_here, session, wanted)
+
+        (told,) = await remarks("telnyx", OURS, OTHER)
+        assert told.startswith(f"trunk {ident} here names twilio, ")
+        assert f"`hookflash trunk inbound edit {ident} --provider telnyx`" in told
+        assert await remarks("twilio", OURS) == await remarks("telnyx", OTHER) == []
+        assert await remarks("telnyx") == []
+
+    run(check)
+
+
+def test_remarks_of_the_trunks_here_come_after_those_of_the_provider(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plan = Planned("acme", "Acme", "trunk", "T1", "ours", Plan(remarks=("a",)), (), ("b",))
+    tell(plan, False, done=True)
+    assert capsys.readouterr().out.splitlines()[-2:] == ["note: a", "note: b"]
+    tell(plan, True, done=True)
+    assert json.loads(capsys.readouterr().out)["remarks"] == ["a", "b"]

@@ -68,3 +68,13 @@ def test_lists_by_commas_or_by_repeating() -> None:
 def test_what_is_no_flag_is_refused(arguments: list[str]) -> None:
     with pytest.raises(ConfigError):
         parse_flags(arguments)
+
+
+def test_what_a_flag_may_have_been_meant_to_be() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_flags(["--sip.port", "5070"])
+    told, _, near = str(caught.value).partition(" (")
+    assert told == (
+        "serve: '--sip.port' is unknown; allowed: a flag that `hookflash settings` lists"
+    )
+    assert "--sip.sip-port" in near.removesuffix("?)").split(", ")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,16 +15,18 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from livekit.protocol.models import ParticipantInfo, Room
 from livekit.protocol.room import ListParticipantsResponse, ListRoomsResponse
-from tests.support.cli import hookflash, invoke
-from tests.support.lab import NUMBER, Lab, run
+from tests.support.cli import hookflash, invoke, running
+from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 
 from hookflash.carrier.call import CarrierCall
 from hookflash.carrier.phone import Behaviour
+from hookflash.cli import EXIT_INTERRUPTED
 from hookflash.cli.client import Client, ClientError
 from hookflash.cli.outcome import EXIT_CALL_ENDED, EXIT_NO_ANSWER, EXIT_REFUSED
 from hookflash.cli.transfer import no_tel_hint, target_of
 
 CALLER, TARGET = "+14150000001", "+15105550100"
+DOCTOR = "; `hookflash doctor STR_` says why"
 SOFTPHONE = f"; a softphone cannot dial tel:, it may take sip:{TARGET}@HOST"
 
 
@@ -77,7 +81,7 @@ def test_what_the_provider_was_told_is_shown() -> None:
     ("behaviour", "code", "words"),
     [
         (Behaviour(notify=(100, 486)), EXIT_REFUSED, "not transferred: 486 Busy Here"),
-        (Behaviour(refer=603), EXIT_REFUSED, "not transferred: 603 Decline"),
+        (Behaviour(refer=603), EXIT_REFUSED, "not transferred: 603 Decline" + DOCTOR),
         (
             Behaviour(notify=(100, 416)),
             *(EXIT_REFUSED, "not transferred: 416 Unsupported URI Scheme" + SOFTPHONE),
@@ -85,7 +89,7 @@ def test_what_the_provider_was_told_is_shown() -> None:
         (
             Behaviour(refer=500),
             EXIT_REFUSED,
-            "not transferred: 500 Server Internal Error" + SOFTPHONE,
+            "not transferred: 500 Server Internal Error" + SOFTPHONE + DOCTOR,
         ),
         (Behaviour(notify=(100,)), EXIT_NO_ANSWER, "not transferred: request timed out"),
     ],
@@ -97,11 +101,32 @@ def test_a_transfer_that_fails_says_why(behaviour: Behaviour, code: int, words: 
             lab, "transfer", "lobby", f"sip_{CALLER}", TARGET, "--timeout", "1", "--json"
         )
         assert failed.code == code, failed.err
-        assert failed.err.splitlines()[-1] == f"hookflash: {words}"
         found = failed.json
+        ident = found["record"]["transfer_id"]
+        assert failed.err.splitlines()[-1] == f"hookflash: {words}".replace("STR_", ident)
         assert found["transferred"] is False
         assert found["error"]["sip_transfer_id"] == found["record"]["transfer_id"]
         assert found["record"]["verdict"] in {"rejected", "refused", "timed out"}
+
+    run(check, sip__answer="immediately")
+
+
+def test_who_does_not_wait_is_told_that_the_transfer_goes_on() -> None:
+    async def check(lab: Lab) -> None:
+        await ready(lab, Behaviour(notify=(100, 180)))
+        server = ("--url", f"http://127.0.0.1:{lab.server.http_port}", "--api-key", KEY)
+        command = (sys.executable, "-m", "hookflash", "transfer", TARGET, *server)
+        async with running(*command, "--api-secret", SECRET) as (child, line):
+            while not (await line()).endswith(": ringing"):
+                pass
+            child.send_signal(signal.SIGINT)
+            said = await line()
+            assert await child.wait() == EXIT_INTERRUPTED
+        (record,) = (await hookflash(lab, "transfers", "--json")).json
+        assert record["verdict"] is None
+        ident = record["transfer_id"]
+        assert said.startswith("hookflash: not waited for any longer; the transfer goes on, and ")
+        assert f"`hookflash transfers {ident}`" in said
 
     run(check, sip__answer="immediately")
 

@@ -130,8 +130,10 @@ def test_refusals_are_one_line() -> None:
         assert again.code == 1
         assert again.err.count("\n") == 1
         assert "Conflicting inbound SIP Trunks" in again.err
-        unknown = await hookflash(lab, "trunk", "inbound", "edit", "ST_x", "--name", "x")
-        assert "requested sip trunk does not exist" in unknown.err
+        listed = "; `hookflash trunk inbound ls` lists those that are there\n"
+        assert again.err.endswith(listed)
+        unknown = await hookflash(lab, "trunk", "inbound", "edit", "ST_none", "--name", "new")
+        assert unknown.err.endswith(f"requested sip trunk does not exist{listed}")
 
     run(check)
 

@@ -28,8 +28,12 @@ def refused(title: str, status: object, text: object, code: object) -> ProviderA
 
 
 def unreached(title: str, error: object) -> ProviderApiError:
-    """There was no answer."""
-    return ProviderApiError(f"{title} cannot be asked: {error}")
+    """There was no answer; of a library's error that names its own objects, the system's words."""
+    why, cause = error, error if isinstance(error, BaseException) else None
+    while cause is not None:
+        why = getattr(cause, "strerror", None) or why
+        cause = cause.__cause__ or cause.__context__
+    return ProviderApiError(f"{title} cannot be asked: {why}")
 
 
 def stand_in(api: str) -> SplitResult:

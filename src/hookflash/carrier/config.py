@@ -204,7 +204,7 @@ def _entry(
     reading.only(key, found, tuple(readers))
     for name in needed:
         if name not in found:
-            raise ConfigError(f"{key}: {name}", None, "it must be there", wrong="is missing")
+            raise ConfigError(key, name, "it must be there", wrong="is missing")
     read = {
         name: reading.read(f"{key}: {name}", found[name], reader)
         for name, reader in readers.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -46,7 +47,7 @@ FirstCall = Annotated[
 TransferModes = Annotated[
     str, typer.Option(metavar="MODE", help="Of all trunks: disable-all, enable-all or sip-only.")
 ]
-CANNOT_LISTEN = "cannot listen: {}; --sip, --tls and --http name other ports"
+CANNOT_LISTEN = "cannot listen at {}: {}; --sip and --tls name other ports"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -93,7 +94,7 @@ def carrier(
         for name in profile_names():
             typer.echo(f"{name:20}{load_profile(name).title}")
         return
-    with _failures():
+    with _failures(" and ".join(filter(None, (sip, tls)))):
         network, named = _network(config, call, transfer_mode, profile)
         chosen = load_profile(profile or named or "plain")
         listen, face = read_address("--sip", sip), read_address("--http", http) if http else None
@@ -114,12 +115,13 @@ def carrier(
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
-    """What goes wrong is one line."""
+def _failures(places: str) -> Iterator[None]:
+    """What goes wrong is one line; `places`: where SIP is listened for."""
     try:
         yield
     except OSError as error:
-        raise fail(CANNOT_LISTEN.format(error.strerror), EXIT_CONFIG) from None
+        why = os.strerror(error.errno) if error.errno else error
+        raise fail(CANNOT_LISTEN.format(places, why), EXIT_CONFIG) from None
     except HookflashError as error:
         raise fail(str(error), EXIT_CONFIG if isinstance(error, ConfigError) else 1) from None
 
@@ -160,7 +162,7 @@ def _network(config: Path | None, call: str, mode: str, profile: str = "") -> tu
         try:
             values = yaml.safe_load(config.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            what = " ".join(str(error).split())
+            what = getattr(error, "strerror", None) or " ".join(str(error).split())
             raise ConfigError("--config", str(config), "a YAML file", wrong=f"({what})") from None
         network = parse_config(str(config), values).beside(config.parent)
     if call:

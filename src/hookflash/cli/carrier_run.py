@@ -13,6 +13,7 @@ from rich.console import Console
 from starlette.routing import Route
 
 from ..adapters.http import HttpServers
+from ..adapters.listening import listening
 from ..base.errors import SipError
 from ..base.text import printable
 from ..carrier.agent import Traced
@@ -161,7 +162,8 @@ async def standing(
             if http is not None:
                 routes = [*fault_routes(carrier), *_rest(carrier, config)]
                 face = http_app(carrier, [*routes, *sound_routes(carrier.people)])
-                await servers.start(face, [http[0]], http[1], websockets=[PATH])
+                with listening("http", _shown(http), "http", http[0]):
+                    await servers.start(face, [http[0]], http[1], websockets=[PATH])
             yield servers.port
     finally:
         await servers.stop()

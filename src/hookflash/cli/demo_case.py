@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import tempfile
 from contextlib import suppress
 from dataclasses import replace
@@ -22,7 +23,7 @@ from livekit import api
 from rich.console import Console
 
 from ..adapters.presets import preset_names
-from ..base.errors import HookflashError
+from ..base.errors import ConfigError, HookflashError
 from ..base.text import printable
 from ..carrier import reading
 from ..carrier.agent import CarrierError
@@ -99,12 +100,16 @@ def run(profile: str, target: str, mode: str, svg: Path | None, seed: int) -> in
     """Play it; the exit code: 0 where it ended as it had to, whatever became of the transfer.
 
     Raises:
-        ConfigError: there is no such profile, target or mode.
+        ConfigError: there is no such profile, target or mode, or `svg` cannot be written.
     """
     chosen = load_profile(profile)
     reading.read("--target", target, reading.one_of(*TARGETS))
     modes = get_args(TransferMode)
     wanted = modes[modes.index(reading.read("--transfer-mode", mode, reading.one_of(*modes)))]
+    if svg is not None and not os.access(svg if svg.exists() else svg.parent, os.W_OK):
+        raise ConfigError(
+            "--svg", str(svg), "a file that can be written, in a folder that is there"
+        )
     configure("warning", "text")
     return uvloop.run(_main(chosen, target, wanted, svg, seed))
 

@@ -15,6 +15,8 @@ from ..doctor.diagnosis import Finding
 LABEL: Final = 14
 """Columns of what a line is about."""
 WIDTH: Final = 100
+THROUGH: Final = "the new party"
+MENU: Final = "menu put the caller through to the new party (key 1)"
 NOTHING: Final = "no REFER was sent: the exchange knows that this provider carries out none"
 
 
@@ -112,7 +114,8 @@ def _carrier(facts: ShownTransfer) -> str:
         return "did nothing" if facts.record is None else "has not decided yet: the target rings"
     fields = dict(event.fields)
     if event.name == "transferred":
-        return "connected caller and target"
+        forwarded = facts.target == "menu" and THROUGH in facts.after.get("the caller", [])
+        return "connected caller and target" + (f", whose {MENU}" if forwarded else "")
     if event.name == "refer_refused":
         return f"refused with {fields['status']} {fields['phrase']}: {fields['why']}"
     return f"called the target, and got {fields['status']}"

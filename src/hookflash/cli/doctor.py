@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,12 +10,11 @@ import typer
 from rich.console import Console
 
 from ..base.text import printable
-from ..doctor.configuration import check_configuration
 from ..doctor.diagnosis import Finding
-from .client import ClientError
+from .client import ClientError, RefusedError
 from .failures import Examined, examine, no_server, the_case
 from .options import ApiSession, server_command
-from .output import print_json
+from .output import hanging, print_json
 from .sip_ladder import print_ladder
 from .sip_messages import seen_of
 
@@ -26,6 +24,8 @@ EPILOG: Final = (
     "Exit code: 0 nothing to do, 1 not possible, 2 wrong usage, 3 something to look at, "
     "4 something is wrong."
 )
+BELOW: Final = " " * 11
+"""Before what stands below a finding: as wide as its mark."""
 _MARKS: Final = {
     "ok": ("ok     ", "green"),
     "note": ("note   ", "cyan"),
@@ -45,6 +45,7 @@ def add_to(app: typer.Typer) -> None:
 
 def doctor(
     session: ApiSession,
+    context: typer.Context,
     ident: Annotated[
         str,
         typer.Argument(
@@ -55,7 +56,10 @@ def doctor(
     ladder: Annotated[bool, typer.Option("--ladder", help="Show its SIP messages, too.")] = False,
     config: Annotated[
         Path | None,
-        typer.Option(help="The server's settings: they and its machine are looked at, too."),
+        typer.Option(
+            help="The server's settings: they and its machine are looked at, too; its port and "
+            "first key are used where nothing else says which."
+        ),
     ] = None,
     trunks: Annotated[
         bool, typer.Option(help="Ask the peers of outbound trunks by OPTIONS, from here.")
@@ -64,52 +68,37 @@ def doctor(
     """Say what went wrong, and what to do (Hookflash only)."""
     sections: dict[str, list[Finding]] = {}
     examined: Examined | None = None
-    running, values = True, None
+    settings = None
+    if config is not None:
+        from .doctor_settings import ServerSettings
+
+        settings = ServerSettings(config)
+        session = settings.server(session, context)
+    running = asked = True
     try:
         examined = _examined(session, ident)
         sections[CALLS] = [NOTHING if examined is None else examined.finding]
     except ClientError as error:
         if ident:
             raise
-        running = False
+        running, asked = isinstance(error, RefusedError), False
         sections[CALLS] = [no_server(error)]
-    if config is not None:
-        looked_at, values = _of_settings(config, running=running)
-        sections |= looked_at
+    if settings is not None:
+        sections[SETTINGS] = settings.findings()
+        if machine := settings.of_the_machine(running=running):
+            sections[MACHINE] = machine
     elif not ident:
         sections[SETTINGS] = [NOT_LOOKED_AT]
-    if running and not ident and trunks:
+    if asked and not ident and trunks:
         from .trunk_checks import check_trunks
 
-        sections[TRUNKS] = check_trunks(session.client, values)
+        sections[TRUNKS] = check_trunks(session.client, settings.values if settings else None)
     _report(session, sections, examined, ladder=ladder)
     worst = max(
         (EXIT_CODES[one.gravity] for found in sections.values() for one in found), default=0
     )
     if worst:
         raise typer.Exit(worst)
-
-
-def _of_settings(
-    config: Path, *, running: bool
-) -> tuple[dict[str, list[Finding]], dict[str, Any] | None]:
-    """Sections about the settings and the machine; and the settings, where they can be read."""
-    from ..base.errors import ConfigError
-    from ..config import load
-    from . import machine
-    from .settings import by_key
-
-    try:
-        values = by_key(load(config).model_dump())
-    except ConfigError as error:
-        return {SETTINGS: [Finding("error", str(config), str(error), "as the line says")]}, None
-    found = check_configuration(values)
-    looked = machine.look(values, running=running) + asyncio.run(machine.outside(values))
-    sections = {
-        SETTINGS: found or [Finding("ok", str(config), "nothing dangerous, no contradiction")],
-        MACHINE: looked,
-    }
-    return sections, values
 
 
 NOTHING: Final = Finding("ok", "calls", "none of the last transfers and calls failed")
@@ -150,19 +139,19 @@ def _report(
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:
     """Each with what to do below it."""
+    width = console.width if console.is_terminal else None
     for one in findings:
         mark, style = _MARKS[one.gravity]
         console.print(f"  {mark}  ", style=style, end="")
         subject = "" if one.subject in ("calls",) else f"{one.subject}: "
-        console.print(printable(f"{subject}{one.meaning}"), markup=False, soft_wrap=True)
-        for label, text in (("to do: ", one.remedy), ("source: ", one.source)):
+        for label, text in (("", subject + one.meaning), ("to do: ", one.remedy)):
             if text:
-                console.print(
-                    f"           {printable(label + text)}",
-                    markup=False,
-                    soft_wrap=True,
-                    style="dim" if label == "source: " else "",
-                )
+                shown = hanging(printable(label + text), BELOW, width)
+                shown = shown if label else shown.removeprefix(BELOW)
+                console.print(shown, markup=False, soft_wrap=True)
+        if one.source:
+            shown = hanging(printable(f"source: {one.source}"), BELOW, width)
+            console.print(shown, markup=False, soft_wrap=True, style="dim")
 
 
 def as_json(sections: dict[str, list[Finding]], examined: Examined | None) -> dict[str, Any]:

@@ -95,5 +95,8 @@ def _ended(record: dict[str, Any]) -> float:
 
 
 def no_server(error: ClientError) -> Finding:
-    """It cannot be asked."""
-    return Finding("error", "the server", str(error), "start it, or say where it is (--url)")
+    """It cannot be asked, or does not answer this key."""
+    remedy = "start it, or say where it is (--url)"
+    if isinstance(error, RefusedError):
+        remedy = "a key and a secret of its `keys`; --config FILE takes them from its settings"
+    return Finding("error", "the server", str(error), remedy)

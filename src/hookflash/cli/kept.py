@@ -12,7 +12,7 @@ from livekit.protocol import sip
 
 from ..base.light import light_dataclass
 from ..providers.trunk_metadata import provider_name
-from .client import Client, ClientError
+from .client import Client, ClientError, RefusedError
 from .options import ApiSession
 from .output import as_dict
 
@@ -36,8 +36,16 @@ class ListedKind(Generic[Info]):
     row: Callable[[Info], list[str]]
 
     def ask(self, session: ApiSession, done: str, method: str, request: Message) -> None:
-        """Call a method that answers with one of them, and say that it is `done`."""
-        info = session.client.call(method, request, self.info)
+        """Call a method that answers with one of them, and say that it is `done`; where one is not
+        there or in the way, how they are listed."""
+        try:
+            info = session.client.call(method, request, self.info)
+        except RefusedError as error:
+            if error.code != "not_found" and "Conflicting" not in error.msg:
+                raise
+            raise ClientError(
+                f"{error}; `hookflash {self.group} ls` lists those that are there"
+            ) from None
         session.report(as_dict(info), f"{done} {self.ident(info)}")
 
     def show(self, session: ApiSession, of: Sequence[str]) -> None:

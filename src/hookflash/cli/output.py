@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from textwrap import wrap
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,6 +27,10 @@ GAP = 2
 """Columns between two of a table."""
 ENDLESS = 1_000_000
 """Columns for finding out how many a table wants."""
+LEAST = 20
+"""Columns of a text beside its mark, in however narrow a terminal."""
+UNBROKEN = "\x00"
+"""A space within a command, while lines are broken."""
 
 
 def print_json(value: Any) -> None:
@@ -127,6 +133,30 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], none: str
 def say(text: str) -> None:
     """One line on stdout."""
     sys.stdout.write(printable(text) + "\n")
+
+
+def hanging(text: str, first: str, width: int | None) -> str:
+    """A line that begins with `first`, for a terminal of `width` columns: no word is broken, nor a
+    command in backticks that a line has room for, and what follows begins below the text. None:
+    no terminal, so one line."""
+    if width is None:
+        return f"{first}{text}"
+    indent = " " * cell_len(first)
+    room = max(width - len(indent), LEAST)
+
+    def kept(command: re.Match[str]) -> str:
+        return command[0].replace(" ", UNBROKEN) if cell_len(command[0]) <= room else command[0]
+
+    whole = re.sub("`[^`]*`", kept, text)
+    lines = wrap(whole, room, break_long_words=False, break_on_hyphens=False)
+    return (first + f"\n{indent}".join(lines)).replace(UNBROKEN, " ")
+
+
+def say_hanging(label: str, text: str) -> None:
+    """One line on stdout, on a terminal as `hanging` has it."""
+    console = Console()
+    width = console.width if console.is_terminal else None
+    sys.stdout.write(hanging(printable(text), printable(label), width) + "\n")
 
 
 class Progress:

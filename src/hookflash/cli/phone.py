@@ -201,8 +201,7 @@ def follow(
             came |= bool(mine)
             up = bool(mine) or not came
             answered |= any(one["state"] == "up" for one in mine)
-            news = "; ".join(_news(one, number) for one in mine)
-            news = news or ("over" if came else f"{number} waits for a call")
+            news = news_of(mine, number) or ("over" if came else f"{number} waits for a call")
             if news != said:
                 typer.echo(printable(news))
             said = news
@@ -235,6 +234,7 @@ class Hands:
     def _one(self, key: str) -> None:
         if key in KEYS:
             self._tell("keys", {"keys": key})
+            typer.echo(f"pressed {key}")
         elif key == "h":
             self._tell("hold", {"held": not self._held})
             self._held = not self._held
@@ -253,6 +253,12 @@ class Hands:
         ask(f"{self._carrier}/telephones/{self._number}/{what}", "POST", body)
 
 
+def news_of(calls: list[dict[str, Any]], number: str) -> str:
+    """What a telephone hears in its calls, as the carrier lists them; of several that are alike,
+    once; "" for none."""
+    return "; ".join(dict.fromkeys(_news(one, number) for one in calls))
+
+
 def _news(call: dict[str, Any], number: str) -> str:
     other = call["called"] if call["caller"] == number else call["caller"]
     if call["state"] != "up":
@@ -260,4 +266,4 @@ def _news(call: dict[str, Any], number: str) -> str:
     heard = ", ".join(f"{tone:g} Hz" for tone in call["hears"].get(number, []))
     if not heard and number in call["audible"]:
         heard = "somebody"
-    return f"{other} is there" + (f", and {number} hears {heard}" if heard else "")
+    return f"{other} is there, and {number} hears {heard or 'nothing'}"

@@ -36,7 +36,17 @@ def raw(url: str, method: str, body: object = None) -> bytes:
     except urllib.error.HTTPError as error:
         raise PhoneError(refusal(error.code, error.read())) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise PhoneError(f"no carrier at {url}: {error}; `hookflash carrier` runs one") from None
+        raise no_carrier(url, error) from None
+
+
+def no_carrier(url: str, error: Exception) -> PhoneError:
+    """There was no answer, or none of a carrier."""
+    cause = getattr(error, "reason", None) or error
+    why = getattr(cause, "strerror", None) or cause
+    base = "/".join(url.split("/")[:3])
+    return PhoneError(
+        f"no carrier at {base} ({why}); `hookflash carrier` runs one, --carrier says where it is"
+    )
 
 
 def check_address(url: str) -> None:

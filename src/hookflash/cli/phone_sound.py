@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from ..adapters.sound_card import SoundCard, SoundCardError, sound_devices
 from ..audio.tone_bank import Pcm
 from .output import print_table
-from .phone_http import WITHIN, PhoneError, check_address, refusal
+from .phone_http import WITHIN, PhoneError, check_address, no_carrier, refusal
 
 GOODBYE: Final = 1.0
 """Seconds for the end of the WebSocket."""
@@ -123,8 +123,7 @@ def _connected(carrier: str, number: str) -> Iterator[ClientConnection]:
             answer = error.response
             raise PhoneError(refusal(answer.status_code, bytes(answer.body))) from None
         except (OSError, InvalidHandshake, InvalidURI, ValueError) as error:
-            why = f"no carrier at {carrier}: {error}; `hookflash carrier` runs one"
-            raise PhoneError(why) from None
+            raise no_carrier(carrier, error) from None
         yield socket
 
 

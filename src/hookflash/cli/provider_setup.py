@@ -89,6 +89,7 @@ class Planned:
     name: str
     plan: Plan
     here: Sequence[StepHere] = ()
+    remarks_here: Sequence[str] = ()
 
     @property
     def where(self) -> str:
@@ -175,6 +176,21 @@ def steps_here(session: ApiSession, wanted: Wanted) -> list[StepHere]:
         made = sip.CreateSIPDispatchRuleRequest(dispatch_rule=rule)
         steps.append(_step(client, f"make a rule: all callers to the room {wanted.room}", made))
     return steps
+
+
+def remarks_here(session: ApiSession, wanted: Wanted) -> list[str]:
+    """What to know of the trunks here: one that names another provider is left as it is."""
+    from .kept import INBOUND
+
+    numbers = set(wanted.numbers)
+    found = INBOUND.find(session.client, [], wanted.numbers) if numbers else []
+    others = [(one.sip_trunk_id, provider_name(one.metadata), one.numbers) for one in found]
+    return [
+        f"trunk {ident} here names {name}, so transfers go out as {name} wants them: "
+        f"`hookflash trunk inbound edit {ident} --provider {wanted.provider}` changes it"
+        for ident, name, its_numbers in others
+        if name and name != wanted.provider and numbers & set(its_numbers)
+    ]
 
 
 def _outbound(client: Any, wanted: Wanted) -> list[StepHere]:
@@ -276,7 +292,7 @@ def judge(planned: Planned, as_json: bool) -> None:
 
 def tell(planned: Planned, as_json: bool, *, done: bool) -> None:
     """What is to do, or was done."""
-    from .output import print_json, say
+    from .output import print_json, say, say_hanging
 
     plan, here = planned.plan, [step.what for step in planned.here]
     steps = [str(step) for step in plan.steps]
@@ -287,19 +303,19 @@ def tell(planned: Planned, as_json: bool, *, done: bool) -> None:
                 "steps": steps,
                 "here": here,
                 "missing": list(plan.missing),
-                "remarks": list(plan.remarks),
+                "remarks": [*plan.remarks, *planned.remarks_here],
                 "done": done,
             }
         )
         return
     for where, lines in ((planned.where, steps), ("here", here)):
         for line in lines:
-            say(f"{'done' if done else 'to do'}: {where}: {line}")
+            say_hanging("done: " if done else "to do: ", f"{where}: {line}")
     for line in plan.missing:
-        say(f"missing: {line}")
+        say_hanging("missing: ", line)
     if not (steps or here or plan.missing):
         say(f"nothing to do: {planned.where}")
-    for line in plan.remarks:
-        say(f"note: {line}")
+    for line in (*plan.remarks, *planned.remarks_here):
+        say_hanging("note: ", line)
     if (steps or here) and not done:
         say(f"nothing was changed; `hookflash provider {planned.provider} setup … --yes` does it")

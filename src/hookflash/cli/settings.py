@@ -3,6 +3,7 @@ for `hookflash settings` or as Markdown for the docs."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -75,7 +76,10 @@ def parse_flags(arguments: Sequence[str]) -> dict[str, Any]:
         flag, equals, value = word.partition("=")
         line = lines.get(flag.replace("_", "-"))
         if line is None:
-            raise ConfigError(flag, value, "a flag that `hookflash settings` lists")
+            near = difflib.get_close_matches(flag, lines)
+            meant = f" ({', '.join(near)}?)" if near else ""
+            allowed = "a flag that `hookflash settings` lists" + meant
+            raise ConfigError("serve", flag, allowed, wrong="is unknown")
         if not equals and line.kind == "yes or no":
             if rest and rest[0].lower() in _YES:
                 value = rest.pop(0)

@@ -31,6 +31,7 @@ from .provider_setup import (
     checked,
     judge,
     not_an_origination,
+    remarks_here,
     show_found,
     steps_here,
     tell,
@@ -109,7 +110,7 @@ def setup(
         password=password,
         user_header=USER_HEADER,
     )
-    planned = _planned(plan, steps_here(session, wanted))
+    planned = _planned(plan, steps_here(session, wanted), remarks_here(session, wanted))
     if yes:
         carry_out(account, TelnyxPlace(planned.sid), planned)
     tell(planned, session.as_json, done=yes)
@@ -162,10 +163,12 @@ def _plan(account: TelnyxAccount, wish: TelnyxWish) -> TelnyxPlan:
     return make_plan(wish, account.connections(), account.profiles(), account.numbers(wish.numbers))
 
 
-def _planned(plan: TelnyxPlan, here: Sequence[StepHere] = ()) -> Planned:
+def _planned(
+    plan: TelnyxPlan, here: Sequence[StepHere] = (), remarks: Sequence[str] = ()
+) -> Planned:
     found = plan.connection
     sid, name = (found.sid, found.connection_name) if found is not None else ("", "")
-    return Planned(NAME, TITLE, "connection", sid, name, plan, here)
+    return Planned(NAME, TITLE, "connection", sid, name, plan, here, remarks)
 
 
 def _row(connection: TelnyxConnection) -> list[str]:

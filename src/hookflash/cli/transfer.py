@@ -14,6 +14,7 @@ from livekit.protocol.sip import (
     TransferSIPParticipantResponse,
 )
 
+from . import EXIT_INTERRUPTED
 from .client import Client
 from .options import ApiSession, Dialtone, Headers, Timeout, duration, fail, pairs, server_command
 from .outcome import EPILOG
@@ -79,6 +80,14 @@ def no_tel_hint(target: str, status: str) -> str:
         return ""
     number = target.partition(":")[2]
     return f"; a softphone cannot dial tel:, it may take sip:{number}@HOST"
+
+
+def why_hint(record: dict[str, Any] | None) -> str:
+    """Where the peer took no REFER its status alone says little; `record`: of the transfer, None
+    where the server keeps none."""
+    if record is None or record["verdict"] != "refused":
+        return ""
+    return f"; `hookflash doctor {record['transfer_id']}` says why"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -152,15 +161,28 @@ class _Attempt:
         what = f"{request.participant_identity} to {request.transfer_to}"
         started = time.monotonic()
         threading.Thread(target=self._ask, daemon=True).start()
-        with Progress() as progress:
-            progress.say(f"transferring {what}")
-            while not self._done.wait(POLL):
-                self._look(known)
-                stage = self._record["stages"][-1]["stage"] if self._record else ""
-                if stage:
-                    progress.say(f"transferring {what}: {stage}")
+        try:
+            with Progress() as progress:
+                progress.say(f"transferring {what}")
+                while not self._done.wait(POLL):
+                    self._look(known)
+                    stage = self._record["stages"][-1]["stage"] if self._record else ""
+                    if stage:
+                        progress.say(f"transferring {what}: {stage}")
+        except KeyboardInterrupt:
+            raise fail(self._left(), EXIT_INTERRUPTED) from None
         self._look(known)
         self._report(time.monotonic() - started)
+
+    def _left(self) -> str:
+        """What is said to a user who does not wait: the server does not take a transfer back."""
+        if self._record is None:
+            return "not waited for any longer; the transfer may still be carried out"
+        ident = self._record["transfer_id"]
+        return (
+            "not waited for any longer; the transfer goes on, and "
+            f"`hookflash transfers {ident}` shows what becomes of it"
+        )
 
     def _ask(self) -> None:
         from livekit.protocol.sip import TransferSIPParticipantResponse
@@ -223,6 +245,8 @@ class _Attempt:
             print_json(found)
         if error is not None:
             hint = no_tel_hint(sent, error.meta.get("sip_status_code", ""))
-            raise fail(f"not transferred: {in_words(error)}{hint}", exit_code(error))
+            raise fail(
+                f"not transferred: {in_words(error)}{hint}{why_hint(record)}", exit_code(error)
+            )
         if not self._session.as_json:
             self._session.report(found, f"transferred {what} in {seconds:.1f} s")

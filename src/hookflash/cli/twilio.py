@@ -31,6 +31,7 @@ from .provider_setup import (
     carry_out,
     checked,
     judge,
+    remarks_here,
     show_found,
     steps_here,
     tell,
@@ -124,7 +125,7 @@ def setup(
     plan = _plan(account, wish)
     domain = wish.domain or (plan.trunk.domain_name if plan.trunk is not None else "")
     wanted = Wanted(NAME, wish.numbers, room, domain, user=user, password=password)
-    planned = _planned(plan, steps_here(session, wanted))
+    planned = _planned(plan, steps_here(session, wanted), remarks_here(session, wanted))
     if yes:
         carry_out(account, planned.sid, planned)
     tell(planned, session.as_json, done=yes)
@@ -173,10 +174,12 @@ def _plan(account: TwilioAccount, wish: TwilioWish) -> TwilioPlan:
     return make_plan(wish, account.trunks(), account.numbers(wish.numbers))
 
 
-def _planned(plan: TwilioPlan, here: Sequence[StepHere] = ()) -> Planned:
+def _planned(
+    plan: TwilioPlan, here: Sequence[StepHere] = (), remarks: Sequence[str] = ()
+) -> Planned:
     trunk = plan.trunk
     sid, name = (trunk.sid, trunk.friendly_name) if trunk is not None else ("", "")
-    return Planned(NAME, TITLE, "trunk", sid, name, plan, here)
+    return Planned(NAME, TITLE, "trunk", sid, name, plan, here, remarks)
 
 
 def _row(trunk: TwilioTrunk) -> list[str]:

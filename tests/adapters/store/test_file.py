@@ -16,6 +16,7 @@ from hookflash.adapters.store.file import (
     open_for_reading,
     why_refused,
 )
+from hookflash.adapters.store.store import Store
 from hookflash.base.errors import ConfigError, StoreError
 
 
@@ -63,6 +64,18 @@ def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path: Pa
         open_database(data)
     assert str(file) in str(caught.value)
     assert file.read_bytes() == before
+
+
+def test_a_database_of_a_newer_hookflash_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    connection = open_database(folder)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(ConfigError, match="schema version 99, this one knows"):
+        Store(folder)
+    with sqlite3.connect(folder / DATABASE) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (99,)
+    connection.close()
 
 
 def test_what_the_system_says_of_a_full_disk(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from hookflash.adapters.store.records import transfer_dict, transfer_from
-from hookflash.adapters.store.schema import MIGRATIONS, migrate
+from hookflash.adapters.store.schema import MIGRATIONS, check_ours, migrate
 from hookflash.base.errors import StoreError
 from hookflash.calls.records import AttemptRecord, StageEntry
 
@@ -110,9 +110,10 @@ def test_transfers_of_the_time_before_attempts_get_theirs() -> None:
 
 def test_a_newer_database_is_refused() -> None:
     connection = database()
+    migrate(connection)
     connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match="schema version 99"):
-        migrate(connection)
+    with pytest.raises(StoreError, match="a newer one wrote it: schema version 99"):
+        check_ours(connection)
     connection.close()
 
 

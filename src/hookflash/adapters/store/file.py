@@ -42,8 +42,8 @@ def open_database(data_dir: Path | None, sync: Sync = "normal") -> sqlite3.Conne
 
     Raises:
         ConfigError: others can read it, the folder cannot be made, or the file is no database of
-            ours; it is left as it is.
-        StoreError: it cannot be opened or written, or is a newer Hookflash's.
+            ours, or a newer Hookflash's; it is left as it is.
+        StoreError: it cannot be opened or written.
     """
     if data_dir is None:
         return _opened(None, sync)

@@ -54,13 +54,18 @@ def check_ours(connection: sqlite3.Connection) -> None:
     """Look at a database before anything is written to it.
 
     Raises:
-        StoreError: another program made it.
+        StoreError: another program made it, or a newer Hookflash.
         sqlite3.Error: it cannot be read.
     """
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if tables and (version == 0 or not tables & _TABLES):
         raise StoreError("another program made it")
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"a newer one wrote it: schema version {version}, this one knows {len(MIGRATIONS)}; "
+            "start that one, or name another folder"
+        )
 
 
 def migrate(
@@ -69,15 +74,9 @@ def migrate(
     """Bring the database to the newest version, each step in a transaction of its own.
 
     Raises:
-        StoreError: it was written by a newer Hookflash.
         sqlite3.Error: a step failed; the database is as it was before that step.
     """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(migrations):
-        raise StoreError(
-            f"the database has schema version {version}, this Hookflash knows {len(migrations)}; "
-            "use the newer Hookflash that wrote it"
-        )
     for number in range(version, len(migrations)):
         connection.execute("BEGIN IMMEDIATE")
         try:
