@@ -29,6 +29,7 @@ ROWS = ROOT / "tests" / "rows"
 WORKERS = 2
 WITHIN = 180
 """Seconds for one test: without its rule it may wait in vain."""
+_PLUGINS = ("hookflash.pytest_plugin", "pytest_timeout")
 _FAILED = 1
 """pytest's exit code for tests that failed; others say that none of them ran."""
 
@@ -96,8 +97,14 @@ class Copy:
         Path(cache_from_source(str(source))).unlink(missing_ok=True)
 
     def _run(self, test: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test]
-        environment = {**os.environ, "PYTHONPATH": str(self.root / "src")}
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+        command += [word for name in _PLUGINS for word in ("-p", name)] + [test]
+        # To look for plugins takes pytest longer than most of these tests.
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(self.root / "src"),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
         run = subprocess.Popen(
             command, cwd=self.root, env=environment, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

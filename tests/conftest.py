@@ -11,6 +11,7 @@ import structlog
 from hypothesis import settings
 
 os.environ["FREEZE_LIGHT_DATACLASSES"] = "1"
+os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)  # of this process, not of those it starts
 
 # How long an example takes says something about the machine; that work is linear has its own tests.
 settings.register_profile("hookflash", deadline=None)
