@@ -644,6 +644,26 @@ def test_a_client_that_has_gone_goes_with_its_last_reference(two: bool) -> None:
         gc.enable()
 
 
+def test_of_those_whose_connection_does_not_stand_a_server_takes_so_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In whichever room; who is connected is none of them."""
+
+    async def check(lab: Lab) -> None:
+        monkeypatch.setattr(module, "MOST_UNCONNECTED", 1)
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob", "second", media=False) as bob:
+            await bob.told("join")
+            status, text = await refused(RtcPeer(lab, "cid", "third", media=False))
+            assert (status, text) == (503, "too many participants are joining")
+            await bob.negotiate()
+            await bob.until(lambda: bob.is_active)
+            async with RtcPeer(lab, "cid", "third", media=False) as cid:
+                await cid.told("join")
+            assert ann.is_active
+
+    run(check)
+
+
 def test_so_many_may_join_a_room_at_once_and_the_next_may_try_again() -> None:
     async def check(lab: Lab) -> None:
         for number in range(module.MOST_JOINING):

@@ -110,3 +110,16 @@ def test_a_mistake_about_one_packet_or_one_transport_is_in_the_log_and_costs_no_
             monkeypatch.undo()
 
     run(check, errors=["internal_error"])
+
+
+def test_ports_that_stop_end_their_connections() -> None:
+    async def check(lab: Lab) -> None:
+        ports = lab.server.rtc.ports
+        async with RtcPeer(lab, "ann") as ann:
+            transport: Any = lab.server.rtc._clients[ann.sid].publisher.transport
+            await ports.stop()
+            assert transport.closed
+            assert not ports._transports
+            await ann.until(lambda: ann.publisher.connectionState == "closed")
+
+    run(check)
