@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from hookflash.cli import main
+from hookflash.cli import _typed, main
 from hookflash.cli.app import app
 from hookflash.cli.options import EXIT_CONFIG, EXIT_FAILED
 from hookflash.version import hookflash_version
@@ -178,3 +178,18 @@ def broken_by(error: Exception) -> Callable[..., int]:
         raise error
 
     return app
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["trunk", "inbound"], "hookflash trunk inbound"),
+        (["trunk", "inbound", "add", "--nonsense"], "hookflash trunk inbound add"),
+        (["--nonsense"], "hookflash"),
+    ],
+)
+def test_the_command_that_was_typed(
+    words: list[str], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["hookflash", *words])
+    assert _typed(typer.main.get_command(app)) == command

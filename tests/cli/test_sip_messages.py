@@ -32,6 +32,8 @@ def test_a_call_that_rings_is_found_too(monkeypatch: pytest.MonkeyPatch) -> None
         assert (found.call_id, found.room, found.record) == (call_id, "lobby", {})
         newest = await asyncio.to_thread(find_call, client_of(lab), "")
         assert newest == found
+        with pytest.raises(ClientError, match="SCL_nobody"):
+            await asyncio.to_thread(find_call, client_of(lab), "SCL_nobody")
         answer = await asyncio.to_thread(fetch, client_of(lab), found)
         assert [one.label for one in seen_of(answer)] == ["INVITE", "100 Trying", "180 Ringing"]
 
@@ -50,6 +52,8 @@ def test_records_are_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
             await lab.events.wait_for("call ended", number + 1)
         found = await asyncio.to_thread(lambda: list(records(client_of(lab), "calls", "call_id")))
         assert [record["caller"] for record in found] == ["+14150000001", "+14150000000"]
+        older = await asyncio.to_thread(find_call, client_of(lab), found[1]["call_id"])
+        assert older.record == found[1]
 
     run(check, sip__answer="immediately")
 

@@ -15,6 +15,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from livekit.protocol.models import ParticipantInfo, Room
 from livekit.protocol.room import ListParticipantsResponse, ListRoomsResponse
+from livekit.protocol.sip import TransferSIPParticipantRequest
 from tests.support.cli import hookflash, invoke, running
 from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 
@@ -22,8 +23,9 @@ from hookflash.carrier.call import CarrierCall
 from hookflash.carrier.phone import Behaviour
 from hookflash.cli import EXIT_INTERRUPTED
 from hookflash.cli.client import Client, ClientError
+from hookflash.cli.options import ApiSession
 from hookflash.cli.outcome import EXIT_CALL_ENDED, EXIT_NO_ANSWER, EXIT_REFUSED
-from hookflash.cli.transfer import no_tel_hint, target_of
+from hookflash.cli.transfer import _Attempt, no_tel_hint, target_of
 
 CALLER, TARGET = "+14150000001", "+15105550100"
 DOCTOR = "; `hookflash doctor STR_` says why"
@@ -314,3 +316,11 @@ def test_a_server_that_is_gone_in_the_middle_is_told(monkeypatch: pytest.MonkeyP
         assert "the server is gone" in failed.err
 
     run(check, sip__answer="immediately")
+
+
+def test_who_waits_no_longer_is_told_so_before_anything_is_known() -> None:
+    request = TransferSIPParticipantRequest()
+    session = ApiSession("http://127.0.0.1:9", KEY, SECRET, as_json=False)
+    attempt = _Attempt(session, session.client, request, 5.0)
+    said = "not waited for any longer; the transfer may still be carried out"
+    assert attempt._left() == said
