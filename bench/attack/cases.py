@@ -70,7 +70,7 @@ ATTACKS = (
     Attack("rtc-tcp-junk", "no frames at all", (floods.streams(checks.tcp_garbage),)),
     Attack("ws-tokens", "WebSockets without a token", (floods.streams(signals.bad_tokens),)),
     Attack("ws-half", "half an upgrade", (floods.streams(signals.half_upgrades, 0.1),)),
-    Attack("ws-bombs", "join requests that unpack", (floods.streams(signals.bombs),)),
+    Attack("ws-bombs", "join requests that unpack", (floods.streams(signals.bombs),), kept=20.0),
     Attack("joins-one", "joins and goes, one room", (signals.joins(True),) * 2, lingers=16.0),
     Attack(
         "joins-many",
