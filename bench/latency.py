@@ -5,7 +5,6 @@ take themselves counts, so the figures are bounds from above."""
 from __future__ import annotations
 
 import asyncio
-import fractions
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -13,13 +12,11 @@ from typing import Any, cast
 
 import aiohttp
 import numpy as np
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtp import RtpPacket
-from av import AudioFrame
 from livekit import api
 from livekit.protocol.agent import AvailabilityRequest
 from numpy.typing import NDArray
-from tests.support.rtc_peer import Ear, RtcPeer
+from tests.support.rtc_peer import Ear, RtcPeer, Voice
 from tests.support.worker import AgentWorker
 
 from hookflash.audio import g711
@@ -41,31 +38,6 @@ LOUD = 1500
 PACKETS = 500
 SOUNDS = 20
 ROOMS = 30
-
-
-class Voice(MediaStreamTrack):
-    """20 ms at a time, what `wave` makes of the number of the frame: samples at 48 kHz."""
-
-    kind = "audio"
-
-    def __init__(self, wave: Callable[[int], Pcm]) -> None:
-        super().__init__()
-        self._wave = wave
-        self._frames = 0
-        self._began = 0.0
-
-    async def recv(self) -> AudioFrame:
-        if self.readyState != "live":
-            raise MediaStreamError
-        self._began = self._began or time.monotonic()
-        await asyncio.sleep(max(0.0, self._began + self._frames / 50 - time.monotonic()))
-        samples = self._wave(self._frames)
-        frame = AudioFrame(format="s16", layout="mono", samples=len(samples))
-        frame.planes[0].update(samples.tobytes())
-        frame.pts, frame.sample_rate = self._frames * len(samples), CLIENT_RATE
-        frame.time_base = fractions.Fraction(1, CLIENT_RATE)
-        self._frames += 1
-        return frame
 
 
 def noise(number: int) -> Pcm:

@@ -35,6 +35,7 @@ from livekit.protocol.rtc import (
     SignalResponse,
     WrappedJoinRequest,
 )
+from numpy.typing import NDArray
 from tests.support.lab import KEY, SECRET, Lab
 from tests.support.sdk import token
 from websockets.asyncio.client import ClientConnection, connect
@@ -53,15 +54,15 @@ FRAME = RATE // 50
 PATIENCE = 10.0
 
 
-class Tone(MediaStreamTrack):
-    """A sine, 20 ms at a time."""
+class Voice(MediaStreamTrack):
+    """20 ms at a time, what `wave` makes of the number of the frame: int16 samples."""
 
     kind = "audio"
 
-    def __init__(self, frequency: float) -> None:
+    def __init__(self, wave: Callable[[int], NDArray[np.int16]]) -> None:
         super().__init__()
-        self.frequency = frequency
-        self._at = 0
+        self._wave = wave
+        self._frames = 0
         self._began = 0.0
 
     async def recv(self) -> AudioFrame:
@@ -70,16 +71,26 @@ class Tone(MediaStreamTrack):
         loop = asyncio.get_running_loop()
         self._began = self._began or loop.time()
         due = asyncio.Event()
-        loop.call_at(self._began + self._at / RATE, due.set)
+        loop.call_at(self._began + self._frames * FRAME / RATE, due.set)
         await due.wait()
-        time = (np.arange(FRAME) + self._at) / RATE
-        wave = (8000 * np.sin(2 * np.pi * self.frequency * time)).astype(np.int16)
         frame = AudioFrame(format="s16", layout="mono", samples=FRAME)
-        frame.planes[0].update(wave.tobytes())
-        frame.pts, frame.sample_rate = self._at, RATE
+        frame.planes[0].update(self._wave(self._frames).tobytes())
+        frame.pts, frame.sample_rate = self._frames * FRAME, RATE
         frame.time_base = fractions.Fraction(1, RATE)
-        self._at += FRAME
+        self._frames += 1
         return frame
+
+
+class Tone(Voice):
+    """A sine."""
+
+    def __init__(self, frequency: float) -> None:
+        super().__init__(self._sine)
+        self.frequency = frequency
+
+    def _sine(self, number: int) -> NDArray[np.int16]:
+        at = (np.arange(FRAME) + number * FRAME) / RATE
+        return (8000 * np.sin(2 * np.pi * self.frequency * at)).astype(np.int16)
 
 
 class Ear:
