@@ -52,7 +52,7 @@ from .exchange.host import ExchangeSettings, Parts
 from .exchange.local_rooms import LocalParticipants, LocalRooms
 from .exchange.rooms import RoomHost
 from .gauges import add_gauges
-from .ports import Clock, WorldClock
+from .ports import WorldClock
 from .rooms.orders import RoomDefaults
 from .runtime.call_records import CallRecords
 from .runtime.dial_requests import DialRequests
@@ -431,7 +431,7 @@ def _tls_files(tls: TlsSettings) -> TlsFiles:
 
 def _engine(
     settings: Settings,
-    clock: Clock,
+    clock: WorldClock,
     ids: Ids,
     files: OpenFiles,
     between: Callable[[], None] | None,

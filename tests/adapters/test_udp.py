@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import pytest
 
-from hookflash.adapters.udp import UdpPair
+from hookflash.adapters.clock import SystemClock
+from hookflash.adapters.udp import PolledSockets, UdpPair
 
 PORT = 32100
 
@@ -64,5 +66,91 @@ def test_ipv6() -> None:
         peer.settimeout(5)
         pair.send(b"x", ("::1", peer.getsockname()[1]))
         assert peer.recv(10) == b"x"
+    pair.close()
+    loop.close()
+
+
+async def _flooded() -> None:
+    """A stranger's packets beside those of a call, until the loop reads again."""
+    loop = asyncio.get_running_loop()
+    polled = PolledSockets()
+    pairs = [UdpPair(loop, "127.0.0.1", PORT + 10 + 2 * number) for number in range(2)]
+    read = [0, 0]
+
+    def reader(number: int) -> Callable[[float, float], object]:
+        def one(now: float, shift: float) -> None:
+            pairs[number].receive_stamped(bytearray(9))
+            read[number] += 1
+
+        return one
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        for number, pair in enumerate(pairs):
+            pair.watch(lambda: None, lambda: None)
+            assert pair.poll(polled, reader(number), pair.unpoll)
+        for number, count in enumerate((60, 50)):
+            for _ in range(count):
+                peer.sendto(b"x", ("127.0.0.1", PORT + 10 + 2 * number))
+        polled.read(0.0, 0.0)
+        assert read == [50, 50]
+        peer.sendto(b"x", ("127.0.0.1", PORT + 12))
+        polled.read(0.0, 0.0)
+        assert read == [50, 51]  # the first one is the loop's
+    for pair in pairs:
+        pair.close()
+    polled.close()
+
+
+def test_a_port_that_is_flooded_is_read_by_the_loop() -> None:
+    asyncio.run(_flooded())
+
+
+async def _polled() -> None:
+    loop, clock = asyncio.get_running_loop(), SystemClock()
+    pair, polled = UdpPair(loop, "127.0.0.1", PORT + 6), PolledSockets()
+    by_loop: asyncio.Queue[int] = asyncio.Queue()
+    pair.watch(lambda: by_loop.put_nowait(pair.receive(bytearray(9))[0]), lambda: None)
+    read: list[tuple[int, float]] = []
+
+    def reader(now: float, shift: float) -> None:
+        size, _, came = pair.receive_stamped(bytearray(9))
+        read.append((size, came + shift - now))
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        assert pair.poll(polled, reader, lambda: None)
+        before = clock.now()
+        for size in (1, 2, 3):
+            peer.sendto(bytes(size), ("127.0.0.1", PORT + 6))
+        after = clock.now()
+        await loop.run_in_executor(None, int)  # turns in which the loop would have read them
+        now = clock.now()
+        polled.read(now, now - clock.world())
+        assert [size for size, _ in read] == [1, 2, 3]
+        assert all(before - 0.001 < now + waited < after + 0.001 for _, waited in read)
+        assert by_loop.empty()
+        pair.unpoll()
+        pair.unpoll()
+        peer.sendto(b"1234", ("127.0.0.1", PORT + 6))
+        assert await by_loop.get() == 4
+        polled.read(now, 0.0)
+        assert pair.poll(polled, reader, lambda: None)
+        pair.close()
+        polled.read(now, 0.0)
+        assert len(read) == 3
+    polled.close()
+    PolledSockets().close()
+
+
+def test_a_polled_port_wakes_nobody_and_says_when_each_datagram_came() -> None:
+    asyncio.run(_polled())
+
+
+def test_where_the_system_does_not_say_when_the_loop_reads_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    loop = asyncio.new_event_loop()
+    pair = UdpPair(loop, "127.0.0.1", PORT + 8)
+    assert not pair.poll(PolledSockets(), lambda now, shift: None, lambda: None)
     pair.close()
     loop.close()

@@ -375,3 +375,45 @@ def test_rtcp_of_an_encrypted_leg(studio: Studio) -> None:
     assert plain[1] == 200
     ann.pair.deliver(b"junk" * 8, ann.address, rtcp=True)
     assert parse(peer.unprotect(ann.pair.sent[0][0]) or b"").payload_type == 0
+
+
+def test_who_is_only_mixed_waits_for_the_ticks(studio: Studio) -> None:
+    """And who is forwarded does not, nor who is heard by nobody."""
+    studio.polls = True
+    ann, bob = studio.phone(), studio.phone()
+    assert not ann.pair.polled
+    cid = studio.phone()
+    assert all(phone.pair.polled for phone in (ann, bob, cid))
+    ann.pair.wait([(RtpPacket(0, 1, 1, 9, b"x" * 160).encode(), ann.address)])
+    studio.engine.catch_up()  # the tick will read it
+    assert ann.stream.receiver.received == 0
+    ann.stream.muted = True
+    assert not ann.pair.polled
+    ann.stream.muted = False
+    cid.stream.close()
+    assert not ann.pair.polled
+    assert not bob.pair.polled
+
+
+@pytest.mark.parametrize(
+    ("came", "at"),
+    [(999.5, 99.5), (1000.0, 100.0), (1000.5, 100.0), (998.0, 100.0), (0.0, 100.0)],
+    ids=["in time", "just now", "later than now", "the clock was set", "not known"],
+)
+def test_a_packet_that_waited_has_the_time_at_which_it_came(
+    studio: Studio, came: float, at: float
+) -> None:
+    ann = studio.phone()
+    ann.pair.stamped.append((RtpPacket(0, 1, 1, 9, b"x" * 160).encode(), ann.address, came))
+    ann.stream.read_waiting(100.0, -900.0)
+    assert ann.stream.last_packet_at == at
+    ann.stream.read_waiting(101.0, -900.0)
+    assert ann.stream.last_packet_at == at
+
+
+def test_what_waited_may_be_rtcp(studio: Studio) -> None:
+    ann = studio.phone(rtcp_mux=True)
+    report = encode_report(Report(9), "ann")
+    ann.pair.stamped.append((report, ann.address, 0.0))
+    ann.stream.read_waiting(100.0, 0.0)
+    assert ann.stream.last_packet_at is None

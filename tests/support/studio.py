@@ -43,6 +43,10 @@ class TablePair:
         self.sent: list[tuple[bytes, Address]] = []
         self.reports: list[tuple[bytes, Address]] = []
         self.closed = False
+        self.polls = self.polled = False
+        """Whether it can be polled, and is."""
+        self.stamped: deque[tuple[bytes, Any, float]] = deque()
+        """What waits for `receive_stamped`."""
         self._incoming: deque[tuple[bytes, Any]] = deque()
         self._on_rtp: Callable[[], object] = lambda: None
         self._on_rtcp: Callable[[], object] = lambda: None
@@ -50,6 +54,28 @@ class TablePair:
     def watch(self, on_rtp: Callable[[], object], on_rtcp: Callable[[], object]) -> None:
         """As `UdpPair.watch`."""
         self._on_rtp, self._on_rtcp = on_rtp, on_rtcp
+
+    def poll(
+        self,
+        polled: object,
+        reader: Callable[[float, float], object],
+        flooded: Callable[[], object],
+    ) -> bool:
+        """As `UdpPair.poll`: what is `stamped` is for the reader, the rest is delivered."""
+        self.polled = self.polls
+        return self.polls
+
+    def unpoll(self) -> None:
+        """As `UdpPair.unpoll`."""
+        self.polled = False
+
+    def receive_stamped(self, buffer: bytearray) -> tuple[int, Any, float]:
+        """As `UdpPair.receive_stamped`."""
+        if not self.stamped:
+            raise BlockingIOError
+        data, source, came = self.stamped.popleft()
+        buffer[: len(data)] = data
+        return len(data), source, came
 
     def receive(self, buffer: bytearray) -> tuple[int, Any]:
         """As a socket's `recvfrom_into`."""
@@ -158,6 +184,8 @@ class Studio:
         self._loop = asyncio.new_event_loop()  # never run: the ticks are ours
         self.pairs: dict[int, TablePair] = {}
         self.busy_ports: set[int] = set()
+        self.polls = False
+        """Whether ports that are opened from now on can be polled."""
         self.engine = MediaEngine(
             clock=self.clock,
             loop=self._loop,
@@ -170,6 +198,7 @@ class Studio:
         if port in self.busy_ports:
             raise OSError("address already in use")
         pair = self.pairs[port] = TablePair(port)
+        pair.polls = self.polls
         return pair
 
     def phone(

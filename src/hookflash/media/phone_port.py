@@ -30,6 +30,8 @@ Pcm = NDArray[np.int16]
 
 BUFFER_SIZE = 2048
 _WAITING = 50
+_LONGEST_WAIT = 1.0
+"""Seconds for which a packet may have waited: more, and the machine's clock was set meanwhile."""
 
 
 class SocketPair(Protocol):
@@ -43,6 +45,14 @@ class SocketPair(Protocol):
     def send(self) -> Callable[..., int]: ...
 
     def watch(self, on_rtp: Callable[[], object], on_rtcp: Callable[[], object]) -> None: ...
+    def poll(
+        self,
+        polled: Any,
+        reader: Callable[[float, float], object],
+        flooded: Callable[[], object],
+    ) -> bool: ...
+    def unpoll(self) -> None: ...
+    def receive_stamped(self, buffer: bytearray) -> tuple[int, Any, float]: ...
     def receive_rtcp(self) -> tuple[bytes, Any]: ...
     def send_rtcp(self, data: bytes, address: Any) -> None: ...
     def close(self) -> None: ...
@@ -84,6 +94,7 @@ class PhonePort:
         "_on_event",
         "_only_rtp",
         "_pair",
+        "_polled",
         "_receive",
         "_srtp",
         "_view",
@@ -119,6 +130,8 @@ class PhonePort:
         self._buffer = buffers[0]
         self._view = memoryview(buffers[0])
         self._latch = Latch(symmetric)
+        self._polled = False
+        """What comes is read at the ticks."""
         self._mux = False
         self._only_rtp = True
         """What comes to the RTP port is neither encrypted nor RTCP."""
@@ -199,6 +212,36 @@ class PhonePort:
             self.receiver.packet(self._view, size, source, self._now())
         return True
 
+    def poll(self, polled: object) -> None:
+        """Let what comes wait for the ticks where it is only mixed, so that nobody needs it before.
+        `polled`: an `adapters.udp.PolledSockets`."""
+        wanted = self.receiver.only_buffers and not self.closed
+        if wanted and not self._polled:
+            self._polled = self._pair.poll(polled, self.read_waiting, self._unpoll)
+        elif self._polled and not wanted:
+            self._unpoll()
+
+    def _unpoll(self) -> None:
+        """Everything is read when it comes; where somebody floods the port, until the room
+        changes."""
+        self._polled = False
+        self._pair.unpoll()
+
+    def read_waiting(self, now: float, shift: float) -> None:
+        """As `read`, at the tick of `now`, with the time at which the packet came. `shift`: seconds
+        from the machine's clock to that of `now`."""
+        try:
+            size, source, came = self._pair.receive_stamped(self._buffer)
+        except OSError:
+            return
+        if not self._only_rtp:
+            size = self._opened(size)
+        if size >= 0:
+            at = came + shift
+            if not now - _LONGEST_WAIT < at < now:
+                at = now
+            self.receiver.packet(self._view, size, source, at)
+
     def _opened(self, size: int) -> int:
         """How long the RTP packet in the buffer is once decrypted; -1 where it is none."""
         data = self._view[:size]
@@ -215,7 +258,9 @@ class PhonePort:
         return len(plain)
 
     def drain(self) -> None:
-        """Take what waits, at most a second of it."""
+        """Take what waits, at most a second of it; at a tick that is done anyway."""
+        if self._polled:
+            return
         for _ in range(_WAITING):
             if not self.read():
                 return

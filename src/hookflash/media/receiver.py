@@ -152,6 +152,11 @@ class Receiver:
                 forward.synced = False
                 self._head = -1
 
+    @property
+    def only_buffers(self) -> bool:
+        """Packets go nowhere but into the jitter buffer."""
+        return self.jitter is not None and not self.forwards
+
     # --- figures --------------------------------------------------------------------------------
 
     @property

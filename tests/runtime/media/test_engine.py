@@ -250,3 +250,50 @@ def test_a_port_is_settled_once_however_often_it_was_asked_for(studio: Studio) -
     studio.engine.settle_later(ann.stream)
     studio.engine.settle_later(ann.stream)
     assert studio.engine._unsettled == [ann.stream]
+
+
+async def _mixed() -> None:
+    """Three telephones hear each other by the ticks; two, each other's packets as they come."""
+    loop, clock = asyncio.get_running_loop(), SystemClock()
+    engine = MediaEngine(
+        clock=clock,
+        loop=loop,
+        settings=MediaEngineSettings(rtp_port=(31000, 31999)),
+        ids=Ids(random.Random(3)),
+    )
+    await engine.start()
+    codec = Codec("PCMU", 0, 8000)
+    phones, streams = [], []
+    for number in range(3):
+        transport, phone = await loop.create_datagram_endpoint(
+            Softphone, local_addr=("127.0.0.1", 0)
+        )
+        own: tuple[str, int] = transport.get_extra_info("sockname")[:2]
+        stream = engine.open(f"leg{number}", "127.0.0.1", "127.0.0.1", lambda _: None)
+        stream.apply(MediaPlan(own, (own[0], own[1] + 1), codec, {0: codec}))
+        engine.join("room", stream)
+        phones.append(phone)
+        streams.append(stream)
+    (ann, bob, _), (to_ann, _, last) = phones, streams
+    address = ("127.0.0.1", to_ann.local.port)
+    for number in range(5):
+        ann.transport.sendto(RtpPacket(0, number, number * 160, 5, b"\x33" * 160).encode(), address)
+    sent = clock.now()
+    heard = parse(await bob.packets.get())
+    while heard.payload != b"\x33" * 160:
+        heard = parse(await bob.packets.get())
+    assert to_ann.receiver.received == 5
+    assert (
+        sent - 0.1 < to_ann.receiver.last_at < sent + 0.001
+    )  # as they came, not as they were read
+    engine.leave(last)
+    ann.transport.sendto(RtpPacket(0, 5, 800, 5, b"\x44" * 160).encode(), address)
+    while parse(await bob.packets.get()).payload != b"\x44" * 160:
+        pass
+    await engine.stop()
+    for phone in phones:
+        phone.transport.close()
+
+
+def test_packets_of_who_is_only_mixed_are_read_at_the_ticks_with_their_own_times() -> None:
+    uvloop.run(asyncio.wait_for(_mixed(), 5))

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from ...adapters.udp import UdpPair
+from ...adapters.udp import PolledSockets, UdpPair
 from ...audio.opus import COMPLEXITY
 from ...audio.tones import ToneBook
 from ...base.ids import Ids
@@ -22,7 +22,7 @@ from ...media.sink import Sink
 from ...media.source import Source
 from ...media.subscriptions import OpusTrack, Subscription, TakenTracks
 from ...media.voice import NARROW_RATE
-from ...ports import Clock
+from ...ports import WorldClock
 from ...rtp.latch import Symmetric
 from ...sdp.plan import CryptoKey
 from .clock import MediaClock
@@ -49,7 +49,7 @@ class MediaEngine:
     def __init__(
         self,
         *,
-        clock: Clock,
+        clock: WorldClock,
         loop: asyncio.AbstractEventLoop,
         settings: MediaEngineSettings,
         ids: Ids,
@@ -59,6 +59,7 @@ class MediaEngine:
         """`open_pair(ip, port)` makes the sockets of a phone, and raises OSError where it cannot.
         `between` is called after each tick, for what is best done then."""
         self.now = clock.now
+        self._world = clock.world
         self.tones = ToneBook()
         self.ports: list[PhonePort] = []
         """Those that are open."""
@@ -79,6 +80,9 @@ class MediaEngine:
         """Rooms that the mixes have to take note of, in order."""
         self._worked_for: set[Bridge] = set()
         """Rooms that stand in one of the mixes."""
+        self._port_of: dict[Source, PhonePort] = {}
+        self._polled = PolledSockets()
+        """Of phones that are only mixed: they are read at the ticks."""
         self._narrow = NarrowMix(settings.opus_complexity)
         self._wide: dict[Bridge, WideMix] = {}
         self._filling = Filling()
@@ -95,6 +99,7 @@ class MediaEngine:
         for port in list(self.ports):
             port.close()
         self._clock.stop()
+        self._polled.close()
 
     # --- ports ----------------------------------------------------------------------------------
 
@@ -118,6 +123,7 @@ class MediaEngine:
             symmetric=self._settings.symmetric_rtp,
         )
         self.ports.append(port)
+        self._port_of[port.source] = port
         bridge = self._bridge_of[port.sink] = Bridge()
         bridge.add(port.source, port.sink)
         self._clock.start()
@@ -251,6 +257,10 @@ class MediaEngine:
     def _route(self, bridge: Bridge) -> None:
         """Something in the room changed: who hears whom is decided anew."""
         bridge.route(self.now())
+        for source in bridge.sources:
+            port = self._port_of.get(source)
+            if port is not None:
+                port.poll(self._polled)
         self._note(bridge)
 
     def _note(self, bridge: Bridge) -> None:
@@ -292,6 +302,7 @@ class MediaEngine:
         self._move(port, None)
         self._concealed += port.source.concealed
         self.ports.remove(port)
+        del self._port_of[port.source]
         self._pool.give_back(port.local.port, self.now())
         self._filling.forget(port.sink)
         for waiting in (self._unsettled, self._in_event):
@@ -318,6 +329,7 @@ class MediaEngine:
         self._ticks += 1
         if self._changed:
             self._take_note()
+        self._polled.read(now, now - self._world())
         self._after(self._narrow.tick(now))
         for room in self._wide.values():
             self._after(room.tick(now))
