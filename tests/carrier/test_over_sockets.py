@@ -91,6 +91,51 @@ def test_a_keep_alive_on_a_connection_is_answered() -> None:
     asyncio.run(main())
 
 
+def test_keep_alives_of_its_own() -> None:
+    """As often as the profile has it, on each connection."""
+
+    async def main() -> None:
+        async with CarrierService(plain(keep_alive_every=0.05), network()) as carrier:
+            for _ in range(2):
+                reader, writer = await asyncio.open_connection(*carrier.address)
+                async with asyncio.timeout(2):
+                    assert await reader.readexactly(8) == b"\r\n" * 4
+                writer.close()
+                await writer.wait_closed()
+
+    asyncio.run(main())
+
+
+def test_the_exchange_takes_keep_alives_for_what_they_are() -> None:
+    """In the middle of a call, on its connection."""
+
+    async def test(lab: Lab) -> None:
+        await lab.ready()
+        there = Uri.sip(None, *lab.sip, params=(("transport", "tcp"),))
+        profile = plain(keep_alive_every=0.02)
+        service = CarrierService(profile, network(origination=there), seed=1)
+        sent, ping = asyncio.Semaphore(0), service._sockets.ping
+
+        def pinged() -> None:
+            ping()
+            sent.release()
+
+        service._sockets.ping = pinged  # type: ignore[method-assign]
+        async with service as carrier:
+            carrier.call(CALLER, LINE)
+            await carrier.happened("call_answered")
+            flows = {one.flow for one in carrier._sockets.open_connections()}
+            assert flows
+            for _ in range(10):
+                await sent.acquire()
+            carrier.hang_up(CALLER)
+            await carrier.until(lambda: carrier.idle)
+            assert {one.flow for one in carrier._sockets.open_connections()} == flows
+            assert carrier.trace[-1].message.cseq.method == "BYE"
+
+    run(test, sip__answer="immediately")
+
+
 def test_a_request_off_the_route_is_told_and_answered() -> None:
     async def main() -> None:
         async with CarrierService(plain(record_route=1), network()) as carrier:

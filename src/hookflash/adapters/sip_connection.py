@@ -25,7 +25,9 @@ from .stream_turns import StreamTurns
 
 _log = structlog.get_logger("sip")
 
-_KEEPALIVE_ANSWER = b"\r\n"
+PING = b"\r\n\r\n"
+"""A keep-alive (RFC 5626 §3.5.1)."""
+_PONG = b"\r\n"
 _NEVER = float("inf")
 _READ = 16 * 1024
 """Octets read at a time."""
@@ -208,7 +210,7 @@ class SipConnection(asyncio.BufferedProtocol):
         self._whole_by = _NEVER
         if isinstance(item, KeepAlive):
             if item.ping:
-                wire.write(_KEEPALIVE_ANSWER)
+                wire.write(_PONG)
         elif isinstance(item, SipError):
             self._owner.receiver.bad_message(item, flow)
         else:

@@ -21,7 +21,7 @@ from ..sip.codec import parse
 from ..sip.flow import Address, Flow, Transport
 from .accepting import Acceptor, Handshakes, listener
 from .connections import Connections
-from .sip_connection import SipConnection, SipReceiver, StreamGuard
+from .sip_connection import PING, SipConnection, SipReceiver, StreamGuard
 from .source_rate import SourceRate
 
 _log = structlog.get_logger("sip")
@@ -305,6 +305,11 @@ class SipSockets:
         self._connections[self._next] = connection
         self._by_remote[kind, flow.remote] = self._next
         return flow
+
+    def ping(self) -> None:
+        """A keep-alive on every connection (RFC 5626 §3.5.1)."""
+        for connection in list(self._connections.values()):
+            connection.send(PING)
 
     def open_connections(self) -> Iterable[SipConnection]:
         """Those that live."""

@@ -134,6 +134,9 @@ class CarrierManners:
     """Session interval that it asks for (RFC 4028); 0: only what the exchange asks for."""
     options_every: float = 0.0
     """How often it asks by OPTIONS whether the exchange of a trunk is there; 0: never."""
+    keep_alive_every: float = 0.0
+    """How often a double CRLF goes out on each of its connections, by TCP and TLS (RFC 5626
+    §3.5.1); 0: never."""
     max_calls: int | None = None
     """How many calls the exchange of a trunk may make at once; None: any number."""
     full_status: int = 503
@@ -264,6 +267,7 @@ _READERS: Final[dict[str, Reader]] = {
     "ptime": reading.milliseconds(20, 40, 60),
     "session_expires": reading.count(7200),
     "options_every": reading.seconds,
+    "keep_alive_every": reading.seconds,
     "max_calls": reading.count_or_any(1000),
     "full_status": reading.failure_status,
     "full_phrase": reading.text,

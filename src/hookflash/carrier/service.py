@@ -58,8 +58,10 @@ from .conversation import (
 )
 from .departures import Departures
 from .faults import Faults, shown
+from .keep_alives import KeepAlives
 from .leg_settings import timers
 from .line import Kept, Line
+from .listing import listing
 from .manners import Profile
 from .names import CarrierResolver
 from .news import News
@@ -172,6 +174,9 @@ class CarrierService:
         except BaseException:
             await self._exit.aclose()
             raise
+        if every := self.profile.manners.keep_alive_every:
+            pings = KeepAlives(self._loop.call_later, every, self._sockets.ping)
+            self._exit.callback(pings.stop)
         self._exit.callback(self._sounds.stop)
         self._exit.callback(self._alarm.stop)
         self._do(self.switch.start(self.now()))
@@ -301,24 +306,7 @@ class CarrierService:
     def listing(self) -> list[dict[str, object]]:
         """Every call that lives, as JSON has it, with the tones that its telephones hear now, in
         Hz, and those that hear anything."""
-        tones = sorted({phone.tone for phone in self.switch.numbers.phones if phone.tone})
-        heard: dict[str, list[float]] = {}
-        audible: set[str] = set()
-        for end in list(self.switch.ends.values()):
-            sound = self._voices.heard_by(end.id)
-            if sound is not None and isinstance(end, PhoneEnd):
-                heard[end.number] = [tone for tone in tones if sound.hears_now(tone)]
-                if sound.audible_lately():
-                    audible.add(end.number)
-        return [
-            {
-                **one,
-                "hears": {number: heard.get(number, []) for number in numbers},
-                "audible": [number for number in numbers if number in audible],
-            }
-            for one in self.switch.listing()
-            if isinstance(numbers := one["telephones"], list)
-        ]
+        return listing(self.switch, self._voices)
 
     async def hears(self, number: str, frequency: float, within: float = 2.0) -> float:
         """Wait until the telephone `number` hears a tone (Hz); seconds that it took."""
