@@ -51,6 +51,7 @@ def run(test: Callable[[Lines, asyncio.subprocess.Process], Awaitable[None]], *m
     uvloop.run(main())
 
 
+@pytest.mark.timeout(30)
 def test_lines_of_json_and_the_calls_over_http() -> None:
     async def test(line: Lines, _: object) -> None:
         ready = json.loads(await line())
@@ -82,6 +83,7 @@ def test_lines_of_json_and_the_calls_over_http() -> None:
     run(test, "--json", "--profile", "twilio", "--call", TARGET)
 
 
+@pytest.mark.timeout(30)
 def test_telephones_that_speak_and_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Files are beside the configuration. A call that is up at Ctrl-C has its recording as well,
     and that there is no voice comes after the first line."""

@@ -47,6 +47,15 @@ def test_a_notify_that_is_repeated_is_one() -> None:
     assert talk.facts().notified == (180, 180)
 
 
+def test_the_newest_allow_counts() -> None:
+    """A peer may take REFER in a call that it did not take before."""
+    talk = Talk(allow="INVITE, REFER").came(answered=False)
+    assert talk.facts().allow == frozenset({"INVITE", "REFER"})
+    talk.allow = "INVITE, ACK, BYE"
+    assert talk.refer().answer(405, "No").facts().allow == frozenset({"INVITE", "ACK", "BYE"})
+    assert Talk().came().facts().allow is None
+
+
 @pytest.mark.parametrize(
     ("talk", "stage"),
     [

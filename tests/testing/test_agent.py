@@ -74,7 +74,7 @@ def test_one_that_ignores_sigterm_is_killed(
 ) -> None:
     monkeypatch.setattr("hookflash.testing.agent.GOES", 0.1)
     path = tmp_path / "stubborn.py"
-    ignoring = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    ignoring = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nsignal.alarm(20)\n"
     path.write_text(ignoring + WORKER, encoding="utf-8")
     with RunningExchange() as exchange:
         with AgentProcess(exchange, path) as worker:
