@@ -142,7 +142,7 @@ def _attacked(
     memory = Memory(before, most, scene.resident_mb(), time.monotonic() - over)
     text = log.read_bytes()[read:].decode("utf-8", "replace")
     logged = tuple(loud_lines(text, attack.meant))
-    return Outcome(attack.name, attack.what, seen, memory, reports, logged, attack.kept)
+    return Outcome(attack.name, attack.what, seen, memory, reports, logged)
 
 
 def _launch(scene: Scene, stranger: Stranger, seconds: float) -> tuple[BaseProcess, Connection]:

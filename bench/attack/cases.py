@@ -15,15 +15,14 @@ Stranger = Callable[[Scene, float], Report]
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """Who attacks, all at once. `meant`: events of the log that may come of it; `kept`: MB that the
-    allocator keeps for such work, once, however long it lasts; `lingers`: seconds for which it is
-    felt afterwards, so that the next one waits (joins that never connect are so many at most)."""
+    """Who attacks, all at once. `meant`: events of the log that may come of it; `lingers`: seconds
+    for which it is felt afterwards, so that the next one waits (joins that never connect are so
+    many at most)."""
 
     name: str
     what: str
     strangers: tuple[Stranger, ...]
     meant: tuple[str, ...] = ()
-    kept: float = 0.0
     lingers: float = 0.0
 
 
@@ -70,7 +69,7 @@ ATTACKS = (
     Attack("rtc-tcp-junk", "no frames at all", (floods.streams(checks.tcp_garbage),)),
     Attack("ws-tokens", "WebSockets without a token", (floods.streams(signals.bad_tokens),)),
     Attack("ws-half", "half an upgrade", (floods.streams(signals.half_upgrades, 0.1),)),
-    Attack("ws-bombs", "join requests that unpack", (floods.streams(signals.bombs),), kept=20.0),
+    Attack("ws-bombs", "join requests that unpack", (floods.streams(signals.bombs),)),
     Attack("joins-one", "joins and goes, one room", (signals.joins(True),) * 2, lingers=16.0),
     Attack(
         "joins-many",
@@ -102,10 +101,7 @@ ATTACKS = (
     ),
     Attack("data-small", "small messages without end", (channels.by_channel(channels.small),) * 2),
     Attack(
-        "data-large",
-        "messages of 60 kB without end",
-        (channels.by_channel(channels.large),) * 2,
-        kept=20.0,
+        "data-large", "messages of 60 kB without end", (channels.by_channel(channels.large),) * 2
     ),
     Attack(
         "data-unread",

@@ -80,8 +80,6 @@ class Outcome:
     memory: Memory
     reports: tuple[Report, ...] = ()
     logged: tuple[str, ...] = ()
-    kept: float = 0.0
-    """MB beside `MOST_MORE` that the allocator may keep."""
 
     def faults(self) -> list[str]:
         """What is not good enough; [] if all is well."""
@@ -100,7 +98,7 @@ class Outcome:
         if seen.ended:
             found.append(f"{seen.ended} running calls were ended")
         more = self.memory.after - self.memory.before
-        if more > MOST_MORE + self.kept:
+        if more > MOST_MORE:
             found.append(f"{more:.0f} MB more than before, {self.memory.later:.0f} s later")
         found += [f"logged: {line}" for line in self.logged[:3]]
         return found + [fault for report in self.reports for fault in report.faults]

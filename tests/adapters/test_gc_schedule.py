@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 
-from hookflash.adapters.gc_schedule import LOOK, OLD, QUIET, YOUNG, GcSchedule
+from hookflash.adapters.gc_schedule import GIVE_BACK, LOOK, OLD, QUIET, YOUNG, GcSchedule
 
 
 class FakeMemory:
@@ -41,9 +42,13 @@ class Table:
         self.time = 100.0
         self.collector = FakeMemory()
         self.loop = asyncio.new_event_loop()
-        self.gc_schedule = GcSchedule(lambda: self.time, self.collector)
+        self.gc_schedule = GcSchedule(lambda: self.time, self.collector, self._settle)
         self.gc_schedule.begin(self.loop)
         self.collector.done.clear()
+
+    def _settle(self) -> Callable[[], object]:
+        self.collector.done.append("settle")
+        return lambda: self.collector.done.append("give back")
 
     def look(self) -> None:
         self.gc_schedule._look(self.loop)
@@ -75,6 +80,26 @@ def test_a_tick_searches_only_when_there_is_enough_and_in_small_steps() -> None:
         table.make()
         table.gc_schedule.ticked()
     assert table.collector.done == [0] * 5
+    table.close()
+
+
+def test_what_is_free_is_given_back_now_and_then() -> None:
+    """Behind a tick where there are ticks, and in place of a search."""
+    table = Table()
+    for _ in range(GIVE_BACK - 1):
+        table.look()
+    assert table.collector.done == []
+    table.look()
+    assert table.collector.done == ["give back"]
+    table.make()
+    for _ in range(GIVE_BACK):
+        table.gc_schedule.ticked()
+        table.look()
+    assert table.collector.done == ["give back", 0]
+    table.make()
+    table.gc_schedule.ticked()
+    table.gc_schedule.ticked()
+    assert table.collector.done == ["give back", 0, "give back", 0]
     table.close()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from struct import pack
 
@@ -174,6 +176,29 @@ def test_what_waits_is_told() -> None:
         leave(client, ours)
 
     run(test)
+
+
+def test_what_waited_is_gone_when_it_is_over() -> None:
+    """At once: the collector comes late to circles."""
+
+    async def test() -> None:
+        gc.disable()
+        client, ours, _ = await joined()
+        ours.out = lambda data: None
+        tracemalloc.start()
+        for _ in range(100):
+            assert ours.sctp.send("_reliable", bytes(60_000))
+        waiting, _ = tracemalloc.get_traced_memory()
+        leave(client, ours)
+        left, _ = tracemalloc.get_traced_memory()
+        assert waiting > 5_000_000
+        assert left < 100_000
+
+    try:
+        run(test)
+    finally:
+        tracemalloc.stop()
+        gc.enable()
 
 
 def test_a_channel_of_ours_gives_way_to_the_clients() -> None:

@@ -4,7 +4,7 @@ What the start built is never looked at again (`gc.freeze`), and Python's own co
 whenever enough objects were made, in the middle of a tick if need be, is switched off. Instead a
 small part of the objects is searched right after a tick, when the next is 20 ms away. Almost all of
 ours go when nobody refers to them any more, so the old ones are searched rarely, and when nobody is
-on the phone if there is such a time.
+on the phone if there is such a time. And now and then what is free is given back to the system.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import asyncio
 import gc
 from collections.abc import Callable
 from typing import Final, Protocol
+
+from . import allocator
 
 YOUNG: Final = 10_000
 """Objects made, less those gone, before the young ones are searched: some milliseconds."""
@@ -26,6 +28,9 @@ LOOK: Final = 1.0
 QUIET: Final = 600.0
 """Seconds from one search of the old ones to the next, if nobody is on the phone then."""
 
+GIVE_BACK: Final = 20
+"""Looks from one time that free memory is given back to the next."""
+
 
 class Collector(Protocol):
     """What is used of the module `gc`."""
@@ -37,11 +42,22 @@ class Collector(Protocol):
 
 
 class GcSchedule:
-    """The collector of the process. `now` is seconds of any clock that never goes back."""
+    """The collector of the process. `now` is seconds of any clock that never goes back; `settle`
+    prepares the allocator when the start is over, and returns what gives its free memory back."""
 
-    def __init__(self, now: Callable[[], float], collector: Collector = gc) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        collector: Collector = gc,
+        settle: Callable[[], Callable[[], object]] = allocator.settle,
+    ) -> None:
         self._now = now
         self._collector = collector
+        self._settle = settle
+        self._give_back: Callable[[], object] = lambda: None
+        self._looks = 0
+        self._full = False
+        """It is time to give back."""
         self._searched = now()
         self._patience = OLD
         self._ticked = False
@@ -53,6 +69,7 @@ class GcSchedule:
         self._collector.collect()
         self._collector.freeze()
         self._searched = self._now()
+        self._give_back = self._settle()
         self._timer = loop.call_later(LOOK, self._look, loop)
 
     def end(self) -> None:
@@ -68,6 +85,8 @@ class GcSchedule:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = loop.call_later(LOOK, self._look, loop)
+        self._looks += 1
+        self._full = self._full or self._looks % GIVE_BACK == 0
         if self._ticked:
             self._ticked = False
         elif self._collector.get_count()[1] and self._now() - self._searched >= QUIET:
@@ -76,6 +95,10 @@ class GcSchedule:
             self._search()
 
     def _search(self) -> None:
+        if self._full:
+            self._full = False
+            self._give_back()
+            return
         young, searches, _ = self._collector.get_count()
         if young < YOUNG:
             return

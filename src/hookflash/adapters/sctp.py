@@ -168,8 +168,12 @@ class Sctp:
         return channel.bufferedAmount if channel is not None else 0
 
     def stop(self) -> None:
-        """Abort the association and forget its timers."""
-        _run(self._association.stop())
+        """Abort the association and forget its timers, and what waits in it: who refers to whom in
+        there is a circle, which the collector may find minutes later."""
+        association = self._association
+        _run(association.stop())
+        association.forget()
+        self._channels.clear()
 
     def _open_channel(self, label: str) -> RTCDataChannel | None:
         for theirs in (True, False):
@@ -220,6 +224,13 @@ class _Association(RTCSctpTransport):
         self.dropped = 0
         self.events: deque[tuple[RTCDataChannel, bytes | None]] = deque()
         """A channel and its message, None when it has opened."""
+
+    def forget(self) -> None:
+        """It is over: nothing of it will be sent or taken."""
+        for queue in (self._outbound_queue, self._sent_queue, self._data_channel_queue):
+            queue.clear()
+        self._inbound_streams.clear()
+        self.events.clear()
 
     async def _receive_chunk(self, chunk: Chunk) -> None:
         state = self._association_state
