@@ -84,10 +84,7 @@ def _dropped(rtc: RtcClients) -> dict[str, int]:
     ports = rtc.ports
     return {
         **ports.sockets.dropped,
-        "unknown_path": ports.unknown_path,
-        "unreadable": ports.unreadable,
-        "undecryptable": ports.undecryptable,
-        "undescribed": ports.undescribed,
+        **ports.dropped,
     }
 
 

@@ -38,6 +38,7 @@ class Owner:
         self.asked.append((source, ssrc))
         return True
 
+    def packet_refused(self) -> None: ...
     def packet_first(self) -> None:
         """Kept."""
         self.told.append("first")

@@ -35,7 +35,7 @@ def stream_out() -> Sender:
 
 
 def stream_in(ssrc: int, sequences: list[int]) -> PublishedAudio:
-    published = PublishedAudio({111: OPUS}, lambda: None, lambda: None)
+    published = PublishedAudio({111: OPUS}, lambda: None, lambda: None, {})
     for sequence in sequences:
         packet = RtpPacket(111, sequence, 960 * sequence, ssrc, b"x").encode()
         published.packet(bytearray(packet), 1.0 + sequence / 50)

@@ -136,11 +136,12 @@ class Sctp:
         )
         self._channels[label, False] = RTCDataChannel(self._association, parameters)
 
-    def receive(self, data: bytes) -> None:
-        """Take one SCTP packet. What is none, or makes no sense, is dropped."""
+    def receive(self, data: bytes) -> int:
+        """Take one SCTP packet. What is none, or makes no sense, is dropped: how much of it was."""
         association = self._association
+        before = association.dropped
         if self.state == "closed":
-            return
+            return 0
         if well_formed(data, MAX_STREAMS):
             try:
                 _run(association._handle_data(data))
@@ -151,6 +152,7 @@ class Sctp:
         self.dropped = association.dropped
         while association.events:
             self._tell(*association.events.popleft())
+        return self.dropped - before
 
     def send(self, label: str, data: bytes) -> bool:
         """Send on the open channel of that label, the peer's before ours. False: there is none, or

@@ -184,6 +184,7 @@ class PeerConnection:
             codecs,
             begun=lambda: self._owner.track_began(cid, "audio/opus"),
             changed=lambda: self._engine.reroute_room(self._room()),
+            dropped=self._ways.dropped,
         )
         self.reports.add_receiver(track.source.receiver)
         return track
@@ -225,7 +226,7 @@ class PeerConnection:
 
     def _drop(self) -> None:
         self.dropped += 1
-        self._ways.undescribed += 1
+        self._ways.dropped["undescribed"] += 1
 
     def _recognised(self, ssrc: int, extensions: bytes, profile: int) -> str:
         """The cid of a stream that says by its MID in which section it belongs; "" for none."""

@@ -14,6 +14,17 @@ from ..webrtc.sections import IncomingSection, OutgoingSection
 RELIABLE: Final = "_reliable"
 """Label of the data channel on which nothing is lost."""
 LOSSY: Final = "_lossy"
+DROPPED: Final = (
+    "unknown_path",
+    "unreadable",
+    "undecryptable",
+    "undescribed",
+    "unknown_payload",
+    "bad_sctp",
+)
+"""Why packets of clients are dropped: nobody was checked where they came from; checks that cannot
+be read; not encrypted as agreed, or come twice; of no stream that the client has described; with a
+payload type that was not agreed on; SCTP, or a message in it, that makes no sense."""
 
 
 class IceSide(Protocol):
@@ -69,8 +80,8 @@ class PeerWay(Protocol):
 class PeerWays(Protocol):
     """The ports of all clients: `runtime.rtc.ports.RtcPorts`."""
 
-    undescribed: int
-    """Packets of all clients, decrypted, that are of no stream which their client has described."""
+    dropped: dict[str, int]
+    """Packets of all clients that were dropped, by reason (`DROPPED`)."""
 
     @property
     def fingerprint(self) -> str:

@@ -286,6 +286,9 @@ class PhonePort:
         if self.plan is not None and source != self.plan.remote:
             self._on_event(LatchedAddress(source))
 
+    def packet_refused(self) -> None:
+        """The receiver counts them."""
+
     def packet_first(self) -> None:
         """The first packet of all."""
         self._on_event(FirstPacket())

@@ -14,19 +14,24 @@ class PublishedAudio:
     """`source` is what the room hears of it. The client is known by its DTLS: every packet that
     decrypts is its own, so nothing is asked of where it comes from."""
 
-    __slots__ = ("_begun", "_now_changed", "source")
+    __slots__ = ("_begun", "_dropped", "_now_changed", "source")
 
     def __init__(
-        self, codecs: Mapping[int, Codec], begun: Callable[[], None], changed: Callable[[], None]
+        self,
+        codecs: Mapping[int, Codec],
+        begun: Callable[[], None],
+        changed: Callable[[], None],
+        dropped: dict[str, int],
     ) -> None:
         """`codecs`: by payload type, as the client's description has them; `begun` is called at the
-        first packet, `changed` when it speaks another codec."""
+        first packet, `changed` when it speaks another codec; `dropped` counts by reason."""
         receiver = Receiver(self)
         receiver.configure(codecs, "opus")
         self.source = Source(receiver)
         self.source.receives = True
         self._begun = begun
         self._now_changed = changed
+        self._dropped = dropped
 
     def packet(self, plain: bytearray, now: float) -> None:
         """One packet without header extensions."""
@@ -43,6 +48,10 @@ class PublishedAudio:
         """Always."""
         self.source.receiver.known_source = source
         return True
+
+    def packet_refused(self) -> None:
+        """Its payload type was not agreed on."""
+        self._dropped["unknown_payload"] += 1
 
     def packet_first(self) -> None:
         """The track has sound: the others may be told of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from tests.support.lab import Lab, run
@@ -42,6 +42,13 @@ def test_the_page_tells_reasons_and_packets() -> None:
             connection.rtp_received(b"\x80\x6f" + bytes(20), 0.0)
             cast(PeerTransport, connection.transport).received(b"\x80\x6f" + bytes(40), 0.0)
             assert said('rtc_dropped{reason="undescribed"}') == 1
+            (track,) = lab.server.rtc._clients[ann.sid].publisher.published.values()
+            track.packet(bytearray(b"\x80\x7f" + bytes(20)), 0.0)
+            assert said('rtc_dropped{reason="unknown_payload"}') == 1
+            to_ann: Any = ann.publisher.sctp
+            before = said('rtc_dropped{reason="bad_sctp"}')
+            await to_ann.transport._send_data(b"no packet of SCTP")
+            await ann.until(lambda: said('rtc_dropped{reason="bad_sctp"}') > before)
             assert said('rtc_dropped{reason="undecryptable"}') == 1
             await bob.ask(leave={})
             await bob.ended()

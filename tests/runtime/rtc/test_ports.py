@@ -37,8 +37,8 @@ def test_what_strangers_send_is_counted_and_disturbs_nobody() -> None:
                 unknown.attributes["USERNAME"] = "nobody:me"
                 stranger.sendto(bytes(unknown), ("127.0.0.1", ports.udp_port))
             await bob.until(lambda: ports.agents.refused["unknown_ufrag"])
-            assert ports.unreadable == 1
-            assert ports.unknown_path == 3
+            assert ports.dropped["unreadable"] == 1
+            assert ports.dropped["unknown_path"] == 3
             ear = bob.ear(sid)
             assert ear is not None
             before = len(ear.packets)

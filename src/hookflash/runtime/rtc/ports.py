@@ -18,7 +18,7 @@ from ...adapters.rtc_connection import RtcPath
 from ...adapters.rtc_socket import RtcSockets
 from ...base.errors import StunError
 from ...base.ids import Ids
-from ...exchange.peer_ways import PeerWayOwner
+from ...exchange.peer_ways import DROPPED, PeerWayOwner
 from ...ports import Clock
 from ...webrtc import stun
 from ...webrtc.ice import IceAgent, IceAgents
@@ -48,11 +48,7 @@ class RtcPorts:
         self.handshakes: set[PeerTransport] = set()
         """Of those, where DTLS has begun and is not done."""
         self._sweep: asyncio.TimerHandle | None = None
-        self.unknown_path = self.unreadable = self.undescribed = 0
-        """Packets dropped: from where nobody was checked, checks that cannot be read, and what is
-        of no stream that its client has described."""
-        self._undecryptable = 0
-        """Of connections that are over."""
+        self.dropped = dict.fromkeys(DROPPED, 0)
 
     async def stop(self) -> None:
         """End every peer connection, and close the ports."""
@@ -103,20 +99,15 @@ class RtcPorts:
             owner,
             self._closed_one,
             self.handshakes,
+            self.dropped,
         )
         self._transports[agent] = transport
         if self._sweep is None:
             self._sweep = self._loop.call_later(SWEEP, self._look)
         return transport
 
-    @property
-    def undecryptable(self) -> int:
-        """Packets dropped so far that are not encrypted as agreed, or came twice."""
-        return self._undecryptable + sum(one.undecryptable for one in self._transports.values())
-
     def _closed_one(self, transport: PeerTransport) -> None:
-        if self._transports.pop(transport.agent, None) is not None:
-            self._undecryptable += transport.undecryptable
+        self._transports.pop(transport.agent, None)
 
     def _look(self) -> None:
         now = self._clock.now()
@@ -139,7 +130,7 @@ class RtcPorts:
                 return
             agent = self.agents.at(path)
             if agent is None:
-                self.unknown_path += 1
+                self.dropped["unknown_path"] += 1
                 return
             self._transports[agent].received(data, now)
         except Exception:  # noqa: BLE001  # logged; the next packet has its turn
@@ -160,7 +151,7 @@ class RtcPorts:
         try:
             message = stun.parse(data)
         except StunError:
-            self.unreadable += 1
+            self.dropped["unreadable"] += 1
             return
         agent = self.agents.find(message)
         if agent is None:

@@ -32,7 +32,7 @@ class DataChannels(Protocol):
     """`adapters.sctp.Sctp`, which takes half a second to import."""
 
     def start(self, remote_port: int, max_message: int) -> None: ...
-    def receive(self, data: bytes) -> None: ...
+    def receive(self, data: bytes) -> int: ...
     def send(self, label: str, data: bytes) -> bool: ...
     def open(
         self, label: str, *, ordered: bool = ..., max_retransmits: int | None = ...
@@ -67,8 +67,10 @@ class PeerTransport:
         owner: PeerWayOwner,
         closed: Callable[[PeerTransport], None],
         handshakes: set[PeerTransport],
+        dropped: dict[str, int],
     ) -> None:
-        """`closed` is called once, in the end; `handshakes`: those of the process that go on."""
+        """`closed` is called once, in the end; `handshakes`: those of the process that go on;
+        `dropped`: packets of the process, by reason."""
         self.agent = agent
         self._certificate = certificate
         self._clock = clock
@@ -76,6 +78,7 @@ class PeerTransport:
         self._owner: PeerWayOwner = owner
         self._closed = closed
         self._handshakes = handshakes
+        self._dropped = dropped
         self._described: tuple[str, ...] | None = None
         self._dtls: Dtls | None = None
         self._early: list[bytes] = []
@@ -89,7 +92,6 @@ class PeerTransport:
         self._timer: asyncio.TimerHandle | None = None
         self.is_connected = False
         self.closed = self.closed_by_client = False
-        self.undecryptable = 0
 
     # --- what the descriptions say --------------------------------------------------------------
 
@@ -131,7 +133,7 @@ class PeerTransport:
             return
         plain = srtp.unprotect(data)
         if plain is None:
-            self.undecryptable += 1
+            self._dropped["undecryptable"] += 1
         else:
             self._owner.rtp_received(plain, now)
 
@@ -214,7 +216,7 @@ class PeerTransport:
             self._stands(dtls)
         for data in dtls.read():
             if self._sctp is not None:
-                self._sctp.receive(data)
+                self._dropped["bad_sctp"] += self._sctp.receive(data)
         if dtls.state in {"failed", "closed"} and not self.closed:
             self.closed_by_client = dtls.state == "closed"
             self._lost(f"DTLS: {dtls.failure or 'closed by the client'}")
