@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from time import monotonic, time
 from typing import Any
 
 import pytest
@@ -97,6 +98,125 @@ def test_a_datagram_and_its_answer(ip: str) -> None:
         await sockets.stop()
         first.send(b"late")
         assert sockets.dropped["send_failed"] == 1
+
+    run(story)
+
+
+def test_a_patient_port_is_read_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each datagram with the time at which it came."""
+    monkeypatch.setattr(rtc_socket, "PATIENCE", 20.0)
+
+    async def story() -> None:
+        owner, loop = Owner(), asyncio.get_running_loop()
+        sockets = RtcSockets(owner)
+        await sockets.start(["127.0.0.1", "::1"], 0)
+        sockets.be_patient(True)
+        sockets.be_patient(True)
+        there = ("127.0.0.1", sockets.udp_port)
+        with peer("127.0.0.1") as client:
+            before = monotonic()
+            for data in (b"one", b"x" * (LONGEST_DATAGRAM + 1), b"three"):
+                client.sendto(data, there)
+            after = monotonic()
+            while monotonic() < after + 0.005:
+                await loop.run_in_executor(None, int)  # turns in which the loop would have read
+            assert owner.packets == []
+            sockets.read_waiting()
+            assert [data for _, data, _ in owner.packets] == [b"one", b"three"]
+            assert all(before - 0.001 < now < after + 0.001 for _, _, now in owner.packets)
+            assert sockets.dropped["too_long"] == 1
+            sockets.be_patient(False)
+            sockets.read_waiting()
+            client.sendto(b"four", there)
+            await owner.until(lambda: len(owner.packets) == 3)
+            owner.then = lambda: sockets.be_patient(False)
+            sockets.be_patient(True)
+            client.sendto(b"five", there)
+            client.sendto(b"six", there)
+            sockets.read_waiting()
+            assert len(owner.packets) == 4
+            await owner.until(lambda: len(owner.packets) == 5)  # by the loop
+        sockets.be_patient(True)
+        await sockets.stop()
+        sockets.be_patient(True)
+        sockets.read_waiting()
+
+    run(story)
+
+
+def test_a_patient_port_is_read_by_itself_in_the_end() -> None:
+    async def story() -> None:
+        owner = Owner()
+        sockets = RtcSockets(owner)
+        await sockets.start(["127.0.0.1"], 0)
+        sockets.be_patient(True)
+        with peer("127.0.0.1") as client:
+            for count in (1, 2):
+                sent = monotonic()
+                client.sendto(b"one", ("127.0.0.1", sockets.udp_port))
+                await owner.until(lambda count=count: len(owner.packets) == count)
+            assert monotonic() - sent > 0.5 * rtc_socket.PATIENCE
+        await sockets.stop()
+
+    run(story)
+
+
+def test_a_patient_port_that_is_flooded_is_read_by_the_loop() -> None:
+    async def story() -> None:
+        owner = Owner()
+        sockets = RtcSockets(owner)
+        await sockets.start(["127.0.0.1"], 0)
+        sockets.be_patient(True)
+        with peer("127.0.0.1") as client:
+            for _ in range(rtc_socket._BURST):
+                client.sendto(b"x", ("127.0.0.1", sockets.udp_port))
+            sockets.read_waiting()
+            assert len(owner.packets) == rtc_socket._BURST
+            client.sendto(b"y", ("127.0.0.1", sockets.udp_port))
+            sockets.read_waiting()
+            assert len(owner.packets) == rtc_socket._BURST
+            await owner.until(lambda: len(owner.packets) > rtc_socket._BURST)
+        await sockets.stop()
+
+    run(story)
+
+
+def test_the_machines_clock_may_be_set_while_datagrams_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story() -> None:
+        owner = Owner()
+        sockets = RtcSockets(owner, lambda: 500.0)
+        await sockets.start(["127.0.0.1"], 0)
+        sockets.be_patient(True)
+        with peer("127.0.0.1") as client:
+            client.sendto(b"x", ("127.0.0.1", sockets.udp_port))
+            for wrong in (-100.0, 100.0):
+                monkeypatch.setattr(rtc_socket, "time", lambda wrong=wrong: time() + wrong)
+                client.sendto(b"x", ("127.0.0.1", sockets.udp_port))
+                sockets.read_waiting()
+            assert [now for _, _, now in owner.packets] == [500.0] * 3
+        await sockets.stop()
+
+    run(story)
+
+
+def test_where_the_system_does_not_say_when_nobody_is_patient(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+
+    async def story() -> None:
+        owner = Owner()
+        sockets = RtcSockets(owner)
+        await sockets.start(["127.0.0.1"], 0)
+        sockets.be_patient(True)
+        with peer("127.0.0.1") as client:
+            client.sendto(b"x", ("127.0.0.1", sockets.udp_port))
+            sockets.read_waiting()
+            assert owner.packets == []
+            await owner.until(lambda: owner.packets)
+        await sockets.stop()
 
     run(story)
 

@@ -100,6 +100,19 @@ def test_a_camera_is_published_with_its_first_packet() -> None:
     run(check)
 
 
+def test_pictures_are_in_a_hurry() -> None:
+    async def check(lab: Lab) -> None:
+        ports = lab.server.rtc.ports
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            camera = Camera(ssrc=50)
+            await shows(lab, ann, camera)
+            ports._hurried = False
+            comes(lab, ann, camera)
+            assert ports._hurried
+
+    run(check)
+
+
 def test_what_a_subscriber_wants_reaches_the_publisher() -> None:
     async def check(lab: Lab) -> None:
         camera = Camera(ssrc=50)

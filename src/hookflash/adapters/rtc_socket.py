@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from struct import Struct
-from time import monotonic
+from time import monotonic, time
 from typing import Final
 
 import structlog
@@ -22,11 +22,16 @@ from .accepting import Acceptor, listener
 from .open_files import OpenFiles
 from .rtc_connection import LONGEST_DATAGRAM, RtcLimits, RtcOwner, RtcShared, TcpPath
 from .sip_sockets import plain_ip
-from .udp import SocketAddress
+from .udp import STAMP_ROOM, SocketAddress, came, stamps
 
 _BURST: Final = 64
 _BURST_TIME: Final = 0.005
 """Datagrams and seconds of one turn of the loop; SIP, the mixer and the API have theirs."""
+PATIENCE: Final = 0.025
+"""Seconds between two reads of a port that need not be read when something comes: a little more
+than between the ticks, which read it too."""
+_LONGEST_WAIT: Final = 1.0
+"""Seconds for which a datagram may have waited: more, and the machine's clock was set meanwhile."""
 _FULL: Final = 4
 """Turns on end that left something, perhaps, after which more is read in each."""
 _KERNEL_BUFFER: Final = 4 * 1024 * 1024
@@ -95,8 +100,52 @@ class _UdpSocket:
         """Datagrams read in a turn."""
         self._full = 0
         """Turns on end in which as many were there."""
+        self._patient: asyncio.TimerHandle | None = None
+        """Where it is read at times."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._readable)
+
+    def be_patient(self, patient: bool) -> None:
+        """Read every `PATIENCE` seconds what has come, and not each datagram by itself: a turn of
+        the loop costs more than a packet. False: as they come again. Where the system does not say
+        when each came, they are read as they come."""
+        if patient == (self._patient is not None) or self.closed:
+            return
+        if self._patient is not None:
+            self._patient.cancel()
+            self._patient = None
+            self._loop.add_reader(self.sock.fileno(), self._readable)
+        elif stamps(self.sock):
+            self._loop.remove_reader(self.sock.fileno())
+            self._patient = self._loop.call_later(PATIENCE, self.read_waiting)
+
+    def read_waiting(self) -> None:
+        """What has come, with the times at which it did; the loop reads it where there is much."""
+        if self._patient is None:
+            return
+        self._patient.cancel()
+        self._patient = self._loop.call_later(PATIENCE, self.read_waiting)
+        receive, path_of, shared = self.sock.recvmsg, self._path_of, self.shared
+        now = shared.now()
+        shift = now - time()
+        for _ in range(_BURST):
+            try:
+                data, ancillary, _, address = receive(LONGEST_DATAGRAM + 1, STAMP_ROOM)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                _log.debug("rtc_udp_error", error=str(error))
+                continue
+            if len(data) > LONGEST_DATAGRAM:
+                shared.dropped["too_long"] += 1
+                continue
+            at = came(ancillary) + shift
+            if not now - _LONGEST_WAIT < at < now:
+                at = now
+            shared.owner.received(path_of(address), data, at)
+            if self._patient is None:
+                return
+        self.be_patient(False)
 
     def _readable(self) -> None:
         """Some datagrams; what is left is read in the next turn. As many as there mostly are: to
@@ -136,6 +185,7 @@ class _UdpSocket:
 
     def close(self) -> None:
         """Free the port."""
+        self.be_patient(False)
         self.closed = True
         self._loop.remove_reader(self.sock.fileno())
         self.sock.close()
@@ -171,6 +221,16 @@ class RtcSockets:
     def connections(self) -> int:
         """TCP connections that are open."""
         return len(self._shared.connections)
+
+    def be_patient(self, patient: bool) -> None:
+        """Whether datagrams may wait for some milliseconds, where that is cheaper."""
+        for each in self._sockets:
+            each.be_patient(patient)
+
+    def read_waiting(self) -> None:
+        """Wait no longer: what has come is needed now."""
+        for each in self._sockets:
+            each.read_waiting()
 
     async def start(
         self, listen_ips: Sequence[str], udp_port: int, tcp_port: int | None = None

@@ -25,12 +25,33 @@ _ARRIVAL: Final = 35
 """SO_TIMESTAMPNS and SCM_TIMESTAMPNS of Linux, which the socket module does not name: the kernel
 says when each datagram came, in seconds and nanoseconds since the epoch."""
 _TIMESPEC: Final = Struct("@ll")
-_ROOM: Final = socket.CMSG_SPACE(_TIMESPEC.size)
+STAMP_ROOM: Final = socket.CMSG_SPACE(_TIMESPEC.size)
+"""Octets of ancillary data for `came`."""
 
 SocketAddress = tuple[Any, ...]
 """As the socket module has it: (ip, port), with two numbers more for IPv6."""
 Reader = Callable[[float, float], object]
 """Reads one datagram; it is given what `PolledSockets.read` was."""
+
+
+def stamps(sock: socket.socket) -> bool:
+    """Let the kernel say of each datagram when it came; False where it does not."""
+    if sys.platform != "linux":
+        return False
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _ARRIVAL, 1)
+    except OSError:
+        return False
+    return True
+
+
+def came(ancillary: list[tuple[int, int, bytes]]) -> float:
+    """When a datagram came, in seconds since the epoch by the machine's clock; 0.0 where the system
+    does not say after all."""
+    if not ancillary:
+        return 0.0
+    seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
+    return float(seconds + nanoseconds * 1e-9)
 
 
 class PolledSockets:
@@ -106,11 +127,7 @@ class UdpPair:
     def poll(self, polled: PolledSockets, reader: Reader, flooded: Callable[[], object]) -> bool:
         """The loop looks at the RTP port no more; `polled` does. False: the system does not say
         when datagrams came, and all stays as it is."""
-        if sys.platform != "linux":
-            return False
-        try:
-            self._rtp.setsockopt(socket.SOL_SOCKET, _ARRIVAL, 1)
-        except OSError:
+        if not stamps(self._rtp):
             return False
         self._loop.remove_reader(self._rtp.fileno())
         polled.add(self._rtp, reader, flooded)
@@ -125,13 +142,9 @@ class UdpPair:
             self._loop.add_reader(self._rtp.fileno(), self._on_rtp)
 
     def receive_stamped(self, buffer: bytearray) -> tuple[int, SocketAddress, float]:
-        """As `receive`, where the port is polled; and when the datagram came, in seconds since the
-        epoch by the machine's clock, 0.0 where the system does not say after all."""
-        size, extra, _, address = self._rtp.recvmsg_into((buffer,), _ROOM)
-        if not extra:
-            return size, address, 0.0
-        seconds, nanoseconds = _TIMESPEC.unpack(extra[0][2])
-        return size, address, seconds + nanoseconds * 1e-9
+        """As `receive`, where the port is polled; and when the datagram `came`."""
+        size, extra, _, address = self._rtp.recvmsg_into((buffer,), STAMP_ROOM)
+        return size, address, came(extra)
 
     def receive_rtcp(self) -> tuple[bytes, SocketAddress]:
         """One datagram of the RTCP port; raises BlockingIOError and other OSErrors."""

@@ -183,7 +183,8 @@ class OpusDecoder:
 
     def decode(self, payload: bytes) -> Pcm:
         """The samples of one packet, 2.5 to 120 ms; RtpError where it cannot be read."""
-        self._check(payload)
+        if not 0 < len(payload) <= _LARGEST:
+            raise RtpError(f"Opus: a payload of {len(payload)} octets")
         return self._run(payload, len(self._pcm), recover=0)
 
     def conceal(self, samples: int) -> Pcm:

@@ -212,6 +212,7 @@ class PeerConnection:
         if not cid:
             video = self._video
             if video is not None and video.packet(ssrc, plain, extensions, profile, now):
+                self._ways.hurry()
                 return
             cid = self._recognised(ssrc, extensions, profile)
         track = self.published.get(cid)
@@ -222,6 +223,8 @@ class PeerConnection:
             level = find(extensions, profile, self._extensions[cid].audio_level)
             if level:  # RFC 6464 §3: the first bit says whether that is speech
                 self._engine.measured(track.source.track_sid, level[0] & 127)
+        if track.source.receiver.forwards:
+            self._ways.hurry()
         track.packet(plain, now)
 
     def _drop(self) -> None:

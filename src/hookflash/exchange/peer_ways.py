@@ -92,6 +92,10 @@ class PeerWays(Protocol):
         """A way for one more peer connection."""
         ...
 
+    def hurry(self) -> None:
+        """What comes is not only for the ticks: it shall be read at once, for a while."""
+        ...
+
 
 class TrackRooms(Protocol):
     """The rooms of sound: `runtime.media.engine.MediaEngine`."""

@@ -86,6 +86,16 @@ def test_a_clients_frames_are_counted_once_whatever_room_it_is_in(studio: Studio
     assert source.concealed == 6
 
 
+def test_what_clients_sent_is_read_before_a_tick_mixes_it(studio: Studio) -> None:
+    ann, bob, cid = (studio.phone() for _ in range(3))
+    studio.engine.before_tick = ann.say
+    studio.tick(20)
+    assert ann.stream.receiver.received == 20
+    assert studio.engine.concealed == 0
+    for phone in (bob, cid):
+        assert phone.pair.sent
+
+
 def test_reports_go_out_every_five_seconds_on_hold_too(studio: Studio) -> None:
     ann = studio.phone()
     ann.say()

@@ -11,6 +11,8 @@ from aioice import stun
 from tests.support.lab import Lab, run
 from tests.support.rtc_peer import RtcPeer
 
+from hookflash.runtime.rtc.ports import MANY
+
 LOW = 440.0
 
 
@@ -110,6 +112,63 @@ def test_a_mistake_about_one_packet_or_one_transport_is_in_the_log_and_costs_no_
             monkeypatch.undo()
 
     run(check, errors=["internal_error"])
+
+
+def test_packets_that_only_ticks_want_wait_for_them() -> None:
+    """Where they are many, and nobody's connection comes about at the moment."""
+
+    async def check(lab: Lab) -> None:
+        ports = lab.server.rtc.ports
+        said: list[bool] = []
+        ports.sockets.be_patient = said.append  # type: ignore[assignment, method-assign]
+
+        def look(packets: int) -> list[bool]:
+            said.clear()
+            ports._packets = packets
+            ports._look()
+            return said[:]
+
+        async with RtcPeer(lab, "ann") as ann:
+            await ann.until(lambda: not ports.handshakes)
+            look(0)
+            assert look(MANY - 1) == [False]
+            assert look(MANY) == [True]
+            assert look(MANY) == [True]
+            said.clear()
+            ports.hurry()
+            ports.hurry()
+            assert said == [False]
+            assert look(MANY) == [False]
+            assert look(MANY) == [True]
+            ports.handshakes.add(ports._transports[next(iter(ports._transports))])
+            assert look(MANY) == [False]
+            ports.handshakes.clear()
+            said.clear()
+            async with RtcPeer(lab, "bob") as bob:
+                await bob.told("join")
+                assert said[0] is False
+
+    run(check)
+
+
+def test_who_is_forwarded_is_in_a_hurry_and_who_is_mixed_is_not() -> None:
+    async def check(lab: Lab) -> None:
+        ports = lab.server.rtc.ports
+        async with RtcPeer(lab, "ann") as ann:
+            sid = await ann.speak(LOW)
+            track = lab.server.rtc._clients[ann.sid].publisher
+            await ann.until(lambda: track.published)
+            (published,) = track.published.values()
+            ports._hurried = False
+            received = published.source.receiver.received
+            await ann.until(lambda: published.source.receiver.received > received + 2)
+            assert not ports._hurried
+            async with RtcPeer(lab, "bob") as bob:
+                await bob.hears(sid, LOW)
+                ports._hurried = False
+                await ann.until(lambda: ports._hurried)
+
+    run(check)
 
 
 def test_ports_that_stop_end_their_connections() -> None:

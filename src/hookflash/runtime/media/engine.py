@@ -65,6 +65,8 @@ class MediaEngine:
         """Those that are open."""
         self.measured: Callable[[str, int], None] = lambda track_sid, level: None
         """Told how loud telephones are that clients hear: the SID of the track, -dBov."""
+        self.before_tick: Callable[[], object] = lambda: None
+        """Reads what clients have sent, if that waits."""
         self._settings = settings
         self._ids = ids
         self._pool = PortPool(*settings.rtp_port, ids.random)
@@ -329,6 +331,7 @@ class MediaEngine:
         self._ticks += 1
         if self._changed:
             self._take_note()
+        self.before_tick()
         self._polled.read(now, now - self._world())
         self._after(self._narrow.tick(now))
         for room in self._wide.values():

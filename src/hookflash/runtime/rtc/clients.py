@@ -104,6 +104,7 @@ class RtcClients:
         self.counts = RtcCounts()
         alarm.add(self)
         engine.measured = self.measured
+        engine.before_tick = ports.sockets.read_waiting
 
     def __len__(self) -> int:
         return len(self._clients)

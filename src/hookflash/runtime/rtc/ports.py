@@ -31,6 +31,8 @@ _log = structlog.get_logger("rtc")
 
 SWEEP: Final = 1.0
 """Seconds between two looks at who still consents."""
+MANY: Final = 200
+"""Packets between two looks from which on it is cheaper to let them wait for each other."""
 
 
 class RtcPorts:
@@ -48,6 +50,9 @@ class RtcPorts:
         self.handshakes: set[PeerTransport] = set()
         """Of those, where DTLS has begun and is not done."""
         self._sweep: asyncio.TimerHandle | None = None
+        self._packets = 0
+        self._hurried = False
+        """Since the last look."""
         self.dropped = dict.fromkeys(DROPPED, 0)
 
     async def stop(self) -> None:
@@ -90,6 +95,7 @@ class RtcPorts:
         """A way for one more peer connection."""
         from .transport import PeerTransport
 
+        self.hurry()
         agent = self.agents.new(self._clock.now())
         transport = PeerTransport(
             agent,
@@ -109,8 +115,18 @@ class RtcPorts:
     def _closed_one(self, transport: PeerTransport) -> None:
         self._transports.pop(transport.agent, None)
 
+    def hurry(self) -> None:
+        """Something has come, or will, that somebody waits for, and not the ticks alone: packets
+        are read as they come, until there was nothing such from one look to the next."""
+        if not self._hurried:
+            self._hurried = True
+            self.sockets.be_patient(False)
+
     def _look(self) -> None:
         now = self._clock.now()
+        idle = not (self._hurried or self.handshakes)
+        self.sockets.be_patient(self._packets >= MANY and idle)
+        self._packets, self._hurried = 0, False
         self._sweep = self._loop.call_later(SWEEP, self._look) if self._transports else None
         for transport in list(self._transports.values()):
             try:
@@ -124,6 +140,7 @@ class RtcPorts:
         """One packet. A mistake of ours about it is in the log, and costs that packet alone."""
         if not data:
             return
+        self._packets += 1
         try:
             if data[0] < 4:
                 self._check_received(path, data, now)
