@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import monotonic, time
 from typing import Any
 
@@ -49,6 +50,9 @@ class Owner:
     def closed(self, path: RtcPath) -> None:
         self.gone.append(path)
         self._changed.set()
+
+    def has(self, count: int) -> bool:
+        return len(self.packets) == count
 
     async def until(self, true: Callable[[], object]) -> None:
         while not true():
@@ -154,7 +158,7 @@ def test_a_patient_port_is_read_by_itself_in_the_end() -> None:
             for count in (1, 2):
                 sent = monotonic()
                 client.sendto(b"one", ("127.0.0.1", sockets.udp_port))
-                await owner.until(lambda count=count: len(owner.packets) == count)
+                await owner.until(partial(owner.has, count))
             assert monotonic() - sent > 0.5 * rtc_socket.PATIENCE
         await sockets.stop()
 
