@@ -19,6 +19,7 @@ from hookflash.adapters import dtls
 from hookflash.adapters.dtls import MTU, Dtls, DtlsCertificate
 
 OURS, THEIRS = DtlsCertificate.make(), DtlsCertificate.make()
+_DTLS_1_0 = 0xFEFF
 WRONG = "sha-256 " + ":".join(["00"] * 32)
 
 
@@ -140,6 +141,23 @@ def test_without_a_known_fingerprint_it_has_failed(lines: list[str]) -> None:
     assert one.state == "failed"
     assert one.failure == "no fingerprint of a known hash"
     assert one.take() == []
+
+
+def test_nothing_older_than_1_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the system's OpenSSL would take."""
+    monkeypatch.setattr(dtls, "_CIPHERS", b"ALL:@SECLEVEL=0")
+
+    def states(version: int) -> list[str]:
+        ours, theirs = DtlsCertificate.make(), DtlsCertificate.make()
+        theirs._context.set_min_proto_version(version)
+        theirs._context.set_max_proto_version(version)
+        one = Dtls(theirs, client=True, fingerprints=(ours.fingerprint,))
+        two = Dtls(ours, client=False, fingerprints=(theirs.fingerprint,))
+        exchange(one, two)
+        return [one.state, two.state]
+
+    assert states(dtls._DTLS_1_2) == ["connected", "connected"]
+    assert "connected" not in states(_DTLS_1_0)
 
 
 def test_without_a_certificate_nobody_connects() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from tests.support.stamps import stamping
 
 from hookflash.adapters import rtc_socket
 from hookflash.adapters.rtc_connection import LONGEST_DATAGRAM, RtcPath
@@ -145,7 +146,8 @@ def test_a_patient_port_is_read_when_it_is_asked_for(monkeypatch: pytest.MonkeyP
         sockets.be_patient(True)
         sockets.read_waiting()
 
-    run(story)
+    with stamping():
+        run(story)
 
 
 def test_a_patient_port_is_read_by_itself_in_the_end() -> None:

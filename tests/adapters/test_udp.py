@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from tests.support.stamps import stamping
 
 from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.udp import PolledSockets, UdpPair
@@ -142,7 +143,8 @@ async def _polled() -> None:
 
 
 def test_a_polled_port_wakes_nobody_and_says_when_each_datagram_came() -> None:
-    asyncio.run(_polled())
+    with stamping():
+        asyncio.run(_polled())
 
 
 def test_where_the_system_does_not_say_when_the_loop_reads_on(

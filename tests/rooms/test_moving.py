@@ -14,6 +14,7 @@ from hookflash.rooms.events import (
     ParticipantLeft,
     ParticipantMoved,
     RoomStarted,
+    SubscriptionsChanged,
     TrackMuted,
     TrackPublished,
     TrackUnpublished,
@@ -87,6 +88,24 @@ def test_who_is_not_active_yet_is_not_active_there_either() -> None:
     newcomer, _ = move(rooms, T + 1, former, "b")
     assert not newcomer.active
     assert not newcomer.left
+
+
+def test_who_rings_takes_nothing_there_either_until_it_listens() -> None:
+    rooms = make()
+    other = phone(rooms, "b", "sip_+2")
+    ringing, _ = rooms.join(T, "a", Join("sip_+1", kind=Kind.SIP, listens=False))
+    rooms.activate(T, ringing)
+    newcomer, _ = move(rooms, T, ringing, "b")
+    (track,) = other.tracks.values()
+    assert not newcomer.takes(track)
+    (event,) = rooms.listen(T + 1, newcomer)
+    assert event == SubscriptionsChanged(newcomer.room, newcomer, (track,), True, T + 1)
+    assert newcomer.takes(track)
+    assert rooms.listen(T + 2, newcomer) == []
+    alone, _ = rooms.join(T, "c", Join("sip_+3", kind=Kind.SIP, listens=False))
+    rooms.activate(T, alone)
+    assert rooms.listen(T, alone) == []
+    assert alone.listens
 
 
 def test_who_may_take_its_tracks_is_still_as_it_said() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
 import pytest
 from livekit import api
+from livekit.protocol.agent import WorkerPing, WorkerPong
 from tests.support.lab import NUMBER, Lab, run
+from tests.support.worker import connected
 
 from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.phone import Behaviour
@@ -29,6 +32,30 @@ def test_draining_refuses_new_calls_and_waits_for_running_ones() -> None:
         assert [up.ended for up in lab.server.exchange.calls.values()] == [False]
         await call.hang_up()
         await draining
+
+    run(check, sip__answer="immediately")
+
+
+def test_workers_are_told_of_the_end_after_the_drain() -> None:
+    """1001, and not while a call goes on, to which their jobs belong."""
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        call = await caller.call(NUMBER, proxy=lab.sip)
+        async with connected(lab.server.http_port) as worker:
+            await worker.register()
+            draining = asyncio.create_task(lab.server.drain(20.0))
+            await asyncio.wait([draining], timeout=0)
+            await worker.say(ping=WorkerPing(timestamp=1))
+            await worker.hear(WorkerPong)
+            assert not draining.done()
+            await call.hang_up()
+            await draining
+            await lab.server._http.stop()
+            ended = await worker.socket.receive(10)
+            assert ended.type is aiohttp.WSMsgType.CLOSE
+            assert ended.data == 1001
 
     run(check, sip__answer="immediately")
 

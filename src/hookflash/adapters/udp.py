@@ -97,6 +97,9 @@ class PolledSockets:
             self._selector = None
 
 
+def _nothing() -> None: ...
+
+
 class UdpPair:
     """RTP on an even port and RTCP on the next. `receive` and `send` are the RTP socket's own
     `recvfrom_into` and `sendto`."""
@@ -115,7 +118,7 @@ class UdpPair:
             raise
         self.receive = self._rtp.recvfrom_into
         self.send = self._rtp.sendto
-        self._on_rtp: Callable[[], object] = lambda: None
+        self._on_rtp: Callable[[], object] = _nothing
         self._polled: PolledSockets | None = None
 
     def watch(self, on_rtp: Callable[[], object], on_rtcp: Callable[[], object]) -> None:
@@ -163,6 +166,7 @@ class UdpPair:
         for sock in (self._rtp, self._rtcp):
             self._loop.remove_reader(sock.fileno())
             sock.close()
+        self._on_rtp = _nothing  # who watches refers to this pair
 
 
 def _bind(ip: str, port: int) -> socket.socket:

@@ -125,6 +125,7 @@ class PhoneParticipants:
             metadata=place.metadata,
             room_options=room_options(place),
             room_preset=place.room_preset,
+            listens=call.answered or call.record.direction == "inbound",
         )
         participant = rooms.join(place.room, join)
         call.note(identity=identity, room=participant.room.name)
@@ -153,6 +154,11 @@ class PhoneParticipants:
         self._calls.pop(participant.sid, None)
         if call.stream is not None:
             self.unbridge(call, call.stream)
+
+    def listen(self, call: Call) -> None:
+        """Whoever was called hears the room from now on, and the room is told."""
+        if call.participant is not None:
+            self._rooms.listen(call.participant)
 
     def status(self, call: Call, status: names.CallStatus) -> None:
         """Set sip.callStatus."""

@@ -168,5 +168,6 @@ class RequestedLeg(LegOwner):
         stream = call.port
         stream.hush()
         stream.silence_to_peer = False
+        self._phones.listen(call)
         self._phones.bridge(call)
         self._settle()

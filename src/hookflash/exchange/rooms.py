@@ -182,6 +182,10 @@ class RoomHost:
         """Its connection stands: the others see it."""
         self._tell(self._rooms.activate(self._now(), participant))
 
+    def listen(self, participant: Participant) -> None:
+        """It takes the tracks of others from now on."""
+        self._tell(self._rooms.listen(self._now(), participant))
+
     def leave(
         self,
         participant: Participant,

@@ -34,6 +34,7 @@ def move(
         metadata=participant.metadata,
         permission=participant.permission,
         client=participant.client,
+        listens=participant.listens,
     )
     was_active, tracks = participant.active, _all_tracks(participant)
     newcomer, arrival = rooms.join(now, destination, join)

@@ -218,6 +218,8 @@ class Join:
     """Of the dispatch rule's or token's room_config: used if this join makes the room."""
     room_preset: str = ""
     client: ClientTraits = field(default_factory=ClientTraits)
+    listens: bool = True
+    """False: it takes no track until `Rooms.listen`: a telephone that rings."""
 
 
 @light_dataclass(frozen=True, slots=True)

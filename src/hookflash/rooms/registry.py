@@ -29,6 +29,7 @@ from .events import (
     RoomFinished,
     RoomStarted,
     RoomUpdated,
+    SubscriptionsChanged,
     TrackPublished,
 )
 from .orders import (
@@ -160,6 +161,7 @@ class Rooms:
             metadata=metadata,
             permission=join.permission,
             client=join.client,
+            listens=join.listens,
             shift=self._shift(),
         )
         former = room.participants.get(identity)
@@ -183,6 +185,16 @@ class Rooms:
         participant.state = ACTIVE
         participant.version += 3  # joining, joined, active: as LiveKit counts them
         return [ParticipantJoined(room, participant, now)]
+
+    def listen(self, now: float, participant: Participant) -> list[RoomEvent]:
+        """It takes the tracks of others from now on; nothing happens where it did before."""
+        if participant.listens or participant.left:
+            return []
+        participant.listens = True
+        room = participant.room
+        tracks = [track for other in room.others(participant) for track in other.tracks.values()]
+        taken = tuple(track for track in tracks if participant.takes(track))
+        return [SubscriptionsChanged(room, participant, taken, True, now)] if taken else []
 
     def leave(
         self,

@@ -100,6 +100,7 @@ class Participant:
         "is_publisher",
         "joined_at",
         "kind",
+        "listens",
         "metadata",
         "name",
         "pending",
@@ -129,6 +130,7 @@ class Participant:
         metadata: str = "",
         permission: Permission | None = None,
         client: ClientTraits | None = None,
+        listens: bool = True,
         shift: float = 0.0,
     ) -> None:
         self.room = room
@@ -138,6 +140,8 @@ class Participant:
         self.kind = kind
         self.permission = permission or Permission()
         self.client = client or ClientTraits()
+        self.listens = listens
+        """False: as if it were subscribed to nothing, for the time being."""
         self.attributes = attributes if attributes is not None else {}
         self.metadata = metadata
         self.joined_at = joined_at
@@ -178,7 +182,7 @@ class Participant:
 
     def takes(self, track: Track) -> bool:
         """True if this participant is subscribed to that track of another one."""
-        return self.active and self.will_take(track)
+        return self.active and self.listens and self.will_take(track)
 
     def will_take(self, track: Track) -> bool:
         """The same, also before it is active."""

@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 import uvloop
 from tests.media.kit import Owner
+from tests.support.stamps import stamping
 from tests.support.studio import Studio
 
 from hookflash.adapters.clock import SystemClock
@@ -306,4 +307,5 @@ async def _mixed() -> None:
 
 
 def test_packets_of_who_is_only_mixed_are_read_at_the_ticks_with_their_own_times() -> None:
-    uvloop.run(asyncio.wait_for(_mixed(), 5))
+    with stamping():
+        uvloop.run(asyncio.wait_for(_mixed(), 5))

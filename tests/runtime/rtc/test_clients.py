@@ -19,6 +19,7 @@ from tests.support.rtc_peer import RtcPeer
 from websockets.exceptions import InvalidStatus
 
 from hookflash.base.errors import ApiError
+from hookflash.carrier.behaviour import Behaviour
 from hookflash.rooms.orders import Join
 from hookflash.rtp.rtcp import Report, ReportBlock, encode_report
 from hookflash.runtime.rtc import clients as module
@@ -508,6 +509,35 @@ def test_no_task_is_left_behind() -> None:
         gc.collect()
         names = [repr(task.get_coro()) for task in asyncio.all_tasks()]
         assert not [name for name in names if "RTCSctp" in name or "RtcClients" in name]
+
+    run(check)
+
+
+def test_whoever_speaks_is_told_of_a_telephone_when_that_hears() -> None:
+    """Not while it rings: an agent that waits for `track_subscribed` loses no word."""
+
+    async def check(lab: Lab) -> None:
+        bob = await lab.carrier.phone(CALLER, behaviour=Behaviour(answer=None))
+        host, port = bob.address
+        info = api.SIPOutboundTrunkInfo(name="out", address=f"{host}:{port}", numbers=[NUMBER])
+        asked = api.CreateSIPOutboundTrunkRequest(trunk=info)
+        trunk = await lab.api.sip.create_outbound_trunk(asked)
+        request = api.CreateSIPParticipantRequest(
+            sip_trunk_id=trunk.sip_trunk_id,
+            sip_call_to=CALLER,
+            room_name="lobby",
+            participant_identity="bob",
+        )
+        async with RtcPeer(lab, "agent") as agent:
+            await lab.api.sip.create_sip_participant(request)
+            await lab.status("ringing", "bob")
+            await agent.speak(HIGH)
+            await lab.events.wait_for("TrackPublished", 2)
+            await agent.ask(ping=1)
+            await agent.told("pong")
+            assert agent.all("track_subscribed") == []
+            bob.calls[0].answer()
+            await agent.told("track_subscribed")
 
     run(check)
 
