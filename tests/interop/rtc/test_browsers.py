@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from livekit.protocol.models import DisconnectReason as Reason
 from tests.interop.support.browsers import BROWSERS, browser
+from tests.interop.support.client_checks import check_client
 from tests.support.lab import NUMBER, Lab, run
 from tests.support.sdk import client
 
@@ -47,6 +49,14 @@ def test_a_phone_and_a_browser_speak(name: str, single: bool, tmp_path: Path) ->
             await page.hears(PHONE, LOW)
             await call.hang_up()
             await page.told("left", identity=PHONE)
+
+    run(check, within=240)
+
+
+def test_what_becomes_of_a_browser(name: str, tmp_path: Path) -> None:
+    async def check(lab: Lab) -> None:
+        async with browser(name, tmp_path) as page:
+            await check_client(lab, page, Reason.DUPLICATE_IDENTITY, Reason.ROOM_DELETED)
 
     run(check, within=240)
 

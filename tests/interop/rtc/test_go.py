@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.interop.support.client_checks import check_client
 from tests.interop.support.process import Process
 from tests.interop.support.remote import Remote, remote
 from tests.interop.support.waiting import wait_until
@@ -90,6 +91,16 @@ def test_a_phone_and_a_client_of_go_speak(single: bool) -> None:
             await call.hears(HIGH)
             await call.hang_up()
             await go.told("left", identity=phone)
+
+    run(check, within=1400)
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_what_becomes_of_a_client_of_go(single: bool) -> None:
+    async def check(lab: Lab) -> None:
+        async with go_client() as go:
+            # It has a word of its own for rooms that were closed, none for those that were deleted.
+            await check_client(lab, go, "duplicate identity", "other reasons", single=single)
 
     run(check, within=1400)
 

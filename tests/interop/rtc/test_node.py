@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from livekit.protocol.models import DisconnectReason as Reason
+from tests.interop.support.client_checks import check_client
 from tests.interop.support.process import Process
 from tests.interop.support.remote import Remote, remote
 from tests.sdk.support.toolchains import Node
@@ -54,6 +56,14 @@ def test_a_phone_and_a_client_of_node_speak() -> None:
             await call.pressed("7")
             await call.hang_up()
             await node.told("left", identity=phone)
+
+    run(check, within=240)
+
+
+def test_what_becomes_of_a_client_of_node() -> None:
+    async def check(lab: Lab) -> None:
+        async with node_client() as node:
+            await check_client(lab, node, Reason.DUPLICATE_IDENTITY, Reason.ROOM_DELETED)
 
     run(check, within=240)
 

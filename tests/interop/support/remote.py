@@ -6,6 +6,7 @@ The test sends {"id": 1, "do": "speak", …}, the client answers {"id": 1, "resu
     connect(url, token) → sid, participant, others     speak(frequency) → track sid
     level(identity, frequency) → amplitude of a tone in the last 200 ms that came of them
     digit(code, digit)   data(text, topic, reliable)   attributes(attributes)   leave()
+    rpc(identity, method, text) → the answer; it answers "echo" itself: "IDENTITY said TEXT"
     events: subscribed, joined, left, digit, data, attributes, muted, unmuted, reconnecting,
     reconnected, disconnected
 """
@@ -56,13 +57,13 @@ class Remote:
         return told["result"]
 
     async def join(
-        self, lab: Lab, identity: str, room: str = "lobby", **options: Any
+        self, lab: Lab, identity: str, room: str = "lobby", port: int = 0, **options: Any
     ) -> dict[str, Any]:
-        """Into a room of the lab."""
+        """Into a room of the lab. `port`: where its API is reached, 0 for its own."""
         made = token(
             identity, room, key=KEY, secret=SECRET, grants={"can_update_own_metadata": True}
         )
-        url = f"ws://127.0.0.1:{lab.server.http_port}"
+        url = f"ws://127.0.0.1:{port or lab.server.http_port}"
         joined: dict[str, Any] = await self.do("connect", url=url, token=made, **options)
         return joined
 

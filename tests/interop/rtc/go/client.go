@@ -37,6 +37,7 @@ type command struct {
 	Attributes map[string]string `json:"attributes"`
 	Muted      bool              `json:"muted"`
 	Single     bool              `json:"single"`
+	Method     string            `json:"method"`
 }
 
 type fields map[string]any
@@ -74,6 +75,9 @@ func (c *client) callback() *lksdk.RoomCallback {
 			OnTrackSubscribed: func(track *webrtc.TrackRemote, p *lksdk.RemoteTrackPublication, from *lksdk.RemoteParticipant) {
 				c.tell(fields{"event": "subscribed", "identity": from.Identity(), "mime": p.MimeType()})
 				go c.listen(track, from.Identity())
+			},
+			OnTrackMuted: func(_ lksdk.TrackPublication, p lksdk.Participant) {
+				c.tell(fields{"event": "muted", "identity": p.Identity()})
 			},
 			OnAttributesChanged: func(changed map[string]string, p lksdk.Participant) {
 				c.tell(fields{"event": "attributes", "identity": p.Identity(), "attributes": changed})
@@ -124,6 +128,12 @@ func (c *client) connect(asked command) (any, error) {
 		return nil, err
 	}
 	c.room = room
+	err = room.RegisterRpcMethod("echo", func(asked lksdk.RpcInvocationData) (string, error) {
+		return asked.CallerIdentity + " said " + asked.Payload, nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	others := []string{}
 	for _, one := range room.GetRemoteParticipants() {
 		others = append(others, one.Identity())
@@ -169,6 +179,9 @@ func (c *client) do(asked command) (any, error) {
 	case "mute":
 		c.publication.SetMuted(asked.Muted)
 		return nil, nil
+	case "rpc":
+		wanted := lksdk.PerformRpcParams{DestinationIdentity: asked.Identity, Method: asked.Method, Payload: asked.Text}
+		return c.room.LocalParticipant.PerformRpc(wanted)
 	case "leave":
 		c.room.Disconnect()
 		return nil, nil

@@ -20,7 +20,7 @@ const WINDOW = RATE / 5;
 
 const control = new WebSocket(process.argv[2]);
 const tell = (message) => control.send(JSON.stringify(message));
-const room = new Room();
+let room;
 const heard = new Map(); // samples of the last 200 ms, by identity
 
 function amplitude(samples, frequency) {
@@ -55,7 +55,7 @@ async function hum(source, frequency) {
   }
 }
 
-room
+const follow = () => room
   .on(RoomEvent.TrackSubscribed, (track, publication, participant) => {
     tell({ event: 'subscribed', identity: participant.identity, mime: publication.mimeType });
     if (track.kind === TrackKind.KIND_AUDIO) listen(track, participant.identity);
@@ -80,7 +80,13 @@ room
 
 const commands = {
   async connect({ url, token }) {
+    room = new Room();
+    follow();
     await room.connect(url, token, { autoSubscribe: true, dynacast: false });
+    room.localParticipant.registerRpcMethod(
+      'echo',
+      async ({ callerIdentity, payload }) => `${callerIdentity} said ${payload}`,
+    );
     const sid = await room.getSid();
     return { sid, participant: room.localParticipant.sid, others: [...room.remoteParticipants.keys()] };
   },
@@ -105,6 +111,10 @@ const commands = {
   },
   async attributes({ attributes }) {
     await room.localParticipant.setAttributes(attributes);
+  },
+  async rpc({ identity, method, text }) {
+    const asked = { destinationIdentity: identity, method, payload: text };
+    return room.localParticipant.performRpc(asked);
   },
   async leave() {
     await room.disconnect();

@@ -77,6 +77,10 @@ const commands = {
     room = new Room({ singlePeerConnection: single });
     follow();
     await room.connect(url, token);
+    room.registerRpcMethod(
+      'echo',
+      async ({ callerIdentity, payload }) => `${callerIdentity} said ${payload}`,
+    );
     sound = new AudioContext({ sampleRate: 48000 });
     sound.resume(); // not awaited: Firefox says so late, or never
     const sid = await room.getSid();
@@ -131,6 +135,10 @@ const commands = {
     const { publisher, subscriber } = room.engine.pcManager;
     const reports = await Promise.all([publisher, subscriber].map((one) => one?.getStats()));
     return reports.flatMap((report) => (report ? [...report.values()] : []));
+  },
+  async rpc({ identity, method, text }) {
+    const asked = { destinationIdentity: identity, method, payload: text };
+    return room.localParticipant.performRpc(asked);
   },
   async leave() {
     await room.disconnect();
