@@ -98,6 +98,10 @@ class UdpRelay(asyncio.DatagramProtocol):
         """Seconds that a packet is held back at most; so some overtake others."""
         self.rate = 0.0
         """Bits per second that each client gets at most, of what the server sends; 0: all."""
+        self.largest = 65_535
+        """Octets of a packet that gets through."""
+        self.too_long = 0
+        """Packets that did not."""
         self.came = 0
         self._free_at: dict[Address, float] = {}
         """When the slow line to a client has sent what it was given."""
@@ -167,6 +171,9 @@ class UdpRelay(asyncio.DatagramProtocol):
         self._loop.call_at(free_at, self._pass, self._near, data, client)
 
     def _pass(self, to: asyncio.DatagramTransport, data: bytes, address: Address | None) -> None:
+        if len(data) > self.largest:
+            self.too_long += 1
+            return
         may_lose = not self.only_media or 128 <= data[0] <= 191
         if may_lose and self._random.random() < self.loss:
             self.lost += 1

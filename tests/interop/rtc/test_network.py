@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import datetime
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from livekit import api, rtc
-from tests.support.lab import Lab, run
+from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 from tests.support.proxies import TcpProxy, UdpRelay, black_hole
-from tests.support.sdk import MODES, SAID, SdkClient, client
+from tests.support.sdk import MODES, SAID, SdkClient, client, token
+from tests.support.sdk_video import VideoClient
 
 from hookflash.adapters.tokens import LEEWAY
 from hookflash.webrtc.candidates import host_candidates
 
 pytestmark = pytest.mark.interop
 
+HERE = Path(__file__).resolve().parent
+CALLER = "+14150000001"
 LOW, HIGH = 440.0, 700.0
 Reason = rtc.DisconnectReason
 
@@ -24,6 +31,12 @@ Reason = rtc.DisconnectReason
 def lead(lab: Lab, udp_port: int, tcp_port: int = 0) -> None:
     """Clients are told of these ports instead of the server's own."""
     lab.server.rtc._candidates = lambda: host_candidates(["127.0.0.1"], udp_port, tcp_port)
+
+
+def seeing(lab: Lab, identity: str, **options: Any) -> VideoClient:
+    """A client that shows and watches pictures as well."""
+    made = token(identity, "lobby", key=KEY, secret=SECRET)
+    return VideoClient(f"ws://127.0.0.1:{lab.server.http_port}", made, **options)
 
 
 def qualities(one: SdkClient) -> list[tuple[str, bool]]:
@@ -55,7 +68,7 @@ async def listens(one: SdkClient, identity: str, frames: int) -> tuple[float, in
             levels.append(one.level(identity, LOW))
         return heard.count >= frames
 
-    await one.until(is_done)
+    await one.until(is_done, frames / 100 + 10)
     return sum(levels) / len(levels), heard.quiet
 
 
@@ -147,6 +160,44 @@ def test_udp_is_blocked(mode: dict[str, Any]) -> None:
     run(check)
 
 
+@MODES
+def test_packets_of_1280_octets_at_most(mode: dict[str, Any]) -> None:
+    """Of which 48 are the heads of IPv6 and UDP."""
+
+    async def check(lab: Lab) -> None:
+        async with UdpRelay(lab.server.rtc.ports.udp_port) as relay:
+            lead(lab, relay.port)
+            relay.largest = 1280 - 48
+            async with seeing(lab, "ann", **mode) as ann, seeing(lab, "bob", **mode) as bob:
+                await ann.speak(LOW)
+                await bob.hears_as_said("ann", LOW)
+                await ann.show(width=640, height=360, kbps=1000)
+                await bob.sees("ann", height=360)
+                for one, other in ((ann, bob), (bob, ann)):
+                    await one.room.local_participant.publish_data(b"x" * 14_000)
+                    (packet,) = await other.told("data_received")
+                    assert len(packet.data) == 14_000
+                assert relay.too_long == 0
+
+    run(check)
+
+
+def test_ipv6_only() -> None:
+    """In a network namespace whose one interface has no other address."""
+    steps = (
+        "ip link set lo up",
+        "ip link add here type veth peer name there",
+        "ip address add 2001:db8::1/64 dev here nodad",
+        "ip link set here up",
+        "ip link set there up",
+        f"exec {sys.executable} -m pytest -q -p no:cacheprovider {HERE / 'ipv6_only.py'}",
+    )
+    user = ["--map-root-user"] if os.geteuid() else []
+    command = ["unshare", "--net", *user, "--", "sh", "-c", " && ".join(steps)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 @pytest.mark.quiet
 @MODES
 def test_a_network_that_loses_and_delays(mode: dict[str, Any]) -> None:
@@ -167,6 +218,41 @@ def test_a_network_that_loses_and_delays(mode: dict[str, Any]) -> None:
                 await bob.hears_as_said("ann", LOW)
 
     run(check)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_three_minutes_of_a_bad_network() -> None:
+    """What a telephone hears of it: how much is made up, and how late it is in the end."""
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        caller = await lab.carrier.phone(CALLER)
+        async with UdpRelay(lab.server.rtc.ports.udp_port) as relay:
+            lead(lab, relay.port)
+            async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+                await ann.speak(LOW)
+                call = await caller.call(NUMBER, proxy=lab.sip)
+                await call.hears(LOW)
+                relay.loss, relay.jitter = 0.02, 0.03
+                engine = lab.server._engine
+                (track,) = lab.server.rtc._clients[
+                    ann.room.local_participant.sid
+                ].publisher.published.values()
+                jitter = track.source.receiver.jitter
+                assert jitter is not None
+                await listens(bob, "ann", 2_000)
+                early, concealed = jitter.depth_ms, engine.concealed
+                await listens(bob, "ann", 18_000)
+                assert engine.concealed - concealed < 0.03 * 9_000
+                assert jitter.depth_ms < early + 60
+                relay.loss = 0.1
+                await listens(bob, "ann", 2_000)
+                relay.loss = 0.0
+                await call.hears(LOW)
+                await bob.hears_as_said("ann", LOW)
+
+    run(check, within=360)
 
 
 def test_a_bad_connection_is_told() -> None:
