@@ -6,7 +6,15 @@ import asyncio
 import gc
 from collections.abc import Callable
 
-from hookflash.adapters.gc_schedule import GIVE_BACK, LOOK, OLD, QUIET, YOUNG, GcSchedule
+from hookflash.adapters.gc_schedule import (
+    GIVE_BACK,
+    LOOK,
+    OLD,
+    QUIET,
+    SPARING,
+    YOUNG,
+    GcSchedule,
+)
 
 
 class FakeMemory:
@@ -40,6 +48,8 @@ class Table:
 
     def __init__(self) -> None:
         self.time = 100.0
+        self.takes = 0.0
+        """Seconds that it takes to give back."""
         self.collector = FakeMemory()
         self.loop = asyncio.new_event_loop()
         self.gc_schedule = GcSchedule(lambda: self.time, self.collector, self._settle)
@@ -48,7 +58,11 @@ class Table:
 
     def _settle(self) -> Callable[[], object]:
         self.collector.done.append("settle")
-        return lambda: self.collector.done.append("give back")
+        return self._give_back
+
+    def _give_back(self) -> None:
+        self.collector.done.append("give back")
+        self.time += self.takes
 
     def look(self) -> None:
         self.gc_schedule._look(self.loop)
@@ -86,20 +100,32 @@ def test_a_tick_searches_only_when_there_is_enough_and_in_small_steps() -> None:
 def test_what_is_free_is_given_back_now_and_then() -> None:
     """Behind a tick where there are ticks, and in place of a search."""
     table = Table()
-    for _ in range(GIVE_BACK - 1):
-        table.look()
-    assert table.collector.done == []
+    table.time += GIVE_BACK - 1
     table.look()
-    assert table.collector.done == ["give back"]
+    assert table.collector.done == []
+    table.time += 1
+    table.look()
     table.make()
-    for _ in range(GIVE_BACK):
-        table.gc_schedule.ticked()
-        table.look()
+    table.look()
     assert table.collector.done == ["give back", 0]
+    table.time += GIVE_BACK
     table.make()
     table.gc_schedule.ticked()
     table.gc_schedule.ticked()
     assert table.collector.done == ["give back", 0, "give back", 0]
+    table.close()
+
+
+def test_where_that_takes_long_it_is_done_rarely() -> None:
+    table = Table()
+    table.takes = 0.04
+    for wait in (GIVE_BACK, 0.04 * SPARING):
+        table.time += wait - 1
+        table.look()
+        done = len(table.collector.done)
+        table.time += 1
+        table.look()
+        assert table.collector.done[done:] == ["give back"]
     table.close()
 
 

@@ -28,8 +28,11 @@ LOOK: Final = 1.0
 QUIET: Final = 600.0
 """Seconds from one search of the old ones to the next, if nobody is on the phone then."""
 
-GIVE_BACK: Final = 20
-"""Looks from one time that free memory is given back to the next."""
+GIVE_BACK: Final = 20.0
+"""Seconds from one time that free memory is given back to the next, at least."""
+SPARING: Final = 20_000
+"""So many times as long as it took is waited as well: half a millisecond, mostly, but tens of them
+where there are hundreds of megabytes in small pieces."""
 
 
 class Collector(Protocol):
@@ -55,9 +58,7 @@ class GcSchedule:
         self._collector = collector
         self._settle = settle
         self._give_back: Callable[[], object] = lambda: None
-        self._looks = 0
-        self._full = False
-        """It is time to give back."""
+        self._give_back_at = 0.0
         self._searched = now()
         self._patience = OLD
         self._ticked = False
@@ -70,6 +71,7 @@ class GcSchedule:
         self._collector.freeze()
         self._searched = self._now()
         self._give_back = self._settle()
+        self._give_back_at = self._now() + GIVE_BACK
         self._timer = loop.call_later(LOOK, self._look, loop)
 
     def end(self) -> None:
@@ -85,8 +87,6 @@ class GcSchedule:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = loop.call_later(LOOK, self._look, loop)
-        self._looks += 1
-        self._full = self._full or self._looks % GIVE_BACK == 0
         if self._ticked:
             self._ticked = False
         elif self._collector.get_count()[1] and self._now() - self._searched >= QUIET:
@@ -95,9 +95,11 @@ class GcSchedule:
             self._search()
 
     def _search(self) -> None:
-        if self._full:
-            self._full = False
+        now = self._now()
+        if now >= self._give_back_at:
             self._give_back()
+            took = self._now() - now
+            self._give_back_at = now + max(GIVE_BACK, SPARING * took)
             return
         young, searches, _ = self._collector.get_count()
         if young < YOUNG:
