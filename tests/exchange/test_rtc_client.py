@@ -18,6 +18,7 @@ from livekit.protocol.rtc import (
 )
 from tests.support.lab import Lab, run
 from tests.support.rtc_peer import RtcPeer, Tone
+from tests.webrtc.clients import data, offer, sending
 
 from hookflash.exchange.rtc_client import RtcClient
 from hookflash.signalling.effects import CloseSocket, OfferSubscriber, SendPacket, SendSignal
@@ -273,6 +274,24 @@ def test_an_answer_to_a_former_offer_is_passed_over_and_a_broken_one_ends_it() -
             assert (await bob.told("leave")).reason == DisconnectReason.STATE_MISMATCH
             await bob.ended()
             assert not lab.server.rtc._clients
+
+    run(check)
+
+
+def test_several_offers_are_answered_in_order() -> None:
+    """Each by its own number, though nobody waited for the answer to the one before."""
+
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann", media=False) as ann:
+            await ann.told("join")
+            sections = [sending("audio", str(number), f"mic{number}") for number in range(1, 4)]
+            for number in range(1, 4):
+                sdp = offer(data("0"), *sections[:number])
+                await ann.ask(offer=SessionDescription(type="offer", sdp=sdp, id=number))
+            await ann.told("answer", 3)
+            answers = ann.all("answer")
+            assert [answer.id for answer in answers] == [1, 2, 3]
+            assert [answer.sdp.count("m=audio") for answer in answers] == [1, 2, 3]
 
     run(check)
 
