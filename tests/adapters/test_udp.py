@@ -80,7 +80,7 @@ async def _flooded() -> None:
 
     def reader(number: int) -> Callable[[float, float], object]:
         def one(now: float, shift: float) -> None:
-            pairs[number].receive_stamped(bytearray(9))
+            pairs[number].receive_stamped(bytearray(9), now, shift)
             read[number] += 1
 
         return one
@@ -114,8 +114,8 @@ async def _polled() -> None:
     read: list[tuple[int, float]] = []
 
     def reader(now: float, shift: float) -> None:
-        size, _, came = pair.receive_stamped(bytearray(9))
-        read.append((size, came + shift - now))
+        size, _, at = pair.receive_stamped(bytearray(9), now, shift)
+        read.append((size, at - now))
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         assert pair.poll(polled, reader, lambda: None)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from livekit import rtc
 
-from .sdk import SdkClient
+from .lab import KEY, SECRET, Lab
+from .sdk import SdkClient, token
 
 CODECS = {
     "VP8": rtc.VideoCodec.VP8,
@@ -109,3 +110,9 @@ class VideoClient(SdkClient):
             return len([high for high in new if not height or high == height]) >= count
 
         await self.until(enough, within)
+
+
+def video_client(lab: Lab, identity: str, room: str = "lobby", **options: Any) -> VideoClient:
+    """A client of the lab's server; `options` are the SDK's RoomOptions."""
+    url = f"ws://127.0.0.1:{lab.server.http_port}"
+    return VideoClient(url, token(identity, room, key=KEY, secret=SECRET), **options)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hookflash.adapters.udp import arrival
 from hookflash.audio.codecs import make_codec
 from hookflash.base.ids import Ids
 from hookflash.media.events import MediaEvent
@@ -69,13 +70,15 @@ class TablePair:
         """As `UdpPair.unpoll`."""
         self.polled = False
 
-    def receive_stamped(self, buffer: bytearray) -> tuple[int, Any, float]:
+    def receive_stamped(
+        self, buffer: bytearray, now: float, shift: float
+    ) -> tuple[int, Any, float]:
         """As `UdpPair.receive_stamped`."""
         if not self.stamped:
             raise BlockingIOError
         data, source, came = self.stamped.popleft()
         buffer[: len(data)] = data
-        return len(data), source, came
+        return len(data), source, arrival(came, now, shift)
 
     def receive(self, buffer: bytearray) -> tuple[int, Any]:
         """As a socket's `recvfrom_into`."""

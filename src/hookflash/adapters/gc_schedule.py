@@ -71,7 +71,7 @@ class GcSchedule:
         self._collector.freeze()
         self._searched = self._now()
         self._give_back = self._settle()
-        self._give_back_at = self._now() + GIVE_BACK
+        self._give_back_at = self._searched + GIVE_BACK
         self._timer = loop.call_later(LOOK, self._look, loop)
 
     def end(self) -> None:

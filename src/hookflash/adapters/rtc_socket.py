@@ -22,7 +22,7 @@ from .accepting import Acceptor, listener
 from .open_files import OpenFiles
 from .rtc_connection import LONGEST_DATAGRAM, RtcLimits, RtcOwner, RtcShared, TcpPath
 from .sip_sockets import plain_ip
-from .udp import STAMP_ROOM, SocketAddress, came, stamps
+from .udp import STAMP_ROOM, SocketAddress, arrival, came, stamps
 
 _BURST: Final = 64
 _BURST_TIME: Final = 0.005
@@ -30,8 +30,6 @@ _BURST_TIME: Final = 0.005
 PATIENCE: Final = 0.025
 """Seconds between two reads of a port that need not be read when something comes: a little more
 than between the ticks, which read it too."""
-_LONGEST_WAIT: Final = 1.0
-"""Seconds for which a datagram may have waited: more, and the machine's clock was set meanwhile."""
 _FULL: Final = 4
 """Turns on end that left something, perhaps, after which more is read in each."""
 _KERNEL_BUFFER: Final = 4 * 1024 * 1024
@@ -139,9 +137,7 @@ class _UdpSocket:
             if len(data) > LONGEST_DATAGRAM:
                 shared.dropped["too_long"] += 1
                 continue
-            at = came(ancillary) + shift
-            if not now - _LONGEST_WAIT < at < now:
-                at = now
+            at = arrival(came(ancillary), now, shift)
             shared.owner.received(path_of(address), data, at)
             if self._patient is None:
                 return

@@ -106,7 +106,7 @@ class SctpOwner(Protocol):
 class Sctp:
     """One association over a connected `Dtls`, and its data channels, known by their labels."""
 
-    __slots__ = ("_association", "_channels", "_owner", "dropped")
+    __slots__ = ("_association", "_channels", "_owner")
 
     def __init__(self, owner: SctpOwner, *, client: bool, loop: asyncio.AbstractEventLoop) -> None:
         """`client`: our role in DTLS, which decides the numbers of our channels (RFC 8832 §6).
@@ -114,8 +114,11 @@ class Sctp:
         self._owner = owner
         self._association = _Association(_Transport(owner, client=client), loop)
         self._channels: dict[tuple[str, bool], RTCDataChannel] = {}
-        self.dropped = 0
+
+    @property
+    def dropped(self) -> int:
         """Packets and messages of the peer that were not taken."""
+        return self._association.dropped
 
     @property
     def state(self) -> str:
@@ -149,10 +152,9 @@ class Sctp:
                 association.dropped += 1
         else:
             association.dropped += 1
-        self.dropped = association.dropped
         while association.events:
             self._tell(*association.events.popleft())
-        return self.dropped - before
+        return association.dropped - before
 
     def send(self, label: str, data: bytes) -> bool:
         """Send on the open channel of that label, the peer's before ours. False: there is none, or

@@ -25,6 +25,8 @@ _ARRIVAL: Final = 35
 """SO_TIMESTAMPNS and SCM_TIMESTAMPNS of Linux, which the socket module does not name: the kernel
 says when each datagram came, in seconds and nanoseconds since the epoch."""
 _TIMESPEC: Final = Struct("@ll")
+_LONGEST_WAIT: Final = 1.0
+"""Seconds for which a datagram may have waited: more, and the machine's clock was set meanwhile."""
 STAMP_ROOM: Final = socket.CMSG_SPACE(_TIMESPEC.size)
 """Octets of ancillary data for `came`."""
 
@@ -52,6 +54,13 @@ def came(ancillary: list[tuple[int, int, bytes]]) -> float:
         return 0.0
     seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
     return float(seconds + nanoseconds * 1e-9)
+
+
+def arrival(came: float, now: float, shift: float) -> float:
+    """When what `came` then arrived, by the clock of `now`, at which it is read; `shift`: seconds
+    from the machine's clock to that one. `now` where that cannot be."""
+    at = came + shift
+    return at if now - _LONGEST_WAIT < at < now else now
 
 
 class PolledSockets:
@@ -144,10 +153,12 @@ class UdpPair:
             self._polled = None
             self._loop.add_reader(self._rtp.fileno(), self._on_rtp)
 
-    def receive_stamped(self, buffer: bytearray) -> tuple[int, SocketAddress, float]:
-        """As `receive`, where the port is polled; and when the datagram `came`."""
+    def receive_stamped(
+        self, buffer: bytearray, now: float, shift: float
+    ) -> tuple[int, SocketAddress, float]:
+        """As `receive`, where the port is polled; and the `arrival` of the datagram."""
         size, extra, _, address = self._rtp.recvmsg_into((buffer,), STAMP_ROOM)
-        return size, address, came(extra)
+        return size, address, arrival(came(extra), now, shift)
 
     def receive_rtcp(self) -> tuple[bytes, SocketAddress]:
         """One datagram of the RTCP port; raises BlockingIOError and other OSErrors."""

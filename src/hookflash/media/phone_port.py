@@ -30,8 +30,6 @@ Pcm = NDArray[np.int16]
 
 BUFFER_SIZE = 2048
 _WAITING = 50
-_LONGEST_WAIT = 1.0
-"""Seconds for which a packet may have waited: more, and the machine's clock was set meanwhile."""
 
 
 class SocketPair(Protocol):
@@ -52,7 +50,9 @@ class SocketPair(Protocol):
         flooded: Callable[[], object],
     ) -> bool: ...
     def unpoll(self) -> None: ...
-    def receive_stamped(self, buffer: bytearray) -> tuple[int, Any, float]: ...
+    def receive_stamped(
+        self, buffer: bytearray, now: float, shift: float
+    ) -> tuple[int, Any, float]: ...
     def receive_rtcp(self) -> tuple[bytes, Any]: ...
     def send_rtcp(self, data: bytes, address: Any) -> None: ...
     def close(self) -> None: ...
@@ -231,15 +231,12 @@ class PhonePort:
         """As `read`, at the tick of `now`, with the time at which the packet came. `shift`: seconds
         from the machine's clock to that of `now`."""
         try:
-            size, source, came = self._pair.receive_stamped(self._buffer)
+            size, source, at = self._pair.receive_stamped(self._buffer, now, shift)
         except OSError:
             return
         if not self._only_rtp:
             size = self._opened(size)
         if size >= 0:
-            at = came + shift
-            if not now - _LONGEST_WAIT < at < now:
-                at = now
             self.receiver.packet(self._view, size, source, at)
 
     def _opened(self, size: int) -> int:

@@ -12,10 +12,10 @@ from typing import Any
 import aiohttp
 import pytest
 from livekit import api, rtc
-from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
+from tests.support.lab import NUMBER, Lab, run
 from tests.support.proxies import TcpProxy, UdpRelay, black_hole
-from tests.support.sdk import MODES, SAID, SdkClient, client, token
-from tests.support.sdk_video import VideoClient
+from tests.support.sdk import MODES, SAID, SdkClient, client
+from tests.support.sdk_video import video_client
 
 from hookflash.adapters.tokens import LEEWAY
 from hookflash.webrtc.candidates import host_candidates
@@ -31,12 +31,6 @@ Reason = rtc.DisconnectReason
 def lead(lab: Lab, udp_port: int, tcp_port: int = 0) -> None:
     """Clients are told of these ports instead of the server's own."""
     lab.server.rtc._candidates = lambda: host_candidates(["127.0.0.1"], udp_port, tcp_port)
-
-
-def seeing(lab: Lab, identity: str, **options: Any) -> VideoClient:
-    """A client that shows and watches pictures as well."""
-    made = token(identity, "lobby", key=KEY, secret=SECRET)
-    return VideoClient(f"ws://127.0.0.1:{lab.server.http_port}", made, **options)
 
 
 def qualities(one: SdkClient) -> list[tuple[str, bool]]:
@@ -168,7 +162,10 @@ def test_packets_of_1280_octets_at_most(mode: dict[str, Any]) -> None:
         async with UdpRelay(lab.server.rtc.ports.udp_port) as relay:
             lead(lab, relay.port)
             relay.largest = 1280 - 48
-            async with seeing(lab, "ann", **mode) as ann, seeing(lab, "bob", **mode) as bob:
+            async with (
+                video_client(lab, "ann", **mode) as ann,
+                video_client(lab, "bob", **mode) as bob,
+            ):
                 await ann.speak(LOW)
                 await bob.hears_as_said("ann", LOW)
                 await ann.show(width=640, height=360, kbps=1000)

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 from livekit import api, rtc
-from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
+from tests.support.lab import NUMBER, Lab, run
 from tests.support.proxies import UdpRelay
-from tests.support.sdk import token
-from tests.support.sdk_video import VideoClient
+from tests.support.sdk_video import VideoClient, video_client
 
 from hookflash.media.video_streams import VideoStreams
 from hookflash.webrtc.candidates import host_candidates
@@ -22,15 +21,10 @@ ONE, TWO = {"single_peer_connection": True}, {"single_peer_connection": False}
 MODES = pytest.mark.parametrize("mode", [ONE, TWO], ids=["one-connection", "two-connections"])
 
 
-def client(lab: Lab, identity: str, room: str = "lobby", **options: Any) -> VideoClient:
-    url = f"ws://127.0.0.1:{lab.server.http_port}"
-    return VideoClient(url, token(identity, room, key=KEY, secret=SECRET), **options)
-
-
 @MODES
 def test_a_camera_is_seen(mode: dict[str, Any]) -> None:
     async def check(lab: Lab) -> None:
-        async with client(lab, "ann", **mode) as ann, client(lab, "bob", **mode) as bob:
+        async with video_client(lab, "ann", **mode) as ann, video_client(lab, "bob", **mode) as bob:
             await ann.show()
             await bob.sees("ann", height=360)
             (shown,) = (await lab.participants())[0].tracks
@@ -45,7 +39,7 @@ def test_a_camera_is_seen(mode: dict[str, Any]) -> None:
 @pytest.mark.parametrize("codec", ["VP8", "VP9", "H264", "AV1"])
 def test_each_codec_is_passed_on(codec: str) -> None:
     async def check(lab: Lab) -> None:
-        async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+        async with video_client(lab, "ann") as ann, video_client(lab, "bob") as bob:
             await ann.show(codec=codec, width=320, height=180)
             await bob.sees("ann", height=180)
             (shown,) = (await lab.participants())[0].tracks
@@ -56,12 +50,12 @@ def test_each_codec_is_passed_on(codec: str) -> None:
 
 def test_who_comes_later_sees_at_once() -> None:
     async def check(lab: Lab) -> None:
-        async with client(lab, "ann") as ann:
+        async with video_client(lab, "ann") as ann:
             await ann.show()
             await lab.events.wait_for("TrackPublished")
-            async with client(lab, "bob") as bob:
+            async with video_client(lab, "bob") as bob:
                 await bob.sees("ann", count=5, within=4)
-                async with client(lab, "joe") as joe:
+                async with video_client(lab, "joe") as joe:
                     await joe.sees("ann", count=5, within=4)
                     await bob.sees("ann", count=5)
 
@@ -70,7 +64,7 @@ def test_who_comes_later_sees_at_once() -> None:
 
 def test_a_muted_camera_is_seen_again_after_it() -> None:
     async def check(lab: Lab) -> None:
-        async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+        async with video_client(lab, "ann") as ann, video_client(lab, "bob") as bob:
             track = await ann.show()
             await bob.sees("ann")
             track.mute()
@@ -84,7 +78,7 @@ def test_a_muted_camera_is_seen_again_after_it() -> None:
 
 def test_a_subscriber_chooses_the_size() -> None:
     async def check(lab: Lab) -> None:
-        async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+        async with video_client(lab, "ann") as ann, video_client(lab, "bob") as bob:
             await ann.show(width=1280, height=720, simulcast=True, kbps=1700)
             await bob.sees("ann", height=720, within=20)
             (publication,) = bob.room.remote_participants["ann"].track_publications.values()
@@ -98,7 +92,7 @@ def test_a_subscriber_chooses_the_size() -> None:
 
 def test_one_who_unsubscribes_sees_it_again_when_he_wants() -> None:
     async def check(lab: Lab) -> None:
-        async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+        async with video_client(lab, "ann") as ann, video_client(lab, "bob") as bob:
             await ann.show()
             await bob.sees("ann")
             (publication,) = bob.room.remote_participants["ann"].track_publications.values()
@@ -120,7 +114,7 @@ def test_pictures_come_through_a_network_that_loses_one_in_twenty(
             relay.loss, relay.only_media = 0.05, True
             lines = host_candidates(["127.0.0.1"], relay.port)
             monkeypatch.setattr(lab.server.rtc, "_candidates", lambda: lines)
-            async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+            async with video_client(lab, "ann") as ann, video_client(lab, "bob") as bob:
                 await ann.show(fps=15)
                 await bob.sees("ann", count=60)
                 assert relay.lost > 10
@@ -140,7 +134,7 @@ async def behind_a_slow_line(
     async with UdpRelay(lab.server.rtc.ports.udp_port) as relay:
         lines = host_candidates(["127.0.0.1"], relay.port)
         monkeypatch.setattr(lab.server.rtc, "_candidates", lambda: lines)
-        async with client(lab, "bob", **mode) as bob:
+        async with video_client(lab, "bob", **mode) as bob:
             yield bob, relay
 
 
@@ -150,7 +144,7 @@ def test_a_slow_line_gets_the_layer_that_fits_and_a_free_one_the_best(
     mode: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def check(lab: Lab) -> None:
-        async with client(lab, "ann", **mode) as ann:
+        async with video_client(lab, "ann", **mode) as ann:
             await ann.show(width=1280, height=720, simulcast=True, kbps=1700)
             await ann.speak(440.0)
             async with behind_a_slow_line(lab, monkeypatch, **mode) as (bob, relay):
@@ -167,7 +161,7 @@ def test_a_slow_line_gets_the_layer_that_fits_and_a_free_one_the_best(
 @pytest.mark.quiet
 def test_a_camera_that_does_not_fit_is_paused_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(lab: Lab) -> None:
-        async with client(lab, "ann") as ann:
+        async with video_client(lab, "ann") as ann:
             await ann.show(width=1280, height=720, kbps=1700)
             await ann.speak(440.0)
             async with behind_a_slow_line(lab, monkeypatch) as (bob, relay):
@@ -190,7 +184,7 @@ def test_a_phone_in_the_room_hears_and_pays_no_heed_to_pictures() -> None:
     async def check(lab: Lab) -> None:
         await lab.ready()
         caller = await lab.carrier.phone("+14150000001", tone=440.0)
-        async with client(lab, "ann") as ann, client(lab, "bob") as bob:
+        async with video_client(lab, "ann") as ann, video_client(lab, "bob") as bob:
             await ann.show()
             await ann.speak(700.0)
             call = await caller.call(NUMBER, proxy=lab.sip)
@@ -205,10 +199,10 @@ def test_a_phone_in_the_room_hears_and_pays_no_heed_to_pictures() -> None:
 @MODES
 def test_two_who_show_and_one_who_watches_both(mode: dict[str, Any]) -> None:
     async def check(lab: Lab) -> None:
-        async with client(lab, "ann", **mode) as ann, client(lab, "joe", **mode) as joe:
+        async with video_client(lab, "ann", **mode) as ann, video_client(lab, "joe", **mode) as joe:
             await ann.show(height=360)
             await joe.show(width=320, height=180)
-            async with client(lab, "bob", **mode) as bob:
+            async with video_client(lab, "bob", **mode) as bob:
                 await bob.sees("ann", height=360)
                 await bob.sees("joe", height=180)
                 await ann.sees("joe", height=180)
@@ -219,7 +213,7 @@ def test_two_who_show_and_one_who_watches_both(mode: dict[str, Any]) -> None:
 
 def test_a_publisher_that_asks_for_it_sends_only_what_is_watched() -> None:
     async def check(lab: Lab) -> None:
-        async with client(lab, "ann", dynacast=True) as ann, client(lab, "bob") as bob:
+        async with video_client(lab, "ann", dynacast=True) as ann, video_client(lab, "bob") as bob:
             await ann.show(width=1280, height=720, simulcast=True, kbps=1700)
             await bob.sees("ann", height=720, within=20)
             (publication,) = bob.room.remote_participants["ann"].track_publications.values()
@@ -235,7 +229,10 @@ def test_a_publisher_that_asks_for_it_sends_only_what_is_watched() -> None:
 @MODES
 def test_one_who_is_moved_is_seen_in_the_other_room(mode: dict[str, Any]) -> None:
     async def check(lab: Lab) -> None:
-        async with client(lab, "ann", **mode) as ann, client(lab, "bob", "attic", **mode) as bob:
+        async with (
+            video_client(lab, "ann", **mode) as ann,
+            video_client(lab, "bob", "attic", **mode) as bob,
+        ):
             await ann.show()
             await lab.events.wait_for("TrackPublished")
             await lab.api.room.move_participant(
@@ -249,7 +246,7 @@ def test_one_who_is_moved_is_seen_in_the_other_room(mode: dict[str, Any]) -> Non
 @MODES
 def test_a_camera_that_is_taken_away_and_put_up_again(mode: dict[str, Any]) -> None:
     async def check(lab: Lab) -> None:
-        async with client(lab, "ann", **mode) as ann, client(lab, "bob", **mode) as bob:
+        async with video_client(lab, "ann", **mode) as ann, video_client(lab, "bob", **mode) as bob:
             track = await ann.show()
             await bob.sees("ann", height=360)
             await ann.room.local_participant.unpublish_track(track.sid)
