@@ -31,7 +31,7 @@ from .adapters.sip_sockets import SipSockets, TlsFiles
 from .adapters.source_rate import SourceRate
 from .adapters.store.store import Store
 from .adapters.stun import external_ip
-from .adapters.udp import UdpPair
+from .adapters.udp import UdpPair, Watch
 from .adapters.webhooks import WebhookSender
 from .api.agent_socket import AgentSocket
 from .api.app import ApiParts, make_app
@@ -438,9 +438,9 @@ def _engine(
 ) -> MediaEngine:
     sip, loop = settings.sip, asyncio.get_running_loop()
 
-    def open_pair(ip: str, port: int) -> UdpPair:
+    def open_pair(watch: Watch, ip: str, port: int) -> UdpPair:
         try:
-            return UdpPair(loop, ip, port)
+            return UdpPair(watch, ip, port)
         except OSError as error:  # as `files.noted`, which costs more than the rest of this
             files.missing(error, "RTP")
             raise

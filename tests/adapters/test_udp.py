@@ -10,7 +10,7 @@ import pytest
 from tests.support.stamps import stamping
 
 from hookflash.adapters.clock import SystemClock
-from hookflash.adapters.udp import PolledSockets, UdpPair
+from hookflash.adapters.udp import PolledSockets, UdpPair, WatchedSockets
 
 PORT = 32100
 
@@ -45,6 +45,91 @@ async def _exchange() -> None:
 
 def test_rtp_and_rtcp_on_neighbouring_ports() -> None:
     asyncio.run(_exchange())
+
+
+def _sockets(count: int) -> tuple[list[socket.socket], socket.socket]:
+    """So many that read on a port of their own, and one that sends."""
+    made = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count + 1)]
+    for each in made:
+        each.setblocking(False)
+        each.bind(("127.0.0.1", 0))
+    return made[:-1], made[-1]
+
+
+def test_many_sockets_are_watched_as_one() -> None:
+    """Each reader is called as long as something waits at its own socket, and no longer than it is
+    watched."""
+
+    async def check() -> None:
+        loop = asyncio.get_running_loop()
+        watched = WatchedSockets(loop)
+        (first, second), peer = _sockets(2)
+        read = asyncio.Queue[bytes]()
+        for sock in (first, second):
+            watched.add_reader(sock.fileno(), lambda: read.put_nowait(b"before"))
+        watched.add_reader(first.fileno(), lambda: read.put_nowait(first.recv(10)))
+        watched.add_reader(second.fileno(), lambda: read.put_nowait(second.recv(10)))
+        for number in range(2):
+            peer.sendto(b"1-%d" % number, first.getsockname())
+            peer.sendto(b"2-%d" % number, second.getsockname())
+        assert sorted([await read.get() for _ in range(4)]) == [b"1-0", b"1-1", b"2-0", b"2-1"]
+        watched.remove_reader(first.fileno())
+        watched.remove_reader(first.fileno())
+        peer.sendto(b"unread", first.getsockname())
+        peer.sendto(b"2-2", second.getsockname())
+        assert await read.get() == b"2-2"
+        assert first.recv(10) == b"unread"
+        watched.close()
+        there = asyncio.Event()
+        loop.add_reader(second.fileno(), there.set)
+        peer.sendto(b"2-3", second.getsockname())
+        await there.wait()
+        assert second.recv(10) == b"2-3"
+        assert read.empty()
+        loop.remove_reader(second.fileno())
+        for sock in (first, second, peer):
+            sock.close()
+
+    asyncio.run(check())
+
+
+def test_a_reader_that_fails_or_closes_another_does_not_keep_the_rest_from_reading() -> None:
+    async def check() -> None:
+        loop = asyncio.get_running_loop()
+        failures: list[dict[str, object]] = []
+        loop.set_exception_handler(lambda _, context: failures.append(context))
+        watched = WatchedSockets(loop)
+        (failing, closing, closed, last), peer = _sockets(4)
+        read = asyncio.Queue[bytes]()
+
+        def fail() -> None:
+            failing.recv(10)
+            raise ZeroDivisionError
+
+        def close() -> None:
+            closing.recv(10)
+            watched.remove_reader(closed.fileno())
+            closed.close()
+
+        watched.add_reader(failing.fileno(), fail)
+        watched.add_reader(closing.fileno(), close)
+        watched.add_reader(closed.fileno(), lambda: read.put_nowait(b"closed"))
+        watched.add_reader(last.fileno(), lambda: read.put_nowait(last.recv(10)))
+        for sock in (failing, closing, closed, last):
+            peer.sendto(b"x", sock.getsockname())
+        assert await read.get() == b"x"
+        assert [type(each["exception"]) for each in failures] == [ZeroDivisionError]
+        watched.close()
+        for sock in (failing, closing, last, peer):
+            sock.close()
+
+    asyncio.run(check())
+
+
+def test_one_who_watched_nothing_closes_as_well() -> None:
+    loop = asyncio.new_event_loop()
+    WatchedSockets(loop).close()
+    loop.close()
 
 
 def test_a_taken_port_leaves_nothing_open() -> None:

@@ -197,7 +197,7 @@ class Studio:
             open_pair=self._open_pair,
         )
 
-    def _open_pair(self, ip: str, port: int) -> TablePair:
+    def _open_pair(self, watch: object, ip: str, port: int) -> TablePair:
         if port in self.busy_ports:
             raise OSError("address already in use")
         pair = self.pairs[port] = TablePair(port)

@@ -16,9 +16,10 @@ from typing import Final, Protocol
 
 from . import allocator
 
-YOUNG: Final = 10_000
-"""Objects made, less those gone, before the young ones are searched: some milliseconds."""
-OLD: Final = 60
+YOUNG: Final = 2_000
+"""Objects made, less those gone, before the young ones are searched: so few that they are in the
+processor's caches still, where to search one takes a fraction of the time."""
+OLD: Final = 300
 """Searches of the young before the old ones are searched: so garbage is half a million objects at
 most. Twice as many after each that found next to nothing; this many again after one that found
 more. What Python has between the two is not used: what a call leaves stays for half a minute, and

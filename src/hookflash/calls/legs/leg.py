@@ -449,7 +449,9 @@ class Leg:
             if may_start(core, self._requester, refer_open=refer_open):
                 out += self._resolve(now, self._refreshing.start())
         if self._transfers is not None:
-            self._settle_transfers(now, self._transfers, out)
+            out += self._resolve(now, self._transfers.settle(now))
+            if core.phase not in (*OVER, Phase.LEAVING):  # no clock starts again then
+                self._activity.transfer(now, self._transfers.suspends)
         if core.target_moved and self._ending.stored:
             out.append(core.store())
         if core.phase is Phase.ENDED:
@@ -461,6 +463,7 @@ class Leg:
         out: list[LegEffect] = []
         for step in steps:
             if isinstance(step, End):
+                self._offers.end()
                 out += self._resolve(now, self._ending.end(now, step, self._transfers))
             elif isinstance(step, SendBye):
                 out += self._resolve(now, self._ending.hang_up(now, step, self._transfers))
@@ -493,8 +496,3 @@ class Leg:
         else:  # the ACK of ours is out
             return self._resolve(now, [*self._confirmed(now), *self._activity.answered(now)])
         return []
-
-    def _settle_transfers(self, now: float, transfers: Transferring, out: list[LegEffect]) -> None:
-        out += self._resolve(now, transfers.settle(now))
-        if self._core.phase not in (*OVER, Phase.LEAVING):  # no clock starts again then
-            self._activity.transfer(now, transfers.suspends)

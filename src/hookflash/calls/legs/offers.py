@@ -54,8 +54,9 @@ class Offers:
     def take_answer(self, answer: bytes | None) -> bool:
         """The answer to our offer. Without a usable one the session is as it was: False."""
         core = self._core
-        assert core.negotiator is not None
         core.our_offer = False
+        if core.negotiator is None:
+            return False  # the call has ended meanwhile
         try:
             if answer is not None:
                 core.negotiator.accept(answer)
@@ -84,6 +85,10 @@ class Offers:
             self.held = held
             steps.append(LegHeld(held))
         return steps
+
+    def end(self) -> None:
+        """The call is over. Its leg may stay for minutes, what was agreed goes now."""
+        self._core.negotiator = self._applied = None
 
     # --- requests of the peer -------------------------------------------------------------------
 

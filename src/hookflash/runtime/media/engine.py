@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from ...adapters.udp import PolledSockets, UdpPair
+from ...adapters.udp import PolledSockets, UdpPair, Watch, WatchedSockets
 from ...audio.opus import COMPLEXITY
 from ...audio.tones import ToneBook
 from ...base.ids import Ids
@@ -53,10 +53,11 @@ class MediaEngine:
         loop: asyncio.AbstractEventLoop,
         settings: MediaEngineSettings,
         ids: Ids,
-        open_pair: Callable[[str, int], SocketPair] | None = None,
+        open_pair: Callable[[Watch, str, int], SocketPair] = UdpPair,
         between: Callable[[], None] | None = None,
     ) -> None:
-        """`open_pair(ip, port)` makes the sockets of a phone, and raises OSError where it cannot.
+        """`open_pair(watch, ip, port)` makes the sockets of a phone, and raises OSError where it
+        cannot.
         `between` is called after each tick, for what is best done then."""
         self.now = clock.now
         self._world = clock.world
@@ -70,7 +71,8 @@ class MediaEngine:
         self._settings = settings
         self._ids = ids
         self._pool = PortPool(*settings.rtp_port, ids.random)
-        self._open_pair = open_pair or (lambda ip, port: UdpPair(loop, ip, port))
+        self._open_pair = open_pair
+        self._watched = WatchedSockets(loop)
         self._buffers = (bytearray(BUFFER_SIZE), bytearray(BUFFER_SIZE))
         self._clock = MediaClock(loop, clock.now, self.tick, between, self.catch_up)
         self._ticks = 0
@@ -102,6 +104,7 @@ class MediaEngine:
             port.close()
         self._clock.stop()
         self._polled.close()
+        self._watched.close()
 
     # --- ports ----------------------------------------------------------------------------------
 
@@ -136,7 +139,7 @@ class MediaEngine:
         for _ in range(self._pool.free):
             port = self._pool.take(now)
             try:
-                return self._open_pair(ip, port)
+                return self._open_pair(self._watched, ip, port)
             except OSError:
                 self._pool.give_back(port, now)  # another process has it
         raise NoPorts("no RTP port could be opened")
