@@ -171,6 +171,20 @@ def test_a_request_with_a_legs_tag_is_that_legs() -> None:
     assert leg.inputs == [("request", "BYE", True), ("request", "ACK", False)]
 
 
+def test_a_leg_that_need_not_stay_is_gone_and_what_comes_late_is_answered() -> None:
+    bench, leg = Bench(), FakeLeg()
+    bench.board.add(leg)
+    gone = drive(bench.board, 0.0, leg, [LegFinished(32.0, "call@peer", "them")])
+    assert gone == [LegGone(leg)]
+    assert statuses(bench.receive(31.9, request("BYE"))) == [200]
+    assert not leg.inputs
+    assert bench.board.next_deadline() == 32.0
+    (ended,) = bench.board.legs()
+    assert bench.board.handle_deadline(32.0) == [LegGone(ended)]
+    assert len(bench.board) == 0
+    assert statuses(bench.receive(33.0, request("BYE", branch="z9hG4bKa2"))) == [481]
+
+
 def test_a_request_for_no_leg_is_answered_and_an_ack_is_not() -> None:
     bench = Bench()
     assert statuses(bench.receive(0.0, request("BYE"))) == [481]

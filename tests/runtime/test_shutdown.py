@@ -96,12 +96,15 @@ def test_a_drain_ends_with_the_answers_to_the_last_byes() -> None:
 def test_messages_of_a_call_that_waits_for_late_ones_are_kept() -> None:
     async def check(lab: Lab) -> None:
         await lab.ready()
-        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(notify=(100, 200)))
+        caller = await lab.carrier.phone(CALLER, behaviour=Behaviour(notify=(100,)))
         call = await caller.call(NUMBER, proxy=lab.sip)
         (participant,) = await lab.participants()
         call_id = participant.attributes["sip.callID"]
-        await lab.transfer(f"sip_{CALLER}", "tel:+15105550100")
-        await call.ended()
+        transfer = asyncio.create_task(lab.transfer(f"sip_{CALLER}", "tel:+15105550100"))
+        await lab.events.wait_for("transfer updated", 2)
+        await call.hang_up()
+        with pytest.raises(api.TwirpError, match="STR_CALL_ENDED"):
+            await transfer
         await lab.events.wait_for("call ended")
         assert await lab.server.store.messages(call_id) is None
         await lab.server.drain(0.0)

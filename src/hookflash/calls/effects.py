@@ -203,6 +203,12 @@ class LegEnded:
 class LegFinished:
     """Nothing more will come of this leg: forget it."""
 
+    late_until: float | None = None
+    """Until when the dialog still gets answers, and no more than those (`ended_dialog`)."""
+    sip_call_id: str = ""
+    """Of that dialog, as are:"""
+    remote_tag: str = ""
+
 
 @light_dataclass(frozen=True, slots=True)
 class TransferAnswered:

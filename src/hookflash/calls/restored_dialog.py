@@ -11,6 +11,7 @@ from ..sip.flow import Flow
 from ..sip.message import Request, Response
 from ..sip.subscription import read_notify
 from .effects import ForgetDialog, LateNotify, LegEffect, LegFinished, Respond, SendRequest
+from .ended_dialog import answer_late
 from .records import DialogRecord
 from .transfers.refer_usage import is_outcome
 
@@ -43,27 +44,15 @@ class RestoredDialog:
     def request_received(
         self, now: float, key: str, request: Request, flow: Flow
     ) -> list[LegEffect]:
-        """NOTIFY of a REFER and BYE get 200, everything else 481."""
+        """As of any call that is over, but the outcome of an interrupted transfer is told."""
         if not key:
             return []
-        known = (
-            request.call_id == self._dialog.call_id
-            and (request.from_.tag or "") == self._dialog.remote_tag
-        )
-        if not known or request.method not in {"NOTIFY", "BYE"}:
-            return [Respond(key, Response.reply(request, 481))]
-        if request.method == "BYE":
-            return [Respond(key, Response.reply(request, 200))]
-        return self._notified(key, request)
-
-    def _notified(self, key: str, request: Request) -> list[LegEffect]:
+        answer = answer_late(request, self._dialog.call_id, self._dialog.remote_tag)
+        out: list[LegEffect] = [Respond(key, answer)]
+        if answer.status != 200 or request.method != "NOTIFY":
+            return out
         notify = read_notify(request)
         fragment = notify.fragment
-        if notify.package != "refer" and not notify.unnamed:
-            return [
-                Respond(key, Response.reply(request, 489, headers=(("Allow-Events", "refer"),)))
-            ]
-        out: list[LegEffect] = [Respond(key, Response.reply(request, 200))]
         if fragment is not None and is_outcome(fragment.status, notify) and not self._decided:
             self._decided = True
             out.append(LateNotify(fragment.status, fragment.reason))

@@ -40,6 +40,7 @@ from .effects import (
     SendAck,
     SendRequest,
 )
+from .ended_dialog import EndedDialog
 from .legs.settings import ALLOW, SUPPORTED
 from .stray import answer_stray, shortened
 
@@ -49,7 +50,8 @@ opened, first (`Resolve`)."""
 
 
 class BoardLeg(Protocol):
-    """What the switchboard needs of a leg (`legs.leg.Leg`, `restored_dialog.RestoredDialog`)."""
+    """What the switchboard needs of a leg: `legs.leg.Leg`, and what may take its place,
+    `restored_dialog.RestoredDialog` and `ended_dialog.EndedDialog`."""
 
     @property
     def call_id(self) -> str:
@@ -229,20 +231,25 @@ class Switchboard:
     def _drive(
         self, now: float, leg: BoardLeg, effects: Iterable[LegEffect], out: list[BoardEffect]
     ) -> None:
-        finished = False
+        finished: LegFinished | None = None
         for effect in effects:
             perform = self._performers.get(type(effect))
             if perform is not None:
                 out += perform(now, leg, effect)
             elif isinstance(effect, LegFinished):
-                finished = True
+                finished = effect
             else:
                 out.append(ForOwner(leg, effect))
-        if finished:
-            self._remove(leg)
-            out.append(LegGone(leg))
-        else:
+        if finished is None:
             self._watch(leg)
+            return
+        self._remove(leg)
+        out.append(LegGone(leg))
+        if finished.late_until is not None:
+            dialog = (finished.sip_call_id, finished.remote_tag)
+            ended = EndedDialog(leg.call_id, *dialog, finished.late_until)
+            self.add(ended)
+            self._watch(ended)
 
     def respond(self, now: float, key: str, response: Response) -> list[BoardEffect]:
         """Answer an `Incoming` that becomes no leg."""

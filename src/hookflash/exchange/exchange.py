@@ -304,7 +304,6 @@ class Exchange:
         if stream is None:
             return
         call.stream = None
-        self.phones.unbridge(call, stream)
         call.note(stats=stream.close())
         self._report(call)
 

@@ -12,6 +12,7 @@ from ..base.errors import ApiError
 from ..base.performers import on, performers
 from ..calls import attributes as names
 from ..calls.dispatch import distinct_identity
+from ..calls.legs.core import OVER
 from ..calls.status import PREFIX
 from ..media.phone_port import PhonePort
 from ..ports import PhonePorts
@@ -152,7 +153,7 @@ class PhoneParticipants:
             why = _DISCONNECTED.get(reason, why)
         self._rooms.leave(participant, why)
         self._calls.pop(participant.sid, None)
-        if call.stream is not None:
+        if call.stream is not None and call.leg.state not in OVER:  # else it is closed at once
             self.unbridge(call, call.stream)
 
     def listen(self, call: Call) -> None:

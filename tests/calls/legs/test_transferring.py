@@ -384,12 +384,59 @@ def test_notify_is_answered_before_anything_else() -> None:
     assert verdict(driver) == "succeeded"
 
 
+@INBOUND
 def test_success_leaves_nothing_behind() -> None:
+    """But the answers to what comes late, for which no leg is needed."""
+    driver = transferring()
+    notify(driver, "SIP/2.0 200 OK", "terminated")
+    assert not driver.leg.finished
+    driver.reply(driver.sent("BYE")[0], 200)
+    assert driver.all(ForgetDialog)
+    assert driver.leg.finished
+    dialog = driver.leg.dialog
+    assert dialog is not None
+    late = LegFinished(driver.now + 32, dialog.call_id, dialog.remote_tag)
+    assert driver.all(LegFinished) == [late]
+    assert driver.leg.next_deadline() is None
+
+
+@INBOUND
+def test_a_leg_whose_subscription_goes_on_stays() -> None:
+    driver = transferring()
+    notify(driver, "SIP/2.0 200 OK")
+    driver.reply(driver.sent("BYE")[0], 200)
+    assert driver.all(ForgetDialog)
+    assert not driver.leg.finished
+    ends = driver.now + 32
+    driver.advance(20)
+    notify(driver, "SIP/2.0 200 OK", "terminated")
+    assert [effect.late_until for effect in driver.all(LegFinished)] == [ends]
+
+
+@INBOUND
+def test_a_leg_stays_where_a_report_may_still_be_noted() -> None:
+    """The peer said that it would report nothing, and does so all the same."""
+    driver = LegDriver().established()
+    transfer(driver)
+    driver.reply(driver.sent("REFER")[0], 202, (("Refer-Sub", "false"),))
+    assert verdict(driver) == "succeeded"
+    driver.receive("BYE")
+    assert driver.all(ForgetDialog)
+    assert not driver.leg.finished
+    notify(driver, "SIP/2.0 486 Busy Here", "terminated")
+    notes = driver.last(TransferChanged).record.notes
+    assert "NOTIFY after the verdict: 486 Busy Here" in notes
+    driver.advance(600)
+    assert driver.all(LegFinished) == [LegFinished()]
+
+
+@pytest.mark.parametrize("direction", ["outbound"], indirect=True)
+def test_the_leg_of_who_was_called_stays_for_repeated_answers() -> None:
+    """Its 2xx needs an ACK each time."""
     driver = transferring()
     notify(driver, "SIP/2.0 200 OK", "terminated")
     driver.reply(driver.sent("BYE")[0], 200)
     assert driver.all(ForgetDialog)
-    assert not driver.leg.finished
     driver.advance(31)
     assert not driver.leg.finished
     driver.receive("BYE")
@@ -399,7 +446,7 @@ def test_success_leaves_nothing_behind() -> None:
     assert driver.statuses[-1] == 481
     driver.advance(600)
     assert driver.leg.finished
-    assert len(driver.all(LegFinished)) == 1
+    assert driver.all(LegFinished) == [LegFinished()]
     assert driver.leg.next_deadline() is None
 
 

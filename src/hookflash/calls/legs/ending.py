@@ -130,8 +130,16 @@ class Ending:
             out.append(ForgetDialog())
         watching = transfers is not None and transfers.transferor.watching
         watching |= self._referee is not None and self._referee.subscribed
-        idle = self._requester.idle and not self._setup.busy
-        if idle and self._linger_ends is None and not watching:
-            self._core.enter(Phase.FINISHED)
-            out.append(LegFinished())
-        return out
+        if watching or not self._requester.idle or self._setup.busy:
+            return out
+        finished = LegFinished()
+        if self._linger_ends is not None:
+            dialog = self._core.dialog
+            # A 2xx that comes again needs its ACK, and a report that means something this leg.
+            concluded = transfers is not None and transfers.transferor.concluded
+            if dialog is None or not concluded or self._setup.remembers_until is not None:
+                return out
+            finished = LegFinished(self._linger_ends, dialog.call_id, dialog.remote_tag)
+            self._linger_ends = None
+        self._core.enter(Phase.FINISHED)
+        return [*out, finished]

@@ -185,6 +185,11 @@ class Attempt(Protocol):
         """Until when reports are awaited; `inf` while a transfer waits, `-inf` once it is over."""
         ...
 
+    @property
+    def concluded(self) -> bool:
+        """Its outcome is here, and nothing that may still come of it means anything."""
+        ...
+
     def next_deadline(self) -> float:
         """When `handle_deadline` is to be called; `inf`: never."""
         ...

@@ -445,6 +445,11 @@ class ReferUsage:
         is none, `-inf` once it is closed for good."""
         return -inf if self._state in _OVER else self._watched_until
 
+    @property
+    def concluded(self) -> bool:
+        """Its outcome is here, and its subscription has ended."""
+        return self._state is ReferState.CLOSED and self._final is not None
+
     def next_deadline(self) -> float:
         """When its subscription, or its SUBSCRIBE, is given up."""
         if self._state is ReferState.ASKING and self._asked_at is not None:
@@ -475,9 +480,7 @@ def select(usages: Sequence[ReferUsage], notify: Notify, *, writes_ids: bool) ->
     that was accepted and whose subscription goes on, for there are peers that never write it; of a
     peer that does (`writes_ids`), or where there is no such REFER, the oldest open.
     """
-    candidates = [
-        usage for usage in usages if usage._cseqs and usage._state is not ReferState.REFUSED
-    ]
+    candidates = [r for r in usages if r._cseqs and r._state is not ReferState.REFUSED]
     event_id = notify.event_id
     if event_id is not None:
         known = [r for r in candidates if event_id in r._cseqs]

@@ -147,6 +147,12 @@ class Transferor:
         return any(attempt.watch_end() > -inf for attempt in self._outcomes.attempts)
 
     @property
+    def concluded(self) -> bool:
+        """Whatever may still be reported means nothing: it is answered, and no more."""
+        attempts = self._outcomes.attempts
+        return bool(attempts) and all(attempt.concluded for attempt in attempts)
+
+    @property
     def leaving(self) -> bool:
         """The caller has left the room, and the BYE is the peer's to send (10 s)."""
         return self._outcomes.bye_at is not None
