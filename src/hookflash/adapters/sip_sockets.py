@@ -84,6 +84,9 @@ class _Datagrams:
             self._socket.close()
             raise
         self.local: Address = (ip, self._socket.getsockname()[1])
+        # Read into one place and copied: bytes that the socket module makes room for are carved out
+        # of 64 kB each, and what is kept of them is wherever that was.
+        self._buffer = memoryview(bytearray(_LARGEST_DATAGRAM))
         # One for all messages of a peer: calls keep those of theirs.
         self._flow_of = lru_cache(_PEERS)(
             lambda address: Flow("udp", self.local, (plain_ip(address[0]), address[1]))
@@ -95,18 +98,18 @@ class _Datagrams:
 
     def _readable(self) -> None:
         """Some datagrams; what is left is read in the next turn."""
-        receive = self._socket.recvfrom
+        receive, buffer = self._socket.recvfrom_into, self._buffer
         end = perf_counter() + min(max(SHORTEST_TURN, self._spare()), LONGEST_TURN)
         for _ in range(_BURST):
             try:
-                data, address = receive(_LARGEST_DATAGRAM)
+                size, address = receive(buffer)
             except BlockingIOError:
                 return
             except OSError as error:
                 # An ICMP answer to one of ours; the transaction's timer decides what it means.
                 _log.debug("sip_udp_error", error=str(error))
                 continue
-            self._received(data, address)
+            self._received(bytes(buffer[:size]), address)
             if perf_counter() >= end:
                 return
 

@@ -346,7 +346,7 @@ class Leg:
             return earlier(self._ending.next_deadline(), transfers)
         return earlier(
             self._activity.next_deadline(),
-            self._setup.next_deadline(),
+            None if core.phase is Phase.CONFIRMED else self._setup.next_deadline(),
             core.timer.next_deadline(),
             None if core.unacked is None else core.unacked.next_deadline(),
             transfers,
