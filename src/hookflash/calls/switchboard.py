@@ -331,6 +331,8 @@ class Switchboard:
         return self._sip(now, self.endpoint.respond(now, effect.key, effect.response))
 
     def _watch(self, leg: BoardLeg) -> None:
+        if self._legs.get(leg.call_id) is not leg:
+            return  # it had finished, and was asked something since
         deadline = leg.next_deadline()
         if deadline is None:
             self._deadlines.discard(leg.call_id)
@@ -338,7 +340,9 @@ class Switchboard:
             self._deadlines.set(leg.call_id, deadline)
 
     def _remove(self, leg: BoardLeg) -> None:
-        self._legs.pop(leg.call_id, None)
+        if self._legs.get(leg.call_id) is not leg:
+            return  # what has its place stays
+        del self._legs[leg.call_id]
         self._deadlines.discard(leg.call_id)
         for key in self._owned.pop(leg.call_id, ()):
             self._invites.pop(key, None)

@@ -289,7 +289,7 @@ class Switch:
 
     def ask(self, now: float, end: SipEnd, ask: Callable[[Leg], Iterable[fx.LegEffect]]) -> None:
         """Give a leg an input, unless nothing more comes of it."""
-        if self.board.leg(end.id) is not None:
+        if self.board.leg(end.id) is end.leg:
             self._queue.extend(self.board.ask(now, end.leg, partial(ask, end.leg)))
 
     def progress(self, now: float, end: End, status: int) -> None:
