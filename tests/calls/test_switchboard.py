@@ -178,6 +178,7 @@ def test_a_leg_that_need_not_stay_is_gone_and_what_comes_late_is_answered() -> N
     assert gone == [LegGone(leg)]
     assert drive(bench.board, 1.0, leg, []) == []  # somebody did not know, and asks it
     assert drive(bench.board, 1.0, leg, [LegFinished()]) == [LegGone(leg)]
+    assert bench.board.next_deadline() == 32.0
     assert statuses(bench.receive(31.9, request("BYE"))) == [200]
     assert not leg.inputs
     assert bench.board.next_deadline() == 32.0
