@@ -19,8 +19,10 @@ class EndedDialog:
 
     __slots__ = ("_remote_tag", "_sip_call_id", "_until", "call_id")
 
-    def __init__(self, call_id: str, sip_call_id: str, remote_tag: str, until: float) -> None:
-        """`call_id`: SCL_ id, our tag; `until`: when it ends."""
+    def __init__(
+        self, call_id: str, sip_call_id: str, remote_tag: str, until: float | None
+    ) -> None:
+        """`call_id`: SCL_ id, our tag; `until`: when it ends, None while that is not known."""
         self.call_id = call_id
         self._sip_call_id = sip_call_id
         self._remote_tag = remote_tag
@@ -56,7 +58,10 @@ class EndedDialog:
 
     def handle_deadline(self, now: float) -> list[LegEffect]:
         """Nobody asks any more."""
-        return [LegFinished()] if now >= self._until else []
+        if self._until is None or now < self._until:
+            return []
+        self._until = None
+        return [LegFinished()]
 
     def broken(self, now: float, *, due: bool) -> list[LegEffect]:
         """There is no call to end."""
