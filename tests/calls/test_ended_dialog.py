@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.late_requests import late_request as incoming
 
 from hookflash.calls.effects import LegFinished, Respond
 from hookflash.calls.ended_dialog import EndedDialog
 from hookflash.sip.flow import Flow
 from hookflash.sip.message import Request, Response
 
+TRYING = b"SIP/2.0 100 Trying"
 FLOW = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.9", 5060))
 
 
 def ended() -> EndedDialog:
     return EndedDialog("SCL_one", "call@peer", "them", 132.0)
-
-
-def incoming(
-    method: str, *, tag: str = "them", call_id: str = "call@peer", event: str = "refer"
-) -> Request:
-    headers = [
-        ("Via", "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1"),
-        ("From", f"<sip:them@192.0.2.9>;tag={tag}"),
-        ("To", "<sip:us@192.0.2.1>;tag=SCL_one"),
-        ("Call-ID", call_id),
-        ("CSeq", f"9 {method}"),
-        ("Subscription-State", "terminated;reason=noresource"),
-        *([("Event", event)] if event else []),
-    ]
-    return Request(method, "sip:us@192.0.2.1", headers, b"SIP/2.0 100 Trying")
 
 
 def answer(request: Request) -> Response:
@@ -41,13 +28,13 @@ def answer(request: Request) -> Response:
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
-        (incoming("NOTIFY"), 200),
-        (incoming("NOTIFY", event=""), 200),
-        (incoming("NOTIFY", event="presence"), 489),
+        (incoming("NOTIFY", TRYING), 200),
+        (incoming("NOTIFY", TRYING, event=""), 200),
+        (incoming("NOTIFY", TRYING, event="presence"), 489),
         (incoming("BYE"), 200),
         (incoming("INFO"), 481),
         (incoming("INVITE"), 481),
-        (incoming("NOTIFY", tag="another"), 481),
+        (incoming("NOTIFY", TRYING, tag="another"), 481),
         (incoming("BYE", call_id="another"), 481),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.support.late_requests import late_request as incoming
 
 from hookflash.base.errors import SipError
 from hookflash.calls.effects import ForgetDialog, LateNotify, LegEffect, LegFinished, Respond
@@ -12,7 +13,7 @@ from hookflash.calls.effects import SendRequest as Send
 from hookflash.calls.records import DialogRecord
 from hookflash.calls.restored_dialog import WATCH, RestoredDialog
 from hookflash.sip.flow import Flow
-from hookflash.sip.message import Request, Response
+from hookflash.sip.message import Response
 
 FLOW = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.9", 5060))
 RECORD = DialogRecord(
@@ -27,26 +28,6 @@ RECORD = DialogRecord(
     local_address=("192.0.2.1", 5060),
     next_hop=("192.0.2.5", 5060),
 )
-
-
-def incoming(
-    method: str,
-    body: bytes = b"",
-    tag: str = "them",
-    state: str = "terminated;reason=noresource",
-    event: str = "refer",
-    call_id: str = "call@peer",
-) -> Request:
-    headers = [
-        ("Via", "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1"),
-        ("From", f"<sip:them@192.0.2.9>;tag={tag}"),
-        ("To", "<sip:us@192.0.2.1>;tag=SCL_one"),
-        ("Call-ID", call_id),
-        ("CSeq", f"9 {method}"),
-        ("Subscription-State", state),
-        *([("Event", event)] if event else []),
-    ]
-    return Request(method, "sip:us@192.0.2.1", headers, body)
 
 
 def statuses(effects: list[LegEffect]) -> list[int]:

@@ -195,7 +195,7 @@ class UdpPair:
         self._watch.add_reader(self._rtcp.fileno(), on_rtcp)
 
     def poll(self, polled: PolledSockets, reader: Reader, flooded: Callable[[], object]) -> bool:
-        """Nobody is woken by the RTP port any more; `polled` does. False: the system does not say
+        """The RTP port wakes nobody any more; `polled` reads it. False: the system does not say
         when datagrams came, and all stays as it is."""
         if not stamps(self._rtp):
             return False

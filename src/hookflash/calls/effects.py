@@ -206,7 +206,7 @@ class LegFinished:
     late_until: float | None = None
     """Until when the dialog still gets answers, and no more than those (`ended_dialog`)."""
     sip_call_id: str = ""
-    """Of that dialog, as are:"""
+    """Of that dialog, as is `remote_tag`."""
     remote_tag: str = ""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..sip.effects import FailureReason
 from ..sip.flow import Flow
 from ..sip.message import Request, Response
-from ..sip.subscription import read_notify
+from ..sip.subscription import Notify, read_notify
 from .effects import LegEffect, LegFinished, Respond
 
 
@@ -31,10 +31,24 @@ class EndedDialog:
     def request_received(
         self, now: float, key: str, request: Request, flow: Flow
     ) -> list[LegEffect]:
-        """A request with our tag; `key` is "" for ACK."""
+        """A request with our tag; `key` is "" for ACK. NOTIFYs of a REFER and BYEs of the dialog
+        get 200, everything else 481."""
         if not key:
             return []
-        return [Respond(key, answer_late(request, self._sip_call_id, self._remote_tag))]
+        known = (request.call_id, request.from_.tag or "") == (self._sip_call_id, self._remote_tag)
+        if not known or request.method not in {"NOTIFY", "BYE"}:
+            return [Respond(key, Response.reply(request, 481))]
+        if request.method == "BYE":
+            return [Respond(key, Response.reply(request, 200))]
+        notify = read_notify(request)
+        if notify.package != "refer" and not notify.unnamed:
+            refused = Response.reply(request, 489, headers=(("Allow-Events", "refer"),))
+            return [Respond(key, refused)]
+        return [Respond(key, Response.reply(request, 200)), *self._notified(notify)]
+
+    def _notified(self, notify: Notify) -> list[LegEffect]:
+        """What it means: nothing any more."""
+        return []
 
     def cancel_received(self, now: float, key: str, request: Request) -> list[LegEffect]:
         """There is no INVITE to cancel."""
@@ -66,16 +80,3 @@ class EndedDialog:
     def broken(self, now: float, *, due: bool) -> list[LegEffect]:
         """There is no call to end."""
         return [LegFinished()] if due else []
-
-
-def answer_late(request: Request, sip_call_id: str, remote_tag: str) -> Response:
-    """The answer of a call that is over, to a request with its tag: NOTIFYs of a REFER and BYEs of
-    that dialog get 200, everything else 481."""
-    known = request.call_id == sip_call_id and (request.from_.tag or "") == remote_tag
-    if not known or request.method not in {"NOTIFY", "BYE"}:
-        return Response.reply(request, 481)
-    if request.method == "NOTIFY":
-        notify = read_notify(request)
-        if notify.package != "refer" and not notify.unnamed:
-            return Response.reply(request, 489, headers=(("Allow-Events", "refer"),))
-    return Response.reply(request, 200)

@@ -6,10 +6,8 @@ It is made from a stored dialog (calls.md §5). It takes the place of a leg at t
 from __future__ import annotations
 
 from ..sip.dialog import Dialog
-from ..sip.flow import Flow
-from ..sip.message import Request
-from ..sip.subscription import read_notify
-from .effects import ForgetDialog, LateNotify, LegEffect, Respond, SendRequest
+from ..sip.subscription import Notify
+from .effects import ForgetDialog, LateNotify, LegEffect, SendRequest
 from .ended_dialog import EndedDialog
 from .records import DialogRecord
 from .transfers.refer_usage import is_outcome
@@ -39,20 +37,10 @@ class RestoredDialog(EndedDialog):
         )
         return [SendRequest(_TOKEN, request, hop), ForgetDialog()]
 
-    def request_received(
-        self, now: float, key: str, request: Request, flow: Flow
-    ) -> list[LegEffect]:
-        """As of any call that is over, but the outcome of an interrupted transfer is told."""
-        out = super().request_received(now, key, request, flow)
-        if request.method != "NOTIFY" or not any(_accepted(effect) for effect in out):
-            return out
-        notify = read_notify(request)
+    def _notified(self, notify: Notify) -> list[LegEffect]:
+        """The outcome of an interrupted transfer is told."""
         fragment = notify.fragment
-        if fragment is not None and is_outcome(fragment.status, notify) and not self._decided:
-            self._decided = True
-            out.append(LateNotify(fragment.status, fragment.reason))
-        return out
-
-
-def _accepted(effect: LegEffect) -> bool:
-    return isinstance(effect, Respond) and effect.response.status == 200
+        if fragment is None or not is_outcome(fragment.status, notify) or self._decided:
+            return []
+        self._decided = True
+        return [LateNotify(fragment.status, fragment.reason)]

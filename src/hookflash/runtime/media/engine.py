@@ -56,8 +56,7 @@ class MediaEngine:
         open_pair: Callable[[Watch, str, int], SocketPair] = UdpPair,
         between: Callable[[], None] | None = None,
     ) -> None:
-        """`open_pair(watch, ip, port)` makes the sockets of a phone, and raises OSError where it
-        cannot.
+        """`open_pair(watch, ip, port)` makes the sockets of a phone; OSError where it cannot.
         `between` is called after each tick, for what is best done then."""
         self.now = clock.now
         self._world = clock.world
