@@ -34,23 +34,30 @@ class Phone:
         self.log: list[tuple[float, Message]] = []
         self.calls: list[Call] = []
         self.closed = False
+        self._stream: socket.socket | None = None
         self.socket = self._open()
         self.port: int = self.socket.getsockname()[1]
 
     def _open(self) -> socket.socket:
-        opened = socket.socket(self._family, socket.SOCK_DGRAM)
-        opened.bind((self.ip, 0))
-        return opened
+        """Its port is taken for TCP as well, where nobody listens: large requests try TCP first,
+        and must not meet what somebody else has there."""
+        while True:
+            opened = socket.socket(self._family, socket.SOCK_DGRAM)
+            opened.bind((self.ip, 0))
+            self._stream = socket.socket(self._family, socket.SOCK_STREAM)
+            try:
+                self._stream.bind(opened.getsockname())
+            except OSError:
+                opened.close()
+                self._stream.close()
+            else:
+                return opened
 
     def listen(self) -> socket.socket:
-        """A TCP socket on its port; on another one where this is somebody's for TCP."""
-        while True:
-            try:
-                return socket.create_server((self.ip, self.port), family=self._family)
-            except OSError:
-                self.socket.close()
-                self.socket = self._open()
-                self.port = self.socket.getsockname()[1]
+        """A TCP socket on its port."""
+        assert self._stream is not None
+        self._stream.listen()
+        return self._stream
 
     @property
     def _family(self) -> socket.AddressFamily:
@@ -127,9 +134,11 @@ class Phone:
         return self.wait(lambda m: not m.status and m.method == method, method, within)
 
     def drop(self) -> None:
-        """The socket dies; the calls do not know."""
+        """The sockets die; the calls do not know."""
         self.closed = True
         self.socket.close()
+        if self._stream is not None:
+            self._stream.close()
 
     def close(self) -> None:
         """Hang up what is still up and close every socket."""
