@@ -33,7 +33,7 @@ GROUPS: dict[str, tuple[int, tuple[Step, ...], tuple[str, int]]] = {
     "succeeded": (
         100,
         (
-            *(*ACCEPTED, notify(3, "SIP/2.0 200 OK", state=ENDED, last=True)),
+            *(*ACCEPTED, notify(3, "SIP/2.0 200 OK", state=ENDED, until="notify_ok_or_bye")),
             *exchange_hangs_up(PATIENCE),
         ),
         ("", 0),

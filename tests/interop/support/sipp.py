@@ -22,24 +22,24 @@ ENDED = "terminated;reason=noresource"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One fragment and what goes into it."""
+    """Fragments that follow each other, and what goes into them."""
 
-    fragment: str
+    fragments: tuple[str, ...]
     values: tuple[tuple[str, str], ...] = ()
 
     def xml(self) -> str:
-        """The fragment, filled in."""
-        text = (FRAGMENTS / f"{self.fragment}.xml").read_text("utf-8")
+        """The fragments, filled in."""
+        text = "".join((FRAGMENTS / f"{name}.xml").read_text("utf-8") for name in self.fragments)
         for name, value in self.values:
             text = text.replace(f"@{name}@", value)
         left = re.search(r"@\w+@", text)
-        assert left is None, f"{self.fragment}.xml: {left.group() if left else ''} is not given"
+        assert left is None, f"{self.fragments}: {left.group() if left else ''} is not given"
         return text
 
 
 def step(fragment: str, **values: str | int) -> Step:
     """A step by the name of its fragment."""
-    return Step(fragment, tuple((name, str(value)) for name, value in values.items()))
+    return Step((fragment,), tuple((name, str(value)) for name, value in values.items()))
 
 
 def dial(media: str = "media_port") -> Step:
@@ -68,14 +68,25 @@ def notify(
     *,
     state: str = "active;expires=60",
     event: str = "refer",
-    last: bool = False,
+    until: str = "notify_ok",
+    retrans: int = 500,
 ) -> Step:
-    r"""A NOTIFY with a sipfrag (`\x0a` in it is a bare LF), until its 200.
+    r"""A NOTIFY with a sipfrag (`\x0a` in it is a bare LF), and what follows `until` its 200.
 
-    `last`: the BYE that follows may come before that 200, if datagrams are lost.
+    `notify_ok_or_bye`: the BYE that follows may come before that 200, if datagrams are lost.
     """
-    fragment = "notify_last" if last else "notify"
-    return step(fragment, cseq=cseq, state=state, event=event, body=sipfrag)
+    sent = step("notify", cseq=cseq, state=state, event=event, body=sipfrag, retrans=retrans)
+    return Step(("notify", until), sent.values)
+
+
+def notify_before_answer(cseq: int, sipfrag: str, status: str) -> Step:
+    """A final NOTIFY, then the answer to the REFER of `refer_kept`, then the 200 of the NOTIFY.
+
+    In this order: that 200 may come in one segment with the BYE, for which SIPp must be ready.
+    """
+    sent = notify(cseq, sipfrag, state=ENDED, retrans=0)  # else SIPp waits before it sends more
+    answered = step("answer_kept", status=status)
+    return Step(("notify", "answer_kept", "notify_ok"), sent.values + answered.values)
 
 
 def exchange_hangs_up(linger: int = 1500) -> tuple[Step, ...]:
