@@ -21,7 +21,7 @@ from hookflash.adapters.store.ops import (
     StoreOp,
 )
 from hookflash.adapters.store.schema import migrate
-from hookflash.adapters.store.sql import transaction
+from hookflash.adapters.store.sql import alone, create_view, together
 from hookflash.calls.records import CallRecord, DialogRecord, DialRecord, TransferRecord
 from hookflash.sip.trace import Trace
 
@@ -41,12 +41,18 @@ OPS: list[StoreOp] = [
 ]
 
 
-def test_every_operation_is_sql_that_works_twice() -> None:
-    assert {type(op) for op in OPS} == set(get_args(StoreOp))
+def writable() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection)
+    create_view(connection)
+    return connection
+
+
+def test_every_operation_is_sql_that_works_twice() -> None:
+    assert {type(op) for op in OPS} == set(get_args(StoreOp))
+    connection = writable()
     for op in (*OPS, *OPS):
-        for statement in transaction([op]):
+        for statement in (*together([op]), *alone(op)):
             connection.execute(*statement)
     connection.close()
 
@@ -72,39 +78,68 @@ def test_the_questions_use_an_index() -> None:
     connection.close()
 
 
-def test_a_transaction_is_the_last_states_in_few_statements() -> None:
+def test_what_is_asked_for_together_is_the_last_states_in_few_statements() -> None:
     """As if each operation had been made by itself."""
-    calls = [CallRecord(f"SCL_{number}", "id", "inbound", room="r") for number in range(70)]
+    calls = [CallRecord(f"SCL_{number}", "id", "inbound", room="r") for number in range(150)]
     dialog = DialogRecord("SCL_1", "i", "l", "r", 1, (), "t", "udp", ("a", 1), ("b", 2))
+    dial = DialRecord("k", "r1", 1.0, "r", "+1", "SCL_a", "i", "PA_a")
+    transfer = TransferRecord("STR_a", "SCL_a", "r", "i", "t", "t", "k", "", 1.0)
     ops: list[StoreOp] = [
-        *(PutCall(call) for call in calls),
+        *(PutCall(call, Trace(())) for call in calls),
         PutDialog(dialog),
         PutDialog(replace(dialog, call_id="SCL_2")),
         PutTrunk("ST_a", "inbound", b"old"),
         AddAudit(1.0, "k", "a", "first"),
         PutTrunk("ST_a", "inbound", b"new"),
         PutTrunk("ST_b", "inbound", b"gone"),
-        AddAudit(1.0, "k", "a", "second"),
+        AddAudit(1.0 / 3.0, "k", "a", "sec\0ond", "\N{TELEPHONE RECEIVER}"),
         *(PutCall(replace(call, room="elsewhere")) for call in calls[:3]),
         DeleteDialog("SCL_1"),
         DeleteTrunk("ST_b"),
+        PutDial(dial),
+        PutRule("SDR_a", b"\0\xff"),
+        PutRule("SDR_b", b""),
+        DeleteRule("SDR_b"),
+        PutTransfer(replace(transfer, transfer_id="STR_old", verdict="refused")),
+        PutTransfer(replace(transfer, transfer_id="STR_open")),
+        PutTransfer(replace(transfer, transfer_id="STR_new", created_at=9.0, verdict="refused")),
+        AddAudit(9.0, "k", "a", "third"),
+        PutDial(replace(dial, request_id="r2", created_at=9.0)),
+        PutCall(CallRecord("SCL_new", "id", "inbound", room="r", created_at=9.0), Trace(())),
+        PutCall(CallRecord("SCL_newer", "id", "inbound", room="r", created_at=10.0), Trace(())),
+        Prune(4.0, 5.0, 0.5, 7.0, 9.5, 0.0),
     ]
-    together, alone = (sqlite3.connect(":memory:", isolation_level=None) for _ in range(2))
-    for connection in (together, alone):
-        migrate(connection)
-    done = transaction(ops)
+    one, each = writable(), writable()
+    done = together(ops)
     for statement in done:
-        together.execute(*statement)
+        one.execute(*statement)
     for op in ops:
-        for statement in transaction([op]):
-            alone.execute(*statement)
-    assert len(done) == 11  # calls 3, dialogs 2, trunks 4, the audit before and after one of them 2
-    for table in ("calls", "dialogs", "trunks", "audit"):
-        rows = f"SELECT * FROM {table} ORDER BY id"
-        assert together.execute(rows).fetchall() == alone.execute(rows).fetchall()
-        assert together.execute(rows).fetchall()
+        for statement in alone(op):
+            each.execute(*statement)
+    assert len(done) == 2
+    for table, left in {
+        **{"calls": 2, "dialogs": 1, "trunks": 1, "audit": 2, "rules": 1, "dials": 1},
+        "transfers": 2,
+    }.items():
+        rows = f"SELECT * FROM {table} ORDER BY 1"
+        assert one.execute(rows).fetchall() == each.execute(rows).fetchall()
+        assert len(one.execute(rows).fetchall()) == left, table
+    assert one.execute("SELECT id FROM calls WHERE messages IS NULL").fetchall() == [("SCL_new",)]
+
+
+def test_a_damaged_table_spoils_no_other_write() -> None:
+    connection = writable()
+    connection.execute("DROP TABLE rules")
+    op = AddAudit(1.0, "k", "a", "s")
+    with pytest.raises(sqlite3.Error):
+        connection.execute(*together([op])[0])
+    for statement in alone(op):
+        connection.execute(*statement)
+    assert connection.execute("SELECT count(*) FROM audit").fetchall() == [(1,)]
 
 
 def test_an_operation_without_sql_is_a_mistake_of_ours() -> None:
     with pytest.raises(AssertionError, match="no SQL for str"):
-        transaction(["nonsense"])  # type: ignore[list-item]
+        together(["nonsense"])  # type: ignore[list-item]
+    with pytest.raises(AssertionError, match="no SQL for str"):
+        alone("nonsense")  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from ...base.errors import ConfigError, StoreError
 from .schema import check_ours, migrate
-from .sql import KEPT_STATEMENTS
+from .sql import create_view
 
 DATABASE = "hookflash.db"
 LOCK = "hookflash.lock"
@@ -99,6 +99,7 @@ def _opened(data_dir: Path | None, sync: Sync) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {sync.upper()}")
         migrate(connection)
+        create_view(connection)
         if data_dir is None:
             connection.execute(_FEW_MESSAGES)
     except BaseException:
@@ -113,7 +114,6 @@ def _connect(data_dir: Path | None) -> sqlite3.Connection:
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
-        cached_statements=KEPT_STATEMENTS,
     )
 
 

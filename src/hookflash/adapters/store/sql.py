@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ...base.light import light_dataclass
@@ -70,133 +70,155 @@ _AUDIT = _Listing("audit", "id, at, api_key, action, subject, detail", "at", "su
 
 
 @light_dataclass(frozen=True, slots=True)
-class _Rows:
-    """A statement for any number of operations of one kind: `head`, `row` for each, `tail`."""
+class _Write:
+    """What one kind of operation does: statements in which `{a}` to `{f}` stand for its values."""
 
-    head: str
-    row: str
-    tail: str
+    sql: tuple[str, ...]
     values: Callable[[Any], tuple[object, ...]]
     thing: Callable[[Any], tuple[str, ...]] | None = None
     """What an operation tells the whole state of, so that of several only the last is written."""
 
-    def statement(self, ops: Sequence[StoreOp]) -> Statement:
-        """For at most `_MOST` of them."""
-        values = [value for op in ops for value in self.values(op)]
-        return self.head + ", ".join([self.row] * len(ops)) + self.tail, values
-
-
-_FORGET_MESSAGES = (
-    "UPDATE calls SET messages = NULL"
-    " WHERE created_at >= ? AND created_at < ? AND messages IS NOT NULL"
-)
-_MOST = 32
-"""Rows of one statement: SQLite keeps it for each number of them."""
-KEPT_STATEMENTS = 256
-"""Statements that are to be kept ready: those for any number of rows of six kinds, and others."""
 
 # What never changes is not written again: REPLACE would renew every index for each state of a call.
-_MANY: dict[type, _Rows] = {
-    PutTransfer: _Rows(
-        "INSERT INTO transfers VALUES ",
-        "(?, ?, ?, ?, ?, ?)",
-        " ON CONFLICT (id) DO UPDATE SET open = excluded.open, data = excluded.data",
+_WRITES: dict[type, _Write] = {
+    PutTransfer: _Write(
+        (
+            "INSERT INTO transfers VALUES ({a}, {b}, {c}, {d}, {e}, {f})"
+            " ON CONFLICT (id) DO UPDATE SET open = excluded.open, data = excluded.data",
+        ),
         lambda op: (
             *(op.record.transfer_id, op.record.room, op.record.call_id, op.record.created_at),
             *(op.record.verdict is None, record_json(op.record)),
         ),
         lambda op: ("transfer", op.record.transfer_id),
     ),
-    PutCall: _Rows(
-        "INSERT INTO calls VALUES ",
-        "(?, ?, ?, ?, ?)",
-        " ON CONFLICT (id) DO UPDATE SET room = excluded.room, data = excluded.data,"
-        " messages = excluded.messages",
+    PutCall: _Write(
+        (
+            "INSERT INTO calls VALUES ({a}, {b}, {c}, {d}, {e})"
+            " ON CONFLICT (id) DO UPDATE SET room = excluded.room, data = excluded.data,"
+            " messages = excluded.messages",
+        ),
         lambda op: (
             *(op.record.call_id, op.record.room, op.record.created_at, record_json(op.record)),
             None if op.messages is None else messages_blob(op.messages, op.shift),
         ),
         lambda op: ("call", op.record.call_id),
     ),
-    PutDialog: _Rows(
-        "INSERT OR REPLACE INTO dialogs VALUES ",
-        "(?, ?)",
-        "",
+    PutDialog: _Write(
+        ("INSERT OR REPLACE INTO dialogs VALUES ({a}, {b})",),
         lambda op: (op.record.call_id, record_json(op.record)),
         lambda op: ("dialog", op.record.call_id),
     ),
-    DeleteDialog: _Rows(
-        "DELETE FROM dialogs WHERE id IN (",
-        "?",
-        ")",
+    DeleteDialog: _Write(
+        ("DELETE FROM dialogs WHERE id = {a}",),
         lambda op: (op.call_id,),
         lambda op: ("dialog", op.call_id),
     ),
-    PutDial: _Rows(
-        "INSERT OR REPLACE INTO dials VALUES ",
-        "(?, ?, ?, ?)",
-        "",
+    PutDial: _Write(
+        ("INSERT OR REPLACE INTO dials VALUES ({a}, {b}, {c}, {d})",),
         lambda op: (
             *(op.record.api_key, op.record.request_id, op.record.created_at),
             record_json(op.record),
         ),
         lambda op: ("dial", op.record.api_key, op.record.request_id),
     ),
-    AddAudit: _Rows(
-        "INSERT INTO audit VALUES ",
-        "(NULL, ?, ?, ?, ?, ?)",
-        "",
+    AddAudit: _Write(
+        ("INSERT INTO audit VALUES (NULL, {a}, {b}, {c}, {d}, {e})",),
         lambda op: (op.at, op.api_key, op.action, op.subject, op.detail),
     ),
+    PutTrunk: _Write(
+        ("INSERT OR REPLACE INTO trunks VALUES ({a}, {b}, {c})",),
+        lambda op: (op.trunk_id, op.kind, op.data),
+    ),
+    DeleteTrunk: _Write(("DELETE FROM trunks WHERE id = {a}",), lambda op: (op.trunk_id,)),
+    PutRule: _Write(
+        ("INSERT OR REPLACE INTO rules VALUES ({a}, {b})",), lambda op: (op.rule_id, op.data)
+    ),
+    DeleteRule: _Write(("DELETE FROM rules WHERE id = {a}",), lambda op: (op.rule_id,)),
+    Prune: _Write(
+        (
+            "DELETE FROM transfers WHERE created_at < {a} AND NOT open",
+            "DELETE FROM calls WHERE created_at < {b}",
+            "DELETE FROM audit WHERE at < {c}",
+            "DELETE FROM dials WHERE created_at < {d}",
+            "UPDATE calls SET messages = NULL"
+            " WHERE created_at >= {e} AND created_at < {f} AND messages IS NOT NULL",
+        ),
+        lambda op: (
+            *(op.transfers_before, op.calls_before, op.audit_before, op.dials_before),
+            *(op.messages_since, op.messages_before),
+        ),
+    ),
 }
+_NUMBERS = {kind: number for number, kind in enumerate(_WRITES)}
+_LETTERS = "abcdef"
+_WIDTH = 1 + len(_LETTERS)
+"""Values of a row of the view: the number of its kind, and those of the operation."""
+_MOST = 128
+"""Rows of one statement: each has `_WIDTH` parameters, of which SQLite once took 999."""
+_INTO = "INSERT INTO writes VALUES "
+_PLACES = f"({', '.join('?' * _WIDTH)})"
+_INSERT = {
+    size: _INTO + ", ".join([_PLACES] * size)
+    for size in (2**power for power in range(_MOST.bit_length()))
+}
+"""Of few sizes, so that SQLite keeps each ready."""
 
 
-def transaction(ops: Iterable[StoreOp]) -> list[Statement]:
-    """What `ops` ask of SQLite together, in as few statements as will do: each of them costs the
-    event loop a turn at the interpreter lock. What a later one makes void is left out."""
+def create_view(connection: sqlite3.Connection) -> None:
+    """`writes`, for this connection: what is inserted there is written to the tables, so that
+    writes of every kind are one statement."""
+    columns = ", ".join(("kind", *_LETTERS))
+    connection.execute(f"CREATE TEMP VIEW writes ({columns}) AS SELECT {', '.join('0' * _WIDTH)}")
+    names = {letter: f"NEW.{letter}" for letter in _LETTERS}
+    for kind, write in _WRITES.items():
+        connection.execute(
+            f"CREATE TEMP TRIGGER write_{_NUMBERS[kind]} INSTEAD OF INSERT ON writes"
+            f" WHEN NEW.kind = {_NUMBERS[kind]}"
+            f" BEGIN {' '.join(sql.format(**names) + ';' for sql in write.sql)} END"
+        )
+
+
+def together(ops: Iterable[StoreOp]) -> list[Statement]:
+    """What `ops` ask of SQLite, in as few statements as will do: for each of them the thread waits
+    several times for the interpreter lock, and the event loop then for the thread. What a later
+    one makes void is left out. For a connection that has the view."""
     last: dict[object, StoreOp] = {}
     for op in ops:
-        rows = _MANY.get(type(op))
-        last[len(last) if rows is None or rows.thing is None else rows.thing(op)] = op
+        thing = _write(op).thing
+        last[len(last) if thing is None else thing(op)] = op
+    rows = [_row(op) for op in last.values()]
+    return [_insert(rows[start : start + _MOST]) for start in range(0, len(rows), _MOST)]
+
+
+def _row(op: StoreOp) -> tuple[object, ...]:
+    values = _write(op).values(op)
+    return (_NUMBERS[type(op)], *values, *[None] * (len(_LETTERS) - len(values)))
+
+
+def _insert(rows: Sequence[tuple[object, ...]]) -> Statement:
+    """Rows of no kind, which do nothing, make up the number."""
+    size = 1 << (len(rows) - 1).bit_length()
+    missing = [None] * (_WIDTH * (size - len(rows)))
+    return _INSERT[size], [*(value for row in rows for value in row), *missing]
+
+
+def alone(op: StoreOp) -> list[Statement]:
+    """The same of one, without the view: that asks for every table, of which one may be damaged."""
+    values = _write(op).values(op)
+    given = dict(zip(_LETTERS, values, strict=False))
     out: list[Statement] = []
-    alike: dict[type, list[StoreOp]] = {}
-    for op in last.values():
-        if type(op) in _MANY:
-            alike.setdefault(type(op), []).append(op)
-        else:
-            out += _together(alike)
-            alike = {}
-            out += _single(op)
-    return out + _together(alike)
+    for sql in _write(op).sql:
+        used = [letter for letter in _LETTERS if f"{{{letter}}}" in sql]
+        out.append((sql.format(**dict.fromkeys(used, "?")), [given[letter] for letter in used]))
+    return out
 
 
-def _together(alike: Mapping[type, Sequence[StoreOp]]) -> list[Statement]:
-    return [
-        _MANY[kind].statement(ops[start : start + _MOST])
-        for kind, ops in alike.items()
-        for start in range(0, len(ops), _MOST)
-    ]
-
-
-def _single(op: StoreOp) -> list[Statement]:
-    match op:
-        case PutTrunk(trunk_id, kind, data):
-            return [("INSERT OR REPLACE INTO trunks VALUES (?, ?, ?)", (trunk_id, kind, data))]
-        case DeleteTrunk(trunk_id):
-            return [("DELETE FROM trunks WHERE id = ?", (trunk_id,))]
-        case PutRule(rule_id, data):
-            return [("INSERT OR REPLACE INTO rules VALUES (?, ?)", (rule_id, data))]
-        case DeleteRule(rule_id):
-            return [("DELETE FROM rules WHERE id = ?", (rule_id,))]
-        case Prune():
-            return [
-                ("DELETE FROM transfers WHERE created_at < ? AND NOT open", (op.transfers_before,)),
-                ("DELETE FROM calls WHERE created_at < ?", (op.calls_before,)),
-                ("DELETE FROM audit WHERE at < ?", (op.audit_before,)),
-                ("DELETE FROM dials WHERE created_at < ?", (op.dials_before,)),
-                (_FORGET_MESSAGES, (op.messages_since, op.messages_before)),
-            ]
-    raise AssertionError(f"no SQL for {type(op).__name__}")
+def _write(op: StoreOp) -> _Write:
+    found = _WRITES.get(type(op))
+    if found is None:
+        raise AssertionError(f"no SQL for {type(op).__name__}")
+    return found
 
 
 def transfers_page(connection: sqlite3.Connection, page: Page) -> list[tuple[str, str]]:

@@ -37,7 +37,16 @@ from .loading import Stored, read_stored, readable
 from .messages import messages_from
 from .ops import StoreOp
 from .records import call_from, dial_from, transfer_from
-from .sql import AuditLine, Page, audit_page, calls_page, transaction, transfers_page
+from .sql import (
+    AuditLine,
+    Page,
+    Statement,
+    alone,
+    audit_page,
+    calls_page,
+    together,
+    transfers_page,
+)
 
 Result = TypeVar("Result")
 
@@ -296,11 +305,11 @@ class Store:
         writes = [job for job in group if job.ask is None]
         if writes:
             try:
-                self._commit(writes)
+                self._commit(together(op for job in writes for op in job.ops))
             except Exception:  # noqa: BLE001  # tried again one by one, so the guilty one is found
                 for job in writes:
                     try:
-                        self._commit([job])
+                        self._commit([one for op in job.ops for one in alone(op)])
                     except Exception as error:  # noqa: BLE001  # goes to who waits, or to the log
                         job.error = error
         self._count(writes)
@@ -332,12 +341,11 @@ class Store:
             self._connection = open_for_reading(self._data_dir)
             raise
 
-    def _commit(self, jobs: list[_Job]) -> None:
-        """All statements in one transaction; a single one is a transaction by itself, and saves
-        the thread two turns at the interpreter lock."""
+    def _commit(self, todo: list[Statement]) -> None:
+        """All in one transaction; a single one is a transaction by itself, and saves the thread
+        two turns at the interpreter lock."""
         self._open_again()
         execute = self._connection.execute
-        todo = transaction([op for job in jobs for op in job.ops])
         if len(todo) <= 1:
             for sql, values in todo:
                 execute(sql, values)
