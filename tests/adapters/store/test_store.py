@@ -170,6 +170,22 @@ def test_one_timer_hands_over_what_may_be_put_off(monkeypatch: pytest.MonkeyPatc
     assert len(timers.due) == 1
 
 
+def test_what_is_asked_for_in_one_turn_is_handed_over_together() -> None:
+    async def body() -> None:
+        store = Store()
+        store.write_soon(PutTransfer(transfer("STR_a")))
+        writes = [store.write(PutTransfer(transfer(f"STR_{number}"))) for number in range(4)]
+        assert store._queue.qsize() == 0
+        await asyncio.sleep(0)
+        assert store._queue.qsize() == 1
+        store.start()
+        await asyncio.gather(*writes)
+        assert len(await store.transfers(Page())) == 5
+        await store.close()
+
+    run(body)
+
+
 def test_what_must_be_safe_takes_along_what_was_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """A crash right after a REFER has all calls hung up that were up."""
     monkeypatch.setattr("hookflash.adapters.store.store.SOON", 60.0)

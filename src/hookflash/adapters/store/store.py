@@ -1,9 +1,10 @@
 """The store: SQLite behind one writer thread with group commit.
 
 The event loop never waits for the disk: `write` is awaited only where something must be safe
-before the next step, `write_soon` everywhere else. Whatever waits in the queue while a commit
-runs goes into the next one together. Reads go through the same queue, so they see every write
-that was asked for before them.
+before the next step, `write_soon` everywhere else. What is asked for in one turn of the loop is
+handed to the thread together: each waking of it costs the loop a turn at the interpreter lock.
+Whatever waits in the queue while a commit runs goes into the next one together. Reads go through
+the same queue, so they see every write that was asked for before them.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ Result = TypeVar("Result")
 SOON = 0.02
 """Seconds that a write nobody waits for may be put off."""
 LARGEST_GROUP = 256
-"""Jobs of one commit at most."""
+"""Jobs of one commit, from which on none is added."""
 PROBE_EVERY = 5.0
 """Seconds between two looks whether the file takes writes again."""
 
@@ -87,9 +88,9 @@ class Store:
         except BaseException:
             self._unlock()
             raise
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="hookflash-store", daemon=True)
-        self._soon: list[_Job] = []
+        self._waiting: list[_Job] = []
         self._due = False
         """A timer will hand over what waits, also what waits since somebody else did."""
         self._closed = False
@@ -158,9 +159,8 @@ class Store:
 
     def write_soon(self, *ops: StoreOp) -> None:
         """Committed within `SOON` and in order, together or not at all; a failure is logged and
-        counted. Several are handed to the thread at once: each waking of it costs the loop a turn
-        at the interpreter lock."""
-        self._soon.append(_Job(ops=ops))
+        counted."""
+        self._waiting.append(_Job(ops=ops))
         if self._due:
             return
         try:
@@ -176,10 +176,10 @@ class Store:
         self._hand_over()
 
     def _hand_over(self) -> None:
-        """Give the thread what waits."""
-        jobs, self._soon = self._soon, []
-        for job in jobs:
-            self._queue.put(job)
+        """Give the thread what waits, if anything does."""
+        if self._waiting:
+            self._queue.put(self._waiting)
+            self._waiting = []
 
     # --- reads ------------------------------------------------------------------------------
 
@@ -276,8 +276,8 @@ class Store:
         if self._closed:
             job.future.set_exception(StoreError("the store is closed"))
         else:
-            self._hand_over()
-            self._queue.put(job)
+            self._waiting.append(job)
+            job.loop.call_soon(self._hand_over)  # with all that this turn asks for
         return job.future
 
     def _run(self) -> None:
@@ -285,19 +285,19 @@ class Store:
         while open_:
             group: list[_Job] = []
             try:
-                job = self._queue.get(timeout=PROBE_EVERY if self.failing else None)
+                jobs = self._queue.get(timeout=PROBE_EVERY if self.failing else None)
             except Empty:
                 self._probe()
                 continue
-            while job is not None:
-                group.append(job)
-                if len(group) == LARGEST_GROUP:
+            while jobs is not None:
+                group += jobs
+                if len(group) >= LARGEST_GROUP:
                     break
                 try:
-                    job = self._queue.get_nowait()
+                    jobs = self._queue.get_nowait()
                 except Empty:
                     break
-            open_ = job is not None
+            open_ = jobs is not None
             self._perform(group)
         self._connection.close()
 
