@@ -176,7 +176,9 @@ def test_what_is_asked_for_in_one_turn_is_handed_over_together() -> None:
         store.write_soon(PutTransfer(transfer("STR_a")))
         writes = [store.write(PutTransfer(transfer(f"STR_{number}"))) for number in range(4)]
         assert store._queue.qsize() == 0
-        await asyncio.sleep(0)
+        turn = asyncio.get_running_loop().create_future()
+        turn.get_loop().call_soon(turn.set_result, None)
+        await turn
         assert store._queue.qsize() == 1
         store.start()
         await asyncio.gather(*writes)
