@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...base.light import light_dataclass
@@ -24,7 +24,7 @@ from .ops import (
 )
 from .records import record_json
 
-Statement = tuple[str, Sequence[object]]
+Statement = tuple[str, Sequence[object] | Mapping[str, object]]
 MAX_PAGE = 1000
 
 _MARK = "SELECT WHEN, id FROM TABLE WHERE id = ?"
@@ -152,6 +152,8 @@ _WRITES: dict[type, _Write] = {
 }
 _NUMBERS = {kind: number for number, kind in enumerate(_WRITES)}
 _LETTERS = "abcdef"
+_NAMED = {letter: f":{letter}" for letter in _LETTERS}
+_NEW = {letter: f"NEW.{letter}" for letter in _LETTERS}
 _WIDTH = 1 + len(_LETTERS)
 """Values of a row of the view: the number of its kind, and those of the operation."""
 _MOST = 128
@@ -170,12 +172,11 @@ def create_view(connection: sqlite3.Connection) -> None:
     writes of every kind are one statement."""
     columns = ", ".join(("kind", *_LETTERS))
     connection.execute(f"CREATE TEMP VIEW writes ({columns}) AS SELECT {', '.join('0' * _WIDTH)}")
-    names = {letter: f"NEW.{letter}" for letter in _LETTERS}
     for kind, write in _WRITES.items():
         connection.execute(
             f"CREATE TEMP TRIGGER write_{_NUMBERS[kind]} INSTEAD OF INSERT ON writes"
             f" WHEN NEW.kind = {_NUMBERS[kind]}"
-            f" BEGIN {' '.join(sql.format(**names) + ';' for sql in write.sql)} END"
+            f" BEGIN {' '.join(sql.format_map(_NEW) + ';' for sql in write.sql)} END"
         )
 
 
@@ -205,13 +206,8 @@ def _insert(rows: Sequence[tuple[object, ...]]) -> Statement:
 
 def alone(op: StoreOp) -> list[Statement]:
     """The same of one, without the view: that asks for every table, of which one may be damaged."""
-    values = _write(op).values(op)
-    given = dict(zip(_LETTERS, values, strict=False))
-    out: list[Statement] = []
-    for sql in _write(op).sql:
-        used = [letter for letter in _LETTERS if f"{{{letter}}}" in sql]
-        out.append((sql.format(**dict.fromkeys(used, "?")), [given[letter] for letter in used]))
-    return out
+    given = dict(zip(_LETTERS, _write(op).values(op), strict=False))
+    return [(sql.format_map(_NAMED), given) for sql in _write(op).sql]
 
 
 def _write(op: StoreOp) -> _Write:
