@@ -78,7 +78,14 @@ def test_many_sockets_are_watched_as_one() -> None:
         peer.sendto(b"unread", first.getsockname())
         peer.sendto(b"2-2", second.getsockname())
         assert await read.get() == b"2-2"
-        assert first.recv(10) == b"unread"
+        assert watched._epoll is not None
+        assert watched._epoll.poll(0) == []  # else what is unread would wake the loop for ever
+        watched.add_reader(first.fileno(), lambda: read.put_nowait(first.recv(10)))
+        assert await read.get() == b"unread"
+        watched.remove_reader(first.fileno())
+        watched.add_reader(first.fileno(), lambda: read.put_nowait(first.recv(10)))
+        peer.sendto(b"1-2", first.getsockname())
+        assert await read.get() == b"1-2"
         watched.close()
         there = asyncio.Event()
         loop.add_reader(second.fileno(), there.set)
@@ -121,6 +128,30 @@ def test_a_reader_that_fails_or_closes_another_does_not_keep_the_rest_from_readi
         assert [type(each["exception"]) for each in failures] == [ZeroDivisionError]
         watched.close()
         for sock in (failing, closing, last, peer):
+            sock.close()
+
+    asyncio.run(check())
+
+
+def test_a_reader_may_end_the_whole_watch() -> None:
+    async def check() -> None:
+        loop = asyncio.get_running_loop()
+        failures: list[dict[str, object]] = []
+        loop.set_exception_handler(lambda _, context: failures.append(context))
+        watched = WatchedSockets(loop)
+        socks, peer = _sockets(2)
+        ended = asyncio.Event()
+
+        def end() -> None:
+            watched.close()
+            ended.set()
+
+        for sock in socks:
+            watched.add_reader(sock.fileno(), end)
+            peer.sendto(b"x", sock.getsockname())
+        await ended.wait()
+        assert failures == []
+        for sock in (*socks, peer):
             sock.close()
 
     asyncio.run(check())

@@ -89,22 +89,27 @@ class WatchedSockets:
             self._epoll = select.epoll()
             self._loop.add_reader(self._epoll.fileno(), self._readable)
         if fd not in self._callbacks:
-            self._epoll.register(fd, select.EPOLLIN)
+            with contextlib.suppress(FileExistsError):
+                self._epoll.register(fd, select.EPOLLIN)
         self._callbacks[fd] = callback
 
     def remove_reader(self, fd: int) -> None:
-        """To be called before it is closed."""
+        """To be called before it is closed. The system forgets what is closed, which saves a call
+        for each socket; what stays open, we forget when something comes for it."""
         if sys.platform != "linux":
             self._loop.remove_reader(fd)
-        elif self._callbacks.pop(fd, None) is not None and self._epoll is not None:
-            self._epoll.unregister(fd)
+        else:
+            self._callbacks.pop(fd, None)
 
     def _readable(self) -> None:
-        assert self._epoll is not None
-        for fd, _ in self._epoll.poll(0):
+        epoll = self._epoll
+        assert epoll is not None
+        for fd, _ in epoll.poll(0):
             callback = self._callbacks.get(fd)
             if callback is None:
-                continue  # another of these has closed it
+                with contextlib.suppress(OSError, ValueError):  # another of these has closed it
+                    epoll.unregister(fd)
+                continue
             try:
                 callback()
             except Exception as error:  # noqa: BLE001  # logged, as of a callback of the loop's own
