@@ -19,9 +19,9 @@ from . import allocator
 YOUNG: Final = 2_000
 """Objects made, less those gone, before the young ones are searched: so few that they are in the
 processor's caches still, where to search one takes a fraction of the time."""
-OLD: Final = 300
-"""Searches of the young before the old ones are searched: so garbage is half a million objects at
-most. Twice as many after each that found next to nothing; this many again after one that found
+OLD: Final = 60
+"""Searches of the young before the old ones are searched: so garbage is some hundred thousand objects
+at most, among them those of connections that were open when the young were searched. Twice as many after each that found next to nothing; this many again after one that found
 more. What Python has between the two is not used: what a call leaves stays for half a minute, and
 would be looked at a second time for nothing."""
 LOOK: Final = 1.0
