@@ -20,10 +20,11 @@ YOUNG: Final = 2_000
 """Objects made, less those gone, before the young ones are searched: so few that they are in the
 processor's caches still, where to search one takes a fraction of the time."""
 OLD: Final = 60
-"""Searches of the young before the old ones are searched: so garbage is some hundred thousand objects
-at most, among them those of connections that were open when the young were searched. Twice as many after each that found next to nothing; this many again after one that found
-more. What Python has between the two is not used: what a call leaves stays for half a minute, and
-would be looked at a second time for nothing."""
+"""Searches of the young before the old ones are searched: so garbage is some hundred thousand
+objects at most, of connections that were open when the young were searched. Twice as many after
+each that found next to nothing; this many again after one that found more. What Python has between
+the two is not used: what a call leaves stays for half a minute, and would be looked at a second
+time for nothing."""
 LOOK: Final = 1.0
 """Seconds between the looks while there are no ticks."""
 QUIET: Final = 600.0
