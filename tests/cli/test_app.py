@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from hookflash.cli import _typed, main
 from hookflash.cli.app import app
-from hookflash.cli.options import EXIT_CONFIG, EXIT_FAILED
+from hookflash.cli.exits import EXIT_CONFIG, EXIT_FAILED
 from hookflash.version import hookflash_version
 
 

@@ -11,7 +11,7 @@ from hookflash.base.errors import ConfigError
 from hookflash.carrier.profile_files import load_profile, profile_names
 from hookflash.cli.carrier import _network, _tls, read_address
 from hookflash.cli.carrier_tls import TlsOptions
-from hookflash.cli.options import EXIT_CONFIG
+from hookflash.cli.exits import EXIT_CONFIG
 
 
 def carrier(*arguments: str) -> tuple[int, str, str]:

@@ -21,7 +21,7 @@ from hookflash.carrier.load_order import LoadOrder
 from hookflash.carrier.load_verdicts import LoadVerdict
 from hookflash.carrier.packets import Packets
 from hookflash.cli.carrier_load import LoadDone, said
-from hookflash.cli.options import EXIT_CONFIG
+from hookflash.cli.exits import EXIT_CONFIG
 from hookflash.config import DEV_KEY, DEV_SECRET
 
 LINE, TARGET = "+15550000001", "+15105550123"

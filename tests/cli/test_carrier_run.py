@@ -30,7 +30,7 @@ from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.speech import word_tones
 from hookflash.carrier.wave_files import read_wave, wave_bytes
 from hookflash.cli.carrier_run import WORDS, Capture, JsonLines, Screen, follow, introduction
-from hookflash.cli.options import EXIT_CONFIG
+from hookflash.cli.exits import EXIT_CONFIG
 from hookflash.sip.codec import parse
 
 SOURCE = Path(__file__).parents[2] / "src" / "hookflash" / "carrier"

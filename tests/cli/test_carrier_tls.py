@@ -20,7 +20,7 @@ from hookflash.adapters.sip_sockets import TlsFiles
 from hookflash.base.errors import ConfigError
 from hookflash.carrier.tls_folder import TlsFolder
 from hookflash.cli.carrier_tls import FOLDER, TlsOptions, carrier_tls
-from hookflash.cli.options import EXIT_CONFIG
+from hookflash.cli.exits import EXIT_CONFIG
 from hookflash.config import load
 
 SIP = ("127.0.0.1", 5080)

@@ -12,7 +12,7 @@ from tests.support.cli import invoke
 from hookflash.carrier.config import example_config
 from hookflash.carrier.profile_files import load_profile, profile_names
 from hookflash.cli.demo_case import HEARD, TARGETS, address_of, network
-from hookflash.cli.options import EXIT_CONFIG
+from hookflash.cli.exits import EXIT_CONFIG
 
 
 @pytest.fixture(autouse=True)

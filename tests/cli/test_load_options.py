@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from hookflash.base.errors import ConfigError
 from hookflash.carrier.config import example_config
 from hookflash.carrier.load_order import LoadOrder
+from hookflash.cli.exits import EXIT_CONFIG
 from hookflash.cli.load_options import LoadAsked, with_load
-from hookflash.cli.options import EXIT_CONFIG
 
 
 def asked(load: list[str], term: list[str], lasts: str = "") -> LoadAsked:

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from hookflash.base.errors import HookflashError
 from hookflash.cli.app import app
-from hookflash.cli.options import ApiSession, duration, fail, pairs, server_command
+from hookflash.cli.exits import fail
+from hookflash.cli.options import ApiSession, duration, pairs, server_command
 
 SPEAKING = [
     *(

@@ -22,7 +22,7 @@ from hookflash.carrier.http_face import http_app
 from hookflash.carrier.profile_files import load_profile
 from hookflash.carrier.service import CarrierService
 from hookflash.carrier.wave_files import read_wave
-from hookflash.cli.options import EXIT_CONFIG
+from hookflash.cli.exits import EXIT_CONFIG
 from hookflash.cli.phone import _write, follow, news_of
 from hookflash.cli.phone_http import PhoneError, ask
 from hookflash.cli.phone_keys import Keyboard

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hookflash.base.errors import ConfigError
-from hookflash.cli.settings import default_text, markdown_table, parse_flags, print_settings
+from hookflash.cli.flags import parse_flags
+from hookflash.cli.settings import default_text, markdown_table, print_settings
 from hookflash.config import SettingLine, setting_lines
 
 

@@ -22,9 +22,14 @@ def main() -> None:
 def _run() -> int | None:
     import typer
 
-    from .app import app
-    from .options import fail
+    from .exits import fail
 
+    if sys.argv[1:2] == ["serve"]:
+        from .root import root
+
+        app = root()
+    else:
+        from .app import app
     if isinstance(sys.stdout, TextIOWrapper):  # names that its encoding has not are escaped
         sys.stdout.reconfigure(errors="backslashreplace")
     code: int | None

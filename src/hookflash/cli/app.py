@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..base.errors import ConfigError, HookflashError
-from ..version import hookflash_version
 from . import (
     agents,
     calls,
@@ -28,61 +26,10 @@ from . import (
     twilio,
 )
 from . import phone as telephone
-from .options import EXIT_CONFIG, fail
+from .exits import EXIT_CONFIG, fail
+from .root import print_version, root
 
-app = typer.Typer(
-    name="hookflash",
-    help="A telephone exchange for voice agents: calls meet agents in rooms, and one API call "
-    "transfers them.",
-    no_args_is_help=True,
-    add_completion=True,
-    rich_markup_mode=None,  # in frames, most of 80 columns were the frames and `<bool>`
-    pretty_exceptions_enable=False,
-)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        version()
-        raise typer.Exit
-
-
-@app.callback()
-def _hookflash(
-    _: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Like `version`."),
-    ] = False,
-) -> None:
-    """Has --version, as other programs have."""
-
-
-@app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    epilog="Every setting is also a flag: --sip.sip-port 5070, --webhook.urls http://… "
-    "`hookflash settings` lists them.",
-)
-def serve(
-    context: typer.Context,
-    config: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
-    dev: Annotated[
-        bool, typer.Option("--dev", help="Key devkey, secret `secret`, loopback, nothing stored.")
-    ] = False,
-) -> None:
-    """Run the exchange: API, SIP and media in one process."""
-    gc.disable()  # until all is built: half of it would be looked through again and again
-    from ..config import load
-    from .serve import run
-    from .settings import parse_flags
-
-    try:
-        run(load(config, parse_flags(context.args), dev=dev))
-    except ConfigError as error:  # a port that is taken is found only at the start
-        raise fail(str(error), EXIT_CONFIG) from None
-    except HookflashError as error:
-        raise fail(str(error)) from None
-
-
+app = root()
 demos = typer.Typer(invoke_without_command=True)
 app.add_typer(demos, name="demo")
 
@@ -155,7 +102,7 @@ def phone(
 @app.command()
 def version() -> None:
     """Print the version."""
-    typer.echo(f"hookflash {hookflash_version()}")
+    print_version()
 
 
 @app.command()

@@ -11,7 +11,8 @@ from livekit.protocol.sip import CreateSIPParticipantRequest, SIPOutboundTrunkIn
 from rich.console import Console
 
 from .client import Client
-from .options import ApiSession, Dialtone, Headers, Timeout, duration, fail, pairs, server_command
+from .exits import fail
+from .options import ApiSession, Dialtone, Headers, Timeout, duration, pairs, server_command
 from .outcome import EPILOG
 from .rooms import PhoneRow
 

@@ -24,8 +24,8 @@ from .carrier_tls import (
     TlsTrusted,
     carrier_tls,
 )
+from .exits import EXIT_CONFIG, fail
 from .load_options import LoadAsked, with_load
-from .options import EXIT_CONFIG, fail
 
 EPILOG = """\
 What to do with it: run `hookflash serve --dev` in one terminal, give it a trunk and a rule for

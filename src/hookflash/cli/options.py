@@ -12,11 +12,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from ..base.errors import HookflashError
 from ..base.light import light_dataclass
-from ..base.text import printable
 from .client import Client
-
-EXIT_FAILED = 1
-EXIT_CONFIG = 2
+from .exits import fail
 
 Headers = Annotated[
     list[str], typer.Option("--header", metavar="NAME=VALUE", help="A SIP header; repeatable.")
@@ -26,12 +23,6 @@ Timeout = Annotated[
     typer.Option("--timeout", min=1.0, max=3600.0, help="Seconds for which it may ring."),
 ]
 Dialtone = Annotated[bool, typer.Option("--dialtone", help="Play ringing while it is dialled.")]
-
-
-def fail(text: str, code: int = EXIT_FAILED) -> typer.Exit:
-    """One clear line on stderr, and the exit to raise."""
-    typer.echo(f"hookflash: {printable(text)}", err=True)
-    return typer.Exit(code)
 
 
 def pairs(texts: Iterable[str], option: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ import typer
 
 from ..base.errors import ConfigError
 from ..base.text import printable
-from .options import EXIT_CONFIG, fail
+from .exits import EXIT_CONFIG, fail
 from .phone_http import PhoneError, ask, raw
 from .phone_keys import Keyboard
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import fail
+from .exits import fail
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -12,7 +12,8 @@ import typer
 from ..base.errors import HookflashError
 from ..base.light import light_dataclass
 from ..providers.trunk_metadata import provider_name
-from .options import EXIT_FAILED, ApiSession, fail
+from .exits import EXIT_FAILED, fail
+from .options import ApiSession
 from .trunks import with_provider
 
 _NUMBER = re.compile(r"\+[0-9]{5,15}")

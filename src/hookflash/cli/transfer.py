@@ -16,7 +16,8 @@ from livekit.protocol.sip import (
 
 from . import EXIT_INTERRUPTED
 from .client import Client
-from .options import ApiSession, Dialtone, Headers, Timeout, duration, fail, pairs, server_command
+from .exits import fail
+from .options import ApiSession, Dialtone, Headers, Timeout, duration, pairs, server_command
 from .outcome import EPILOG
 
 RINGING: Final = 30.0
