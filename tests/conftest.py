@@ -1,4 +1,4 @@
-"""The suite freezes all values at run time (`base/light.py`), in the processes it starts too."""
+"""What is so in every test, and in the processes that tests start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 import structlog
 from hypothesis import settings
 
-os.environ["FREEZE_LIGHT_DATACLASSES"] = "1"
 os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)  # of this process, not of those it starts
 
 # How long an example takes says something about the machine; that work is linear has its own tests.

@@ -15,8 +15,7 @@ KINDS = typing.get_args(effects.LegEffect)
 @pytest.mark.parametrize("kind", KINDS)
 def test_effects_are_light_dataclasses(kind: type) -> None:
     assert dataclasses.is_dataclass(kind)
-    params = kind.__dataclass_params__  # type: ignore[attr-defined]
-    assert (params.unsafe_hash, params.frozen) == (True, True)
+    assert kind.__struct_config__.frozen  # type: ignore[attr-defined]
 
 
 def test_each_is_performed_by_one() -> None:

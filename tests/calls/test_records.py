@@ -22,8 +22,7 @@ def test_every_verdict_has_its_reason() -> None:
 
 def test_records_are_light_dataclasses() -> None:
     for kind in (TransferRecord, CallRecord, StageEntry):
-        params = kind.__dataclass_params__  # type: ignore[union-attr]
-        assert (params.unsafe_hash, params.frozen) == (True, True)
+        assert kind.__struct_config__.frozen  # type: ignore[union-attr]
 
 
 def test_a_record_is_changed_by_replacing_it() -> None:

@@ -1,34 +1,54 @@
-"""Values that cost little: made and compared some hundred times in every call.
+"""Values that cost little: made and compared more than a hundred times in every call.
 
-`@light_dataclass(frozen=True, slots=True)` is a dataclass that a running server does not freeze.
-The values of this house (parts of messages, effects, events, records) are never changed once made.
-Two see to it: mypy, to which this is `dataclass`, and the test suite, for which the same values are
-frozen in earnest, since `FREEZE` is in its environment (`tests/conftest.py`): there an assignment
-raises FrozenInstanceError. Python's own `frozen=True` guards each field again while it is first
-set, which makes a value three times as dear to build: nearly a tenth of what a call costs.
+`@light_dataclass(frozen=True, slots=True)` makes a dataclass, to mypy and to `dataclasses.replace`,
+`fields` and `asdict`; but its methods are those of a msgspec Struct, in C: made in a third of the
+time, compared in a third, and defined in a twentieth, of which a start does some three hundred. And
+it is frozen: what Python's own `frozen=True` takes three times as long for costs nothing here.
 """
 
 from __future__ import annotations
 
-import os
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
-
-FREEZE = "FREEZE_LIGHT_DATACLASSES"
-"""Where this variable is set when the module is imported, the values are frozen at run time."""
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as light_dataclass
 else:
-    from dataclasses import dataclass
+    from dataclasses import MISSING, Field, dataclass, fields
 
-    _FROZEN = FREEZE in os.environ
+    import msgspec
+
+    _FIELDS_ALONE = dataclass(init=False, repr=False, eq=False, match_args=False)
+    _WHOLE = dataclass(frozen=True, slots=True)
 
     def light_dataclass(*, frozen: Literal[True], slots: Literal[True]):
-        """A class decorator: fields, equality and hash are those of a frozen dataclass."""
+        """A class decorator. What a Struct has not makes a dataclass of Python's: a base, a field
+        that is not shown or not compared."""
         if not (frozen and slots):
             raise TypeError("a light dataclass is frozen and has slots")
-        return dataclass(slots=True, unsafe_hash=True, frozen=_FROZEN)
+        return _made
+
+    def _made(cls):
+        if cls.__bases__ != (object,) or any(map(_is_special, vars(cls).values())):
+            return _WHOLE(cls)
+        found = fields(_FIELDS_ALONE(cls))
+        own = {field.name for field in found} | {"__annotations__", "__dict__", "__weakref__"}
+        kept = {name: value for name, value in vars(cls).items() if name not in own}
+        kept["__qualname__"] = cls.__qualname__
+        return msgspec.defstruct(
+            cls.__name__, map(_declared, found), namespace=kept, module=cls.__module__, frozen=True
+        )
+
+    def _is_special(value):
+        return isinstance(value, Field) and not (value.repr and value.compare and value.init)
+
+    def _declared(field):
+        if field.default is not MISSING:
+            return field.name, field.type, field.default
+        if field.default_factory is not MISSING:
+            made = msgspec.field(default_factory=field.default_factory)
+            return field.name, field.type, made
+        return field.name, field.type
 
 
 class LightEnum(Enum):
@@ -38,4 +58,4 @@ class LightEnum(Enum):
     __hash__ = object.__hash__
 
 
-__all__ = ["FREEZE", "LightEnum", "light_dataclass"]
+__all__ = ["LightEnum", "light_dataclass"]

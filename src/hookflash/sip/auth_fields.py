@@ -57,8 +57,6 @@ class _Auth:
 class Challenge(_Auth):
     """One WWW-Authenticate or Proxy-Authenticate."""
 
-    __slots__ = ()
-
     @classmethod
     def parse(cls, text: str) -> Challenge:
         """Raises SipError (400)."""
@@ -75,8 +73,6 @@ class Challenge(_Auth):
 
 class Credentials(_Auth):
     """One Authorization or Proxy-Authorization."""
-
-    __slots__ = ()
 
     @classmethod
     def parse(cls, text: str) -> Credentials:
