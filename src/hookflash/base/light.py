@@ -31,6 +31,7 @@ else:
     def _made(cls):
         if cls.__bases__ != (object,) or any(map(_is_special, vars(cls).values())):
             return _WHOLE(cls)
+        cls.__doc__ = cls.__doc__ or cls.__name__  # or dataclass makes one, of the signature: slow
         found = fields(_FIELDS_ALONE(cls))
         own = {field.name for field in found} | {"__annotations__", "__dict__", "__weakref__"}
         kept = {name: value for name, value in vars(cls).items() if name not in own}
