@@ -60,3 +60,5 @@ echo "setup: installing Python packages into $venv (about a minute, once)" >&2
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps -e .
 "$venv/bin/python" -m pip check -q --disable-pip-version-check
+# Ours too: pip compiles what it installs, but not what is only linked to, and the first start would.
+"$venv/bin/python" -m compileall -q src

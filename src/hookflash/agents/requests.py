@@ -21,7 +21,7 @@ from ..base.ids import Ids
 from ..base.text import clean
 from ..rooms.room import Participant
 from . import effects as fx
-from .job import FAILED, PENDING, RUNNING, SUCCESS, Job, JobRequest, RequestState
+from .job import ENDED_KEPT, FAILED, PENDING, RUNNING, SUCCESS, Job, JobRequest, RequestState
 from .messages import WorkerKey
 from .workers import Worker, Workers
 
@@ -357,7 +357,7 @@ class JobRequests:
         job.updated_at = job.ended_at = now + self._shift()
         request = job.request
         self._forget(job)
-        request.ended.append(job)
+        request.ended = [*request.ended, job][-ENDED_KEPT:]
         request.job = None
         request.state = RequestState.OVER
 
@@ -400,7 +400,7 @@ class JobRequests:
     def _restart(self, now: float, request: JobRequest) -> list[fx.AgentEffect]:
         restarts = request.restarts
         while restarts and restarts[0] <= now - RESTART_WINDOW:
-            restarts.popleft()
+            del restarts[0]
         if len(restarts) >= RESTARTS:
             request.state = RequestState.PAUSED
             self._due.set(("pause", request), restarts[0] + RESTART_WINDOW)

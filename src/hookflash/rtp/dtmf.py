@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from struct import Struct
 from typing import Final
 
@@ -201,7 +200,7 @@ class EventSender:
 
     def __init__(self, clock: int = 8000) -> None:
         self._clock = clock
-        self._waiting: deque[_Order] = deque()
+        self._waiting: list[_Order] = []
         self._current: _Order | None = None
         self._passed = 0
         self._ends = 0
@@ -231,7 +230,7 @@ class EventSender:
 
     def _queue(self, order: _Order) -> None:
         if len(self._waiting) >= QUEUE_LENGTH:
-            self._waiting.popleft()
+            self._waiting.pop(0)
             self.dropped += 1
         self._waiting.append(order)
 
@@ -239,13 +238,13 @@ class EventSender:
         """The next order for a peer without telephone-event: digit ("" = pause), on, off in ms."""
         if not self._waiting:
             return None
-        order = self._waiting.popleft()
+        order = self._waiting.pop(0)
         return order.digit, order.on_ms, order.off_ms
 
     def tick(self) -> EventStep | None:
         """20 ms pass: the packet to send, or None where audio goes out as ever."""
         if self._current is None and self._pause <= 0 and not self._ends and self._waiting:
-            order = self._waiting.popleft()
+            order = self._waiting.pop(0)
             if order.digit:
                 self._current, self._passed = order, 0
             else:

@@ -8,7 +8,6 @@ silent for long enough that no pause of theirs is meant. What SRTP has proved ne
 
 from __future__ import annotations
 
-from collections import deque
 from enum import IntEnum
 from typing import Final, Literal
 
@@ -78,7 +77,7 @@ class Latch:
         self._held = False
         self._resting: Address | None = None
         """The source before the hold."""
-        self._former: deque[Address] = deque(maxlen=MOST_FORMER)
+        self._former: list[Address] = []
         self._candidates: dict[tuple[Address, int], int] = {}
         """Packets of each source and SSRC that may latch."""
         self.source: Address | None = None
@@ -113,7 +112,7 @@ class Latch:
     def _move(self, now: float, address: Address) -> None:
         for old in (self._described, self.source or self._silent):
             if old is not None and old != address and old not in self._former:
-                self._former.append(old)
+                self._former = [*self._former, old][-MOST_FORMER:]
         if address in self._former:
             self._former.remove(address)
         self._described = address

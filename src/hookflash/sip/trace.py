@@ -7,7 +7,6 @@ Nothing is read or copied here while the call lives; who wants to see the messag
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -48,7 +47,7 @@ class CallTrace:
         self._here = here
         self._first: list[WireEntry] = []
         self._first_bytes = 0
-        self._last: deque[WireEntry] = deque()
+        self._last: list[WireEntry] = []  # mostly empty, where a deque takes 760 octets
         self._bytes = 0
         self.count = 0
         """All that came and went, those that were dropped too."""
@@ -67,7 +66,7 @@ class CallTrace:
         last.append(entry)
         self._bytes += size
         while len(last) > _HALF or self._bytes > _HALF_BYTES:
-            self._bytes -= len(last.popleft()[3])
+            self._bytes -= len(last.pop(0)[3])
 
     def taken(self) -> Trace:
         """As it is now."""
