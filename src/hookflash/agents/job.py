@@ -148,10 +148,10 @@ class JobRequest:
         self.state = RequestState.WAITING
         self.job: Job | None = None
         """The attempt of now."""
-        self.ended: list[Job] = []  # each room has one: empty deques took 1.5 kB
-        self.tried: set[str] = set()
+        self.ended: list[Job] = []
+        self.tried: frozenset[str] = frozenset()
         """Worker ids: those that are not asked again in this round."""
-        self.never: set[str] = set()
+        self.never: frozenset[str] = frozenset()
         """Worker ids: those that are not asked again at all."""
         self.rounds = 0
         """How often all have been asked."""

@@ -171,7 +171,7 @@ class JobRequests:
     def worker_came(self, now: float, worker: Worker, key: WorkerKey) -> list[fx.AgentEffect]:
         """It has registered, or has room again: what waits is asked of it."""
         for request in self._resting.pop(key, ()):
-            request.tried.discard(worker.worker_id)
+            request.tried -= {worker.worker_id}
             self._waiting.setdefault(key, {})[request] = None
         return self._serve_waiting(now, key)
 
@@ -201,7 +201,7 @@ class JobRequests:
         if answer.terminate or answer.available:
             effects = self._taken(now, worker, job, answer)
         else:
-            request.tried.add(worker.worker_id)
+            request.tried |= {worker.worker_id}
             effects = [_count("refused", job), *self._serve(now, request)]
         return effects + self._free_again(now, worker)
 
@@ -391,9 +391,9 @@ class JobRequests:
         again = request.dispatch.order.restart_policy == JobRestartPolicy.JRP_ON_FAILURE
         if job.joined and not again:
             return effects
-        request.tried = set() if job.joined else {job.worker_id}
+        request.tried = frozenset() if job.joined else frozenset({job.worker_id})
         if not again:
-            request.never.add(job.worker_id)
+            request.never |= {job.worker_id}
         request.since = now
         return effects + self._restart(now, request)
 
@@ -450,7 +450,7 @@ class JobRequests:
         return effects
 
     def _round(self, now: float, request: JobRequest, *, paused: bool) -> list[fx.AgentEffect]:
-        request.tried.clear()
+        request.tried = frozenset()
         return self._restart(now, request) if paused else self._serve(now, request)
 
     def _silent(self, now: float, kind: str, job: Job) -> list[fx.AgentEffect]:
@@ -460,7 +460,7 @@ class JobRequests:
                 worker.asked.pop(job.job_id, None)
             count = _count("silent", job)
             job.silent.add(job.worker_id)
-            job.request.tried.add(job.worker_id)
+            job.request.tried |= {job.worker_id}
             return [count, *self._serve(now, job.request)]
         return [*self._termination(job), *self._failed(now, job, "")]
 

@@ -160,9 +160,9 @@ class Participant:
         """By SID, in order of publication."""
         self.pending: dict[str, Track] = {}
         """By cid: added by its client, not yet known to the others."""
-        self.unsubscribed: set[str] = set()
+        self.unsubscribed: frozenset[str] = frozenset()
         """SIDs of tracks of others that this participant does not take."""
-        self.subscribed: set[str] = set()
+        self.subscribed: frozenset[str] = frozenset()
         """The only ones it takes, if its client subscribes by itself (`ClientTraits`)."""
         self.subscribers: Subscribers = EVERYBODY
         """Who may take this participant's tracks."""
