@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import subprocess
 import sys
@@ -228,6 +229,23 @@ def test_a_request_that_is_no_handshake_is_refused() -> None:
         assert not lab.app.asked.is_set()
 
     run(story)
+
+
+def test_nothing_is_left_of_one_that_was_refused() -> None:
+    """Not even until the garbage is collected, of which strangers could make any amount."""
+
+    async def story(lab: Lab) -> None:
+        reader, _ = await lab.raw(UPGRADE.replace(b"Sec-WebSocket-Version: 13\r\n", b""))
+        assert (await ended(reader)).startswith(b"HTTP/1.1 400 ")
+        while any(isinstance(each, GuardedWebSocket) for each in gc.get_objects()):
+            await turn()
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(story)
+    finally:
+        gc.enable()
 
 
 def test_an_earlier_request_has_its_answer_first() -> None:

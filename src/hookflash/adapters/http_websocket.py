@@ -98,6 +98,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         super().handle_connect(self._asked)
         if self.handshake_complete:
             self._end_soon()  # refused by the library
+            _forget_frames(self.conn.handshake_exc)
         else:
             extensions = self.scope["extensions"]
             assert extensions is not None
@@ -179,6 +180,14 @@ def _request(octets: bytes) -> Request:
         name, _, value = line.partition(": ")
         headers[name] = value
     return Request(path, headers, method, protocol)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Those in which it was raised hold the connection, which holds the error: strangers would
+    leave as many circles as they like, until the garbage is collected."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def _is_utf8(octets: bytes) -> bool:
