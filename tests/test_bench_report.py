@@ -16,7 +16,8 @@ def test_the_table_is_of_this_run_alone(tmp_path: Path) -> None:
     run = Run()
     run.rows.append(row("parse", 41.0, 40, 25, unit=" µs"))
     write_page(run, page)
-    table = re.findall(r"^\|.*\|$", page.read_text("utf-8").partition("## How")[0], re.MULTILINE)
+    figures = page.read_text("utf-8").partition("end of figures")[0]
+    table = re.findall(r"^\|.*\|$", figures, re.MULTILINE)
     assert table[2:] == ["| parse | ≤ 40 µs | 25 µs | 41.00 µs | no |"]
     assert (
         page.read_text("utf-8").partition("end of figures")[2]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from hookflash.adapters.gc_schedule import (
     GIVE_BACK,
     LOOK,
+    MOST,
     OLD,
     QUIET,
     SPARING,
@@ -167,6 +168,9 @@ def test_where_it_is_never_quiet_they_are_searched_when_there_are_many() -> None
     table.collector.found = YOUNG
     assert searched_after() == 4 * OLD
     assert searched_after() == OLD  # it found something
+    table.collector.found = 0
+    assert [searched_after() for _ in range(4)] == [OLD, 2 * OLD, 4 * OLD, MOST]
+    assert searched_after() == MOST
     table.close()
 
 

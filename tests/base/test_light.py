@@ -46,11 +46,16 @@ class Account:
     name: str
     password: str = field(default="", repr=False)
     seen: int = field(default=0, compare=False)
+    realm: str = field(default="", kw_only=True)
+    uses: list[int] = field(default_factory=list, hash=False)
 
 
-def test_fields_may_be_hidden_or_not_compared() -> None:
+def test_fields_may_be_hidden_not_compared_or_given_by_name_alone() -> None:
     assert "secret" not in repr(Account("alice", "secret"))
     assert Account("alice", seen=1) == Account("alice", seen=2) != Account("bob")
+    assert hash(Account("alice", uses=[1])) == hash(Account("alice"))
+    with pytest.raises(TypeError):
+        Account("alice", "secret", 1, [], "realm")  # type: ignore[call-arg]
     with pytest.raises(AttributeError):
         Account("alice").seen = 2  # type: ignore[misc]
 

@@ -21,10 +21,12 @@ YOUNG: Final = 2_000
 processor's caches still, where to search one takes a fraction of the time."""
 OLD: Final = 60
 """Searches of the young before the old ones are searched: so garbage is some hundred thousand
-objects at most, of connections that were open when the young were searched. Twice as many after
+objects, of connections that were open when the young were searched. Twice as many after
 each that found next to nothing; this many again after one that found more. What Python has between
 the two is not used: what a call leaves stays for half a minute, and would be looked at a second
 time for nothing."""
+MOST: Final = 8 * OLD
+"""So many searches of the young at most, however little was found: a million objects."""
 LOOK: Final = 1.0
 """Seconds between the looks while there are no ticks."""
 QUIET: Final = 600.0
@@ -114,4 +116,4 @@ class GcSchedule:
     def _search_old(self) -> None:
         self._searched = self._now()
         found = self._collector.collect(2)
-        self._patience = OLD if found >= YOUNG else 2 * self._patience
+        self._patience = OLD if found >= YOUNG else min(2 * self._patience, MOST)

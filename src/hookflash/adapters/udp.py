@@ -89,17 +89,16 @@ class WatchedSockets:
             self._epoll = select.epoll()
             self._loop.add_reader(self._epoll.fileno(), self._readable)
         if fd not in self._callbacks:
-            with contextlib.suppress(FileExistsError):
-                self._epoll.register(fd, select.EPOLLIN)
+            self._epoll.register(fd, select.EPOLLIN)
         self._callbacks[fd] = callback
 
     def remove_reader(self, fd: int) -> None:
-        """To be called before it is closed. The system forgets what is closed, which saves a call
-        for each socket; what stays open, we forget when something comes for it."""
+        """To be called before it is closed: the system forgets what is closed, but not while a
+        process that was forked has it too, and it could never be taken out then."""
         if sys.platform != "linux":
             self._loop.remove_reader(fd)
-        else:
-            self._callbacks.pop(fd, None)
+        elif self._callbacks.pop(fd, None) is not None and self._epoll is not None:
+            self._epoll.unregister(fd)
 
     def _readable(self) -> None:
         epoll = self._epoll
@@ -107,9 +106,7 @@ class WatchedSockets:
         for fd, _ in epoll.poll(0):
             callback = self._callbacks.get(fd)
             if callback is None:
-                with contextlib.suppress(OSError, ValueError):  # another of these has closed it
-                    epoll.unregister(fd)
-                continue
+                continue  # another of these has closed it
             try:
                 callback()
             except Exception as error:  # noqa: BLE001  # logged, as of a callback of the loop's own

@@ -20,10 +20,13 @@ else:
 
     _FIELDS_ALONE = dataclass(init=False, repr=False, eq=False, match_args=False)
     _WHOLE = dataclass(frozen=True, slots=True)
+    _MADE_ANEW = frozenset(
+        {"__dict__", "__weakref__", "__annotations__", "__annotate_func__", "__annotations_cache__"}
+    )
 
     def light_dataclass(*, frozen: Literal[True], slots: Literal[True]):
         """A class decorator. What a Struct has not makes a dataclass of Python's: a base, a field
-        that is not shown or not compared."""
+        that is not shown, not compared or only given by name."""
         if not (frozen and slots):
             raise TypeError("a light dataclass is frozen and has slots")
         return _made
@@ -33,7 +36,7 @@ else:
             return _WHOLE(cls)
         cls.__doc__ = cls.__doc__ or cls.__name__  # or dataclass makes one, of the signature: slow
         found = fields(_FIELDS_ALONE(cls))
-        own = {field.name for field in found} | {"__annotations__", "__dict__", "__weakref__"}
+        own = {field.name for field in found} | _MADE_ANEW
         kept = {name: value for name, value in vars(cls).items() if name not in own}
         kept["__qualname__"] = cls.__qualname__
         return msgspec.defstruct(
@@ -41,7 +44,10 @@ else:
         )
 
     def _is_special(value):
-        return isinstance(value, Field) and not (value.repr and value.compare and value.init)
+        if not isinstance(value, Field):
+            return False
+        as_ever = value.repr and value.compare and value.init and value.hash is None
+        return not as_ever or value.kw_only is True
 
     def _declared(field):
         if field.default is not MISSING:

@@ -127,6 +127,16 @@ def test_what_is_asked_for_together_is_the_last_states_in_few_statements() -> No
     assert one.execute("SELECT id FROM calls WHERE messages IS NULL").fetchall() == [("SCL_new",)]
 
 
+def test_what_is_written_again_behind_a_prune_is_there() -> None:
+    call = CallRecord("SCL_old", "id", "inbound", room="r", created_at=1.0)
+    later = replace(call, end_reason="bye")
+    connection = writable()
+    for statement in together([PutCall(call), Prune(4.0, 5.0, 0.5, 7.0, 9.5, 0.0), PutCall(later)]):
+        connection.execute(*statement)
+    ((data,),) = connection.execute("SELECT data FROM calls").fetchall()
+    assert '"bye"' in data
+
+
 def test_a_damaged_table_spoils_no_other_write() -> None:
     connection = writable()
     connection.execute("DROP TABLE rules")

@@ -187,7 +187,9 @@ def together(ops: Iterable[StoreOp]) -> list[Statement]:
     last: dict[object, StoreOp] = {}
     for op in ops:
         thing = _write(op).thing
-        last[len(last) if thing is None else thing(op)] = op
+        key = len(last) if thing is None else thing(op)
+        last.pop(key, None)  # it takes the place of the last: there may be a Prune between them
+        last[key] = op
     rows = [_row(op) for op in last.values()]
     return [_insert(rows[start : start + _MOST]) for start in range(0, len(rows), _MOST)]
 
