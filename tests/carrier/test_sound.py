@@ -128,13 +128,15 @@ def test_digits(codec: CodecName) -> None:
     async def test(one: Sound, other: Sound) -> None:
         with pytest.raises(CarrierError, match="no telephone-event"):
             await one.press("1")
+        with pytest.raises(CarrierError, match=r"the digits 1 within 0\.05 s; none came"):
+            await other.pressed("1", within=0.05)
         one.apply(plan(other, codec))
         other.apply(plan(one, codec))
         await one.press("12#")
         await other.pressed("12#", within=10)
         assert other.digits == "12#"
         await other.hears(330, within=10)  # the tone goes on
-        with pytest.raises(CarrierError, match="did not get the digits 9"):
+        with pytest.raises(CarrierError, match=r"digits 9 within .*; those that came: 12#"):
             await other.pressed("9", within=0.05)
         one.apply(plan(other, dtmf=False))
         with pytest.raises(CarrierError, match="no telephone-event"):

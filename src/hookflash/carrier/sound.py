@@ -243,9 +243,13 @@ class Sound:
 
     async def pressed(self, digits: str, within: float) -> float:
         """Wait until the other side has pressed `digits`, in this order; raises CarrierError."""
-        return await self._until(
-            lambda: digits in self.digits, within, f"did not get the digits {digits}"
-        )
+        try:
+            return await self._until(
+                lambda: digits in self.digits, within, f"did not get the digits {digits}"
+            )
+        except CarrierError as error:
+            came = f"those that came: {self.digits}" if self.digits else "none came"
+            raise CarrierError(f"{error}; {came}") from None
 
     async def _until(self, ready: Callable[[], bool], within: float, failure: str) -> float:
         """Wait for `ready`, which the clock asks every 20 ms."""
