@@ -101,9 +101,8 @@ class WatchedSockets:
             self._epoll.unregister(fd)
 
     def _readable(self) -> None:
-        epoll = self._epoll
-        assert epoll is not None
-        for fd, _ in epoll.poll(0):
+        assert self._epoll is not None
+        for fd, _ in self._epoll.poll(0):
             callback = self._callbacks.get(fd)
             if callback is None:
                 continue  # another of these has closed it
