@@ -63,7 +63,7 @@ def main() -> None:
         outcomes = attack_all(Path(folder), attacks, options.seconds)
     if options.write:
         write_page(facts, outcomes)
-    failed = [outcome.name for outcome in outcomes if outcome.faults()]
+    failed = [f"{one.name} ({'; '.join(one.faults())})" for one in outcomes if one.faults()]
     if failed:
         sys.exit(f"{len(failed)} of {len(outcomes)} attacks do harm: {', '.join(failed)}")
     print(f"{len(outcomes)} attacks, no harm done")

@@ -33,16 +33,24 @@ ZONE = (
     ("_sip._udp.peer.test.", "SRV", "10 0 5080 b.carrier.test."),
     ("_sips._tcp.peer.test.", "SRV", "10 0 5061 a.carrier.test."),
     ("broken.test.", "A", "192.0.2.4"),
+    ("late.test.", "A", "192.0.2.5"),
     *(("many.test.", "A", f"192.0.2.{i}") for i in range(3)),
     *(("_sip._tcp.many.test.", "SRV", f"{i} 0 5060 h{i}.many.test.") for i in range(30)),
     *(("large.test.", "A", f"203.0.113.{i}") for i in range(60)),
     *((f"h{i}.many.test.", "A", f"198.51.100.{i}") for i in range(30)),
 )
 BROKEN = "_sip._tcp.broken.test."
+CIRCLE = ("circle.test.", "elcric.test.")
+SILENT = "silent.test."
+LATE = "late.test."
+"""Answered when it is asked for again."""
 
 
 class NameServer(asyncio.DatagramProtocol):
     """Answers from `ZONE`; NXDOMAIN for everything else."""
+
+    def __init__(self) -> None:
+        self.ignored = {LATE, SILENT}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
@@ -50,6 +58,10 @@ class NameServer(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """As `answer`; what has no room is cut (RFC 1035 §4.2.1)."""
         answer = self.answer(data)
+        name = answer.question[0].name.to_text()
+        if name in self.ignored:
+            self.ignored -= {LATE}
+            return
         try:
             self.transport.sendto(answer.to_wire(max_size=512), addr)
         except dns.exception.TooBig:
@@ -72,6 +84,10 @@ class NameServer(asyncio.DatagramProtocol):
         name, kind = question.name.to_text(), dns.rdatatype.to_text(question.rdtype)
         if name == BROKEN:
             answer.set_rcode(dns.rcode.SERVFAIL)
+            return answer
+        if name in CIRCLE:
+            for owner, target in zip(CIRCLE, reversed(CIRCLE), strict=True):
+                answer.answer.append(dns.rrset.from_text(owner, 60, "IN", "CNAME", target))
             return answer
         texts = [text for owner, rtype, text in ZONE if (owner, rtype) == (name, kind)]
         if texts:
@@ -139,6 +155,27 @@ def test_what_a_datagram_has_no_room_for_comes_by_tcp() -> None:
             gc.enable()
 
     assert asked(left) == (60, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [(CIRCLE[0], []), (SILENT, []), (LATE, ["192.0.2.5"])],
+)
+def test_questions_that_failed_leave_no_garbage(name: str, found: list[str]) -> None:
+    """Each would leave its resolution, with all that was answered."""
+
+    async def left(resolver: Resolver) -> tuple[list[str], int]:
+        resolver._resolver.timeout, resolver._resolver.lifetime = 0.1, 1.0
+        gc.collect()
+        gc.disable()
+        try:
+            addresses, _ = await resolver.peer(name)
+            kept = [one for one in gc.get_objects() if type(one) is dns.resolver._Resolution]
+            return addresses, len(kept)
+        finally:
+            gc.enable()
+
+    assert asked(left) == (found, 0)
 
 
 def test_a_question_without_an_answer_is_told() -> None:

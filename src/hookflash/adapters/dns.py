@@ -16,6 +16,7 @@ import dns.nameserver
 import dns.resolver
 import structlog
 
+from ..base.errors import forget_frames
 from ..base.ids import Ids
 from ..sip.flow import Transport
 from ..sip.location import Naptr, Query, Record, Srv, Target, locate
@@ -69,12 +70,26 @@ class NameServer(dns.nameserver.Do53Nameserver):
         return await super().async_query(request, *where, True, *how)
 
 
+class Questions(dns.asyncresolver.Resolver):
+    """Keeps of each attempt that failed what it was, not all that it was about: the library's list
+    of them is in the frames that their tracebacks hold, with each answer until then."""
+
+    def _compute_timeout(
+        self,
+        start: float,
+        lifetime: float | None = None,
+        errors: list[dns.resolver.ErrorTuple] | None = None,
+    ) -> float:
+        _forget_attempts(errors or ())
+        return super()._compute_timeout(start, lifetime, errors)
+
+
 class Resolver:
     """Asks the system's name servers, or those given as `ip` or `ip:port`."""
 
     def __init__(self, ids: Ids, *, servers: Sequence[str] = ()) -> None:
         self._ids = ids
-        self._resolver = dns.asyncresolver.Resolver(configure=not servers)
+        self._resolver = Questions(configure=not servers)
         self._resolver.lifetime = LIFETIME
         self._resolver.cache = Cache(MAX_CACHED)
         if servers:
@@ -136,6 +151,8 @@ class Resolver:
                 query.name, query.kind, raise_on_no_answer=False, search=False
             )
         except (dns.exception.DNSException, ValueError) as error:
+            if isinstance(error, dns.resolver.NoNameservers):
+                _forget_attempts(error.kwargs["errors"])
             _log.debug("dns_failed", name=query.name, kind=query.kind, error=type(error).__name__)
             known = isinstance(error, dns.resolver.NXDOMAIN)
             return await _from_hosts(query) or ([] if known else None)
@@ -156,6 +173,12 @@ class Resolver:
             else:
                 records.append(str(item.address))
         return records or await _from_hosts(query)
+
+
+def _forget_attempts(errors: Iterable[dns.resolver.ErrorTuple]) -> None:
+    for _, _, _, error, _ in errors:
+        if isinstance(error, Exception):
+            forget_frames(error)
 
 
 def _families(names: Iterable[str]) -> list[Query]:

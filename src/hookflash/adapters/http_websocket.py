@@ -19,6 +19,8 @@ from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 from websockets.protocol import State
 
+from ..base.errors import forget_frames
+
 ABORT: Final = "hookflash.abort"
 """Extension of the ASGI scope: its `abort` ends the connection at once, whatever waits."""
 CLOSING: Final = 10.0
@@ -98,7 +100,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         super().handle_connect(self._asked)
         if self.handshake_complete:
             self._end_soon()  # refused by the library
-            _forget_frames(self.conn.handshake_exc)
+            forget_frames(self.conn.handshake_exc)
         else:
             extensions = self.scope["extensions"]
             assert extensions is not None
@@ -180,14 +182,6 @@ def _request(octets: bytes) -> Request:
         name, _, value = line.partition(": ")
         headers[name] = value
     return Request(path, headers, method, protocol)
-
-
-def _forget_frames(error: BaseException | None) -> None:
-    """Those in which it was raised hold the connection, which holds the error: strangers would
-    leave as many circles as they like, until the garbage is collected."""
-    while error is not None:
-        error.__traceback__ = None
-        error = error.__context__
 
 
 def _is_utf8(octets: bytes) -> bool:

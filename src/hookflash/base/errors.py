@@ -99,3 +99,12 @@ class StoreError(HookflashError):
 
 class PostFailed(HookflashError):  # noqa: N818  # reads as what happened
     """No answer came to an HTTP request of ours; the text says why."""
+
+
+def forget_frames(error: BaseException | None) -> None:
+    """Where it and what it came of were raised, for an error that is kept: the frames of its
+    traceback hold what was being worked on, and where that holds the error, all of it stays until
+    garbage is searched for. Strangers would leave as many such circles as they like."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-from ..base.errors import ApiError
+from ..base.errors import ApiError, forget_frames
 
 Outcome = TypeVar("Outcome")
 
@@ -25,5 +25,5 @@ async def heard(waiting: Awaitable[Outcome]) -> Outcome:
     try:
         return await waiting
     except ApiError as error:
-        error.__traceback__ = None
+        forget_frames(error)
         raise ApiError(error.code, error.msg, error.meta) from None
