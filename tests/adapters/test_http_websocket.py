@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 import uvloop
+from websockets.server import ServerProtocol
 
 from hookflash.adapters import http, http_websocket
 from hookflash.adapters.http import HttpServers, Receive, Scope, Send
@@ -231,13 +232,23 @@ def test_a_request_that_is_no_handshake_is_refused() -> None:
     run(story)
 
 
-def test_nothing_is_left_of_one_that_was_refused() -> None:
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [(b"\xff" * 9, 1002), (frame(CLOSE, (1000).to_bytes(2, "big")), 1000), (None, 0)],
+)
+def test_nothing_is_left_of_one_that_ended(sent: bytes | None, code: int) -> None:
     """Not even until the garbage is collected, of which strangers could make any amount."""
 
     async def story(lab: Lab) -> None:
-        reader, _ = await lab.raw(UPGRADE.replace(b"Sec-WebSocket-Version: 13\r\n", b""))
-        assert (await ended(reader)).startswith(b"HTTP/1.1 400 ")
-        while any(isinstance(each, GuardedWebSocket) for each in gc.get_objects()):
+        if sent is None:
+            reader, _ = await lab.raw(UPGRADE.replace(b"Sec-WebSocket-Version: 13\r\n", b""))
+            assert (await ended(reader)).startswith(b"HTTP/1.1 400 ")
+        else:
+            reader, writer = await lab.opened()
+            writer.write(sent)
+            assert int.from_bytes((await ended(reader))[2:4], "big") == code
+        kinds = (GuardedWebSocket, ServerProtocol)
+        while any(isinstance(each, kinds) for each in gc.get_objects()):
             await turn()
 
     gc.collect()

@@ -100,7 +100,6 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         super().handle_connect(self._asked)
         if self.handshake_complete:
             self._end_soon()  # refused by the library
-            forget_frames(self.conn.handshake_exc)
         else:
             extensions = self.scope["extensions"]
             assert extensions is not None
@@ -167,6 +166,10 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._unread.clear()
+        # What the library keeps holds what keeps it.
+        self.conn.parser.close()
+        forget_frames(self.conn.handshake_exc)
+        forget_frames(self.conn.parser_exc)
         if self._next is not None:
             self._next.cancel()
         if self._linger is not None:
