@@ -378,6 +378,18 @@ def test_waiting_for_a_closed_store_is_refused() -> None:
     run(body)
 
 
+def test_what_comes_too_late_is_counted() -> None:
+    async def body() -> None:
+        async with opened() as store:
+            pass
+        with capture_logs() as logs:
+            store.write_soon(DeleteTrunk("ST_x"))
+        assert store.failed_writes == 1
+        assert [(line["event"], line["ops"]) for line in logs] == [("write_failed", "DeleteTrunk")]
+
+    run(body)
+
+
 def test_a_question_that_fails_reaches_who_asked(tmp_path: Path) -> None:
     async def body() -> None:
         async with opened() as store:

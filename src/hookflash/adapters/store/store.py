@@ -160,7 +160,12 @@ class Store:
     def write_soon(self, *ops: StoreOp) -> None:
         """Committed within `SOON` and in order, together or not at all; a failure is logged and
         counted."""
-        self._waiting.append(_Job(ops=ops))
+        job = _Job(ops=ops)
+        if self._closed:
+            job.error = StoreError("the store is closed")
+            self._count([job])
+            return
+        self._waiting.append(job)
         if self._due:
             return
         try:
