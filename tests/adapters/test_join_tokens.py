@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from livekit.protocol.models import TrackSource
 
-from hookflash.access.grants import Claims
+from hookflash.access.grants import Claims, VideoGrant
 from hookflash.adapters.clock import SystemClock
 from hookflash.adapters.http_guard import HttpLimits
 from hookflash.adapters.join_tokens import LIFE, Signer, TokenMaker, claims_of
@@ -81,9 +82,26 @@ def test_the_key_moves_with_the_participant() -> None:
     assert tokens(ann) == "", "the phone had none"
 
 
+@pytest.mark.parametrize("flag", ["agent", "recorder", "can_manage_agent_session"])
+@pytest.mark.parametrize(
+    ("came_with", "may", "grants"),
+    [(True, True, True), (False, True, False), (True, False, False)],
+)
+def test_what_reaches_beyond_the_room_is_not_given_by_a_permission(
+    flag: str, came_with: bool, may: bool, grants: bool
+) -> None:
+    """The admin of a room could make agents of all rooms."""
+    permission: dict[str, Any] = {flag: may}
+    grant: dict[str, Any] = {flag: came_with}
+    tokens, ann = maker(), joined(permission=Permission(**permission))
+    tokens.came(ann, Claims("one", video=VideoGrant(**grant)))
+    assert getattr(read(tokens(ann)).video, flag) is grants
+
+
 def test_the_sources_that_may_be_published_are_named() -> None:
     """One that this version has no name for is left out; without any there is no such claim."""
     sources = (TrackSource.MICROPHONE, TrackSource.SCREEN_SHARE, 99)
     limited = joined(permission=Permission(can_publish_sources=sources))
-    assert claims_of(limited)["video"]["canPublishSources"] == ["microphone", "screen_share"]
-    assert "canPublishSources" not in claims_of(joined())["video"]
+    claims = claims_of(limited, VideoGrant())
+    assert claims["video"]["canPublishSources"] == ["microphone", "screen_share"]
+    assert "canPublishSources" not in claims_of(joined(), VideoGrant())["video"]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from livekit.protocol.models import ParticipantInfo
 
-from ..access.grants import Claims
+from ..access.grants import Claims, VideoGrant
 from ..ports import WorldClock
 from ..rooms.room import Participant
 from .tokens import sign
@@ -34,47 +34,51 @@ class Signer:
 
 
 class TokenMaker:
-    """Signs with the key of the token that the participant came with."""
+    """Signs with the key of the token that the participant came with, and grants what reaches
+    beyond a room only to whom that one did: a permission is given by who has the one room."""
 
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
-        self._key_of: dict[str, str] = {}
-        """API key, by participant SID."""
+        self._came_with: dict[str, tuple[str, VideoGrant]] = {}
+        """API key and grant of the token, by participant SID."""
 
     def came(self, participant: Participant, claims: Claims) -> None:
         """It joined with that token."""
-        self._key_of[participant.sid] = claims.api_key
+        self._came_with[participant.sid] = claims.api_key, claims.video
 
     def moved(self, participant: Participant, newcomer: Participant) -> None:
         """It is another participant from now on."""
-        key = self._key_of.pop(participant.sid, None)
-        if key is not None:
-            self._key_of[newcomer.sid] = key
+        with_ = self._came_with.pop(participant.sid, None)
+        if with_ is not None:
+            self._came_with[newcomer.sid] = with_
 
     def left(self, participant: Participant) -> None:
         """It needs no more."""
-        self._key_of.pop(participant.sid, None)
+        self._came_with.pop(participant.sid, None)
 
     def __call__(self, participant: Participant) -> str:
         """A token that says what it may do now; "" for who did not come with one."""
-        key = self._key_of.get(participant.sid)
-        if key is None:
+        with_ = self._came_with.get(participant.sid)
+        if with_ is None:
             return ""
-        claims = claims_of(participant)
+        key, grant = with_
+        claims = claims_of(participant, grant)
         for name in ("metadata", "attributes"):
             if len(json.dumps(claims[name])) > MOST_TOLD:
                 del claims[name]
         return self._signer(key, claims, LIFE)
 
 
-def claims_of(participant: Participant) -> dict[str, Any]:
-    """The claims beside issuer and times."""
+def claims_of(participant: Participant, grant: VideoGrant) -> dict[str, Any]:
+    """The claims beside issuer and times; `grant` is that of the token that it came with."""
     permission = participant.permission
     video = {
         **permission.grant(participant.room.name),
-        "canManageAgentSession": permission.can_manage_agent_session,
-        "recorder": permission.recorder,
-        "agent": permission.agent,
+        "canManageAgentSession": (
+            permission.can_manage_agent_session and grant.can_manage_agent_session
+        ),
+        "recorder": permission.recorder and grant.recorder,
+        "agent": permission.agent and grant.agent,
     }
     return {
         "sub": participant.identity,

@@ -199,7 +199,7 @@ def test_leave_puts_it_out_at_once_and_nothing_is_left_behind(two: bool) -> None
         assert not clients.ports.agents._by_ufrag
         assert not clients.ports.agents.paths
         assert not clients.ports.handshakes
-        assert not clients._tokens._key_of
+        assert not clients._tokens._came_with
         assert not engine._bridges
         clients._look()
         assert clients._timer is None
