@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from tests.api.support import api, sign
 
 from hookflash.api.context import Context, Method, Service
-from hookflash.api.twirp_service import LARGE, UNIMPLEMENTED
+from hookflash.api.twirp_service import LARGE, MAX_REQUEST_ID, UNIMPLEMENTED
 from hookflash.twirp.codec import decode
 
 
@@ -148,6 +148,18 @@ def test_deadline_and_request_id(header: str, wait: float | None) -> None:
         assert seen.context is not None
         assert (seen.context.wait, seen.context.request_id) == (wait, "uuid")
         assert seen.context.claims is None
+
+
+def test_a_request_id_has_so_many_characters() -> None:
+    """It is kept for a day."""
+    seen = Seen()
+    with api(services=[seen.service()]) as client:
+        for length, status in ((MAX_REQUEST_ID, 200), (MAX_REQUEST_ID + 1, 400)):
+            headers = {**JSON, "x-livekit-request-id": "i" * length}
+            answer = client.http("POST", "/twirp/livekit.Test/Do", b"{}", headers)
+            assert answer.status == status
+        assert answer.json["code"] == "invalid_argument"
+        assert "at most 128" in answer.json["msg"]
 
 
 def test_a_bug_is_logged_and_answered() -> None:

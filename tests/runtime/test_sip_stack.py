@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from livekit import api
+from structlog.testing import capture_logs
 from tests.support.lab import NUMBER, Lab, run
 
 from hookflash.base.errors import SipError
+from hookflash.base.line_limit import LINES
 from hookflash.calls.switchboard import Resolve
 from hookflash.carrier.phone import Behaviour
 from hookflash.runtime import sip_stack
@@ -170,6 +172,22 @@ def test_a_request_that_nothing_came_of_is_answered_500(monkeypatch: pytest.Monk
         assert len(sent) == 1
 
     run(check, errors=MISTAKE)
+
+
+def test_so_many_messages_that_cannot_be_read_are_told() -> None:
+    """A stranger decides how many there are: a log has so many lines, the counter all of them."""
+
+    async def check(lab: Lab) -> None:
+        await lab.ready()
+        stack = lab.server.stack
+        flow = Flow("udp", ("127.0.0.1", 5060), ("127.0.0.1", 9))
+        with capture_logs() as lines:
+            for _ in range(5 * LINES):
+                stack.bad_message(SipError("Bad Via"), flow)
+        assert LINES <= len(lines) <= 3 * LINES
+        assert stack.malformed == 5 * LINES
+
+    run(check)
 
 
 def test_the_timer_goes_on_after_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,8 @@ UNIMPLEMENTED = (
 
 LARGE = 64 * 1024
 """Octets of a request that are read at once, in a millisecond or two."""
+MAX_REQUEST_ID = 128
+"""Characters; the SDKs send a UUID."""
 
 _log = structlog.get_logger("api")
 
@@ -119,7 +121,7 @@ class TwirpRoutes:
             self._clock.now(),
             self._clock.world(),
             _wait(headers.get(b"x-twirp-timeout-ms", b"")),
-            headers.get(b"x-livekit-request-id", b"").decode("latin-1"),
+            _request_id(headers),
         )
         answer = await method.handler(context, request)
         content = b"application/protobuf" if kind == PROTOBUF else JSON
@@ -141,6 +143,15 @@ class TwirpRoutes:
         if service.methods is None and method_name:
             raise unimplemented(f"{name.removeprefix('livekit.')}.{method_name}")
         raise _bad_route(f'no handler for path "{path}"', http_method, path)
+
+
+def _request_id(headers: Headers) -> str:
+    """What the answer is found by again when the request comes again; it is kept for a day."""
+    given = headers.get(b"x-livekit-request-id", b"").decode("latin-1")
+    if len(given) > MAX_REQUEST_ID:
+        text = f"X-LiveKit-Request-Id has {len(given)} characters, at most {MAX_REQUEST_ID} allowed"
+        raise ApiError("invalid_argument", text)
+    return given
 
 
 async def _request(

@@ -12,6 +12,7 @@ from ..adapters.alarm import Alarm
 from ..adapters.dns import Resolver
 from ..adapters.sip_sockets import SipSockets, connect_failure
 from ..base.errors import SipError
+from ..base.line_limit import LineLimit
 from ..calls.switchboard import BoardEffect, Resolve, Switchboard
 from ..ports import Clock
 from ..sip.effects import FailureReason, SendBytes
@@ -68,6 +69,7 @@ class SipStack:
         self._drops: Filter | None = None
         self.received = 0
         self.malformed = 0
+        self._malformed_lines = LineLimit()
 
     def attach(
         self,
@@ -247,7 +249,11 @@ class SipStack:
     def bad_message(self, error: SipError, flow: Flow) -> None:
         """From the sockets."""
         self.malformed += 1
-        _log.info("sip_malformed", source=flow.remote[0], why=error.text, answer=error.status)
+        told, left_out = self._malformed_lines.take(self._clock.now())
+        if left_out:
+            _log.warning("refusals_not_logged", reason="sip_malformed", count=left_out)
+        if told:
+            _log.info("sip_malformed", source=flow.remote[0], why=error.text, answer=error.status)
         self.perform(self._refuse(error, flow))
 
     def _refuse(self, error: SipError, flow: Flow) -> list[BoardEffect]:

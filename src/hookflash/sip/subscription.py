@@ -13,6 +13,8 @@ from .message import Request
 from .multipart import parts
 from .refer import Fragment, parse_fragment
 
+MOST_IDS = 16
+"""Of a peer's own making that are remembered of one REFER."""
 EXPIRED_REASONS = frozenset({"timeout", "deactivated", "probation", "giveup"})
 """Reasons of `terminated` after which a new SUBSCRIBE may still learn the outcome
 (RFC 6665 §4.1.3); the other ones say that there is none to learn."""

@@ -31,6 +31,7 @@ from hookflash.calls.effects import (
     TransferAnswered,
 )
 from hookflash.calls.legs.core import Phase
+from hookflash.calls.legs.forks import MOST_FORKS
 from hookflash.calls.legs.settings import Credential
 from hookflash.calls.transfers.request import TransferRequest
 from hookflash.sip.effects import FailureReason
@@ -434,6 +435,21 @@ def test_another_forks_200_while_the_first_was_settled() -> None:
     driver.respond(183, body=sdp(port=4200), tag="two")
     driver.respond(200, tag="one")
     assert [apply.plan.remote[1] for apply in driver.all(ApplyMedia)] == [4100, 4200, 4100]
+
+
+def test_so_many_forks_are_remembered() -> None:
+    """A carrier decides how many there are, and by their Record-Route where our requests go."""
+    driver = dialing()
+    for number in range(3 * MOST_FORKS):
+        driver.respond(183, RELIABLE, sdp(port=4100), tag=f"early{number}")
+    assert len(driver.sent("PRACK")) == MOST_FORKS
+    driver.respond(200, body=sdp(), tag="one more")
+    assert driver.leg.state is Phase.CONFIRMED
+    for number in range(3 * MOST_FORKS):
+        driver.respond(200, body=sdp(), tag=f"late{number}")
+    assert len(driver.acks()) == 1
+    driver.respond(200, body=sdp(), tag="early0")
+    assert len(driver.sent("BYE")) == 1
 
 
 # --- challenges and refusals that can be met -----------------------------------------------------

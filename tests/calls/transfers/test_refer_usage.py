@@ -27,7 +27,7 @@ from hookflash.calls.transfers.refer_usage import STEPS, ReferState, ReferUsage,
 from hookflash.calls.transfers.transferor_effects import SendSubscribe
 from hookflash.sip.message import Response
 from hookflash.sip.refer import ReferTarget
-from hookflash.sip.subscription import read_notify
+from hookflash.sip.subscription import MOST_IDS, read_notify
 from hookflash.sip.timers import Timers
 
 NO_SUBSCRIPTION = (("Refer-Sub", "false"),)
@@ -428,6 +428,14 @@ def test_an_id_of_the_peers_own_making_stays_with_the_refer_it_came_for() -> Non
     assert selected([first], "refer;id=77") == 0
     assert selected([first, accepted(3)], "refer;id=77") == 0
     assert selected([first, accepted(77)], "refer;id=77") == 1
+
+
+def test_so_many_ids_of_the_peers_own_making_are_remembered() -> None:
+    first = accepted(2)
+    for number in range(100, 100 + 3 * MOST_IDS):
+        assert selected([first], f"refer;id={number}") == 0
+    known = [selected([first, accepted(3)], f"refer;id={100 + n}") for n in range(3 * MOST_IDS)]
+    assert known == [0] * MOST_IDS + [None] * 2 * MOST_IDS
 
 
 def test_a_refer_whose_connection_failed_counts_only_if_there_is_no_other() -> None:

@@ -41,7 +41,7 @@ from ..effects import (
 )
 from ..records import Left, Side
 from .core import End, LegCore, Phase, SendBye, Step, earlier, reason_of
-from .forks import Fork, fork_of, is_reliable
+from .forks import MOST_FORKS, Fork, fork_of, is_reliable
 from .invitation import DialOrder, Invitation
 from .offers import Offers
 from .requester import Purpose, Requester
@@ -305,7 +305,8 @@ class Dialing:
         if status == 100:
             return []
         steps: list[Step] = [_told(response)]
-        if response.to_tag:
+        tag = response.to_tag
+        if tag in self._forks or (tag and len(self._forks) < MOST_FORKS):
             steps += self._early(response, flow)
         if status >= 180 and core.phase is Phase.DIALING:
             core.enter(Phase.RINGING)
@@ -373,6 +374,8 @@ class Dialing:
             self._forks.clear()
             fork = None
         if fork is None:
+            if not wins and len(forks) >= MOST_FORKS:
+                return []
             fork = forks[tag] = fork_of(self._invites[token], response, flow)
         else:
             fork.dialog.confirm(response)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...base.errors import SipError
 from ...sip.dialog import Dialog
 from ...sip.flow import Flow
 from ...sip.message import Request, Response
 from ..effects import SendAck
 from .bodies import session_body
+
+MOST_FORKS: Final = 32
+"""Of one INVITE: each is remembered, and gets requests of ours, whoever its Record-Route names. Of
+those that come later only the 2xx that wins counts."""
 
 
 class Fork:

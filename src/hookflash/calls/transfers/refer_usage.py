@@ -18,7 +18,7 @@ from ...base.light import LightEnum
 from ...sip.effects import FailureReason
 from ...sip.message import Response
 from ...sip.refer import Fragment, ReferTarget
-from ...sip.subscription import Notify
+from ...sip.subscription import MOST_IDS, Notify
 from ...sip.timers import Timers
 from ..effects import LegEffect, Note
 from ..records import Mode
@@ -489,7 +489,7 @@ def select(usages: Sequence[ReferUsage], notify: Notify, *, writes_ids: bool) ->
             return known[0]
     likely = [r for r in candidates if r._accepted or not r._undelivered] or candidates
     if len(likely) == 1:
-        if event_id is not None:
+        if event_id is not None and len(likely[0]._aliases) < MOST_IDS:
             likely[0]._aliases.add(event_id)
         return likely[0]
     if event_id is not None:
