@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+import pytest
 import uvloop
 from tests.adapters.test_http_guard import GET, PATIENT, SMALL, App, Client
 from uvicorn import Config
@@ -49,6 +50,11 @@ class Server:
         made = GuardedHttp(self._config, self._state, {}, self.guard)
         self.made.put_nowait(made)
         return made
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """The requests that are answered."""
+        return self._state.tasks
 
     async def client(self) -> tuple[Client, GuardedHttp]:
         """One more connection: its two ends."""
@@ -125,3 +131,23 @@ def test_who_reads_his_answer_again_is_not_closed_for_the_pause() -> None:
         assert not protocol.look(loop.time() + 2 * PATIENT.send_time)
 
     run(story, PATIENT)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_who_answers_one_of_several_requests_is_told_that_nobody_is_there(
+    refused: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else it goes on to write, to a transport that is closed: a trace in the log each time."""
+
+    async def story(server: Server) -> None:
+        client, protocol = await server.client()
+        protocol.data_received(b"GET /large HTTP/1.1\r\n\r\n" + GET + b"\r\n")
+        await client.reader.readexactly(1000)
+        if refused:
+            protocol.data_received((GET + b"\r\n") * (SMALL.pipelined + 1))
+        else:
+            client.writer.transport.abort()
+        await asyncio.gather(*server.tasks)
+
+    run(story, SMALL)
+    assert not caplog.records

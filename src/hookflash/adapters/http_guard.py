@@ -14,7 +14,8 @@ from http import HTTPStatus
 from typing import Any, Final, Literal
 
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from ..base.light import light_dataclass
@@ -133,6 +134,8 @@ class GuardedHttp(HttpToolsProtocol):
         self._upgrades = False
         """What comes next is for a WebSocket."""
         self._dropped = 0
+        self._running: RequestResponseCycle | None = None
+        """The request that is answered: `cycle` is the last one that came."""
         self._linger: asyncio.TimerHandle | None = None
         self.holds = 0
         """Octets that count in `HttpGuard.held`."""
@@ -151,6 +154,7 @@ class GuardedHttp(HttpToolsProtocol):
         if self._linger is not None:
             self._linger.cancel()
         super().connection_lost(exc)
+        self._give_up()
 
     def give_way(self) -> None:
         """`connections.Closable`."""
@@ -275,6 +279,10 @@ class GuardedHttp(HttpToolsProtocol):
     def on_chunk_header(self) -> None:
         self._chunks += 1
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_body(self, body: bytes) -> None:
         self._body += len(body)
         super().on_body(body)
@@ -340,15 +348,20 @@ class GuardedHttp(HttpToolsProtocol):
 
     # --- an end ---------------------------------------------------------------------------------
 
+    def _give_up(self) -> None:
+        """Whoever answers is told that nobody is there."""
+        for cycle in (self._running, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+
     def refuse(self, status: int) -> None:
         """Answer with that, if nothing is answered yet, and read nothing more. Called once."""
         self._refused = True
         self._release()
         cycle, reads_body = self.cycle, self._part == "body"
         others = bool(self.pipeline) or (self._answering and not reads_body)
-        if self._answering:
-            cycle.disconnected = True
-            cycle.message_event.set()
+        self._give_up()
         if others or (reads_body and cycle.response_started):
             self.transport.abort()  # this would be read as the answer to something else
             return
