@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from livekit import api
 from tests.interop.support.agents import RealWorker
+from tests.interop.support.waiting import wait_until
 from tests.support.lab import KEY, NUMBER, SECRET, Lab, run
 from tests.support.sdk import SdkClient, token
 
@@ -79,21 +80,35 @@ def place(lab: Lab, caller: Phone) -> CarrierCall:
     return caller.place(Uri("tel", opaque=NUMBER), proxy=lab.sip)
 
 
-async def greeted(lab: Lab, caller: Phone) -> CarrierCall:
+async def listens(*agents: RealWorker) -> None:
+    """Until one of them knows that it has finished speaking, for what is said before that it does
+    not answer; on a busy machine that is long after it was heard."""
+
+    def does() -> bool:
+        states = [agent.happened("state")[-1:] for agent in agents]
+        return any(last["state"] == "listening" for state in states for last in state)
+
+    await wait_until(does, "the agent listens", SOON)
+
+
+async def greeted(lab: Lab, caller: Phone, *agents: RealWorker) -> CarrierCall:
     """A call whose agent has said its first word."""
     call = place(lab, caller)
     await call.answered(SOON)
     await call.hears(HELLO, SOON)
     await call.misses(HELLO, SOON)
+    await listens(*agents)
     return call
 
 
-async def says(call: CarrierCall, tone: int, answer: int) -> None:
-    """Say a word until it is answered; the agent listens again at the end."""
+async def says(call: CarrierCall, tone: int, answer: int, agent: RealWorker | None = None) -> None:
+    """Say a word until it is answered; the `agent` listens again at the end."""
     call.sound.say(tone)
     await call.hears(answer, SOON)
     call.sound.say(0)
     await call.misses(answer, SOON)
+    if agent is not None:
+        await listens(agent)
 
 
 def test_a_caller_and_an_agent_talk() -> None:
@@ -101,9 +116,9 @@ def test_a_caller_and_an_agent_talk() -> None:
         await expect_calls(lab, orders({PLEASE: ANSWER, AGAIN: SORRY}))
         caller = await lab.carrier.phone(CALLER)
         async with worker(lab) as agent:
-            call = await greeted(lab, caller)
-            await says(call, PLEASE, ANSWER)
-            await says(call, AGAIN, SORRY)
+            call = await greeted(lab, caller, agent)
+            await says(call, PLEASE, ANSWER, agent)
+            await says(call, AGAIN, SORRY, agent)
             words = [heard["word"] for heard in agent.happened("heard")]
             assert words == [str(PLEASE), str(AGAIN)]
             await call.hang_up()
@@ -135,8 +150,8 @@ def test_a_tool_gets_a_caller_transferred_or_is_told_why_not() -> None:
         await lab.carrier.phone(BUSY, behaviour=Behaviour(answer=486))
         human = await lab.carrier.phone(HUMAN, tone=TAKE)
         async with worker(lab) as agent:
-            call = await greeted(lab, caller)
-            await says(call, PLEASE, SORRY)
+            call = await greeted(lab, caller, agent)
+            await says(call, PLEASE, SORRY, agent)
             assert (await agent.wait_for("not transferred"))["sip"] == 486
             assert IDENTITY in [one.identity for one in await lab.participants()]
             call.sound.say(AGAIN)
@@ -163,13 +178,14 @@ def test_digits_both_ways_and_a_room_that_the_agent_deletes() -> None:
         await expect_calls(lab, orders(script))
         caller = await lab.carrier.phone(CALLER)
         async with worker(lab) as agent:
-            call = await greeted(lab, caller)
-            await says(call, PLEASE, ASK)
+            call = await greeted(lab, caller, agent)
+            await says(call, PLEASE, ASK, agent)
             await call.press("2580")
             await call.hears(ANSWER, SOON)
             await call.misses(ANSWER, SOON)
+            await listens(agent)
             assert (await agent.wait_for("collected"))["digits"] == "2 5 8 0"
-            await says(call, AGAIN, ANSWER)
+            await says(call, AGAIN, ANSWER, agent)
             await call.pressed("1*#")
             call.sound.say(TAKE)
             await call.ended(SOON)
@@ -209,11 +225,12 @@ def test_a_full_worker_is_not_asked_and_a_job_whose_process_died_begins_anew() -
         await expect_calls(lab, orders({PLEASE: ANSWER}))
         caller = await lab.carrier.phone(CALLER)
         async with worker(lab, AGENT_LOAD="0.9") as full, worker(lab) as agent:
-            call = await greeted(lab, caller)
+            call = await greeted(lab, caller, agent)
             os.kill((await agent.wait_for("begins"))["pid"], signal.SIGKILL)
             await call.hears(HELLO, SOON)
             await call.misses(HELLO, SOON)
-            await says(call, PLEASE, ANSWER)
+            await listens(agent)
+            await says(call, PLEASE, ANSWER, agent)
             assert len(agent.happened("begins")) == 2
             assert full.happened("asked") == []
             await call.hang_up()
@@ -226,13 +243,14 @@ def test_when_a_worker_is_killed_the_room_gets_an_agent_of_another() -> None:
         await expect_calls(lab, orders({PLEASE: ANSWER}))
         caller = await lab.carrier.phone(CALLER)
         async with worker(lab) as one, worker(lab) as other:
-            call = await greeted(lab, caller)
+            call = await greeted(lab, caller, one, other)
             busy, idle = (one, other) if one.happened("begins") else (other, one)
             await busy.process.kill()
             await call.hears(HELLO, SOON)
             await call.misses(HELLO, SOON)
             assert len(idle.happened("begins")) == 1
-            await says(call, PLEASE, ANSWER)
+            await listens(idle)
+            await says(call, PLEASE, ANSWER, idle)
             await call.hang_up()
 
     run(check, within=TIMEOUT, rtc__reconnect_timeout=2)
@@ -262,7 +280,7 @@ def test_a_warm_transfer() -> None:
         }
         await expect_warm_transfers(lab, human, script)
         async with worker(lab) as agent:
-            call = await greeted(lab, caller)
+            call = await greeted(lab, caller, agent)
             call.sound.say(PLEASE)
             answered = await human.called(SOON)
             await call.hears_anything(SOON)
@@ -290,10 +308,10 @@ def test_a_warm_transfer_to_a_busy_human_comes_back_to_the_caller() -> None:
             lab, human, {PLEASE: tool("warm"), "error": SORRY, AGAIN: ANSWER}
         )
         async with worker(lab) as agent:
-            call = await greeted(lab, caller)
-            await says(call, PLEASE, SORRY)
+            call = await greeted(lab, caller, agent)
+            await says(call, PLEASE, SORRY, agent)
             assert "could not dial" in (await agent.wait_for("not merged"))["message"]
-            await says(call, AGAIN, ANSWER)
+            await says(call, AGAIN, ANSWER, agent)
             await call.hang_up()
 
     run(check, within=TIMEOUT)

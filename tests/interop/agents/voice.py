@@ -22,6 +22,7 @@ from livekit.agents import (
     Agent,
     AgentServer,
     AgentSession,
+    AgentStateChangedEvent,
     CloseEvent,
     JobContext,
     JobRequest,
@@ -131,9 +132,13 @@ async def job(context: JobContext) -> None:
     def closed(_: CloseEvent) -> None:
         context.shutdown("session closed")
 
+    def changed(event: AgentStateChangedEvent) -> None:
+        say("state", state=event.new_state, room=context.job.room.name)
+
     context.add_shutdown_callback(ends)
     session.on("close", closed)
     session.on("user_input_transcribed", heard)
+    session.on("agent_state_changed", changed)
     say("begins", job=context.job.id, room=context.job.room.name, pid=os.getpid())
     await session.start(PhoneAgent(context, orders), room=context.room)
     say("joined", job=context.job.id, identity=context.room.local_participant.identity)
