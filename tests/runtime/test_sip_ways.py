@@ -84,6 +84,27 @@ def test_a_place_of_udp_needs_no_connection() -> None:
     run(check)
 
 
+def test_a_place_of_an_ip_family_that_we_lack_is_passed_over() -> None:
+    async def check(lab: Lab) -> None:
+        stack, six = stack_of(lab), Target("udp", "2001:db8::5", 5060)
+        here = Target("udp", "127.0.0.1", 5099)
+        found(lab, six, here)
+        flow = await stack._find(REQUEST, NAMED)
+        assert flow == Flow("udp", lab.sip, ("127.0.0.1", 5099))
+        places: asyncio.Queue[list[Target]] = asyncio.Queue()
+        stack.locate(NAMED.uri, places.put_nowait)
+        assert await places.get() == [here]
+        back = Flow("udp", lab.sip, ("127.0.0.1", 5098))
+        found(lab, six)
+        assert await stack._find(REQUEST, Hop(NAMED.uri, back)) == back
+        assert await stack._find(REQUEST, Hop(NAMED.uri, back, routed=True)) is None
+        assert lab.logged("sip_other_family")[0]["found"] == "2001:db8::5"
+        stack.locate(Uri.parse("sip:a@[2001:db8::5]"), places.put_nowait)
+        assert await places.get() == []
+
+    run(check)
+
+
 def test_where_no_place_takes_a_connection_the_last_one_says_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -103,6 +103,18 @@ def test_a_port_goes_straight_to_addresses() -> None:
     assert targets == [Target("tcp", "198.51.100.1", 5099)]
 
 
+@pytest.mark.parametrize("host", ["198.51.100.1", "example.com"])
+def test_nobody_is_at_port_0(host: str) -> None:
+    assert find(f"sip:a@{host}:0", NAPTR) == ([], [])
+    zone: Zone = {
+        ("SRV", "_sip._udp.h.example"): [Srv(1, 1, 0, "example.com"), Srv(2, 1, 5070, "a.example")],
+        ("A", "example.com"): ["198.51.100.1"],
+        ("A", "a.example"): ["198.51.100.2"],
+    }
+    targets, _ = find("sip:h.example;transport=udp", zone)
+    assert targets == [Target("udp", "198.51.100.2", 5070)]
+
+
 def test_naptr_decides_the_transport() -> None:
     targets, asked = find("sip:example.com", NAPTR)
     assert asked[0] == Query("NAPTR", "example.com")

@@ -17,6 +17,7 @@ from hookflash.sip.routing import (
     estimated_size,
     is_private,
     located_flow,
+    reachable,
 )
 from hookflash.sip.uri import Uri
 
@@ -27,13 +28,24 @@ TLS = Flow("tls", OURS, ("203.0.113.5", 40000), 4)
 NEW_TCP = Flow("tcp", OURS, ("203.0.113.5", 40000))
 
 
+BOTH = ("::", 5060)
+SIX = ("2001:db8::10", 5060)
+
+
 def local(transport: Transport, remote: str) -> Address:
     return OURS
 
 
-def direct(uri: str, flow: Flow | None = None, *, routed: bool = False, up: bool = True) -> object:
+def direct(
+    uri: str,
+    flow: Flow | None = None,
+    *,
+    routed: bool = False,
+    up: bool = True,
+    own: Address = OURS,
+) -> object:
     hop = Hop(Uri.parse(uri), flow, routed)
-    return direct_flow(hop, local=local, is_open=lambda _: up)
+    return direct_flow(hop, local=lambda *_: own, is_open=lambda _: up)
 
 
 def located(
@@ -51,7 +63,7 @@ def located(
         ("sip:a@198.51.100.1;transport=tcp", "tcp", ("198.51.100.1", 5060)),
         ("sip:a@198.51.100.1;transport=tls", "tls", ("198.51.100.1", 5061)),
         ("sips:a@198.51.100.1", "tls", ("198.51.100.1", 5061)),
-        ("sip:a@[2001:db8::5]:5070", "udp", ("2001:db8::5", 5070)),
+        ("sip:a@[2001:db8::5]:5070;transport=tcp", "tcp", ("2001:db8::5", 5070)),
         ("sip:a@host.example;maddr=198.51.100.2", "udp", ("198.51.100.2", 5060)),
     ],
 )
@@ -70,7 +82,7 @@ def test_a_private_contact_is_reached_where_it_sends_from(uri: str) -> None:
     assert direct(uri, TCP) == TCP
     assert direct(uri, TCP, up=False) == NEW_TCP
     assert direct(uri, UDP, routed=True) != UDP
-    assert direct(uri) is not None
+    assert direct(uri, own=BOTH) is not None
 
 
 def test_a_private_peer_without_nat_is_reached_at_its_contact() -> None:
@@ -80,6 +92,38 @@ def test_a_private_peer_without_nat_is_reached_at_its_contact() -> None:
 
 def test_a_public_contact_is_used_whatever_the_source() -> None:
     assert direct("sip:a@198.51.100.1:5062", UDP) == Flow("udp", OURS, ("198.51.100.1", 5062))
+
+
+def test_an_address_of_a_family_that_we_lack_is_unresolvable() -> None:
+    """A transport of connections has both: the system opens them."""
+    six = "sip:a@[2001:db8::5]:5070"
+    assert direct(six, UDP) == UDP
+    assert direct(six, TCP, up=False) == NEW_TCP
+    assert direct(six, UDP, routed=True) is None
+    assert direct(six) is None
+    for own in (SIX, BOTH):
+        assert direct(six, UDP, own=own) == Flow("udp", own, ("2001:db8::5", 5070))
+    four = "sip:a@198.51.100.1"
+    assert direct(four, UDP, own=SIX) == UDP
+    assert direct(four, UDP, own=BOTH) == Flow("udp", BOTH, ("198.51.100.1", 5060))
+
+
+@pytest.mark.parametrize("params", ["", ";transport=tcp", ";transport=tls"])
+def test_port_0_is_unresolvable(params: str) -> None:
+    uri = f"sip:a@198.51.100.1:0{params}"
+    assert direct(uri, UDP) == UDP
+    assert direct(uri, TCP) == TCP
+    assert direct(uri, UDP, routed=True) is None
+    assert direct(uri) is None
+
+
+def test_targets_of_a_family_that_we_lack_are_passed_over() -> None:
+    six, four = Target("udp", "2001:db8::5", 5060), Target("udp", "198.51.100.2", 5060)
+    by_tcp = Target("tcp", "2001:db8::5", 5060)
+    targets = [six, four, by_tcp]
+    assert reachable(targets, local=local) == [four, by_tcp]
+    assert reachable(targets, local=lambda *_: SIX) == [six, by_tcp]
+    assert reachable(targets, local=lambda *_: BOTH) == targets
 
 
 @pytest.mark.parametrize("routed", [False, True])

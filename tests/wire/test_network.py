@@ -52,7 +52,12 @@ def test_without_rport(exchange: Exchange, phone: Phone) -> None:
 def test_private_contact(exchange: Exchange, phone: Phone) -> None:
     """In-dialog requests with no Route to a private or unresolvable Contact go to the source of
     the peer's last request, and leave from the listening socket."""
-    for contact in ("<sip:x@10.255.255.1:5066>", "<sip:x@nowhere.invalid>"):
+    for contact in (
+        "<sip:x@10.255.255.1:5066>",
+        "<sip:x@nowhere.invalid>",
+        "<sip:x@[2001:db8::1]:5060>",
+        "<sip:x@127.0.0.1:0>",
+    ):
         line = exchange.line()
         call = Call(phone, line.number)
         call.contact = contact

@@ -26,6 +26,7 @@ from ..sip.routing import (
     direct_flow,
     estimated_size,
     located_flow,
+    reachable,
 )
 from ..sip.trace import SipTraces
 from ..sip.uri import Uri
@@ -171,7 +172,8 @@ class SipStack:
         flow = direct_flow(hop, local=self.local, is_open=is_open)
         if flow is not None:
             return await self._connected(request, flow, hop.name)
-        targets = await self._resolver.locate(hop.uri, self._transports())
+        found = await self._resolver.locate(hop.uri, self._transports())
+        targets = self._reachable(hop.uri, found)
         failure: OSError | TimeoutError | None = None
         for number in range(max(1, len(targets))):
             flow = located_flow(hop, targets[number:], local=self.local, is_open=is_open)
@@ -198,6 +200,14 @@ class SipStack:
             return await self._sockets.connect(flow.transport, flow.remote, name=name)
         return flow
 
+    def _reachable(self, uri: Uri, found: list[Target]) -> list[Target]:
+        """What was found for `uri` and can be sent to; whether a name of one IP family that we
+        lack is a mistake of ours the log lets somebody decide."""
+        targets = reachable(found, local=self.local)
+        if found and not targets:
+            _log.info("sip_other_family", to=uri.host, found=found[0].ip)
+        return targets
+
     def _transports(self) -> tuple[Transport, ...]:
         return ("udp", "tcp", "tls")
 
@@ -206,7 +216,7 @@ class SipStack:
         also where they are known now."""
         known = self._resolver.at_once(uri, self._transports())
         if known is not None:
-            self._loop.call_soon(then, known)
+            self._loop.call_soon(then, self._reachable(uri, known))
             return
 
         async def find() -> None:
@@ -215,7 +225,7 @@ class SipStack:
                 targets = await self._resolver.locate(uri, self._transports())
             except Exception:  # noqa: BLE001  # somebody waits for the answer
                 _log.exception("internal_error", to=uri.host)
-            then(targets)
+            then(self._reachable(uri, targets))
 
         task = self._loop.create_task(find())
         self._tasks.add(task)

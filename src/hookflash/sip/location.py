@@ -128,6 +128,8 @@ def locate(
     host = target_host(uri)
     if not host or _impossible(uri.scheme, asked) or (named and named not in transports):
         return []
+    if uri.port == 0:
+        return []  # nobody can be there
     number = numeric_host(uri)
     if number is not None:
         transport = named or "udp"
@@ -191,7 +193,7 @@ def _servers(
         exists = exists or bool(records)
         for record in srv_order(records, ids):
             name = record.target.rstrip(".")
-            if name:  # "." says that the service is not offered (RFC 2782)
+            if name and record.port:  # "." says that the service is not offered (RFC 2782)
                 hosts.append((transport, record.port, name))
     if not exists:
         return None

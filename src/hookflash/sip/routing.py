@@ -68,8 +68,8 @@ def direct_flow(hop: Hop, *, local: Local, is_open: IsOpen) -> Flow | None:
     """The flow of a request whose way needs no lookup, else None (then: `located_flow`).
 
     In this order: the peer's connection if its far end is the next hop; the peer's source where
-    the Contact is behind NAT; the address that the URI names. `connection` 0 on TCP or TLS means
-    that one is to be opened.
+    the Contact is behind NAT, or is an address that nothing of ours can be sent to; the address
+    that the URI names. `connection` 0 on TCP or TLS means that one is to be opened.
     """
     wanted = uri_transport(hop.uri)
     host = numeric_host(hop.uri)
@@ -87,8 +87,11 @@ def direct_flow(hop: Hop, *, local: Local, is_open: IsOpen) -> Flow | None:
     if flow is not None and not hop.routed and behind_nat(host, flow.remote[0]):
         return _back(flow, is_open)
     transport = wanted or "udp"
+    here = local(transport, host)
+    if hop.uri.port == 0 or not reaches(transport, here[0], host):
+        return None if flow is None or hop.routed else _back(flow, is_open)
     port = hop.uri.port or (5061 if transport == "tls" else 5060)
-    return Flow(transport, local(transport, host), (host, port))
+    return Flow(transport, here, (host, port))
 
 
 def located_flow(
@@ -96,7 +99,8 @@ def located_flow(
 ) -> Flow | None:
     """The flow after a lookup: an open connection to one of `targets`, else the first of them.
 
-    Without targets: the source of the peer's last request if there is no Route, else None.
+    Without targets (`reachable` leaves some out): the source of the peer's last request if there is
+    no Route, else None.
     """
     flow = hop.flow
     if (
@@ -112,6 +116,23 @@ def located_flow(
     if flow is not None and not hop.routed:
         return _back(flow, is_open)
     return None
+
+
+def reachable(targets: Sequence[Target], *, local: Local) -> list[Target]:
+    """Those of a lookup's targets that something of ours can be sent to, in their order."""
+    return [
+        target
+        for target in targets
+        if reaches(target.transport, local(target.transport, target.ip)[0], target.ip)
+    ]
+
+
+def reaches(transport: Transport, own: str, host: str) -> bool:
+    """True unless `own`, where our UDP socket listens, is of another IP family than `host`: one on
+    `::` has both. Connections are opened from whatever address the system has."""
+    if transport != "udp" or (":" in host) == (":" in own):
+        return True
+    return own == "::" and ":" not in host
 
 
 def _back(flow: Flow, is_open: IsOpen) -> Flow:
