@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from hookflash.adapters.addresses import Addresses
@@ -47,6 +49,8 @@ def test_the_memory_of_peers_is_bounded() -> None:
     ("listen_ip", "peer", "own"),
     [
         ("0.0.0.0", "255.255.255.255", "127.0.0.1"),
+        ("0.0.0.0", "fe80::1", "127.0.0.1"),
+        ("::", "255.255.255.255", "127.0.0.1"),
         ("::", "fe80::1", "::1"),  # a link's own address leads nowhere without its interface
     ],
 )
@@ -55,3 +59,11 @@ def test_towards_a_peer_that_no_route_leads_to_it_is_the_loopback(
 ) -> None:
     addresses = Addresses(listen_ip)
     assert (addresses.bind(peer), addresses.advertised(peer)) == (own, own)
+
+
+def test_a_system_without_ipv6_has_no_address_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> socket.socket:
+        raise OSError("Address family not supported by protocol")
+
+    monkeypatch.setattr(socket, "socket", refused)
+    assert Addresses("0.0.0.0").advertised("2001:db8::1") == "127.0.0.1"

@@ -255,6 +255,15 @@ def test_ipv6() -> None:
     assert plan.remote == ("2001:db8::7", 4000)
 
 
+@pytest.mark.parametrize(("address", "port"), [("192.0.2.1", 4002), ("2001:db8::1", 4000)])
+def test_of_two_ip_families_ours_is_answered(address: str, port: int) -> None:
+    offer = sdp(AUDIO, "c=IN IP6 2001:db8::7", AUDIO.replace("4000", "4002"))
+    body, plan = negotiator(address=address).answer(offer)
+    assert plan.remote[1] == port
+    refused = [line.split()[1] == "0" for line in lines(body, "m")]
+    assert refused == [port != 4000, port != 4002]
+
+
 def test_the_other_ip_family_is_refused_but_not_its_hold() -> None:
     leg = negotiator(address="2001:db8::1")
     with pytest.raises(SdpError) as caught:

@@ -34,6 +34,20 @@ def test_the_first_audio_line_that_fits_is_taken() -> None:
     assert chosen("m=audio 4000 RTP/AVPF 0") == 0
 
 
+def test_a_line_of_a_family_that_we_lack_is_passed_over() -> None:
+    """RFC 4091: the same audio by both families, either one first."""
+    six, four = ("m=audio 4000 RTP/AVP 0", "c=IN IP6 2001:db8::1"), ("m=audio 4002 RTP/AVP 0",)
+    codecs = ("m=audio 4004 RTP/AVP 18",)
+    settings = MediaSettings()
+    for own, address in (("192.0.2.10", "192.0.2.7"), ("2001:db8::10", "2001:db8::1")):
+        ours = {"192.0.2.7": own, "2001:db8::1": own}
+        for lines in ((*six, *four), (*four, *six), (*codecs, *six, *four)):
+            assert check_offer(sdp(*lines), settings, local=ours.__getitem__) == address
+    with pytest.raises(SdpError) as caught:
+        check_offer(sdp(*six, *codecs), settings, local=lambda _: "192.0.2.10")
+    assert (caught.value.status, caught.value.warning) == (488, 301)
+
+
 def test_encryption_decides_between_two_lines() -> None:
     both = ("m=audio 4000 RTP/AVP 0", "m=audio 4002 RTP/SAVP 0", CRYPTO)
     assert chosen(*both) == 0

@@ -36,10 +36,16 @@ class Addresses:
         if found is None:
             if len(self._cache) > 4096:
                 self._cache.clear()
-            own = _interface_towards(remote_ip) if self._any else self._listen_ip
+            own = self._listen_ip
+            if self._any:
+                own = _interface_towards(remote_ip) or self._loopback(remote_ip)
             found = (own, self._public_ip if self._is_outside(remote_ip) else own)
             self._cache[remote_ip] = found
         return found
+
+    def _loopback(self, remote_ip: str) -> str:
+        """For a peer that no route leads to: of its IP family, if we have that at all."""
+        return "::1" if ":" in remote_ip and ":" in self._listen_ip else "127.0.0.1"
 
     def _is_outside(self, remote_ip: str) -> bool:
         if not self._public_ip:
@@ -54,11 +60,12 @@ class Addresses:
 
 
 def _interface_towards(remote_ip: str) -> str:
-    """Our address on the way to `remote_ip`, by the kernel's routes; nothing is sent."""
+    """Our address on the way to `remote_ip`, by the kernel's routes, "" where there is none;
+    nothing is sent."""
     family = socket.AF_INET6 if ":" in remote_ip else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((remote_ip, 9))
             return str(probe.getsockname()[0])
-        except OSError:
-            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+    except OSError:
+        return ""

@@ -135,8 +135,8 @@ class SdpNegotiator:
         if self._before is not None:
             raise SdpError("our own offer is still unanswered", status=491)
         description = SessionDescription.parse(offer) if isinstance(offer, bytes) else offer
-        choice = choose(description, self._settings, self.signalling)
-        check_family(choice.connection.address, self._local.address)
+        ours = self._local.address
+        choice = choose(description, self._settings, self.signalling, lambda _: ours)
         offered = description.direction_of(choice.media)
         held = choice.connection.unspecified
         direction: Direction = "recvonly" if held else ANSWERS[offered]

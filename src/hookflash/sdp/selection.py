@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ..base.errors import SdpError
 from ..base.light import light_dataclass
@@ -26,6 +27,14 @@ _HOST_NAME = re.compile(r"(?:[A-Za-z0-9_\-]{1,63}\.){0,32}[A-Za-z][A-Za-z0-9\-]{
 PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
 SECURE = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 
+LocalAddress = Callable[[str], str]
+"""Our own media address for a peer's; one of another IP family says that we have none of its."""
+
+
+def any_family(address: str) -> str:
+    """A `LocalAddress` that takes whatever the peer has."""
+    return address
+
 
 @light_dataclass(frozen=True, slots=True)
 class Choice:
@@ -41,29 +50,39 @@ class Choice:
 
 
 def check_offer(
-    offer: bytes | SessionDescription, settings: MediaSettings, signalling: str = ""
+    offer: bytes | SessionDescription,
+    settings: MediaSettings,
+    signalling: str = "",
+    local: LocalAddress = any_family,
 ) -> str:
     """The IP address at which the peer wants its audio, for choosing ours before media is open.
 
-    "" where the offer says 0.0.0.0 or `::`. `signalling`: see `usable_connection`. Raises
-    `SdpError` just as `SdpNegotiator.answer`.
+    "" where the offer says 0.0.0.0 or `::`. `signalling`: see `usable_connection`; `local`: what
+    we would take for such an address. Raises `SdpError` just as `SdpNegotiator.answer`.
     """
     if isinstance(offer, bytes):
         offer = SessionDescription.parse(offer)
-    choice = choose(offer, settings, signalling)
+    choice = choose(offer, settings, signalling, local)
     return "" if choice.connection.unspecified else choice.connection.address
 
 
 def choose(
-    description: SessionDescription, settings: MediaSettings, signalling: str = ""
+    description: SessionDescription,
+    settings: MediaSettings,
+    signalling: str = "",
+    local: LocalAddress = any_family,
 ) -> Choice:
-    """The first audio line of an offer that we can take (RFC 3264 §6); raises `SdpError`."""
+    """The first audio line of an offer that we can take (RFC 3264 §6); raises `SdpError`. Two of
+    them may differ in their IP family alone (RFC 4091), with either one first."""
     first: SdpError | None = None
     for index, media in enumerate(description.media):
         if media.kind != "audio" or media.port == 0:
             continue
         try:
-            return _fit(index, media, description, settings, signalling)
+            choice = _fit(index, media, description, settings, signalling)
+            address = choice.connection.address
+            check_family(address, local(address))
+            return choice
         except SdpError as error:
             first = first or error
     try:

@@ -159,6 +159,17 @@ def test_an_offer_of_a_family_in_which_we_have_no_address_is_488() -> None:
     assert ended(driver).status == 488
 
 
+@pytest.mark.parametrize("own", ["192.0.2.10", "2001:db8::10"])
+def test_of_two_families_the_one_in_which_we_have_an_address_is_taken(own: str) -> None:
+    driver = LegDriver.with_settings(media_address=lambda _: own)
+    driver.opens_media = False
+    six = b"m=audio 4000 RTP/AVP 0\r\nc=IN IP6 2001:db8::7\r\n"
+    head, line, rest = sdp().partition(b"m=")
+    driver.invite(body=head + six + line + rest)
+    driver.answer()
+    assert driver.last(OpenMedia).remote_ip == ("2001:db8::7" if ":" in own else "198.51.100.7")
+
+
 def test_port_of_another_family_than_the_offer_is_488() -> None:
     """Where only an address of the other family could be had after all."""
     driver = LegDriver()

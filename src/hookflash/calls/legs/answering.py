@@ -5,7 +5,6 @@ from __future__ import annotations
 from ...base.errors import SdpError, SipError
 from ...sdp.negotiation import check_offer
 from ...sdp.plan import LocalMedia
-from ...sdp.selection import check_family
 from ...sdp.session import SessionDescription, ip_family
 from ...sip.dialog import Dialog
 from ...sip.fields import RAck
@@ -98,9 +97,9 @@ class Answering:
         try:
             if sdp is not None:
                 self._offer = SessionDescription.parse(sdp)
-                wanted = check_offer(self._offer, core.settings.media, self._remote)
-                self._remote = _peer_address(wanted, self._remote)
-                check_family(wanted, core.settings.media_address(self._remote))
+                media, source = core.settings.media, self._remote
+                wanted = check_offer(self._offer, media, source, self._own_address)
+                self._remote = _peer_address(wanted, source)
                 core.peer_offer = True
             core.dialog = Dialog.uas(
                 request, local_tag=core.call_id, contact=core.settings.contact, flow=flow
@@ -264,6 +263,10 @@ class Answering:
         core, request = self._core, self._request
         assert request is not None
         return core.settings.early_media and core.peer_offer and "100rel" not in request.require
+
+    def _own_address(self, wanted: str) -> str:
+        """The one that media would have for a peer's of the offer."""
+        return self._core.settings.media_address(_peer_address(wanted, self._remote))
 
     def _open(self) -> list[Step]:
         self._opening = True
