@@ -117,10 +117,19 @@ def test_the_lines_of_a_media_line_in_order() -> None:
 
 def test_an_answer_must_name_tag_and_suite_of_the_offer() -> None:
     offered = [CryptoKey("A", b"", 1), CryptoKey("B", b"", 2)]
-    assert match_answer(offered, [CryptoKey("A", b"x", 2), CryptoKey("B", b"y", 2)]) == CryptoKey(
-        "B", b"y", 2
-    )
+    answered = CryptoKey("B", b"y", 2)
+    for before in (CryptoKey("A", b"x", 2), CryptoKey("A", b"x", 9)):
+        assert match_answer(offered, [before, answered]) == (offered[1], answered)
     assert match_answer(offered, [CryptoKey("B", b"", 1)]) is None
+
+
+def test_a_tag_that_was_not_offered_is_one_of_the_suite_that_was_offered_once() -> None:
+    offered = [CryptoKey("A", b"", 1), CryptoKey("B", b"", 2)]
+    answered = CryptoKey("B", b"y", 9)
+    assert match_answer(offered, [CryptoKey("C", b"", 8), answered]) == (offered[1], answered)
+    assert match_answer(offered, [CryptoKey("C", b"", 9)]) is None
+    assert match_answer([*offered, CryptoKey("B", b"", 3)], [answered]) is None
+    assert match_answer([], [answered]) is None
 
 
 @given(st.text(max_size=80))

@@ -648,9 +648,34 @@ def test_an_answer_with_a_key_is_encrypted(profile: str) -> None:
     assert plan.crypto_send.suite == plan.crypto_receive.suite == "AES_CM_128_HMAC_SHA1_32"
 
 
+@pytest.mark.parametrize("profile", ["RTP/AVP", "RTP/SAVP"])
+def test_an_answer_with_a_tag_of_its_own_is_encrypted_by_its_suite(profile: str) -> None:
+    leg = negotiator("allow")
+    offer = leg.offer().decode()
+    answer = sdp(f"m=audio 4000 {profile} 0", CRYPTO.replace("crypto:1", "crypto:9"))
+    plan = leg.accept(answer)
+    assert plan.crypto_send is not None
+    assert plan.crypto_receive is not None
+    assert plan.crypto_send.suite == plan.crypto_receive.suite == SUITE
+    assert f"crypto:1 {SUITE} inline:{b64encode(plan.crypto_send.key).decode()}" in offer
+    # Its next answer is no other.
+    assert leg.offer().count(b"a=crypto:1 ") == 1
+    assert leg.accept(answer).crypto_receive == plan.crypto_receive
+
+
+def test_keys_in_an_answer_to_an_offer_without_any_are_no_matter() -> None:
+    leg = negotiator()
+    leg.offer()
+    assert leg.accept(sdp(AUDIO, CRYPTO)).crypto_send is None
+
+
 @pytest.mark.parametrize(
     "answer",
     [
+        sdp(AUDIO, CRYPTO.replace("crypto:1", "crypto:2")),
+        sdp(AUDIO, CRYPTO.replace("_80", "_64")),
+        sdp(AUDIO, CRYPTO + " UNENCRYPTED_SRTP"),
+        sdp(AUDIO, "a=crypto:"),
         sdp("m=audio 4000 RTP/SAVP 0"),
         sdp("m=audio 4000 RTP/SAVP 0", CRYPTO.replace("crypto:1", "crypto:2")),
         sdp("m=audio 4000 UDP/TLS/RTP/SAVP 0", CRYPTO),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ..base.ids import Ids
 from .plan import CryptoKey
@@ -93,12 +93,21 @@ def read_keys(media: Media) -> list[CryptoKey]:
     return found
 
 
-def match_answer(offered: Sequence[CryptoKey], answered: Iterable[CryptoKey]) -> CryptoKey | None:
-    """The first answered key whose tag and suite we offered (RFC 4568 §5.1.3)."""
-    known = {(key.tag, key.suite) for key in offered}
+def match_answer(
+    offered: Sequence[CryptoKey], answered: Sequence[CryptoKey]
+) -> tuple[CryptoKey, CryptoKey] | None:
+    """Our key and the peer's: the first answered one whose tag and suite we offered (RFC 4568
+    §5.1.3). Where there is none, one with a tag of its own, if the suite says which is meant."""
+    known = {(key.tag, key.suite): key for key in offered}
     for key in answered:
-        if (key.tag, key.suite) in known:
-            return key
+        own = known.get((key.tag, key.suite))
+        if own is not None:
+            return own, key
+    tags = {key.tag for key in offered}
+    for key in answered:
+        meant = [own for own in offered if own.suite == key.suite]
+        if key.tag not in tags and len(meant) == 1:
+            return meant[0], key
     return None
 
 

@@ -386,18 +386,19 @@ class SdpNegotiator:
     def _agreed_keys(
         self, media: Media, state: _State
     ) -> tuple[CryptoKey | None, CryptoKey | None]:
-        """Our key and the peer's from its answer; (None, None) for plain RTP."""
+        """Our key and the peer's from its answer; (None, None) for plain RTP, which a peer with
+        keys of its own would not send (RFC 4568 §5.1.3)."""
         protocol = media.protocol.upper()
-        theirs = crypto.match_answer(state.keys, crypto.read_keys(media))
-        if theirs is None:
+        agreed = crypto.match_answer(state.keys, crypto.read_keys(media))
+        if agreed is None:
             secure = state.media[state.index].protocol in SECURE or protocol in SECURE
-            if secure or self._settings.encryption == "require":
+            secure = secure or self._settings.encryption == "require"
+            if secure or (state.keys and media.attribute("crypto") is not None):
                 raise SdpError("the answer has no key for a suite of our offer", status=488)
             return None, None
         if protocol not in PLAIN | SECURE:
             raise SdpError(f"answer with profile {media.protocol[:40]!r}", status=488, warning=304)
-        own = next(key for key in state.keys if key.tag == theirs.tag)
-        return own, theirs
+        return agreed
 
     # --- what the peer wrote -------------------------------------------------------------------
 
