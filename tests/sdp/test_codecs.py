@@ -44,6 +44,18 @@ def test_an_rtpmap_beats_the_static_table() -> None:
     )
 
 
+@pytest.mark.parametrize("rest", ["PCMA", "", "PCMA/", "PCMA/x", "PCMA/0", "PCMA/8000/1/1"])
+def test_of_a_static_type_an_rtpmap_that_cannot_be_read_is_no_matter(rest: str) -> None:
+    assert read_formats(media("8 96", f"rtpmap:8 {rest}", f"rtpmap:96 {rest}")) == (
+        Format(8, "pcma", 8000, 1),
+    )
+
+
+def test_tabs_are_blanks() -> None:
+    line = media("100", "rtpmap:100\tPCMU/8000", "fmtp:100 \tx=1")
+    assert read_formats(line) == (Format(100, "pcmu", 8000, 1, "x=1"),)
+
+
 def test_what_means_nothing_is_left_out() -> None:
     line = media(
         "96 97 98 99 100 101 200 x 0 0",

@@ -64,7 +64,8 @@ class Format:
 def read_formats(media: Media) -> tuple[Format, ...]:
     """The formats of an RTP media line in its order; unknown and repeated numbers left out.
 
-    An rtpmap beats the static table of RFC 3551; without either a number means nothing.
+    An rtpmap that can be read beats the static table of RFC 3551; without either a number means
+    nothing.
     """
     maps = tuple(media.attribute_values("rtpmap"))
     fmtps = tuple(media.attribute_values("fmtp"))
@@ -82,7 +83,7 @@ def _read(
         number = whole_number(text, 127)
         if number is None or number in formats:
             continue
-        encoding = _encoding(maps[text]) if text in maps else STATIC.get(text)
+        encoding = _encoding(maps.get(text, "")) or STATIC.get(text)
         if encoding is None:
             continue
         if text == "9" and encoding[0] == "g722":
@@ -155,7 +156,7 @@ def packet_time(media: Media, codec: CodecName, default: int) -> int:
 def _by_number(values: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for value in values:
-        number, _, rest = value.partition(" ")
+        number, _, rest = value.replace("\t", " ").partition(" ")
         found.setdefault(number, rest.strip())
     return found
 
