@@ -268,6 +268,11 @@ def test_an_asserted_identity_is_the_caller_for_allowed_numbers_too() -> None:
         ('"A, <B>" <sip:+1999@x>', "+1999"),
         ('"A" <sip:x>, <tel:+1999>', "+1999"),
         ("<sip:+1999;cpc=ordinary@x;user=phone>", "+1999"),
+        (r'"Bob\" <sip:+1999@x>', "+1999"),
+        ('""Unknown"" <sip:+1999@x>, <tel:+1998>', "+1999"),
+        ("Doe, John <sip:+1999@x>", "+1999"),
+        ("x, " * 7 + "<sip:+1999@x>", "+1999"),
+        ("x, " * 8 + "<sip:+1999@x>", ""),
     ],
 )
 def test_forms_of_an_asserted_identity(value: str, number: str) -> None:
@@ -279,6 +284,8 @@ def test_privacy_id_hides_the_asserted_identity() -> None:
     assert asserted_identity(invite([asserted])) == "+1999"
     assert asserted_identity(invite([asserted, ("Privacy", "user; id")])) == ""
     assert asserted_identity(invite([asserted, ("Privacy", "none"), ("Privacy", "ID")])) == ""
+    assert asserted_identity(invite([asserted, ("Privacy", "header ,\tid;critical")])) == ""
+    assert asserted_identity(invite([asserted, ("Privacy", "idle;x id")])) == "+1999"
     assert asserted_identity(invite([("P-Asserted-Identity", "nonsense")])) == ""
 
 

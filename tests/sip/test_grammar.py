@@ -65,6 +65,8 @@ def test_lists_respect_quotes_and_brackets() -> None:
     ]
     assert split_list(r'"a\", b", c') == [r'"a\", b"', "c"]
     assert split_list(",a,,b,") == ["a", "b"]
+    assert split_list('a, "b, c", d', 2) == ["a", '"b, c"']
+    assert split_list("a, b", 2) == ["a", "b"]
 
 
 def test_an_open_quote_or_bracket_takes_the_rest() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from hookflash.base.errors import SipError
 from hookflash.sip.headers import COMPACT, Headers, canonical_name, header_key
+from hookflash.sip.message import MAX_ELEMENTS
 
 
 def sample() -> Headers:
@@ -42,6 +43,16 @@ def test_every_compact_form_has_its_canonical_one() -> None:
 def test_one_field_line_of_each_needs_no_second_look() -> None:
     headers = Headers([("Contact", "<sip:a>, <sip:b>")])
     assert headers.split("m") == ["<sip:a>", "<sip:b>"]
+
+
+@pytest.mark.parametrize("lines", [1, 3, 400])
+def test_of_a_list_that_has_no_end_the_first_elements_count(lines: int) -> None:
+    """Enough of them to see that an address list is too long."""
+    named = [str(number) for number in range(600)]
+    each = -(-len(named) // lines)
+    parts = [", ".join(named[at : at + each]) for at in range(0, len(named), each)]
+    headers = Headers([("Require", part) for part in parts])
+    assert headers.split("Require") == named[: MAX_ELEMENTS + 1]
 
 
 def test_adding_setting_removing() -> None:

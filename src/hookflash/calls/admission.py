@@ -6,6 +6,7 @@ Pure. The order is calls.md's: what LiveKit would let in unauthenticated is refu
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Literal
@@ -17,10 +18,10 @@ from ..base.ids import Ids
 from ..base.light import light_dataclass
 from ..base.text import clean
 from ..sip.digest import Accepted, Challenged, Denied, DigestServer, credentials_for
-from ..sip.fields import NameAddr
 from ..sip.flow import Flow
 from ..sip.message import Request, Response
 from ..sip.phrases import fault_phrase
+from ..sip.salvage import read_address
 from .dispatch import CallParties, Placement, dispatch, no_rule_text
 from .legs.bodies import session_body
 from .legs.core import unsupported
@@ -41,6 +42,9 @@ RESERVED_SHARE = 8
 """One in so many pairs of ports is left by a trunk to the others."""
 REALM = "LiveKit"
 """Realm of a trunk that names none (facts §4.4)."""
+MOST_IDENTITIES = 8
+"""Elements of P-Asserted-Identity that are looked at; RFC 3325 §9.1 lets it have two."""
+_PRIVATE = re.compile(r"(?:\A|[;,])[ \t]*+id[ \t]*+(?:[;,]|\Z)", re.IGNORECASE)
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -327,12 +331,11 @@ def caller_of(request: Request) -> tuple[str, str]:
 
 def asserted_identity(request: Request) -> str:
     """The user of P-Asserted-Identity (RFC 3325), unless the caller asked for privacy."""
-    privacy = ";".join(request.headers.get_all("Privacy")).lower().replace(",", ";")
-    if "id" in {token.strip() for token in privacy.split(";")}:
+    if any(map(_PRIVATE.search, request.headers.get_all("Privacy"))):
         return ""
-    for value in request.headers.split("P-Asserted-Identity"):
+    for value in request.headers.split("P-Asserted-Identity")[:MOST_IDENTITIES]:
         try:
-            uri = NameAddr.parse(value).uri
+            uri = read_address(value).uri
         except SipError:
             continue
         if uri.number:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 from ..base.errors import SipError
 
@@ -75,12 +76,18 @@ def quote(text: str) -> str:
     return f'"{text}"'
 
 
-def split_list(text: str) -> list[str]:
-    """The elements of a comma list, respecting quotes and <>; empty elements are dropped."""
+def split_list(text: str, most: int | None = None) -> list[str]:
+    """The elements of a comma list, `most` of them, respecting quotes and <>; empty elements are
+    dropped."""
     if "," not in text:
         text = text.strip(LWS)
         return [text] if text else []
-    items = [item.strip(LWS) for item in _LIST_ITEM.findall(text)]
+    found: Iterable[str]
+    if most is None or text.count(",") < most:
+        found = _LIST_ITEM.findall(text)
+    else:
+        found = [match[0] for match in islice(_LIST_ITEM.finditer(text), most)]
+    items = [item.strip(LWS) for item in found]
     return [item for item in items if item]
 
 

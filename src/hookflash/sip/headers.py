@@ -58,6 +58,11 @@ CANONICAL = {written: _BY_KEY[key] for written, key in _KEYS.items()}
 """The same to the canonical spelling."""
 
 
+MOST_ELEMENTS = 257
+"""Elements of a list header that are looked at; one more than a list may have that is refused for
+its length (`message.MAX_ELEMENTS`)."""
+
+
 def header_key(name: str) -> str:
     """The lower-case long form of a header name: what two names of one header share."""
     key = _KEYS.get(name)
@@ -154,14 +159,20 @@ class Headers:
         return list(self.index().get(key, ()))
 
     def split(self, name: str) -> list[str]:
-        """The elements of a list header over all its fields; quotes and <> are respected."""
+        """The elements of a list header over all its fields, `MOST_ELEMENTS` at most; quotes and <>
+        are respected."""
         key = header_key(name)
         first = self.first()
         if key not in first:
             return []
         if len(first) == len(self._items):
-            return split_list(first[key])
-        return [item for value in self.index()[key] for item in split_list(value)]
+            return split_list(first[key], MOST_ELEMENTS)
+        items: list[str] = []
+        for value in self.index()[key]:
+            items += split_list(value, MOST_ELEMENTS - len(items))
+            if len(items) >= MOST_ELEMENTS:
+                break
+        return items
 
     def add(self, name: str, value: str) -> None:
         """Append a field."""
