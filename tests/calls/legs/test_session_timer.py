@@ -129,6 +129,18 @@ def test_answer_to_our_refresh_decides_anew() -> None:
     assert timer.next_deadline() == 1000 + 1200 - 32
 
 
+@pytest.mark.parametrize("seconds", [1, 2, 89])
+def test_an_interval_below_90_seconds_is_taken_as_90(seconds: int) -> None:
+    """RFC 4028 §5: nobody may grant less. At half of it we would refresh, near its end hang up."""
+    timer = SessionTimer(1800)
+    timer.ask()
+    timer.answered(0.0, response(Session_Expires=f"{seconds};refresher=uac"))
+    assert timer.next_deadline() == 45
+    assert dict(timer.request_headers()) == {"Session-Expires": "90;refresher=uac"}
+    timer.answered(0.0, response(Session_Expires=f"{seconds};refresher=uas"))
+    assert timer.next_deadline() == 60
+
+
 def test_refused_refresh_is_tried_again_in_what_is_left() -> None:
     timer = SessionTimer(1800)
     timer.answer(0.0, request())

@@ -94,14 +94,15 @@ class SessionTimer:
         return headers
 
     def answered(self, now: float, response: Response) -> None:
-        """Our INVITE or refresh got its 2xx (RFC 4028 §7.2); an unreadable header changes nothing.
-        A peer that does not say a word of session timers has its session refreshed by us."""
+        """Our INVITE or refresh got its 2xx (RFC 4028 §7.2); an unreadable header changes nothing,
+        and an interval that may not be is the shortest that may (§5). A peer that does not say a
+        word of session timers has its session refreshed by us."""
         try:
             granted = _session_expires(response)
         except SipError:
             granted = None
         if granted is not None and granted.seconds > 0:
-            self._interval = granted.seconds
+            self._interval = max(granted.seconds, MIN_SE)
             self.we_refresh = granted.refresher != "uas"
         if self._interval:
             self.restart(now)
