@@ -21,6 +21,7 @@ from livekit.protocol.agent import (
     WorkerMessage,
     WorkerPing,
 )
+from livekit.protocol.models import TrackSource
 from tests.agents.kit import Lab
 
 from hookflash.agents.messages import WorkerError, load_of, read, registration, write
@@ -83,6 +84,13 @@ def test_a_registration_keeps_what_matters() -> None:
     assert found.permission.can_publish
     assert found.permission.can_update_metadata
     assert not found.permission.hidden
+
+
+def test_sources_without_end_are_an_error() -> None:
+    asked = RegisterWorkerRequest()
+    asked.allowed_permissions.can_publish_sources.extend([TrackSource.CAMERA] * 17)
+    with pytest.raises(WorkerError, match=r"too many sources to publish \(max 16\)"):
+        registration(WorkerMessage(register=asked))
 
 
 MUTATED = st.tuples(st.sampled_from(MESSAGES), st.binary(max_size=8), st.integers(0, 60)).map(

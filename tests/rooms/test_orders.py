@@ -59,6 +59,19 @@ def test_sizes_are_checked(options: RoomOptions) -> None:
         options.check("r")
 
 
+def test_of_endless_agents_or_attributes_no_more_are_read_than_are_refused() -> None:
+    options = RoomOptions.of(RoomConfiguration(agents=[RoomAgentDispatch()] * 1000))
+    assert len(options.agents) == 51
+    with pytest.raises(RoomRefused, match=r"too many agents \(max 50\)"):
+        options.check("r")
+    RoomOptions(agents=options.agents[:50]).check("r")
+    agent = RoomAgentDispatch(attributes={str(number): "" for number in range(40_000)})
+    options = RoomOptions.of(CreateRoomRequest(agents=[agent]))
+    assert len(options.agents[0].attributes) == 32_769
+    with pytest.raises(RoomRefused, match="attribute size exceeds limits"):
+        options.check("r")
+
+
 def test_permission_to_the_message_and_back() -> None:
     message = ParticipantPermission(
         can_subscribe=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -86,6 +86,23 @@ def test_attributes() -> None:
     assert error.msg == "attribute size exceeds limits 65536"
     assert error.meta == {"argument": "attribute size exceeds limits"}
     refusal(lambda: rules.check_attributes({"a": "ü" * 32768}))
+
+
+class Uncounted(dict[str, str]):
+    """Attributes that nobody may walk."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("walked")
+
+    values = items = keys = __iter__  # type: ignore[assignment]
+
+
+def test_attributes_are_counted_before_they_are_walked() -> None:
+    many = Uncounted({f"{number:x}": "" for number in range(32_769)})
+    error = refusal(lambda: rules.check_attributes(many))
+    assert error.msg == "attribute size exceeds limits 65536"
+    few = {f"{number:x}": "" for number in range(14_000)}
+    rules.check_attributes(few)
 
 
 def test_agent_dispatches_have_their_own_words() -> None:

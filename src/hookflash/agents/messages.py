@@ -71,7 +71,7 @@ def registration(message: WorkerMessage) -> Registration:
     """Of the first message of a worker.
 
     Raises:
-        WorkerError: a name over its limit, or a type of jobs that there is not.
+        WorkerError: a name or list over its limit, or a type of jobs that there is not.
     """
     asked = message.register
     if asked.type not in (0, 1, 2):
@@ -82,11 +82,12 @@ def registration(message: WorkerMessage) -> Registration:
     deployment = asked.deployment
     if len(deployment.encode()) > MAX_DEPLOYMENT or not _is_plain(deployment):
         raise WorkerError("the deployment has no name of a deployment")
-    permission = (
-        Permission.of(asked.allowed_permissions)
-        if asked.HasField("allowed_permissions")
-        else Permission(can_update_metadata=True)
-    )
+    permission = Permission(can_update_metadata=True)
+    if asked.HasField("allowed_permissions"):
+        try:
+            permission = Permission.of(asked.allowed_permissions)
+        except ApiError as error:
+            raise WorkerError(error.msg) from None
     return Registration(
         key=WorkerKey(clean(asked.agent_name), asked.type, clean(asked.namespace), deployment),
         version=asked.version[:MAX_NAME],

@@ -17,6 +17,7 @@ from ..calls.transfers.transfer import ringing_timeout
 from ..calls.trunks.media_config import seconds
 from ..calls.trunks.table import TrunkTable
 from ..ports import DialRequest
+from ..rooms.rules import check_attributes
 from ..sip.refer import parse_target
 from ..twirp.errors import prefixed
 from .backend import SipBackend
@@ -72,6 +73,7 @@ class SipCalls:
         """CreateSIPParticipant."""
         claims = need_sip_call(context.claims)
         check_dial(request)
+        check_attributes(request.participant_attributes)
         trunk = self._trunk(request)
         number = request.sip_number
         if not number:

@@ -12,6 +12,7 @@ from .trunks.validation import check_outbound_config, invalid
 from .trunks.values import check_enums
 
 MAX_DISPLAY_NAME = 128
+MAX_OVERRIDE = 256
 
 _TOKEN = re.compile(r"[0-9A-Za-z\-.!%*_+`'~]")
 _GO_STRING = re.compile(
@@ -59,6 +60,8 @@ def check_dial(request: CreateSIPParticipantRequest) -> None:
 
 
 def _check_override(user: str) -> None:
+    if len(user) > MAX_OVERRIDE:
+        raise invalid(f"ToUserOverride too long (max {MAX_OVERRIDE} characters)")
     if "@" in user:
         raise invalid("ToUserOverride should be a phone number or SIP user, not a full SIP URI")
     for character in user:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from ..base.counts import check_count
 from ..base.errors import ApiError
 from ..sip.headers import header_key
 
@@ -30,6 +31,9 @@ REQUEST_RESERVED = TRUNK_RESERVED | _names(
 )
 """What no REFER of ours takes from a user; `content-*` besides."""
 
+MAX_HEADERS = 100
+"""Of one request or trunk, and the most that either mapping of a trunk may have."""
+
 _MAX_NAME = 255
 _MAX_VALUE = 1024
 _BAD_IN_NAME = re.compile(r"[^0-9A-Za-z\-.!%*_+`'~]")
@@ -37,11 +41,12 @@ _BAD_IN_VALUE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
 def check_headers(headers: Mapping[str, str], reserved: frozenset[str] = REQUEST_RESERVED) -> None:
-    """Refuse the first header whose name or value cannot be sent.
+    """Refuse more than `MAX_HEADERS`, and the first header whose name or value cannot be sent.
 
     Raises:
         ApiError: invalid_argument with LiveKit's text.
     """
+    check_count("headers", len(headers), MAX_HEADERS)
     for name, value in headers.items():
         check_header_name(name, reserved)
         if fault := _value_fault(name, value):

@@ -14,6 +14,8 @@ from ..base.errors import ApiError
 from ..rooms.info import dispatch_info, participant_info, room_info, track_info
 from ..rooms.orders import AgentOrder, Dispatch, ParticipantChange, Permission, RoomOptions
 from ..rooms.room import Room
+from ..rooms.rules import check_dispatch
+from ..rooms.tracks import named_tracks
 from . import rpc
 from .rooms import ParticipantOwner, RoomHost
 
@@ -83,6 +85,7 @@ class LocalRooms:
         self, request: dispatches.CreateAgentDispatchRequest
     ) -> dispatches.AgentDispatch:
         """CreateDispatch."""
+        check_dispatch(request.metadata, request.attributes)
         order = AgentOrder(
             agent_name=request.agent_name,
             metadata=request.metadata,
@@ -152,10 +155,7 @@ class LocalParticipants:
     ) -> proto.UpdateSubscriptionsResponse:
         """UpdateSubscriptions."""
         participant = self._rooms.reach(request.room, request.identity)
-        sids = [*request.track_sids]
-        for tracks in request.participant_tracks:
-            sids += tracks.track_sids
-        self._rooms.set_subscriptions(participant, sids, request.subscribe)
+        self._rooms.set_subscriptions(participant, named_tracks(request), request.subscribe)
         return proto.UpdateSubscriptionsResponse()
 
     async def forward(

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from livekit.protocol.agent_dispatch import JobRestartPolicy, RoomAgentDispatch
 from livekit.protocol.models import ParticipantInfo, ParticipantPermission, TrackSource
 from livekit.protocol.room import CreateRoomRequest, RoomConfiguration
 
+from ..base.counts import check_count
 from ..base.light import light_dataclass
-from .rules import check_attributes, check_metadata, check_room_name
+from .rules import (
+    MAX_AGENTS,
+    MAX_ATTRIBUTE_COUNT,
+    MAX_SOURCES,
+    RoomRefused,
+    check_agent,
+    check_attributes,
+    check_metadata,
+    check_room_name,
+)
 
 Kind = ParticipantInfo.Kind
 """LiveKit's own enum; a telephone is `Kind.SIP`."""
@@ -42,13 +53,14 @@ class AgentOrder:
 
     @classmethod
     def of(cls, message: RoomAgentDispatch) -> AgentOrder:
-        """From CreateRoomRequest.agents or RoomConfiguration.agents."""
+        """From CreateRoomRequest.agents or RoomConfiguration.agents; of attributes no more than
+        `RoomOptions.check` needs to refuse them."""
         return cls(
             agent_name=message.agent_name,
             metadata=message.metadata,
             restart_policy=message.restart_policy,
             deployment=message.deployment,
-            attributes=dict(message.attributes),
+            attributes=dict(islice(message.attributes.items(), MAX_ATTRIBUTE_COUNT + 1)),
         )
 
 
@@ -67,13 +79,15 @@ class RoomOptions:
 
     @classmethod
     def of(cls, message: CreateRoomRequest | RoomConfiguration) -> RoomOptions:
-        """From a CreateRoom request, a dispatch rule's or token's room_config, or a preset."""
+        """From a CreateRoom request, a dispatch rule's or token's room_config, or a preset; of the
+        agents no more than `check` needs to refuse them."""
+        agents = islice(message.agents, MAX_AGENTS + 1)
         return cls(
             empty_timeout=message.empty_timeout,
             departure_timeout=message.departure_timeout,
             max_participants=message.max_participants,
             metadata=message.metadata,
-            agents=tuple(AgentOrder.of(agent) for agent in message.agents),
+            agents=tuple(AgentOrder.of(agent) for agent in agents),
         )
 
     def over(self, base: RoomOptions) -> RoomOptions:
@@ -87,10 +101,13 @@ class RoomOptions:
         )
 
     def check(self, name: str) -> None:
-        """Raise RoomRefused for a name, metadata or attributes over their limits."""
+        """Raise RoomRefused for too many agents, and names, metadata or attributes over their
+        limits."""
         check_room_name(name)
         check_metadata(self.metadata)
+        check_count("agents", len(self.agents), MAX_AGENTS, RoomRefused)
         for agent in self.agents:
+            check_agent(agent.agent_name, agent.deployment)
             check_metadata(agent.metadata)
             check_attributes(agent.attributes)
 
@@ -157,7 +174,9 @@ class Permission:
 
     @classmethod
     def of(cls, message: ParticipantPermission) -> Permission:
-        """From the message that UpdateParticipant carries."""
+        """From the message that UpdateParticipant carries; RoomRefused for too many sources."""
+        sources = message.can_publish_sources
+        check_count("sources to publish", len(sources), MAX_SOURCES, RoomRefused)
         return cls(
             can_subscribe=message.can_subscribe,
             can_publish=message.can_publish,
@@ -166,7 +185,7 @@ class Permission:
             hidden=message.hidden,
             recorder=message.recorder,
             agent=message.agent,
-            can_publish_sources=tuple(message.can_publish_sources),
+            can_publish_sources=tuple(dict.fromkeys(sources)),
             can_subscribe_metrics=message.can_subscribe_metrics,
             can_manage_agent_session=message.can_manage_agent_session,
         )

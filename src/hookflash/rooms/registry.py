@@ -335,6 +335,7 @@ class Rooms:
         """CreateDispatch; the room is made if there is none, then with no default dispatch."""
         room_name = clean(room_name)
         rules.check_dispatch(order.metadata, order.attributes)
+        rules.check_agent(order.agent_name, order.deployment)
         rules.check_room_name(room_name)
         room = self._rooms.get(room_name)
         if room is None:

@@ -13,6 +13,13 @@ MAX_METADATA = 512 * 1024
 MAX_ATTRIBUTES = 64 * 1024
 """Bytes of all attribute names and values of one participant or agent dispatch."""
 
+MAX_ATTRIBUTE_COUNT = 32 * 1024
+"""Of attributes; so many different names are more bytes than `MAX_ATTRIBUTES`."""
+MAX_AGENTS = 50
+"""Agents that one request, token or rule sends to a new room."""
+MAX_SOURCES = 16
+"""Sources that one permission to publish names; LiveKit knows five."""
+
 RPC_PREFIX = "twirp error unknown: "
 """LiveKit puts it before the text of errors that crossed an internal RPC."""
 
@@ -158,6 +165,14 @@ def check_attributes(attributes: Mapping[str, str]) -> None:
         raise _argument("attribute size exceeds limits", MAX_ATTRIBUTES)
 
 
+def check_agent(agent_name: str, deployment: str) -> None:
+    """Raise RoomRefused for the name or deployment of an agent over 256 bytes: no worker has it."""
+    for what, text in (("agent name", agent_name), ("agent deployment", deployment)):
+        if _longer(text, MAX_NAME):
+            text = f"{what} length exceeds limits: max length {MAX_NAME}"
+            raise _rpc("invalid_argument", text)
+
+
 def check_dispatch(metadata: str, attributes: Mapping[str, str]) -> None:
     """The same for AgentDispatchService, which words it otherwise (facts §8)."""
     if _longer(metadata, MAX_METADATA):
@@ -167,6 +182,8 @@ def check_dispatch(metadata: str, attributes: Mapping[str, str]) -> None:
 
 
 def _too_many(attributes: Mapping[str, str]) -> bool:
+    if len(attributes) > MAX_ATTRIBUTE_COUNT:
+        return True
     characters = sum(map(len, attributes)) + sum(map(len, attributes.values()))
     if characters * 4 <= MAX_ATTRIBUTES:  # UTF-8 needs four bytes at most
         return False

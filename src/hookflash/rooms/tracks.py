@@ -18,8 +18,10 @@ from livekit.protocol.models import (
     TrackType,
     VideoLayer,
 )
-from livekit.protocol.rtc import AddTrackRequest, SubscriptionPermission
+from livekit.protocol.room import UpdateSubscriptionsRequest
+from livekit.protocol.rtc import AddTrackRequest, SubscriptionPermission, UpdateSubscription
 
+from ..base.counts import MOST_ENTRIES, check_count
 from ..base.ids import Ids
 from ..base.text import clean
 from . import rules
@@ -34,6 +36,7 @@ from .events import (
 )
 from .orders import Permission
 from .room import Participant, Track
+from .rules import RoomRefused
 from .subscribers import Subscribers
 
 MAX_TRACKS = 50
@@ -209,6 +212,20 @@ def permit(
     if not changed:
         return []
     return [SubscribersChanged(participant.room, participant, changed, now)]
+
+
+def named_tracks(request: UpdateSubscriptionsRequest | UpdateSubscription) -> dict[str, None]:
+    """The SIDs that a request names, each once, in its order. RoomRefused for more than
+    `MOST_ENTRIES`, participants counted too."""
+    lists = request.participant_tracks
+    count = len(request.track_sids) + len(lists)
+    if count <= MOST_ENTRIES:
+        count += sum(len(tracks.track_sids) for tracks in lists)
+    check_count("tracks", count, MOST_ENTRIES, RoomRefused)
+    sids = dict.fromkeys(request.track_sids)
+    for tracks in lists:
+        sids.update(dict.fromkeys(tracks.track_sids))
+    return sids
 
 
 def set_subscriptions(

@@ -17,8 +17,9 @@ from livekit.protocol.sip import (
     SIPOutboundTrunkInfo,
 )
 
+from ...base.counts import check_count
 from ...base.errors import ApiError
-from ..headers import TRUNK_RESERVED, check_header_name, check_headers
+from ..headers import MAX_HEADERS, TRUNK_RESERVED, check_header_name, check_headers
 from .media_config import check_media
 from .values import check_enums, distinct
 
@@ -131,6 +132,8 @@ def _check_host(host: str, what: str) -> None:
 
 
 def _check_mappings(trunk: SIPInboundTrunkInfo | SIPOutboundTrunkInfo | SIPOutboundConfig) -> None:
+    check_count("attributes_to_headers", len(trunk.attributes_to_headers), MAX_HEADERS)
+    check_count("headers_to_attributes", len(trunk.headers_to_attributes), MAX_HEADERS)
     for name in trunk.attributes_to_headers.values():
         check_header_name(name)
     for name in trunk.headers_to_attributes:

@@ -1,0 +1,45 @@
+"""How many entries a list of a request may have. They are counted before anything walks them: a
+megabyte holds half a million empty ones, each of which costs far more than it did to send."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from google.protobuf.message import Message
+
+from .errors import ApiError
+
+MOST_ENTRIES = 10_000
+"""Of a list that nothing else bounds: the rooms, tracks or numbers that one request names."""
+
+
+def check_count(what: str, count: int, most: int, refused: type[ApiError] = ApiError) -> None:
+    """Refuse a `count` over `most`; `what` is counted is in the text.
+
+    Raises:
+        ApiError: invalid_argument, as a `refused`.
+    """
+    if count > most:
+        raise refused("invalid_argument", f"too many {what} (max {most})")
+
+
+def check_lists(request: Message) -> None:
+    """Refuse a request one of whose own lists has more than `MOST_ENTRIES`; maps have limits of
+    their own.
+
+    Raises:
+        ApiError: invalid_argument.
+    """
+    for name in _lists(request.DESCRIPTOR):
+        check_count(name, len(getattr(request, name)), MOST_ENTRIES)
+
+
+@cache
+def _lists(descriptor: Any) -> tuple[str, ...]:
+    return tuple(
+        field.name
+        for field in descriptor.fields
+        if field.is_repeated
+        and not (field.message_type and field.message_type.GetOptions().map_entry)
+    )
