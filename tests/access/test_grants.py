@@ -15,6 +15,8 @@ from hookflash.access.grants import (
     need_room_list,
     need_sip_admin,
     need_sip_call,
+    need_some_room_admin,
+    need_transfer,
     refused_because,
 )
 from hookflash.base.errors import ApiError
@@ -134,6 +136,9 @@ Need = Callable[[Claims | None], Claims]
         ),
         (need_sip_admin, Claims("k", sip_call=True)),
         (need_sip_call, Claims("k", sip_admin=True)),
+        (need_some_room_admin, Claims("k", video=VideoGrant(room="a", room_create=True))),
+        (need_transfer, Claims("k", sip_call=True)),
+        (need_transfer, Claims("k", video=VideoGrant(room_admin=True, room="a"))),
     ],
 )
 def test_needs(need: Need, without: Claims) -> None:

@@ -143,7 +143,9 @@ def test_over_http_it_has_its_length() -> None:
     async def listed(context: Context, request: proto.ListSIPTrunkRequest) -> Listing:
         return Listing(ListRoomsResponse, rooms(3000, Clock()), "rooms")
 
-    service = Service("livekit.Test", {"Do": Method(proto.ListSIPTrunkRequest, listed)})
+    service = Service(
+        "livekit.Test", {"Do": Method(proto.ListSIPTrunkRequest, listed, lambda claims: claims)}
+    )
     with api(services=[service]) as client:
         for kind, body in (("json", b"{}"), ("protobuf", b"")):
             headers = {"content-type": f"application/{kind}"}

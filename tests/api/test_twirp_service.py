@@ -9,8 +9,8 @@ from livekit.protocol.room import CreateRoomRequest
 from structlog.testing import capture_logs
 from tests.api.support import api, sign
 
-from hookflash.api.context import Context, Method, Service
-from hookflash.api.twirp_service import LARGE, MAX_REQUEST_ID, UNIMPLEMENTED
+from hookflash.api.context import LARGE, Context, Method, Service
+from hookflash.api.twirp_service import MAX_REQUEST_ID, UNIMPLEMENTED
 from hookflash.twirp.codec import decode
 
 
@@ -124,7 +124,9 @@ class Seen:
         return Room(name=request.name)
 
     def service(self) -> Service:
-        return Service("livekit.Test", {"Do": Method(CreateRoomRequest, self.handler)})
+        return Service(
+            "livekit.Test", {"Do": Method(CreateRoomRequest, self.handler, lambda claims: claims)}
+        )
 
 
 @pytest.mark.parametrize(

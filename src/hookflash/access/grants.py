@@ -185,6 +185,13 @@ def need_room_admin(claims: Claims | None, room: str) -> Claims:
     return claims
 
 
+def need_some_room_admin(claims: Claims | None) -> Claims:
+    """What of `need_room_admin` and `need_destination` can be said before the room is known."""
+    if claims is None or not claims.video.room_admin:
+        raise denied()
+    return claims
+
+
 def need_destination(claims: Claims | None, room: str, destination: str) -> Claims:
     """ForwardParticipant, MoveParticipant."""
     holder = need_room_admin(claims, room)
@@ -205,3 +212,8 @@ def need_sip_call(claims: Claims | None) -> Claims:
     if claims is None or not claims.sip_call:
         raise denied()
     return claims
+
+
+def need_transfer(claims: Claims | None) -> Claims:
+    """TransferSIPParticipant, before the room is known."""
+    return need_some_room_admin(need_sip_call(claims))

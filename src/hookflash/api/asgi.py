@@ -21,7 +21,7 @@ MAX_BODY = HttpLimits().body
 
 
 class TooLarge(HookflashError):  # noqa: N818  # reads as what happened
-    """The body is over `MAX_BODY`: 413."""
+    """The body is over its limit, `MAX_BODY` at most: 413."""
 
 
 class Disconnected(HookflashError):  # noqa: N818  # reads as what happened

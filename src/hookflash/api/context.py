@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from ..access.grants import Claims
 from ..base.light import light_dataclass
+from .asgi import MAX_BODY
 
 
 @dataclass(slots=True)
@@ -38,15 +39,30 @@ class Listing:
     """The only field of `reply_type` that is set."""
 
 
+LARGE = 64 * 1024
+"""Octets of a request that are read at once, in a millisecond or two."""
+SMALL = 1024 * 1024
+TEXTS = 4 * SMALL
+"""For requests with metadata: 512 kB of it, which JSON may write six times as long."""
+LISTS = MAX_BODY
+"""For provisioning: trunks and rules have numbers by the ten thousand."""
+
 Handler = Callable[[Context, Any], Awaitable[Message | Listing]]
 
 
 @light_dataclass(frozen=True, slots=True)
 class Method:
-    """One method of a service: the type of its request, and who answers."""
+    """One method of a service: the type of its request, who answers, and what it takes for that."""
 
     request_type: type[Message]
     handler: Handler
+    needs: Callable[[Claims | None], object]
+    """Raises ApiError for a token that will not do whatever the request says. The handler asks for
+    all that it takes."""
+    body: int = SMALL
+    """Octets of a request, at most."""
+    ungranted: int = LARGE
+    """Octets that are read of it where the token will not do; beyond them it is refused unread."""
 
 
 @light_dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from livekit.protocol import agent_dispatch as proto
 
-from ..access.grants import need_room_admin
+from ..access.grants import need_room_admin, need_some_room_admin
 from .backend import RoomBackend
-from .context import Context, Method, Service
+from .context import TEXTS, Context, Method, Service
 
 
 class DispatchService:
@@ -20,9 +20,13 @@ class DispatchService:
     def service(self) -> Service:
         """For the Twirp routes."""
         methods: Mapping[str, Method] = {
-            "CreateDispatch": Method(proto.CreateAgentDispatchRequest, self.create),
-            "DeleteDispatch": Method(proto.DeleteAgentDispatchRequest, self.delete),
-            "ListDispatch": Method(proto.ListAgentDispatchRequest, self.list),
+            "CreateDispatch": Method(
+                proto.CreateAgentDispatchRequest, self.create, need_some_room_admin, TEXTS
+            ),
+            "DeleteDispatch": Method(
+                proto.DeleteAgentDispatchRequest, self.delete, need_some_room_admin
+            ),
+            "ListDispatch": Method(proto.ListAgentDispatchRequest, self.list, need_some_room_admin),
         }
         return Service("livekit.AgentDispatchService", methods)
 

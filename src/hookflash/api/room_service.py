@@ -13,12 +13,13 @@ from ..access.grants import (
     need_room_admin,
     need_room_create,
     need_room_list,
+    need_some_room_admin,
 )
 from ..base.errors import ApiError
 from ..rooms import rules
 from ..twirp.errors import argument, prefixed
 from .backend import ParticipantBackend, RoomBackend
-from .context import Context, Method, Service
+from .context import SMALL, TEXTS, Context, Method, Service
 
 NONCE_BYTES = 16
 
@@ -34,20 +35,42 @@ class RoomService:
         """For the Twirp routes."""
         one = proto.RoomParticipantIdentity
         methods: Mapping[str, Method] = {
-            "CreateRoom": Method(proto.CreateRoomRequest, self.create),
-            "ListRooms": Method(proto.ListRoomsRequest, self.list),
-            "DeleteRoom": Method(proto.DeleteRoomRequest, self.delete),
-            "UpdateRoomMetadata": Method(proto.UpdateRoomMetadataRequest, self.update_metadata),
-            "ListParticipants": Method(proto.ListParticipantsRequest, self.list_participants),
-            "GetParticipant": Method(one, self.get_participant),
-            "RemoveParticipant": Method(one, self.remove_participant),
-            "UpdateParticipant": Method(proto.UpdateParticipantRequest, self.update_participant),
-            "MutePublishedTrack": Method(proto.MuteRoomTrackRequest, self.mute_track),
-            "UpdateSubscriptions": Method(proto.UpdateSubscriptionsRequest, self.subscribe),
-            "SendData": Method(proto.SendDataRequest, self.send_data),
-            "ForwardParticipant": Method(proto.ForwardParticipantRequest, self.forward),
-            "MoveParticipant": Method(proto.MoveParticipantRequest, self.move),
-            "PerformRpc": Method(proto.PerformRpcRequest, self.perform_rpc),
+            "CreateRoom": Method(proto.CreateRoomRequest, self.create, need_room_create, TEXTS),
+            "ListRooms": Method(proto.ListRoomsRequest, self.list, need_room_list),
+            "DeleteRoom": Method(proto.DeleteRoomRequest, self.delete, need_room_create),
+            "UpdateRoomMetadata": Method(
+                proto.UpdateRoomMetadataRequest,
+                self.update_metadata,
+                need_some_room_admin,
+                TEXTS,
+                ungranted=SMALL,  # sizes come before grants
+            ),
+            "ListParticipants": Method(
+                proto.ListParticipantsRequest, self.list_participants, need_some_room_admin
+            ),
+            "GetParticipant": Method(one, self.get_participant, need_some_room_admin),
+            "RemoveParticipant": Method(one, self.remove_participant, need_some_room_admin),
+            "UpdateParticipant": Method(
+                proto.UpdateParticipantRequest,
+                self.update_participant,
+                need_some_room_admin,
+                TEXTS,
+                ungranted=SMALL,  # sizes come before grants
+            ),
+            "MutePublishedTrack": Method(
+                proto.MuteRoomTrackRequest, self.mute_track, need_some_room_admin
+            ),
+            "UpdateSubscriptions": Method(
+                proto.UpdateSubscriptionsRequest, self.subscribe, need_some_room_admin
+            ),
+            "SendData": Method(proto.SendDataRequest, self.send_data, need_some_room_admin),
+            "ForwardParticipant": Method(
+                proto.ForwardParticipantRequest, self.forward, need_some_room_admin
+            ),
+            "MoveParticipant": Method(
+                proto.MoveParticipantRequest, self.move, need_some_room_admin
+            ),
+            "PerformRpc": Method(proto.PerformRpcRequest, self.perform_rpc, need_some_room_admin),
         }
         return Service("livekit.RoomService", methods)
 

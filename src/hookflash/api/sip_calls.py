@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from livekit.protocol import sip as proto
 from livekit.protocol.sip import SIPOutboundTrunkInfo
 
-from ..access.grants import need_room_admin, need_sip_call
+from ..access.grants import need_room_admin, need_sip_call, need_transfer
 from ..base.ids import Ids
 from ..calls.dial_request import check_dial
 from ..calls.headers import check_headers
@@ -21,7 +21,7 @@ from ..rooms.rules import check_attributes
 from ..sip.refer import parse_target
 from ..twirp.errors import prefixed
 from .backend import SipBackend
-from .context import Context, Method
+from .context import TEXTS, Context, Method
 from .sip_trunks import trunk_missing
 
 
@@ -36,8 +36,12 @@ class SipCalls:
     def methods(self) -> Mapping[str, Method]:
         """By their Twirp names."""
         return {
-            "TransferSIPParticipant": Method(proto.TransferSIPParticipantRequest, self.transfer),
-            "CreateSIPParticipant": Method(proto.CreateSIPParticipantRequest, self.dial),
+            "TransferSIPParticipant": Method(
+                proto.TransferSIPParticipantRequest, self.transfer, need_transfer
+            ),
+            "CreateSIPParticipant": Method(
+                proto.CreateSIPParticipantRequest, self.dial, need_sip_call, TEXTS
+            ),
         }
 
     async def transfer(

@@ -16,7 +16,7 @@ from ..calls.trunks.rule_index import RuleEntry
 from ..calls.trunks.table import TrunkTable
 from ..calls.trunks.validation import check_new_rule, invalid
 from .catalog import Catalog, ProvisionedKind
-from .context import Context, Method
+from .context import LISTS, Context, Method
 from .provisioning import Provisioning
 
 
@@ -35,10 +35,18 @@ class SipRules:
         """By their Twirp names."""
         rules = self._rules
         return {
-            "CreateSIPDispatchRule": Method(proto.CreateSIPDispatchRuleRequest, rules.create),
-            "UpdateSIPDispatchRule": Method(proto.UpdateSIPDispatchRuleRequest, rules.update),
-            "ListSIPDispatchRule": Method(proto.ListSIPDispatchRuleRequest, rules.list),
-            "DeleteSIPDispatchRule": Method(proto.DeleteSIPDispatchRuleRequest, self.delete),
+            "CreateSIPDispatchRule": Method(
+                proto.CreateSIPDispatchRuleRequest, rules.create, need_sip_admin, LISTS
+            ),
+            "UpdateSIPDispatchRule": Method(
+                proto.UpdateSIPDispatchRuleRequest, rules.update, need_sip_admin, LISTS
+            ),
+            "ListSIPDispatchRule": Method(
+                proto.ListSIPDispatchRuleRequest, rules.list, need_sip_admin
+            ),
+            "DeleteSIPDispatchRule": Method(
+                proto.DeleteSIPDispatchRuleRequest, self.delete, need_sip_admin
+            ),
         }
 
     async def delete(

@@ -21,7 +21,7 @@ from ..calls.trunks.index import InboundEntry
 from ..calls.trunks.table import PAGE, OutboundEntry, TrunkTable
 from ..calls.trunks.validation import Trunk, check_new_trunk, invalid
 from .catalog import Catalog, Entry, ProvisionedKind
-from .context import Context, Listing, Method
+from .context import LISTS, Context, Listing, Method
 from .provisioning import Provisioning
 
 _log = structlog.get_logger("trunks")
@@ -75,19 +75,31 @@ class SipTrunks:
         )
         return {
             "CreateSIPInboundTrunk": Method(
-                proto.CreateSIPInboundTrunkRequest, self.create_inbound
+                proto.CreateSIPInboundTrunkRequest, self.create_inbound, need_sip_admin, LISTS
             ),
-            "CreateSIPOutboundTrunk": Method(proto.CreateSIPOutboundTrunkRequest, outbound.create),
+            "CreateSIPOutboundTrunk": Method(
+                proto.CreateSIPOutboundTrunkRequest, outbound.create, need_sip_admin, LISTS
+            ),
             "UpdateSIPInboundTrunk": Method(
-                proto.UpdateSIPInboundTrunkRequest, self.update_inbound
+                proto.UpdateSIPInboundTrunkRequest, self.update_inbound, need_sip_admin, LISTS
             ),
-            "UpdateSIPOutboundTrunk": Method(proto.UpdateSIPOutboundTrunkRequest, outbound.update),
-            "GetSIPInboundTrunk": Method(proto.GetSIPInboundTrunkRequest, get_inbound),
-            "GetSIPOutboundTrunk": Method(proto.GetSIPOutboundTrunkRequest, get_outbound),
-            "ListSIPInboundTrunk": Method(proto.ListSIPInboundTrunkRequest, inbound.list),
-            "ListSIPOutboundTrunk": Method(proto.ListSIPOutboundTrunkRequest, outbound.list),
-            "ListSIPTrunk": Method(proto.ListSIPTrunkRequest, self.list_legacy),
-            "DeleteSIPTrunk": Method(proto.DeleteSIPTrunkRequest, self.delete),
+            "UpdateSIPOutboundTrunk": Method(
+                proto.UpdateSIPOutboundTrunkRequest, outbound.update, need_sip_admin, LISTS
+            ),
+            "GetSIPInboundTrunk": Method(
+                proto.GetSIPInboundTrunkRequest, get_inbound, need_sip_admin
+            ),
+            "GetSIPOutboundTrunk": Method(
+                proto.GetSIPOutboundTrunkRequest, get_outbound, need_sip_admin
+            ),
+            "ListSIPInboundTrunk": Method(
+                proto.ListSIPInboundTrunkRequest, inbound.list, need_sip_admin
+            ),
+            "ListSIPOutboundTrunk": Method(
+                proto.ListSIPOutboundTrunkRequest, outbound.list, need_sip_admin
+            ),
+            "ListSIPTrunk": Method(proto.ListSIPTrunkRequest, self.list_legacy, need_sip_admin),
+            "DeleteSIPTrunk": Method(proto.DeleteSIPTrunkRequest, self.delete, need_sip_admin),
         }
 
     async def create_inbound(self, context: Context, request: Any) -> SIPInboundTrunkInfo:

@@ -14,6 +14,7 @@ import structlog
 from google.protobuf.message import Message
 
 from ..access.grants import Claims
+from ..base.counts import MOST_ENTRIES, check_lists
 from ..base.errors import ApiError
 from ..base.protojson import JsonWriter
 from ..ports import WorldClock
@@ -35,7 +36,7 @@ from .asgi import (
     respond_in_pieces,
 )
 from .backend import unimplemented
-from .context import Context, Listing, Method, Service
+from .context import LARGE, LISTS, Context, Listing, Method, Service
 from .slices import SliceWriter
 
 PREFIX = "/twirp/"
@@ -46,8 +47,6 @@ UNIMPLEMENTED = (
 )
 """Services that LiveKit has and Hookflash has not: 501, not 404."""
 
-LARGE = 64 * 1024
-"""Octets of a request that are read at once, in a millisecond or two."""
 MAX_REQUEST_ID = 128
 """Characters; the SDKs send a UUID."""
 
@@ -157,17 +156,33 @@ def _request_id(headers: Headers) -> str:
 async def _request(
     kind: str, method: Method, claims: Claims | None, receive: Receive, headers: Headers
 ) -> Message:
-    """The request. A large one is read beside the loop, for that takes seconds; without a token it
-    is refused whatever it says, and so not read at all."""
+    """The request. A large one is read beside the loop, for that takes seconds; without a token, or
+    with one that will not do, it is refused whatever it says, and so not read at all."""
+    refusal = _refusal(method, claims)
+    most = method.body
+    if refusal is not None:
+        most = LARGE if claims is None else method.ungranted
     try:
-        body = await read_body(receive, headers, LARGE if claims is None else MAX_BODY)
+        body = await read_body(receive, headers, most)
     except TooLarge:
-        if claims is not None or announced(headers) > MAX_BODY:
+        if refusal is None or announced(headers) > MAX_BODY:
             raise
-        return method.request_type()
+        raise refusal from None
     if len(body) <= LARGE:
-        return decode(kind, body, method.request_type)
-    return await asyncio.to_thread(decode, kind, body, method.request_type)
+        request = decode(kind, body, method.request_type)
+    else:
+        request = await asyncio.to_thread(decode, kind, body, method.request_type)
+    if refusal is None and method.body < LISTS and len(body) > MOST_ENTRIES:
+        check_lists(request)
+    return request
+
+
+def _refusal(method: Method, claims: Claims | None) -> ApiError | None:
+    try:
+        method.needs(claims)
+    except ApiError as error:
+        return error
+    return None
 
 
 class _UnknownService(Exception):  # noqa: N818  # never leaves this file
