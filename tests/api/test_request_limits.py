@@ -227,8 +227,8 @@ METHODS = [
     for name in (service.methods or {})
 ]
 MOST = {
-    **dict.fromkeys(("CreateRoom", "UpdateRoomMetadata", "UpdateParticipant"), 4),
-    **dict.fromkeys(("CreateDispatch", "CreateSIPParticipant"), 4),
+    **dict.fromkeys(("CreateRoom", "UpdateRoomMetadata", "UpdateParticipant"), 2),
+    **dict.fromkeys(("CreateDispatch", "CreateSIPParticipant"), 2),
     **{
         f"{change}SIP{thing}": 10
         for change in ("Create", "Update")

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livekit.protocol.room import SendDataRequest
+from livekit.protocol.room import CreateRoomRequest, SendDataRequest
 from livekit.protocol.sip import (
     CreateSIPDispatchRuleRequest,
     CreateSIPInboundTrunkRequest,
@@ -140,3 +140,20 @@ def test_random_bytes_are_read_or_malformed_and_can_be_written(data: bytes) -> N
             continue
         else:
             json.loads(JsonWriter().encode(message))
+
+
+def test_json_with_too_many_messages_is_refused_before_they_are_made() -> None:
+    def agents(count: int) -> bytes:
+        return json.dumps({"agents": [{}] * count}).encode()
+
+    assert len(decode(JSON, agents(10_000), CreateRoomRequest).agents) == 10_000
+    with pytest.raises(ApiError) as caught:
+        decode(JSON, agents(10_001), CreateRoomRequest)
+    assert (caught.value.code, caught.value.msg) == (
+        "invalid_argument",
+        "too many agents (max 10000)",
+    )
+    odds: list[object] = ["x" * 10_001, {str(number): {} for number in range(10_001)}]
+    for odd in odds:
+        with pytest.raises(ApiError, match="could not be decoded"):
+            decode(JSON, json.dumps({"agents": odd}).encode(), CreateRoomRequest)

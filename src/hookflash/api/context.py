@@ -42,8 +42,8 @@ class Listing:
 LARGE = 64 * 1024
 """Octets of a request that are read at once, in a millisecond or two."""
 SMALL = 1024 * 1024
-TEXTS = 4 * SMALL
-"""For requests with metadata: 512 kB of it, which JSON may write six times as long."""
+TEXTS = 2 * SMALL
+"""For requests with metadata: 512 kB of it, which JSON may write three times as long."""
 LISTS = MAX_BODY
 """For provisioning: trunks and rules have numbers by the ten thousand."""
 

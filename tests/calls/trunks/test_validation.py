@@ -162,6 +162,23 @@ def test_rules() -> None:
     check_new_rule(SIPDispatchRuleInfo(rule=SIPDispatchRule()))
 
 
+def test_lists_of_trunks_and_rules_are_counted_before_they_are_walked() -> None:
+    """The same number again and again makes no combination, and is walked for it."""
+    numbers = ["+1"] * (MOST_COMBINATIONS + 1)
+    rule = SIPDispatchRule(dispatch_rule_direct=SIPDispatchRuleDirect(room_name="r"))
+    for check in (
+        partial(check_inbound, SIPInboundTrunkInfo(numbers=numbers)),
+        partial(check_inbound, SIPInboundTrunkInfo(numbers=["+1"], allowed_numbers=numbers)),
+        partial(check_inbound, SIPInboundTrunkInfo(numbers=["+1"], allowed_addresses=numbers)),
+        partial(check_outbound, SIPOutboundTrunkInfo(numbers=numbers, address="a")),
+        partial(check_rule, SIPDispatchRuleInfo(rule=rule, trunk_ids=numbers)),
+        partial(check_rule, SIPDispatchRuleInfo(rule=rule, numbers=numbers)),
+        partial(check_rule, SIPDispatchRuleInfo(rule=rule, inbound_numbers=numbers)),
+    ):
+        assert refusal(check) == f"too many trunks or numbers (max {MOST_COMBINATIONS})"
+    check_inbound(SIPInboundTrunkInfo(numbers=numbers[:-1]))
+
+
 @pytest.mark.parametrize(("size", "refused"), [(500, False), (501, True)])
 def test_what_is_kept_of_trunks_and_rules_has_an_end(size: int, refused: bool) -> None:
     """Their lists multiply: each combination is kept."""

@@ -65,6 +65,7 @@ def check_inbound(trunk: SIPInboundTrunkInfo) -> None:
     """Raises ApiError with the first fault."""
     if not (trunk.auth_username or trunk.auth_password or trunk.allowed_addresses or trunk.numbers):
         raise invalid(OPEN_TRUNK)
+    _check_lengths(trunk.numbers, trunk.allowed_numbers, trunk.allowed_addresses)
     if bool(trunk.auth_username) != bool(trunk.auth_password):
         raise invalid(HALF_CREDENTIALS)
     check_media(trunk.media)
@@ -78,6 +79,7 @@ def check_outbound(trunk: SIPOutboundTrunkInfo) -> None:
     """Raises ApiError with the first fault."""
     if not trunk.numbers:
         raise invalid("no trunk numbers specified")
+    _check_lengths(trunk.numbers)
     if not trunk.address:
         raise invalid("no outbound address specified")
     _check_host(trunk.address, "trunk address")
@@ -102,6 +104,7 @@ def check_rule(rule: SIPDispatchRuleInfo) -> None:
     """Raises ApiError. A rule of no kind passes here and is refused as a conflict would be."""
     if not rule.HasField("rule"):
         raise invalid("missing rule")
+    _check_lengths(rule.trunk_ids, rule.inbound_numbers, rule.numbers)
     check_media(rule.media)
     check_enums(rule)
     _check_combinations(
@@ -112,6 +115,11 @@ def check_rule(rule: SIPDispatchRuleInfo) -> None:
 def invalid(text: str) -> ApiError:
     """invalid_argument, HTTP 400."""
     return ApiError("invalid_argument", text)
+
+
+def _check_lengths(*lists: Collection[str]) -> None:
+    for each in lists:
+        check_count("trunks or numbers", len(each), MOST_COMBINATIONS)
 
 
 def _check_combinations(*lists: Collection[str]) -> None:
