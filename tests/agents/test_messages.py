@@ -46,6 +46,13 @@ def test_both_forms_say_the_same() -> None:
     )
 
 
+def test_a_text_frame_has_an_end() -> None:
+    text = '{"ping": {"timestamp": "1"}}'
+    assert read(text + " " * (32 * 1024 - len(text))).ping.timestamp == 1
+    with pytest.raises(WorkerError, match="more than 32768 characters"):
+        read(text + " " * (32 * 1024 + 1 - len(text)))
+
+
 @pytest.mark.parametrize(
     "frame",
     [

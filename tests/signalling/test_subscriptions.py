@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from livekit.protocol.models import SubscriptionError, VideoQuality
 from livekit.protocol.rtc import (
+    RequestResponse,
     StreamState,
     SubscriptionPermission,
     TrackPermission,
@@ -81,6 +82,42 @@ def test_so_many_of_one_request_are_answered(lobby: Lobby) -> None:
     answers = a.got("subscription_response")
     assert [answer.track_sid for answer in answers] == sids[:MOST_MISSING]
     assert changes(a) == [Subscribe(track)]
+
+
+def test_more_tracks_than_there_could_be_are_refused(lobby: Lobby) -> None:
+    a, b = lobby.join("a", parameters=one_connection(auto_subscribe=False)), lobby.join("b")
+    track = b.publishes()
+    many = [track.sid] * 10_001
+    for sids in (
+        {"track_sids": many},
+        {"participant_tracks": [{}] * 10_000, "track_sids": [track.sid]},
+        {"participant_tracks": [{"track_sids": many[2:]}, {"track_sids": [track.sid]}]},
+    ):
+        a.says(subscription={**sids, "subscribe": True})
+        refusal = a.last("request_response")
+        assert (refusal.reason, refusal.message) == (
+            RequestResponse.Reason.INVALID_REQUEST,
+            "too many tracks (max 10000)",
+        )
+    assert changes(a) == []
+    a.says(subscription={"track_sids": many[1:], "subscribe": True})
+    assert changes(a) == [Subscribe(track)]
+    a.forget()
+    a.says(track_setting={"track_sids": many, "disabled": True})
+    assert a.last("request_response").message == "too many tracks (max 10000)"
+    assert not [effect for effect in a.others if isinstance(effect, AdjustTrack)]
+
+
+def test_who_comes_back_with_tracks_without_end_has_the_first_of_them(lobby: Lobby) -> None:
+    a, b = lobby.join("a", parameters=one_connection(auto_subscribe=False)), lobby.join("b")
+    one, two = b.publishes("1"), b.publishes("2", "8")
+    sids = [one.sid, *["TR_x"] * 9_999, two.sid]
+    a.says(sync_state={"subscription": {"track_sids": sids, "subscribe": True}})
+    assert changes(a) == [Subscribe(one)]
+    a.says(subscription={"track_sids": [two.sid], "subscribe": True})
+    a.forget()
+    a.says(sync_state={"track_sids_disabled": sids})
+    assert [e.track for e in a.others if isinstance(e, AdjustTrack)] == [one]
 
 
 def test_a_publisher_says_who_may_take_its_tracks(lobby: Lobby) -> None:

@@ -17,6 +17,8 @@ from ..twirp.codec import JSON, PROTOBUF, decode
 
 MAX_DEPLOYMENT = 64
 """Octets of a deployment's name; no underscore, blank or control character is in it."""
+MAX_TEXT = 32 * 1024
+"""Characters of a text frame, as of a client's: JSON takes a microsecond for each."""
 
 _json = JsonWriter("json", defaults=False)
 
@@ -54,6 +56,8 @@ def read(frame: bytes | str) -> WorkerMessage:
     """
     try:
         if isinstance(frame, str):
+            if len(frame) > MAX_TEXT:
+                raise WorkerError(f"a text frame of more than {MAX_TEXT} characters")
             return decode(JSON, frame.encode("utf-8", "surrogatepass"), WorkerMessage)
         return decode(PROTOBUF, frame, WorkerMessage)
     except ApiError as error:

@@ -11,7 +11,7 @@ from ..base.protojson import JsonWriter
 
 MAX_FRAME = 640 * 1024
 """Bytes of one frame: metadata and attributes at their limits, or a long description."""
-MAX_TEXT = 128 * 1024
+MAX_TEXT = 32 * 1024
 """Characters of a text frame. JSON takes a microsecond for each, and no SDK sends it."""
 
 _json = JsonWriter("json", defaults=False)

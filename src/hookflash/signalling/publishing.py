@@ -23,6 +23,7 @@ from ..rooms.events import TrackMuted, TrackUnpublished
 from ..rooms.info import track_info
 from ..rooms.room import Participant, Track
 from ..rooms.rules import RoomRefused, track_missing
+from ..rooms.tracks import MAX_FEATURES
 from .refusals import refusal
 from .state import SessionState
 
@@ -86,7 +87,7 @@ class Publishing:
 
     def audio(self, request: UpdateLocalAudioTrack) -> None:
         """`update_audio_track`."""
-        features = tuple(request.features)
+        features = tuple(request.features[:MAX_FEATURES])
         self._state.rooms.describe_track(self._need(request.track_sid), features=features)
 
     def video(self, request: UpdateLocalVideoTrack) -> None:

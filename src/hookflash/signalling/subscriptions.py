@@ -18,7 +18,10 @@ from livekit.protocol.rtc import (
     UpdateTrackSettings,
 )
 
+from ..base.counts import MOST_ENTRIES, check_count
 from ..rooms.room import Participant, Track
+from ..rooms.rules import RoomRefused
+from ..rooms.tracks import named_tracks
 from .effects import AdjustTrack, Subscribe, Unsubscribe
 from .responses import is_shown
 from .state import SessionState
@@ -46,10 +49,9 @@ class Subscriptions:
 
     def update(self, request: UpdateSubscription) -> None:
         """`subscription`. Tracks that are not there are answered by
-        `subscription_response`, the first `MOST_MISSING` of them."""
-        sids = dict.fromkeys(request.track_sids)
-        for tracks in request.participant_tracks:
-            sids.update(dict.fromkeys(tracks.track_sids))
+        `subscription_response`, the first `MOST_MISSING` of them; more than there could be are
+        refused unread."""
+        sids = named_tracks(request)
         participant = self._state.participant
         if request.subscribe:
             there = participant.room.tracks(sids)
@@ -60,6 +62,7 @@ class Subscriptions:
 
     def adjust(self, request: UpdateTrackSettings) -> None:
         """`track_setting`, for those of the tracks that it takes."""
+        check_count("tracks", len(request.track_sids), MOST_ENTRIES, RoomRefused)
         for sid in dict.fromkeys(request.track_sids):
             track = self._taken.get(sid)
             if track is not None:
@@ -79,12 +82,14 @@ class Subscriptions:
         self._state.rooms.permit_subscriptions(self._state.participant, request)
 
     def sync(self, request: SyncState) -> None:
-        """`sync_state` of a client that came back: what it takes, and what it does not show."""
+        """`sync_state` of a client that came back: what it takes, and what it does not show; of
+        tracks without end the first."""
         if request.HasField("subscription"):
             update = request.subscription
-            sids = dict.fromkeys(update.track_sids)
+            sids = dict.fromkeys(update.track_sids[:MOST_ENTRIES])
             self._state.rooms.set_subscriptions(self._state.participant, sids, update.subscribe)
-        hidden = UpdateTrackSettings(track_sids=request.track_sids_disabled, disabled=True)
+        sids_disabled = request.track_sids_disabled[:MOST_ENTRIES]
+        hidden = UpdateTrackSettings(track_sids=sids_disabled, disabled=True)
         self.adjust(hidden)
 
     def settle(self, concerned: Sequence[Participant] | None = None) -> None:
