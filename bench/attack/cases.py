@@ -109,6 +109,11 @@ ATTACKS = (
         (channels.deaf, channels.by_channel(channels.large)),
     ),
     Attack("data-junk", "no SCTP, no DTLS, no SRTP", (channels.by_channel(channels.junk),) * 2),
+    Attack(
+        "data-fragments",
+        "beginnings of messages without end",
+        (channels.by_channel(channels.fragments),) * 2,
+    ),
     Attack("dtls-begun", "handshakes begun and left", (channels.begun,) * 2),
     Attack("worker-silent", "workers that never answer", (signals.silent_workers,)),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import struct
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,8 @@ from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, cast
 
+from aiortc.rtcsctptransport import Chunk, DataChunk, ForwardTsnChunk
+from google_crc32c import value as crc32c
 from livekit.protocol.models import DataPacket, UserPacket
 from livekit.protocol.rtc import LeaveRequest
 from tests.support.lab import Lab
@@ -24,6 +27,9 @@ from .verdict import Report
 MESSAGE = 60_000
 """Octets of one message."""
 READERS = 3
+AHEAD = 2048
+"""TSNs of one round of fragments."""
+IN_A_PACKET = 57
 
 Work = Callable[[RtcPeer, float], Awaitable[int]]
 
@@ -101,6 +107,39 @@ async def junk(bad: RtcPeer, end: float) -> int:
             count += 3
         await asyncio.sleep(0)
     return count
+
+
+async def fragments(bad: RtcPeer, end: float) -> int:
+    """Packets full of chunks of one octet, each the first fragment of an unordered message that
+    never goes on: every second TSN, then those in between, and all are given up."""
+    channel = bad.channels["_lossy"]
+    await bad.until(lambda: channel.readyState == "open")
+    sctp: Any = bad.publisher.sctp
+    tag, first, count = sctp._remote_verification_tag, sctp._local_tsn, 0
+    while time.monotonic() < end - 0.3:
+        chunks: list[Chunk] = [_beginning(first + at) for at in (*range(1, AHEAD, 2),
+                                                                *range(2, AHEAD, 2))]  # fmt: skip
+        given_up = ForwardTsnChunk()
+        given_up.cumulative_tsn = (first + AHEAD - 1) % 2**32
+        chunks.append(given_up)
+        first += AHEAD
+        for at in range(0, len(chunks), IN_A_PACKET):
+            body = b"".join(bytes(chunk) for chunk in chunks[at : at + IN_A_PACKET])
+            await sctp.transport._send_data(_packet(tag, body))
+            count += 1
+        await asyncio.sleep(0)
+    return count
+
+
+def _beginning(tsn: int) -> DataChunk:
+    chunk = DataChunk(flags=2 | 4)
+    chunk.tsn, chunk.stream_id, chunk.protocol, chunk.user_data = tsn % 2**32, 1, 53, b"x"
+    return chunk
+
+
+def _packet(tag: int, chunks: bytes) -> bytes:
+    head = struct.pack("!HHL", 5000, 5000, tag)
+    return head + struct.pack("<L", crc32c(head + bytes(4) + chunks)) + chunks
 
 
 def deaf(scene: Scene, seconds: float) -> Report:

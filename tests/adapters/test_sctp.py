@@ -391,7 +391,7 @@ def test_chunks_of_every_kind_with_any_body_never_raise(seed: int) -> None:
             )
             chunk = pack("!BBH", kind, chance.randrange(8), 4 + size) + body + bytes(-size % 4)
             ours.sctp.receive(packet(ours.sctp, chunk))
-            assert len(ours.sctp._association._inbound_streams) <= MAX_STREAMS
+            assert len(ours.sctp._association._ordered) <= MAX_STREAMS
         leave(client, ours)
 
     run(test)
@@ -508,7 +508,8 @@ def test_what_a_peer_makes_us_hold_is_bounded(size: int, order: str) -> None:
                 assert association_last == first - 1
             chunk = data_chunk(ours.sctp, ahead, flags=0, data=bytes(size), number=5)
             ours.sctp.receive(packet(ours.sctp, chunk))
-            held = [c for s in association._inbound_streams.values() for c in s.reassembly]
+            held = [c for run in association._fragments._runs.values() for c in run]
+            assert association._fragments.held == len(held)
             most = max(most, len(held))
             assert sum(len(c.user_data) for c in held) <= 2 * 1024 * 1024
         assert 900 < most <= 4096

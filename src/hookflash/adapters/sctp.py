@@ -6,12 +6,15 @@ a second to load. What is used of `RTCSctpTransport` that is not its public inte
 - It wants of its transport `state`, `_role`, `_register_data_receiver`, `_unregister_data_receiver`
   and `_send_data`, a coroutine. Ours never waits, so none of its coroutines does, and `_run` brings
   each to its end at once: no task for a packet.
-- `_handle_data` takes a packet; `_receive_chunk`, `_receive_data_chunk`, `_send_chunk`,
-  `_data_channel_receive` and `_update_rto` are overridden to bound what a peer can make us do.
-- `InboundStream.pop_messages` is replaced; `_get_inbound_stream` makes streams that have ours.
-- `_association_state`, `_advertised_rwnd`, `_inbound_streams` (`reassembly` of each),
-  `_inbound_streams_max`, `_last_received_tsn`, `_local_tsn`, `_remote_max_message_size`,
-  `_remote_verification_tag`, `_rto`, `_data_channels` are read or set.
+- `_handle_data` takes a packet; `_receive_chunk`, `_send_chunk`, `_data_channel_receive` and
+  `_update_rto` are overridden to bound what a peer can make us do.
+- `_receive_data_chunk`, `_receive_forward_tsn_chunk` and `_send_sack` are replaced, and
+  `_reset_deferred_streams` is overridden: what is received is kept in `sctp_reassembly`. With them
+  `_mark_received`, `_get_inbound_stream`, `_inbound_streams` and `_sack_misordered` are not used.
+- `_association_state`, `_advertised_rwnd`, `_inbound_streams_max`, `_last_received_tsn` (aiortc
+  sets it by the peer's INIT, then we do), `_local_tsn`, `_reconfig_deferred`,
+  `_remote_max_message_size`, `_remote_verification_tag`, `_rto`, `_sack_duplicates`,
+  `_sack_needed`, `_data_channels` are read or set; `_receive` takes a message.
 
 Nothing is taken from its event emitters, which would send an owner's exception astray: what happens
 is noted down and told to the owner after the packet.
@@ -22,20 +25,29 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import deque
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from typing import Final, Protocol, cast
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCDtlsTransport, RTCSctpTransport
 from aiortc.rtcsctptransport import (
     Chunk,
     DataChunk,
-    InboundStream,
+    ForwardTsnChunk,
+    InitAckChunk,
     InitChunk,
     RTCSctpCapabilities,
     SackChunk,
 )
 
 from .sctp_packets import well_formed
+from .sctp_reassembly import (
+    UNORDERED,
+    Message,
+    OrderedMessages,
+    Reassembly,
+    ReceivedTsns,
+    is_whole,
+)
 
 LOCAL_PORT: Final = 5000
 """Of every association; what the peer's `a=sctp-port` says is given to `start`."""
@@ -62,6 +74,10 @@ _CHUNKS: Final = 2048
 """Chunks held at most, and how far one may be ahead of the last in order: small chunks cost more
 memory and time than their octets say."""
 
+_UNFINISHED: Final = 256
+"""Runs of fragments held at most; one that would begin another is dropped, as chunks beyond the
+window are. What there is of a message is one run, and one more for each gap in it."""
+
 _GAPS, _DUPLICATES = 200, 50
 """Most entries of a SACK that we send, so that it stays within the MTU. What it leaves out the peer
 hears of in a later one."""
@@ -70,9 +86,6 @@ _RTO_INITIAL, _RTO_MIN = 1.0, 0.4
 """Seconds. RFC 9260 §16 has 1 s for both; a peer may hold back its SACK for 0.2 s."""
 
 _HALF, _ALL = 2**31, 2**32
-
-_LAST, _FIRST, _UNORDERED = 1, 2, 4
-"""Flags of a DATA chunk (RFC 9260 §3.3.1)."""
 
 _OPEN, _ACK = 3, 2
 _DCEP: Final = 50
@@ -225,6 +238,11 @@ class _Association(RTCSctpTransport):
         self._advertised_rwnd = _WINDOW
         self._inbound_streams_max = MAX_STREAMS
         self._rto = _RTO_INITIAL
+        self._received = ReceivedTsns(0)
+        self._fragments = Reassembly()
+        self._ordered: dict[int, OrderedMessages] = {}
+        self._early = 0
+        """Messages in `_ordered` that wait for others."""
         self.dropped = 0
         self.events: deque[tuple[RTCDataChannel, bytes | None]] = deque()
         """A channel and its message, None when it has opened."""
@@ -233,8 +251,14 @@ class _Association(RTCSctpTransport):
         """It is over: nothing of it will be sent or taken."""
         for queue in (self._outbound_queue, self._sent_queue, self._data_channel_queue):
             queue.clear()
-        self._inbound_streams.clear()
+        self._forget_received(0)
         self.events.clear()
+
+    def _forget_received(self, cumulative_tsn: int) -> None:
+        self._received = ReceivedTsns(cumulative_tsn)
+        self._fragments = Reassembly()
+        self._ordered.clear()
+        self._early, self._advertised_rwnd = 0, _WINDOW
 
     async def _receive_chunk(self, chunk: Chunk) -> None:
         state = self._association_state
@@ -250,6 +274,10 @@ class _Association(RTCSctpTransport):
             self.dropped += 1
             return
         await super()._receive_chunk(chunk)
+        if isinstance(chunk, InitChunk | InitAckChunk):
+            last = self._last_received_tsn
+            if last is not None and last != self._received.last_tsn:
+                self._forget_received(last)
 
     def _sent(self, sack: SackChunk) -> bool:
         """Whether all that it acknowledges was sent."""
@@ -259,28 +287,119 @@ class _Association(RTCSctpTransport):
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:
         if self._last_received_tsn is None:
             return
-        ahead = (chunk.tsn - self._last_received_tsn) % _ALL
-        if 0 < ahead < _HALF:
-            held = sum(len(stream.reassembly) for stream in self._inbound_streams.values())
-            room = self._advertised_rwnd - len(chunk.user_data)
-            if ahead == 1 and (held >= 2 * _CHUNKS or room < -_WINDOW):
+        number = self._received.unwrapped(chunk.tsn)
+        if number in self._received:
+            self._sack_needed = True
+            if len(self._sack_duplicates) < _DUPLICATES:
+                self._sack_duplicates.append(chunk.tsn)
+            return
+        if not await self._has_room(number, chunk):
+            return
+        self._sack_needed = True
+        self._received.add(number)
+        self._last_received_tsn = self._received.last_tsn
+        self._advertised_rwnd -= len(chunk.user_data)
+        if is_whole(chunk):
+            await self._receive_message(number, chunk, chunk.user_data)
+        elif fragments := self._fragments.add(number, chunk):
+            last = self._received.unwrapped(fragments[-1].tsn)
+            data = b"".join(fragment.user_data for fragment in fragments)
+            await self._receive_message(last, fragments[0], data)
+        await self._reset_deferred_streams()
+
+    async def _has_room(self, number: int, chunk: DataChunk) -> bool:
+        """Whether the chunk is taken. The next in order is, beyond the bounds too, as what is held
+        may wait for it; where it is far beyond them the association ends."""
+        ahead = number - self._received.cumulative
+        held = self._fragments.held + self._early
+        room = self._advertised_rwnd - len(chunk.user_data)
+        if ahead == 1:
+            unfinished = len(self._fragments)
+            if held >= 2 * _CHUNKS or room < -_WINDOW or unfinished >= 2 * _UNFINISHED:
                 # Messages that are never finished, in order: nothing could be taken any more.
                 await self.stop()
-                return
-            if ahead > 1 and (ahead > _CHUNKS or held >= _CHUNKS or room < 0):
-                self.dropped += 1
-                return
-        await super()._receive_data_chunk(chunk)
+                return False
+            return True
+        if (
+            ahead > _CHUNKS
+            or held >= _CHUNKS
+            or room < 0
+            or (
+                len(self._fragments) >= _UNFINISHED
+                and not is_whole(chunk)
+                and not self._fragments.joins(number, chunk)
+            )
+        ):
+            self.dropped += 1
+            return False
+        return True
 
-    def _get_inbound_stream(self, stream_id: int) -> InboundStream:
-        stream = self._inbound_streams.get(stream_id)
+    async def _receive_message(self, number: int, first: DataChunk, data: bytes) -> None:
+        message = (first.stream_id, first.protocol, data)
+        if first.flags & UNORDERED:
+            await self._deliver(message)
+            return
+        stream = self._ordered_of(first.stream_id)
+        stream.add(first.stream_seq, number, message)
+        self._early += 1
+        await self._deliver_ordered(stream)
+
+    def _ordered_of(self, stream_id: int) -> OrderedMessages:
+        stream = self._ordered.get(stream_id)
         if stream is None:
-            stream = self._inbound_streams[stream_id] = _InboundStream()
+            stream = self._ordered[stream_id] = OrderedMessages()
         return stream
 
+    async def _deliver_ordered(self, stream: OrderedMessages) -> None:
+        for message in stream.take():
+            self._early -= 1
+            await self._deliver(message)
+
+    async def _deliver(self, message: Message) -> None:
+        self._advertised_rwnd += len(message[2])
+        await self._receive(*message)
+
+    async def _receive_forward_tsn_chunk(self, chunk: ForwardTsnChunk) -> None:
+        if self._last_received_tsn is None:
+            self.dropped += 1
+            return
+        self._sack_needed = True
+        number = self._received.unwrapped(chunk.cumulative_tsn)
+        if number <= self._received.cumulative:
+            return
+        self._received.advance(number)
+        self._last_received_tsn = self._received.last_tsn
+        self._advertised_rwnd += self._fragments.give_up(self._received.cumulative)
+        for stream_id, stream_seq in chunk.streams:
+            stream = self._ordered_of(stream_id)
+            stream.skip(stream_seq)
+            await self._deliver_ordered(stream)
+        await self._reset_deferred_streams()
+
+    async def _reset_deferred_streams(self) -> None:
+        request, last = self._reconfig_deferred, self._last_received_tsn
+        if request is None or last is None or (last - request.last_tsn) % _ALL >= _HALF:
+            return
+        # What is left of them goes now, and is room for others.
+        self._advertised_rwnd += self._fragments.reset(set(request.streams))
+        for stream_id in request.streams:
+            stream = self._ordered.pop(stream_id, None)
+            if stream is not None:
+                self._early -= len(stream)
+                self._advertised_rwnd += stream.octets()
+        await super()._reset_deferred_streams()
+
+    async def _send_sack(self) -> None:
+        sack = SackChunk()
+        sack.cumulative_tsn = self._received.last_tsn
+        sack.advertised_rwnd = max(0, self._advertised_rwnd)
+        sack.duplicates = self._sack_duplicates[:]
+        sack.gaps = self._received.gaps(_GAPS)
+        await self._send_chunk(sack)
+        self._sack_duplicates.clear()
+        self._sack_needed = False
+
     async def _send_chunk(self, chunk: Chunk) -> None:
-        if isinstance(chunk, SackChunk):
-            del chunk.gaps[_GAPS:], chunk.duplicates[_DUPLICATES:]
         if not isinstance(chunk, InitChunk):
             await super()._send_chunk(chunk)
             return
@@ -317,44 +436,6 @@ class _Association(RTCSctpTransport):
             return False
         label, protocol = struct.unpack_from("!HH", data, 8)
         return bool(max(label, protocol) <= MAX_LABEL and len(data) == 12 + label + protocol)
-
-
-class _InboundStream(InboundStream):
-    """aiortc's stream, which also gives an unordered message that stands right behind the first
-    fragments of a lost one; aiortc takes its first fragment for one more of those."""
-
-    def pop_messages(self) -> Iterator[tuple[int, int, bytes]]:
-        at = 0
-        while at < len(self.reassembly):
-            first = self.reassembly[at]
-            ordered = not first.flags & _UNORDERED
-            end, whole = self._message(at)
-            if whole:
-                chunks = self.reassembly[at:end]
-                del self.reassembly[at:end]
-                if ordered and first.stream_seq == self.sequence_number:
-                    self.sequence_number = (self.sequence_number + 1) % 2**16
-                yield first.stream_id, first.protocol, b"".join(c.user_data for c in chunks)
-            elif ordered:
-                return
-            else:
-                at = end
-
-    def _message(self, at: int) -> tuple[int, bool]:
-        """Where what begins at this place ends, and whether it is a message whose turn it is."""
-        first = self.reassembly[at]
-        ahead = (first.stream_seq - self.sequence_number) % 2**16
-        early = not first.flags & _UNORDERED and 0 < ahead < 2**15
-        if early or not first.flags & _FIRST:
-            return at + 1, False
-        end = at
-        for end in range(at, len(self.reassembly)):
-            chunk = self.reassembly[end]
-            if chunk.tsn != (first.tsn + end - at) % _ALL:
-                return end, False
-            if chunk.flags & _LAST:
-                return end + 1, True
-        return end + 1, False
 
 
 def _run(coroutine: Coroutine[object, None, None]) -> None:
