@@ -57,12 +57,15 @@ def test_what_an_implementation_sends(chunk: Chunk) -> None:
 
 
 def test_several_chunks_in_a_packet() -> None:
+    data = of(0, bytes(13))
+    assert well_formed(HEADER + data * 400 + of(4) * 16, 16)
     several = [bytes(chunk) for chunk in good_chunks() if not isinstance(chunk, InitChunk)]
     assert well_formed(HEADER + b"".join(several), 16)
     assert well_formed(HEADER + of(77, b"of a kind not known") + several[0], 16)
 
 
 BAD = {
+    "more HEARTBEATs than anybody sends": of(4) * 17,
     "no chunk": b"",
     "less than a chunk": bytes(3),
     "length below 4": of(11, length=3),

@@ -15,18 +15,25 @@ _WITH_PARAMETERS: Final = frozenset({4, 5, 6, 9, 130})
 
 _HEADER, _CHUNK = 12, 4
 _MOST: Final = 16_384
+_CONTROLS: Final = 16
+"""Chunks besides DATA of one packet. Most kinds are answered, each in a packet of its own, so that
+one of a few kilobytes would bring hundreds."""
 
 
 def well_formed(data: bytes, streams: int) -> bool:
-    """Whether every chunk that is known is whole, and is for one of the first `streams` streams."""
+    """Whether every chunk that is known is whole, and is for one of the first `streams` streams,
+    and there are no more of them than somebody would send."""
     at, end = _HEADER, len(data)
     if not _HEADER + _CHUNK <= end <= _MOST:
         return False
-    alone = True
+    alone, controls = True, 0
     while at + _CHUNK <= end:
         kind, _flags, length = unpack_from("!BBH", data, at)
         after = at + length
         if length < _CHUNK or after > end or not _chunk(kind, data[at + _CHUNK : after], streams):
+            return False
+        controls += kind != _DATA
+        if controls > _CONTROLS:
             return False
         at = after + -length % 4
         if kind == _INIT and not (alone and at >= end):
