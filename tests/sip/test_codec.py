@@ -96,6 +96,8 @@ def test_other_versions() -> None:
         (b"sip/2.0 200 OK", 200, "OK"),
         (b"SIP/2.0 200 ", 200, ""),
         (b"SIP/2.0 200", 200, ""),
+        (b"SIP/2.0  200 OK", 200, "OK"),
+        (b"SIP/2.0 \t200\tOK", 200, "OK"),
         (b"SIP/2.0 699 \xc3\xbc  x ", 699, "ü  x "),
         (b"SIP/2.0 603 D\xe9clin\xe9", 603, "D\ufffdclin\ufffd"),
         (b"SIP/2.0 603 De\x1b[31mcl\xc2\x9bine", 603, "De[31mcline"),
@@ -114,8 +116,8 @@ def test_status_lines(start: bytes, status: int, reason: str) -> None:
         b"SIP/2.0 2000 OK",
         b"SIP/2.0 099 OK",
         b"SIP/2.0 700 OK",
-        b"SIP/2.0  200 OK",
         b"SIP/2.0",
+        b"SIP/2.0-200 OK",
         b"SIP/3.0 200 OK",
         b"SIP/2.0 \xd9\xa3\xd9\xa3\xd9\xa3 OK",
         b"SIP/2.0 200 O\rK",
@@ -127,16 +129,70 @@ def test_bad_status_lines(start: bytes) -> None:
     assert (error.status, error.message) == (400, None)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [b"Foobar roobar", b": x", b"X Y: z", b"X\xc3\xbc: y", b"X: a\rb", b"X: a\nb"],
-)
+BAD_LINES = [b"Foobar roobar", b": x", b"X Y: z", b"X\xc3\xbc: y", b"X: a\rb", b"X: a\nb"]
+UNDER_WAY = [
+    b"SIP/2.0 200 OK\r\n",
+    b"BYE sip:a@b SIP/2.0\r\nt: <sip:a b@c>;tag=us\r\n",
+    b"ACK sip:a@b SIP/2.0\r\n",
+    b"CANCEL sip:a@b SIP/2.0\r\n",
+]
+"""Starts of what belongs to something that began before."""
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
 def test_bad_header_lines(line: bytes) -> None:
     error = refused(message(extra=line + b"\r\n"))
     assert (error.text, error.status) == ("Bad header line", 400)
     assert isinstance(error.message, Request)
     assert error.message.header("Call-ID") == "x"
-    assert refused(message(extra=line + b"\r\n", start=b"SIP/2.0 200 OK\r\n")).message is None
+
+
+@pytest.mark.parametrize("start", UNDER_WAY)
+@pytest.mark.parametrize("line", [*BAD_LINES, b"X: a\0b"])
+def test_they_are_skipped_in_what_is_under_way(line: bytes, start: bytes) -> None:
+    data = message(b"body", line + b"\r\nX-After: 1\r\n", start)
+    decoder = StreamDecoder()
+    for found in (parse(data), *decoder.feed(data + data)):
+        assert isinstance(found, Message)
+        assert (found.header("Call-ID"), found.header("X-After")) == ("x", "1")
+        assert found.body == b"body"
+    assert not decoder.broken
+
+
+@pytest.mark.parametrize("start", UNDER_WAY)
+def test_a_line_in_which_another_hides_is_skipped_whole(start: bytes) -> None:
+    """In a stream a bare LF ends no line: who reads it otherwise would find another body."""
+    hidden = b"X: a\nContent-Length: 4\r\n"
+    first, second = StreamDecoder().feed(message(extra=hidden, start=start) + message(b"two"))
+    assert isinstance(first, Message)
+    assert first.body == b""
+    assert isinstance(second, Message)
+    assert second.body == b"two"
+
+
+@pytest.mark.parametrize("start", UNDER_WAY)
+def test_lines_are_counted_whatever_they_are(start: bytes) -> None:
+    error = refused(message(extra=b"bad\r\n" * MAX_HEADERS, start=start))
+    assert (error.text, error.status) == ("Too many headers", 513)
+    assert refused(message(extra=b"b" * (MAX_LINE + 1) + b"\r\n", start=start)).status == 513
+
+
+@pytest.mark.parametrize("start", UNDER_WAY)
+@pytest.mark.parametrize(("second", "taken"), [(b"4", True), (b"3", False), (b"04", False)])
+def test_a_content_length_that_stands_twice(start: bytes, second: bytes, taken: bool) -> None:
+    data = message(b"body", b"l: " + second + b"\r\n", start)
+    decoder = StreamDecoder()
+    (found,) = decoder.feed(data)
+    assert decoder.broken is not taken
+    if taken:
+        assert isinstance(found, Message)
+        assert found.body == parse(data).body == b"body"
+    else:
+        assert refused(data).text == "Repeated Content-Length header"
+
+
+def test_one_that_stands_twice_in_what_begins_something() -> None:
+    assert refused(message(b"body", b"l: 4\r\n")).text == "Repeated Content-Length header"
 
 
 def test_nul_only_as_quoted_pair() -> None:

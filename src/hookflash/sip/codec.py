@@ -2,8 +2,11 @@
 
 Lines end in CRLF and nowhere else; a bare CR, a bare LF or a NUL outside a quoted-pair in the head
 is refused, so whatever was parsed can be written again. In a datagram bare LFs may stand for some
-or all CRLFs, and the empty line at its end may be missing: that is mended first. The start line has
+or all CRLFs, and the empty line at its end may be missing: that is mended first. A Request-Line has
 single spaces and no others (RFC 4475 §3.1.2.8 to §3.1.2.10 leave tolerance: refused here).
+
+What belongs to something that is under way (`_under_way`) is not lost to a line that says nothing
+to us: a header line that is none is skipped, and two Content-Lengths that are equal are one.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from .grammar import LWS, is_safe, is_token, scalar
 from .headers import Headers
 from .message import Request, Response, is_method
 from .phrases import told_phrase
+from .salvage import read_tag
 
 MAX_MESSAGE = 65_536
 """Bytes of a whole message."""
@@ -25,11 +29,14 @@ MAX_LINE = 8_192
 """Characters of a header line, unfolded."""
 
 _HEADER = re.compile(r"^([!%'*+\-.0-9A-Z_`a-z~]++)[ \t]*+:[ \t]*+([^\r\n]*+)\r\n", re.MULTILINE)
+_LINE = re.compile(r"([!%'*+\-.0-9A-Z_`a-z~]++)[ \t]*+:[ \t]*+([^\r\n]*+)")
+"""The same of a line alone, without its end."""
 _FOLD = re.compile(r"\r\n[ \t]++")
 _URI_TEXT = re.compile(r"[^\x00-\x20\x7f]++")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(rb"(?<!\r)\n")
 _CRLFS = re.compile(rb"(?:\r\n)++")
+_BLANK = frozenset(LWS)
 _VERSION = re.compile(r"[sS][iI][pP]/[0-9]{1,9}\.[0-9]{1,9}")
 
 
@@ -66,12 +73,10 @@ def parse(data: bytes) -> Request | Response:
     if len(data) > MAX_MESSAGE:
         raise SipError("Message too large", status=513)
     try:
-        message = _datagram(data)
+        message = _datagram(data, skips=False)
     except SipError:
-        mended = _mend_lines(data)
-        if mended is None:
-            raise
-        message = _datagram(mended)
+        mended = _mend_lines(data)  # before anything is skipped, for want of a CR
+        message = _datagram(data if mended is None else mended, skips=True)
     message.wire = data
     return message
 
@@ -90,7 +95,7 @@ def _mend_lines(data: bytes) -> bytes | None:
     return None if mended == data else mended
 
 
-def _datagram(data: bytes) -> Request | Response:
+def _datagram(data: bytes, *, skips: bool) -> Request | Response:
     if data[:2] == b"\r\n":
         data = data.lstrip(b"\r\n")
     end = data.find(b"\r\n\r\n")
@@ -99,7 +104,7 @@ def _datagram(data: bytes) -> Request | Response:
         raise _refusal(head, "No empty line after the headers")
     head = _read_head(data[:end])
     body = data[end + 4 :]
-    message = _assemble(head, body)
+    message = _assemble(head, body, skips=skips)
     length = _content_length(head)
     if length is not None and length != len(body):
         if length > len(body):
@@ -195,7 +200,7 @@ class StreamDecoder:
         self._head = None
         self._head_size = 0
         try:
-            message = _assemble(head, body)
+            message = _assemble(head, body, skips=True)
         except SipError as error:
             return _alone(error)
         message.wire = head.data + b"\r\n\r\n" + body
@@ -242,14 +247,19 @@ def _read_head(data: bytes) -> _Head:
         rest += "\r\n"
     items: list[tuple[str, str]] = _HEADER.findall(rest)
     fault, status = "", 400
-    if len(items) != rest.count("\n"):
+    lines = rest.count("\n")
+    if len(items) != lines:
         # A folded line has no name of its own.
         text = _FOLD.sub(" ", text)
         start, _, rest = text.partition("\r\n")
         rest += "\r\n"
         items = _HEADER.findall(rest)
-        if len(items) != rest.count("\n"):
+        lines = rest.count("\n")
+        if len(items) != lines:
+            # Whole lines only: behind a bare LF nothing begins.
             fault = "Bad header line"
+            found = [_LINE.fullmatch(line) for line in rest.split("\r\n")]
+            items = [(one[1], one[2]) for one in found if one is not None]
     if " \r\n" in rest or ("\t" in rest and "\t\r\n" in rest):
         items = [(name, value.rstrip(LWS)) for name, value in items]
     if "\0" in rest:
@@ -257,7 +267,7 @@ def _read_head(data: bytes) -> _Head:
         if len(safe) != len(items):
             fault = "NUL in a header"
             items = safe
-    if len(items) > MAX_HEADERS:
+    if lines > MAX_HEADERS:
         fault, status = "Too many headers", 513
         del items[MAX_HEADERS:]
     if len(text) > MAX_LINE and max(map(len, text.split("\r\n"))) > MAX_LINE:
@@ -265,25 +275,41 @@ def _read_head(data: bytes) -> _Head:
     return _Head(data, start, Headers.trusted(items), fault, status)
 
 
+def _under_way(head: _Head) -> bool:
+    """Whether the head is of a response, of a request within a dialog, or of an ACK or CANCEL: of
+    something that began with a message that was good."""
+    start = head.start
+    if start[:4].upper() == "SIP/" or start.startswith(("ACK ", "CANCEL ")):
+        return True
+    return bool(read_tag(head.headers.get("To") or ""))
+
+
 def _content_length(head: _Head) -> int | None:
-    """Raises SipError if it is there twice (RFC 4475 §3.3.9) or no number."""
+    """Raises SipError if it is no number, or there twice (RFC 4475 §3.3.9): with two values, or in
+    a request that begins something."""
     headers = head.headers
     first = headers.first()
     value = first.get("content-length")
     if value is None:
         return None
-    if len(first) != len(headers) and len(headers.get_all("Content-Length")) > 1:
-        raise _refusal(head, "Repeated Content-Length header")
+    if len(first) != len(headers):
+        every = headers.get_all("Content-Length")
+        if len(every) > 1 and not (every.count(value) == len(every) and _under_way(head)):
+            raise _refusal(head, "Repeated Content-Length header")
     try:
         return scalar(value, "Content-Length", 2**31)
     except SipError as error:
         raise _refusal(head, error.text) from None
 
 
-def _assemble(head: _Head, body: bytes) -> Request | Response:
+def _assemble(head: _Head, body: bytes, *, skips: bool) -> Request | Response:
+    """`skips`: bad header lines, where they may be."""
     start = head.start
+    faulty = bool(head.fault)
+    if faulty and skips and head.status == 400:
+        faulty = not _under_way(head)
     if start[:4].upper() == "SIP/":
-        return _response(head, body)
+        return _response(head, body, faulty=faulty)
     parts = start.split(" ")
     if len(parts) != 3:
         raise _refusal(head, "Bad Request-Line")
@@ -294,24 +320,26 @@ def _assemble(head: _Head, body: bytes) -> Request | Response:
         raise _refusal(head, "Bad Request-Line")
     if not is_method(method) or _URI_TEXT.fullmatch(uri_text) is None:
         raise _refusal(head, "Bad Request-Line")
-    if head.fault:
+    if faulty:
         raise _refusal(head, head.fault, head.status)
     return Request.trusted(method, uri_text, head.headers, body)
 
 
-def _response(head: _Head, body: bytes) -> Response:
-    """The reason phrase may be missing, and its space too."""
-    version, _, rest = head.start.partition(" ")
+def _response(head: _Head, body: bytes, *, faulty: bool) -> Response:
+    """The reason phrase may be missing, and its space too; more blanks are one."""
+    version, blank = head.start[:7], head.start[7:8]
+    rest = head.start[8:].lstrip(LWS)
     code = rest[:3]
     if (
         version.upper() != "SIP/2.0"
+        or blank not in _BLANK
         or not (code.isascii() and code.isdigit())
-        or rest[3:4] not in {"", " "}
+        or rest[3:4] not in {"", *_BLANK}
         or not 100 <= int(code) <= 699
         or not is_safe(rest)
     ):
         raise SipError("Bad Status-Line")
-    if head.fault:
+    if faulty:
         raise SipError(head.fault, status=head.status)
     return Response.trusted(int(code), told_phrase(rest[4:]), head.headers, body)
 
