@@ -30,6 +30,9 @@ def read(*headers: tuple[str, str], body: bytes = b"SIP/2.0 200 OK\r\n", cseq: i
         ("refer;id", ""),
         ("refer;id=2;id=3", "2"),
         ("refer;;id=²", "²"),
+        ("refer;;id=2", "2"),
+        ("refer id=2", "2"),
+        ("refer\t id=2;x", "2"),
     ],
 )
 @pytest.mark.parametrize("name", ["Event", "event", "o"])
@@ -61,6 +64,7 @@ def test_a_missing_event_and_another_one() -> None:
         ("terminated; reason=probation", True, "probation", True),
         ("terminated;reason=giveup", True, "giveup", True),
         ("active;reason=timeout", False, "timeout", False),
+        ("terminated reason=timeout", True, "timeout", True),
     ],
 )
 def test_subscription_state_is_read_leniently(

@@ -50,7 +50,7 @@ class Notify:
 
 
 def read_notify(request: Request) -> Notify:
-    """Read a NOTIFY whose header fields every request needs were checked before."""
+    """Read a NOTIFY of which Via, Call-ID, CSeq and the tags were checked before, and no more."""
     package, parameters = _split(clean(request.header("Event") or ""))
     state, state_parameters = _split(clean(request.header("Subscription-State") or ""))
     fragment = _fragment(request)
@@ -79,13 +79,16 @@ def _fragment(request: Request) -> Fragment | None:
 
 
 def _split(value: str) -> tuple[str, dict[str, str]]:
-    """`refer ; id=2 ;x=y` → ("refer", {"id": "2", "x": "y"}); the first of a repeated one wins."""
+    """`refer ; id=2 ;x=y` → ("refer", {"id": "2", "x": "y"}); the first of a repeated one wins. A
+    blank does for the first semicolon."""
     first, *rest = value.split(";")
+    first, *beside = first.split(None, 1) or [""]
+    rest = beside + rest
     parameters: dict[str, str] = {}
     for item in rest:
         name, _, text = item.partition("=")
         parameters.setdefault(name.strip().lower(), text.strip().strip('"'))
-    return first.strip().lower(), parameters
+    return first.lower(), parameters
 
 
 def _number(text: str | None) -> str | None:
