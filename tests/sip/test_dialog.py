@@ -254,6 +254,7 @@ def test_the_target_is_refreshed_by_what_the_owner_says() -> None:
     assert not dialog.refresh_target(moved)
     assert str(dialog.remote_target) == "sip:caller@10.0.0.2"
     assert not dialog.refresh_target(request_of("UPDATE", headers=[]))
+    assert not dialog.refresh_target(request_of("UPDATE", headers=[("Contact", "<sip:a@b")]))
     assert not dialog.refresh_target(Response.reply(moved, 200))
     assert str(dialog.remote_target) == "sip:caller@10.0.0.2"
 

@@ -113,7 +113,7 @@ def test_the_ack_of_a_2xx_is_passed_up_whatever_its_branch() -> None:
 
 
 def test_an_ack_that_is_wrong_is_not_answered_either() -> None:
-    ack = request_of("ACK", uri="mailto:nobody@example.com")
+    ack = request_of("ACK", cseq_method="INVITE")
     assert new_endpoint().message_received(0.0, ack, UDP) == []
 
 
@@ -356,13 +356,14 @@ def test_without_any_via_there_is_no_answer() -> None:
     assert target.message_received(0.0, bad, UDP) == []
 
 
-def test_an_unreadable_to_is_answered_without_a_transaction() -> None:
+def test_an_unreadable_to_is_answered() -> None:
     target = new_endpoint()
     bad = request_of("OPTIONS")
     bad.headers.set("To", '"no end <sip:x')
     effects = target.message_received(0.0, bad, UDP)
-    assert len(effects) == 1
-    assert target.counts() == (0, 0)
+    assert answers(effects) == [400]
+    assert target.message_received(0.1, bad, UDP) == effects
+    assert target.counts() == (0, 1)
 
 
 # --- the way of responses -----------------------------------------------------------------------

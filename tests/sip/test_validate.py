@@ -102,6 +102,84 @@ def test_unreadable(name: str, value: str) -> None:
     assert error.status == 400
 
 
+IN_DIALOG = [("BYE", ";tag=us"), ("NOTIFY", ";tag=us"), ("ACK", ""), ("CANCEL", "")]
+
+
+def in_dialog(method: str, *more: tuple[str, str], tag: str = ";tag=us") -> Request:
+    items = [item for item in BASE if item[0] not in {"To", "CSeq"}]
+    own = [("To", f"<sip:c@d>{tag}"), ("CSeq", f"1 {method}")]
+    return Request(method, "mailto:a@b", [*items, *own, *more])
+
+
+@pytest.mark.parametrize(("method", "tag"), IN_DIALOG)
+def test_what_is_under_way_is_not_refused_for_what_it_does_not_need(method: str, tag: str) -> None:
+    names = ("Contact", "Route", "Record-Route", "Event", "Session-Expires", "Refer-To", "Expires")
+    bad = [(name, "<;") for name in (*names, "Max-Forwards", "Content-Type", "RAck", "Replaces")]
+    check_request(in_dialog(method, *bad, *bad, tag=tag))
+
+
+@pytest.mark.parametrize(("method", "tag"), IN_DIALOG)
+@pytest.mark.parametrize("name", ["From", "To", "Call-ID", "CSeq"])
+def test_but_for_a_mandatory_header_that_lacks_or_stands_twice(
+    method: str, tag: str, name: str
+) -> None:
+    good = in_dialog(method, tag=tag)
+    again = in_dialog(method, (name, good.header(name) or ""), tag=tag)
+    assert refused(again).text == f"Repeated {name} header"
+    if name != "To":
+        good.headers.remove(name)
+        assert refused(good).text == f"Missing {name} header"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("Via", ";"), ("Call-ID", "a b"), ("CSeq", "x"), ("CSeq", "1 INFO")]
+)
+@pytest.mark.parametrize(("method", "tag"), IN_DIALOG)
+def test_or_one_that_cannot_be_read(method: str, tag: str, name: str, value: str) -> None:
+    bad = in_dialog(method, tag=tag)
+    bad.headers.set(name, value)
+    assert refused(bad).status == 400
+
+
+@pytest.mark.parametrize("name", ["From", "To"])
+def test_of_the_parties_the_tags_will_do(name: str) -> None:
+    message = in_dialog("INFO")
+    message.headers.set(name, f"<sip:a b@h> ; tag={name}")
+    check_request(message)
+    assert (message.from_tag if name == "From" else message.to_tag) == name
+    message.headers.set(name, "<sip:a b@h>")
+    assert (message.from_tag if name == "From" else message.to_tag) == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "twice"),
+    [
+        ("INVITE", "Session-Expires", "90"),
+        ("INVITE", "Content-Type", "a/b"),
+        ("UPDATE", "Session-Expires", "90"),
+        ("UPDATE", "Content-Type", "a/b"),
+        ("INFO", "Content-Type", "a/b"),
+        ("PRACK", "Content-Type", "a/b"),
+        ("PRACK", "RAck", "1 1 INVITE"),
+        ("REFER", "Refer-To", "<sip:a@b>"),
+        ("REFER", "Referred-By", "<sip:a@b>"),
+        ("REFER", "Replaces", "x"),
+    ],
+)
+def test_what_is_needed_stands_once(method: str, name: str, twice: str) -> None:
+    check_request(in_dialog(method, (name, twice)))
+    error = refused(in_dialog(method, (name, twice), (name, twice)))
+    assert error.text == f"Repeated {name} header"
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [("INVITE", "Session-Expires"), ("UPDATE", "Session-Expires"), ("REFER", "Refer-To")],
+)
+def test_what_is_needed_can_be_read(method: str, name: str) -> None:
+    assert refused(in_dialog(method, (name, "<;"))).status == 400
+
+
 def test_cseq_of_another_method() -> None:
     assert refused(request(method="BYE")).status == 400
     assert refused(request(method="FOO")).status == 501

@@ -35,7 +35,7 @@ class EndedDialog:
         get 200, everything else 481."""
         if not key:
             return []
-        known = (request.call_id, request.from_.tag or "") == (self._sip_call_id, self._remote_tag)
+        known = (request.call_id, request.from_tag) == (self._sip_call_id, self._remote_tag)
         if not known or request.method not in {"NOTIFY", "BYE"}:
             return [Respond(key, Response.reply(request, 481))]
         if request.method == "BYE":

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import TypeVar
 
-from ..base.errors import SipError
 from ..base.hosts import ip_literal
 from ..sip.flow import Flow
 from ..sip.message import Request
@@ -325,7 +324,7 @@ class TransactionLimit:
         """Whether `request` is answered; else it is dropped, without a word."""
         if live < EASY:
             return True
-        tag = _to_tag(request)
+        tag = request.to_tag
         if tag and self._in_call(tag):
             return True
         if live >= TRANSACTIONS:
@@ -334,14 +333,6 @@ class TransactionLimit:
         if is_loopback(ip) or self._known(ip):
             return True
         return live < STRANGERS and _copied(request) <= MAX_COPIED
-
-
-def _to_tag(request: Request) -> str:
-    """Nobody has validated the request yet: one that cannot be read has none."""
-    try:
-        return request.to.tag or ""
-    except SipError:
-        return ""
 
 
 def _copied(request: Request) -> int:

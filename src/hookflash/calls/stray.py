@@ -44,7 +44,7 @@ def _answer(
     request: Request, allow: tuple[str, str], supported: tuple[str, str], *, stopping: bool
 ) -> tuple[int, Sequence[tuple[str, str]]]:
     method = request.method
-    if request.to.tag is not None or method in IN_DIALOG_ONLY:
+    if request.to_tag or method in IN_DIALOG_ONLY:
         return 481, ()
     if method == "OPTIONS":
         lacking = unsupported(request, tuple(supported[1].split(", ")))

@@ -423,10 +423,10 @@ class Switchboard:
 
     def _request(self, now: float, effect: RequestReceived) -> list[BoardEffect]:
         request = effect.request
-        tag = request.to.tag
-        if tag is None and request.method == "INVITE":
+        tag = request.to_tag
+        if not tag and request.method == "INVITE":
             return [Incoming(effect.key, request, effect.flow)]
-        leg = self._legs.get(tag) if tag is not None else None
+        leg = self._legs.get(tag) if tag else None
         if leg is not None:
             ask = partial(leg.request_received, now, effect.key, request, effect.flow)
             return self.ask(now, leg, ask, told=effect)

@@ -52,9 +52,12 @@ class Hops:
             return message
         if isinstance(message, Response):
             return self._answer(message)
-        if message.to.tag is None:
+        if not message.to_tag:
             return message
-        told = [str(route.uri) for route in message.routes]
+        try:
+            told = [str(route.uri) for route in message.routes]
+        except SipError:
+            told = []
         wanted = self._route(message)
         if told[: self._count] != wanted:
             response = None if message.method == "ACK" else Response.reply(message, 404)

@@ -168,12 +168,12 @@ class Phone:
 
     def request_received(self, key: str, request: Request, flow: Flow) -> None:
         """To its call, or a new one."""
-        call = self._dialogs.get((request.call_id, request.to.tag or ""))
+        call = self._dialogs.get((request.call_id, request.to_tag))
         if call is not None and (call.state is not CallState.ENDED or request.method == "ACK"):
             call.request_received(key, request, flow)
         elif request.method == "ACK":
             return
-        elif request.to.tag is not None:
+        elif request.to_tag:
             self._reply(key, request, 481)
         elif request.method == "INVITE":
             self._invited(key, request, flow)

@@ -11,7 +11,6 @@ from typing import Any, assert_never
 
 import structlog
 
-from ..base.errors import SipError
 from ..base.performers import on, performers
 from ..base.text import clean
 from ..calls import effects as fx
@@ -185,7 +184,7 @@ class Exchange:
     def drops(self, message: Message, flow: Flow) -> bool:
         """Whether the shield swallows this request (calls.md §5)."""
         method = getattr(message, "method", "")
-        if method not in CREATES_DIALOG or _in_dialog(message):
+        if method not in CREATES_DIALOG or message.to_tag:
             return False
         return self.parts.admission.shield.drops(self.parts.clock.now(), flow.remote[0])
 
@@ -441,11 +440,3 @@ class Exchange:
 
     def _note(self, call: Call, effect: fx.Note) -> None:
         _log.info(effect.event, call_id=call.call_id, **dict(effect.fields))
-
-
-def _in_dialog(message: Message) -> bool:
-    """A To tag. Nobody has validated the message yet: one that cannot be read has none."""
-    try:
-        return message.to.tag is not None
-    except SipError:
-        return False

@@ -318,10 +318,13 @@ class Dialog:
     def refresh_target(self, message: Message) -> bool:
         """Take the Contact of a target refresh request, or of its 2xx; True if it changed.
 
-        Which messages refresh is the caller's knowledge. A message without a usable Contact
-        changes nothing.
+        Which messages refresh is the caller's knowledge. A message without a usable Contact, or
+        with an unreadable one, changes nothing.
         """
-        target = _contact_uri(message)
+        try:
+            target = _contact_uri(message)
+        except SipError:
+            return False
         if target is None or target == self.remote_target:
             return False
         self.remote_target = target

@@ -434,9 +434,9 @@ def _misdirected(text: str, request: Request) -> str:
     """
     try:
         user = _bare(Uri.parse(text).number)
+        called = {_bare(request.uri.number), _bare(request.to.uri.number)}
     except SipError:
         return "an unreadable uri"
-    called = {_bare(request.uri.number), _bare(request.to.uri.number)}
     return "" if not user or user in called else "a uri that is not called"
 
 

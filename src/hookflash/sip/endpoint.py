@@ -239,7 +239,7 @@ class Endpoint:
             tx.request_received(out)
             return True
         assert isinstance(tx, InviteServerTransaction)  # an ACK matches nothing else
-        if is_rfc2543(tx.match) and (request.to.tag or "") != tx.to_tag:
+        if is_rfc2543(tx.match) and request.to_tag != tx.to_tag:
             return False
         absorbed = tx.ack_received(now)
         self._settle(tx)
@@ -262,7 +262,7 @@ class Endpoint:
     ) -> None:
         """A new request: its transaction, 100 to an INVITE at once, 482 where it is merged."""
         tx = self._open(now, request, match, flow)
-        if request.to.tag is None:
+        if not request.to_tag:
             merge = merge_key(request)
             first = self._merging.get(merge)
             if first is not None and first.in_progress:
@@ -349,7 +349,7 @@ class Endpoint:
         self, request: Request, status: int, tag: str | None = None, reason: str | None = None
     ) -> Response:
         """An answer of the endpoint itself, with a To tag (§8.2.6.2)."""
-        tag = request.to.tag or tag or self.new_tag()
+        tag = request.to_tag or tag or self.new_tag()
         headers = [("Server", self._user_agent)]
         return Response.reply(request, status, reason, to_tag=tag, headers=headers)
 

@@ -28,7 +28,7 @@ def server_key(request: Request) -> MatchKey:
     return (
         "",
         request.uri_text,
-        request.from_.tag,
+        request.from_tag,
         request.call_id,
         request.cseq.number,
         via.sent_by.lower(),
@@ -46,4 +46,4 @@ def is_rfc2543(key: MatchKey) -> bool:
 def merge_key(request: Request) -> MatchKey:
     """What is the same in all copies of a request that reached us by several ways (§8.2.2.2)."""
     cseq = request.cseq
-    return request.call_id, request.from_.tag, cseq.number, cseq.method
+    return request.call_id, request.from_tag, cseq.number, cseq.method

@@ -141,6 +141,24 @@ class Message:
         views["cseq"] = cseq
         return cseq
 
+    # --- what says whose it is -------------------------------------------------------------------
+
+    @property
+    def from_tag(self) -> str:
+        """The tag of From, also where nothing else of it can be read; "" for none (RFC 2543)."""
+        try:
+            return self.from_.tag or ""
+        except SipError:
+            return read_tag(self.headers.get("From") or "")
+
+    @property
+    def to_tag(self) -> str:
+        """The tag of To, also where nothing else of it can be read; "" for none (RFC 2543)."""
+        try:
+            return self.to.tag or ""
+        except SipError:
+            return read_tag(self.headers.get("To") or "")
+
     # --- addresses -------------------------------------------------------------------------------
 
     @property
@@ -430,14 +448,6 @@ class Response(Message):
             items.append(("Timestamp", first["timestamp"]))
         items.extend(headers)
         return cls(status, reason, items, body)
-
-    @property
-    def to_tag(self) -> str:
-        """The tag of To, also where nothing else of it can be read; "" for none (RFC 2543)."""
-        try:
-            return self.to.tag or ""
-        except SipError:
-            return read_tag(self.headers.get("To") or "")
 
     def start_line(self) -> str:
         if not 100 <= self.status <= 699:

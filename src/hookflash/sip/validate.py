@@ -6,7 +6,8 @@ belong to those who have it.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
+from typing import Final
 
 from ..base.errors import SipError
 from .fields import NameAddr, SessionExpires
@@ -38,12 +39,32 @@ _SINGLE = {
     "replaces": "Replaces",
 }
 _SCHEMES = frozenset({"sip", "sips", "tel"})
+_OFFER: Final = frozenset({"content-type", "session-expires"})
+_NEEDED: Final[dict[str, frozenset[str]]] = {
+    "INVITE": _OFFER,
+    "UPDATE": _OFFER,
+    "PRACK": frozenset({"content-type", "rack"}),
+    "INFO": frozenset({"content-type"}),
+    "REFER": frozenset({"refer-to", "referred-by", "replaces"}),
+}
+"""What is asked for in a request of a dialog beside Via, Call-ID, CSeq and the tags: it may stand
+there once only. ACK, BYE, CANCEL and OPTIONS need nothing, a NOTIFY nothing that its reader
+(`subscription`) does not make do without; an unreadable Contact leaves the target as it is."""
+_READABLE: Final[dict[str, Callable[[str], object]]] = {
+    "session-expires": SessionExpires.parse,
+    "refer-to": NameAddr.parse,
+}
+"""What of it must be readable here; the rest is answered by who reads it."""
+_NOTHING: Final = frozenset[str]()
+_OF_AN_INVITE: Final = frozenset({"ACK", "CANCEL"})
 
 
 def check_request(request: Request) -> None:
     """Raise SipError with the answer that the request deserves.
 
     Its `message` is the request, or None if there can be no answer (no Via, or an ACK).
+
+    A request that begins something:
 
     - 400: a mandatory header missing (Max-Forwards may be, RFC 3261 §16.3 item 3), a header twice
       that may stand once only, an unreadable Request-URI (or one with ?headers), top Via, From,
@@ -59,6 +80,12 @@ def check_request(request: Request) -> None:
 
     After it has passed, these views do not raise: uri, top_via, from_, to, call_id, cseq,
     contacts, routes, record_routes, max_forwards, expires, event.
+
+    A request with a To tag, an ACK and a CANCEL belong to something that is under way, which an
+    error answer would keep up, or end, for what nobody asks for: 400 and 501 only for a missing or
+    repeated one of the mandatory headers, an unreadable top Via, Call-ID or CSeq, and for what the
+    method needs (`_NEEDED`). After it only top_via, call_id, cseq, from_tag and to_tag do not
+    raise.
     """
     try:
         _check_request(request)
@@ -68,12 +95,12 @@ def check_request(request: Request) -> None:
 
 
 def _check_request(request: Request) -> None:
-    _check_common(request)
-    cseq = request.cseq
-    if cseq.method != request.method:
-        if request.method not in KNOWN_METHODS:
-            raise SipError("Unknown method", status=501)
-        raise SipError("CSeq method differs from the request's")
+    if request.method in _OF_AN_INVITE or request.to_tag:
+        _check_under_way(request)
+        return
+    _check_there(request, _SINGLE)
+    _ = request.from_, request.to
+    _check_match(request)
     uri = request.uri
     if uri.scheme not in _SCHEMES:
         raise SipError("Unsupported URI scheme", status=416)
@@ -82,6 +109,23 @@ def _check_request(request: Request) -> None:
     _ = request.max_forwards
     _check_addresses(request)
     _check_extras(request)
+
+
+def _check_under_way(request: Request) -> None:
+    needed = _NEEDED.get(request.method, _NOTHING)
+    _check_there(request, _MANDATORY_KEYS | needed)
+    _check_match(request)
+    first = request.headers.first()
+    for key in needed & _READABLE.keys() & first.keys():
+        _READABLE[key](first[key])
+
+
+def _check_match(request: Request) -> None:
+    _ = request.top_via, request.call_id
+    if request.cseq.method != request.method:
+        if request.method not in KNOWN_METHODS:
+            raise SipError("Unknown method", status=501)
+        raise SipError("CSeq method differs from the request's")
 
 
 def check_response(response: Response) -> None:
@@ -108,11 +152,6 @@ def _check_there(message: Message, single: Container[str]) -> None:
         for key, values in message.headers.index().items():
             if len(values) > 1 and key in _SINGLE and key in single:
                 raise SipError(f"Repeated {_SINGLE[key]} header")
-
-
-def _check_common(message: Message) -> None:
-    _check_there(message, _SINGLE)
-    _ = message.top_via, message.from_, message.to, message.call_id, message.cseq
 
 
 def _check_addresses(request: Request) -> None:

@@ -178,8 +178,22 @@ def test_refused_requests(method: str) -> None:
 
 def test_reinvite_without_contact_is_400() -> None:
     driver = LegDriver().established()
-    driver.receive("INVITE", (("Contact", "*"),))
+    request = driver.request("INVITE")
+    request.headers.remove("Contact")
+    driver.do(driver.leg.request_received(driver.now, "key", request, driver.flow))
     assert driver.statuses == [400]
+
+
+@BOTH
+@pytest.mark.parametrize("contact", ["*", "<>", "rubbish", "<sip:a@b", "sip:a@b?x=y", "tel:1"])
+def test_an_unreadable_contact_leaves_the_target_as_it_is(method: str, contact: str) -> None:
+    driver = LegDriver().established()
+    dialog = driver.leg.dialog
+    assert dialog is not None
+    before = dialog.remote_target
+    driver.receive(method, (("Contact", contact),))
+    assert driver.statuses == [200]
+    assert dialog.remote_target == before
 
 
 def test_200_of_a_reinvite_is_repeated_and_then_bye() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 
-from ...base.errors import SipError
 from ...base.ids import Ids
 from ...base.light import LightEnum, light_dataclass
 from ...sdp.negotiation import SdpNegotiator
@@ -124,11 +122,9 @@ class LegCore:
         self.phase = phase
 
     def refresh_target(self, message: Request | Response) -> None:
-        """Take the Contact of a message that refreshes the target (transfer.md §3); an
-        unreadable one changes nothing."""
+        """Take the Contact of a message that refreshes the target (transfer.md §3)."""
         assert self.dialog is not None
-        with suppress(SipError):
-            self.target_moved |= self.dialog.refresh_target(message)
+        self.target_moved |= self.dialog.refresh_target(message)
 
     def packet_came_at(self) -> float | None:
         """When RTP came last, by the port that there is now."""

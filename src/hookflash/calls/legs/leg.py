@@ -207,7 +207,7 @@ class Leg:
         if (
             dialog is None
             or request.call_id != dialog.call_id
-            or (request.from_.tag or "") != dialog.remote_tag
+            or request.from_tag != dialog.remote_tag
         ):
             return [] if not key else [Respond(key, core.reply(request, 481))]
         method = request.method
