@@ -24,12 +24,27 @@ HEAD = (
     "From: {name}<sip:a@b{address}>{params};tag=1\r\nTo: <sip:b@c>\r\nCall-ID: x\r\n"
     "CSeq: {zeros}1 INVITE\r\nMax-Forwards: 70\r\nContact: <sip:a@b>{contact}\r\n{more}\r\n"
 )
-VIEWS = ("uri", "from_", "contacts", "routes", "record_routes", "vias", "require", "supported")
+VIEWS = (
+    "from_tag",
+    "to_tag",
+    "uri",
+    "from_",
+    "contacts",
+    "routes",
+    "record_routes",
+    "vias",
+    "require",
+    "supported",
+)
 
 
 def message(**places: str) -> bytes:
     names = ("uri", "via", "name", "address", "params", "zeros", "contact", "more")
     return HEAD.format(**{name: places.get(name, "") for name in names}).encode()
+
+
+def of_a_call(**places: str) -> bytes:
+    return message(**places).replace(b"To: <sip:b@c>", b"To: <sip:b c>;tag=x")
 
 
 SHAPES: dict[str, Callable[[int], bytes]] = {
@@ -56,6 +71,11 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
     "zeros": lambda n: message(zeros="0" * n),
     "NULs": lambda n: message(more="Subject: " + "\\\0" * (n // 2) + "\r\n"),
     "bare LFs": lambda n: message().replace(b"\r\n", b"\n") + b"\n" * n,
+    "bad lines": lambda n: of_a_call(more="bad\r\n" * min(n // 5, 240)),
+    "one bad line": lambda n: of_a_call(more="b a d " * (n // 6) + "\r\n"),
+    "an unreadable From": lambda n: of_a_call(name='"' + "<" * n),
+    "its tags": lambda n: of_a_call(params="; tag <" * (n // 7)),
+    "its blanks": lambda n: of_a_call(params="<;" + " " * n),
     "credentials": lambda n: message(more="Authorization: Digest " + 'a="b",' * (n // 6) + "\r\n"),
 }
 
