@@ -234,6 +234,14 @@ def test_bare_line_feeds_in_a_datagram() -> None:
     assert parse((START + REST).replace(b"\r\n", b"\n")).body == b""
 
 
+@pytest.mark.parametrize("start", UNDER_WAY)
+def test_they_are_line_ends_before_a_line_is_skipped(start: bytes) -> None:
+    data = message(b"body", b"X-A: 1\nX-B: 2\r\nbad\r\n", start)
+    found = parse(data)
+    assert (found.header("X-A"), found.header("X-B"), found.body) == ("1", "2", b"body")
+    assert found.wire == data
+
+
 def test_bare_line_feeds_break_a_stream() -> None:
     decoder = StreamDecoder()
     found = decoder.feed(message(b"").replace(b"\r\n", b"\n") + message(b""))
