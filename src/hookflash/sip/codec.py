@@ -73,10 +73,12 @@ def parse(data: bytes) -> Request | Response:
     if len(data) > MAX_MESSAGE:
         raise SipError("Message too large", status=513)
     try:
-        message = _datagram(data, skips=False)
+        message = _datagram(data)
     except SipError:
-        mended = _mend_lines(data)  # before anything is skipped, for want of a CR
-        message = _datagram(data if mended is None else mended, skips=True)
+        mended = _mend_lines(data)
+        if mended is None:
+            raise
+        message = _datagram(mended)
     message.wire = data
     return message
 
@@ -95,7 +97,7 @@ def _mend_lines(data: bytes) -> bytes | None:
     return None if mended == data else mended
 
 
-def _datagram(data: bytes, *, skips: bool) -> Request | Response:
+def _datagram(data: bytes) -> Request | Response:
     if data[:2] == b"\r\n":
         data = data.lstrip(b"\r\n")
     end = data.find(b"\r\n\r\n")
@@ -104,6 +106,8 @@ def _datagram(data: bytes, *, skips: bool) -> Request | Response:
         raise _refusal(head, "No empty line after the headers")
     head = _read_head(data[:end])
     body = data[end + 4 :]
+    # A line that only wants a CR is mended first.
+    skips = bool(head.fault) and _LINE_END.search(head.data) is None
     message = _assemble(head, body, skips=skips)
     length = _content_length(head)
     if length is not None and length != len(body):
