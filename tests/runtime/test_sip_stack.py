@@ -181,9 +181,13 @@ def test_so_many_messages_that_cannot_be_read_are_told() -> None:
         await lab.ready()
         stack = lab.server.stack
         flow = Flow("udp", ("127.0.0.1", 5060), ("127.0.0.1", 9))
+        for _ in range(LINES + 3):
+            stack._malformed_lines.take(stack._clock.now() - 5)
         with capture_logs() as lines:
             for _ in range(5 * LINES):
                 stack.bad_message(SipError("Bad Via"), flow)
+        assert lines[0]["event"] == "refusals_not_logged"
+        assert lines[0]["count"] == 3
         assert LINES <= len(lines) <= 3 * LINES
         assert stack.malformed == 5 * LINES
 
