@@ -22,8 +22,8 @@ WINDOW = RATE // 10
 """Samples in which one frequency is looked for."""
 LOUD = 300.0
 """RMS of a window (int16) that is a tone, not silence."""
-SAID = 0.5
-"""Seconds of a word that is said."""
+SAID = 1.0
+"""Seconds of a word that is said: so long that some of it is heard on a machine that stalls."""
 
 
 class ToneSTT(stt.STT):
