@@ -365,7 +365,9 @@ def test_another_codec_from_now_on() -> None:
     async def test(one: Sound, other: Sound) -> None:
         other.apply(plan(one))
         for codec in ("opus", "PCMU", "opus", "PCMA"):
+            one._packet = b"of the codec before"  # two times of three there is something
             one.apply(replace(plan(other, codec), ptime=60))
+            assert one._packet == b""
             await other.hears(330, 5)
             await other.misses(1000, 2)
             assert other.level(330) == pytest.approx(PEAK, rel=0.2)
