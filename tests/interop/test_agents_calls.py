@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -66,7 +67,7 @@ async def worker(lab: Lab, name: str = AGENT, **variables: str) -> AsyncIterator
     try:
         yield found
     except BaseException:
-        print(*found.process.lines[-60:], sep="\n")  # for whoever reads why a test failed
+        sys.stdout.write("\n".join(found.process.lines[-60:]))  # for who reads why a test failed
         raise
     finally:
         await found.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hookflash.base.errors import RtpError
@@ -80,6 +80,8 @@ def test_what_is_no_packet_is_refused(packet: bytes) -> None:
 
 
 @given(st.binary(max_size=80), st.integers(0, 255))
+@example(b"\x90" + bytes(11), 1)
+@example(b"\x90" + bytes(14), 1)
 def test_whatever_comes_is_read_or_refused(packet: bytes, number: int) -> None:
     try:
         plain, extensions, profile = take_off(packet)
