@@ -6,9 +6,10 @@ from structlog.testing import capture_logs
 from tests.calls.test_admission import invite
 
 from hookflash.adapters.metrics import Metrics
+from hookflash.base.line_limit import LINES
 from hookflash.calls.admission import Refusal
 from hookflash.exchange.call_metrics import CallMetrics
-from hookflash.exchange.refusals import LINES, MAX_TEXT, RefusalLog
+from hookflash.exchange.refusals import MAX_TEXT, RefusalLog
 from hookflash.sip.message import Response
 
 

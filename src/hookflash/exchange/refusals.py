@@ -7,15 +7,13 @@ from math import inf
 
 import structlog
 
+from ..base.line_limit import LINES, LineLimit
 from ..base.text import clean
 from ..calls.admission import Refusal
 from .call_metrics import CallMetrics
 
 _log = structlog.get_logger("calls")
 
-SECOND = 1.0
-LINES = 10
-"""Lines for one reason in a second; then one line with the count of those left out."""
 ONE_LINE = frozenset({"trunk_ringing", "trunk_ports"})
 """Reasons that say the same each time."""
 CONFIGURED_WRONG = frozenset({"trunk_ambiguous"})
@@ -24,23 +22,12 @@ MAX_TEXT = 500
 """Characters of a line that may be a stranger's own."""
 
 
-class _Second:
-    """Lines of one reason in the second that ends at `ends`."""
-
-    __slots__ = ("ends", "left_out", "lines")
-
-    def __init__(self, ends: float) -> None:
-        self.ends = ends
-        self.lines = 0
-        self.left_out = 0
-
-
 class RefusalLog:
     """Is told each refusal. `Due` of an alarm, for the counts of what was left out."""
 
     def __init__(self, call_metrics: CallMetrics) -> None:
         self._call_metrics = call_metrics
-        self._seconds: dict[str, _Second] = {}
+        self._seconds: dict[str, LineLimit] = {}
         """By reason, of which there are a few."""
 
     def refused(self, now: float, refusal: Refusal, source: str) -> None:
@@ -48,13 +35,12 @@ class RefusalLog:
         reason = refusal.event
         self._call_metrics.refused(reason)
         second = self._seconds.get(reason)
-        if second is None or now >= second.ends:
-            self._tell(reason, second)
-            second = self._seconds[reason] = _Second(now + SECOND)
-        if second.lines >= (1 if reason in ONE_LINE else LINES):
-            second.left_out += 1
+        if second is None:
+            second = self._seconds[reason] = LineLimit(1 if reason in ONE_LINE else LINES)
+        told, left_out = second.take(now)
+        self._tell(reason, left_out)
+        if not told:
             return
-        second.lines += 1
         tell = _log.error if reason in CONFIGURED_WRONG else _log.info
         status, why = refusal.response.status, clean(refusal.text[:MAX_TEXT])
         tell(reason, source=source, status=status, why=why)
@@ -69,8 +55,8 @@ class RefusalLog:
         for reason, second in list(self._seconds.items()):
             if now >= second.ends:
                 del self._seconds[reason]
-                self._tell(reason, second)
+                self._tell(reason, second.left_out)
 
-    def _tell(self, reason: str, second: _Second | None) -> None:
-        if second is not None and second.left_out:
-            _log.warning("refusals_not_logged", reason=reason, count=second.left_out)
+    def _tell(self, reason: str, left_out: int) -> None:
+        if left_out:
+            _log.warning("refusals_not_logged", reason=reason, count=left_out)

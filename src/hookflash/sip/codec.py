@@ -28,9 +28,9 @@ MAX_HEADERS = 256
 MAX_LINE = 8_192
 """Characters of a header line, unfolded."""
 
-_HEADER = re.compile(r"^([!%'*+\-.0-9A-Z_`a-z~]++)[ \t]*+:[ \t]*+([^\r\n]*+)\r\n", re.MULTILINE)
 _LINE = re.compile(r"([!%'*+\-.0-9A-Z_`a-z~]++)[ \t]*+:[ \t]*+([^\r\n]*+)")
-"""The same of a line alone, without its end."""
+"""A header line without its end."""
+_HEADER = re.compile(rf"^{_LINE.pattern}\r\n", re.MULTILINE)
 _FOLD = re.compile(r"\r\n[ \t]++")
 _URI_TEXT = re.compile(r"[^\x00-\x20\x7f]++")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
