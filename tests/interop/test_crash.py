@@ -81,9 +81,10 @@ async def scenario(folder: Path) -> None:
         rule = await client.create_rule(trunk, room=ROOM)
         proxy = await Kamailio.start(lab, "edge", f"sip:{exchange.address};transport=tcp")
         # Of the two that are being transferred one goes on to report after the BYE.
+        hung_up = (step("bye_received"), step("bye_answered"))
         callers = await asyncio.gather(
             call(lab, exchange, "idle", *exchange_hangs_up()),
-            call(lab, exchange, "reporting", *UNTIL_TRYING, step("bye_received"), FINAL),
+            call(lab, exchange, "reporting", *UNTIL_TRYING, *hung_up, FINAL),
             call(lab, exchange, "waiting", *UNTIL_TRYING, *exchange_hangs_up()),
             call(lab, exchange, "proxied", *exchange_hangs_up(), by=proxy.address),
         )

@@ -23,7 +23,6 @@ from tests.interop.support.sipp import (
     dial,
     exchange_hangs_up,
     notify,
-    notify_before_answer,
     pause,
     step,
 )
@@ -130,8 +129,8 @@ ROWS = (
     Row(
         "final_notify_before_202",
         (
-            *(step("refer_kept"), notify_before_answer(2, "SIP/2.0 200 OK", "202 Accepted")),
-            *exchange_hangs_up(),
+            *(step("refer_kept"), notify(2, "SIP/2.0 200 OK", state=ENDED)),
+            *exchange_hangs_up(before_answer=step("answer_kept", status="202 Accepted")),
         ),
         "succeeded",
         within=3,

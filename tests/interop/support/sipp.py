@@ -69,29 +69,22 @@ def notify(
     state: str = "active;expires=60",
     event: str = "refer",
     until: str = "notify_ok",
-    retrans: int = 500,
 ) -> Step:
     r"""A NOTIFY with a sipfrag (`\x0a` in it is a bare LF), and what follows `until` its 200.
 
     `notify_ok_or_bye`: the BYE that follows may come before that 200, if datagrams are lost.
     """
-    sent = step("notify", cseq=cseq, state=state, event=event, body=sipfrag, retrans=retrans)
+    sent = step("notify", cseq=cseq, state=state, event=event, body=sipfrag)
     return Step(("notify", until), sent.values)
 
 
-def notify_before_answer(cseq: int, sipfrag: str, status: str) -> Step:
-    """A final NOTIFY, then the answer to the REFER of `refer_kept`, then the 200 of the NOTIFY.
-
-    In this order: that 200 may come in one segment with the BYE, for which SIPp must be ready.
-    """
-    sent = notify(cseq, sipfrag, state=ENDED, retrans=0)  # else SIPp waits before it sends more
-    answered = step("answer_kept", status=status)
-    return Step(("notify", "answer_kept", "notify_ok"), sent.values + answered.values)
-
-
-def exchange_hangs_up(linger: int = 1500) -> tuple[Step, ...]:
-    """The BYE comes; retransmissions of it are answered for `linger` milliseconds."""
-    return (step("bye_received"), step("linger", milliseconds=linger))
+def exchange_hangs_up(linger: int = 1500, before_answer: Step | None = None) -> tuple[Step, ...]:
+    """The BYE comes; retransmissions of it are answered for `linger` milliseconds. What the peer
+    sends `before_answer` goes out while SIPp has nothing to wait for: between two messages that it
+    sends one after the other, it does not expect any."""
+    sent = (before_answer,) if before_answer else ()
+    lasts = step("linger", milliseconds=linger)
+    return (step("bye_received"), *sent, step("bye_answered"), lasts)
 
 
 def scenario(name: str, steps: Sequence[Step]) -> str:
