@@ -29,7 +29,18 @@ def test_hears() -> None:
     assert hears(TONE + noise // 2, 440, 8000)
     assert not hears(noise, 440, 8000)
     assert not hears(TONE, 425, 8000)
+    assert not hears(TONE, 5000, 8000)  # nothing is that high
     assert not hears(np.zeros(8000, np.int16), 440, 8000)
+
+
+@pytest.mark.parametrize("size", [160, 800, 8000])
+@pytest.mark.parametrize("pitch", [1 - 4 / 160, 1 + 4 / 160])
+def test_a_tone_that_a_jitter_buffer_plays_slower_or_faster_is_heard(
+    pitch: float, size: int
+) -> None:
+    off = (8000 * np.sin(2 * np.pi * 1400 * pitch * TIME)).astype(np.int16)[:size]
+    assert hears(off, 1400, 8000)
+    assert not hears(off, 1500 if pitch < 1 else 1300, 8000)
 
 
 def test_rms() -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.support.lab import NUMBER
 from tests.support.spoken import AGENT, CALLER, found_in, play
 
-from hookflash.audio.tone_bank import Pcm, hears, rms
+from hookflash.audio.tone_bank import Pcm, amplitude, hears, rms
 from hookflash.base.errors import ConfigError
 from hookflash.carrier.agent import CarrierError
 from hookflash.carrier.config import NetworkConfig, PhoneConfig
@@ -40,8 +40,8 @@ def speech() -> Pcm:
 
 def pitch(word: str) -> float:
     """Hz of a word that is said as a tone."""
-    tones = [hz for hz in range(300, 1300, 10) if hears(word_tones(word), hz, RATE, share=0.7)]
-    return float(tones[0])
+    tones = word_tones(word)
+    return max(range(300, 1300, 10), key=lambda hz: amplitude(tones, hz, RATE))
 
 
 @pytest.mark.parametrize("profile", ["plain", "rude"])

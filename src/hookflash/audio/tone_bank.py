@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pcm = NDArray[np.int16]
+
+PITCH: Final = 0.025
+"""How far, as a part of it, a tone may be off: a jitter buffer whose delay has to change plays what
+is said slower or faster by as much (`rtp/jitter.py`), for a second and longer."""
 
 
 class ToneBank:
@@ -40,8 +46,14 @@ def rms(samples: Pcm) -> float:
 
 
 def hears(samples: Pcm, frequency: float, rate: int, *, share: float = 0.2) -> bool:
-    """True when `frequency` carries at least `share` of the power of `samples`."""
+    """True when one tone, at most `PITCH` off `frequency`, carries at least `share` of the power
+    of `samples`."""
     level = rms(samples)
     if level < 30:
         return False
-    return amplitude(samples, frequency, rate) ** 2 / 2 >= share * level**2
+    size = 2 * len(samples)  # a tone between two steps of the spectrum loses little
+    lowest, highest = ((1 + off) * frequency * size / rate for off in (-PITCH, PITCH))
+    spectrum = np.abs(np.fft.rfft(samples.astype(np.float64), size))
+    near = spectrum[math.floor(lowest) : math.ceil(highest) + 1].max(initial=0.0)
+    loudest = max(amplitude(samples, frequency, rate), float(near) * 2 / len(samples))
+    return loudest**2 / 2 >= share * level**2

@@ -152,7 +152,7 @@ class CarrierCall:
             raise CarrierError(f"{self}: still up after {within:g} s") from None
 
     async def hears(self, frequency: float, within: float = 5.0) -> float:
-        """Wait for a tone (Hz); seconds that it took."""
+        """Wait for a tone (Hz, or up to 2.5 % off); seconds that it took."""
         with self._named():
             return await self.sound.hears(frequency, within)
 
