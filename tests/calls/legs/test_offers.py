@@ -176,12 +176,17 @@ def test_refused_requests(method: str) -> None:
     assert driver.statuses == [420, 415, 422]
 
 
-def test_reinvite_without_contact_is_400() -> None:
+@BOTH
+def test_without_a_contact_the_target_is_as_it_was(method: str) -> None:
     driver = LegDriver().established()
-    request = driver.request("INVITE")
+    dialog = driver.leg.dialog
+    assert dialog is not None
+    before = dialog.remote_target
+    request = driver.request(method)
     request.headers.remove("Contact")
     driver.do(driver.leg.request_received(driver.now, "key", request, driver.flow))
-    assert driver.statuses == [400]
+    assert driver.statuses == [200]
+    assert dialog.remote_target == before
 
 
 @BOTH

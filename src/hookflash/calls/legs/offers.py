@@ -184,8 +184,6 @@ def read_session(core: LegCore, request: Request) -> bytes | Response | None:
     try:
         sdp = session_body(request)
         core.timer.check(request)
-        if request.method == "INVITE" and "Contact" not in request.headers:
-            return core.reply(request, 400, reason="Missing Contact")
     except SipError as error:
         return unread(core, request, error)
     return sdp
