@@ -49,6 +49,7 @@ def test_other_schemes() -> None:
     assert Credentials.parse("Bearer abc.def-1==") == Credentials("Bearer", (), "abc.def-1==")
     assert str(Credentials.parse("Basic dXNlcjpwYXNz")) == "Basic dXNlcjpwYXNz"
     assert Challenge.parse("Digest") == Challenge("Digest")
+    assert Challenge.parse("Digest\t realm=r") == Challenge("Digest", (("realm", "r"),))
     assert not Challenge.parse("NTLM a=b").is_digest
 
 

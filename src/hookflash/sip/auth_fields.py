@@ -15,6 +15,7 @@ _ITEM = re.compile(
     r'("(?>[^"\\]*(?:\\.[^"\\]*)*)"|[^\x00-\x20\x7f",;]++)[ \t]*+(?:,|\Z)',
     re.DOTALL,
 )
+_SCHEME = re.compile(r"([^ \t]*+)[ \t]*+")
 _TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]++=*+")
 _CHALLENGE_PLAIN = frozenset({"stale", "algorithm"})
 _CREDENTIALS_PLAIN = frozenset({"algorithm", "qop", "nc"})
@@ -92,8 +93,10 @@ _A = TypeVar("_A", bound=_Auth)
 
 
 def _parse(cls: type[_A], text: str) -> _A:
-    scheme, _, rest = text.strip(LWS).partition(" ")
-    rest = rest.strip(LWS)
+    text = text.strip(LWS)
+    found = _SCHEME.match(text)
+    assert found is not None
+    scheme, rest = found[1], text[found.end() :]
     if not is_token(scheme):
         raise SipError("Bad authentication header")
     if _TOKEN68.fullmatch(rest) is not None:
