@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64, a2b_qp
 
 from ..base.errors import SipError
 from ..base.light import light_dataclass
@@ -25,17 +26,18 @@ class Part:
 
     @property
     def content_type(self) -> str:
-        """`type/subtype` in lower case; `text/plain` where the part does not say (RFC 2046)."""
+        """`type/subtype` in lower case; `text/plain` where the part does not say (RFC 2046).
+        Its parameters may be anything."""
         text = self.headers.get("Content-Type")
-        return "text/plain" if text is None else MediaType.parse(text).value
+        return "text/plain" if text is None else MediaType.parse(text.partition(";")[0]).value
 
     @property
     def disposition(self) -> str:
         """Content-Disposition without parameters; by default `session` for SDP, else `render`
         (RFC 3261 §20.11)."""
-        text = self.headers.get("Content-Disposition")
-        if text is not None:
-            return MediaType.parse(text).value
+        said = self._said()
+        if said is not None:
+            return said.value
         return "session" if self.content_type == "application/sdp" else "render"
 
     @property
@@ -45,10 +47,31 @@ class Part:
         return text is None or text.strip(LWS).lower() == "identity"
 
     @property
+    def content(self) -> bytes | None:
+        """The body without its Content-Transfer-Encoding (RFC 2045 §6), as gateways from mail and
+        S/MIME write one; None where it cannot be undone."""
+        encoding = (self.headers.get("Content-Transfer-Encoding") or "").strip(LWS).lower()
+        if encoding == "quoted-printable":
+            return a2b_qp(self.body)
+        if encoding != "base64":
+            return self.body
+        try:
+            return a2b_base64(self.body)
+        except ValueError:
+            return None
+
+    @property
     def handling(self) -> str:
         """`required` or `optional` (RFC 3261 §20.11) in lower case, "" where it is not said."""
-        text = self.headers.get("Content-Disposition")
-        return "" if text is None else (MediaType.parse(text).param("handling") or "").lower()
+        said = self._said()
+        return "" if said is None else (said.param("handling") or "").lower()
+
+    def _said(self) -> MediaType | None:
+        """Content-Disposition, None where there is none that can be read."""
+        try:
+            return MediaType.parse(self.headers.get("Content-Disposition") or "")
+        except SipError:
+            return None
 
 
 def parts(body: bytes, content_type: str) -> list[Part]:

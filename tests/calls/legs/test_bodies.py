@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from binascii import b2a_qp
 from contextlib import suppress
 
 import pytest
@@ -89,6 +91,31 @@ def test_sdp_that_is_no_session_or_is_encoded_is_not_understood() -> None:
         assert caught.value.status == 415
     with pytest.raises(SipError):
         found((b"Content-Type: application/sdp\nContent-Encoding: gzip", SDP))
+
+
+def test_an_encoding_of_mail_is_undone() -> None:
+    for encoding, encoded in (
+        ("Base64", b64encode(SDP)),
+        ("quoted-printable", b2a_qp(SDP, istext=False)),
+        ("binary", SDP),
+    ):
+        header = ("Content-Transfer-Encoding", encoding)
+        whole = message(encoded, ("Content-Type", "application/sdp"), header)
+        assert lines(session_body(whole)) == SDP.split()
+        head = f"Content-Type: application/sdp\nContent-Transfer-Encoding: {encoding}"
+        assert lines(found((head.encode(), encoded))) == SDP.split()
+    with pytest.raises(SipError) as caught:
+        found((b"Content-Type: application/sdp\nContent-Transfer-Encoding: base64", b"abcde"))
+    assert caught.value.status == 415
+
+
+@pytest.mark.parametrize(
+    ("kind", "disposition"),
+    [("application/sdp;;", ""), ("application/sdp", ";"), ("application/sdp", "session;;=")],
+)
+def test_what_says_no_more_about_an_sdp_may_be_unreadable(kind: str, disposition: str) -> None:
+    headers = [("Content-Type", kind), ("Content-Disposition", disposition)]
+    assert session_body(message(SDP, *headers)) == SDP
 
 
 def test_optional_and_isup_bodies_are_ignored() -> None:

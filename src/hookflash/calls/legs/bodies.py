@@ -7,7 +7,7 @@ from ...sip.message import Message
 from ...sip.multipart import Part, parts
 
 _SDP = "application/sdp"
-_CHANGING = frozenset({"content-disposition", "content-encoding"})
+_CHANGING = frozenset({"content-disposition", "content-encoding", "content-transfer-encoding"})
 """Headers that may make something else of it."""
 _IGNORED = frozenset({"application/isup", "application/qsig"})
 """Bodies of the telephone network, which may come alone and are none of ours."""
@@ -39,8 +39,9 @@ def session_body(message: Message) -> bytes | None:
 def _find(part: Part, depth: int) -> bytes | None:
     kind = part.content_type
     session = kind == _SDP and part.disposition == "session"
-    if session and part.plain:
-        return part.body
+    content = part.content if session and part.plain else None
+    if content is not None:
+        return content
     if kind.startswith("multipart/") and depth < _MAX_DEPTH:
         return _search(part, kind == "multipart/alternative", depth)
     if depth and not session:
