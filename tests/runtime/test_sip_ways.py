@@ -122,6 +122,32 @@ def test_where_no_place_takes_a_connection_the_last_one_says_why(
     run(check)
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_where_no_connection_can_be_opened_the_peer_is_reached_where_it_sends_from(
+    named: bool,
+) -> None:
+    """An answered INVITE has its ACK, and a call its BYE, whatever the Contact names."""
+
+    async def check(lab: Lab) -> None:
+        port = await closed_port()
+        found(lab, Target("tcp", "127.0.0.1", port))
+        host = "phone.example" if named else "127.0.0.1"
+        uri = Uri.parse(f"sip:a@{host}:{port};transport=tcp")
+        back = Flow("udp", lab.sip, ("127.0.0.1", 5098))
+        stack = stack_of(lab)
+        assert await stack._find(REQUEST, Hop(uri, back)) == back
+        larger = Request("REFER", "sip:a@b", [("X-Long", "x" * 66_000)])
+        for request, hop in (
+            (larger, Hop(uri, back)),
+            (REQUEST, Hop(uri, back, routed=True)),
+            (REQUEST, Hop(uri)),
+        ):
+            with pytest.raises(OSError, match=r"(?i)connect"):
+                await stack._find(request, hop)
+
+    run(check)
+
+
 def test_a_name_without_a_place_is_unresolved(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(lab: Lab) -> None:
         fate = fates(lab, monkeypatch)

@@ -18,6 +18,7 @@ from hookflash.sip.routing import (
     is_private,
     located_flow,
     reachable,
+    returning_flow,
 )
 from hookflash.sip.uri import Uri
 
@@ -161,6 +162,18 @@ def test_an_unresolvable_contact_is_reached_where_it_sends_from() -> None:
     assert located([], TCP, up=False) == NEW_TCP
     assert located([], UDP, routed=True) is None
     assert located([]) is None
+
+
+def test_where_no_connection_opens_the_peers_own_is_taken() -> None:
+    hop = Hop(Uri.parse("sip:a@198.51.100.1;transport=tcp"), TCP)
+    assert returning_flow(hop, is_open=lambda _: True) == TCP
+    assert returning_flow(hop, is_open=lambda _: False) is None
+
+
+def test_what_is_to_go_by_tls_goes_by_no_other_way() -> None:
+    uri = Uri.parse("sip:a@198.51.100.1;transport=tls")
+    for flow, found in ((TLS, TLS), (TCP, None), (UDP, None)):
+        assert returning_flow(Hop(uri, flow), is_open=lambda _: True) == found
 
 
 @pytest.mark.parametrize(

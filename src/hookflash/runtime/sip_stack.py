@@ -27,6 +27,7 @@ from ..sip.routing import (
     estimated_size,
     located_flow,
     reachable,
+    returning_flow,
 )
 from ..sip.trace import SipTraces
 from ..sip.uri import Uri
@@ -168,6 +169,15 @@ class SipStack:
             self.perform(board.resolved(now, effect.ref, flow))
 
     async def _find(self, request: Request, hop: Hop) -> Flow | None:
+        try:
+            return await self._found(request, hop)
+        except (OSError, TimeoutError):
+            flow = returning_flow(hop, is_open=self._sockets.is_open)
+            if flow is not None and (flow.reliable or estimated_size(request) <= LARGEST_DATAGRAM):
+                return flow
+            raise
+
+    async def _found(self, request: Request, hop: Hop) -> Flow | None:
         is_open = self._sockets.is_open
         flow = direct_flow(hop, local=self.local, is_open=is_open)
         if flow is not None:

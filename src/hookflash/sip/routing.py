@@ -118,6 +118,16 @@ def located_flow(
     return None
 
 
+def returning_flow(hop: Hop, *, is_open: IsOpen) -> Flow | None:
+    """The flow where no connection to the next hop can be opened: the source of the peer's last
+    request, if there is no Route; None where that is no help. What is to go by TLS goes by TLS."""
+    flow = hop.flow
+    if flow is None or hop.routed or (flow.connection and not is_open(flow)):
+        return None
+    secret = uri_transport(hop.uri) == "tls" and flow.transport != "tls"
+    return None if secret else flow
+
+
 def reachable(targets: Sequence[Target], *, local: Local) -> list[Target]:
     """Those of a lookup's targets that something of ours can be sent to, in their order."""
     return [
