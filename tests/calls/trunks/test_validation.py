@@ -166,16 +166,25 @@ def test_lists_of_trunks_and_rules_are_counted_before_they_are_walked() -> None:
     """The same number again and again makes no combination, and is walked for it."""
     numbers = ["+1"] * (MOST_COMBINATIONS + 1)
     rule = SIPDispatchRule(dispatch_rule_direct=SIPDispatchRuleDirect(room_name="r"))
-    for check in (
-        partial(check_inbound, SIPInboundTrunkInfo(numbers=numbers)),
-        partial(check_inbound, SIPInboundTrunkInfo(numbers=["+1"], allowed_numbers=numbers)),
-        partial(check_inbound, SIPInboundTrunkInfo(numbers=["+1"], allowed_addresses=numbers)),
-        partial(check_outbound, SIPOutboundTrunkInfo(numbers=numbers, address="a")),
-        partial(check_rule, SIPDispatchRuleInfo(rule=rule, trunk_ids=numbers)),
-        partial(check_rule, SIPDispatchRuleInfo(rule=rule, numbers=numbers)),
-        partial(check_rule, SIPDispatchRuleInfo(rule=rule, inbound_numbers=numbers)),
+    for check, what in (
+        (partial(check_inbound, SIPInboundTrunkInfo(numbers=numbers)), "numbers"),
+        (
+            partial(check_inbound, SIPInboundTrunkInfo(numbers=["+1"], allowed_numbers=numbers)),
+            "allowed_numbers",
+        ),
+        (
+            partial(check_inbound, SIPInboundTrunkInfo(numbers=["+1"], allowed_addresses=numbers)),
+            "allowed_addresses",
+        ),
+        (partial(check_outbound, SIPOutboundTrunkInfo(numbers=numbers, address="a")), "numbers"),
+        (partial(check_rule, SIPDispatchRuleInfo(rule=rule, trunk_ids=numbers)), "trunk_ids"),
+        (partial(check_rule, SIPDispatchRuleInfo(rule=rule, numbers=numbers)), "numbers"),
+        (
+            partial(check_rule, SIPDispatchRuleInfo(rule=rule, inbound_numbers=numbers)),
+            "inbound_numbers",
+        ),
     ):
-        assert refusal(check) == f"too many trunks or numbers (max {MOST_COMBINATIONS})"
+        assert refusal(check) == f"too many {what} (max {MOST_COMBINATIONS})"
     check_inbound(SIPInboundTrunkInfo(numbers=numbers[:-1]))
 
 

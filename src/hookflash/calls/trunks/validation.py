@@ -10,6 +10,7 @@ from collections.abc import Collection
 from math import prod
 from typing import TypeVar
 
+from google.protobuf.message import Message
 from livekit.protocol.sip import (
     SIPDispatchRuleInfo,
     SIPInboundTrunkInfo,
@@ -65,7 +66,7 @@ def check_inbound(trunk: SIPInboundTrunkInfo) -> None:
     """Raises ApiError with the first fault."""
     if not (trunk.auth_username or trunk.auth_password or trunk.allowed_addresses or trunk.numbers):
         raise invalid(OPEN_TRUNK)
-    _check_lengths(trunk.numbers, trunk.allowed_numbers, trunk.allowed_addresses)
+    _check_lengths(trunk, "numbers", "allowed_numbers", "allowed_addresses")
     if bool(trunk.auth_username) != bool(trunk.auth_password):
         raise invalid(HALF_CREDENTIALS)
     check_media(trunk.media)
@@ -79,7 +80,7 @@ def check_outbound(trunk: SIPOutboundTrunkInfo) -> None:
     """Raises ApiError with the first fault."""
     if not trunk.numbers:
         raise invalid("no trunk numbers specified")
-    _check_lengths(trunk.numbers)
+    _check_lengths(trunk, "numbers")
     if not trunk.address:
         raise invalid("no outbound address specified")
     _check_host(trunk.address, "trunk address")
@@ -104,7 +105,7 @@ def check_rule(rule: SIPDispatchRuleInfo) -> None:
     """Raises ApiError. A rule of no kind passes here and is refused as a conflict would be."""
     if not rule.HasField("rule"):
         raise invalid("missing rule")
-    _check_lengths(rule.trunk_ids, rule.inbound_numbers, rule.numbers)
+    _check_lengths(rule, "trunk_ids", "inbound_numbers", "numbers")
     check_media(rule.media)
     check_enums(rule)
     _check_combinations(
@@ -117,9 +118,9 @@ def invalid(text: str) -> ApiError:
     return ApiError("invalid_argument", text)
 
 
-def _check_lengths(*lists: Collection[str]) -> None:
-    for each in lists:
-        check_count("trunks or numbers", len(each), MOST_COMBINATIONS)
+def _check_lengths(request: Message, *names: str) -> None:
+    for name in names:
+        check_count(name, len(getattr(request, name)), MOST_COMBINATIONS)
 
 
 def _check_combinations(*lists: Collection[str]) -> None:
