@@ -69,12 +69,20 @@ def test_twice(name: str, value: str) -> None:
     assert error.text.startswith("Repeated ")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["Max-Forwards", "Content-Type", "Expires", "Event", "Session-Expires", "Refer-To", "Replaces"],
-)
+@pytest.mark.parametrize("name", ["Max-Forwards", "Content-Type"])
 def test_others_twice(name: str) -> None:
     assert refused(request((name, "1"), (name, "1"))).text == f"Repeated {name} header"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Route", "Event", "Session-Expires", "Min-SE", "Refer-To", "Referred-By", "Replaces"),
+        *("Expires", "RAck", "Subscription-State", "Date", "X-Own"),
+    ],
+)
+def test_what_an_invite_does_not_need_may_be_anything(name: str) -> None:
+    check_request(request((name, "<;"), (name, "")))
 
 
 @pytest.mark.parametrize(
@@ -90,11 +98,7 @@ def test_others_twice(name: str) -> None:
         ("Max-Forwards", "256"),
         ("Max-Forwards", "many"),
         ("Contact", "<sip:a@b"),
-        ("Route", "x"),
         ("Record-Route", "x"),
-        ("Event", ""),
-        ("Session-Expires", "long"),
-        ("Refer-To", "+1510"),
     ],
 )
 def test_unreadable(name: str, value: str) -> None:
@@ -154,9 +158,7 @@ def test_of_the_parties_the_tags_will_do(name: str) -> None:
 @pytest.mark.parametrize(
     ("method", "name", "twice"),
     [
-        ("INVITE", "Session-Expires", "90"),
         ("INVITE", "Content-Type", "a/b"),
-        ("UPDATE", "Session-Expires", "90"),
         ("UPDATE", "Content-Type", "a/b"),
         ("INFO", "Content-Type", "a/b"),
         ("PRACK", "Content-Type", "a/b"),
@@ -172,12 +174,8 @@ def test_what_is_needed_stands_once(method: str, name: str, twice: str) -> None:
     assert error.text == f"Repeated {name} header"
 
 
-@pytest.mark.parametrize(
-    ("method", "name"),
-    [("INVITE", "Session-Expires"), ("UPDATE", "Session-Expires"), ("REFER", "Refer-To")],
-)
-def test_what_is_needed_can_be_read(method: str, name: str) -> None:
-    assert refused(in_dialog(method, (name, "<;"))).status == 400
+def test_what_is_needed_can_be_read() -> None:
+    assert refused(in_dialog("REFER", ("Refer-To", "<;"))).status == 400
 
 
 def test_cseq_of_another_method() -> None:

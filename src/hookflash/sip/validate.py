@@ -10,7 +10,7 @@ from collections.abc import Callable, Container
 from typing import Final
 
 from ..base.errors import SipError
-from .fields import NameAddr, SessionExpires
+from .fields import NameAddr
 from .message import KNOWN_METHODS, Message, Request, Response
 
 _MANDATORY = (
@@ -27,19 +27,14 @@ _SINGLE = {
     "call-id": "Call-ID",
     "cseq": "CSeq",
     "max-forwards": "Max-Forwards",
-    "content-length": "Content-Length",
     "content-type": "Content-Type",
-    "expires": "Expires",
-    "event": "Event",
-    "subscription-state": "Subscription-State",
-    "session-expires": "Session-Expires",
     "rack": "RAck",
     "refer-to": "Refer-To",
     "referred-by": "Referred-By",
     "replaces": "Replaces",
 }
 _SCHEMES = frozenset({"sip", "sips", "tel"})
-_OFFER: Final = frozenset({"content-type", "session-expires"})
+_OFFER: Final = frozenset({"content-type"})
 _NEEDED: Final[dict[str, frozenset[str]]] = {
     "INVITE": _OFFER,
     "UPDATE": _OFFER,
@@ -47,13 +42,10 @@ _NEEDED: Final[dict[str, frozenset[str]]] = {
     "INFO": frozenset({"content-type"}),
     "REFER": frozenset({"refer-to", "referred-by", "replaces"}),
 }
-"""What is asked for in a request of a dialog beside Via, Call-ID, CSeq and the tags: it may stand
-there once only. ACK, BYE, CANCEL and OPTIONS need nothing, a NOTIFY nothing that its reader
-(`subscription`) does not make do without; an unreadable Contact leaves the target as it is."""
-_READABLE: Final[dict[str, Callable[[str], object]]] = {
-    "session-expires": SessionExpires.parse,
-    "refer-to": NameAddr.parse,
-}
+"""What is asked for in a request beside what every one has: it may stand there once only. ACK, BYE,
+CANCEL and OPTIONS need nothing, a NOTIFY nothing that its reader (`subscription`) does not make do
+without, an INVITE no session timer. The rest may be anything (RFC 3261 §8.2.2)."""
+_READABLE: Final[dict[str, Callable[[str], object]]] = {"refer-to": NameAddr.parse}
 """What of it must be readable here; the rest is answered by who reads it."""
 _NOTHING: Final = frozenset[str]()
 _OF_AN_INVITE: Final = frozenset({"ACK", "CANCEL"})
@@ -66,20 +58,20 @@ def check_request(request: Request) -> None:
 
     A request that begins something:
 
-    - 400: a mandatory header missing (Max-Forwards may be, RFC 3261 §16.3 item 3), a header twice
-      that may stand once only, an unreadable Request-URI (or one with ?headers), top Via, From,
-      To, Call-ID, CSeq, Contact (all of them), Route, Record-Route, Event, Session-Expires,
-      Refer-To; a CSeq with another method; Max-Forwards that is no number or over 255; numbers too
-      large.
+    - 400: a mandatory header missing (Max-Forwards may be, RFC 3261 §16.3 item 3); one of them, or
+      of what the method needs (`_NEEDED`), twice; an unreadable Request-URI (or one with
+      ?headers), top Via, From, To, Call-ID, CSeq, Contact (all of them), Record-Route; a CSeq with
+      another method; Max-Forwards that is no number or over 255; numbers too large.
     - 416: a Request-URI scheme other than sip, sips and tel.
     - 501: a method that no RFC defines and whose CSeq names another (RFC 4475 §3.1.2.18); an
       unknown method that is consistent passes, it is the user's to answer.
 
-    Tolerated: a malformed Date (RFC 4475 §3.1.2.12; we never read it), lower Vias, Max-Forwards
-    0, everything of RFC 2543 (no branch, no From tag, no Contact).
+    Tolerated: what a method does not need (RFC 3261 §8.2.2: malformed headers that are not
+    necessary are ignored), lower Vias, Max-Forwards 0, everything of RFC 2543 (no branch, no From
+    tag, no Contact).
 
     After it has passed, these views do not raise: uri, top_via, from_, to, call_id, cseq,
-    contacts, routes, record_routes, max_forwards, expires, event.
+    contacts, record_routes, max_forwards, expires.
 
     A request with a To tag, an ACK and a CANCEL belong to something that is under way, which an
     error answer would keep up, or end, for what nobody asks for: 400 and 501 only for a missing or
@@ -95,10 +87,11 @@ def check_request(request: Request) -> None:
 
 
 def _check_request(request: Request) -> None:
+    needed = _NEEDED.get(request.method, _NOTHING)
     if request.method in _OF_AN_INVITE or request.to_tag:
-        _check_under_way(request)
+        _check_under_way(request, needed)
         return
-    _check_there(request, _SINGLE)
+    _check_there(request, _MANDATORY_KEYS | {"max-forwards"} | needed)
     _ = request.from_, request.to
     _check_match(request)
     uri = request.uri
@@ -108,13 +101,16 @@ def _check_request(request: Request) -> None:
         raise SipError("Headers in Request-URI")
     _ = request.max_forwards
     _check_addresses(request)
-    _check_extras(request)
+    _check_readable(request, needed)
 
 
-def _check_under_way(request: Request) -> None:
-    needed = _NEEDED.get(request.method, _NOTHING)
+def _check_under_way(request: Request, needed: frozenset[str]) -> None:
     _check_there(request, _MANDATORY_KEYS | needed)
     _check_match(request)
+    _check_readable(request, needed)
+
+
+def _check_readable(request: Request, needed: frozenset[str]) -> None:
     first = request.headers.first()
     for key in needed & _READABLE.keys() & first.keys():
         _READABLE[key](first[key])
@@ -160,15 +156,3 @@ def _check_addresses(request: Request) -> None:
         _ = request.contacts
     if "record-route" in first:
         _ = request.record_routes
-
-
-def _check_extras(request: Request) -> None:
-    first = request.headers.first()
-    if "route" in first:
-        _ = request.routes
-    if "event" in first:
-        _ = request.event
-    if "session-expires" in first:
-        SessionExpires.parse(first["session-expires"])
-    if "refer-to" in first:
-        NameAddr.parse(first["refer-to"])

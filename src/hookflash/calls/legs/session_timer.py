@@ -37,14 +37,10 @@ class SessionTimer:
     # --- as the one who answers an INVITE or UPDATE ---------------------------------------------
 
     def check(self, request: Request) -> None:
-        """Read Session-Expires and Min-SE.
-
-        Raises SipError: 422 below 90 s (RFC 4028 §6), 400 where they cannot be read.
-        """
+        """Raises SipError: 422 for a Session-Expires below 90 s (RFC 4028 §6)."""
         asked = _session_expires(request)
         if asked is not None and asked.seconds < MIN_SE:
             raise SipError("Session Interval Too Small", status=422)
-        _min_se(request)
 
     def answer(self, now: float, request: Request) -> HeaderItems:
         """Settle on an interval for `request`, which `check` let pass; restart the time.
@@ -97,10 +93,7 @@ class SessionTimer:
         """Our INVITE or refresh got its 2xx (RFC 4028 §7.2); an unreadable header changes nothing,
         and an interval that may not be is the shortest that may (§5). A peer that does not say a
         word of session timers has its session refreshed by us."""
-        try:
-            granted = _session_expires(response)
-        except SipError:
-            granted = None
+        granted = _session_expires(response)
         if granted is not None and granted.seconds > 0:
             self._interval = max(granted.seconds, MIN_SE)
             self.we_refresh = granted.refresher != "uas"
@@ -110,10 +103,7 @@ class SessionTimer:
     def too_small(self, now: float, response: Response) -> bool:
         """Our INVITE or refresh got 422: take the Min-SE. False if that is no reason to try again,
         nor is it for a peer that has wanted more each of `MOST_RAISES` times."""
-        try:
-            least = _min_se(response)
-        except SipError:
-            return False
+        least = _min_se(response)
         if least <= self._interval or self._raises >= MOST_RAISES:
             return False
         self._raises += 1
@@ -171,12 +161,16 @@ class SessionTimer:
 
 
 def _session_expires(message: Request | Response) -> SessionExpires | None:
-    text = message.header("Session-Expires")
-    return None if text is None else SessionExpires.parse(text)
+    """None where there is none that can be read: the call is worth more than its timer."""
+    try:
+        return SessionExpires.parse(message.header("Session-Expires") or "")
+    except SipError:
+        return None
 
 
 def _min_se(message: Request | Response) -> int:
-    text = message.header("Min-SE")
-    if text is None:
+    """0 where there is none that can be read."""
+    try:
+        return scalar((message.header("Min-SE") or "").partition(";")[0], "Min-SE", MAX_SECONDS)
+    except SipError:
         return 0
-    return scalar(text.partition(";")[0], "Min-SE", MAX_SECONDS)
