@@ -90,6 +90,31 @@ def test_a_refusal_is_acknowledged_before_it_is_passed_up() -> None:
     assert again == effects[:1]
 
 
+def test_who_answers_what_was_refused_gets_ack_and_bye() -> None:
+    """A forking proxy passes on a 2xx behind a 486 (RFC 3261 §16.7 item 5)."""
+    target = new_endpoint()
+    _, data = start(target)
+    target.message_received(1.0, response_of(data, 486), UDP)
+    late = response_of(data, 200)
+    late.headers.set("To", "<sip:200@198.51.100.7>;tag=late")
+    late.headers.add("Record-Route", "<sip:192.0.2.77;lr>")
+    late.headers.add("Contact", "<sip:late@192.0.2.99>")
+    here = Flow("udp", OUR_ADDRESS, ("192.0.2.77", 5060))
+    ack, bye = sent(target.message_received(2.0, late, here))
+    for request, method in ((ack, "ACK"), (bye, "BYE")):
+        assert isinstance(request, Request)
+        assert (request.method, request.uri_text) == (method, "sip:late@192.0.2.99")
+        assert (request.to_tag, request.from_tag, request.call_id) == ("late", "ours", "out-1")
+        assert request.header("Route") == "<sip:192.0.2.77;lr>"
+    assert (str(ack.cseq), str(bye.cseq)) == ("1 ACK", "2 BYE")
+    (again,) = sent(target.message_received(2.5, late, here))
+    assert isinstance(again, Request)
+    assert again.method == "ACK"
+    late.headers.set("To", "<sip:200@198.51.100.7>;tag=made-up")
+    assert target.message_received(2.6, late, here) == []
+    assert target.message_received(2.7, response_of(bye.encode(), 200), here) == []
+
+
 def test_a_lost_request_is_repeated_byte_for_byte_and_fails() -> None:
     target = new_endpoint()
     key, data = start(target, "OPTIONS")

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 
+from .codec import parse
+from .dialog import Dialog
 from .effects import FailureReason, RequestFailed, ResponseReceived, SipEffect
 from .flow import Flow
 from .message import Request, Response
@@ -118,7 +120,7 @@ class InviteClientTransaction(ClientTransaction):
     shorter, this one only keeps a forgotten transaction from living forever.
     """
 
-    __slots__ = ("cancel_headers", "cancelled", "patience")
+    __slots__ = ("cancel_headers", "cancelled", "parted", "patience")
 
     table = INVITE_CLIENT
 
@@ -129,6 +131,8 @@ class InviteClientTransaction(ClientTransaction):
         self.patience = patience
         self.cancel_headers: HeaderList | None = None
         self.cancelled = False
+        self.parted = ""
+        """To tag of the 2xx that came behind a 3xx-6xx (`parting`)."""
 
     @property
     def cancel_due(self) -> bool:
@@ -138,6 +142,12 @@ class InviteClientTransaction(ClientTransaction):
             and not self.cancelled
             and self.state is State.PROCEEDING
         )
+
+    def parts_from(self, response: Response) -> bool:
+        """Whether this is a 2xx behind a 3xx-6xx, which a forking proxy has to pass on (§16.7 item
+        5); of one telephone only, whatever a peer makes up."""
+        refused = self.state is State.COMPLETED and 200 <= response.status < 300
+        return refused and self.parted in {"", response.to_tag} and bool(response.to_tag)
 
     def next_interval(self) -> float:
         return self.interval * 2
@@ -207,6 +217,17 @@ class NonInviteClientTransaction(ClientTransaction):
 def acknowledge(invite: Request, response: Response) -> Request:
     """The ACK of a 3xx-6xx (§17.1.1.3): our request's headers, the To of the response."""
     return _derived(invite, "ACK", response.header("To") or "")
+
+
+def parting(ack: bytes, response: Response, flow: Flow, user_agent: str) -> tuple[Request, Request]:
+    """ACK and BYE of a 2xx that nobody waits for (§13.2.2.4): `ack` is what the 3xx-6xx before it
+    got, which is all that is left of the INVITE."""
+    invite = parse(ack)
+    assert isinstance(invite, Request)
+    dialog = Dialog.uac(invite, response, flow=flow)
+    headers = (("User-Agent", user_agent),)
+    acknowledged = dialog.make_ack(invite.cseq.number, headers)[0]
+    return acknowledged, dialog.make_request("BYE", headers)[0]
 
 
 def cancellation(invite: Request, headers: HeaderList = ()) -> Request:

@@ -20,6 +20,7 @@ from .client_transaction import (
     InviteClientTransaction,
     NonInviteClientTransaction,
     cancellation,
+    parting,
 )
 from .effects import CancelReceived, RequestReceived, SendBytes, SipEffect
 from .flow import Address, Flow, Transport
@@ -366,10 +367,35 @@ class Endpoint:
             return
         if tx is None:
             return
+        if isinstance(tx, InviteClientTransaction) and tx.parts_from(response):
+            self._part(now, tx, response, flow, out)
+            return
         tx.response_received(now, response, flow, out)
         if isinstance(tx, InviteClientTransaction):
             self._cancel_if_due(now, tx, out)
         self._settle(tx)
+
+    def _part(
+        self,
+        now: float,
+        tx: InviteClientTransaction,
+        response: Response,
+        flow: Flow,
+        out: list[SipEffect],
+    ) -> None:
+        """Whoever answered what another one had refused is told that nobody is there: ACK, again
+        with each 2xx, and BYE, both to where the 2xx came from."""
+        ack, bye = parting(tx.data, response, flow, self._user_agent)
+        out += self.send_ack(now, ack, flow)
+        if tx.parted:
+            return
+        tx.parted = response.to_tag
+        key = self._ids.branch()
+        self._put_via(bye, flow, key)
+        parts = NonInviteClientTransaction(
+            key, bye, bye.encode(), flow, self._timers, internal=True
+        )
+        out += self._start(now, parts)
 
     def _cancel_if_due(self, now: float, tx: InviteClientTransaction, out: list[SipEffect]) -> None:
         if not tx.cancel_due or tx.request is None:
