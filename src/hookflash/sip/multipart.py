@@ -44,7 +44,7 @@ class Part:
     def plain(self) -> bool:
         """Without a Content-Encoding."""
         text = self.headers.get("Content-Encoding")
-        return text is None or text.strip(LWS).lower() == "identity"
+        return text is None or text.strip(LWS).lower() in {"", "identity"}
 
     @property
     def content(self) -> bytes | None:

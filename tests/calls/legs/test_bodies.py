@@ -118,6 +118,11 @@ def test_what_says_no_more_about_an_sdp_may_be_unreadable(kind: str, disposition
     assert session_body(message(SDP, *headers)) == SDP
 
 
+def test_an_empty_content_encoding_is_none() -> None:
+    headers = [("Content-Type", "application/sdp"), ("Content-Encoding", " ")]
+    assert session_body(message(SDP, *headers)) == SDP
+
+
 def test_optional_and_isup_bodies_are_ignored() -> None:
     optional = ("Content-Disposition", "render;handling=optional")
     assert session_body(message(b"x", ("Content-Type", "text/plain"), optional)) is None
