@@ -103,15 +103,16 @@ def test_keys_are_pressed_before_the_room_is_connected(table: Table) -> None:
     assert table.exchange.keying.next_deadline() is None
 
 
-def test_a_call_that_is_silent_until_its_keys_are_pressed_becomes_active_later(
-    table: Table,
+@pytest.mark.parametrize("dtmf", ["", "12"])
+def test_it_is_active_when_who_waits_is_told_though_the_callee_is_silent(
+    table: Table, dtmf: str
 ) -> None:
-    requested = Requested(table, dtmf="12")
+    requested = Requested(table, dtmf=dtmf)
     requested.answer()
-    table.timer.ring()
-    assert (requested.settled, requested.status) == ([None], "automation")
-    requested.sound()
-    assert requested.status == "active"
+    if dtmf:
+        assert (requested.settled, requested.status) == ([], "automation")
+        table.timer.ring()
+    assert (requested.settled, requested.status) == ([None], "active")
 
 
 def test_whose_keys_are_pressed_when_he_hangs_up_is_forgotten(table: Table) -> None:

@@ -120,7 +120,7 @@ def test_two_names_of_one_address(exchange: Exchange, authority: Authority, secu
 
 def test_what_the_room_is_told(exchange: Exchange, hooks: Hooks, phone: Phone) -> None:
     """dialing, ringing, automation while keys are pressed, active; the answer of the API comes
-    after the keys, and the end is the callee's."""
+    after all that, and the end is the callee's."""
     dialed = exchange.dial(phone, dtmf="1w#")
 
     def status() -> str:
@@ -135,13 +135,22 @@ def test_what_the_room_is_told(exchange: Exchange, hooks: Hooks, phone: Phone) -
     assert not dialed.answer.done()
     call.sound.play(440)
     assert dialed.answer.result(5).status == 200
-    until(lambda: status() == "active", "active")
+    assert status() == "active"
     pressed = [p for p in call.sound.packets if p.payload_type == 101 and p.payload[1] & 0x80]
     assert list(dict.fromkeys(p.payload[0] for p in pressed)) == [1, 11]
     call.hang_up()
     left = hooks.event("participant_left", dialed.room)["participant"]
     assert left["disconnectReason"] == "CLIENT_INITIATED"
     assert left["attributes"]["sip.callStatus"] == "hangup"
+
+
+def test_it_is_active_when_the_api_answers(exchange: Exchange, phone: Phone) -> None:
+    """As LiveKit §5.4: 200, ACK, `active`, and then the answer of the API; the callee is silent."""
+    dialed = exchange.dial(phone)
+    call = called(phone)
+    call.accept()
+    assert dialed.answer.result(5).status == 200
+    assert exchange.attribute(dialed.room, "sip.callStatus") == "active"
 
 
 def test_no_request_dials_twice(tmp_path: Path) -> None:

@@ -80,8 +80,6 @@ class RequestedLeg(LegOwner):
         self._settle = settle
         self.keys_until = 0.0
         """When all keys are pressed, in seconds since the epoch; 0: none are."""
-        self._active = False
-        """The call became active while keys were pressed: that is told afterwards."""
 
     def before_call(self, call: Call, go: Callable[[], None]) -> None:
         """Nobody is called before the request is safe."""
@@ -154,20 +152,14 @@ class RequestedLeg(LegOwner):
         """The call is as any other."""
         self.keys_until = 0.0
         self._connect(call)
-        if self._active:
-            self._phones.status(call, "active")
-
-    def active(self, call: Call) -> None:
-        """The room sees it, once the keys are pressed."""
-        if self.keys_until:
-            self._active = True
-        else:
-            self._phones.status(call, "active")
 
     def _connect(self, call: Call) -> None:
+        """The call is active before who waits is told, whether the callee sends sound or not
+        (facts §5.4)."""
         stream = call.port
         stream.hush()
         stream.silence_to_peer = False
         self._phones.listen(call)
         self._phones.bridge(call)
+        self._phones.status(call, "active")
         self._settle()
