@@ -122,7 +122,11 @@ def test_a_busy_phone() -> None:
         assert error.metadata["sip_status_code"] == "486"
         await lab.events.wait_for("call ended")
         (record,) = lab.events.calls
-        assert (record.answer_status, record.end_reason) == (486, "refused with 486")
+        assert (record.answer_status, record.ended_by, record.end_reason) == (
+            486,
+            "remote",
+            "refused with 486",
+        )
         assert not await lab.participants()
 
     run(check)

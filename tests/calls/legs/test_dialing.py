@@ -205,7 +205,7 @@ def test_503_and_a_dead_connection_lead_to_the_next_place() -> None:
         "sip status: 503: Service Unavailable"
     )
     assert driver.last(LegLeft).reason == "dropped"
-    assert driver.last(LegEnded).status == 503
+    assert (driver.last(LegEnded).status, driver.last(LegEnded).by) == (503, "remote")
 
 
 def test_no_place_at_all() -> None:
@@ -502,7 +502,7 @@ def test_challenges_that_cannot_be_met(
     driver.respond(407, headers)
     assert failure(driver) == text
     assert driver.last(LegLeft).reason == "rejected"
-    assert driver.last(LegEnded).status == 407
+    assert (driver.last(LegEnded).status, driver.last(LegEnded).by) == (407, "remote")
     assert driver.last(DialFailed).outcome.error().meta == {}
 
 
@@ -629,7 +629,7 @@ def test_ringing_timeout() -> None:
     assert driver.all(CancelRequest) == [CancelRequest(sent.token, (("X-Why", "1"),))]
     assert failure(driver) == "canceled: sip request timed out"
     assert driver.last(LegLeft).reason == "unavailable"
-    assert driver.last(LegEnded).reason == "no answer"
+    assert (driver.last(LegEnded).reason, driver.last(LegEnded).by) == ("no answer", "local")
     assert not driver.leg.finished
     driver.respond(487)
     assert driver.leg.finished

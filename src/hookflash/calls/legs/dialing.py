@@ -284,10 +284,13 @@ class Dialing:
         cause: str = "",
         headers: HeaderItems = (),
     ) -> list[Step]:
-        """It came to nothing. The CANCEL is last: what it causes is after the end."""
+        """It came to nothing: whose status decided that, ended it. The CANCEL is last: what it
+        causes is after the end."""
         self._parting = (*self._core.attribute_headers, *headers)
         self._ring_ends = self._silent_until = None
         status = outcome.status
+        if status is not None:
+            by = "remote"
         steps: list[Step] = [
             DialFailed(outcome),
             End(by, outcome.reason, outcome.left, status, cause),
