@@ -51,6 +51,8 @@ def test_a_text_frame_has_an_end() -> None:
     assert read(text + " " * (32 * 1024 - len(text))).ping.timestamp == 1
     with pytest.raises(WorkerError, match="more than 32768 characters"):
         read(text + " " * (32 * 1024 + 1 - len(text)))
+    with pytest.raises(WorkerError, match="more than 2000 values"):
+        read('{"simulateJob": {"room": {"enabledCodecs": [' + "{}," * 1000 + "{}]}}}")
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def test_who_sends_text_is_answered_in_json() -> None:
     [
         *(b"\xff\xff", b"\0" * (MAX_FRAME + 1), "{", '{"ping": "x"}', "[" * 10_000, "\ud800"),
         '{"ping": "4"}' + " " * MAX_TEXT,
+        '{"syncState": {"dataChannels": [' + "{}," * 1000 + "{}]}}",
     ],
 )
 def test_what_is_no_request_is_refused(frame: bytes | str) -> None:

@@ -40,7 +40,8 @@ class Listing:
 
 
 LARGE = 64 * 1024
-"""Octets of a request that are read at once, in a millisecond or two."""
+"""Octets of a request that are read at once, in a millisecond or two; of JSON also no more than
+`base.counts.MOST_VALUES`."""
 SMALL = 1024 * 1024
 TEXTS = 2 * SMALL
 """For requests with metadata: 512 kB of it, which JSON may write three times as long."""

@@ -14,7 +14,7 @@ import structlog
 from google.protobuf.message import Message
 
 from ..access.grants import Claims
-from ..base.counts import MOST_ENTRIES, check_lists
+from ..base.counts import MOST_ENTRIES, check_lists, has_many_values
 from ..base.errors import ApiError
 from ..base.protojson import JsonWriter
 from ..ports import WorldClock
@@ -156,8 +156,9 @@ def _request_id(headers: Headers) -> str:
 async def _request(
     kind: str, method: Method, claims: Claims | None, receive: Receive, headers: Headers
 ) -> Message:
-    """The request. A large one is read beside the loop, for that takes seconds; without a token, or
-    with one that will not do, it is refused whatever it says, and so not read at all."""
+    """The request. One that is large or has many values is read beside the loop, for that takes
+    long; without a token, or with one that will not do, it is refused whatever it says, and so not
+    read at all."""
     refusal = _refusal(method, claims)
     most = method.body
     if refusal is not None:
@@ -168,7 +169,10 @@ async def _request(
         if refusal is None or announced(headers) > MAX_BODY:
             raise
         raise refusal from None
-    if len(body) <= LARGE:
+    crowded = kind != PROTOBUF and has_many_values(body)
+    if crowded and refusal is not None and len(body) <= LARGE:
+        raise refusal
+    if len(body) <= LARGE and not crowded:
         request = decode(kind, body, method.request_type)
     else:
         request = await asyncio.to_thread(decode, kind, body, method.request_type)

@@ -6,13 +6,14 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from livekit.protocol.rtc import SignalRequest, SignalResponse
 
+from ..base.counts import MOST_VALUES, has_many_values
 from ..base.errors import ProtocolError
 from ..base.protojson import JsonWriter
 
 MAX_FRAME = 640 * 1024
 """Bytes of one frame: metadata and attributes at their limits, or a long description."""
 MAX_TEXT = 32 * 1024
-"""Characters of a text frame. JSON takes a microsecond for each, and no SDK sends it."""
+"""Characters of a text frame, which has `MOST_VALUES` too. No SDK sends it."""
 
 _json = JsonWriter("json", defaults=False)
 
@@ -28,6 +29,8 @@ def read_request(frame: bytes | str) -> SignalRequest:
     """
     if len(frame) > (MAX_FRAME if isinstance(frame, bytes) else MAX_TEXT):
         raise SignalError(f"a frame of {len(frame)} bytes")
+    if isinstance(frame, str) and has_many_values(frame.encode("utf-8", "surrogatepass")):
+        raise SignalError(f"a text frame of more than {MOST_VALUES} values")
     message = SignalRequest()
     try:
         if isinstance(frame, bytes):
