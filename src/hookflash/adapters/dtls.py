@@ -26,6 +26,10 @@ _MOST: Final = 16_384
 """Octets of the largest datagram that is looked at. OpenSSL reads one of at least this size in one
 go, so that no datagram is cut into two."""
 
+_RECORDS: Final = 8
+"""Records of application data that are taken of one datagram. Who sends SCTP mostly writes one in
+each (RFC 8261: a record is a packet); by TCP sixteen kilobytes hold four hundred."""
+
 _DTLS_1_2: Final = 0xFEFD
 """The newest version: its records have their length in the clear, which `_datagrams` needs."""
 
@@ -202,13 +206,17 @@ class Dtls:
         return connection
 
     def _proceed(self) -> None:
-        """Let OpenSSL work through what is in its BIO, to the last record."""
+        """Let OpenSSL work through what is in its BIO, to the last record: what it has not read
+        now comes with the next datagram."""
+        before = len(self._in)
         try:
             if self.state == "connecting":
                 self._connection.do_handshake()
                 self._connected()
             while self.state == "connected":
-                self._in.append(self._connection.recv(_MOST))
+                data = self._connection.recv(_MOST)
+                if len(self._in) < before + _RECORDS:
+                    self._in.append(data)
         except SSL.WantReadError:
             pass
         except SSL.ZeroReturnError:
