@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hookflash.adapters import http_post
-from hookflash.adapters.http_post import LARGEST_ANSWER, Poster, proxy_of
+from hookflash.adapters.http_post import LARGEST, LARGEST_ANSWER, Poster, proxy_of
 from hookflash.base.errors import PostFailed
 
 SOURCE = str(Path(http_post.__file__).parents[2])
@@ -193,6 +193,21 @@ def test_what_is_no_answer(answer: bytes | None, why: str) -> None:
             with pytest.raises(PostFailed, match=why):
                 await post(ours, server)
             assert server.connections == 1
+            assert await post(ours, server) == 200
+
+    run(story)
+
+
+def test_interim_answers_without_end_are_no_answer() -> None:
+    """aiohttp passes over as many as come: some megabytes of them stopped the loop for seconds."""
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    most = LARGEST // len(interim)
+
+    async def story() -> None:
+        async with Server(interim * (most + 1) + OK, interim * (most - 2) + OK) as server:
+            ours = poster()
+            with pytest.raises(PostFailed, match="closed without an answer"):
+                await post(ours, server)
             assert await post(ours, server) == 200
 
     run(story)

@@ -2,6 +2,10 @@
 
 Proxies are those of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), and so are the authorities
 of TLS (SSL_CERT_FILE, SSL_CERT_DIR). Redirects are answers like any other.
+
+What is used of aiohttp that is not its public interface, as of 3.10 to 3.14: the protocol of its
+connections, `client_proto.ResponseHandler`, which is told of each request by `set_response_params`,
+and where a connector has it from, `_factory`.
 """
 
 from __future__ import annotations
@@ -9,12 +13,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 from ..base.errors import PostFailed
 
@@ -22,6 +28,9 @@ KEPT: Final = 60.0
 """Seconds for which a connection without a request is kept."""
 LARGEST_ANSWER: Final = 4096
 """Octets of an answer's body that are read away to keep the connection; more: it is closed."""
+LARGEST: Final = 8192 + LARGEST_ANSWER
+"""Octets of an answer with its head, and with the interim answers before it (1xx): of those aiohttp
+passes over as many as come, without a turn of the loop for others."""
 REST: Final = 1.0
 """Seconds for the rest of an answer whose head is there."""
 
@@ -99,12 +108,14 @@ class Poster:
     def _open(self) -> aiohttp.ClientSession:
         traces = aiohttp.TraceConfig()
         traces.on_connection_reuseconn.append(_note_kept)
+        connector = aiohttp.TCPConnector(
+            limit=0,  # the queues have theirs (`webhooks.queue.RetrySchedule.parallel`)
+            keepalive_timeout=KEPT,
+            ssl=self._tls or True,
+        )
+        connector._factory = partial(_Answers, loop=asyncio.get_running_loop())
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # the queues have theirs (`webhooks.queue.RetrySchedule.parallel`)
-                keepalive_timeout=KEPT,
-                ssl=self._tls or True,
-            ),
+            connector=connector,
             headers=self._headers,
             skip_auto_headers=("Accept", "Accept-Encoding"),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -118,6 +129,25 @@ class Poster:
         if url not in self._proxies:
             self._proxies[url] = proxy_of(url)
         return self._proxies[url]
+
+
+class _Answers(ResponseHandler):
+    """One connection; it ends where an answer is larger than `LARGEST`."""
+
+    _room = LARGEST
+
+    def set_response_params(self, *args: Any, **kwargs: Any) -> None:
+        """A request goes out."""
+        self._room = LARGEST
+        super().set_response_params(*args, **kwargs)
+
+    def data_received(self, data: bytes) -> None:
+        """Of the answer, so much that its status is known; b"" where aiohttp goes on reading."""
+        room = self._room
+        self._room -= len(data)
+        super().data_received(data[: max(0, room)])
+        if self._room < 0 and self.transport is not None:
+            self.transport.abort()
 
 
 def proxy_of(url: str) -> str | None:
