@@ -15,7 +15,7 @@ import ssl
 from collections.abc import Mapping
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -113,7 +113,8 @@ class Poster:
             keepalive_timeout=KEPT,
             ssl=self._tls or True,
         )
-        connector._factory = partial(_Answers, loop=asyncio.get_running_loop())
+        answers = partial(_Answers, loop=asyncio.get_running_loop())
+        connector._factory = cast("partial[ResponseHandler]", answers)
         self._session = aiohttp.ClientSession(
             connector=connector,
             headers=self._headers,

@@ -25,7 +25,8 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from time import perf_counter
 from typing import Final, Protocol, cast
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCDtlsTransport, RTCSctpTransport
@@ -85,6 +86,14 @@ hears of in a later one."""
 _RTO_INITIAL, _RTO_MIN = 1.0, 0.4
 """Seconds. RFC 9260 §16 has 1 s for both; a peer may hold back its SACK for 0.2 s."""
 
+_TURN: Final = 0.002
+"""Seconds of one turn of the loop in which messages are told: each may go on to many, and two
+kilobytes hold a hundred. The rest is told in the next turns."""
+
+_UNTOLD: Final = 1024
+"""Messages that may wait for their turn. With more, or `_WINDOW` octets of them, packets are
+dropped, and the peer sends them again."""
+
 _HALF, _ALL = 2**31, 2**32
 
 _OPEN, _ACK = 3, 2
@@ -100,8 +109,8 @@ _REFUSED: Final = (
 
 
 class SctpOwner(Protocol):
-    """What an `Sctp` tells. The last two are called after a packet has been taken, from `receive`;
-    what they raise comes out of it."""
+    """What an `Sctp` tells. The last two are called after a packet has been taken, from `receive`
+    or in the loop's next turns; what they raise comes out there."""
 
     def sctp_send(self, data: bytes) -> None:
         """Send this SCTP packet (`Dtls.write`). Must not raise."""
@@ -119,12 +128,21 @@ class SctpOwner(Protocol):
 class Sctp:
     """One association over a connected `Dtls`, and its data channels, known by their labels."""
 
-    __slots__ = ("_association", "_channels", "_owner")
+    __slots__ = ("_association", "_channels", "_clock", "_loop", "_owner", "_planned")
 
-    def __init__(self, owner: SctpOwner, *, client: bool, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        owner: SctpOwner,
+        *,
+        client: bool,
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
         """`client`: our role in DTLS, which decides the numbers of our channels (RFC 8832 §6).
-        `loop` is the running one."""
+        `loop` is the running one; `clock` gives seconds."""
         self._owner = owner
+        self._loop, self._clock = loop, clock
+        self._planned = False
         self._association = _Association(_Transport(owner, client=client), loop)
         self._channels: dict[tuple[str, bool], RTCDataChannel] = {}
 
@@ -158,15 +176,14 @@ class Sctp:
         before = association.dropped
         if self.state == "closed":
             return 0
-        if well_formed(data, MAX_STREAMS):
+        if well_formed(data, MAX_STREAMS) and not self._is_full():
             try:
                 _run(association._handle_data(data))
             except _REFUSED:
                 association.dropped += 1
         else:
             association.dropped += 1
-        while association.events:
-            self._tell(*association.events.popleft())
+        self._tell_some()
         return association.dropped - before
 
     def send(self, label: str, data: bytes) -> bool:
@@ -198,6 +215,27 @@ class Sctp:
             if channel is not None and channel.readyState == "open":
                 return channel
         return None
+
+    def _is_full(self) -> bool:
+        """Whether too much waits to be told."""
+        events = self._association.events
+        return len(events) > _UNTOLD or sum(len(data or b"") for _, data in events) > _WINDOW
+
+    def _tell_some(self) -> None:
+        """One event at least, and what there is time for."""
+        events = self._association.events
+        end = self._clock() + _TURN
+        while events:
+            self._tell(*events.popleft())
+            if events and self._clock() > end:
+                if not self._planned:
+                    self._planned = True
+                    self._loop.call_soon(self._tell_rest)
+                return
+
+    def _tell_rest(self) -> None:
+        self._planned = False
+        self._tell_some()
 
     def _tell(self, channel: RTCDataChannel, data: bytes | None) -> None:
         if data is not None:
