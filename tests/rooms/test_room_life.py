@@ -6,6 +6,7 @@ import pytest
 from livekit.protocol.models import DisconnectReason
 from tests.rooms.kit import T, active, kinds, make, run_out, speaking
 
+from hookflash.base.counts import MOST_ENTRIES
 from hookflash.rooms.events import (
     DispatchCreated,
     DispatchDeleted,
@@ -143,6 +144,26 @@ def test_dispatches_come_and_go() -> None:
             ask()
     with pytest.raises(RoomRefused, match="metadata size exceeds limits"):
         rooms.create_dispatch(T, "r", AgentOrder(metadata="x" * 524289))
+
+
+def test_a_room_holds_so_many_dispatches() -> None:
+    """Who may administer one room could fill the memory with what is kept for its agents."""
+    rooms = make()
+    rooms.create(T, "r")
+    large = AgentOrder("a", metadata="m" * 500_000, attributes={"k": "v" * 24_287})
+    for _ in range(8):
+        rooms.create_dispatch(T, "r", large)
+    small = AgentOrder("b", metadata="m")
+    with pytest.raises(RoomRefused, match="at most 4194304 characters of metadata in") as refused:
+        rooms.create_dispatch(T, "r", small)
+    assert refused.value.code == "resource_exhausted"
+    first = rooms.list_dispatches("r")[1].dispatch_id
+    rooms.delete_dispatch(T, "r", first)
+    rooms.create_dispatch(T, "r", small)
+    for _ in range(MOST_ENTRIES - 9):
+        rooms.create_dispatch(T, "r", AgentOrder("c"))
+    with pytest.raises(RoomRefused, match="at most 10000 dispatches: delete some"):
+        rooms.create_dispatch(T, "r", AgentOrder("c"))
 
 
 def test_a_dispatch_for_a_room_that_is_not_there_makes_it() -> None:

@@ -7,6 +7,7 @@ The API itself has checked the grants, and what can be said of a request by itse
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from livekit.protocol import agent_dispatch as dispatches
@@ -70,8 +71,8 @@ class RoomBackend(Protocol):
 
     async def list_dispatches(
         self, request: dispatches.ListAgentDispatchRequest
-    ) -> dispatches.ListAgentDispatchResponse:
-        """All of the room, or the one that is named."""
+    ) -> Iterable[dispatches.AgentDispatch]:
+        """All of the room, or the one that is named; each is made when its turn comes."""
         ...
 
 

@@ -8,7 +8,7 @@ from livekit.protocol import agent_dispatch as proto
 
 from ..access.grants import need_room_admin, need_some_room_admin
 from .backend import RoomBackend
-from .context import TEXTS, Context, Method, Service
+from .context import TEXTS, Context, Listing, Method, Service
 
 
 class DispatchService:
@@ -44,9 +44,8 @@ class DispatchService:
         need_room_admin(context.claims, request.room)
         return await self._rooms.delete_dispatch(request)
 
-    async def list(
-        self, context: Context, request: proto.ListAgentDispatchRequest
-    ) -> proto.ListAgentDispatchResponse:
+    async def list(self, context: Context, request: proto.ListAgentDispatchRequest) -> Listing:
         """ListDispatch."""
         need_room_admin(context.claims, request.room)
-        return await self._rooms.list_dispatches(request)
+        found = await self._rooms.list_dispatches(request)
+        return Listing(proto.ListAgentDispatchResponse, found, "agent_dispatches")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from livekit.protocol import agent_dispatch as dispatches
 from livekit.protocol import room as proto
@@ -104,12 +104,9 @@ class LocalRooms:
 
     async def list_dispatches(
         self, request: dispatches.ListAgentDispatchRequest
-    ) -> dispatches.ListAgentDispatchResponse:
+    ) -> Iterable[dispatches.AgentDispatch]:
         """ListDispatch."""
-        found = self._rooms.list_dispatches(request.room, request.dispatch_id)
-        return dispatches.ListAgentDispatchResponse(
-            agent_dispatches=[self._dispatch(dispatch) for dispatch in found]
-        )
+        return map(self._dispatch, self._rooms.list_dispatches(request.room, request.dispatch_id))
 
     def _dispatch(self, dispatch: Dispatch) -> dispatches.AgentDispatch:
         return dispatch_info(dispatch, self._jobs_of(dispatch.dispatch_id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -10,7 +10,7 @@ from livekit.protocol.agent_dispatch import JobRestartPolicy, RoomAgentDispatch
 from livekit.protocol.models import ParticipantInfo, ParticipantPermission, TrackSource
 from livekit.protocol.room import CreateRoomRequest, RoomConfiguration
 
-from ..base.counts import check_count
+from ..base.counts import MOST_ENTRIES, check_count
 from ..base.light import light_dataclass
 from .rules import (
     MAX_AGENTS,
@@ -21,6 +21,7 @@ from .rules import (
     check_attributes,
     check_metadata,
     check_room_name,
+    too_many_dispatches,
 )
 
 Kind = ParticipantInfo.Kind
@@ -62,6 +63,11 @@ class AgentOrder:
             deployment=message.deployment,
             attributes=dict(islice(message.attributes.items(), MAX_ATTRIBUTE_COUNT + 1)),
         )
+
+    def size(self) -> int:
+        """Characters of what there is no small limit to."""
+        attributes = (*self.attributes, *self.attributes.values())
+        return len(self.metadata) + sum(map(len, attributes))
 
 
 @light_dataclass(frozen=True, slots=True)
@@ -146,6 +152,10 @@ def resolve(
     return options.over(preset or _NOTHING).over(settings.defaults()).over(_SOME_AGENT)
 
 
+MAX_DISPATCHED = 4 * 1024 * 1024
+"""Characters of metadata and attributes of the dispatches that a room holds, together."""
+
+
 @dataclass(slots=True)
 class Dispatch:
     """An agent dispatch that a room holds. Times are seconds since the epoch."""
@@ -155,6 +165,19 @@ class Dispatch:
     order: AgentOrder
     created_at: float
     deleted_at: float | None = None
+    size: int = 0
+    """Characters, as `MAX_DISPATCHED` counts them."""
+
+    def __post_init__(self) -> None:
+        self.size = self.order.size()
+
+
+def check_dispatches(held: Collection[Dispatch], order: AgentOrder) -> None:
+    """Raise RoomRefused where a room holds so much that it takes no dispatch for `order`, too."""
+    if len(held) >= MOST_ENTRIES:
+        raise too_many_dispatches(f"{MOST_ENTRIES} dispatches")
+    if order.size() + sum(dispatch.size for dispatch in held) > MAX_DISPATCHED:
+        raise too_many_dispatches(f"{MAX_DISPATCHED} characters of metadata in its dispatches")
 
 
 @light_dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from .orders import (
     ParticipantChange,
     RoomDefaults,
     RoomOptions,
+    check_dispatches,
     resolve,
 )
 from .room import ACTIVE, DISCONNECTED, JOIN_TIMEOUT, JOINING, Participant, Room, Track
@@ -344,6 +345,7 @@ class Rooms:
             room = self._make(now, room_name, RoomOptions(agents=(order,)), None)
             self._schedule(room)
             return next(iter(room.dispatches.values())), [RoomStarted(room, now)]
+        check_dispatches(room.dispatches.values(), order)
         dispatch = self._dispatch(now, room, order)
         return dispatch, [DispatchCreated(room, dispatch, now)]
 

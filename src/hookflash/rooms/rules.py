@@ -57,6 +57,11 @@ def dispatch_missing() -> RoomRefused:
     return _rpc("not_found", "dispatch ID not found")
 
 
+def too_many_dispatches(what: str) -> RoomRefused:
+    """429, CreateDispatch: LiveKit holds as many as there is memory for."""
+    return RoomRefused("resource_exhausted", f"a room has at most {what}: delete some")
+
+
 def unmute_disabled() -> RoomRefused:
     """412, unless `room.enable_remote_unmute` is on."""
     return _rpc("failed_precondition", "remote unmute not enabled")
