@@ -10,10 +10,26 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from livekit.protocol.models import ClientInfo, ReconnectReason
-from livekit.protocol.rtc import JoinRequest, SessionDescription, WrappedJoinRequest
+from livekit.protocol.models import ClientInfo, ParticipantTracks, ReconnectReason, VideoLayer
+from livekit.protocol.rtc import (
+    AddTrackRequest,
+    DataChannelInfo,
+    JoinRequest,
+    SessionDescription,
+    SyncState,
+    UpdateSubscription,
+    WrappedJoinRequest,
+)
 
-from hookflash.signalling.join import MOST_UNPACKED, JoinError, read_join_request, read_query
+from hookflash.base.counts import MOST_ENTRIES
+from hookflash.signalling.join import (
+    MAX_ADD_TRACKS,
+    MAX_CAPABILITIES,
+    MOST_UNPACKED,
+    JoinError,
+    read_join_request,
+    read_query,
+)
 
 JOIN = JoinRequest(
     client_info=ClientInfo(sdk=ClientInfo.SDK.PYTHON, version="1.2.1", protocol=18),
@@ -88,6 +104,56 @@ def test_half_a_megabyte_is_the_most_and_a_bomb_gets_no_further() -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 8 * MOST_UNPACKED, "no more of it is unpacked than may be taken"
+
+
+def read(join: JoinRequest) -> JoinRequest:
+    octets = gzip.compress(join.SerializeToString())
+    return read_join_request(base64.urlsafe_b64encode(wrapped(octets, 1)).decode())
+
+
+def test_what_is_used_is_kept_as_it_is() -> None:
+    update = UpdateSubscription(track_sids=["TR_a", "TR_b"], subscribe=True)
+    for join in (
+        JOIN,
+        JoinRequest(),
+        JoinRequest(publisher_offer=SessionDescription()),
+        JoinRequest(sync_state=SyncState()),
+        JoinRequest(sync_state=SyncState(subscription=update, track_sids_disabled=["TR_c"])),
+        JoinRequest(sync_state=SyncState(subscription=UpdateSubscription())),
+        JoinRequest(add_track_requests=[AddTrackRequest(cid="c", layers=[VideoLayer()] * 8)] * 50),
+        JoinRequest(client_info=ClientInfo(capabilities=["CAP_PACKET_TRAILER"] * MAX_CAPABILITIES)),
+        JoinRequest(metadata="m", participant_attributes={"a": "b"}, participant_sid="PA_a"),
+    ):
+        assert read(join) == join
+
+
+def test_of_lists_without_end_nothing_is_kept() -> None:
+    """A kilobyte unpacks to a quarter of a million empty messages: 18 MB, kept for as long as the
+    client stayed; everybody was told all of its capabilities, with each of its updates."""
+    sids = [f"TR_{number}" for number in range(MOST_ENTRIES + 1)]
+    update = UpdateSubscription(
+        track_sids=sids, participant_tracks=[ParticipantTracks()] * 1000, subscribe=True
+    )
+    long = JoinRequest(
+        client_info=ClientInfo(capabilities=["CAP_PACKET_TRAILER"] * 200_000),
+        add_track_requests=[AddTrackRequest()] * 1000,
+        publisher_offer=SessionDescription(sdp="v=0", mid_to_track_id={"0": "a"}),
+        sync_state=SyncState(
+            data_channels=[DataChannelInfo()] * 1000, subscription=update, track_sids_disabled=sids
+        ),
+    )
+    kept = SyncState(
+        subscription=UpdateSubscription(track_sids=sids[:-1], subscribe=True),
+        track_sids_disabled=sids[:-1],
+    )
+    assert read(long) == JoinRequest(
+        client_info=ClientInfo(capabilities=["CAP_PACKET_TRAILER"] * MAX_CAPABILITIES),
+        add_track_requests=[AddTrackRequest()] * (MAX_ADD_TRACKS + 1),
+        publisher_offer=SessionDescription(sdp="v=0"),
+        sync_state=kept,
+    )
+    with pytest.raises(JoinError, match="a track of the join request: too many codecs or layers"):
+        read(JoinRequest(add_track_requests=[AddTrackRequest(layers=[VideoLayer()] * 9)]))
 
 
 def test_parameters_of_their_own() -> None:

@@ -13,8 +13,8 @@ from livekit.protocol.rtc import (
 
 from hookflash.access.grants import Claims, VideoGrant
 from hookflash.rooms.orders import ClientTraits, Kind
-from hookflash.signalling.join import ClientJoin, JoinError
-from hookflash.signalling.joining import MAX_ADD_TRACKS, JoinParameters, join_of, parameters_of
+from hookflash.signalling.join import MAX_ADD_TRACKS, ClientJoin, JoinError
+from hookflash.signalling.joining import JoinParameters, join_of, parameters_of
 
 REQUEST = JoinRequest(
     client_info=ClientInfo(sdk=ClientInfo.SDK.PYTHON, client_protocol=2),

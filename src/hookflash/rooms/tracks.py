@@ -284,6 +284,11 @@ def _check(participant: Participant, request: AddTrackRequest) -> None:
         raise rules.cid_taken()
     if len(tracks) >= MAX_TRACKS:
         raise rules.too_many_tracks(MAX_TRACKS)
+    check_size(request)
+
+
+def check_size(request: AddTrackRequest) -> None:
+    """Raise RoomRefused for a request that is too long, or of too many codecs or layers."""
     if request.ByteSize() > MAX_REQUEST:
         raise rules.request_too_long(MAX_REQUEST)
     codecs = [codec.layers for codec in request.simulcast_codecs]

@@ -12,13 +12,26 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 from livekit.protocol.models import ClientInfo
-from livekit.protocol.rtc import ConnectionSettings, JoinRequest, WrappedJoinRequest
+from livekit.protocol.rtc import (
+    ConnectionSettings,
+    JoinRequest,
+    SyncState,
+    UpdateSubscription,
+    WrappedJoinRequest,
+)
 
+from ..base.counts import MOST_ENTRIES
 from ..base.errors import ProtocolError
 from ..base.light import light_dataclass
+from ..rooms.rules import RoomRefused
+from ..rooms.tracks import check_size
 
 MOST_UNPACKED: Final = 512 * 1024
 """Octets of a join request (webrtc.md §2)."""
+MAX_ADD_TRACKS: Final = 50
+"""Tracks that a join request may add."""
+MAX_CAPABILITIES: Final = 64
+"""Of a client, which everybody in the room is told; there are few."""
 _GZIP: Final = 31
 """zlib's word for a gzip header and trailer with the largest window."""
 _SDKS: Final = {name.replace("_", "").lower(): name for name, _ in ClientInfo.SDK.items()}
@@ -74,9 +87,42 @@ def read_join_request(text: str) -> JoinRequest:
     if len(packed) > MOST_UNPACKED:
         raise JoinError("join request too large")
     try:
-        return JoinRequest.FromString(packed)
+        return _bounded(JoinRequest.FromString(packed))
     except DecodeError:
         raise JoinError("cannot unmarshal join request") from None
+
+
+def _bounded(join: JoinRequest) -> JoinRequest:
+    """What is used of it, in memory of its own: a kilobyte unpacks to a quarter of a million empty
+    messages, and for as long as the client stays the request is kept.
+
+    Raises:
+        JoinError: a track is over its limits.
+    """
+    del join.add_track_requests[MAX_ADD_TRACKS + 1 :]
+    try:
+        for request in join.add_track_requests:
+            check_size(request)
+    except RoomRefused as error:
+        raise JoinError(f"a track of the join request: {error.msg}") from None
+    if len(join.client_info.capabilities) > MAX_CAPABILITIES:
+        del join.client_info.capabilities[MAX_CAPABILITIES:]
+    if join.HasField("sync_state"):
+        join.sync_state.CopyFrom(_used(join.sync_state))
+    if join.HasField("publisher_offer"):
+        join.publisher_offer.mid_to_track_id.clear()
+    join.DiscardUnknownFields()
+    return JoinRequest.FromString(join.SerializeToString())
+
+
+def _used(sync: SyncState) -> SyncState:
+    """Of tracks without end the first."""
+    used = SyncState(track_sids_disabled=sync.track_sids_disabled[:MOST_ENTRIES])
+    if sync.HasField("subscription"):
+        update = sync.subscription
+        sids = update.track_sids[:MOST_ENTRIES]
+        used.subscription.CopyFrom(UpdateSubscription(track_sids=sids, subscribe=update.subscribe))
+    return used
 
 
 def _unpack(packed: bytes) -> bytes:

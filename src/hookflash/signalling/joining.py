@@ -13,10 +13,7 @@ from livekit.protocol.rtc import AddTrackRequest, SessionDescription
 from ..access.grants import Claims, VideoGrant
 from ..base.light import light_dataclass
 from ..rooms.orders import ClientTraits, Join, Kind, Permission, RoomOptions
-from .join import ClientJoin, JoinError
-
-MAX_ADD_TRACKS = 50
-"""Tracks that a join request may add."""
+from .join import MAX_ADD_TRACKS, ClientJoin, JoinError
 
 
 @light_dataclass(frozen=True, slots=True)
