@@ -97,3 +97,5 @@ def test_an_answer_carries_what_was_asked() -> None:
     answer = answer_to(SignalRequest(mute={"sid": "TR_x"}), reason, "text", 4).request_response
     assert (answer.mute.sid, answer.message, answer.request_id) == ("TR_x", "text", 4)
     assert answer_to(SignalRequest(ping=1), reason).request_response.WhichOneof("request") is None
+    long = SignalRequest(update_metadata={"metadata": "m" * 65_536})
+    assert answer_to(long, reason).request_response.WhichOneof("request") is None

@@ -304,6 +304,20 @@ def test_own_metadata_goes_to_all_and_its_size_is_bounded(lobby: Lobby) -> None:
     assert a.participant.metadata == "m"
 
 
+def test_attributes_without_end_are_refused_before_they_are_walked(
+    lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty thousand in one frame were 70 ms of the loop."""
+    a = lobby.join("a", can_update_own_metadata=True)
+    monkeypatch.setattr("hookflash.signalling.session.ParticipantChange", None)
+    a.says(update_metadata={"attributes": {str(number): "" for number in range(40_000)}})
+    answer = a.last("request_response")
+    assert (answer.reason, answer.message) == (
+        Reason.LIMIT_EXCEEDED,
+        "exceeds attributes size limit",
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [

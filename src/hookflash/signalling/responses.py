@@ -35,6 +35,9 @@ PING_INTERVAL = 5
 """Seconds between a client's pings (JoinResponse.ping_interval)."""
 PING_TIMEOUT = 15
 """Seconds without a message after which either side gives the socket up."""
+MOST_COPIED = 64 * 1024
+"""Octets of a request that is copied into its answer: a long one, of many small parts, takes as
+long to copy and to write as it took to read, twice."""
 PROTOCOL = 17
 """LiveKit's signalling protocol that is spoken here (conformance/signalling)."""
 AGENT_PROTOCOL = 1
@@ -161,12 +164,15 @@ def cannot_resume() -> SignalResponse:
 def answer_to(
     request: SignalRequest | None, reason: Reason, text: str = "", request_id: int = 0
 ) -> SignalResponse:
-    """RequestResponse with a copy of the request, where that message has a place for it."""
+    """RequestResponse with a copy of the request, where that message has a place for it and the
+    request is no longer than `MOST_COPIED`."""
     message = RequestResponse(request_id=request_id, reason=reason, message=text)
     field = request.WhichOneof("message") if request is not None else None
     copied = _COPIED.get(field or "")
     if request is not None and field is not None and copied is not None:
-        getattr(message, copied).CopyFrom(getattr(request, field))
+        asked = getattr(request, field)
+        if asked.ByteSize() <= MOST_COPIED:
+            getattr(message, copied).CopyFrom(asked)
     return SignalResponse(request_response=message)
 
 

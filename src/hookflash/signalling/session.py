@@ -53,7 +53,7 @@ from livekit.protocol.rtc import (
 from ..rooms.events import RoomEvent
 from ..rooms.orders import ParticipantChange
 from ..rooms.room import Participant, Track
-from ..rooms.rules import RoomRefused
+from ..rooms.rules import MAX_ATTRIBUTE_COUNT, RoomRefused, check_attributes
 from . import responses
 from .effects import CloseSocket, EndPeer, OfferSubscriber, SignalEffect, TakeAnswer, TakeOffer
 from .happenings import Happenings
@@ -472,6 +472,8 @@ class SignalSession:
             answer = responses.answer_to(message, reason, NO_OWN_METADATA, request.request_id)
             self._send(answer)
             return
+        if len(request.attributes) > MAX_ATTRIBUTE_COUNT:
+            check_attributes(request.attributes)  # refused before they are walked
         change = ParticipantChange(request.name, request.metadata, None, dict(request.attributes))
         self._state.rooms.update_participant(self.participant, change)
         self._send(responses.answer_to(message, Reason.OK, "", request.request_id))
