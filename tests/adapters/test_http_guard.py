@@ -272,6 +272,23 @@ def test_an_answer_that_is_not_read_ends() -> None:
     run(story)
 
 
+@pytest.mark.parametrize("line", [b"CONNECT a:1", b"GET http://a", b"GET /\xe4", b"GET a"])
+def test_a_url_that_is_none_is_refused(line: bytes) -> None:
+    """Each was an error in the log with a trace, and no answer."""
+    head = line + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    async def story(lab: Lab) -> None:
+        first = await lab.client(head)
+        kept = await lab.client(GET + b"\r\n")
+        assert await kept.status() == 200
+        await kept.send(head)
+        for client in (first, kept):
+            assert await client.status() == 400
+            await client.closed()
+
+    run(story)
+
+
 def test_requests_on_top_of_each_other_are_few() -> None:
     async def story(lab: Lab) -> None:
         client = await lab.client((GET + b"\r\n") * 10)

@@ -268,13 +268,13 @@ class GuardedHttp(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._part = "body"
         self._octets = self._body = self._chunks = 0
         self._until = self.loop.time() + self._limits.body_time
         self._upgrades = self.parser.should_upgrade() and self._is_websocket()
         if self._upgrades and not self.url.isascii():
             self._stop(400)
-        super().on_headers_complete()
+        super().on_headers_complete()  # refuses a URL that is none
+        self._part = "body"
 
     def on_chunk_header(self) -> None:
         self._chunks += 1
