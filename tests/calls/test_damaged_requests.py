@@ -44,8 +44,8 @@ ORDER = TransferRequest(
     request_id="",
 )
 CONTACTS = [
-    *("<>", "<sip:@@>", "x y z", "rubbish", "*", "<mailto:a@b>", "<tel:+1>", "<sip:a@h:>"),
-    *("sip:wire@h:5060?x=y", "<sip:wire@h", "<sip:John Doe@h>", '<sip:a@h;x="a b">', "<sip:a@h>>"),
+    *("<>", "<sip:@@>", "x y z", "rubbish", "*", "<mailto:a@b>", "<tel:+1>", "<sip:a@h:x>"),
+    *("sip:wire@h:5060?x=y", "<sip:wire@h", "<sip:John Doe>", '<sip:a@h;x="a b">', "<sip:a@h>>"),
 ]
 LINES = [
     "X Bad Name: 1",

@@ -25,6 +25,11 @@ READ = [
     ("Joe\\ <tel:+1>", "tel:+1", None),
     ("<SIPS:a@h> and more", "sips:a@h", None),
     ('"Anna" <sip:a@h>;tag=1', "sip:a@h", "1"),
+    ("<sip:John Doe@h:5080>;tag=1", "sip:john%20doe@h:5080", "1"),
+    ("< sip: 100\t@h>;tag=1", "sip:100@h", "1"),
+    ('"a" <sip:a@b@h;transport=tcp>', "sip:a%40b@h;transport=tcp", None),
+    ("<sip:100@h:>;tag=1", "sip:100@h", "1"),
+    ("<sip:100@[2001:db8::1]:;transport=udp>", "sip:100@[2001:db8::1];transport=udp", None),
 ]
 
 
@@ -32,6 +37,12 @@ READ = [
 def test_address_and_tag_count(text: str, uri: str, tag: str | None) -> None:
     address = read_address(text)
     assert (str(address.uri).lower(), address.tag) == (uri.lower(), tag)
+
+
+def test_a_contact_with_a_user_as_it_was_typed_in() -> None:
+    for start in (Request("INVITE", "sip:a@b"), Response(200)):
+        start.headers.add("Contact", "<sip:John Doe@192.0.2.1:5080>;expires=60")
+        assert [str(contact.uri) for contact in start.contacts] == ["sip:John%20Doe@192.0.2.1:5080"]
 
 
 @pytest.mark.parametrize("text", ["", '"Joe', "Joe <sip:", "<sip:a b>", "sip:a@b?x=y", "a <<sip:>"])

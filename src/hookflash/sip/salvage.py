@@ -3,7 +3,8 @@
 Names of callers pass through many hands before they are a display name: quotes that are not
 closed, a backslash at the end, a comma without quotes. Neither the caller nor whoever gets the call
 can mend them, so From, To and Contact are read again here before a message is refused (against RFC
-3261 §25.1; RFC 4475 §3.1.2.6, 15 and 16 leave it open). URI and tag count, the name does not.
+3261 §25.1; RFC 4475 §3.1.2.6, 15 and 16 leave it open). URI and tag count, the name does not. Nor
+does it matter how the user of the URI is written, if only it can be told from the host.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ _NOBODY = re.compile(r"(?<![^< \t])(sips?:)(?::[^<>@;\x00-\x20]*+)?@", re.IGNORE
 """`sip:@host`, as some write an anonymous caller: a URI without a user."""
 
 _ADDRESS = re.compile(r"<[ \t]*+((?:sips?|tel):[^<>\x00-\x20]++)[ \t]*+>", re.IGNORECASE)
+_ODD = re.compile(
+    r"<[ \t]*+(sips?:)([^<>\x00-\x08\x0a-\x1f]*)@([^<>@\x00-\x20]++)[ \t]*+>", re.IGNORECASE
+)
+_TO_ESCAPE = re.compile(r"[ \t@]")
+_NO_PORT = re.compile(r":(?=[;?]|\Z)")
 _TAG = re.compile(r";[ \t]*+(tag)[ \t]*+=[ \t]*+([!%'*+\-.0-9A-Z_`a-z~]++)", re.IGNORECASE)
 
 
@@ -35,6 +41,7 @@ def read_address(text: str) -> NameAddr:
         text = _NOBODY.sub(r"\1", text)
         with suppress(SipError):
             return NameAddr.parse(text)
+        text = _repaired(text)
         found = _ADDRESS.search(text)
         if found is None:
             raise
@@ -55,7 +62,7 @@ def read_addresses(values: list[str], *, named: bool) -> list[NameAddr]:
     most `MOST` of a value, without parameters. `named`: of those alone whose fault is the name, so
     that stray separators behind them are refused (RFC 4475 §3.1.2.1)."""
     read: list[NameAddr] = []
-    for value in values:
+    for value in map(_repaired, values):
         for match in islice(_ADDRESS.finditer(value), MOST):
             try:
                 if named:
@@ -64,6 +71,17 @@ def read_addresses(values: list[str], *, named: bool) -> list[NameAddr]:
             except SipError:
                 continue
     return read
+
+
+def _repaired(text: str) -> str:
+    """`text` with blanks and a second `@` in the user of a URI in angle brackets escaped, and
+    without a colon that no port follows: telephones write the name that was typed in."""
+
+    def whole(found: re.Match[str]) -> str:
+        user = _TO_ESCAPE.sub(lambda odd: f"%{ord(odd[0]):02X}", found[2].strip(" \t"))
+        return f"<{found[1]}{user}@{_NO_PORT.sub('', found[3], count=1)}>"
+
+    return _ODD.sub(whole, text)
 
 
 def _whole_params(text: str) -> None:
