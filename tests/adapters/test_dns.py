@@ -208,6 +208,11 @@ def test_a_name_that_only_this_machine_knows() -> None:
     assert Target("udp", "127.0.0.1", 5060) in locate("sip:localhost:5060")
 
 
+@pytest.mark.parametrize("host", ["12", "127.1", "0x7f000001", "127.0.0.0x1", "2130706433"])
+def test_a_number_is_no_name_whatever_the_system_makes_of_it(host: str) -> None:
+    assert locate(f"sip:{host}:5060") == []
+
+
 def test_a_name_that_nobody_knows_has_no_target() -> None:
     assert locate("sip:nowhere.carrier.test") == []
 

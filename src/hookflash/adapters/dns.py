@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -23,6 +24,10 @@ from ..sip.location import Naptr, Query, Record, Srv, Target, locate
 from ..sip.uri import Uri
 
 _log = structlog.get_logger("dns")
+
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]++|0x[0-9a-f]*+)\.?", re.IGNORECASE | re.DOTALL)
+"""A name whose last part is a number is none (RFC 1123 §2.1); the system's resolver reads `12` and
+`0x7f000001` as IPv4 addresses, which RFC 3261 §25.1 does not."""
 
 LIFETIME = 5.0
 """Seconds for one query with its retries."""
@@ -187,7 +192,7 @@ def _families(names: Iterable[str]) -> list[Query]:
 
 async def _from_hosts(query: Query) -> list[Record]:
     """Names that only this machine knows (/etc/hosts): what the DNS has no answer for."""
-    if query.kind not in {"A", "AAAA"}:
+    if query.kind not in {"A", "AAAA"} or _NUMBER.fullmatch(query.name):
         return []
     family = socket.AF_INET if query.kind == "A" else socket.AF_INET6
     try:
