@@ -170,6 +170,20 @@ def test_who_may_not_publish_is_not_heard_and_who_may_not_subscribe_hears_nobody
     run(check)
 
 
+def test_keys_of_who_may_not_publish_data_reach_nobody() -> None:
+    async def check(lab: Lab) -> None:
+        one, two = await two_calls(lab)
+        identity = f"sip_{CALLER}"
+        await permit(lab, identity, can_publish=True, can_subscribe=True)
+        await one.press("5")
+        await permit(lab, identity, can_publish=True, can_subscribe=True, can_publish_data=True)
+        await one.press("6")
+        await two.pressed("6")
+        assert two.sound.digits == "6"
+
+    run(check)
+
+
 def test_who_takes_a_part_of_the_tracks_hears_a_newcomer() -> None:
     async def check(lab: Lab) -> None:
         one, two = await two_calls(lab)

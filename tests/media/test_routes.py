@@ -448,6 +448,19 @@ def test_in_a_mixed_room_the_event_is_only_told(studio: Studio) -> None:
     assert [e for e in ann.events if isinstance(e, Digit)] == [Digit("#", 120)]
 
 
+def test_whose_keys_stay_with_him_is_not_relayed(studio: Studio) -> None:
+    ann, bob = studio.phone(), studio.phone()
+    ann.stream.no_keys = True
+    assert (ann.route(), bob.route()) == (Route.FORWARD, Route.MIX)
+    ann.say()
+    press(ann, 5)
+    studio.tick(5)
+    assert {packet.payload_type for packet in bob.heard} == {0}
+    assert [e for e in ann.events if isinstance(e, Digit)] == [Digit("5", 120)]
+    ann.stream.no_keys = False
+    assert bob.route() is Route.FORWARD
+
+
 def test_a_peer_without_events_gets_none_relayed(studio: Studio) -> None:
     ann, bob = studio.phone(), studio.phone()
     bob.stream.apply(studio.plan(bob, dtmf_send=None))

@@ -184,11 +184,13 @@ class PhoneParticipants:
         self._apply_mute(call, held=held)
 
     def _apply_mute(self, call: Call, *, held: bool) -> None:
-        """The room hears who is not on hold and has a track that is not muted, as that track."""
+        """The room hears who is not on hold and has a track that is not muted, as that track; it
+        gets the keys of who may publish data."""
         if call.stream is not None and call.participant is not None:
             call.stream.track_sid = next(iter(call.participant.tracks), "")
             tracks = call.participant.tracks.values()
             call.stream.muted = held or all(track.muted for track in tracks)
+            call.stream.no_keys = not call.participant.permission.can_publish_data
 
     def bridge(self, call: Call) -> None:
         """The caller hears the room and is heard."""
@@ -290,6 +292,7 @@ class PhoneParticipants:
     def _updated(self, event: ev.ParticipantUpdated) -> None:
         self._takes_others(event)
         participant = event.participant
+        self._track_changed(participant)
         if participant.sid in self._calls and participant.permission.can_publish:
             self._rooms.when_told(partial(self._publish_again, participant))
 

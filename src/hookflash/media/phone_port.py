@@ -333,6 +333,17 @@ class PhonePort:
             self.source.muted = value
             self._host.reroute(self)
 
+    @property
+    def no_keys(self) -> bool:
+        """The room does not get the keys that are pressed on this phone."""
+        return self.source.no_keys
+
+    @no_keys.setter
+    def no_keys(self, value: bool) -> None:
+        if value != self.source.no_keys:
+            self.source.no_keys = value
+            self._host.reroute(self)
+
     def say(self, tone: ToneName, country: str = "ETSI") -> None:
         """The room hears this tone from here, also while nothing is agreed with the peer yet."""
         self.source.spoken = TonePlayer(self._host.tones, cadence(tone, country))

@@ -44,6 +44,8 @@ def _takes_packets_of(sink: Sink, source: Source) -> bool:
     theirs, ours = source.codec, sink.codec
     if not source.audible or source.spoken is not None or theirs is None or ours is None:
         return False
+    if source.no_keys:
+        return False
     same = (theirs.name, theirs.clock) == (ours.name, ours.clock)
     return same and source.ptime == sink.ptime
 

@@ -39,6 +39,7 @@ class Source:
         "_up",
         "concealer",
         "muted",
+        "no_keys",
         "ptime",
         "receiver",
         "receives",
@@ -54,6 +55,8 @@ class Source:
         self.receives = False
         """The peer agreed to send sound; False on hold."""
         self.muted = False
+        self.no_keys = False
+        """The room may not get its keys: its packets are not relayed, for they carry them."""
         self.ptime = 20
         """Milliseconds of sound in its packets, as agreed."""
         self.spoken: TonePlayer | None = None

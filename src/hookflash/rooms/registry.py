@@ -297,8 +297,8 @@ class Rooms:
         duration_ms: int | None = None,
         relayed: bool = False,
     ) -> list[RoomEvent]:
-        """A digit that the participant pressed, to the others (or to some identities)."""
-        if participant.left:
+        """A digit of who may publish data, a phone too, to the others (or to some identities)."""
+        if participant.left or not participant.permission.can_publish_data:
             return []
         room = participant.room
         return dtmf(
