@@ -418,6 +418,23 @@ def test_a_reader_that_is_too_slow_is_cut_off(monkeypatch: pytest.MonkeyPatch) -
     run(check)
 
 
+def test_of_what_may_be_lost_little_waits_for_a_slow_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It waited without end, for each who did not acknowledge it."""
+
+    async def check(lab: Lab) -> None:
+        monkeypatch.setattr("hookflash.exchange.rtc_client.MAX_LOSSY", 100_000)
+        async with RtcPeer(lab, "bob") as bob:
+            client = client_of(lab, bob)
+            await bob.until(lambda: bob.channels["_lossy"].readyState == "open")
+            client.perform([SendPacket(bytes(30_000), False) for _ in range(20)])
+            assert 100_000 < client.subscriber.transport.buffered("_lossy") <= 130_000
+            assert not client.over
+
+    run(check)
+
+
 @MODES
 def test_a_client_that_is_moved_is_heard_in_the_new_room_and_no_longer_in_the_old(
     two: bool,

@@ -28,6 +28,9 @@ _log = structlog.get_logger("rtc")
 
 MAX_WAITING: Final = 16 * 1024 * 1024
 """Octets of reliable data that may wait for one client (webrtc.md §5)."""
+MAX_LOSSY: Final = 1024 * 1024
+"""The same of data that may be lost: with more, packets are lost. Who reads nothing would have all
+that others send to it kept."""
 MAX_KEPT: Final = 256
 """Reliable packets kept for a client whose channel is not open yet."""
 LONGEST_KEPT: Final = 262_144
@@ -293,6 +296,8 @@ class RtcClient:
         if effect.reliable and transport.buffered(label) > MAX_WAITING:
             _log.warning("rtc_data_not_read", identity=self.participant.identity)
             self.drive(lambda session, now: session.mismatch(now))
+            return
+        if not effect.reliable and transport.buffered(label) > MAX_LOSSY:
             return
         sent = transport.send_message(label, effect.packet)
         if sent or not effect.reliable or len(effect.packet) > LONGEST_KEPT:
