@@ -67,6 +67,8 @@ class TwirpRoutes:
         self._clock = clock
         self._json = JsonWriter()
         self._slices = SliceWriter(self._json)
+        self._reading = asyncio.Lock()
+        """One body at a time is read beside the loop: several threads at once leave it no time."""
 
     async def answer(
         self,
@@ -112,7 +114,7 @@ class TwirpRoutes:
         if not kind:
             raise _bad_route(f'unexpected Content-Type: "{content_type}"', http_method, path)
         try:
-            request = await _request(kind, method, claims, receive, headers)
+            request = await _request(kind, method, claims, receive, headers, self._reading)
         except Disconnected:
             raise ApiError("malformed", "failed to read request body") from None
         context = Context(
@@ -154,7 +156,12 @@ def _request_id(headers: Headers) -> str:
 
 
 async def _request(
-    kind: str, method: Method, claims: Claims | None, receive: Receive, headers: Headers
+    kind: str,
+    method: Method,
+    claims: Claims | None,
+    receive: Receive,
+    headers: Headers,
+    turn: asyncio.Lock,
 ) -> Message:
     """The request. One that is large or has many values is read beside the loop, for that takes
     long; without a token, or with one that will not do, it is refused whatever it says, and so not
@@ -175,7 +182,8 @@ async def _request(
     if len(body) <= LARGE and not crowded:
         request = decode(kind, body, method.request_type)
     else:
-        request = await asyncio.to_thread(decode, kind, body, method.request_type)
+        async with turn:
+            request = await asyncio.to_thread(decode, kind, body, method.request_type)
     if refusal is None and method.body < LISTS and len(body) > MOST_ENTRIES:
         check_lists(request)
     return request
