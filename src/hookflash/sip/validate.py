@@ -36,7 +36,7 @@ _SINGLE = {
 _SCHEMES = frozenset({"sip", "sips", "tel"})
 _OFFER: Final = frozenset({"content-type"})
 _NEEDED: Final[dict[str, frozenset[str]]] = {
-    "INVITE": _OFFER,
+    "INVITE": _OFFER | {"replaces"},
     "UPDATE": _OFFER,
     "PRACK": frozenset({"content-type", "rack"}),
     "INFO": frozenset({"content-type"}),
@@ -44,7 +44,8 @@ _NEEDED: Final[dict[str, frozenset[str]]] = {
 }
 """What is asked for in a request beside what every one has: it may stand there once only. ACK, BYE,
 CANCEL and OPTIONS need nothing, a NOTIFY nothing that its reader (`subscription`) does not make do
-without, an INVITE no session timer. The rest may be anything (RFC 3261 §8.2.2)."""
+without, an INVITE no session timer; of two Replaces none is right (RFC 3891 §3). The rest may be
+anything (RFC 3261 §8.2.2)."""
 _READABLE: Final[dict[str, Callable[[str], object]]] = {"refer-to": NameAddr.parse}
 """What of it must be readable here; the rest is answered by who reads it."""
 _NOTHING: Final = frozenset[str]()
