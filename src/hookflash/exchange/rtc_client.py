@@ -18,6 +18,7 @@ from ..ports import Clock, MessageSocket
 from ..rooms.room import Participant, Room, Track
 from ..signalling import effects as fx
 from ..signalling.frames import write_response
+from ..signalling.reports import BEST, quality_of
 from ..signalling.session import SignalSession
 from ..webrtc.formats import OPUS_FMTP, RtpCodec
 from ..webrtc.slots import OutTrack
@@ -74,6 +75,8 @@ class RtcClient:
         self.subscriber = host.new_connection(self) if two_connections else self.publisher
         """Where the tracks of others come; the same connection in the newer signalling."""
         self.over = False
+        self.quality = BEST
+        """How well it is connected, as everybody in its room was told, or thinks."""
         self.calls = 0
         """Its RPCs to telephones that are not answered yet."""
         self._room: Room = self.participant.room
@@ -371,10 +374,16 @@ class RtcClient:
         """The part of what it says that does not come, by the last reports."""
         return self.publisher.reports.missed()
 
-    def loss(self, missed: float) -> float:
-        """The part of its packets of sound that are lost, either way. What others say comes with
-        gaps already: `missed`, the most of any of them."""
-        return max(self.missed(), self.subscriber.reports.worst_loss() - missed)
+    def grade(self, missed: Iterable[float]) -> bool:
+        """Look how well it is connected, by the part of its packets of sound that are lost, either
+        way. What others say comes with gaps already: `missed`, of each of them. False where it was
+        and is the best: so is anybody for whom nobody has been told, and in a large room most are.
+        """
+        before, heard = self.quality, self.subscriber.reports.worst_loss()
+        if heard:
+            heard -= max(missed, default=0.0)
+        self.quality = quality_of(max(self.missed(), heard))
+        return not before == self.quality == BEST
 
 
 def _sizes(track: Track) -> dict[int, tuple[int, int]]:

@@ -427,6 +427,39 @@ def test_reports_of_both_directions_go_to_the_client() -> None:
     run(check)
 
 
+def test_of_whom_all_goes_well_nobody_is_told_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That would be everybody's work for everybody in a large room."""
+    told: list[tuple[SignalSession, str, float]] = []
+
+    def noted(session: SignalSession, _: float, sid: str, __: int, score: float) -> Any:
+        told.append((session, sid, score))
+        return []
+
+    async def check(lab: Lab) -> None:
+        async with RtcPeer(lab, "ann") as ann, RtcPeer(lab, "bob", two=True) as bob:
+            sid = await ann.speak(LOW)
+            await bob.hears(sid, LOW)
+            clients = clients_of(lab)
+            clients._timer.cancel()  # type: ignore[union-attr]
+            monkeypatch.setattr(SignalSession, "quality", noted)
+            client = clients._clients[bob.sid]
+            sessions = {clients._clients[peer.sid].session for peer in (ann, bob)}
+            clients._grade(client, 1.0)
+            assert not told
+            for lost, score in ((64, 1.0), (0, 4.5)):
+                block = ReportBlock(bob.ssrcs[sid], lost, lost and 1, 9, 0, 0, 0)
+                report = encode_report(Report(1, (block,)), "bob")
+                client.subscriber.rtcp_received(report, later(lab, 0))
+                clients._grade(client, 2.0)
+                assert {session for session, _, _ in told} == sessions
+                assert {(who, how) for _, who, how in told} == {(bob.sid, score)}
+                told.clear()
+            clients._grade(client, 3.0)
+            assert not told
+
+    run(check)
+
+
 def test_a_look_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(lab: Lab) -> None:
         async with RtcPeer(lab, "ann", media=False) as ann:

@@ -35,7 +35,6 @@ from ...signalling.effects import SendPacket
 from ...signalling.frames import SignalError, read_request
 from ...signalling.join import ClientJoin, JoinError
 from ...signalling.joining import JoinParameters, join_of, parameters_of
-from ...signalling.reports import quality_of
 from ...signalling.session import SignalSession
 from ...signalling.state import SessionSettings
 from ...webrtc.formats import RtpCodec
@@ -461,8 +460,9 @@ class RtcClients:
         """How well it is connected, for all who are told."""
         sid, room = client.participant.sid, client.participant.room
         others = (self._clients.get(other.sid) for other in room.others(client.participant))
-        missed = max((other.missed() for other in others if other is not None), default=0.0)
-        grade, score = quality_of(client.loss(missed))
+        if not client.grade(other.missed() for other in others if other is not None):
+            return
+        grade, score = client.quality
         for participant in room.participants.values():
             self._with(
                 participant,
