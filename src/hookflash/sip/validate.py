@@ -6,7 +6,7 @@ belong to those who have it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 from typing import Final
 
 from ..base.errors import SipError
@@ -34,21 +34,19 @@ _SINGLE = {
     "replaces": "Replaces",
 }
 _SCHEMES = frozenset({"sip", "sips", "tel"})
-_OFFER: Final = frozenset({"content-type"})
 _NEEDED: Final[dict[str, frozenset[str]]] = {
-    "INVITE": _OFFER | {"replaces"},
-    "UPDATE": _OFFER,
-    "PRACK": frozenset({"content-type", "rack"}),
-    "INFO": frozenset({"content-type"}),
-    "REFER": frozenset({"refer-to", "referred-by", "replaces"}),
+    "INVITE": _MANDATORY_KEYS | {"content-type", "replaces"},
+    "UPDATE": _MANDATORY_KEYS | {"content-type"},
+    "PRACK": _MANDATORY_KEYS | {"content-type", "rack"},
+    "INFO": _MANDATORY_KEYS | {"content-type"},
+    "REFER": _MANDATORY_KEYS | {"refer-to", "referred-by", "replaces"},
 }
-"""What is asked for in a request beside what every one has: it may stand there once only. ACK, BYE,
-CANCEL and OPTIONS need nothing, a NOTIFY nothing that its reader (`subscription`) does not make do
-without, an INVITE no session timer; of two Replaces none is right (RFC 3891 §3). The rest may be
-anything (RFC 3261 §8.2.2)."""
-_READABLE: Final[dict[str, Callable[[str], object]]] = {"refer-to": NameAddr.parse}
-"""What of it must be readable here; the rest is answered by who reads it."""
-_NOTHING: Final = frozenset[str]()
+"""What a request needs: it may stand there once only. ACK, BYE, CANCEL and OPTIONS need nothing but
+what every one has, a NOTIFY nothing that its reader (`subscription`) does not make do without, an
+INVITE no session timer; of two Replaces none is right (RFC 3891 §3). The rest may be anything (RFC
+3261 §8.2.2)."""
+_NEEDED_TO_BEGIN: Final = {method: keys | {"max-forwards"} for method, keys in _NEEDED.items()}
+_ALWAYS: Final = _MANDATORY_KEYS | {"max-forwards"}
 _OF_AN_INVITE: Final = frozenset({"ACK", "CANCEL"})
 
 
@@ -88,33 +86,30 @@ def check_request(request: Request) -> None:
 
 
 def _check_request(request: Request) -> None:
-    needed = _NEEDED.get(request.method, _NOTHING)
     if request.method in _OF_AN_INVITE or request.to_tag:
-        _check_under_way(request, needed)
-        return
-    _check_there(request, _MANDATORY_KEYS | {"max-forwards"} | needed)
-    _ = request.from_, request.to
-    _check_match(request)
+        _check_there(request, _NEEDED.get(request.method, _MANDATORY_KEYS))
+        _check_match(request)
+    else:
+        _check_there(request, _NEEDED_TO_BEGIN.get(request.method, _ALWAYS))
+        _ = request.from_, request.to
+        _check_match(request)
+        _check_beginning(request)
+    if request.method == "REFER" and (refer_to := request.header("Refer-To")) is not None:
+        NameAddr.parse(refer_to)  # the rest is answered by who reads it
+
+
+def _check_beginning(request: Request) -> None:
     uri = request.uri
     if uri.scheme not in _SCHEMES:
         raise SipError("Unsupported URI scheme", status=416)
     if uri.headers:
         raise SipError("Headers in Request-URI")
     _ = request.max_forwards
-    _check_addresses(request)
-    _check_readable(request, needed)
-
-
-def _check_under_way(request: Request, needed: frozenset[str]) -> None:
-    _check_there(request, _MANDATORY_KEYS | needed)
-    _check_match(request)
-    _check_readable(request, needed)
-
-
-def _check_readable(request: Request, needed: frozenset[str]) -> None:
     first = request.headers.first()
-    for key in needed & _READABLE.keys() & first.keys():
-        _READABLE[key](first[key])
+    if "contact" in first:
+        _ = request.contacts
+    if "record-route" in first:
+        _ = request.record_routes
 
 
 def _check_match(request: Request) -> None:
@@ -149,11 +144,3 @@ def _check_there(message: Message, single: Container[str]) -> None:
         for key, values in message.headers.index().items():
             if len(values) > 1 and key in _SINGLE and key in single:
                 raise SipError(f"Repeated {_SINGLE[key]} header")
-
-
-def _check_addresses(request: Request) -> None:
-    first = request.headers.first()
-    if "contact" in first:
-        _ = request.contacts
-    if "record-route" in first:
-        _ = request.record_routes
