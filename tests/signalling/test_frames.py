@@ -11,9 +11,9 @@ from livekit.protocol.rtc import SignalRequest, SignalResponse
 from tests.signalling.kit import Lobby
 from tests.signalling.recorded import load
 
+from hookflash.base.counts import MOST_TEXT
 from hookflash.signalling.frames import (
     MAX_FRAME,
-    MAX_TEXT,
     SignalError,
     read_request,
     write_response,
@@ -42,7 +42,7 @@ def test_who_sends_text_is_answered_in_json() -> None:
     "frame",
     [
         *(b"\xff\xff", b"\0" * (MAX_FRAME + 1), "{", '{"ping": "x"}', "[" * 10_000, "\ud800"),
-        '{"ping": "4"}' + " " * MAX_TEXT,
+        '{"ping": "4"}' + " " * MOST_TEXT,
         '{"syncState": {"dataChannels": [' + "{}," * 1000 + "{}]}}",
     ],
 )

@@ -7,7 +7,7 @@ import math
 
 from livekit.protocol.agent import ServerMessage, WorkerMessage, WorkerStatus
 
-from ..base.counts import MOST_VALUES, has_many_values
+from ..base.counts import check_text
 from ..base.errors import ApiError, ProtocolError
 from ..base.light import light_dataclass
 from ..base.protojson import JsonWriter
@@ -18,8 +18,6 @@ from ..twirp.codec import JSON, PROTOBUF, decode
 
 MAX_DEPLOYMENT = 64
 """Octets of a deployment's name; no underscore, blank or control character is in it."""
-MAX_TEXT = 32 * 1024
-"""Characters of a text frame, which has `MOST_VALUES` too, as a client's."""
 
 _json = JsonWriter("json", defaults=False)
 
@@ -57,12 +55,8 @@ def read(frame: bytes | str) -> WorkerMessage:
     """
     try:
         if isinstance(frame, str):
-            if len(frame) > MAX_TEXT:
-                raise WorkerError(f"a text frame of more than {MAX_TEXT} characters")
-            octets = frame.encode("utf-8", "surrogatepass")
-            if has_many_values(octets):
-                raise WorkerError(f"a text frame of more than {MOST_VALUES} values")
-            return decode(JSON, octets, WorkerMessage)
+            check_text(frame, WorkerError)
+            return decode(JSON, frame.encode("utf-8", "surrogatepass"), WorkerMessage)
         return decode(PROTOBUF, frame, WorkerMessage)
     except ApiError as error:
         raise WorkerError(error.msg) from None

@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from .errors import ApiError
+from .errors import ApiError, HookflashError
 
 MOST_ENTRIES = 10_000
 """Of a list that nothing else bounds: the rooms, tracks or numbers that one request names."""
@@ -18,10 +18,23 @@ MOST_VALUES = 2_000
 takes up to 4 µs for each, and thirty kilobytes hold ten thousand."""
 
 
-def has_many_values(text: bytes) -> bool:
+MOST_TEXT = 32 * 1024
+"""Characters of a text frame, which the one loop reads too: those of clients and of workers."""
+
+
+def has_many_values(text: bytes | str) -> bool:
     """Whether a JSON text may hold more than `MOST_VALUES`: what begins a value or parts two is
     counted, in strings too."""
-    return sum(map(text.count, (b",", b"{", b"["))) > MOST_VALUES
+    count = sum(map(text.count, ",{[")) if isinstance(text, str) else sum(map(text.count, b",{["))
+    return count > MOST_VALUES
+
+
+def check_text(frame: str, refused: type[HookflashError]) -> None:
+    """Raise a `refused` for a text frame of more than `MOST_TEXT` characters or `MOST_VALUES`."""
+    if len(frame) > MOST_TEXT:
+        raise refused(f"a text frame of more than {MOST_TEXT} characters")
+    if has_many_values(frame):
+        raise refused(f"a text frame of more than {MOST_VALUES} values")
 
 
 def check_count(what: str, count: int, most: int, refused: type[ApiError] = ApiError) -> None:

@@ -6,14 +6,12 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from livekit.protocol.rtc import SignalRequest, SignalResponse
 
-from ..base.counts import MOST_VALUES, has_many_values
+from ..base.counts import check_text
 from ..base.errors import ProtocolError
 from ..base.protojson import JsonWriter
 
 MAX_FRAME = 640 * 1024
 """Bytes of one frame: metadata and attributes at their limits, or a long description."""
-MAX_TEXT = 32 * 1024
-"""Characters of a text frame, which has `MOST_VALUES` too. No SDK sends it."""
 
 _json = JsonWriter("json", defaults=False)
 
@@ -27,10 +25,10 @@ def read_request(frame: bytes | str) -> SignalRequest:
 
     Raises SignalError.
     """
-    if len(frame) > (MAX_FRAME if isinstance(frame, bytes) else MAX_TEXT):
+    if isinstance(frame, str):
+        check_text(frame, SignalError)  # no SDK sends text
+    elif len(frame) > MAX_FRAME:
         raise SignalError(f"a frame of {len(frame)} bytes")
-    if isinstance(frame, str) and has_many_values(frame.encode("utf-8", "surrogatepass")):
-        raise SignalError(f"a text frame of more than {MOST_VALUES} values")
     message = SignalRequest()
     try:
         if isinstance(frame, bytes):
