@@ -14,7 +14,6 @@ from ..base.errors import ApiError
 from ..rooms.info import dispatch_info, participant_info, room_info, track_info
 from ..rooms.orders import AgentOrder, Dispatch, ParticipantChange, Permission, RoomOptions
 from ..rooms.room import Room
-from ..rooms.rules import check_dispatch
 from ..rooms.tracks import named_tracks
 from . import rpc
 from .rooms import ParticipantOwner, RoomHost
@@ -85,14 +84,7 @@ class LocalRooms:
         self, request: dispatches.CreateAgentDispatchRequest
     ) -> dispatches.AgentDispatch:
         """CreateDispatch."""
-        check_dispatch(request.metadata, request.attributes)
-        order = AgentOrder(
-            agent_name=request.agent_name,
-            metadata=request.metadata,
-            restart_policy=request.restart_policy,
-            deployment=request.deployment,
-            attributes=dict(request.attributes),
-        )
+        order = AgentOrder.of(request)
         return self._dispatch(self._rooms.create_dispatch(request.room, order))
 
     async def delete_dispatch(

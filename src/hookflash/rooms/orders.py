@@ -6,7 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from livekit.protocol.agent_dispatch import JobRestartPolicy, RoomAgentDispatch
+from livekit.protocol.agent_dispatch import (
+    CreateAgentDispatchRequest,
+    JobRestartPolicy,
+    RoomAgentDispatch,
+)
 from livekit.protocol.models import ParticipantInfo, ParticipantPermission, TrackSource
 from livekit.protocol.room import CreateRoomRequest, RoomConfiguration
 
@@ -53,9 +57,9 @@ class AgentOrder:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, message: RoomAgentDispatch) -> AgentOrder:
-        """From CreateRoomRequest.agents or RoomConfiguration.agents; of attributes no more than
-        `RoomOptions.check` needs to refuse them."""
+    def of(cls, message: RoomAgentDispatch | CreateAgentDispatchRequest) -> AgentOrder:
+        """From CreateRoomRequest.agents, RoomConfiguration.agents or CreateDispatch; of attributes
+        no more than it takes to refuse them."""
         return cls(
             agent_name=message.agent_name,
             metadata=message.metadata,
@@ -165,7 +169,7 @@ class Dispatch:
     order: AgentOrder
     created_at: float
     deleted_at: float | None = None
-    size: int = 0
+    size: int = field(init=False)
     """Characters, as `MAX_DISPATCHED` counts them."""
 
     def __post_init__(self) -> None:
