@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import pytest
 from tests.simulation.endpoints import new_endpoint
-from tests.simulation.legs import CALL_ID, CONTACT, LOCAL, sdp
+from tests.simulation.legs import CALL_ID, CONTACT, LOCAL, TRANSFER, sdp
 from tests.simulation.sip_fuzz import mutated
 from tests.support.sip_messages import flow_to
 
@@ -21,28 +21,13 @@ from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.leg import Leg
 from hookflash.calls.legs.settings import LegSettings
 from hookflash.calls.switchboard import BoardEffect, Broken, ForOwner, Incoming, Switchboard
-from hookflash.calls.transfers.request import TransferRequest
 from hookflash.sip.codec import parse
 from hookflash.sip.effects import SendBytes
 from hookflash.sip.message import Request, Response
-from hookflash.sip.refer import parse_target
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
 
 FLOW = flow_to()
-ORDER = TransferRequest(
-    transfer_id="STR_1",
-    room="r",
-    identity="i",
-    participant_sid="PA_1",
-    target=parse_target("tel:+15550100"),
-    headers=(),
-    play_dialtone=False,
-    ringing_timeout=30.0,
-    wait=None,
-    api_key="k",
-    request_id="",
-)
 CONTACTS = [
     *("<>", "<sip:@@>", "x y z", "rubbish", "*", "<mailto:a@b>", "<tel:+1>", "<sip:a@h:x>"),
     *("sip:wire@h:5060?x=y", "<sip:wire@h", "<sip:John Doe>", '<sip:a@h;x="a b">', "<sip:a@h>>"),
@@ -135,7 +120,7 @@ class Call:
                 if isinstance(effect.effect, fx.OpenMedia):
                     queue.extend(self.ask(self.leg.media_opened(self.now, LOCAL, lambda: None)))
                 elif isinstance(effect.effect, fx.TransferChanged) and effect.effect.then_send:
-                    queue.extend(self.ask(self.leg.transfer_stored(self.now, "STR_1")))
+                    queue.extend(self.ask(self.leg.transfer_stored(self.now, TRANSFER.transfer_id)))
 
     def ask(self, effects: list[fx.LegEffect]) -> list[BoardEffect]:
         return self.board.ask(self.now, self.leg, lambda: effects)
@@ -163,7 +148,7 @@ class Call:
     def transferring(self) -> Call:
         """A REFER has its 202."""
         self.up()
-        self.perform(self.ask(self.leg.transfer(self.now, 1, ORDER)))
+        self.perform(self.ask(self.leg.transfer(self.now, 1, TRANSFER)))
         refer = self.sent[-1]
         assert isinstance(refer, Request)
         assert refer.method == "REFER"

@@ -30,11 +30,13 @@ from hookflash.calls.legs.invitation import DialOrder
 from hookflash.calls.legs.leg import Leg
 from hookflash.calls.legs.settings import LegSettings
 from hookflash.calls.records import CallDirection
+from hookflash.calls.transfers.request import TransferRequest
 from hookflash.sdp.plan import LocalMedia
 from hookflash.sip.fields import NameAddr
 from hookflash.sip.flow import Flow
 from hookflash.sip.location import Target
 from hookflash.sip.message import Request, Response
+from hookflash.sip.refer import parse_target
 from hookflash.sip.timers import Timers
 from hookflash.sip.uri import Uri
 
@@ -50,6 +52,19 @@ ORDER = DialOrder(
     to=Uri.parse("sip:+15550100@carrier.example"),
     from_=NameAddr("+15550199", Uri("sip", "+15550199")),
     sip_call_id="call-1",
+)
+TRANSFER = TransferRequest(
+    transfer_id="TR_1",
+    room="r",
+    identity="i",
+    participant_sid="PA_1",
+    target=parse_target("tel:+15550100"),
+    headers=(),
+    play_dialtone=False,
+    ringing_timeout=30.0,
+    wait=None,
+    api_key="k",
+    request_id="",
 )
 """A call of ours, as the driver places it."""
 

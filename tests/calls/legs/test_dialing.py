@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.simulation.legs import LOCAL, LegDriver, goes_by_itself, places, sdp
+from tests.simulation.legs import LOCAL, TRANSFER, LegDriver, goes_by_itself, places, sdp
 
 from hookflash.base.errors import ApiError
 from hookflash.calls.effects import (
@@ -33,12 +33,10 @@ from hookflash.calls.effects import (
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.forks import MOST_FORKS
 from hookflash.calls.legs.settings import Credential
-from hookflash.calls.transfers.request import TransferRequest
 from hookflash.sip.effects import FailureReason
 from hookflash.sip.fields import NameAddr
 from hookflash.sip.flow import Flow
 from hookflash.sip.location import Target
-from hookflash.sip.refer import parse_target
 from hookflash.sip.uri import Uri
 
 RELIABLE = (("Require", "100rel"), ("RSeq", "7"))
@@ -762,20 +760,7 @@ def test_no_session_timer_where_none_is_wanted() -> None:
 def test_a_ringing_call_cannot_be_transferred() -> None:
     driver = dialing()
     driver.respond(180)
-    order = TransferRequest(
-        transfer_id="STR_1",
-        room="r",
-        identity="i",
-        participant_sid="PA_1",
-        target=parse_target("tel:+1"),
-        headers=(),
-        play_dialtone=False,
-        ringing_timeout=30,
-        wait=None,
-        api_key="k",
-        request_id="",
-    )
-    driver.do(driver.leg.transfer(driver.now, 1, order))
+    driver.do(driver.leg.transfer(driver.now, 1, TRANSFER))
     error = driver.last(TransferAnswered).error
     assert isinstance(error, ApiError)
     assert error.code == "failed_precondition"

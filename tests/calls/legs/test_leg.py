@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from tests.simulation.legs import CALL_ID, LOCAL, LegDriver
+from tests.simulation.legs import CALL_ID, LOCAL, TRANSFER, LegDriver
 from tests.support.sip_messages import flow_to
 
 from hookflash.base.errors import ApiError
@@ -26,9 +26,7 @@ from hookflash.calls.effects import (
 from hookflash.calls.legs.answering import Answering
 from hookflash.calls.legs.core import Phase
 from hookflash.calls.legs.dialing import Dialing
-from hookflash.calls.transfers.request import TransferRequest
 from hookflash.sip.flow import Transport
-from hookflash.sip.refer import parse_target
 
 
 def answered(driver: LegDriver) -> LegDriver:
@@ -369,27 +367,11 @@ def test_direction_chooses_what_makes_the_call(direction: str, part: type) -> No
 # --- transfers before there is a call ------------------------------------------------------------
 
 
-def order(target: str = "tel:+15550100") -> TransferRequest:
-    return TransferRequest(
-        transfer_id="TR_1",
-        room="r",
-        identity="i",
-        participant_sid="PA_1",
-        target=parse_target(target),
-        headers=(),
-        play_dialtone=False,
-        ringing_timeout=30.0,
-        wait=None,
-        api_key="k",
-        request_id="",
-    )
-
-
 def test_transfer_of_a_ringing_call_is_refused() -> None:
     """transfer.md §2: a call that is not established is failed_precondition at once."""
     driver = LegDriver()
     driver.invite()
-    driver.do(driver.leg.transfer(driver.now, 1, order()))
+    driver.do(driver.leg.transfer(driver.now, 1, TRANSFER))
     error = driver.last(TransferAnswered).error
     assert isinstance(error, ApiError)
     assert error.code == "failed_precondition"
