@@ -41,15 +41,11 @@ class Part:
         return "session" if self.content_type == "application/sdp" else "render"
 
     @property
-    def plain(self) -> bool:
-        """Without a Content-Encoding."""
-        text = self.headers.get("Content-Encoding")
-        return text is None or text.strip(LWS).lower() in {"", "identity"}
-
-    @property
     def content(self) -> bytes | None:
         """The body without its Content-Transfer-Encoding (RFC 2045 §6), as gateways from mail and
-        S/MIME write one; None where it cannot be undone."""
+        S/MIME write one; None where it cannot be undone, nor a Content-Encoding."""
+        if (self.headers.get("Content-Encoding") or "").strip(LWS).lower() not in {"", "identity"}:
+            return None
         encoding = (self.headers.get("Content-Transfer-Encoding") or "").strip(LWS).lower()
         if encoding == "quoted-printable":
             return a2b_qp(self.body)

@@ -39,7 +39,7 @@ def session_body(message: Message) -> bytes | None:
 def _find(part: Part, depth: int) -> bytes | None:
     kind = part.content_type
     session = kind == _SDP and part.disposition == "session"
-    content = part.content if session and part.plain else None
+    content = part.content if session else None
     if content is not None:
         return content
     if kind.startswith("multipart/") and depth < _MAX_DEPTH:
